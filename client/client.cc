@@ -1,0 +1,281 @@
+#include "client/client.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "client/utf8.h"
+#include "grpcpp/grpcpp.h"
+#include "sheaf/v1/model.grpc.pb.h"
+#include "sheaf/v1/text.grpc.pb.h"
+
+namespace sheaf {
+namespace {
+
+// A long document's alternatives fit; gRPC's own limit is 4 MiB.
+constexpr int kMaxAnswerBytes = 64 << 20;
+
+// What is longer is no deadline: system_clock counts 2^63 ns from 1970.
+constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 100);
+
+absl::Status CheckAddress(absl::string_view server) {
+  const size_t colon = server.rfind(':');
+  uint32_t port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(server.substr(colon + 1), &port) || port == 0 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server is \"", server,
+                     "\"; it must be HOST:PORT with a port in 1..65535"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+void SetDeadline(const CallOptions& options, grpc::ClientContext& context) {
+  if (options.timeout >= kLongestTimeout) return;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
+}
+
+template <typename Response, typename Stub, typename Request>
+absl::StatusOr<Response> CallUnary(
+    Stub& stub,
+    grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                 Response*),
+    const Request& request, const CallOptions& options) {
+  if (absl::Status status = CheckUtf8(request); !status.ok()) return status;
+  grpc::ClientContext context;
+  SetDeadline(options, context);
+  Response response;
+  const grpc::Status status = (stub.*method)(&context, request, &response);
+  if (!status.ok()) return FromGrpc(status);
+  return response;
+}
+
+// What both kinds of streams do with a chunk and with the end.
+class StreamState {
+ public:
+  // Returns false, for the caller to cancel the call, if `on_chunk` does.
+  template <typename Chunk, typename OnChunk>
+  bool OnChunkRead(const Chunk& chunk, OnChunk& on_chunk) {
+    if (end_.is_stopped) return false;
+    if (chunk.has_usage()) end_.usage = chunk.usage();
+    if (chunk.finish_reason() != v1::FINISH_REASON_UNSPECIFIED) {
+      end_.finish_reason = chunk.finish_reason();
+    }
+    if (on_chunk(chunk)) return true;
+    end_ = StreamEnd{};
+    end_.is_stopped = true;
+    return false;
+  }
+
+  absl::StatusOr<StreamEnd> End(const grpc::Status& status) const {
+    if (!status.ok() && !end_.is_stopped) return FromGrpc(status);
+    return end_;
+  }
+
+ private:
+  StreamEnd end_;
+};
+
+template <typename Chunk, typename Stub, typename Request>
+absl::StatusOr<StreamEnd> CallStream(
+    Stub& stub,
+    std::unique_ptr<grpc::ClientReader<Chunk>> (Stub::*method)(
+        grpc::ClientContext*, const Request&),
+    const Request& request, absl::FunctionRef<bool(const Chunk&)> on_chunk,
+    const CallOptions& options) {
+  if (absl::Status status = CheckUtf8(request); !status.ok()) return status;
+  grpc::ClientContext context;
+  SetDeadline(options, context);
+  StreamState state;
+  const std::unique_ptr<grpc::ClientReader<Chunk>> reader =
+      (stub.*method)(&context, request);
+  Chunk chunk;
+  while (reader->Read(&chunk)) {
+    if (!state.OnChunkRead(chunk, on_chunk)) {
+      context.TryCancel();
+      break;
+    }
+  }
+  return state.End(reader->Finish());
+}
+
+// One asynchronous stream; deletes itself at its end.
+template <typename Request, typename Chunk, typename Connection>
+class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
+ public:
+  StreamReactor(std::shared_ptr<Connection> connection, const Request& request,
+                std::function<bool(const Chunk&)> on_chunk,
+                Client::OnDone on_done, const CallOptions& options)
+      : connection_(std::move(connection)),
+        request_(request),
+        on_chunk_(std::move(on_chunk)),
+        on_done_(std::move(on_done)) {
+    SetDeadline(options, context_);
+  }
+
+  template <typename AsyncStub>
+  void Start(AsyncStub& stub,
+             void (AsyncStub::*method)(grpc::ClientContext*, const Request*,
+                                       grpc::ClientReadReactor<Chunk>*)) {
+    (stub.*method)(&context_, &request_, this);
+    this->StartRead(&chunk_);
+    this->StartCall();
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return;
+    if (!state_.OnChunkRead(chunk_, on_chunk_)) {
+      context_.TryCancel();
+      return;
+    }
+    this->StartRead(&chunk_);
+  }
+
+  void OnDone(const grpc::Status& status) override {
+    on_done_(state_.End(status));
+    delete this;
+  }
+
+ private:
+  const std::shared_ptr<Connection> connection_;
+  const Request request_;
+  const std::function<bool(const Chunk&)> on_chunk_;
+  const Client::OnDone on_done_;
+  grpc::ClientContext context_;
+  Chunk chunk_;
+  StreamState state_;
+};
+
+template <typename Chunk, typename Connection, typename AsyncStub,
+          typename Request>
+void StartStream(std::shared_ptr<Connection> connection, AsyncStub& stub,
+                 void (AsyncStub::*method)(grpc::ClientContext*, const Request*,
+                                           grpc::ClientReadReactor<Chunk>*),
+                 const Request& request,
+                 std::function<bool(const Chunk&)> on_chunk,
+                 Client::OnDone on_done, const CallOptions& options) {
+  if (absl::Status status = CheckUtf8(request); !status.ok()) {
+    on_done(status);
+    return;
+  }
+  auto* reactor = new StreamReactor<Request, Chunk, Connection>(
+      std::move(connection), request, std::move(on_chunk), std::move(on_done),
+      options);
+  reactor->Start(stub, method);
+}
+
+}  // namespace
+
+struct Client::Connection {
+  explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
+      : text(channel), model(channel) {}
+
+  v1::TextService::Stub text;
+  v1::ModelService::Stub model;
+};
+
+using TextStub = v1::TextService::Stub;
+using AsyncTextStub = class v1::TextService::Stub::async;
+using ModelStub = v1::ModelService::Stub;
+
+Client::Client(std::shared_ptr<Connection> connection)
+    : connection_(std::move(connection)) {}
+
+absl::StatusOr<Client> Client::Connect(const ClientOptions& options) {
+  if (absl::Status status = CheckAddress(options.server); !status.ok()) {
+    return status;
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  // A model server is near; http_proxy is for the way out.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return Client(std::make_shared<Connection>(grpc::CreateCustomChannel(
+      options.server, grpc::InsecureChannelCredentials(), arguments)));
+}
+
+absl::StatusOr<v1::TranslateResponse> Client::Translate(
+    const v1::TranslateRequest& request, const CallOptions& options) {
+  return CallUnary(connection_->text, &TextStub::Translate, request, options);
+}
+
+absl::StatusOr<v1::SummarizeResponse> Client::Summarize(
+    const v1::SummarizeRequest& request, const CallOptions& options) {
+  return CallUnary(connection_->text, &TextStub::Summarize, request, options);
+}
+
+absl::StatusOr<v1::GenerateResponse> Client::Generate(
+    const v1::GenerateRequest& request, const CallOptions& options) {
+  return CallUnary(connection_->text, &TextStub::Generate, request, options);
+}
+
+absl::StatusOr<StreamEnd> Client::TranslateStream(
+    const v1::TranslateRequest& request, OnTextChunk on_chunk,
+    const CallOptions& options) {
+  return CallStream(connection_->text, &TextStub::TranslateStream, request,
+                    on_chunk, options);
+}
+
+absl::StatusOr<StreamEnd> Client::SummarizeStream(
+    const v1::SummarizeRequest& request, OnTextChunk on_chunk,
+    const CallOptions& options) {
+  return CallStream(connection_->text, &TextStub::SummarizeStream, request,
+                    on_chunk, options);
+}
+
+absl::StatusOr<StreamEnd> Client::GenerateStream(
+    const v1::GenerateRequest& request, OnGenerateChunk on_chunk,
+    const CallOptions& options) {
+  return CallStream(connection_->text, &TextStub::GenerateStream, request,
+                    on_chunk, options);
+}
+
+void Client::TranslateStreamAsync(
+    const v1::TranslateRequest& request,
+    std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
+    const CallOptions& options) {
+  StartStream(connection_, *connection_->text.async(),
+              &AsyncTextStub::TranslateStream, request, std::move(on_chunk),
+              std::move(on_done), options);
+}
+
+void Client::SummarizeStreamAsync(
+    const v1::SummarizeRequest& request,
+    std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
+    const CallOptions& options) {
+  StartStream(connection_, *connection_->text.async(),
+              &AsyncTextStub::SummarizeStream, request, std::move(on_chunk),
+              std::move(on_done), options);
+}
+
+void Client::GenerateStreamAsync(
+    const v1::GenerateRequest& request,
+    std::function<bool(const v1::GenerateChunk&)> on_chunk, OnDone on_done,
+    const CallOptions& options) {
+  StartStream(connection_, *connection_->text.async(),
+              &AsyncTextStub::GenerateStream, request, std::move(on_chunk),
+              std::move(on_done), options);
+}
+
+absl::StatusOr<v1::ListModelsResponse> Client::ListModels(
+    const CallOptions& options) {
+  return CallUnary(connection_->model, &ModelStub::ListModels,
+                   v1::ListModelsRequest(), options);
+}
+
+absl::StatusOr<v1::Model> Client::GetModel(const v1::GetModelRequest& request,
+                                           const CallOptions& options) {
+  return CallUnary(connection_->model, &ModelStub::GetModel, request, options);
+}
+
+}  // namespace sheaf

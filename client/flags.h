@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/flags/declare.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "client/client.h"
+#include "client/flag_parser.h"
+#include "sheaf/v1/text.pb.h"
+
+namespace sheaf {
+
+// "5,6,7".
+struct TokenIdList {
+  std::vector<int32_t> ids;
+};
+bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
+                   std::string* error);
+std::string AbslUnparseFlag(const TokenIdList& flag);
+
+// What the flags say; a flag that was not given leaves its field absent.
+// Ranges are the server's to check. Errors are UsageErrors.
+absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
+absl::StatusOr<CallOptions> CallOptionsFromFlags();
+absl::StatusOr<Client> ClientFromFlags();
+
+// --concurrency, checked.
+absl::StatusOr<int> ConcurrencyFromFlags();
+
+}  // namespace sheaf
+
+// The flags that the commands read for themselves; all are told in flags.cc.
+ABSL_DECLARE_FLAG(bool, help);
+ABSL_DECLARE_FLAG(std::string, model);
+ABSL_DECLARE_FLAG(std::string, from);
+ABSL_DECLARE_FLAG(std::string, to);
+ABSL_DECLARE_FLAG(bool, stream);
+ABSL_DECLARE_FLAG(bool, json);
+ABSL_DECLARE_FLAG(std::string, input);
+ABSL_DECLARE_FLAG(std::string, output);
+ABSL_DECLARE_FLAG(bool, overwrite);
+ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
+ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
+ABSL_DECLARE_FLAG(double, rate);
+ABSL_DECLARE_FLAG(double, seconds);
+ABSL_DECLARE_FLAG(std::string, task);
+ABSL_DECLARE_FLAG(std::string, text);
+ABSL_DECLARE_FLAG(int32_t, source_tokens);
+ABSL_DECLARE_FLAG(int32_t, source_vocab_size);

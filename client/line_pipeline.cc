@@ -1,0 +1,139 @@
+#include "client/line_pipeline.h"
+
+#include <map>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/status.h"
+
+namespace sheaf {
+namespace {
+
+// Results that may wait for an earlier line, for each thread: so the threads
+// stay busy beside one slow line, and memory is bounded.
+constexpr int kAheadPerThread = 8;
+
+void JoinLineBreaks(std::string& text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+}
+
+class Pipeline {
+ public:
+  Pipeline(LineReader& reader, const PipelineOptions& options,
+           ConvertLine convert, WriteLines write)
+      : options_(options),
+        convert_(convert),
+        write_(write),
+        reader_(reader),
+        next_read_(options.first_line),
+        next_written_(options.first_line) {}
+
+  absl::Status Run() {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < options_.concurrency; ++i) {
+      threads.emplace_back([this] { Work(); });
+    }
+    for (std::thread& thread : threads) thread.join();
+    absl::MutexLock lock(&mutex_);
+    return status_;
+  }
+
+ private:
+  struct Line {
+    int64_t index;
+    std::string text;
+  };
+
+  void Work() {
+    while (std::optional<Line> line = Take()) {
+      Put(line->index, convert_(line->text));
+    }
+  }
+
+  // The next line; nullopt if there is none or an error ended the work.
+  std::optional<Line> Take() {
+    absl::MutexLock read_lock(&read_mutex_);
+    if (!WaitForRoom()) return std::nullopt;
+    absl::StatusOr<std::optional<std::string>> text = reader_.Next();
+    if (!text.ok()) {
+      absl::MutexLock lock(&mutex_);
+      Fail(text.status());
+      return std::nullopt;
+    }
+    if (!text->has_value()) return std::nullopt;
+    absl::MutexLock lock(&mutex_);
+    return Line{next_read_++, **std::move(text)};
+  }
+
+  // Until a line more may be read; false if an error ended the work.
+  bool WaitForRoom() {
+    absl::MutexLock lock(&mutex_);
+    const auto may_go_on = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      const int64_t most = kAheadPerThread * int64_t{options_.concurrency};
+      return !status_.ok() || next_read_ - next_written_ < most;
+    };
+    mutex_.Await(absl::Condition(&may_go_on));
+    return status_.ok();
+  }
+
+  // Keeps a result, and writes all whose turn has come.
+  void Put(int64_t index, absl::StatusOr<std::string> result) {
+    absl::MutexLock lock(&mutex_);
+    results_.emplace(index, std::move(result));
+    std::string ready;
+    absl::Status error;
+    for (auto it = results_.begin();
+         it != results_.end() && it->first == next_written_ && status_.ok();
+         it = results_.erase(it)) {
+      if (!it->second.ok()) {
+        error = WithPrefix(it->second.status(),
+                           absl::StrCat("line ", next_written_ + 1));
+        break;
+      }
+      JoinLineBreaks(*it->second);
+      absl::StrAppend(&ready, *it->second, "\n");
+      ++next_written_;
+    }
+    if (!ready.empty()) {
+      absl::Status written = write_(ready, next_written_);
+      if (!written.ok()) error = written;
+    }
+    if (!error.ok()) Fail(error);
+  }
+
+  // The first error stays.
+  void Fail(const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    status_.Update(error);
+    reader_.Interrupt();
+  }
+
+  const PipelineOptions options_;
+  const ConvertLine convert_;
+  const WriteLines write_;
+
+  absl::Mutex read_mutex_;  // Taken before mutex_; held while a read waits.
+  LineReader& reader_;      // Next() under read_mutex_.
+
+  absl::Mutex mutex_;
+  int64_t next_read_ ABSL_GUARDED_BY(mutex_);
+  int64_t next_written_ ABSL_GUARDED_BY(mutex_);
+  std::map<int64_t, absl::StatusOr<std::string>> results_
+      ABSL_GUARDED_BY(mutex_);
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace
+
+absl::Status ConvertLines(LineReader& reader, const PipelineOptions& options,
+                          ConvertLine convert, WriteLines write) {
+  return Pipeline(reader, options, convert, write).Run();
+}
+
+}  // namespace sheaf

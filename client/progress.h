@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace sheaf {
+
+// The line that tells how far a file is: a bar, lines done, lines a second, time
+// left. Speed is counted from `start` on, without the lines that were done then.
+class Progress {
+ public:
+  Progress(int64_t total, int64_t done_at_start, absl::Time start);
+
+  // "[=====>    ]  50/100 lines  12.5 lines/s  0:00:04 left"
+  std::string Render(int64_t done, absl::Time now) const;
+
+ private:
+  const int64_t total_;
+  const int64_t done_at_start_;
+  const absl::Time start_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,124 @@
+// Matrix products with packed weights: see Gemm in kernels.h.
+
+namespace sheaf::kernels {
+namespace {
+
+constexpr int kVecsPerPanel = kPanel / kLanes;
+// The most rows of a tile: with one panel, its accumulators, one row of the
+// panel and one broadcast fill the registers (16 of 32 bytes: 6 * 2 + 2 + 1).
+constexpr int kMaxTileRows = kLanes == 4 ? 2 : 6;
+
+// Keeps the sums of R rows and P panels in registers while k ascends: one
+// multiply-add a k for each, in the same order whatever R and P are.
+//   b  P panels, b_stride floats apart, each with rows of ldb floats
+template <int R, int P>
+inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
+                                                int32_t K, const float* b,
+                                                int64_t b_stride, int64_t ldb,
+                                                Vec (&sum)[R][P][kVecsPerPanel]) {
+  for (int32_t k = 0; k < K; ++k) {
+    Vec row[P][kVecsPerPanel];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecsPerPanel; ++v) {
+        row[p][v] = Load(b + p * b_stride + k * ldb + v * kLanes);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Vec broadcast = Broadcast(x[r * ldx + k]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecsPerPanel; ++v) {
+          sum[r][p][v] += broadcast * row[p][v];
+        }
+      }
+    }
+  }
+}
+
+// Writes or adds up to 16 sums; `n` of them count.
+inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
+                       bool accumulate, float* y) {
+  if (n == kPanel) {
+    for (int v = 0; v < kVecsPerPanel; ++v) {
+      float* at = y + v * kLanes;
+      Store(at, accumulate ? Load(at) + sum[v] : sum[v]);
+    }
+    return;
+  }
+  for (int32_t i = 0; i < n; ++i) {
+    const float value = sum[i / kLanes][i % kLanes];
+    y[i] = accumulate ? y[i] + value : value;
+  }
+}
+
+template <int R, int P>
+void GemmTile(const Gemm& g, int32_t row, int32_t panel) {
+  const int64_t panel_floats = int64_t{g.K} * kPanel;
+  Vec sum[R][P][kVecsPerPanel] = {};
+  Tile<R, P>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
+             panel_floats, kPanel, sum);
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
+      const int32_t column = (panel + p) * kPanel;
+      StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column),
+                 g.accumulate, g.y + (row + r) * g.ldy + column);
+    }
+  }
+}
+
+// All panels for R rows, P at a time while there are P: the fewer the rows,
+// the more panels, so that there are enough independent sums to hide the
+// latency of a multiply-add.
+template <int R, int P>
+void GemmRows(const Gemm& g, int32_t row, int32_t panel, int32_t end_panel) {
+  for (; panel + P <= end_panel; panel += P) GemmTile<R, P>(g, row, panel);
+  if constexpr (P > 1) {
+    for (; panel < end_panel; ++panel) GemmTile<R, 1>(g, row, panel);
+  }
+}
+
+// Panels at a time for R rows: about 8 to 12 accumulators (24 with AVX-512).
+constexpr int PanelsFor(int rows) {
+  const int accumulators = kLanes == 16 ? 24 : kLanes == 8 ? 12 : 8;
+  const int panels = accumulators / (rows * kVecsPerPanel);
+  return panels < 1 ? 1 : panels > 4 ? 4 : panels;
+}
+
+void GemmRowBlock(const Gemm& g, int32_t row, int32_t num_rows, int32_t panel,
+                  int32_t end_panel) {
+  switch (num_rows) {
+    case 1: return GemmRows<1, PanelsFor(1)>(g, row, panel, end_panel);
+    case 2: return GemmRows<2, PanelsFor(2)>(g, row, panel, end_panel);
+    case 3: return GemmRows<3, PanelsFor(3)>(g, row, panel, end_panel);
+    case 4: return GemmRows<4, PanelsFor(4)>(g, row, panel, end_panel);
+    case 5: return GemmRows<5, PanelsFor(5)>(g, row, panel, end_panel);
+    default: return GemmRows<6, PanelsFor(6)>(g, row, panel, end_panel);
+  }
+}
+
+void RunGemm(const Gemm& g) {
+  const int32_t num_panels = (g.num_columns + kPanel - 1) / kPanel;
+  const int32_t num_blocks = (g.num_rows + kMaxTileRows - 1) / kMaxTileRows;
+  if (num_blocks <= 1) {
+    if (num_blocks == 1) GemmRowBlock(g, 0, g.num_rows, 0, num_panels);
+    return;
+  }
+  // A few panels at a time, so that they stay in the nearest caches while all
+  // rows pass; the rows in blocks of about equal size.
+  for (int32_t panel = 0; panel < num_panels; ++panel) {
+    for (int32_t block = 0; block < num_blocks; ++block) {
+      const int32_t row = static_cast<int32_t>(int64_t{g.num_rows} * block /
+                                               num_blocks);
+      const int32_t end = static_cast<int32_t>(
+          int64_t{g.num_rows} * (block + 1) / num_blocks);
+      GemmRowBlock(g, row, end - row, panel, panel + 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

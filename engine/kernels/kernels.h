@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cstdint>
+
+#include "engine/kernels/isa.h"
+
+// The arithmetic of a step, in f32: pointers and shapes, no allocation, no
+// threads, no errors. Each kernel exists once in source and is compiled for
+// every Isa; a Kernels table holds one compilation. What a kernel writes for
+// one row depends on nothing but that row's inputs: not on how many rows there
+// are, nor on how they are split over calls (batch invariance).
+namespace sheaf::kernels {
+
+// Columns of a weight panel, and tokens of a K panel.
+inline constexpr int32_t kPanel = 16;
+
+// y[m][n] = sum over k of x[m][k] * w[k][n], or += that; k ascends.
+//   x  [num_rows, K], row stride ldx
+//   w  panels [ceil(num_columns / 16)][K][16]: column n is panel n / 16, lane
+//      n % 16; the lanes past num_columns are read and not used
+//   y  [num_rows, num_columns], row stride ldy; may not overlap x
+// Reads each panel once for up to 6 rows; memory-bound there.
+struct Gemm {
+  const float* x;
+  int64_t ldx;
+  int32_t num_rows;
+  int32_t K;
+  const float* w;
+  int32_t num_columns;
+  float* y;
+  int64_t ldy;
+  bool accumulate;
+};
+
+// The grouped keys and values of one KV head in one layer.
+//   block b of the sequence is at base + block_ids[b] * block_stride:
+//     K  [block_tokens / 16][dim][16]  token t is panel t / 16, lane t % 16
+//     V  [block_tokens][dim], right behind K
+struct KvView {
+  const float* base;
+  const int32_t* block_ids;
+  int64_t block_stride;  // floats
+  int32_t block_tokens;  // a multiple of 16
+};
+
+// Attention of some query rows over the first `context_len` tokens of one KV
+// head: out[r] = softmax(q[r] K^T + bias[r]) V. T5 does not scale the scores.
+// The rows are a query group, of one sequence or of several that share the
+// context: each key and value is read once for all of them.
+//   q, out  [num_rows, dim], row strides q_stride and out_stride
+//   bias    row r adds bias[r * bias_stride + t] to token t; null for none
+//   scores  [num_rows, context_len rounded up to 16] scratch
+struct DecodeAttention {
+  const float* q;
+  int64_t q_stride;
+  float* out;
+  int64_t out_stride;
+  int32_t num_rows;
+  int32_t dim;
+  KvView kv;
+  int32_t context_len;  // > 0
+  const float* bias;
+  int64_t bias_stride;
+  float* scores;
+};
+
+// Attention of query rows [first_row, end_row) of one head over all `len`
+// tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where bias is
+// bias[len_max - 1 + t - i] for key t (one value a relative position).
+//   k_panels  [ceil(len / 16)][dim][16]; v [len][dim], by PackHead()
+//   scores    [6, len rounded up to 16] scratch
+struct EncodeAttention {
+  const float* q;  // row 0 of the source
+  int64_t q_stride;
+  float* out;
+  int64_t out_stride;
+  int32_t first_row, end_row;
+  int32_t dim;
+  int32_t len;
+  const float* k_panels;
+  const float* v;
+  const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
+  float* scores;
+};
+
+enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
+
+// The greatest of some values, where it is (the first among equals), and the
+// sum of exp(x - max): log softmax of x[i] is x[i] - max - log(sum_exp).
+struct MaxAndSum {
+  float max;
+  int32_t argmax;
+  float sum_exp;
+};
+
+struct Kernels {
+  Isa isa;
+  void (*gemm)(const Gemm& args);
+  void (*attend_decode)(const DecodeAttention& args);
+  void (*attend_encode)(const EncodeAttention& args);
+  // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +
+  // epsilon) * weight, y dense.
+  void (*rms_norm)(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
+                   const float* weight, float epsilon, float* y);
+  // out[i] = activation(gate[i]) * (linear ? linear[i] : 1); out may be gate.
+  void (*activate)(Activation activation, const float* gate,
+                   const float* linear, int64_t n, float* out);
+  MaxAndSum (*max_and_sum)(const float* x, int32_t n);
+};
+
+// REQUIRES: isa is not above DetectIsa().
+const Kernels& KernelsFor(Isa isa);
+
+}  // namespace sheaf::kernels

@@ -1,0 +1,22 @@
+// The kernels compiled for AVX-512: CMakeLists.txt sets the options.
+#define SHEAF_VECTOR_BYTES 64
+
+#include "engine/kernels/kernels.h"
+
+// In this order.
+#include "engine/kernels/simd.inl.h"
+//
+#include "engine/kernels/gemm.inl.h"
+//
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/rowwise.inl.h"
+
+namespace sheaf::kernels {
+
+extern const Kernels kAvx512Kernels;
+const Kernels kAvx512Kernels = {
+    Isa::kAvx512, RunGemm,  AttendDecode,  AttendEncode,
+    RmsNorm,   Activate, ScanMaxAndSum,
+};
+
+}  // namespace sheaf::kernels

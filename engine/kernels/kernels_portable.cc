@@ -1,0 +1,22 @@
+// The kernels compiled for any processor: CMakeLists.txt sets the options.
+#define SHEAF_VECTOR_BYTES 16
+
+#include "engine/kernels/kernels.h"
+
+// In this order.
+#include "engine/kernels/simd.inl.h"
+//
+#include "engine/kernels/gemm.inl.h"
+//
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/rowwise.inl.h"
+
+namespace sheaf::kernels {
+
+extern const Kernels kPortableKernels;
+const Kernels kPortableKernels = {
+    Isa::kPortable, RunGemm,  AttendDecode,  AttendEncode,
+    RmsNorm,   Activate, ScanMaxAndSum,
+};
+
+}  // namespace sheaf::kernels

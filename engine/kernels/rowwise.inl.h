@@ -1,0 +1,84 @@
+// Norms, activations and the scan of a row of logits: see kernels.h.
+
+namespace sheaf::kernels {
+namespace {
+
+void RmsNorm(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
+             const float* weight, float epsilon, float* y) {
+  for (int32_t row = 0; row < num_rows; ++row, x += ldx, y += dim) {
+    Vec squares = {};
+    int32_t i = 0;
+    for (; i + kLanes <= dim; i += kLanes) {
+      const Vec v = Load(x + i);
+      squares += v * v;
+    }
+    float sum = Sum(squares);
+    for (; i < dim; ++i) sum += x[i] * x[i];
+    const float scale =
+        1.0f / __builtin_sqrtf(sum / static_cast<float>(dim) + epsilon);
+    for (i = 0; i + kLanes <= dim; i += kLanes) {
+      Store(y + i, Load(x + i) * scale * Load(weight + i));
+    }
+    for (; i < dim; ++i) y[i] = x[i] * scale * weight[i];
+  }
+}
+
+inline Vec Relu(Vec x) { return Max(x, Vec{}); }
+inline Vec Silu(Vec x) { return x / (1.0f + Exp(-x)); }
+// 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3) is
+// x / (1 + e^-2u).
+inline Vec GeluTanh(Vec x) {
+  const Vec two_u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+  return x / (1.0f + Exp(-two_u));
+}
+inline Vec GeluErf(Vec x) {
+  Vec y;
+  for (int i = 0; i < kLanes; ++i) {
+    y[i] = 0.5f * x[i] * (1.0f + __builtin_erff(x[i] * 0.70710678118654752f));
+  }
+  return y;
+}
+
+template <Vec (*kFunction)(Vec)>
+void ActivateWith(const float* gate, const float* linear, int64_t n,
+                  float* out) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const Vec y = kFunction(Load(gate + i));
+    Store(out + i, linear ? y * Load(linear + i) : y);
+  }
+  for (; i < n; ++i) {
+    const float y = kFunction(Broadcast(gate[i]))[0];
+    out[i] = linear ? y * linear[i] : y;
+  }
+}
+
+void Activate(Activation activation, const float* gate, const float* linear,
+              int64_t n, float* out) {
+  switch (activation) {
+    case Activation::kRelu: return ActivateWith<Relu>(gate, linear, n, out);
+    case Activation::kGeluTanh:
+      return ActivateWith<GeluTanh>(gate, linear, n, out);
+    case Activation::kGeluErf:
+      return ActivateWith<GeluErf>(gate, linear, n, out);
+    case Activation::kSilu: return ActivateWith<Silu>(gate, linear, n, out);
+  }
+}
+
+MaxAndSum ScanMaxAndSum(const float* x, int32_t n) {
+  Vec maxima = Broadcast(-kInfinity);
+  int32_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) maxima = Max(maxima, Load(x + i));
+  float max = MaxLane(maxima);
+  for (; i < n; ++i) max = x[i] > max ? x[i] : max;
+  int32_t argmax = 0;
+  while (argmax < n - 1 && x[argmax] != max) ++argmax;
+  Vec sums = {};
+  for (i = 0; i + kLanes <= n; i += kLanes) sums += Exp(Load(x + i) - max);
+  float sum = Sum(sums);
+  for (; i < n; ++i) sum += Exp(Broadcast(x[i] - max))[0];
+  return {max, argmax, sum};
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

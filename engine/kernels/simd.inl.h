@@ -1,0 +1,69 @@
+// Vectors of SHEAF_VECTOR_BYTES by the compiler's own vector types, for the
+// kernels' sources, which are compiled once for every Isa (kernels_*.cc).
+//
+// Those files are compiled for processors that the rest of the program may not
+// run on. So nothing here may be an inline function with external linkage: the
+// linker could keep this file's copy of, say, std::max for the whole program.
+// Hence everything is in an unnamed namespace and no standard template is used.
+
+#include <cstdint>
+
+namespace sheaf::kernels {
+namespace {
+
+typedef float Vec __attribute__((vector_size(SHEAF_VECTOR_BYTES)));
+typedef int32_t IntVec __attribute__((vector_size(SHEAF_VECTOR_BYTES)));
+typedef float UnalignedVec
+    __attribute__((vector_size(SHEAF_VECTOR_BYTES), aligned(4), may_alias));
+
+constexpr int kLanes = SHEAF_VECTOR_BYTES / 4;
+constexpr float kInfinity = __builtin_inff();
+
+inline Vec Load(const float* p) {
+  return *reinterpret_cast<const UnalignedVec*>(p);
+}
+inline void Store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+inline Vec Broadcast(float x) { return x - Vec{}; }
+inline Vec Max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec Min(Vec a, Vec b) { return a < b ? a : b; }
+template <typename T>
+inline T MinOf(T a, T b) {
+  return a < b ? a : b;
+}
+inline int32_t RoundUp(int32_t n, int32_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
+
+// Lane sums in a fixed order.
+inline float Sum(Vec v) {
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += v[i];
+  return sum;
+}
+inline float MaxLane(Vec v) {
+  float max = v[0];
+  for (int i = 1; i < kLanes; ++i) max = v[i] > max ? v[i] : max;
+  return max;
+}
+
+// e^x with a relative error below 2e-7 (Cephes' polynomial); x is clamped to
+// [-87, 88], so e^-inf is 1.6e-38 and nothing becomes a denormal or infinite.
+inline Vec Exp(Vec x) {
+  x = Max(Min(x, Broadcast(88.0f)), Broadcast(-87.0f));
+  // Adding 1.5 * 2^23 rounds to an integer, which stays in the low bits.
+  const Vec shifted = x * 1.44269504088896341f + 12582912.0f;
+  const Vec n = shifted - 12582912.0f;
+  const Vec r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+  Vec p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * (r * r) + r + 1.0f;
+  const IntVec exponent = (reinterpret_cast<IntVec>(shifted) << 23) +
+                          (IntVec{} + 0x3f800000);
+  return p * reinterpret_cast<Vec>(exponent);
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "engine/kernels/kernels.h"
+#include "engine/model/weight_source.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+
+// Which code multiplies, and so how the weights lie in memory.
+enum class GemmBackend {
+  kAuto,    // oneDNN with AVX-512, our panels elsewhere: see docs/PERFORMANCE
+  kPanels,  // our kernels
+  kOneDnn,
+};
+
+struct LinearOptions {
+  const kernels::Kernels* kernels = nullptr;  // required
+  int32_t num_slices = 1;                     // the thread team's size
+  GemmBackend backend = GemmBackend::kAuto;
+};
+
+// Some rows of a checkpoint's [rows, K] tensor.
+struct WeightRows {
+  std::string tensor;
+  int64_t first_row;
+  int64_t num_rows;
+};
+
+// y = x W^T without a bias, in f32. The weights are read row by row, laid out
+// once for the code that reads them, and kept once.
+//
+// The columns of y are cut in slices, one for each member of the thread team:
+// a member computes its slices for all rows, so members share nothing but x.
+// What y holds for a row does not depend on the other rows.
+//
+// Immutable after Load(); Run() may be called by all members at once.
+class Linear {
+ public:
+  struct Slice {
+    int64_t first_column;
+    int64_t num_columns;
+  };
+
+  // Column j of y belongs to the j-th row listed in `slices`, slice after
+  // slice. REQUIRES: slices.size() == options.num_slices, each with at least
+  // one row or none at all.
+  static absl::StatusOr<Linear> LoadSlices(
+      const WeightSource& source, int64_t K,
+      absl::Span<const std::vector<WeightRows>> slices,
+      const LinearOptions& options);
+
+  // All rows of the tensors, one tensor after the other.
+  static absl::StatusOr<Linear> Load(const WeightSource& source, int64_t K,
+                                     absl::Span<const WeightRows> rows,
+                                     const LinearOptions& options);
+
+  Linear();  // no columns: to be moved into
+  Linear(Linear&&) noexcept;
+  Linear& operator=(Linear&&) noexcept;
+  ~Linear();
+
+  int64_t K() const { return K_; }
+  int64_t num_columns() const { return num_columns_; }
+  int64_t bytes() const { return bytes_; }  // of the weights, in memory
+  absl::Span<const Slice> slices() const { return slices_; }
+
+  // This member's share of y [num_rows, num_columns()] = x W^T, or += if
+  // `accumulate`. The caller sets the barriers: x is to be complete before,
+  // and y is only after one.
+  void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
+           int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
+
+  // Copies column j of W^T, which is the j-th row loaded, to out [K].
+  // REQUIRES: the backend is kPanels.
+  void ReadColumn(int64_t column, float* out) const;
+
+ private:
+  class Packed;         // the weights of one slice
+  class PanelsPacked;
+  class OneDnnPacked;
+
+  int64_t K_ = 0;
+  int64_t num_columns_ = 0;
+  int64_t bytes_ = 0;
+  std::vector<Slice> slices_;
+  std::vector<std::unique_ptr<Packed>> packed_;  // beside slices_
+};
+
+// Cuts [0, n) in `num_slices` ranges whose borders are multiples of 16, the
+// sizes as equal as that allows; the last may be shorter, or all empty but one.
+std::vector<Linear::Slice> EvenSlices(int64_t n, int32_t num_slices);
+
+}  // namespace sheaf

@@ -1,0 +1,132 @@
+#include "engine/model/strict_json.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "engine/model/input_file.h"
+
+namespace sheaf {
+namespace {
+
+using nlohmann::json;
+
+// Builds the value from the parser's events. `open_` holds the objects and
+// arrays that have begun and not ended, outermost first.
+class TreeBuilder final : public nlohmann::json_sax<json> {
+ public:
+  explicit TreeBuilder(absl::string_view name) : name_(name) {}
+
+  absl::Status& status() { return status_; }
+  json& root() { return root_; }
+
+  bool null() override { return Add(nullptr) != nullptr; }
+  bool boolean(bool value) override { return Add(value) != nullptr; }
+  bool number_integer(int64_t value) override { return Add(value) != nullptr; }
+  bool number_unsigned(uint64_t value) override {
+    return Add(value) != nullptr;
+  }
+  bool number_float(double value, const std::string&) override {
+    return Add(value) != nullptr;
+  }
+  bool string(std::string& value) override {
+    return Add(std::move(value)) != nullptr;
+  }
+  bool binary(json::binary_t&) override { return false; }
+
+  bool start_object(size_t) override { return Begin(json::object()); }
+  bool start_array(size_t) override { return Begin(json::array()); }
+  bool end_object() override { return End(); }
+  bool end_array() override { return End(); }
+
+  bool key(std::string& key) override {
+    auto [place, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(
+        key, json(nullptr));
+    member_ = &place->second;
+    return is_new || Refuse(absl::StrCat("key ", Quoted(key), " occurs twice"));
+  }
+
+  bool parse_error(size_t position, const std::string&,
+                   const json::exception&) override {
+    return Refuse(absl::StrCat("not valid JSON at byte ", position));
+  }
+
+ private:
+  bool Refuse(absl::string_view rule) {
+    status_ = absl::InvalidArgumentError(absl::StrCat(name_, ": ", rule));
+    return false;
+  }
+
+  json* Add(json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    if (open_.back()->is_array()) {
+      open_.back()->push_back(std::move(value));
+      return &open_.back()->back();
+    }
+    *member_ = std::move(value);
+    return member_;
+  }
+
+  bool Begin(json empty) {
+    if (open_.size() == kMaxJsonDepth) {
+      return Refuse(absl::StrFormat("nests deeper than %d", kMaxJsonDepth));
+    }
+    open_.push_back(Add(std::move(empty)));
+    return true;
+  }
+
+  bool End() {
+    open_.pop_back();
+    return true;
+  }
+
+  absl::string_view name_;
+  absl::Status status_;
+  json root_;
+  std::vector<json*> open_;
+  json* member_ = nullptr;  // of open_.back(): what `key` announced
+};
+
+}  // namespace
+
+absl::Status CheckJsonBytes(absl::string_view text, absl::string_view name) {
+  if (absl::StartsWith(text, "\xEF\xBB\xBF")) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": begins with a byte order mark"));
+  }
+  if (const size_t nul = text.find('\0'); nul != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": byte ", nul, " is NUL"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<json> ParseStrictJson(absl::string_view text,
+                                     absl::string_view name) {
+  if (text.size() > kMaxJsonBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has %d bytes; at most %d are read", name,
+                        text.size(), kMaxJsonBytes));
+  }
+  if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
+    return bytes;
+  }
+  TreeBuilder builder(name);
+  json::sax_parse(text.begin(), text.end(), &builder);
+  if (!builder.status().ok()) return std::move(builder.status());
+  return std::move(builder.root());
+}
+
+absl::StatusOr<json> ReadStrictJson(const std::string& path) {
+  absl::StatusOr<std::string> text = ReadTextFile(path, kMaxJsonBytes);
+  if (!text.ok()) return text.status();
+  return ParseStrictJson(*text, path);
+}
+
+}  // namespace sheaf

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/aligned_buffer.h"
+#include "engine/model/linear.h"
+#include "engine/model/t5_config.h"
+#include "engine/model/weight_source.h"
+
+namespace sheaf {
+
+// The feed-forward layer of a block: wo(act(wi x)), or with a gate
+// wo(act(wi_0 x) * wi_1 x).
+struct T5FeedForward {
+  std::vector<float> norm;  // [d_model]
+  // wi; with a gate, each slice has its columns of wi_0 and then those of wi_1,
+  // so that one member of the team has both.
+  Linear in;
+  Linear out;
+};
+
+struct T5EncoderLayer {
+  std::vector<float> norm;  // [d_model]
+  Linear qkv;               // [H * d_kv | H * d_kv | H * d_kv]
+  Linear out;
+  T5FeedForward feed_forward;
+};
+
+struct T5DecoderLayer {
+  std::vector<float> self_norm;
+  Linear qkv;  // [H * d_kv | G * d_kv | G * d_kv]
+  Linear self_out;
+  std::vector<float> cross_norm;
+  Linear cross_q;
+  Linear cross_out;
+  T5FeedForward feed_forward;
+};
+
+// A T5 model's weights, each laid out once for the code that reads it. Grouped
+// key and value projections stay grouped. Immutable after Load().
+struct T5Weights {
+  // INVALID_ARGUMENT names a tensor whose shape does not fit the
+  // configuration, NOT_FOUND one that is absent.
+  static absl::StatusOr<T5Weights> Load(const T5Config& config,
+                                        const WeightSource& source,
+                                        const LinearOptions& options);
+
+  // Copies token `id`'s embedding to out [d_model].
+  void Embed(int32_t id, float* out) const;
+
+  int64_t bytes() const;  // in memory
+  // Of those, what one decode step reads: decoder layers and head.
+  int64_t decode_bytes() const;
+
+  T5Config config;
+  AlignedBuffer embedding;  // [vocab_size, d_model]; empty if the head has it
+  bool head_is_embedding = false;
+  Linear head;  // [vocab_size] columns
+  std::vector<float> encoder_bias;  // [buckets, H]
+  std::vector<float> decoder_bias;
+  std::vector<T5EncoderLayer> encoder;
+  std::vector<float> encoder_norm;
+  std::vector<T5DecoderLayer> decoder;
+  std::vector<float> decoder_norm;
+  // The cross-attention keys and values of all decoder layers in one product:
+  // for each layer [G * d_kv | G * d_kv].
+  Linear cross_kv;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/types/span.h"
+
+namespace sheaf {
+
+// One source to encode. The runner keeps no reference to it after BeginEncode()
+// but to the block ids, which stay valid until the pass ends or drops it.
+struct EncodeEntry {
+  absl::Span<const int32_t> source;        // token ids, >= 1
+  absl::Span<const int32_t> cross_blocks;  // where its cross K/V go
+};
+
+// What one sequence computes in a decode step: 1 token, or several known ones
+// at its start (target_prefix).
+struct DecodeEntry {
+  absl::Span<const int32_t> tokens;  // to compute, >= 1
+  int32_t num_computed_tokens;       // position of tokens[0]
+  absl::Span<const int32_t> self_blocks;  // room for the tokens included
+  // The same span for all beams of a segment, which stand side by side.
+  absl::Span<const int32_t> cross_blocks;
+  int32_t source_len;
+};
+
+// What the engine asks of a model. The engine thread makes all calls. All ids
+// are within the vocabulary and all blocks within the storage: whoever submits
+// checks, so nothing here can fail.
+class ModelRunner {
+ public:
+  virtual ~ModelRunner() = default;
+
+  virtual int32_t vocab_size() const = 0;
+  virtual int32_t start_token_id() const = 0;
+  virtual absl::Span<const int32_t> eos_token_ids() const = 0;
+
+  // Starts a pass of the encoder over all `entries`, packed without padding.
+  // REQUIRES: no pass is under way.
+  virtual void BeginEncode(absl::Span<const EncodeEntry> entries) = 0;
+
+  // Goes on with the pass by about `token_layers` tokens times layers of work,
+  // at least a little. True when it is done: then the cross K/V of every entry
+  // are in its blocks. So a long pass is spread over several steps.
+  virtual bool AdvanceEncode(int64_t token_layers) = 0;
+
+  // Forgets one entry of the pass under way: its blocks are no longer touched.
+  virtual void DropEncode(int32_t entry_index) = 0;
+
+  // Computes the entries' tokens, writes their self K/V in their blocks, and
+  // fills `logits` [entries.size(), vocab_size] with what follows the last
+  // token of each. What a row holds does not depend on the other entries.
+  virtual void Decode(absl::Span<const DecodeEntry> entries,
+                      absl::Span<float> logits) = 0;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "engine/kv_block_pool.h"
+#include "engine/request.h"
+#include "engine/sequence.h"
+#include "engine/stats.h"
+
+namespace sheaf {
+
+struct SchedulerLimits {
+  int32_t max_sequences;      // that decode at the same time
+  int32_t max_encode_tokens;  // source tokens of one encoder pass (a single
+                              // source may be longer)
+};
+
+// Who is worked on in the next step. Valid until the next call.
+struct StepPlan {
+  std::vector<Segment*> encode;  // newly admitted: a new encoder pass
+  std::vector<Segment*> decode;  // every sequence of these, one token each
+};
+
+// Decides which segments are admitted, encoded and decoded: continuous
+// batching's bookkeeping.
+//
+// A waiting segment is admitted when its sequences find a place in the batch
+// and the KV cache can hold all it may come to need: cross K/V of its source,
+// self K/V of max_new_tokens for each of its sequences. So whatever is admitted
+// runs to its end, and nothing is ever preempted. The next one admitted is the
+// first waiting segment of the request with the fewest running segments, the
+// oldest request among equals: a document of a thousand segments fills an idle
+// server and does not keep a short request waiting. If that one does not fit,
+// none is admitted: nothing overtakes it, so it cannot starve.
+//
+// Invariants, verified by CheckConsistency():
+//   1. Blocks are reserved for exactly the admitted, unfinished segments, and
+//      their sum is at most the pool's size.
+//   2. A segment holds no more blocks than it has reserved; one that is not
+//      admitted, or has finished, holds none.
+//   3. The running sequences are at most max_sequences.
+//   4. If any segment waits and none runs, PlanStep() admits one.
+//
+// Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe: the
+// engine thread owns it.
+class Scheduler {
+ public:
+  Scheduler(const SchedulerLimits& limits, KvBlockPool& pool)
+      : limits_(limits), pool_(&pool) {}
+  ~Scheduler();  // Forgets what is left and gives its blocks back.
+
+  // INVALID_ARGUMENT, with the figures, if `request` could not run on an idle
+  // engine. Add() requires that it can. From any thread.
+  static absl::Status CheckFits(const Request& request,
+                                const SchedulerLimits& limits,
+                                const KvPoolShape& kv_shape);
+
+  // Queues the segments of a request. Returns where it lives until Remove().
+  LiveRequest& Add(RequestId id, Request request, absl::Time arrival);
+
+  // Admits what fits and lists the step's work. With `may_encode` false (a
+  // pass is under way) nobody is admitted. `start_token` begins the sequences.
+  const StepPlan& PlanStep(bool may_encode, int32_t start_token);
+
+  // The segment's cross K/V are there: from now on it decodes.
+  void FinishEncode(Segment& segment);
+
+  // Gives the segment's blocks and places back.
+  void FinishSegment(Segment& segment);
+
+  // Forgets a request, finished or not; its blocks are free.
+  void Remove(LiveRequest& request);
+
+  // In order of arrival.
+  std::list<LiveRequest>& requests() { return requests_; }
+  LiveRequest* Find(RequestId id);  // null: has ended, or never was
+
+  // Fills what the scheduler knows: all of EngineGauges.
+  EngineGauges gauges() const;
+
+  void CheckConsistency() const;  // O(everything): for tests.
+
+ private:
+  struct Need {
+    int32_t self_blocks, cross_blocks, sequences;
+    int32_t blocks() const { return self_blocks + cross_blocks; }
+  };
+  static Need NeedOf(const Request& request, size_t segment_index,
+                     const KvPoolShape& kv_shape);
+  LiveRequest* NextToAdmit();
+  bool TryAdmit(LiveRequest& request, int32_t start_token);
+  void Release(Segment& segment);
+
+  const SchedulerLimits limits_;
+  KvBlockPool* pool_;  // not owned
+  std::list<LiveRequest> requests_;
+  std::vector<Segment*> running_;  // admitted, in order of admission
+  int32_t reserved_self_blocks_ = 0;
+  int32_t reserved_cross_blocks_ = 0;
+  int32_t num_sequences_ = 0;
+  StepPlan plan_;
+};
+
+}  // namespace sheaf

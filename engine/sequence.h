@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "engine/kv_block_pool.h"
+#include "engine/request.h"
+
+namespace sheaf {
+
+// One growing list of decoder tokens with its keys and values.
+struct Sequence {
+  explicit Sequence(KvBlockPool& pool) : self_kv(pool, Attention::kSelf) {}
+
+  std::vector<int32_t> tokens;      // start token first
+  int32_t num_computed_tokens = 0;  // tokens whose K/V are in the cache
+  double sum_logprob = 0;           // of the chosen tokens
+  BlockTable self_kv;
+
+  // Tokens after the start token.
+  int32_t num_new_tokens() const {
+    return static_cast<int32_t>(tokens.size()) - 1;
+  }
+};
+
+struct LiveRequest;
+
+// One source of a request on its way through the engine: it waits, is encoded
+// once, is decoded by one sequence (a beam search by several, which share the
+// cross K/V and the blocks of their common history), and ends.
+struct Segment {
+  enum class State { kWaiting, kEncoding, kDecoding, kFinished };
+
+  Segment(LiveRequest& owner, int32_t segment_index, KvBlockPool& pool)
+      : request(&owner),
+        index(segment_index),
+        cross_kv(pool, Attention::kCross) {}
+
+  LiveRequest* request;
+  int32_t index;  // in Request::segments
+  State state = State::kWaiting;
+  BlockTable cross_kv;
+  std::vector<Sequence> sequences;  // empty before it is admitted
+  absl::Time last_token = absl::InfinitePast();  // when one was chosen
+  int32_t reserved_self_blocks = 0;  // the most it can need; 0 unless admitted
+  int32_t reserved_cross_blocks = 0;
+};
+
+// A request that has been submitted and has not ended.
+//
+// Invariant: segments [0, num_admitted) have been admitted, in order; the
+// others wait. A deque keeps the segments' addresses.
+struct LiveRequest {
+  RequestId id = 0;
+  Request request;
+  std::deque<Segment> segments;
+  int32_t num_admitted = 0;
+  int32_t num_running = 0;  // admitted and not finished
+  int32_t num_finished = 0;
+
+  absl::Time arrival;
+  bool has_token = false;  // its first token is out
+  bool was_cut = false;    // a segment ended with FinishReason::kLength
+  FinishReason last_reason = FinishReason::kEos;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,226 @@
+#include "server/call.h"
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "engine/check.h"
+#include "server/wire.h"
+
+namespace sheaf {
+namespace {
+
+// How long a client that met a full queue should stay away.
+constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
+constexpr char kRetryPushbackMs[] = "500";
+
+Rejection RejectionOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return Rejection::kUnknownModel;
+    case absl::StatusCode::kUnimplemented:
+      return Rejection::kUnimplemented;
+    case absl::StatusCode::kFailedPrecondition:
+      return Rejection::kNoTokenizer;
+    case absl::StatusCode::kResourceExhausted:
+      return Rejection::kQueueFull;
+    case absl::StatusCode::kUnavailable:
+      return Rejection::kDraining;
+    case absl::StatusCode::kDeadlineExceeded:
+      return Rejection::kDeadline;
+    default:
+      return Rejection::kInvalidArgument;
+  }
+}
+
+}  // namespace
+
+Call::Call(const CallContext& context, ReplyKind kind,
+           grpc::CallbackServerContext* rpc)
+    : context_(context), kind_(kind), rpc_(rpc) {}
+
+void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
+  held_by_rpc_ = shared_from_this();
+  context_.live_calls->Add(1);
+  if (!admitted.ok()) return Refuse(admitted.status());
+  model_ = std::move(admitted->model);
+  deadline_ = admitted->request.deadline;
+  answer_.emplace(std::move(admitted->plan));
+  std::optional<RequestId> id;
+  if (!admitted->request.segments.empty()) {
+    admitted->request.sink = this;
+    held_by_engine_ = held_by_rpc_;
+    absl::StatusOr<RequestId> submitted =
+        context_.engine->Submit(std::move(admitted->request));
+    if (!submitted.ok()) {
+      held_by_engine_.reset();
+      return Refuse(submitted.status());
+    }
+    id = *submitted;
+  }
+  absl::MutexLock lock(&mu_);
+  has_started_ = true;
+  request_id_ = id;
+  if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
+  if (!news_.empty() || outcome_.has_value()) PushLocked();
+}
+
+void Call::Refuse(const absl::Status& status) {
+  context_.metrics->CountRejected(RejectionOf(status));
+  if (status.code() == absl::StatusCode::kResourceExhausted) {
+    rpc_->AddTrailingMetadata(kRetryPushbackKey, kRetryPushbackMs);
+  }
+  FinishRpc(status);
+}
+
+Call::News& Call::NewsOf(int32_t segment_index) {
+  if (news_.empty() || news_.back().segment_index != segment_index ||
+      news_.back().finished.has_value()) {
+    news_.push_back({segment_index, {}, std::nullopt});
+  }
+  return news_.back();
+}
+
+void Call::PushLocked() {
+  if (is_pushed_ || !has_started_) return;
+  is_pushed_ = true;
+  context_.delivery->Push(shared_from_this());
+}
+
+void Call::PushToDelivery() {
+  absl::MutexLock lock(&mu_);
+  PushLocked();
+}
+
+void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
+  absl::MutexLock lock(&mu_);
+  News& news = NewsOf(segment_index);
+  news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
+  PushLocked();
+}
+
+void Call::OnSegmentFinished(int32_t segment_index,
+                             std::vector<Hypothesis> hypotheses) {
+  SHEAF_CHECK(!hypotheses.empty());
+  absl::MutexLock lock(&mu_);
+  NewsOf(segment_index).finished = std::move(hypotheses.front());
+  PushLocked();
+}
+
+void Call::OnFinished(const absl::Status& status) {
+  const std::shared_ptr<Call> last_hold = std::move(held_by_engine_);
+  absl::MutexLock lock(&mu_);
+  outcome_ = status;
+  PushLocked();
+}
+
+void Call::Deliver() {
+  std::vector<News> news;
+  std::optional<absl::Status> outcome;
+  {
+    absl::MutexLock lock(&mu_);
+    is_pushed_ = false;
+    news.swap(news_);
+    outcome = outcome_;
+  }
+  if (has_ended_) return;
+  ApplyNews(std::move(news));
+  Send(outcome.has_value() ? &*outcome : nullptr);
+}
+
+void Call::ApplyNews(std::vector<News> news) {
+  for (News& item : news) {
+    answer_->AddTokens(item.segment_index, item.tokens);
+    if (item.finished.has_value()) {
+      answer_->FinishSegment(item.segment_index, *item.finished);
+    }
+  }
+  const std::vector<int32_t> stopped = answer_->TakeStopped();
+  if (stopped.empty()) return;
+  RequestId id;
+  {
+    absl::MutexLock lock(&mu_);
+    id = *request_id_;
+  }
+  for (int32_t index : stopped) context_.engine->StopSegment(id, index);
+}
+
+void Call::CancelInEngine() {
+  std::optional<RequestId> id;
+  {
+    absl::MutexLock lock(&mu_);
+    id = request_id_;
+  }
+  if (id.has_value()) context_.engine->Cancel(*id);
+}
+
+void Call::EndWell() {
+  has_ended_ = true;
+  context_.metrics->CountSuccess(answer_->ending().finish_reason);
+}
+
+void Call::EndBadly(const absl::Status& status) {
+  has_ended_ = true;
+  // gRPC cancels a call whose deadline has passed: then that is the reason.
+  const bool is_late = status.code() == absl::StatusCode::kCancelled &&
+                       absl::Now() >= deadline_;
+  FinishRpc(is_late ? absl::DeadlineExceededError("the deadline has passed")
+                    : status);
+}
+
+void Call::ReleaseFromRpc() {
+  const std::shared_ptr<Call> last_hold = std::move(held_by_rpc_);
+  context_.live_calls->Add(-1);
+}
+
+void UnaryCall::Send(const absl::Status* outcome) {
+  if (outcome == nullptr) return;
+  if (!outcome->ok()) return EndBadly(*outcome);
+  *response_ = SerializeReply(kind(), model(), answer().TakePiece(),
+                              answer().ending());
+  EndWell();
+  FinishRpc(*outcome);
+}
+
+void UnaryCall::FinishRpc(const absl::Status& status) {
+  Finish(ToGrpcStatus(status));
+}
+
+void StreamCall::Send(const absl::Status* outcome) {
+  {
+    absl::MutexLock lock(&write_mu_);
+    if (is_writing_) return;  // OnWriteDone() pushes again
+  }
+  if (outcome != nullptr && !outcome->ok()) return EndBadly(*outcome);
+  const Piece piece = answer().TakePiece();
+  if (outcome != nullptr) {
+    const Ending ending = answer().ending();
+    chunk_ = SerializeChunk(kind(), piece, &ending);
+    EndWell();
+    StartWriteAndFinish(&chunk_, grpc::WriteOptions(), grpc::Status::OK);
+    return;
+  }
+  const bool has_tokens =
+      kind() == ReplyKind::kGenerate && !piece.tokens.empty();
+  if (piece.text.empty() && !has_tokens) return;
+  chunk_ = SerializeChunk(kind(), piece, /*ending=*/nullptr);
+  {
+    absl::MutexLock lock(&write_mu_);
+    is_writing_ = true;
+  }
+  StartWrite(&chunk_);
+}
+
+void StreamCall::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&write_mu_);
+    is_writing_ = false;
+  }
+  if (!ok) CancelInEngine();  // the client is gone
+  PushToDelivery();
+}
+
+void StreamCall::FinishRpc(const absl::Status& status) {
+  Finish(ToGrpcStatus(status));
+}
+
+}  // namespace sheaf

@@ -1,0 +1,181 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "engine/engine.h"
+#include "engine/request.h"
+#include "server/answer.h"
+#include "server/delivery.h"
+#include "server/door.h"
+#include "server/metrics.h"
+#include "server/reply.h"
+
+namespace sheaf {
+
+// Counts the calls that gRPC has not let go yet.
+class LiveCalls {
+ public:
+  void Add(int32_t n) {
+    absl::MutexLock lock(&mu_);
+    count_ += n;
+  }
+  // False if some are left after `timeout`.
+  bool WaitUntilNone(absl::Duration timeout) {
+    absl::MutexLock lock(&mu_);
+    return mu_.AwaitWithTimeout(
+        absl::Condition(
+            +[](int64_t* count) { return *count == 0; }, &count_),
+        timeout);
+  }
+
+ private:
+  absl::Mutex mu_;
+  int64_t count_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+// What all calls share. Outlives them.
+struct CallContext {
+  Engine* engine;
+  Delivery* delivery;
+  Metrics* metrics;
+  LiveCalls* live_calls;
+};
+
+// One RPC of TextService, from the door to its status: the engine's sink, the
+// delivery thread's item and (in the subclasses) gRPC's reactor.
+//
+// Threads: three kinds meet here, each with its own part.
+//   - Engine thread: OnTokens(), OnSegmentFinished(), OnFinished() note the news
+//     under mu_ and push this to the delivery thread.
+//   - gRPC's threads: Start() in the handler; OnCancel() tells the engine;
+//     OnWriteDone() notes it under mu_ and pushes. They read only what Start()
+//     set before the handler returned, which is before gRPC calls any of them.
+//   - Delivery thread: Deliver() takes the news and does everything else:
+//     answer_, StartWrite() and Finish() are its own, so need no lock.
+//
+// Memory: of an unread answer only the text waits, whatever the client does;
+// one write is in flight, the rest is joined into the next chunk.
+//
+// Life: held by gRPC until OnDone(), by the engine until OnFinished() returns,
+// and by each push until it is delivered; gone with the last of these.
+class Call : public TokenSink,
+             public Deliverable,
+             public std::enable_shared_from_this<Call> {
+ public:
+  Call(const CallContext& context, ReplyKind kind,
+       grpc::CallbackServerContext* rpc);
+
+  // Hands an admitted request to the engine, or ends the call with the status
+  // that refused it. Called once, by the RPC's handler.
+  void Start(absl::StatusOr<AdmittedRequest> admitted);
+
+  void OnTokens(int32_t segment_index,
+                absl::Span<const int32_t> tokens) final;
+  void OnSegmentFinished(int32_t segment_index,
+                         std::vector<Hypothesis> hypotheses) final;
+  void OnFinished(const absl::Status& status) final;
+
+  void Deliver() final;
+
+ protected:
+  // Sends what is ready of answer(). `outcome` is null while the engine goes
+  // on. Delivery thread.
+  virtual void Send(const absl::Status* outcome) = 0;
+  // Ends the RPC. Delivery thread, or the handler's within Start().
+  virtual void FinishRpc(const absl::Status& status) = 0;
+
+  Answer& answer() { return *answer_; }
+  ReplyKind kind() const { return kind_; }
+  const std::string& model() const { return model_; }
+
+  // For Send(): the answer is out, or will never be.
+  void EndWell();
+  void EndBadly(const absl::Status& status);
+
+  // For the reactors.
+  void PushToDelivery();
+  void CancelInEngine();
+  void ReleaseFromRpc();  // the last thing that OnDone() does
+
+ private:
+  struct News {
+    int32_t segment_index;
+    std::vector<int32_t> tokens;
+    std::optional<Hypothesis> finished;
+  };
+
+  void Refuse(const absl::Status& status);
+  void ApplyNews(std::vector<News> news);
+  News& NewsOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const CallContext context_;
+  const ReplyKind kind_;
+  grpc::CallbackServerContext* const rpc_;  // valid until OnDone()
+
+  std::shared_ptr<Call> held_by_rpc_;     // Start() to OnDone()
+  std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
+
+  // Set by Start().
+  std::optional<Answer> answer_;  // then the delivery thread's
+  std::string model_;
+  absl::Time deadline_;
+
+  bool has_ended_ = false;  // FinishRpc() was called; the delivery thread's
+
+  absl::Mutex mu_;
+  std::vector<News> news_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
+  std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
+  // News wait until the request's id is known: they may lead to StopSegment().
+  bool has_started_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+// Answers with one message.
+class UnaryCall final : public Call, public grpc::ServerUnaryReactor {
+ public:
+  UnaryCall(const CallContext& context, ReplyKind kind,
+            grpc::CallbackServerContext* rpc, grpc::ByteBuffer* response)
+      : Call(context, kind, rpc), response_(response) {}
+
+  void OnCancel() override { CancelInEngine(); }
+  void OnDone() override { ReleaseFromRpc(); }
+
+ private:
+  void Send(const absl::Status* outcome) override;
+  void FinishRpc(const absl::Status& status) override;
+
+  grpc::ByteBuffer* const response_;  // gRPC's; valid until OnDone()
+};
+
+// Answers with a stream of chunks.
+class StreamCall final : public Call,
+                         public grpc::ServerWriteReactor<grpc::ByteBuffer> {
+ public:
+  using Call::Call;
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override { CancelInEngine(); }
+  void OnDone() override { ReleaseFromRpc(); }
+
+ private:
+  void Send(const absl::Status* outcome) override;
+  void FinishRpc(const absl::Status& status) override;
+
+  grpc::ByteBuffer chunk_;  // of the write in flight
+  absl::Mutex write_mu_;
+  bool is_writing_ ABSL_GUARDED_BY(write_mu_) = false;
+};
+
+}  // namespace sheaf

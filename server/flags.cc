@@ -1,0 +1,342 @@
+#include "server/flags.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "engine/thread_team.h"
+
+ABSL_FLAG(bool, help, false, "Print this and exit.");
+ABSL_FLAG(std::string, model, "",
+          "Model directory. Empty: the model that comes with the program.");
+ABSL_FLAG(std::string, tasks, "",
+          "JSON file of tasks, in place of the model's task_specific_params.");
+ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
+          "HOST:PORT of the RPCs; port 0 picks one.");
+ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
+          "HOST:PORT of /metrics; port 0 picks one.");
+ABSL_FLAG(bool, allow_insecure, false,
+          "Listen on addresses that other machines can reach, without "
+          "encryption and without asking who calls.");
+ABSL_FLAG(std::string, weight_type, "auto",
+          "Type of the weights in memory: auto|f32|bf16|int8.");
+ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32|bf16.");
+ABSL_FLAG(std::string, isa, "auto",
+          "Most that is used of the processor: auto|portable|avx2|avx512.");
+ABSL_FLAG(sheaf::ByteSize, kv_cache_bytes, {int64_t{1} << 30},
+          "Memory of the KV cache, taken at start.");
+ABSL_FLAG(int32_t, max_sequences, 64, "Sequences in one decode step, at most.");
+ABSL_FLAG(int32_t, max_queue, 256, "Requests that may wait.");
+ABSL_FLAG(int32_t, threads, 0,
+          "Threads that compute. 0: the processors that the process may use.");
+ABSL_FLAG(int32_t, max_source_tokens, 0,
+          "Tokens of one source, at most. 0: the model's n_positions, or 512.");
+ABSL_FLAG(int32_t, max_new_tokens, 1024,
+          "The most that a request may ask for in max_new_tokens.");
+ABSL_FLAG(sheaf::ByteSize, max_text_bytes, {int64_t{1} << 20},
+          "Bytes of a request's text, at most.");
+ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
+          "A call's deadline if it sets none, and the longest it may set.");
+ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
+          "How long SIGTERM lets running requests go on.");
+
+namespace sheaf {
+namespace {
+
+constexpr int32_t kMaxFlagfileDepth = 8;
+
+absl::Status SetFlag(absl::string_view name, absl::string_view value) {
+  absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+  if (flag == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("unknown flag --%s; --help lists the flags", name));
+  }
+  std::string error;
+  if (!flag->ParseFrom(value, &error)) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--%s is \"%s\": %s", name, value,
+                        error.empty() ? "wrong type of value" : error));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth);
+
+absl::Status ParseFlagfile(const std::string& path, int32_t depth) {
+  if (depth >= kMaxFlagfileDepth) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--flagfile is \"%s\": more than %d files within one another", path,
+        kMaxFlagfileDepth));
+  }
+  std::ifstream file(path);
+  if (!file) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
+  }
+  std::string line;
+  while (std::getline(file, line)) {
+    const absl::string_view text = absl::StripAsciiWhitespace(line);
+    if (text.empty() || text.front() == '#') continue;
+    const std::vector<std::string> arg = {std::string(text)};
+    if (absl::Status status = ParseArgs(arg, depth + 1); !status.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": ", status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    absl::string_view arg = args[i];
+    if (!absl::ConsumePrefix(&arg, "--") && !absl::ConsumePrefix(&arg, "-")) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "\"%s\" is no flag; this program takes only flags", args[i]));
+    }
+    const size_t equals = arg.find('=');
+    const absl::string_view name = arg.substr(0, equals);
+    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+    const bool is_bool = flag != nullptr && flag->IsOfType<bool>();
+    absl::Status status;
+    if (equals == absl::string_view::npos && flag == nullptr &&
+        absl::StartsWith(name, "no") &&
+        absl::FindCommandLineFlag(name.substr(2)) != nullptr &&
+        absl::FindCommandLineFlag(name.substr(2))->IsOfType<bool>()) {
+      status = SetFlag(name.substr(2), "false");
+    } else {
+      std::string value;
+      if (equals != absl::string_view::npos) {
+        value = std::string(arg.substr(equals + 1));
+      } else if (is_bool) {
+        value = "true";
+      } else if ((flag != nullptr || name == "flagfile") &&
+                 i + 1 < args.size()) {
+        value = args[++i];
+      } else if (flag != nullptr || name == "flagfile") {
+        return absl::InvalidArgumentError(
+            absl::StrFormat("--%s has no value", name));
+      }
+      status = name == "flagfile" ? ParseFlagfile(value, depth)
+                                  : SetFlag(name, value);
+    }
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t min,
+                        int64_t max) {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--%s is %d; allowed is %d..%d", flag, value, min, max));
+}
+
+absl::Status CheckOneOf(absl::string_view flag, const std::string& value,
+                        const std::vector<std::string>& allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--%s is \"%s\"; allowed is %s", flag, value,
+                      absl::StrJoin(allowed, "|")));
+}
+
+absl::Status CheckDuration(absl::string_view flag, absl::Duration value,
+                           absl::Duration min) {
+  if (value >= min && value <= absl::Hours(24)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--%s is %s; allowed is %s to 24h", flag, absl::FormatDuration(value),
+      absl::FormatDuration(min)));
+}
+
+absl::StatusOr<HostPort> CheckedAddress(absl::string_view flag,
+                                        const std::string& value) {
+  absl::StatusOr<HostPort> address = ParseHostPort(value);
+  if (!address.ok()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--%s is \"%s\": %s", flag, value, address.status().message()));
+  }
+  if (!address->is_loopback() && !absl::GetFlag(FLAGS_allow_insecure)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--%s is \"%s\", which other machines can reach; this version neither "
+        "encrypts nor asks who calls, so that needs --allow_insecure",
+        flag, value));
+  }
+  return address;
+}
+
+absl::Status CheckAll(absl::Span<const absl::Status> checks) {
+  for (const absl::Status& check : checks) {
+    if (!check.ok()) return check;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckComputesInF32(absl::string_view flag,
+                                const std::string& value) {
+  if (value == "auto" || value == "f32") return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--%s is \"%s\"; this version computes in f32 only", flag, value));
+}
+
+IsaCap ToIsaCap(const std::string& name) {
+  if (name == "portable") return IsaCap::kPortable;
+  if (name == "avx2") return IsaCap::kAvx2;
+  if (name == "avx512") return IsaCap::kAvx512;
+  return IsaCap::kAuto;
+}
+
+}  // namespace
+
+bool AbslParseFlag(absl::string_view text, ByteSize* size, std::string* error) {
+  static constexpr std::pair<absl::string_view, int> kUnits[] = {
+      {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"", 0}};
+  for (const auto& [unit, shift] : kUnits) {
+    absl::string_view digits = text;
+    if (!absl::ConsumeSuffix(&digits, unit)) continue;
+    int64_t n = 0;
+    if (digits.empty() || !absl::SimpleAtoi(digits, &n) || n < 0) break;
+    if (n > (std::numeric_limits<int64_t>::max() >> shift)) break;
+    size->bytes = n << shift;
+    return true;
+  }
+  *error = "allowed is a number of bytes, as 1000000, 64KiB, 512MiB or 1GiB";
+  return false;
+}
+
+std::string AbslUnparseFlag(ByteSize size) {
+  static constexpr std::pair<const char*, int> kUnits[] = {
+      {"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
+  for (const auto& [unit, shift] : kUnits) {
+    if (size.bytes != 0 && size.bytes % (int64_t{1} << shift) == 0) {
+      return absl::StrCat(size.bytes >> shift, unit);
+    }
+  }
+  return absl::StrCat(size.bytes);
+}
+
+std::string HostPort::ToString() const {
+  return absl::StrContains(host, ':') ? absl::StrFormat("[%s]:%d", host, port)
+                                      : absl::StrFormat("%s:%d", host, port);
+}
+
+bool HostPort::is_loopback() const {
+  if (host == "localhost") return true;
+  in_addr v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
+    return (ntohl(v4.s_addr) >> 24) == 127;
+  }
+  in6_addr v6;
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 &&
+         IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
+  const absl::Status wrong =
+      absl::InvalidArgumentError("allowed is HOST:PORT, as 127.0.0.1:50051 or "
+                                 "[::1]:50051, with a port of 0..65535");
+  const size_t colon = text.rfind(':');
+  if (colon == absl::string_view::npos) return wrong;
+  HostPort out;
+  absl::string_view host = text.substr(0, colon);
+  if (absl::ConsumePrefix(&host, "[")) {
+    if (!absl::ConsumeSuffix(&host, "]")) return wrong;
+  } else if (absl::StrContains(host, ':')) {
+    return wrong;
+  }
+  const absl::string_view port = text.substr(colon + 1);
+  const bool is_name =
+      !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+        return absl::ascii_isalnum(c) || c == '.' || c == '-' || c == ':';
+      });
+  if (!is_name || port.empty() ||
+      !std::all_of(port.begin(), port.end(), absl::ascii_isdigit) ||
+      !absl::SimpleAtoi(port, &out.port) || out.port > 65535) {
+    return wrong;
+  }
+  out.host = std::string(host);
+  return out;
+}
+
+absl::Status ParseFlags(absl::Span<const std::string> args) {
+  return ParseArgs(args, /*depth=*/0);
+}
+
+absl::StatusOr<ServerFlags> CheckedFlags() {
+  constexpr int64_t kGiB = int64_t{1} << 30;
+  const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
+  const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
+  const std::string isa = absl::GetFlag(FLAGS_isa);
+  ServerFlags flags;
+  flags.model = absl::GetFlag(FLAGS_model);
+  flags.tasks = absl::GetFlag(FLAGS_tasks);
+  flags.weight_type = "f32";
+  flags.kv_type = "f32";
+  flags.isa = ToIsaCap(isa);
+  flags.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
+  flags.max_sequences = absl::GetFlag(FLAGS_max_sequences);
+  flags.max_queue = absl::GetFlag(FLAGS_max_queue);
+  flags.num_threads = absl::GetFlag(FLAGS_threads);
+  flags.max_source_tokens = absl::GetFlag(FLAGS_max_source_tokens);
+  flags.max_new_tokens = absl::GetFlag(FLAGS_max_new_tokens);
+  flags.max_text_bytes = absl::GetFlag(FLAGS_max_text_bytes).bytes;
+  flags.default_deadline = absl::GetFlag(FLAGS_default_deadline);
+  flags.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+  const absl::Status status = CheckAll({
+      CheckOneOf("weight_type", weight_type, {"auto", "f32", "bf16", "int8"}),
+      CheckComputesInF32("weight_type", weight_type),
+      CheckOneOf("kv_type", kv_type, {"f32", "bf16"}),
+      CheckComputesInF32("kv_type", kv_type),
+      CheckOneOf("isa", isa, {"auto", "portable", "avx2", "avx512"}),
+      CheckRange("kv_cache_bytes", flags.kv_cache_bytes, int64_t{1} << 16,
+                 1024 * kGiB),
+      CheckRange("max_sequences", flags.max_sequences, 1, 4096),
+      CheckRange("max_queue", flags.max_queue, 1, 1'000'000),
+      CheckRange("threads", flags.num_threads, 0, 256),
+      CheckRange("max_source_tokens", flags.max_source_tokens, 0, 65536),
+      CheckRange("max_new_tokens", flags.max_new_tokens, 1, 65536),
+      CheckRange("max_text_bytes", flags.max_text_bytes, 1, kGiB),
+      CheckDuration("default_deadline", flags.default_deadline,
+                    absl::Milliseconds(1)),
+      CheckDuration("drain_timeout", flags.drain_timeout,
+                    absl::ZeroDuration()),
+  });
+  if (!status.ok()) return status;
+  if (flags.num_threads == 0) flags.num_threads = NumUsableProcessors();
+  absl::StatusOr<HostPort> listen =
+      CheckedAddress("listen", absl::GetFlag(FLAGS_listen));
+  if (!listen.ok()) return listen.status();
+  flags.listen = *std::move(listen);
+  absl::StatusOr<HostPort> metrics_listen =
+      CheckedAddress("metrics_listen", absl::GetFlag(FLAGS_metrics_listen));
+  if (!metrics_listen.ok()) return metrics_listen.status();
+  flags.metrics_listen = *std::move(metrics_listen);
+  return flags;
+}
+
+std::string FlagsHelp() {
+  std::vector<std::string> lines;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!absl::EndsWith(flag->Filename(), "server/flags.cc")) continue;
+    lines.push_back(absl::StrFormat("  --%s (%s)\n      %s\n", name,
+                                    flag->DefaultValue(), flag->Help()));
+  }
+  std::sort(lines.begin(), lines.end());
+  return absl::StrCat(
+      "sheaf-server serves an encoder-decoder language model over gRPC.\n",
+      "  --flagfile (a file with a flag a line)\n", absl::StrJoin(lines, ""));
+}
+
+}  // namespace sheaf

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/flags/declare.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace sheaf {
+
+// A flag's number of bytes: "1GiB", "512MiB", "64KiB", "1000000".
+struct ByteSize {
+  int64_t bytes = 0;
+};
+bool AbslParseFlag(absl::string_view text, ByteSize* size, std::string* error);
+std::string AbslUnparseFlag(ByteSize size);
+
+// "127.0.0.1:50051", "localhost:0", "[::1]:9464".
+struct HostPort {
+  std::string host;  // without brackets
+  int32_t port = 0;  // 0 to 65535; 0: any that is free
+
+  // "HOST:PORT", an IPv6 address in brackets.
+  std::string ToString() const;
+  // True if only this machine can connect.
+  bool is_loopback() const;
+};
+absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
+
+enum class IsaCap { kAuto, kPortable, kAvx2, kAvx512 };
+
+// The program's flags, checked.
+struct ServerFlags {
+  std::string model;  // empty: the embedded one
+  std::string tasks;  // empty: the model's own
+  HostPort listen;
+  HostPort metrics_listen;
+  std::string weight_type;  // "f32"
+  std::string kv_type;      // "f32"
+  IsaCap isa = IsaCap::kAuto;
+  int64_t kv_cache_bytes = 0;
+  int32_t max_sequences = 0;
+  int32_t max_queue = 0;
+  int32_t num_threads = 0;        // >= 1
+  int32_t max_source_tokens = 0;  // 0: as the model says
+  int32_t max_new_tokens = 0;
+  int64_t max_text_bytes = 0;
+  absl::Duration default_deadline;
+  absl::Duration drain_timeout;
+};
+
+// Sets the flags from the command line without the program's name: --name=value,
+// --name value, --bool, --nobool, and --flagfile=FILE with one of those a line
+// (blank lines and lines that begin with '#' are skipped). INVALID_ARGUMENT
+// names what is wrong. Unlike absl::ParseCommandLine it never ends the process.
+absl::Status ParseFlags(absl::Span<const std::string> args);
+
+// What the flags say. INVALID_ARGUMENT names the flag, its value and what is
+// allowed.
+absl::StatusOr<ServerFlags> CheckedFlags();
+
+// What --help prints.
+std::string FlagsHelp();
+
+}  // namespace sheaf
+
+ABSL_DECLARE_FLAG(bool, help);

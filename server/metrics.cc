@@ -1,0 +1,367 @@
+#include "server/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/exposer.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <exception>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "server/process_stats.h"
+#include "server/rate_window.h"
+
+namespace sheaf {
+namespace {
+
+using prometheus::Counter;
+using prometheus::Gauge;
+using prometheus::Histogram;
+using prometheus::Labels;
+using Buckets = Histogram::BucketBoundaries;
+
+constexpr std::array<const char*, 3> kFinishReasons = {"eos", "length",
+                                                       "stop_sequence"};
+constexpr std::array<const char*, 7> kRejections = {
+    "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
+    "queue_full",       "draining",      "deadline"};
+// In the order of grpc::StatusCode; the names are go-grpc-prometheus's.
+constexpr std::array<const char*, 17> kGrpcCodes = {
+    "OK",           "Canceled",         "Unknown",
+    "InvalidArgument", "DeadlineExceeded", "NotFound",
+    "AlreadyExists",   "PermissionDenied", "ResourceExhausted",
+    "FailedPrecondition", "Aborted",    "OutOfRange",
+    "Unimplemented", "Internal",        "Unavailable",
+    "DataLoss",      "Unauthenticated"};
+constexpr int32_t kGrpcUnknown = 2;
+
+// From a step of a small model to a wait behind a full queue.
+Buckets TokenBuckets() {
+  return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+          0.25,  0.5,    1,     2.5,  5,     10};
+}
+Buckets RequestBuckets() {
+  return {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+          2.5,   5,    10,    30,   60,  120,  300, 600};
+}
+Buckets BatchBuckets() {
+  return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
+}
+
+Labels RpcLabels(const RpcName& rpc) {
+  return {{"grpc_service", rpc.service},
+          {"grpc_method", rpc.method},
+          {"grpc_type", rpc.type}};
+}
+
+Labels HandledLabels(const RpcName& rpc, int32_t code) {
+  const bool is_known =
+      code >= 0 && code < static_cast<int32_t>(kGrpcCodes.size());
+  Labels labels = RpcLabels(rpc);
+  labels["grpc_code"] = kGrpcCodes[is_known ? code : kGrpcUnknown];
+  return labels;
+}
+
+prometheus::MetricFamily ScrapedFamily(const char* name, const char* help,
+                                       prometheus::MetricType type,
+                                       double value, const Labels& labels) {
+  prometheus::ClientMetric metric;
+  for (const auto& [key, text] : labels) metric.label.push_back({key, text});
+  metric.gauge.value = value;
+  metric.counter.value = value;
+  return {name, help, type, {metric}};
+}
+
+}  // namespace
+
+// The series that change when something happens.
+class Metrics::Series {
+ public:
+  Series(const std::string& model_name, int64_t kv_capacity_bytes,
+         std::function<absl::Time()> now)
+      : model_({{"model", model_name}}), now_(std::move(now)) {
+    for (const char* reason : kFinishReasons) {
+      success_.push_back(
+          &success_family_.Add({{"finished_reason", reason}}));
+    }
+    for (const char* reason : kRejections) {
+      rejected_.push_back(&rejected_family_.Add({{"reason", reason}}));
+    }
+    kv_capacity_.Set(static_cast<double>(kv_capacity_bytes));
+  }
+
+  void OnStep(const StepStats& stats) {
+    const EngineGauges& gauges = stats.gauges;
+    const KvBytes& kv = gauges.kv;
+    self_used_.Set(static_cast<double>(kv.self_used));
+    cross_used_.Set(static_cast<double>(kv.cross_used));
+    self_reserved_.Set(static_cast<double>(kv.self_reserved));
+    cross_reserved_.Set(static_cast<double>(kv.cross_reserved));
+    kv_capacity_.Set(static_cast<double>(kv.capacity));
+    kv_usage_.Set(kv.capacity == 0
+                      ? 0
+                      : static_cast<double>(kv.self_used + kv.cross_used) /
+                            static_cast<double>(kv.capacity));
+    requests_running_.Set(gauges.num_requests_running);
+    requests_waiting_.Set(gauges.num_requests_waiting);
+    sequences_running_.Set(gauges.num_sequences_running);
+    prompt_tokens_.Increment(stats.num_prompt_tokens);
+    generation_tokens_.Increment(stats.num_generated_tokens);
+    if (stats.num_generated_tokens > 0) {
+      generated_.Add(now_(), stats.num_generated_tokens);
+    }
+    if (stats.encode_seconds > 0) encode_.Observe(stats.encode_seconds);
+    if (stats.num_decoded_sequences > 0) {
+      decode_.Observe(stats.decode_seconds);
+      batch_.Observe(stats.num_decoded_sequences);
+    }
+    ObserveAll(stats.time_to_first_token_seconds, ttft_);
+    ObserveAll(stats.inter_token_seconds, itl_);
+    ObserveAll(stats.queue_seconds, queue_);
+    ObserveAll(stats.e2e_seconds, e2e_);
+  }
+
+  void CountSuccess(FinishReason reason) {
+    success_[static_cast<int>(reason)]->Increment();
+  }
+  void CountRejected(Rejection reason) {
+    rejected_[static_cast<int>(reason)]->Increment();
+  }
+
+  void AddRpc(const RpcName& rpc) {
+    started_family_.Add(RpcLabels(rpc));
+    handling_family_.Add(RpcLabels(rpc), RequestBuckets());
+    for (size_t code = 0; code < kGrpcCodes.size(); ++code) {
+      handled_family_.Add(HandledLabels(rpc, static_cast<int32_t>(code)));
+    }
+  }
+  void CountRpcStarted(const RpcName& rpc) {
+    started_family_.Add(RpcLabels(rpc)).Increment();
+  }
+  void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds) {
+    handled_family_.Add(HandledLabels(rpc, code)).Increment();
+    handling_family_.Add(RpcLabels(rpc), RequestBuckets()).Observe(seconds);
+  }
+
+  double GenerationTokensPerSecond() const {
+    return generated_.PerSecond(now_());
+  }
+  const Labels& model() const { return model_; }
+  prometheus::Registry& registry() { return *registry_; }
+  std::shared_ptr<prometheus::Registry> shared_registry() { return registry_; }
+
+ private:
+  static void ObserveAll(const std::vector<double>& values,
+                         Histogram& histogram) {
+    for (double value : values) histogram.Observe(value);
+  }
+
+  prometheus::Family<Gauge>& GaugeFamily(const char* name, const char* help) {
+    return prometheus::BuildGauge().Name(name).Help(help).Labels(model_)
+        .Register(*registry_);
+  }
+  prometheus::Family<Counter>& CounterFamily(const char* name,
+                                             const char* help,
+                                             const Labels& labels) {
+    return prometheus::BuildCounter().Name(name).Help(help).Labels(labels)
+        .Register(*registry_);
+  }
+  Gauge& AddGauge(const char* name, const char* help) {
+    return GaugeFamily(name, help).Add({});
+  }
+  Counter& AddCounter(const char* name, const char* help) {
+    return CounterFamily(name, help, model_).Add({});
+  }
+  Histogram& AddHistogram(const char* name, const char* help,
+                          const Buckets& buckets) {
+    return prometheus::BuildHistogram().Name(name).Help(help).Labels(model_)
+        .Register(*registry_).Add({}, buckets);
+  }
+
+  const Labels model_;
+  const std::function<absl::Time()> now_;
+  const std::shared_ptr<prometheus::Registry> registry_ =
+      std::make_shared<prometheus::Registry>();
+  RateWindow generated_;
+
+  prometheus::Family<Gauge>& kv_family_ = GaugeFamily(
+      "sheaf_kv_cache_bytes",
+      "Bytes of KV cache in whole blocks, by attention: used is what blocks "
+      "hold now, reserved the most that the admitted requests can hold, used "
+      "included.");
+  Gauge& self_used_ =
+      kv_family_.Add({{"attention", "self"}, {"state", "used"}});
+  Gauge& cross_used_ =
+      kv_family_.Add({{"attention", "cross"}, {"state", "used"}});
+  Gauge& self_reserved_ =
+      kv_family_.Add({{"attention", "self"}, {"state", "reserved"}});
+  Gauge& cross_reserved_ =
+      kv_family_.Add({{"attention", "cross"}, {"state", "reserved"}});
+  Gauge& kv_capacity_ = AddGauge("sheaf_kv_cache_capacity_bytes",
+                                 "Bytes of all blocks of the KV cache.");
+  Gauge& kv_usage_ =
+      AddGauge("sheaf_kv_cache_usage_ratio",
+               "Used bytes of the KV cache by its capacity, 0 to 1.");
+  Gauge& requests_running_ = AddGauge(
+      "sheaf_num_requests_running", "Requests that are encoded or decoded.");
+  Gauge& requests_waiting_ = AddGauge(
+      "sheaf_num_requests_waiting", "Requests that wait for their first place.");
+  Gauge& sequences_running_ =
+      AddGauge("sheaf_num_sequences_running",
+               "Sequences that hold a place in the decode batch.");
+  Counter& prompt_tokens_ = AddCounter("sheaf_prompt_tokens_total",
+                                       "Source tokens given to the encoder.");
+  Counter& generation_tokens_ = AddCounter("sheaf_generation_tokens_total",
+                                           "Tokens generated, EOS included.");
+  Histogram& ttft_ =
+      AddHistogram("sheaf_time_to_first_token_seconds",
+                   "From a request's arrival to its first token.",
+                   RequestBuckets());
+  Histogram& itl_ =
+      AddHistogram("sheaf_inter_token_latency_seconds",
+                   "Between two tokens of a request.", TokenBuckets());
+  Histogram& queue_ =
+      AddHistogram("sheaf_request_queue_time_seconds",
+                   "From a request's arrival to its first place.",
+                   RequestBuckets());
+  Histogram& e2e_ =
+      AddHistogram("sheaf_e2e_request_latency_seconds",
+                   "From a request's arrival to its end, if it ended well.",
+                   RequestBuckets());
+  Histogram& batch_ = AddHistogram("sheaf_step_batch_size",
+                                   "Sequences of a decode step.",
+                                   BatchBuckets());
+  Histogram& encode_ =
+      AddHistogram("sheaf_encode_seconds",
+                   "Time that a step spent in the encoder, if any.",
+                   TokenBuckets());
+  Histogram& decode_ = AddHistogram(
+      "sheaf_decode_step_seconds",
+      "Time of a step's decoder pass and choice of tokens.", TokenBuckets());
+  prometheus::Family<Counter>& success_family_ = CounterFamily(
+      "sheaf_request_success_total",
+      "Requests that ended well, by how: eos, length, stop_sequence.", model_);
+  prometheus::Family<Counter>& rejected_family_ =
+      CounterFamily("sheaf_requests_rejected_total",
+                    "Requests that did not run, by reason.", model_);
+  prometheus::Family<Counter>& started_family_ = CounterFamily(
+      "grpc_server_started_total", "RPCs begun on the server.", {});
+  prometheus::Family<Counter>& handled_family_ =
+      CounterFamily("grpc_server_handled_total",
+                    "RPCs ended on the server, by status code.", {});
+  prometheus::Family<Histogram>& handling_family_ =
+      prometheus::BuildHistogram()
+          .Name("grpc_server_handling_seconds")
+          .Help("From an RPC's arrival at the server to its status.")
+          .Register(*registry_);
+  std::vector<Counter*> success_;   // by FinishReason
+  std::vector<Counter*> rejected_;  // by Rejection
+};
+
+// The series that are worked out when they are asked for.
+class Metrics::ScrapedSeries : public prometheus::Collectable {
+ public:
+  explicit ScrapedSeries(std::shared_ptr<const Series> series)
+      : series_(std::move(series)) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    using prometheus::MetricType;
+    const ProcessStats process = ReadProcessStats();
+    return {
+        ScrapedFamily("sheaf_generation_tokens_per_second",
+                      "Tokens generated each second, over the last ten.",
+                      MetricType::Gauge, series_->GenerationTokensPerSecond(),
+                      series_->model()),
+        ScrapedFamily("process_resident_memory_bytes",
+                      "Resident memory size in bytes.", MetricType::Gauge,
+                      static_cast<double>(process.resident_bytes), {}),
+        ScrapedFamily("process_virtual_memory_bytes",
+                      "Virtual memory size in bytes.", MetricType::Gauge,
+                      static_cast<double>(process.virtual_bytes), {}),
+        ScrapedFamily("process_cpu_seconds_total",
+                      "Total user and system CPU time spent in seconds.",
+                      MetricType::Counter, process.cpu_seconds, {}),
+        ScrapedFamily("process_open_fds", "Number of open file descriptors.",
+                      MetricType::Gauge,
+                      static_cast<double>(process.num_open_fds), {}),
+        ScrapedFamily("process_max_fds",
+                      "Maximum number of open file descriptors.",
+                      MetricType::Gauge, static_cast<double>(process.max_fds),
+                      {}),
+        ScrapedFamily("process_start_time_seconds",
+                      "Start time of the process since unix epoch in seconds.",
+                      MetricType::Gauge, process.start_time_seconds, {}),
+    };
+  }
+
+ private:
+  const std::shared_ptr<const Series> series_;
+};
+
+class Metrics::Listener {
+ public:
+  explicit Listener(const std::string& address)
+      : exposer_(address, /*num_threads=*/2) {}
+  prometheus::Exposer& exposer() { return exposer_; }
+
+ private:
+  prometheus::Exposer exposer_;
+};
+
+Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
+                 std::function<absl::Time()> now)
+    : series_(std::make_shared<Series>(model_name, kv_capacity_bytes,
+                                       std::move(now))),
+      scraped_(std::make_shared<ScrapedSeries>(series_)) {}
+
+Metrics::~Metrics() = default;
+
+absl::StatusOr<int32_t> Metrics::Serve(const HostPort& address) {
+  HostPort numeric = address;  // civetweb takes no names
+  if (numeric.host == "localhost") numeric.host = "127.0.0.1";
+  try {
+    listener_ = std::make_unique<Listener>(numeric.ToString());
+  } catch (const std::exception& error) {
+    return absl::FailedPreconditionError(
+        absl::StrFormat("cannot listen on %s for metrics: %s",
+                        address.ToString(), error.what()));
+  }
+  listener_->exposer().RegisterCollectable(series_->shared_registry());
+  listener_->exposer().RegisterCollectable(scraped_);
+  const std::vector<int> ports = listener_->exposer().GetListeningPorts();
+  return ports.empty() ? address.port : ports.front();
+}
+
+std::string Metrics::Scrape() const {
+  std::vector<prometheus::MetricFamily> families =
+      series_->registry().Collect();
+  std::vector<prometheus::MetricFamily> scraped = scraped_->Collect();
+  families.insert(families.end(), std::make_move_iterator(scraped.begin()),
+                  std::make_move_iterator(scraped.end()));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+void Metrics::OnStep(const StepStats& stats) { series_->OnStep(stats); }
+void Metrics::CountSuccess(FinishReason reason) {
+  series_->CountSuccess(reason);
+}
+void Metrics::CountRejected(Rejection reason) {
+  series_->CountRejected(reason);
+}
+void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
+void Metrics::CountRpcStarted(const RpcName& rpc) {
+  series_->CountRpcStarted(rpc);
+}
+void Metrics::CountRpcHandled(const RpcName& rpc, int32_t code,
+                              double seconds) {
+  series_->CountRpcHandled(rpc, code, seconds);
+}
+
+}  // namespace sheaf

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <google/protobuf/message_lite.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace sheaf {
+
+// Keeps protobuf from writing to stderr what strangers send: from now on its
+// messages go to whoever parses. Call once, before any thread parses.
+void TakeProtobufLog();
+
+// Parses what a client sent. INVALID_ARGUMENT if it is no such message; names
+// the field if that is a string which is not UTF-8. gRPC itself would call
+// either INTERNAL, as if it were our fault.
+absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
+                          google::protobuf::MessageLite* message);
+
+grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
+
+// Codes are the same one to one.
+grpc::Status ToGrpcStatus(const absl::Status& status);
+
+}  // namespace sheaf

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "engine/check.h"
+#include "engine/model_runner.h"
+
+namespace sheaf {
+
+// A model with a rule instead of weights: the token at each place depends on
+// the source alone, by default a copy of it. What the engine must get right is
+// who is encoded and decoded when, so the fake keeps the "cross K/V" by block
+// id and dies if it is asked to decode what was not encoded, or what was.
+class FakeModelRunner : public ModelRunner {
+ public:
+  static constexpr int32_t kVocabSize = 100;
+  static constexpr int32_t kEos = 1;
+
+  // The token that follows `num_tokens` decoder tokens, start token included,
+  // for `source`.
+  using Rule = std::function<int32_t(const std::vector<int32_t>& source,
+                                     int32_t num_tokens)>;
+  explicit FakeModelRunner(int32_t num_blocks, Rule rule = CopySource)
+      : rule_(std::move(rule)), sources_(num_blocks) {}
+
+  // Repeats the source; EOS, if it is not in it, ends it.
+  static int32_t CopySource(const std::vector<int32_t>& source,
+                            int32_t num_tokens) {
+    const size_t i = num_tokens - 1;
+    return i < source.size() ? source[i] : kEos;
+  }
+
+  // Called before each decode step with its batch size, on the engine thread.
+  std::function<void(int32_t batch_size)> before_decode = [](int32_t) {};
+  // Calls of AdvanceEncode() that a pass takes.
+  int32_t advances_per_pass = 1;
+
+  int32_t vocab_size() const override { return kVocabSize; }
+  int32_t start_token_id() const override { return 0; }
+  absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
+
+  void BeginEncode(absl::Span<const EncodeEntry> entries) override {
+    SHEAF_CHECK(pass_.empty());
+    for (const EncodeEntry& entry : entries) {
+      pass_.push_back({{entry.source.begin(), entry.source.end()},
+                       entry.cross_blocks.front()});
+    }
+    num_advances_ = 0;
+  }
+
+  bool AdvanceEncode(int64_t) override {
+    if (++num_advances_ < advances_per_pass) return false;
+    for (const Encoding& each : pass_) {
+      if (each.block >= 0) sources_[each.block] = each.source;
+    }
+    pass_.clear();
+    return true;
+  }
+
+  void DropEncode(int32_t entry_index) override {
+    pass_[entry_index].block = -1;
+  }
+
+  void Decode(absl::Span<const DecodeEntry> entries,
+              absl::Span<float> logits) override {
+    before_decode(static_cast<int32_t>(entries.size()));
+    std::fill(logits.begin(), logits.end(), 0.0f);
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const std::vector<int32_t>& source =
+          sources_[entries[i].cross_blocks.front()];
+      SHEAF_CHECK(static_cast<int32_t>(source.size()) ==
+                  entries[i].source_len);
+      const int32_t num_tokens = entries[i].num_computed_tokens +
+                                 static_cast<int32_t>(entries[i].tokens.size());
+      logits[i * kVocabSize + rule_(source, num_tokens)] = 10.0f;
+    }
+  }
+
+ private:
+  struct Encoding {
+    std::vector<int32_t> source;
+    int32_t block;  // the first of its cross blocks; -1: dropped
+  };
+
+  const Rule rule_;
+  const std::vector<int32_t> eos_ = {kEos};
+  std::vector<std::vector<int32_t>> sources_;  // by first cross block
+  std::vector<Encoding> pass_;
+  int32_t num_advances_ = 0;
+};
+
+}  // namespace sheaf
