@@ -32,8 +32,9 @@ struct StreamEnd {
   bool is_stopped = false;
 };
 
-// Calls a Sheaf server. Requests and answers are the messages of proto/sheaf/v1;
-// an option that is absent from a request takes the server's default.
+// Calls a Sheaf server. Requests and answers are the messages of
+// proto/sheaf/v1; an option that is absent from a request takes the server's
+// default.
 //
 //   absl::StatusOr<Client> client = Client::Connect({.server = "host:50051"});
 //   if (!client.ok()) return client.status();
@@ -51,8 +52,8 @@ struct StreamEnd {
 // Threads: every method may be called from any thread at any time; all calls
 // share one connection, which is made by the first and made anew when it broke.
 //
-// Ownership: a handle. Copies are cheap and share the connection, and calls that
-// are under way keep it alive. A client that was moved from may only be
+// Ownership: a handle. Copies are cheap and share the connection, and calls
+// that are under way keep it alive. A client that was moved from may only be
 // destroyed or assigned to.
 class Client {
  public:
@@ -89,14 +90,12 @@ class Client {
   // thread if the request was refused here). They must not block, and they live
   // until `on_done` has returned.
   using OnDone = std::function<void(absl::StatusOr<StreamEnd>)>;
-  void TranslateStreamAsync(
-      const v1::TranslateRequest& request,
-      std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
-      const CallOptions& options = {});
-  void SummarizeStreamAsync(
-      const v1::SummarizeRequest& request,
-      std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
-      const CallOptions& options = {});
+  void TranslateStreamAsync(const v1::TranslateRequest& request,
+                            std::function<bool(const v1::TextChunk&)> on_chunk,
+                            OnDone on_done, const CallOptions& options = {});
+  void SummarizeStreamAsync(const v1::SummarizeRequest& request,
+                            std::function<bool(const v1::TextChunk&)> on_chunk,
+                            OnDone on_done, const CallOptions& options = {});
   void GenerateStreamAsync(
       const v1::GenerateRequest& request,
       std::function<bool(const v1::GenerateChunk&)> on_chunk, OnDone on_done,

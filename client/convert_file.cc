@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -169,12 +171,13 @@ absl::Status ConvertFile(const FileJob& job, ConvertLine convert) {
   Writer writer(output->get(), job.output);
   ProgressLine progress(job.progress_fd, total->total(), *done);
   progress.Update(*done);
-  return ConvertLines(
-      reader, {.concurrency = job.concurrency, .first_line = *done}, convert,
-      [&](absl::string_view lines, int64_t written) {
-        progress.Update(written);
-        return writer.Write(lines);
-      });
+  return ConvertLines(reader,
+                      {.concurrency = job.concurrency, .first_line = *done},
+                      convert, [&](absl::string_view lines, int64_t written) {
+                        absl::Status status = writer.Write(lines);
+                        if (status.ok()) progress.Update(written);
+                        return status;
+                      });
 }
 
 }  // namespace sheaf

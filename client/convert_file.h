@@ -19,9 +19,9 @@ struct FileJob {
 // order, whole lines at a time.
 //
 // If the output is there, its complete lines count as done and a last piece of
-// a line is cut off; work goes on with the next line of the input. So a run that
-// was interrupted is resumed by the same command; it is for the caller to give
-// the same input and options.
+// a line is cut off; work goes on with the next line of the input. So a run
+// that was interrupted is resumed by the same command; it is for the caller to
+// give the same input and options.
 //
 // Errors: FAILED_PRECONDITION, and the output untouched, if it has more lines
 // than the input, is the input itself, or is being written by another process;

@@ -19,7 +19,8 @@ std::string AbslUnparseFlag(const RepeatedString& flag);
 struct ParsedFlags {
   std::vector<std::string> positional;  // What is no flag, in order.
   // Names of the flags on the command line itself, not in a --flagfile: a file
-  // may serve several subcommands, so it may have flags that one has no use for.
+  // may serve several subcommands, so it may have flags that one has no use
+  // for.
   std::vector<std::string> given;
 };
 

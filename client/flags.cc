@@ -121,7 +121,7 @@ std::string AbslUnparseFlag(const TokenIdList& flag) {
 
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   v1::DecodingOptions decoding;
-#define SHEAF_SET_IF_GIVEN(name)                         \
+#define SHEAF_SET_IF_GIVEN(name)                      \
   if (const auto value = absl::GetFlag(FLAGS_##name)) \
   decoding.set_##name(*value)
   SHEAF_SET_IF_GIVEN(max_new_tokens);

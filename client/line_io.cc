@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -18,6 +19,15 @@ constexpr size_t kReadBytes = 64 << 10;
 
 LineReader::LineReader(int fd, absl::string_view name)
     : fd_(fd), name_(name), wake_(eventfd(0, EFD_CLOEXEC)) {}
+
+absl::StatusOr<std::unique_ptr<LineReader>> LineReader::Open(
+    const std::string& path) {
+  absl::StatusOr<FileDescriptor> file = OpenFile(path, O_RDONLY);
+  if (!file.ok()) return file.status();
+  auto reader = std::make_unique<LineReader>(file->get(), path);
+  reader->owned_.emplace(*std::move(file));
+  return reader;
+}
 
 absl::StatusOr<std::optional<std::string>> LineReader::Next() {
   if (is_interrupted_) return std::nullopt;

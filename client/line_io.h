@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,13 +26,21 @@ class FileDescriptor {
   int fd_;
 };
 
-// Reads a file descriptor, which it does not own, line by line.
+// open(2); `flags` as there. The error names the file.
+absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags);
+
+// Reads a file descriptor line by line.
 //
 // Threads: one thread reads; Interrupt() may come from any other.
 class LineReader {
  public:
-  // `name` is what errors call the file.
+  // `name` is what errors call the file; the descriptor stays the caller's.
   LineReader(int fd, absl::string_view name);
+
+  // Reads a file that the reader opens and closes itself.
+  static absl::StatusOr<std::unique_ptr<LineReader>> Open(
+      const std::string& path);
+
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
@@ -53,6 +62,7 @@ class LineReader {
 
   const int fd_;
   const std::string name_;
+  std::optional<FileDescriptor> owned_;  // fd_, if Open() made it.
   std::atomic<bool> is_interrupted_ = false;
   // An eventfd, readable once interrupted. None if the machine has no more: a
   // waiting Next() then returns with the line that it waits for.
@@ -78,8 +88,5 @@ class Writer {
   const std::string name_;
   bool is_closed_ = false;
 };
-
-// open(2); `flags` as there. The error names the file.
-absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags);
 
 }  // namespace sheaf

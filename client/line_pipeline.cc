@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "client/output.h"
 #include "client/status.h"
 
 namespace sheaf {
@@ -17,12 +18,6 @@ namespace {
 // Results that may wait for an earlier line, for each thread: so the threads
 // stay busy beside one slow line, and memory is bounded.
 constexpr int kAheadPerThread = 8;
-
-void JoinLineBreaks(std::string& text) {
-  for (char& c : text) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-}
 
 class Pipeline {
  public:
@@ -97,8 +92,7 @@ class Pipeline {
                            absl::StrCat("line ", next_written_ + 1));
         break;
       }
-      JoinLineBreaks(*it->second);
-      absl::StrAppend(&ready, *it->second, "\n");
+      absl::StrAppend(&ready, JoinLineBreaks(*it->second), "\n");
       ++next_written_;
     }
     if (!ready.empty()) {

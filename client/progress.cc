@@ -32,9 +32,8 @@ Progress::Progress(int64_t total, int64_t done_at_start, absl::Time start)
 std::string Progress::Render(int64_t done, absl::Time now) const {
   const double seconds = absl::ToDoubleSeconds(now - start_);
   const double rate = seconds > 0 ? (done - done_at_start_) / seconds : 0;
-  std::string line =
-      absl::StrFormat("%s  %d/%d lines  %.1f lines/s", Bar(done, total_), done,
-                      total_, rate);
+  std::string line = absl::StrFormat("%s  %d/%d lines  %.1f lines/s",
+                                     Bar(done, total_), done, total_, rate);
   if (rate > 0) {
     const auto left = static_cast<int64_t>((total_ - done) / rate);
     absl::StrAppend(&line, "  ", FormatTime(left), " left");

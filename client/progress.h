@@ -7,8 +7,9 @@
 
 namespace sheaf {
 
-// The line that tells how far a file is: a bar, lines done, lines a second, time
-// left. Speed is counted from `start` on, without the lines that were done then.
+// The line that tells how far a file is: a bar, lines done, lines a second,
+// time left. Speed is counted from `start` on, without the lines that were done
+// then.
 class Progress {
  public:
   Progress(int64_t total, int64_t done_at_start, absl::Time start);

@@ -37,9 +37,9 @@ size_t CharacterLength(absl::string_view text) {
 absl::Status CheckString(const FieldDescriptor& field, absl::string_view text) {
   const size_t prefix = Utf8PrefixLength(text);
   if (prefix == text.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "%s is not valid UTF-8: byte %d is 0x%02x", field.name(), prefix,
-      static_cast<uint8_t>(text[prefix])));
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s is not valid UTF-8: byte %d is 0x%02x", field.name(),
+                      prefix, static_cast<uint8_t>(text[prefix])));
 }
 
 absl::Status CheckField(const Message& message, const FieldDescriptor& field) {
@@ -50,11 +50,11 @@ absl::Status CheckField(const Message& message, const FieldDescriptor& field) {
     absl::Status status;
     if (field.type() == FieldDescriptor::TYPE_STRING) {
       std::string scratch;
-      status = CheckString(
-          field, field.is_repeated()
-                     ? reflection.GetRepeatedStringReference(message, &field, i,
-                                                             &scratch)
-                     : reflection.GetStringReference(message, &field, &scratch));
+      status = CheckString(field, field.is_repeated()
+                                      ? reflection.GetRepeatedStringReference(
+                                            message, &field, i, &scratch)
+                                      : reflection.GetStringReference(
+                                            message, &field, &scratch));
     } else if (field.type() == FieldDescriptor::TYPE_MESSAGE) {
       status = CheckUtf8(field.is_repeated()
                              ? reflection.GetRepeatedMessage(message, &field, i)

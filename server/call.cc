@@ -13,6 +13,9 @@ namespace {
 constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 constexpr char kRetryPushbackMs[] = "500";
 
+// What a client may take to read the answer after the deadline of the request.
+constexpr absl::Duration kReadGrace = absl::Seconds(1);
+
 Rejection RejectionOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
@@ -45,6 +48,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   model_ = std::move(admitted->model);
   deadline_ = admitted->request.deadline;
   answer_.emplace(std::move(admitted->plan));
+  LimitTime();
   std::optional<RequestId> id;
   if (!admitted->request.segments.empty()) {
     admitted->request.sink = this;
@@ -62,6 +66,16 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   request_id_ = id;
   if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
   if (!news_.empty() || outcome_.has_value()) PushLocked();
+}
+
+// The engine keeps the deadline of what runs; this one is for a client that
+// does not read its answer.
+void Call::LimitTime() {
+  alarm_.Set(absl::ToChronoTime(deadline_ + kReadGrace),
+             [self = shared_from_this()](bool has_fired) {
+               absl::MutexLock lock(&self->rpc_mu_);
+               if (has_fired && !self->is_done_) self->rpc_->TryCancel();
+             });
 }
 
 void Call::Refuse(const absl::Status& status) {
@@ -124,6 +138,8 @@ void Call::Deliver() {
   }
   if (has_ended_) return;
   ApplyNews(std::move(news));
+  // Whatever became of segments behind the end of the text.
+  if (outcome.has_value() && answer_->is_complete()) outcome = absl::OkStatus();
   Send(outcome.has_value() ? &*outcome : nullptr);
 }
 
@@ -135,13 +151,15 @@ void Call::ApplyNews(std::vector<News> news) {
     }
   }
   const std::vector<int32_t> stopped = answer_->TakeStopped();
-  if (stopped.empty()) return;
-  RequestId id;
-  {
-    absl::MutexLock lock(&mu_);
-    id = *request_id_;
+  if (!stopped.empty()) {
+    RequestId id;
+    {
+      absl::MutexLock lock(&mu_);
+      id = *request_id_;
+    }
+    for (int32_t index : stopped) context_.engine->StopSegment(id, index);
   }
-  for (int32_t index : stopped) context_.engine->StopSegment(id, index);
+  if (answer_->is_complete() && !answer_->is_finished()) CancelInEngine();
 }
 
 void Call::CancelInEngine() {
@@ -169,6 +187,11 @@ void Call::EndBadly(const absl::Status& status) {
 
 void Call::ReleaseFromRpc() {
   const std::shared_ptr<Call> last_hold = std::move(held_by_rpc_);
+  {
+    absl::MutexLock lock(&rpc_mu_);
+    is_done_ = true;
+  }
+  alarm_.Cancel();
   context_.live_calls->Add(-1);
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
@@ -67,7 +68,8 @@ struct CallContext {
 // one write is in flight, the rest is joined into the next chunk.
 //
 // Life: held by gRPC until OnDone(), by the engine until OnFinished() returns,
-// and by each push until it is delivered; gone with the last of these.
+// by each push until it is delivered, and by the alarm, which OnDone() cancels;
+// gone with the last of these.
 class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
@@ -114,6 +116,7 @@ class Call : public TokenSink,
     std::optional<Hypothesis> finished;
   };
 
+  void LimitTime();
   void Refuse(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
   News& NewsOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -132,6 +135,10 @@ class Call : public TokenSink,
   absl::Time deadline_;
 
   bool has_ended_ = false;  // FinishRpc() was called; the delivery thread's
+
+  grpc::Alarm alarm_;  // set by Start(); holds this until it fires or OnDone()
+  absl::Mutex rpc_mu_;
+  bool is_done_ ABSL_GUARDED_BY(rpc_mu_) = false;
 
   absl::Mutex mu_;
   std::vector<News> news_ ABSL_GUARDED_BY(mu_);

@@ -191,13 +191,6 @@ absl::Status CheckComputesInF32(absl::string_view flag,
       "--%s is \"%s\"; this version computes in f32 only", flag, value));
 }
 
-IsaCap ToIsaCap(const std::string& name) {
-  if (name == "portable") return IsaCap::kPortable;
-  if (name == "avx2") return IsaCap::kAvx2;
-  if (name == "avx512") return IsaCap::kAvx512;
-  return IsaCap::kAuto;
-}
-
 }  // namespace
 
 bool AbslParseFlag(absl::string_view text, ByteSize* size, std::string* error) {
@@ -278,13 +271,12 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   constexpr int64_t kGiB = int64_t{1} << 30;
   const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
   const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
-  const std::string isa = absl::GetFlag(FLAGS_isa);
   ServerFlags flags;
   flags.model = absl::GetFlag(FLAGS_model);
   flags.tasks = absl::GetFlag(FLAGS_tasks);
   flags.weight_type = "f32";
   flags.kv_type = "f32";
-  flags.isa = ToIsaCap(isa);
+  flags.isa = absl::GetFlag(FLAGS_isa);
   flags.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
   flags.max_sequences = absl::GetFlag(FLAGS_max_sequences);
   flags.max_queue = absl::GetFlag(FLAGS_max_queue);
@@ -299,7 +291,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckComputesInF32("weight_type", weight_type),
       CheckOneOf("kv_type", kv_type, {"f32", "bf16"}),
       CheckComputesInF32("kv_type", kv_type),
-      CheckOneOf("isa", isa, {"auto", "portable", "avx2", "avx512"}),
+      CheckOneOf("isa", flags.isa, {"auto", "portable", "avx2", "avx512"}),
       CheckRange("kv_cache_bytes", flags.kv_cache_bytes, int64_t{1} << 16,
                  1024 * kGiB),
       CheckRange("max_sequences", flags.max_sequences, 1, 4096),

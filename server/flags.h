@@ -31,8 +31,6 @@ struct HostPort {
 };
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
 
-enum class IsaCap { kAuto, kPortable, kAvx2, kAvx512 };
-
 // The program's flags, checked.
 struct ServerFlags {
   std::string model;  // empty: the embedded one
@@ -41,7 +39,7 @@ struct ServerFlags {
   HostPort metrics_listen;
   std::string weight_type;  // "f32"
   std::string kv_type;      // "f32"
-  IsaCap isa = IsaCap::kAuto;
+  std::string isa;          // "auto", "portable", "avx2", "avx512"
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;
   int32_t max_queue = 0;

@@ -1,0 +1,210 @@
+#include "engine/model/checkpoint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "engine/model/input_file.h"
+#include "engine/model/strict_json.h"
+
+namespace sheaf {
+namespace {
+
+using nlohmann::json;
+
+constexpr absl::string_view kSingleFile = "model.safetensors";
+constexpr absl::string_view kIndexFile = "model.safetensors.index.json";
+constexpr size_t kMaxShards = 256;  // each holds a file descriptor
+
+// The index's weight_map: file name of the shard by tensor name.
+using WeightMap = std::map<std::string, std::string>;
+
+bool IsPlainShardName(absl::string_view name) {
+  return name.size() <= 255 && absl::EndsWith(name, ".safetensors") &&
+         !absl::StartsWith(name, ".") &&
+         name.find_first_of(absl::string_view("/\\\0", 3)) ==
+             absl::string_view::npos;
+}
+
+absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
+  absl::StatusOr<json> index = ReadStrictJson(path);
+  if (!index.ok()) return index.status();
+  const auto refuse = [&](absl::string_view rule) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", rule));
+  };
+  if (!index->is_object()) return refuse("must hold an object");
+  const auto map = index->find("weight_map");
+  if (map == index->end() || !map->is_object()) {
+    return refuse("weight_map must be an object that maps tensors to files");
+  }
+  WeightMap result;
+  for (const auto& [tensor, shard] : map->items()) {
+    if (!shard.is_string()) {
+      return refuse(absl::StrCat("weight_map: tensor ", Quoted(tensor),
+                                 " must map to a file name"));
+    }
+    const std::string& name = shard.get_ref<const std::string&>();
+    if (!IsPlainShardName(name)) {
+      return refuse(absl::StrFormat(
+          "weight_map: tensor %s maps to %s; allowed are names of "
+          ".safetensors files in the directory itself",
+          Quoted(tensor), Quoted(name)));
+    }
+    result.emplace(tensor, name);
+  }
+  return result;
+}
+
+// Invariants 1 and 2. `names[i]` is the file name of `shards[i]`.
+absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
+                         absl::Span<const std::string> names,
+                         absl::Span<const SafetensorsFile> shards) {
+  const auto refuse = [&](absl::string_view tensor, absl::string_view rule) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(index_path, ": tensor ", Quoted(tensor), " ", rule));
+  };
+  absl::flat_hash_map<absl::string_view, absl::string_view> shard_of;
+  for (size_t i = 0; i < shards.size(); ++i) {
+    for (const TensorInfo& tensor : shards[i].tensors()) {
+      const auto [other, is_new] = shard_of.emplace(tensor.name, names[i]);
+      if (!is_new) {
+        return refuse(tensor.name,
+                      absl::StrCat("is in two shards, ", Quoted(other->second),
+                                   " and ", Quoted(names[i])));
+      }
+      if (!map.contains(tensor.name)) {
+        return refuse(tensor.name, absl::StrCat("of shard ", Quoted(names[i]),
+                                                " is not in weight_map"));
+      }
+    }
+  }
+  for (const auto& [tensor, shard] : map) {
+    const auto found = shard_of.find(tensor);
+    if (found == shard_of.end()) {
+      return refuse(tensor, absl::StrCat("maps to ", Quoted(shard),
+                                         ", but is in no shard"));
+    }
+    if (found->second != shard) {
+      return refuse(tensor,
+                    absl::StrCat("maps to ", Quoted(shard), ", but is in ",
+                                 Quoted(found->second)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
+    const std::string& directory, const std::string& index_path,
+    const WeightMap& map) {
+  std::set<std::string> distinct;
+  for (const auto& [tensor, shard] : map) distinct.insert(shard);
+  if (distinct.empty() || distinct.size() > kMaxShards) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: weight_map names %d shards; allowed are 1..%d",
+                        index_path, distinct.size(), kMaxShards));
+  }
+  const std::vector<std::string> names(distinct.begin(), distinct.end());
+  std::vector<SafetensorsFile> shards;
+  for (const std::string& name : names) {
+    absl::StatusOr<SafetensorsFile> shard =
+        SafetensorsFile::Open(absl::StrCat(directory, "/", name));
+    if (!shard.ok()) return shard.status();
+    shards.push_back(*std::move(shard));
+  }
+  absl::Status status = CheckShards(index_path, map, names, shards);
+  if (!status.ok()) return status;
+  return shards;
+}
+
+}  // namespace
+
+absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
+  absl::StatusOr<SafetensorsFile> single =
+      SafetensorsFile::Open(absl::StrCat(directory, "/", kSingleFile));
+  if (single.ok()) {
+    std::vector<SafetensorsFile> files;
+    files.push_back(*std::move(single));
+    return Checkpoint(directory, std::move(files));
+  }
+  if (!absl::IsNotFound(single.status())) return single.status();
+  const std::string index_path = absl::StrCat(directory, "/", kIndexFile);
+  absl::StatusOr<WeightMap> map = ReadWeightMap(index_path);
+  if (absl::IsNotFound(map.status())) {
+    return absl::NotFoundError(absl::StrFormat(
+        "%s has neither %s nor %s", directory, kSingleFile, kIndexFile));
+  }
+  if (!map.ok()) return map.status();
+  absl::StatusOr<std::vector<SafetensorsFile>> shards =
+      OpenShards(directory, index_path, *map);
+  if (!shards.ok()) return shards.status();
+  return Checkpoint(directory, *std::move(shards));
+}
+
+absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
+    absl::string_view name) const {
+  for (const SafetensorsFile& file : files_) {
+    const TensorInfo* tensor = file.Find(name);
+    if (tensor != nullptr) return Place{&file, tensor};
+  }
+  return absl::NotFoundError(
+      absl::StrFormat("%s: no tensor %s", directory_, Quoted(name)));
+}
+
+bool Checkpoint::Has(absl::string_view name) const { return Find(name).ok(); }
+
+absl::StatusOr<std::vector<int64_t>> Checkpoint::Shape(
+    absl::string_view name) const {
+  absl::StatusOr<Place> place = Find(name);
+  if (!place.ok()) return place.status();
+  return place->tensor->shape;
+}
+
+absl::Status Checkpoint::ReadRows(absl::string_view name, int64_t first_row,
+                                  int64_t num_rows,
+                                  absl::Span<float> out) const {
+  absl::StatusOr<Place> place = Find(name);
+  if (!place.ok()) return place.status();
+  const auto& [file, tensor] = *place;
+  const auto refuse = [&](absl::string_view rule) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s: tensor %s: %s", file->path(), Quoted(name), rule));
+  };
+  const std::vector<int64_t>& shape = tensor->shape;
+  if (shape.empty() || shape.size() > 2) {
+    return refuse(
+        absl::StrFormat("shape is [%s]; weights have 1 or 2 "
+                        "dimensions",
+                        absl::StrJoin(shape, ", ")));
+  }
+  const int64_t rows = shape.size() == 2 ? shape.front() : 1;
+  const int64_t cols = shape.back();
+  if (first_row < 0 || num_rows < 0 || first_row > rows ||
+      num_rows > rows - first_row) {
+    return refuse(
+        absl::StrFormat("%d rows from row %d are asked for; shape is [%s]",
+                        num_rows, first_row, absl::StrJoin(shape, ", ")));
+  }
+  if (out.size() != static_cast<uint64_t>(num_rows * cols)) {
+    return refuse(
+        absl::StrFormat("%d rows of %d columns are read into room for %d",
+                        num_rows, cols, out.size()));
+  }
+  absl::Status status = file->ReadAsFloat(*tensor, first_row * cols, out);
+  if (!status.ok()) return status;
+  const auto bad = std::find_if_not(
+      out.begin(), out.end(), [](float value) { return std::isfinite(value); });
+  if (bad != out.end()) {
+    const int64_t element = first_row * cols + (bad - out.begin());
+    return refuse(absl::StrFormat("element %d is %f; weights must be finite",
+                                  element, *bad));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sheaf

@@ -61,9 +61,9 @@ absl::Status InputFile::ReadAt(uint64_t offset, absl::Span<uint8_t> out) const {
         pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));
     if (num_read < 0 && errno == EINTR) continue;
     if (num_read < 0) {
-      return absl::DataLossError(absl::StrFormat(
-          "%s: cannot read at byte %d: %s", path_, offset,
-          absl::ErrnoToStatus(errno, "pread").message()));
+      return absl::DataLossError(
+          absl::StrFormat("%s: cannot read at byte %d: %s", path_, offset,
+                          absl::ErrnoToStatus(errno, "pread").message()));
     }
     if (num_read == 0) {
       return absl::DataLossError(
@@ -82,9 +82,8 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path,
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
   if (file->size() > max_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s has %d bytes; at most %d are read", path,
-                        file->size(), max_bytes));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s has %d bytes; at most %d are read", path, file->size(), max_bytes));
   }
   std::string text(file->size(), '\0');
   absl::Status status = file->ReadAt(

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/line_io.h"
+
+namespace sheaf {
+
+// What a subcommand works with beside the flags.
+struct Invocation {
+  std::vector<std::string> arguments;  // After the subcommand, without flags.
+  int input_fd = 0;
+  Writer& out;
+};
+
+// The reader of --input, or of stdin without it.
+absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
+    const Invocation& invocation);
+
+// The subcommands: help.cc tells what each does. They return a UsageError if
+// the command line is wrong, before anything is sent.
+absl::Status RunTranslate(Invocation& invocation);
+absl::Status RunSummarize(Invocation& invocation);
+absl::Status RunGenerate(Invocation& invocation);
+absl::Status RunModels(Invocation& invocation);
+absl::Status RunLoadCommand(Invocation& invocation);
+
+}  // namespace sheaf

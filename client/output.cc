@@ -1,0 +1,183 @@
+#include "client/output.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "nlohmann/json.hpp"
+
+namespace sheaf {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What is not UTF-8 is replaced; nlohmann would throw.
+std::string Dump(const Json& json) {
+  return json.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
+                   Json::error_handler_t::replace);
+}
+
+// "EOS"
+std::string FinishReasonName(v1::FinishReason reason) {
+  return std::string(
+      absl::StripPrefix(v1::FinishReason_Name(reason), "FINISH_REASON_"));
+}
+
+Json IdsJson(const v1::TokenIds& tokens) {
+  return std::vector<int32_t>(tokens.ids().begin(), tokens.ids().end());
+}
+
+Json UsageJson(const v1::Usage& usage) {
+  return {{"input_tokens", usage.input_tokens()},
+          {"output_tokens", usage.output_tokens()},
+          {"segments", usage.segments()}};
+}
+
+template <typename Hypotheses>
+Json HypothesesJson(const Hypotheses& hypotheses) {
+  Json list = Json::array();
+  for (const v1::Hypothesis& hypothesis : hypotheses) {
+    list.push_back(
+        {{"text", hypothesis.text()},
+         {"tokens", IdsJson(hypothesis.tokens())},
+         {"score", hypothesis.score()},
+         {"finish_reason", FinishReasonName(hypothesis.finish_reason())}});
+  }
+  return list;
+}
+
+template <typename Response>
+std::string TextResponseToJson(const Response& response) {
+  Json json = {{"text", response.text()},
+               {"finish_reason", FinishReasonName(response.finish_reason())},
+               {"usage", UsageJson(response.usage())},
+               {"model", response.model()}};
+  if (response.alternatives_size() > 0) {
+    json["hypotheses"] = HypothesesJson(response.alternatives());
+  }
+  return Dump(json);
+}
+
+// "1.5 GiB", "512 B"
+std::string FormatBytes(int64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) {
+    value /= 1024;
+    ++unit;
+  }
+  return absl::StrFormat(unit == 0 ? "%.0f %s" : "%.1f %s", value,
+                         kUnits[unit]);
+}
+
+using Row = std::vector<std::string>;
+
+Row ModelRow(const v1::Model& model) {
+  return {
+      model.name(),
+      absl::StrFormat("%.1f M", model.num_parameters() / 1e6),
+      absl::StrFormat("%d/%d/%d", model.num_query_heads(), model.num_kv_heads(),
+                      model.num_cross_kv_heads()),
+      absl::StrCat(model.weight_type(), ", ",
+                   FormatBytes(model.weight_bytes())),
+      absl::StrCat(model.kv_type(), ", ",
+                   FormatBytes(model.kv_capacity_bytes())),
+      absl::StrCat(FormatBytes(model.kv_bytes_per_token()), " + ",
+                   FormatBytes(model.cross_kv_bytes_per_token())),
+      absl::StrCat(model.max_source_tokens()),
+      absl::StrJoin(model.tasks(), ","),
+  };
+}
+
+}  // namespace
+
+std::string ToJson(const v1::TranslateResponse& response) {
+  return TextResponseToJson(response);
+}
+
+std::string ToJson(const v1::SummarizeResponse& response) {
+  return TextResponseToJson(response);
+}
+
+std::string ToJson(const v1::GenerateResponse& response) {
+  v1::Hypothesis best;
+  if (response.hypotheses_size() > 0) best = response.hypotheses(0);
+  return Dump({{"text", best.text()},
+               {"tokens", IdsJson(best.tokens())},
+               {"finish_reason", FinishReasonName(best.finish_reason())},
+               {"usage", UsageJson(response.usage())},
+               {"model", response.model()},
+               {"hypotheses", HypothesesJson(response.hypotheses())}});
+}
+
+std::string ToJson(const v1::Model& model) {
+  return Dump({{"name", model.name()},
+               {"architecture", model.architecture()},
+               {"num_parameters", model.num_parameters()},
+               {"num_query_heads", model.num_query_heads()},
+               {"num_kv_heads", model.num_kv_heads()},
+               {"num_cross_kv_heads", model.num_cross_kv_heads()},
+               {"weight_type", model.weight_type()},
+               {"kv_type", model.kv_type()},
+               {"weight_bytes", model.weight_bytes()},
+               {"kv_bytes_per_token", model.kv_bytes_per_token()},
+               {"cross_kv_bytes_per_token", model.cross_kv_bytes_per_token()},
+               {"kv_capacity_bytes", model.kv_capacity_bytes()},
+               {"max_source_tokens", model.max_source_tokens()},
+               {"tasks", std::vector<std::string>(model.tasks().begin(),
+                                                  model.tasks().end())}});
+}
+
+std::string BestText(const v1::GenerateResponse& response) {
+  if (response.hypotheses_size() == 0) return "";
+  const v1::Hypothesis& best = response.hypotheses(0);
+  return best.text().empty() ? JoinIds(best.tokens()) : best.text();
+}
+
+std::string JoinIds(const v1::TokenIds& tokens) {
+  return absl::StrJoin(tokens.ids(), ",");
+}
+
+std::string ModelTable(const v1::ListModelsResponse& models) {
+  std::vector<Row> rows = {{"NAME", "PARAMETERS", "HEADS q/kv/cross", "WEIGHTS",
+                            "KV CACHE", "KV A TOKEN self + cross", "MAX SOURCE",
+                            "TASKS"}};
+  for (const v1::Model& model : models.models()) {
+    rows.push_back(ModelRow(model));
+  }
+  std::vector<size_t> widths(rows[0].size());
+  for (const Row& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string table;
+  for (const Row& row : rows) {
+    for (size_t i = 0; i + 1 < row.size(); ++i) {
+      absl::StrAppendFormat(&table, "%-*s  ", static_cast<int>(widths[i]),
+                            row[i]);
+    }
+    absl::StrAppend(&table, row.back(), "\n");
+  }
+  return table;
+}
+
+std::string JoinLineBreaks(std::string text) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r') c = ' ';
+  }
+  return text;
+}
+
+bool IsBlank(absl::string_view text) {
+  return absl::StripAsciiWhitespace(text).empty();
+}
+
+}  // namespace sheaf

@@ -1,0 +1,185 @@
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "client/client.h"
+#include "client/commands.h"
+#include "client/flags.h"
+#include "client/output.h"
+#include "client/status.h"
+
+namespace sheaf {
+namespace {
+
+// The TEXT arguments, or all of --input or stdin without its last line end.
+absl::StatusOr<std::string> ReadText(const Invocation& invocation) {
+  if (!invocation.arguments.empty()) {
+    if (!absl::GetFlag(FLAGS_input).empty()) {
+      return UsageError("there is a TEXT and an --input; give one of them");
+    }
+    return absl::StrJoin(invocation.arguments, " ");
+  }
+  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
+  if (!reader.ok()) return reader.status();
+  absl::StatusOr<std::string> text = (*reader)->Rest();
+  if (!text.ok()) return text.status();
+  absl::string_view trimmed = *text;
+  absl::ConsumeSuffix(&trimmed, "\n");
+  absl::ConsumeSuffix(&trimmed, "\r");
+  return std::string(trimmed);
+}
+
+absl::Status CheckUsage() {
+  if (absl::GetFlag(FLAGS_stream) && absl::GetFlag(FLAGS_json)) {
+    return UsageError("--stream does not go with --json");
+  }
+  return absl::OkStatus();
+}
+
+// What writing within a stream and the stream itself came to, and the newline.
+absl::Status FinishStream(const absl::StatusOr<StreamEnd>& end,
+                          const absl::Status& written, Writer& out) {
+  if (!end.ok()) return end.status();
+  if (!written.ok()) return written;
+  return out.Write("\n");
+}
+
+absl::Status StreamSummary(Client& client, const v1::SummarizeRequest& request,
+                           const CallOptions& call, Writer& out) {
+  absl::Status written;
+  const absl::StatusOr<StreamEnd> end = client.SummarizeStream(
+      request,
+      [&](const v1::TextChunk& chunk) {
+        written = out.Write(chunk.text());
+        return written.ok();
+      },
+      call);
+  return FinishStream(end, written, out);
+}
+
+// Text as it comes. Ids wait for the end: a chunk without text may be half a
+// character, so only then it is known that the answer has none.
+absl::Status StreamGeneration(Client& client,
+                              const v1::GenerateRequest& request,
+                              const CallOptions& call, Writer& out) {
+  absl::Status written;
+  bool has_text = false;
+  v1::TokenIds ids;
+  const absl::StatusOr<StreamEnd> end = client.GenerateStream(
+      request,
+      [&](const v1::GenerateChunk& chunk) {
+        has_text |= !chunk.text().empty();
+        ids.MergeFrom(chunk.tokens());
+        written = out.Write(chunk.text());
+        return written.ok();
+      },
+      call);
+  if (end.ok() && written.ok() && !has_text) written = out.Write(JoinIds(ids));
+  return FinishStream(end, written, out);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
+    const Invocation& invocation) {
+  const std::string path = absl::GetFlag(FLAGS_input);
+  if (!path.empty()) return LineReader::Open(path);
+  return std::make_unique<LineReader>(invocation.input_fd, "stdin");
+}
+
+absl::Status RunSummarize(Invocation& invocation) {
+  if (absl::Status status = CheckUsage(); !status.ok()) return status;
+  absl::StatusOr<Client> client = ClientFromFlags();
+  if (!client.ok()) return client.status();
+  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
+  if (!call.ok()) return call.status();
+  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
+  if (!decoding.ok()) return decoding.status();
+  absl::StatusOr<std::string> text = ReadText(invocation);
+  if (!text.ok()) return text.status();
+
+  v1::SummarizeRequest request;
+  request.set_model(absl::GetFlag(FLAGS_model));
+  request.set_text(*std::move(text));
+  *request.mutable_decoding() = *std::move(decoding);
+  if (absl::GetFlag(FLAGS_stream)) {
+    return StreamSummary(*client, request, *call, invocation.out);
+  }
+  const absl::StatusOr<v1::SummarizeResponse> response =
+      client->Summarize(request, *call);
+  if (!response.ok()) return response.status();
+  return invocation.out.Write(absl::StrCat(
+      absl::GetFlag(FLAGS_json) ? ToJson(*response) : response->text(), "\n"));
+}
+
+absl::Status RunGenerate(Invocation& invocation) {
+  if (absl::Status status = CheckUsage(); !status.ok()) return status;
+  const std::optional<TokenIdList> ids = absl::GetFlag(FLAGS_ids);
+  if (ids.has_value() &&
+      (!invocation.arguments.empty() || !absl::GetFlag(FLAGS_input).empty())) {
+    return UsageError("there are --ids and a text; give one of them");
+  }
+  absl::StatusOr<Client> client = ClientFromFlags();
+  if (!client.ok()) return client.status();
+  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
+  if (!call.ok()) return call.status();
+  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
+  if (!decoding.ok()) return decoding.status();
+
+  v1::GenerateRequest request;
+  request.set_model(absl::GetFlag(FLAGS_model));
+  *request.mutable_decoding() = *std::move(decoding);
+  if (ids.has_value()) {
+    request.mutable_tokens()->mutable_ids()->Add(ids->ids.begin(),
+                                                 ids->ids.end());
+  } else {
+    absl::StatusOr<std::string> text = ReadText(invocation);
+    if (!text.ok()) return text.status();
+    request.set_text(*std::move(text));
+  }
+  if (absl::GetFlag(FLAGS_stream)) {
+    return StreamGeneration(*client, request, *call, invocation.out);
+  }
+  const absl::StatusOr<v1::GenerateResponse> response =
+      client->Generate(request, *call);
+  if (!response.ok()) return response.status();
+  return invocation.out.Write(absl::StrCat(
+      absl::GetFlag(FLAGS_json) ? ToJson(*response) : BestText(*response),
+      "\n"));
+}
+
+absl::Status RunModels(Invocation& invocation) {
+  absl::StatusOr<Client> client = ClientFromFlags();
+  if (!client.ok()) return client.status();
+  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
+  if (!call.ok()) return call.status();
+
+  v1::ListModelsResponse models;
+  for (const std::string& name : invocation.arguments) {
+    v1::GetModelRequest request;
+    request.set_name(name);
+    absl::StatusOr<v1::Model> model = client->GetModel(request, *call);
+    if (!model.ok()) return model.status();
+    *models.add_models() = *std::move(model);
+  }
+  if (invocation.arguments.empty()) {
+    absl::StatusOr<v1::ListModelsResponse> all = client->ListModels(*call);
+    if (!all.ok()) return all.status();
+    models = *std::move(all);
+  }
+  if (!absl::GetFlag(FLAGS_json)) {
+    return invocation.out.Write(ModelTable(models));
+  }
+  std::string lines;
+  for (const v1::Model& model : models.models()) {
+    absl::StrAppend(&lines, ToJson(model), "\n");
+  }
+  return invocation.out.Write(lines);
+}
+
+}  // namespace sheaf

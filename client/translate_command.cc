@@ -1,0 +1,159 @@
+#include <unistd.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "client/client.h"
+#include "client/commands.h"
+#include "client/convert_file.h"
+#include "client/flags.h"
+#include "client/line_pipeline.h"
+#include "client/output.h"
+#include "client/status.h"
+
+namespace sheaf {
+namespace {
+
+// Turns a text into what is printed for it, with the flags' options.
+// Thread-safe.
+class Translator {
+ public:
+  static absl::StatusOr<Translator> FromFlags() {
+    absl::StatusOr<Client> client = ClientFromFlags();
+    if (!client.ok()) return client.status();
+    absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
+    if (!call.ok()) return call.status();
+    absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
+    if (!decoding.ok()) return decoding.status();
+    v1::TranslateRequest request;
+    request.set_model(absl::GetFlag(FLAGS_model));
+    request.set_source_language(absl::GetFlag(FLAGS_from));
+    request.set_target_language(absl::GetFlag(FLAGS_to));
+    *request.mutable_decoding() = *std::move(decoding);
+    return Translator(*std::move(client), *call, std::move(request));
+  }
+
+  // The text, or one JSON object with --json. A blank text is its own, empty,
+  // translation, and no request is made.
+  absl::StatusOr<std::string> Translate(const std::string& text) {
+    v1::TranslateResponse response;
+    if (!IsBlank(text)) {
+      absl::StatusOr<v1::TranslateResponse> answer =
+          client_.Translate(RequestFor(text), call_);
+      if (!answer.ok()) return answer.status();
+      response = *std::move(answer);
+    }
+    return absl::GetFlag(FLAGS_json) ? ToJson(response) : response.text();
+  }
+
+  // Writes the text as it comes, then a newline. One line stays one line.
+  absl::Status Stream(const std::string& text, Writer& out) {
+    const bool is_line = text.find('\n') == std::string::npos;
+    absl::Status written;
+    if (!IsBlank(text)) {
+      const absl::StatusOr<StreamEnd> end = client_.TranslateStream(
+          RequestFor(text),
+          [&](const v1::TextChunk& chunk) {
+            written = out.Write(is_line ? JoinLineBreaks(chunk.text())
+                                        : chunk.text());
+            return written.ok();
+          },
+          call_);
+      if (!end.ok()) return end.status();
+    }
+    if (!written.ok()) return written;
+    return out.Write("\n");
+  }
+
+ private:
+  Translator(Client client, const CallOptions& call,
+             v1::TranslateRequest request)
+      : client_(std::move(client)), call_(call), request_(std::move(request)) {}
+
+  v1::TranslateRequest RequestFor(const std::string& text) const {
+    v1::TranslateRequest request = request_;
+    request.set_text(text);
+    return request;
+  }
+
+  Client client_;
+  const CallOptions call_;
+  const v1::TranslateRequest request_;  // All but the text.
+};
+
+absl::Status CheckUsage(const Invocation& invocation) {
+  const bool has_input = !absl::GetFlag(FLAGS_input).empty();
+  const bool has_output = !absl::GetFlag(FLAGS_output).empty();
+  if (absl::GetFlag(FLAGS_to).empty()) {
+    return UsageError("--to is missing; it is the target language, as de");
+  }
+  if (has_input && !invocation.arguments.empty()) {
+    return UsageError("there is a TEXT and an --input; give one of them");
+  }
+  if (has_output && !has_input) {
+    return UsageError("--output needs --input; without, redirect stdout");
+  }
+  if (absl::GetFlag(FLAGS_overwrite) && !has_output) {
+    return UsageError("--overwrite needs --output");
+  }
+  if (absl::GetFlag(FLAGS_stream) &&
+      (absl::GetFlag(FLAGS_json) || has_output)) {
+    return UsageError("--stream goes neither with --json nor with --output");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamLines(LineReader& reader, Translator& translator,
+                         Writer& out) {
+  for (int64_t number = 1;; ++number) {
+    absl::StatusOr<std::optional<std::string>> line = reader.Next();
+    if (!line.ok()) return line.status();
+    if (!line->has_value()) return absl::OkStatus();
+    absl::Status status = translator.Stream(**line, out);
+    if (!status.ok()) return WithPrefix(status, absl::StrCat("line ", number));
+  }
+}
+
+}  // namespace
+
+absl::Status RunTranslate(Invocation& invocation) {
+  if (absl::Status status = CheckUsage(invocation); !status.ok()) return status;
+  absl::StatusOr<Translator> translator = Translator::FromFlags();
+  if (!translator.ok()) return translator.status();
+  absl::StatusOr<int> concurrency = ConcurrencyFromFlags();
+  if (!concurrency.ok()) return concurrency.status();
+  const auto translate = [&](const std::string& text) {
+    return translator->Translate(text);
+  };
+  const bool is_streaming = absl::GetFlag(FLAGS_stream);
+
+  if (!invocation.arguments.empty()) {
+    const std::string text = absl::StrJoin(invocation.arguments, " ");
+    if (is_streaming) return translator->Stream(text, invocation.out);
+    absl::StatusOr<std::string> translation = translate(text);
+    if (!translation.ok()) return translation.status();
+    return invocation.out.Write(absl::StrCat(*translation, "\n"));
+  }
+  if (const std::string output = absl::GetFlag(FLAGS_output); !output.empty()) {
+    const bool is_terminal = isatty(STDERR_FILENO);
+    return ConvertFile({.input = absl::GetFlag(FLAGS_input),
+                        .output = output,
+                        .overwrite = absl::GetFlag(FLAGS_overwrite),
+                        .concurrency = *concurrency,
+                        .progress_fd = is_terminal ? STDERR_FILENO : -1},
+                       translate);
+  }
+  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
+  if (!reader.ok()) return reader.status();
+  if (is_streaming) return StreamLines(**reader, *translator, invocation.out);
+  return ConvertLines(**reader, {.concurrency = *concurrency}, translate,
+                      [&](absl::string_view lines, int64_t) {
+                        return invocation.out.Write(lines);
+                      });
+}
+
+}  // namespace sheaf

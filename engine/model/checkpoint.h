@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/model/safetensors.h"
+#include "engine/model/weight_source.h"
+
+namespace sheaf {
+
+// The weights of a Hugging Face model directory: `model.safetensors`, or else
+// the shards that `model.safetensors.index.json` names.
+//
+// Invariants, which Open() verifies and what breaks one is refused:
+//   1. A tensor is in one file only.
+//   2. The index maps exactly the tensors of the shards, each to its shard.
+//   3. A shard is a file of the directory itself: its name has no path.
+class Checkpoint : public WeightSource {
+ public:
+  // Opens all files; reads their headers, no weights. NotFound if the directory
+  // has neither file, or lacks a shard that its index names.
+  static absl::StatusOr<Checkpoint> Open(const std::string& directory);
+
+  // In the order of their names.
+  absl::Span<const SafetensorsFile> files() const { return files_; }
+
+  bool Has(absl::string_view name) const override;
+  absl::StatusOr<std::vector<int64_t>> Shape(
+      absl::string_view name) const override;
+
+  // Refuses NaN and infinite weights: they would silence a whole batch.
+  absl::Status ReadRows(absl::string_view name, int64_t first_row,
+                        int64_t num_rows, absl::Span<float> out) const override;
+
+ private:
+  struct Place {
+    const SafetensorsFile* file;
+    const TensorInfo* tensor;
+  };
+
+  Checkpoint(std::string directory, std::vector<SafetensorsFile> files)
+      : directory_(std::move(directory)), files_(std::move(files)) {}
+
+  absl::StatusOr<Place> Find(absl::string_view name) const;
+
+  std::string directory_;
+  std::vector<SafetensorsFile> files_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,41 @@
+#include "engine/model/t5_runner.h"
+
+#include "engine/model/t5_decoder.h"
+#include "engine/model/t5_encoder.h"
+
+namespace sheaf {
+
+KvDims KvDimsOf(const T5Config& config) {
+  return {config.num_decoder_layers, config.d_kv, config.num_kv_heads,
+          config.num_cross_kv_heads};
+}
+
+T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
+                   ThreadTeam& team, const kernels::Kernels& kernels,
+                   const T5RunnerLimits& limits)
+    : weights_(weights),
+      encoder_(std::make_unique<T5Encoder>(
+          weights, storage, team, kernels, limits.max_encode_tokens,
+          limits.max_source_tokens)),
+      decoder_(std::make_unique<T5Decoder>(
+          weights, storage, team, kernels, limits.max_sequences,
+          limits.max_new_tokens, limits.max_source_tokens)) {}
+
+T5Runner::~T5Runner() = default;
+
+void T5Runner::BeginEncode(absl::Span<const EncodeEntry> entries) {
+  encoder_->Begin(entries);
+}
+bool T5Runner::AdvanceEncode(int64_t token_layers) {
+  return encoder_->Advance(token_layers);
+}
+void T5Runner::DropEncode(int32_t entry_index) { encoder_->Drop(entry_index); }
+void T5Runner::Decode(absl::Span<const DecodeEntry> entries,
+                      absl::Span<float> logits) {
+  decoder_->Decode(entries, logits);
+}
+absl::Span<const float> T5Runner::encoder_output() const {
+  return encoder_->output();
+}
+
+}  // namespace sheaf

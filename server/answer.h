@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/request.h"
+#include "server/reply.h"
+#include "server/stop_matcher.h"
+#include "server/text/stream_detokenizer.h"
+#include "server/text/tokenizer.h"
+
+namespace sheaf {
+
+// How the segments of a request become one text.
+struct AnswerPlan {
+  int32_t num_segments = 0;
+  int32_t num_input_tokens = 0;
+  // [num_segments + 1]: what stands before each segment's text, and at the end.
+  std::vector<std::string> gaps = {""};
+  std::vector<std::string> stop;
+  const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
+};
+
+// The answer to one request as it grows: segments' tokens in, in any order; one
+// text out, in the order of the source.
+//
+// A stop sequence is looked for in each segment's text, whatever the borders of
+// its tokens. The first segment that has one ends the whole text there; its
+// tokens end with the one that completed the stop sequence.
+//
+// Not thread-safe: the delivery thread owns it.
+class Answer {
+ public:
+  explicit Answer(AnswerPlan plan);
+
+  void AddTokens(int32_t segment_index, absl::Span<const int32_t> tokens);
+  void FinishSegment(int32_t segment_index, const Hypothesis& hypothesis);
+
+  // What has become ready since the last call, in order.
+  Piece TakePiece();
+
+  // Segments in which a stop sequence was found since the last call.
+  std::vector<int32_t> TakeStopped();
+
+  // Nothing more will become ready: all segments have finished, or one that a
+  // stop sequence ended, whatever becomes of those after it.
+  bool is_complete() const { return is_complete_; }
+  // The engine is done with every segment.
+  bool is_finished() const { return num_finished_ == plan_.num_segments; }
+  // REQUIRES: is_complete().
+  const Ending& ending() const;
+
+ private:
+  struct SegmentText {
+    explicit SegmentText(std::vector<std::string> stops)
+        : matcher(std::move(stops)) {}
+
+    std::optional<StreamDetokenizer> detokenizer;  // none without a tokenizer
+    StopMatcher matcher;
+    Piece ready;  // not in ready_ yet
+    int32_t num_tokens = 0;
+    float score = 0;
+    FinishReason finish_reason = FinishReason::kEos;
+    bool has_ended = false;     // no text will follow
+    bool has_finished = false;  // the engine is done with it
+  };
+
+  void AddText(int32_t segment_index, const std::string& text);
+  void Advance();
+  void Conclude(const SegmentText& segment);
+
+  const AnswerPlan plan_;
+  std::vector<SegmentText> segments_;
+  std::vector<int32_t> stopped_;
+  Piece ready_;               // in order, not taken yet
+  int32_t num_finished_ = 0;  // segments
+  int32_t next_ = 0;          // the segment whose text comes next
+  bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
+  bool is_complete_ = false;
+  bool was_cut_ = false;  // a segment met max_new_tokens
+  Ending ending_;
+};
+
+}  // namespace sheaf

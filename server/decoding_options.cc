@@ -1,0 +1,206 @@
+#include "server/decoding_options.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <random>
+
+#include "absl/strings/str_format.h"
+
+namespace sheaf {
+namespace {
+
+constexpr int32_t kDefaultMaxNewTokens = 256;
+constexpr int32_t kMaxNgramSize = 64;
+constexpr float kMaxLengthPenalty = 10.0f;
+constexpr float kMaxRepetitionPenalty = 100.0f;
+constexpr float kMaxTemperature = 100.0f;
+
+// Checks the fields one by one and keeps the first complaint.
+class Checker {
+ public:
+  const absl::Status& status() const { return status_; }
+
+  void Complain(std::string message) {
+    if (status_.ok()) {
+      status_ = absl::InvalidArgumentError("decoding." + message);
+    }
+  }
+
+  void InRange(const char* field, int64_t value, int64_t min, int64_t max) {
+    if (value >= min && value <= max) return;
+    Complain(absl::StrFormat("%s is %d; this server allows %d..%d", field,
+                             value, min, max));
+  }
+
+  // NaN is in no range.
+  void InRange(const char* field, float value, float min, float max) {
+    if (value >= min && value <= max) return;
+    Complain(absl::StrFormat("%s is %g; this server allows %g..%g", field,
+                             value, min, max));
+  }
+
+  // 0 itself is not allowed.
+  void InRangeAbove0(const char* field, float value, float max) {
+    if (value > 0 && value <= max) return;
+    Complain(absl::StrFormat(
+        "%s is %g; this server allows more than 0, to %g", field, value, max));
+  }
+
+  template <typename Ids>
+  void AreTokens(const char* field, const Ids& ids, int32_t vocab_size) {
+    for (int i = 0; i < ids.size(); ++i) {
+      if (ids[i] >= 0 && ids[i] < vocab_size) continue;
+      return Complain(absl::StrFormat("%s[%d] is %d; the vocabulary is 0..%d",
+                                      field, i, ids[i], vocab_size - 1));
+    }
+  }
+
+ private:
+  absl::Status status_;
+};
+
+uint64_t RandomSeed() {
+  thread_local std::mt19937_64 generator{std::random_device()()};
+  return generator();
+}
+
+template <typename Ids>
+std::vector<int32_t> Distinct(const Ids& ids) {
+  std::vector<int32_t> out(ids.begin(), ids.end());
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+void CheckStops(const v1::DecodingOptions& options,
+                const DecodingLimits& limits, Checker& checker) {
+  if (options.stop_size() > limits.max_stops) {
+    checker.Complain(absl::StrFormat(
+        "stop has %d sequences; this server allows 0..%d", options.stop_size(),
+        limits.max_stops));
+  }
+  for (int i = 0; i < options.stop_size(); ++i) {
+    const size_t bytes = options.stop(i).size();
+    if (bytes >= 1 && bytes <= static_cast<size_t>(limits.max_stop_bytes)) {
+      continue;
+    }
+    checker.Complain(
+        absl::StrFormat("stop[%d] has %d bytes; this server allows 1..%d", i,
+                        bytes, limits.max_stop_bytes));
+  }
+}
+
+// Fields whose own values are right may still not go together.
+void CheckTogether(const v1::DecodingOptions& options,
+                   const SamplingParams& sampling, Checker& checker) {
+  if (sampling.num_hypotheses > sampling.beam_size) {
+    checker.Complain(absl::StrFormat(
+        "num_hypotheses is %d; with beam_size %d, 1..%d is allowed",
+        sampling.num_hypotheses, sampling.beam_size, sampling.beam_size));
+  }
+  if (options.has_min_new_tokens() &&
+      sampling.min_new_tokens > sampling.max_new_tokens) {
+    checker.Complain(absl::StrFormat(
+        "min_new_tokens is %d; with max_new_tokens %d, 0..%d is allowed",
+        sampling.min_new_tokens, sampling.max_new_tokens,
+        sampling.max_new_tokens));
+  }
+  const int32_t prefix_size = options.target_prefix().ids_size();
+  if (prefix_size >= sampling.max_new_tokens) {
+    checker.Complain(absl::StrFormat(
+        "target_prefix has %d tokens; with max_new_tokens %d, which counts "
+        "them, 0..%d is allowed",
+        prefix_size, sampling.max_new_tokens, sampling.max_new_tokens - 1));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<CheckedOptions> CheckDecodingOptions(
+    const v1::DecodingOptions& options, const DecodingDefaults& defaults,
+    const DecodingLimits& limits) {
+  Checker checker;
+  CheckedOptions out;
+  SamplingParams& sampling = out.sampling;
+
+  // A default is the model's author's wish: within the limit, no error.
+  sampling.max_new_tokens =
+      options.has_max_new_tokens()
+          ? options.max_new_tokens()
+          : std::min(defaults.max_new_tokens.value_or(kDefaultMaxNewTokens),
+                     limits.max_new_tokens);
+  checker.InRange("max_new_tokens", sampling.max_new_tokens, 1,
+                  limits.max_new_tokens);
+  sampling.min_new_tokens =
+      options.has_min_new_tokens()
+          ? options.min_new_tokens()
+          : std::min(defaults.min_new_tokens.value_or(0),
+                     sampling.max_new_tokens);
+  checker.InRange("min_new_tokens", sampling.min_new_tokens, 0,
+                  limits.max_new_tokens);
+  if (options.has_beam_size()) {
+    checker.InRange("beam_size", options.beam_size(), 1,
+                    std::numeric_limits<int32_t>::max());
+    if (checker.status().ok() && options.beam_size() > 1) {
+      return absl::UnimplementedError(absl::StrFormat(
+          "decoding.beam_size is %d; this version decodes with beam_size 1",
+          options.beam_size()));
+    }
+  }
+  sampling.beam_size = 1;
+  if (options.has_num_hypotheses()) {
+    sampling.num_hypotheses = options.num_hypotheses();
+    checker.InRange("num_hypotheses", sampling.num_hypotheses, 1,
+                    std::numeric_limits<int32_t>::max());
+  }
+  sampling.length_penalty = options.has_length_penalty()
+                                ? options.length_penalty()
+                                : defaults.length_penalty.value_or(1.0f);
+  checker.InRange("length_penalty", sampling.length_penalty,
+                  -kMaxLengthPenalty, kMaxLengthPenalty);
+  sampling.repetition_penalty =
+      options.has_repetition_penalty()
+          ? options.repetition_penalty()
+          : defaults.repetition_penalty.value_or(1.0f);
+  checker.InRangeAbove0("repetition_penalty", sampling.repetition_penalty,
+                        kMaxRepetitionPenalty);
+  sampling.no_repeat_ngram_size =
+      options.has_no_repeat_ngram_size()
+          ? options.no_repeat_ngram_size()
+          : defaults.no_repeat_ngram_size.value_or(0);
+  checker.InRange("no_repeat_ngram_size", sampling.no_repeat_ngram_size, 0,
+                  kMaxNgramSize);
+  sampling.temperature = options.has_temperature()
+                             ? options.temperature()
+                             : defaults.temperature.value_or(0.0f);
+  checker.InRange("temperature", sampling.temperature, 0.0f, kMaxTemperature);
+  sampling.top_k =
+      options.has_top_k() ? options.top_k() : defaults.top_k.value_or(0);
+  checker.InRange("top_k", sampling.top_k, 0,
+                  std::numeric_limits<int32_t>::max());
+  sampling.top_p =
+      options.has_top_p() ? options.top_p() : defaults.top_p.value_or(1.0f);
+  checker.InRangeAbove0("top_p", sampling.top_p, 1.0f);
+  sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
+
+  const auto& prefix = options.target_prefix().ids();
+  checker.AreTokens("target_prefix.ids", prefix, limits.vocab_size);
+  sampling.target_prefix.assign(prefix.begin(), prefix.end());
+  const auto& suppressed = options.suppressed_tokens();
+  checker.AreTokens("suppressed_tokens", suppressed, limits.vocab_size);
+  sampling.suppressed_tokens = Distinct(suppressed);
+  if (static_cast<int64_t>(sampling.suppressed_tokens.size()) >=
+      limits.vocab_size) {
+    checker.Complain("suppressed_tokens has the whole vocabulary");
+  }
+
+  CheckStops(options, limits, checker);
+  out.stop.assign(options.stop().begin(), options.stop().end());
+  CheckTogether(options, sampling, checker);
+  if (!checker.status().ok()) return checker.status();
+  return out;
+}
+
+}  // namespace sheaf

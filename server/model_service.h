@@ -1,0 +1,30 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "server/served_model.h"
+#include "sheaf/v1/model.grpc.pb.h"
+
+namespace sheaf {
+
+// sheaf.v1.ModelService: what is served here. Raw for TextService's reason.
+class ModelService final
+    : public v1::ModelService::WithRawCallbackMethod_ListModels<
+          v1::ModelService::WithRawCallbackMethod_GetModel<
+              v1::ModelService::Service>> {
+ public:
+  ModelService(const ServedModel& model, int64_t kv_capacity_bytes);
+
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* rpc,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+
+ private:
+  v1::Model model_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include <grpcpp/support/server_interceptor.h>
+
+#include "server/metrics.h"
+
+namespace sheaf {
+
+// Counts every RPC of the server, health and reflection included. `metrics` is
+// not owned.
+std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
+MakeRpcMetrics(Metrics* metrics);
+
+}  // namespace sheaf

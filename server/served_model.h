@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "server/text/tasks.h"
+#include "server/text/tokenizer.h"
+
+namespace sheaf {
+
+// What the server knows of the model it serves. Immutable once it serves.
+struct ServedModel {
+  std::string name;          // the directory's
+  std::string architecture;  // "T5ForConditionalGeneration"
+  int64_t num_parameters = 0;
+  int32_t num_query_heads = 0;
+  int32_t num_kv_heads = 0;
+  int32_t num_cross_kv_heads = 0;
+  std::string weight_type;  // as computed with
+  std::string kv_type;
+  int64_t weight_bytes = 0;
+  int64_t kv_bytes_per_token = 0;        // self-attention
+  int64_t cross_kv_bytes_per_token = 0;  // a source token
+  int32_t max_source_tokens = 0;
+  int32_t vocab_size = 0;
+
+  const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
+  const TaskSet* tasks = nullptr;        // not owned
+};
+
+}  // namespace sheaf

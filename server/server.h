@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "server/door.h"
+#include "server/flags.h"
+#include "server/served_model.h"
+
+namespace sheaf {
+
+struct ServerOptions {
+  HostPort listen;
+  HostPort metrics_listen;
+  DoorLimits limits;
+  absl::Duration default_deadline = absl::Minutes(10);
+  int32_t max_sequences = 64;
+  int32_t max_queue = 256;
+};
+
+// What the engine runs on. Not owned; all outlive the server.
+struct EngineParts {
+  KvPoolShape kv_shape;
+  ModelRunner* runner;
+  ThreadTeam* team;
+  const kernels::Kernels* kernels;
+};
+
+// The engine, the RPCs in front of it and the metrics beside it.
+//
+// Serves from Start() until Drain() or the end of its life, whichever is first.
+// Not thread-safe: one thread starts, drains and destroys it.
+class Server {
+ public:
+  // `model` names what is not owned and outlives the server.
+  // FAILED_PRECONDITION if an address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(
+      const ServerOptions& options, const ServedModel& model,
+      const EngineParts& parts);
+  ~Server();  // Ends what still runs with CANCELLED.
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // As in the options, but with the real ports.
+  const HostPort& listen() const { return listen_; }
+  const HostPort& metrics_listen() const { return metrics_listen_; }
+
+  // Refuses new requests with UNAVAILABLE, lets those that run come to their
+  // end for at most `timeout`, cancels the rest, and stops listening.
+  void Drain(absl::Duration timeout);
+
+ private:
+  class Parts;
+  explicit Server(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+  HostPort listen_;
+  HostPort metrics_listen_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
+#include "absl/time/time.h"
+#include "server/call.h"
+#include "server/door.h"
+#include "sheaf/v1/text.grpc.pb.h"
+
+namespace sheaf {
+
+// sheaf.v1.TextService: parses, asks the door, and starts a Call.
+//
+// Its methods are raw, bytes in and out, so that a message which does not parse
+// is the client's error and not ours. They run on gRPC's threads and wait for
+// nothing.
+class TextService final
+    : public v1::TextService::WithRawCallbackMethod_Translate<
+          v1::TextService::WithRawCallbackMethod_TranslateStream<
+              v1::TextService::WithRawCallbackMethod_Summarize<
+                  v1::TextService::WithRawCallbackMethod_SummarizeStream<
+                      v1::TextService::WithRawCallbackMethod_Generate<
+                          v1::TextService::WithRawCallbackMethod_GenerateStream<
+                              v1::TextService::Service>>>>>> {
+ public:
+  // A call that sets no deadline, or a later one, has `default_deadline`.
+  // `door` is not owned.
+  TextService(const CallContext& context, const Door* door,
+              absl::Duration default_deadline)
+      : context_(context), door_(door), default_deadline_(default_deadline) {}
+
+  grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* rpc,
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* TranslateStream(
+      grpc::CallbackServerContext* rpc,
+      const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* Summarize(grpc::CallbackServerContext* rpc,
+                                      const grpc::ByteBuffer* request,
+                                      grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* SummarizeStream(
+      grpc::CallbackServerContext* rpc,
+      const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* Generate(grpc::CallbackServerContext* rpc,
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* GenerateStream(
+      grpc::CallbackServerContext* rpc,
+      const grpc::ByteBuffer* request) override;
+
+ private:
+  template <typename Request>
+  absl::StatusOr<AdmittedRequest> Admit(
+      const grpc::CallbackServerContext& rpc,
+      const grpc::ByteBuffer& bytes) const;
+  template <typename Request>
+  grpc::ServerUnaryReactor* StartUnary(ReplyKind kind,
+                                       grpc::CallbackServerContext* rpc,
+                                       const grpc::ByteBuffer& request,
+                                       grpc::ByteBuffer* response) const;
+  template <typename Request>
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(
+      ReplyKind kind, grpc::CallbackServerContext* rpc,
+      const grpc::ByteBuffer& request) const;
+
+  const CallContext context_;
+  const Door* const door_;
+  const absl::Duration default_deadline_;
+};
+
+}  // namespace sheaf

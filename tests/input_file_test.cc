@@ -1,0 +1,96 @@
+#include "engine/model/input_file.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/model_files.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(InputFileTest, ReadsBytesFromAnyOffset) {
+  TempDir dir;
+  const auto file = InputFile::Open(dir.Write("f", "abcdef"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->size(), 6u);
+  std::array<uint8_t, 3> bytes;
+  ASSERT_TRUE(file->ReadAt(3, absl::MakeSpan(bytes)).ok());
+  EXPECT_THAT(bytes, ElementsAre('d', 'e', 'f'));
+  EXPECT_TRUE(file->ReadAt(6, {}).ok());
+}
+
+TEST(InputFileTest, WhatIsNotInTheFileIsNotRead) {
+  TempDir dir;
+  const auto file = InputFile::Open(dir.Write("f", "abcdef"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::array<uint8_t, 3> bytes;
+  for (const uint64_t offset : {uint64_t{4}, uint64_t{7}, UINT64_MAX}) {
+    EXPECT_EQ(file->ReadAt(offset, absl::MakeSpan(bytes)).code(),
+              absl::StatusCode::kDataLoss)
+        << offset;
+  }
+}
+
+TEST(InputFileTest, AFileThatShrinksIsDataLoss) {
+  TempDir dir;
+  const std::string path = dir.Write("f", "abcdef");
+  const auto file = InputFile::Open(path);
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_EQ(truncate(path.c_str(), 4), 0);
+  std::array<uint8_t, 3> bytes;
+  const absl::Status status = file->ReadAt(3, absl::MakeSpan(bytes));
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(status.message(), HasSubstr("ends at byte 4"));
+}
+
+TEST(InputFileTest, MovesKeepTheFileOpen) {
+  TempDir dir;
+  auto file = InputFile::Open(dir.Write("a", "a"));
+  auto other = InputFile::Open(dir.Write("b", "b"));
+  ASSERT_TRUE(file.ok() && other.ok());
+  InputFile moved = *std::move(file);
+  moved = *std::move(other);
+  std::array<uint8_t, 1> bytes;
+  ASSERT_TRUE(moved.ReadAt(0, absl::MakeSpan(bytes)).ok());
+  EXPECT_THAT(bytes, ElementsAre('b'));
+  EXPECT_EQ(moved.path(), dir.PathOf("b"));
+}
+
+TEST(InputFileTest, OnlyRegularFilesOpen) {
+  TempDir dir;
+  EXPECT_EQ(InputFile::Open(dir.PathOf("absent")).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(InputFile::Open(dir.path()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  // Nobody writes to the pipe: an open that waited would never return.
+  ASSERT_EQ(mkfifo(dir.PathOf("pipe").c_str(), 0600), 0);
+  EXPECT_EQ(InputFile::Open(dir.PathOf("pipe")).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ReadTextFileTest, RefusesMoreThanTheLimit) {
+  TempDir dir;
+  const std::string path = dir.Write("f", "abcdef");
+  EXPECT_EQ(*ReadTextFile(path, 6), "abcdef");
+  EXPECT_EQ(ReadTextFile(path, 5).status().message(),
+            path + " has 6 bytes; at most 5 are read");
+  EXPECT_EQ(*ReadTextFile(dir.Write("empty", ""), 5), "");
+}
+
+TEST(QuotedTest, IsOneShortLine) {
+  EXPECT_EQ(Quoted("a\n\"b\""), R"("a\n\"b\"")");
+  const std::string long_text = Quoted(std::string(100'000, 'x'));
+  EXPECT_LT(long_text.size(), 300u);
+  EXPECT_THAT(long_text, HasSubstr("(100000 bytes)"));
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,253 @@
+#include "engine/kernels/kernels.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sheaf::kernels {
+namespace {
+
+std::vector<float> Random(std::mt19937& rng, size_t n) {
+  std::normal_distribution<float> normal;
+  std::vector<float> x(n);
+  for (float& v : x) v = normal(rng);
+  return x;
+}
+
+// Every kernel, for every Isa that this machine has, against the definition in
+// double.
+class KernelsTest : public ::testing::TestWithParam<Isa> {
+ protected:
+  void SetUp() override {
+    if (GetParam() > DetectIsa()) GTEST_SKIP() << "not on this processor";
+  }
+  const Kernels& kernels() const { return KernelsFor(GetParam()); }
+  std::mt19937 rng_{301};
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    AllIsas, KernelsTest,
+    ::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
+    [](const auto& info) { return std::string(IsaName(info.param)); });
+
+std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
+  std::vector<float> panels((N + 15) / 16 * 16 * K, 99.0f);
+  for (int n = 0; n < N; ++n) {
+    for (int k = 0; k < K; ++k) {
+      panels[n / 16 * 16 * K + k * 16 + n % 16] = w[n * K + k];
+    }
+  }
+  return panels;
+}
+
+TEST_P(KernelsTest, GemmMatchesTheDefinition) {
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 32}) {
+    for (int N : {1, 15, 16, 17, 64, 83}) {
+      SCOPED_TRACE(testing::Message() << "M " << M << ", N " << N);
+      const int K = 37, ldx = K + 3, ldy = N + 5;
+      const auto x = Random(rng_, M * ldx), w = Random(rng_, N * K);
+      const auto panels = PackPanels(w, K, N);
+      const auto before = Random(rng_, M * ldy);
+      for (bool accumulate : {false, true}) {
+        auto y = before;
+        kernels().gemm({x.data(), ldx, M, K, panels.data(), N, y.data(), ldy,
+                        accumulate});
+        for (int m = 0; m < M; ++m) {
+          for (int n = 0; n < ldy; ++n) {
+            double expected = before[m * ldy + n];
+            if (n < N) {
+              if (!accumulate) expected = 0;
+              for (int k = 0; k < K; ++k)
+                expected += double{x[m * ldx + k]} * w[n * K + k];
+            }
+            ASSERT_NEAR(y[m * ldy + n], expected, 2e-5) << m << " " << n;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, GemmGivesARowTheSameBitsInAnyBatch) {
+  const int K = 96, N = 80, M = 32;
+  const auto x = Random(rng_, M * K);
+  const auto panels = PackPanels(Random(rng_, N * K), K, N);
+  std::vector<float> together(M * N), alone(N);
+  kernels().gemm(
+      {x.data(), K, M, K, panels.data(), N, together.data(), N, false});
+  for (int m = 0; m < M; ++m) {
+    kernels().gemm(
+        {x.data() + m * K, K, 1, K, panels.data(), N, alone.data(), N, false});
+    ASSERT_TRUE(std::equal(alone.begin(), alone.end(), &together[m * N])) << m;
+  }
+}
+
+// softmax(q K^T + bias) V for one query, in double.
+std::vector<double> Attend(const float* q, const std::vector<float>& k,
+                           const std::vector<float>& v, const float* bias,
+                           int dim, int len) {
+  std::vector<double> weights(len), out(dim, 0.0);
+  double sum = 0;
+  for (int t = 0; t < len; ++t) {
+    double dot = bias ? bias[t] : 0;
+    for (int i = 0; i < dim; ++i) dot += double{q[i]} * k[t * dim + i];
+    sum += weights[t] = std::exp(dot);
+  }
+  for (int t = 0; t < len; ++t) {
+    for (int i = 0; i < dim; ++i) out[i] += weights[t] / sum * v[t * dim + i];
+  }
+  return out;
+}
+
+TEST_P(KernelsTest, AttendDecodeMatchesTheDefinitionAtBlockEdges) {
+  const std::vector<int32_t> blocks = {5, 0, 3, 1};  // Out of order on purpose.
+  for (int block_tokens : {16, 32}) {
+    for (int dim : {6, 16, 24, 64}) {
+      for (int group : {1, 2, 7}) {
+        for (int len : {1, 15, 16, 17, 33, 64}) {
+          SCOPED_TRACE(testing::Message() << block_tokens << " " << dim << " "
+                                          << group << " " << len);
+          const auto k = Random(rng_, 64 * dim), v = Random(rng_, 64 * dim);
+          const int64_t stride = 2 * block_tokens * dim + 8;
+          std::vector<float> cache(6 * stride, 1e6f);
+          for (int t = 0; t < len; ++t) {
+            float* block = &cache[blocks[t / block_tokens] * stride];
+            const int at = t % block_tokens;
+            for (int i = 0; i < dim; ++i) {
+              block[at / 16 * dim * 16 + i * 16 + at % 16] = k[t * dim + i];
+              block[block_tokens * dim + at * dim + i] = v[t * dim + i];
+            }
+          }
+          const int q_stride = dim + 1, bias_stride = len + 4;
+          const auto q = Random(rng_, group * q_stride);
+          const auto bias = Random(rng_, group * bias_stride);
+          std::vector<float> scores(group * 64), out(group * dim, 7.0f);
+          for (bool has_bias : {false, true}) {
+            kernels().attend_decode(
+                {q.data(), q_stride, out.data(), dim, group, dim,
+                 KvView{cache.data(), blocks.data(), stride, block_tokens}, len,
+                 has_bias ? bias.data() : nullptr, bias_stride,
+                 scores.data()});
+            for (int r = 0; r < group; ++r) {
+              const auto expected =
+                  Attend(&q[r * q_stride], k, v,
+                         has_bias ? &bias[r * bias_stride] : nullptr, dim, len);
+              for (int i = 0; i < dim; ++i) {
+                ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5) << r << " " << i;
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, AttendEncodeMatchesTheDefinition) {
+  for (int dim : {8, 20, 64}) {
+    for (int len : {1, 5, 16, 31, 50}) {
+      SCOPED_TRACE(testing::Message() << dim << " " << len);
+      const auto q = Random(rng_, len * dim), k = Random(rng_, len * dim),
+                 v = Random(rng_, len * dim), bias = Random(rng_, 2 * len - 1);
+      const auto panels = PackPanels(k, dim, len);
+      std::vector<float> scores(6 * 64), out(len * dim);
+      kernels().attend_encode({q.data(), dim, out.data(), dim, 0, len, dim, len,
+                               panels.data(), v.data(), &bias[len - 1],
+                               scores.data()});
+      for (int i = 0; i < len; ++i) {
+        const auto expected =
+            Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
+        for (int j = 0; j < dim; ++j) {
+          ASSERT_NEAR(out[i * dim + j], expected[j], 2e-5) << i << " " << j;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
+  for (int dim : {1, 8, 40, 67}) {
+    const auto x = Random(rng_, 3 * (dim + 2)), weight = Random(rng_, dim);
+    std::vector<float> y(3 * dim);
+    kernels().rms_norm(x.data(), dim + 2, 3, dim, weight.data(), 1e-3f,
+                       y.data());
+    for (int row = 0; row < 3; ++row) {
+      double squares = 0;
+      for (int i = 0; i < dim; ++i)
+        squares += std::pow(x[row * (dim + 2) + i], 2);
+      for (int i = 0; i < dim; ++i) {
+        EXPECT_NEAR(y[row * dim + i],
+                    x[row * (dim + 2) + i] / std::sqrt(squares / dim + 1e-3) *
+                        weight[i],
+                    1e-5);
+      }
+    }
+  }
+}
+
+double Definition(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kGeluErf: return 0.5 * x * (1 + std::erf(x / std::sqrt(2)));
+    case Activation::kGeluTanh:
+      return 0.5 * x *
+             (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  }
+  return 0;
+}
+
+TEST_P(KernelsTest, ActivationsMatchTheirDefinitions) {
+  std::vector<float> x;
+  for (float v = -12.0f; v <= 12.0f; v += 0.037f) x.push_back(v);
+  x.insert(x.end(), {-1000.0f, 1000.0f, 0.0f});
+  const auto linear = Random(rng_, x.size());
+  std::vector<float> y(x.size()), gated(x.size());
+  for (Activation activation : {Activation::kRelu, Activation::kGeluTanh,
+                                Activation::kGeluErf, Activation::kSilu}) {
+    kernels().activate(activation, x.data(), nullptr, x.size(), y.data());
+    kernels().activate(activation, x.data(), linear.data(), x.size(),
+                       gated.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = Definition(activation, x[i]);
+      ASSERT_NEAR(y[i], expected, 2e-6 + 1e-6 * std::abs(x[i])) << x[i];
+      ASSERT_NEAR(gated[i], expected * linear[i], 1e-5 * (1 + std::abs(x[i])));
+    }
+  }
+}
+
+TEST_P(KernelsTest, MaxAndSumFindsTheFirstOfEqualsAndTheSoftmaxSum) {
+  for (int n : {1, 7, 16, 100, 32128}) {
+    auto x = Random(rng_, n);
+    x[n / 3] = x[n - 1] = 5.0f;
+    double sum = 0;
+    for (float v : x) sum += std::exp(double{v} - 5.0);
+    const MaxAndSum found = kernels().max_and_sum(x.data(), n);
+    EXPECT_EQ(found.argmax, n / 3);
+    EXPECT_EQ(found.max, 5.0f);
+    EXPECT_NEAR(found.sum_exp / sum, 1.0, 1e-5);
+  }
+}
+
+TEST_P(KernelsTest, ForbiddenLogitsCountForNothing) {
+  std::vector<float> x(40, -std::numeric_limits<float>::infinity());
+  x[17] = -3.0f;
+  const MaxAndSum found = kernels().max_and_sum(x.data(), 40);
+  EXPECT_EQ(found.argmax, 17);
+  EXPECT_NEAR(found.sum_exp, 1.0, 1e-6);
+}
+
+TEST(IsaTest, NamesAreTheInverseOfParsing) {
+  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+    EXPECT_EQ(ParseIsa(IsaName(isa)), isa);
+  }
+  EXPECT_EQ(ParseIsa("avx1024"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

@@ -1,0 +1,195 @@
+#include "engine/scheduler.h"
+
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int32_t kStart = 0;
+
+// 16 tokens a block of either attention.
+KvPoolShape Shape(int32_t num_blocks) { return {num_blocks, 1000, 16, 16}; }
+
+Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
+  Request request;
+  for (int32_t len : source_lens) request.segments.emplace_back(len, 7);
+  request.sampling.max_new_tokens = max_new_tokens;
+  return request;
+}
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  explicit SchedulerTest(int32_t num_blocks = 12, int32_t max_sequences = 4)
+      : pool_(Shape(num_blocks)),
+        scheduler_({max_sequences, /*max_encode_tokens=*/64}, pool_) {}
+
+  LiveRequest& Add(Request request) {
+    return scheduler_.Add(++last_id_, std::move(request), absl::UnixEpoch());
+  }
+  // Plans a step and makes all that it encodes decode from the next one on.
+  StepPlan Step() {
+    StepPlan plan = scheduler_.PlanStep(/*may_encode=*/true, kStart);
+    for (Segment* segment : plan.encode) scheduler_.FinishEncode(*segment);
+    scheduler_.CheckConsistency();
+    return plan;
+  }
+
+  KvBlockPool pool_;
+  Scheduler scheduler_;
+  RequestId last_id_ = 0;
+};
+
+TEST_F(SchedulerTest, EncodesFirstAndDecodesFromTheNextStepOn) {
+  LiveRequest& request = Add(MakeRequest({5}, 10));
+  const StepPlan first = Step();
+  EXPECT_THAT(first.encode, ElementsAre(&request.segments[0]));
+  EXPECT_THAT(first.decode, IsEmpty());
+  const StepPlan second = Step();
+  EXPECT_THAT(second.encode, IsEmpty());
+  EXPECT_THAT(second.decode, ElementsAre(&request.segments[0]));
+}
+
+TEST_F(SchedulerTest, ReservesTheMostThatASegmentCanNeed) {
+  Add(MakeRequest({17}, 33));  // 2 cross blocks, 3 self blocks
+  Step();
+  const KvBytes kv = scheduler_.gauges().kv;
+  EXPECT_EQ(kv.cross_reserved, 2000);
+  EXPECT_EQ(kv.self_reserved, 3000);
+  EXPECT_EQ(kv.cross_used, 2000);  // the source is known
+  EXPECT_EQ(kv.self_used, 0);      // nothing is decoded yet
+  Step();
+  EXPECT_EQ(scheduler_.gauges().kv.self_used, 1000);
+}
+
+TEST_F(SchedulerTest, WaitsUntilTheReservationFits) {
+  LiveRequest& large = Add(MakeRequest({64}, 64));   // 8 of 12 blocks
+  LiveRequest& second = Add(MakeRequest({16}, 64));  // 5: does not fit beside
+  Add(MakeRequest({1}, 1));  // would fit, and must not overtake
+  EXPECT_THAT(Step().encode, ElementsAre(&large.segments[0]));
+  EXPECT_THAT(Step().encode, IsEmpty());
+  EXPECT_EQ(scheduler_.gauges().num_requests_waiting, 2);
+  scheduler_.Remove(large);
+  EXPECT_THAT(Step().encode, ElementsAre(&second.segments[0], ::testing::_));
+}
+
+TEST_F(SchedulerTest, NeverRunsMoreThanMaxSequences) {
+  for (int i = 0; i < 6; ++i) Add(MakeRequest({1}, 1));
+  EXPECT_EQ(Step().encode.size(), 4);
+  EXPECT_EQ(scheduler_.gauges().num_sequences_running, 4);
+  EXPECT_THAT(Step().encode, IsEmpty());
+}
+
+TEST_F(SchedulerTest, APassTakesAtMostMaxEncodeTokensOrOneSource) {
+  Add(MakeRequest({40}, 1));
+  Add(MakeRequest({40}, 1));
+  EXPECT_EQ(Step().encode.size(), 1);
+  EXPECT_EQ(Step().encode.size(), 1);
+}
+
+TEST_F(SchedulerTest, AdmitsNobodyWhileAPassIsUnderWay) {
+  Add(MakeRequest({1}, 1));
+  EXPECT_THAT(scheduler_.PlanStep(/*may_encode=*/false, kStart).encode,
+              IsEmpty());
+}
+
+TEST_F(SchedulerTest, AShortRequestPassesALongDocument) {
+  LiveRequest& document = Add(MakeRequest({1, 1, 1, 1, 1, 1, 1, 1}, 1));
+  EXPECT_EQ(Step().encode.size(), 4);
+  LiveRequest& late = Add(MakeRequest({1}, 1));
+  scheduler_.FinishSegment(document.segments[0]);
+  EXPECT_THAT(Step().encode, ElementsAre(&late.segments[0]));
+  scheduler_.FinishSegment(late.segments[0]);
+  EXPECT_THAT(Step().encode, ElementsAre(&document.segments[4]));
+}
+
+TEST_F(SchedulerTest, FinishedSegmentsGiveAllBack) {
+  LiveRequest& request = Add(MakeRequest({20, 20}, 20));
+  Step();
+  Step();
+  for (Segment& segment : request.segments) scheduler_.FinishSegment(segment);
+  const EngineGauges gauges = scheduler_.gauges();
+  EXPECT_EQ(pool_.num_free(), pool_.num_blocks());
+  EXPECT_EQ(gauges.kv.self_reserved + gauges.kv.cross_reserved, 0);
+  EXPECT_EQ(gauges.num_sequences_running, 0);
+}
+
+TEST_F(SchedulerTest, TheTargetPrefixFollowsTheStartToken) {
+  Request request = MakeRequest({3}, 10);
+  request.sampling.target_prefix = {8, 9};
+  LiveRequest& live = Add(std::move(request));
+  Step();
+  EXPECT_THAT(live.segments[0].sequences[0].tokens, ElementsAre(kStart, 8, 9));
+}
+
+TEST_F(SchedulerTest, SaysWhatCanNeverFit) {
+  const absl::Status status =
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 12), {4, 64}, Shape(12));
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("can need 13000 bytes of KV cache; this server has "
+                        "12000"));
+  EXPECT_TRUE(
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 11), {4, 64}, Shape(12))
+          .ok());
+}
+
+TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
+  std::mt19937 rng(301);
+  for (int step = 0; step < 5'000; ++step) {
+    SCOPED_TRACE(step);
+    switch (rng() % 4) {
+      case 0: {
+        std::vector<int32_t> lens(1 + rng() % 5);
+        for (int32_t& len : lens) len = 1 + rng() % 60;
+        Add(MakeRequest(lens, 1 + rng() % 60));
+        break;
+      }
+      case 1:
+        if (!scheduler_.requests().empty()) {
+          auto it = scheduler_.requests().begin();
+          std::advance(it, rng() % scheduler_.requests().size());
+          scheduler_.Remove(*it);
+        }
+        break;
+      default: {
+        const StepPlan plan = Step();
+        // Invariant 4.
+        if (!scheduler_.requests().empty()) {
+          ASSERT_FALSE(plan.encode.empty() && plan.decode.empty());
+        }
+        for (Segment* segment : plan.decode) {
+          Sequence& sequence = segment->sequences.front();
+          const int32_t max =
+              segment->request->request.sampling.max_new_tokens;
+          if (sequence.num_new_tokens() + 1 >= max || rng() % 20 == 0) {
+            scheduler_.FinishSegment(*segment);
+          } else {
+            sequence.tokens.push_back(5);
+          }
+        }
+        while (true) {  // Finished requests go.
+          LiveRequest* done = nullptr;
+          for (LiveRequest& live : scheduler_.requests()) {
+            if (live.num_finished == static_cast<int>(live.segments.size()))
+              done = &live;
+          }
+          if (done == nullptr) break;
+          scheduler_.Remove(*done);
+        }
+      }
+    }
+    scheduler_.CheckConsistency();
+  }
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,3 @@
+sheaf_test(server_flags_test sheaf_server)
+sheaf_test(server_stop_matcher_test sheaf_server)
+sheaf_test(server_metrics_test sheaf_server)

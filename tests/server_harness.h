@@ -1,0 +1,184 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "engine/kernels/kernels.h"
+#include "engine/thread_team.h"
+#include "server/server.h"
+#include "sheaf/v1/model.grpc.pb.h"
+#include "sheaf/v1/text.grpc.pb.h"
+#include "tests/fake_model_runner.h"
+#include "tests/metrics_text.h"
+
+namespace sheaf {
+
+// Lets the engine through, or holds it before its next decode step.
+class Gate {
+ public:
+  void Close() {
+    absl::MutexLock lock(&mu_);
+    is_open_ = false;
+  }
+  void Open() {
+    absl::MutexLock lock(&mu_);
+    is_open_ = true;
+  }
+  // Returns once the engine stands before the closed gate.
+  void AwaitEngine() {
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&is_engine_here_));
+  }
+  // The engine thread's.
+  void Pass() {
+    absl::MutexLock lock(&mu_);
+    is_engine_here_ = !is_open_;
+    mu_.Await(absl::Condition(&is_open_));
+    is_engine_here_ = false;
+  }
+
+ private:
+  absl::Mutex mu_;
+  bool is_open_ = true;
+  bool is_engine_here_ = false;
+};
+
+// The ids of sheaf-small's vocabulary that are the bytes of `text`. The model
+// below answers with them. REQUIRES: ASCII from ' ' to '_'.
+inline std::vector<int32_t> ByteTokens(const std::string& text) {
+  std::vector<int32_t> ids;
+  for (char c : text) ids.push_back(3 + c);
+  return ids;
+}
+
+// A source that begins with this makes the model go on for ever.
+inline constexpr int32_t kEndlessToken = 99;
+
+// The rule of the test's model: says its source again, a printable character
+// for each token.
+inline int32_t SayAgain(const std::vector<int32_t>& source,
+                        int32_t num_tokens) {
+  constexpr int32_t kFirst = 3 + 'A', kNumLetters = 26;
+  const size_t i = num_tokens - 1;
+  if (source[0] == kEndlessToken) return kFirst + num_tokens % kNumLetters;
+  if (i >= source.size()) return FakeModelRunner::kEos;
+  const int32_t id = source[i];
+  const bool is_printable = id >= 3 + ' ' && id <= 3 + '_';
+  return id <= 1 || is_printable ? id : kFirst + id % kNumLetters;
+}
+
+// What a GET of /metrics answers.
+inline std::string HttpGetMetrics(const HostPort& address) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to = {};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(address.port));
+  inet_pton(AF_INET, address.host.c_str(), &to.sin_addr);
+  std::string answer;
+  if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0) {
+    const std::string get =
+        "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
+    EXPECT_EQ(send(fd, get.data(), get.size(), 0),
+              static_cast<ssize_t>(get.size()));
+    char buffer[4096];
+    for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+      answer.append(buffer, n);
+    }
+  }
+  close(fd);
+  return answer;
+}
+
+// A server in this process, on ports of its own choice, with the tokenizer and
+// the tasks of sheaf-small and a model that follows SayAgain().
+class ServerHarness {
+ public:
+  static constexpr int32_t kNumBlocks = 64;
+  static constexpr int32_t kMaxSourceTokens = 64;
+  static constexpr int32_t kMaxNewTokens = 200;
+  static constexpr int64_t kMaxTextBytes = 100'000;
+
+  explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32) {
+    runner_.before_decode = [this](int32_t) { gate.Pass(); };
+    LoadText();
+    ServerOptions options;
+    options.listen = {"127.0.0.1", 0};
+    options.metrics_listen = {"127.0.0.1", 0};
+    options.limits.max_source_tokens = kMaxSourceTokens;
+    options.limits.max_new_tokens = kMaxNewTokens;
+    options.limits.max_text_bytes = kMaxTextBytes;
+    options.max_sequences = max_sequences;
+    options.max_queue = max_queue;
+    EngineParts parts;
+    parts.kv_shape = {.num_blocks = kNumBlocks,
+                      .block_bytes = 1024,
+                      .self_block_tokens = 16,
+                      .cross_block_tokens = 16};
+    parts.runner = &runner_;
+    parts.team = &team_;
+    parts.kernels = &kernels::KernelsFor(kernels::Isa::kPortable);
+    absl::StatusOr<std::unique_ptr<Server>> started =
+        Server::Start(options, model_, parts);
+    if (!started.ok()) ADD_FAILURE() << started.status();
+    server = *std::move(started);
+    channel = grpc::CreateChannel(server->listen().ToString(),
+                                  grpc::InsecureChannelCredentials());
+    text = v1::TextService::NewStub(channel);
+    models = v1::ModelService::NewStub(channel);
+  }
+
+  ~ServerHarness() { gate.Open(); }
+
+  std::string Scrape() const { return HttpGetMetrics(server->metrics_listen()); }
+  double Metric(const std::string& series) const {
+    return MetricValue(Scrape(), series);
+  }
+  // Of a sheaf_ series that has no label but the model.
+  double Gauge(const std::string& name) const {
+    return Metric(absl::StrFormat("sheaf_%s{model=\"%s\"}", name, model_.name));
+  }
+
+  // What is wrong if a request does not get its answer, or if anything of it is
+  // left. Each request is answered behind those before it, so that a few are
+  // enough to see the end of one that was cancelled.
+  std::string WhatIsLeft() {
+    constexpr int kTries = 1000;
+    for (int i = 0; i < kTries; ++i) {
+      grpc::ClientContext context;
+      v1::GenerateRequest request;
+      v1::GenerateResponse response;
+      *request.mutable_tokens()->mutable_ids() = {3 + 'O', 3 + 'K'};
+      const grpc::Status status =
+          text->Generate(&context, request, &response);
+      if (!status.ok()) return status.error_message();
+      if (response.hypotheses(0).text() != "OK") return "a wrong answer";
+      if (Gauge("kv_cache_usage_ratio") == 0 &&
+          Gauge("num_requests_running") == 0 &&
+          Gauge("num_requests_waiting") == 0) {
+        return "";
+      }
+    }
+    return "KV blocks or requests are left";
+  }
+
+  Gate gate;
+  std::unique_ptr<Server> server;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<v1::TextService::Stub> text;
+  std::unique_ptr<v1::ModelService::Stub> models;
+
+ private:
+  void LoadText();
+};
+
+}  // namespace sheaf

@@ -1,0 +1,80 @@
+#include "engine/model/strict_json.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/model_files.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string Nested(int depth) {
+  return std::string(depth, '[') + std::string(depth, ']');
+}
+
+TEST(StrictJsonTest, BuildsWhatTheLibraryWouldBuild) {
+  for (const std::string text :
+       {R"({"a": {"b": [1, -2, 0.5, {"c": null}, []], "d": {}}, "e": "f"})",
+        R"([[1, [2, [3]], {"a": [4]}], true, false, "\u00fc\n"])", " 7 ",
+        "\"s\"", "null", R"({"a": 18446744073709551615})"}) {
+    const auto value = ParseStrictJson(text, "f");
+    ASSERT_TRUE(value.ok()) << value.status();
+    EXPECT_EQ(*value, nlohmann::json::parse(text)) << text;
+  }
+}
+
+TEST(StrictJsonTest, RefusesWhatIsNotJson) {
+  using std::string_literals::operator""s;
+  for (const std::string& text :
+       {""s, " "s, "{"s, "{}{}"s, "{} x"s, "[1,]"s, "{\"a\":1,}"s, "{'a':1}"s,
+        "// c\n{}"s, "NaN"s, "1e999"s, "\xEF\xBB\xBF{}"s, "{}\0"s,
+        "{\"a\0b\":1}"s, "\"\xff\""s, "\"\xc0\x80\""s, "\"\\ud800\""s}) {
+    const auto value = ParseStrictJson(text, "dir/f.json");
+    EXPECT_FALSE(value.ok()) << text;
+    EXPECT_THAT(std::string(value.status().message()),
+                StartsWith("dir/f.json: "))
+        << text;
+  }
+}
+
+TEST(StrictJsonTest, RefusesAKeyThatOccursTwice) {
+  for (const std::string text :
+       {R"({"k": 1, "k": 1})", R"({"a": [{"k": 1, "b": {}, "k": 2}]})",
+        R"({"k": {}, "\u006b": {}})"}) {
+    EXPECT_THAT(ParseStrictJson(text, "f").status().message(),
+                HasSubstr("\"k\" occurs twice"));
+  }
+  EXPECT_TRUE(ParseStrictJson(R"({"k": {"k": 1}, "a": {"k": 2}})", "f").ok());
+}
+
+TEST(StrictJsonTest, NestsToItsLimitAndNoDeeper) {
+  EXPECT_TRUE(ParseStrictJson(Nested(kMaxJsonDepth), "f").ok());
+  EXPECT_THAT(
+      ParseStrictJson(Nested(kMaxJsonDepth + 1), "f").status().message(),
+      HasSubstr("nests deeper than 64"));
+  EXPECT_FALSE(ParseStrictJson(std::string(1'000'000, '['), "f").ok());
+}
+
+TEST(StrictJsonTest, RefusesMoreThanItsLimitOfBytes) {
+  const std::string text(kMaxJsonBytes + 1, ' ');
+  EXPECT_THAT(ParseStrictJson(text, "f").status().message(),
+              HasSubstr("at most 16777216"));
+  TempDir dir;
+  EXPECT_THAT(ReadStrictJson(dir.Write("f", text)).status().message(),
+              HasSubstr("at most 16777216"));
+}
+
+TEST(StrictJsonTest, AFileThatIsAbsentIsNotFound) {
+  TempDir dir;
+  EXPECT_EQ(ReadStrictJson(dir.PathOf("f")).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(ReadStrictJson(dir.Write("f", "{}")).value(),
+            nlohmann::json::object());
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,69 @@
+#include "engine/thread_team.h"
+
+#include <atomic>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::Each;
+
+class ThreadTeamTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, ThreadTeamTest, ::testing::Values(1, 2, 5));
+
+TEST_P(ThreadTeamTest, EveryMemberRunsTheFunctionOnce) {
+  ThreadTeam team(GetParam());
+  std::vector<int> calls(GetParam(), 0);
+  for (int run = 1; run <= 200; ++run) {
+    team.Run([&](const ThreadTeam::Member& member) {
+      EXPECT_EQ(member.count(), GetParam());
+      ++calls[member.index()];
+    });
+    ASSERT_THAT(calls, Each(run));
+  }
+}
+
+// A prefix sum by doubling: wrong as soon as one member passes a barrier before
+// another has arrived, or does not see what was written.
+TEST_P(ThreadTeamTest, ABarrierShowsWhatAllHaveWrittenBefore) {
+  ThreadTeam team(GetParam());
+  const int n = 64;
+  std::vector<int64_t> a(n), b(n);
+  for (int run = 0; run < 100; ++run) {
+    a.assign(n, 1);
+    team.Run([&](const ThreadTeam::Member& member) {
+      const auto [begin, end] = member.Share(n);
+      std::vector<int64_t>*from = &a, *to = &b;
+      for (int step = 1; step < n; step *= 2) {
+        for (int64_t i = begin; i < end; ++i) {
+          (*to)[i] = (*from)[i] + (i >= step ? (*from)[i - step] : 0);
+        }
+        std::swap(from, to);
+        member.Barrier();
+      }
+    });
+    for (int i = 0; i < n; ++i) ASSERT_EQ(a[i], i + 1);
+  }
+}
+
+TEST_P(ThreadTeamTest, SharesCoverEverythingOnce) {
+  ThreadTeam team(GetParam());
+  for (int n : {0, 1, 3, 16, 1001}) {
+    std::vector<std::atomic<int>> hits(n);
+    team.Run([&](const ThreadTeam::Member& member) {
+      const auto [begin, end] = member.Share(n);
+      for (int64_t i = begin; i < end; ++i) ++hits[i];
+    });
+    for (int i = 0; i < n; ++i) ASSERT_EQ(hits[i], 1);
+  }
+}
+
+TEST(NumUsableProcessorsTest, IsAtLeastOne) {
+  EXPECT_GE(NumUsableProcessors(), 1);
+}
+
+}  // namespace
+}  // namespace sheaf
