@@ -6,9 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
 #include "client/utf8.h"
 #include "grpcpp/grpcpp.h"
 #include "sheaf/v1/model.grpc.pb.h"
@@ -110,18 +112,43 @@ absl::StatusOr<StreamEnd> CallStream(
   return state.End(reader->Finish());
 }
 
+// Counts the asynchronous calls under way, to wait for their end. Thread-safe.
+class CallCount {
+ public:
+  void Begin() {
+    absl::MutexLock lock(&mutex_);
+    ++count_;
+  }
+  void End() {
+    absl::MutexLock lock(&mutex_);
+    --count_;
+  }
+  void WaitForNone() {
+    absl::MutexLock lock(&mutex_);
+    const auto is_none = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return count_ == 0;
+    };
+    mutex_.Await(absl::Condition(&is_none));
+  }
+
+ private:
+  absl::Mutex mutex_;
+  int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 // One asynchronous stream; deletes itself at its end.
-template <typename Request, typename Chunk, typename Connection>
+template <typename Request, typename Chunk>
 class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
  public:
-  StreamReactor(std::shared_ptr<Connection> connection, const Request& request,
+  StreamReactor(CallCount& calls, const Request& request,
                 std::function<bool(const Chunk&)> on_chunk,
                 Client::OnDone on_done, const CallOptions& options)
-      : connection_(std::move(connection)),
+      : calls_(calls),
         request_(request),
         on_chunk_(std::move(on_chunk)),
         on_done_(std::move(on_done)) {
     SetDeadline(options, context_);
+    calls_.Begin();
   }
 
   template <typename AsyncStub>
@@ -144,11 +171,13 @@ class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
 
   void OnDone(const grpc::Status& status) override {
     on_done_(state_.End(status));
+    CallCount& calls = calls_;
     delete this;
+    calls.End();  // Last: nothing of this call holds the channel any more.
   }
 
  private:
-  const std::shared_ptr<Connection> connection_;
+  CallCount& calls_;
   const Request request_;
   const std::function<bool(const Chunk&)> on_chunk_;
   const Client::OnDone on_done_;
@@ -157,9 +186,8 @@ class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
   StreamState state_;
 };
 
-template <typename Chunk, typename Connection, typename AsyncStub,
-          typename Request>
-void StartStream(std::shared_ptr<Connection> connection, AsyncStub& stub,
+template <typename Chunk, typename AsyncStub, typename Request>
+void StartStream(CallCount& calls, AsyncStub& stub,
                  void (AsyncStub::*method)(grpc::ClientContext*, const Request*,
                                            grpc::ClientReadReactor<Chunk>*),
                  const Request& request,
@@ -169,9 +197,8 @@ void StartStream(std::shared_ptr<Connection> connection, AsyncStub& stub,
     on_done(status);
     return;
   }
-  auto* reactor = new StreamReactor<Request, Chunk, Connection>(
-      std::move(connection), request, std::move(on_chunk), std::move(on_done),
-      options);
+  auto* reactor = new StreamReactor<Request, Chunk>(
+      calls, request, std::move(on_chunk), std::move(on_done), options);
   reactor->Start(stub, method);
 }
 
@@ -180,17 +207,24 @@ void StartStream(std::shared_ptr<Connection> connection, AsyncStub& stub,
 struct Client::Connection {
   explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
       : text(channel), model(channel) {}
+  // A channel that a call is the last to hold would be destroyed by the thread
+  // of gRPC's that its destructor joins.
+  ~Connection() { calls.WaitForNone(); }
 
   v1::TextService::Stub text;
   v1::ModelService::Stub model;
+  CallCount calls;
 };
 
 using TextStub = v1::TextService::Stub;
 using AsyncTextStub = class v1::TextService::Stub::async;
 using ModelStub = v1::ModelService::Stub;
 
-Client::Client(std::shared_ptr<Connection> connection)
+Client::Client(std::unique_ptr<Connection> connection)
     : connection_(std::move(connection)) {}
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+Client::~Client() = default;
 
 absl::StatusOr<Client> Client::Connect(const ClientOptions& options) {
   if (absl::Status status = CheckAddress(options.server); !status.ok()) {
@@ -200,7 +234,7 @@ absl::StatusOr<Client> Client::Connect(const ClientOptions& options) {
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
   // A model server is near; http_proxy is for the way out.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return Client(std::make_shared<Connection>(grpc::CreateCustomChannel(
+  return Client(std::make_unique<Connection>(grpc::CreateCustomChannel(
       options.server, grpc::InsecureChannelCredentials(), arguments)));
 }
 
@@ -244,7 +278,7 @@ void Client::TranslateStreamAsync(
     const v1::TranslateRequest& request,
     std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_, *connection_->text.async(),
+  StartStream(connection_->calls, *connection_->text.async(),
               &AsyncTextStub::TranslateStream, request, std::move(on_chunk),
               std::move(on_done), options);
 }
@@ -253,7 +287,7 @@ void Client::SummarizeStreamAsync(
     const v1::SummarizeRequest& request,
     std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_, *connection_->text.async(),
+  StartStream(connection_->calls, *connection_->text.async(),
               &AsyncTextStub::SummarizeStream, request, std::move(on_chunk),
               std::move(on_done), options);
 }
@@ -262,7 +296,7 @@ void Client::GenerateStreamAsync(
     const v1::GenerateRequest& request,
     std::function<bool(const v1::GenerateChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_, *connection_->text.async(),
+  StartStream(connection_->calls, *connection_->text.async(),
               &AsyncTextStub::GenerateStream, request, std::move(on_chunk),
               std::move(on_done), options);
 }

@@ -52,14 +52,19 @@ struct StreamEnd {
 // Threads: every method may be called from any thread at any time; all calls
 // share one connection, which is made by the first and made anew when it broke.
 //
-// Ownership: a handle. Copies are cheap and share the connection, and calls
-// that are under way keep it alive. A client that was moved from may only be
-// destroyed or assigned to.
+// Ownership: requests and what callbacks are given are the caller's, and read
+// only during the call. The destructor waits for the asynchronous calls that
+// are under way, so it must not run in one of their callbacks. A client that
+// was moved from may only be destroyed or assigned to.
 class Client {
  public:
   // INVALID_ARGUMENT if the address can not be one. Does not wait for the
   // server: one that is not there fails the calls.
   static absl::StatusOr<Client> Connect(const ClientOptions& options);
+
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  ~Client();
 
   absl::StatusOr<v1::TranslateResponse> Translate(
       const v1::TranslateRequest& request, const CallOptions& options = {});
@@ -109,9 +114,9 @@ class Client {
  private:
   struct Connection;
 
-  explicit Client(std::shared_ptr<Connection> connection);
+  explicit Client(std::unique_ptr<Connection> connection);
 
-  std::shared_ptr<Connection> connection_;
+  std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace sheaf

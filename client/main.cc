@@ -7,15 +7,26 @@
 
 #include "client/program.h"
 
-int main(int argc, char** argv) {
-  // A reader that leaves is an error of write(), not the program's death.
-  std::signal(SIGPIPE, SIG_IGN);
-  // If the caller closed one of the three, a socket must not take its number.
-  // Read-only, so that writing to a closed stdout still fails.
+namespace {
+
+// If the caller closed stdin, stdout or stderr, no descriptor of a library must
+// take its number. Read-only, so that writing to a closed stdout still fails.
+void FillStandardDescriptors() {
   for (;;) {
     const int fd = open("/dev/null", O_RDONLY);
     if (fd > STDERR_FILENO) close(fd);
-    if (fd < 0 || fd > STDERR_FILENO) break;
+    if (fd < 0 || fd > STDERR_FILENO) return;
   }
+}
+
+// Run before the libraries' constructors: gRPC's opens an eventfd.
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kBeforeLibraries)() = FillStandardDescriptors;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A reader that leaves is an error of write(), not the program's death.
+  std::signal(SIGPIPE, SIG_IGN);
   return sheaf::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
 }

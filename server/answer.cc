@@ -11,19 +11,19 @@ Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)) {
               plan_.num_segments + 1);
   ending_.num_input_tokens = plan_.num_input_tokens;
   ending_.num_segments = plan_.num_segments;
-  segments_.reserve(plan_.num_segments);
-  for (int32_t i = 0; i < plan_.num_segments; ++i) {
-    segments_.emplace_back(plan_.stop);
-    if (plan_.tokenizer != nullptr) {
-      segments_.back().detokenizer.emplace(*plan_.tokenizer);
-    }
-  }
+  segments_.resize(plan_.num_segments);
   Advance();
+}
+
+Answer::SegmentText& Answer::SegmentAt(int32_t segment_index) {
+  std::unique_ptr<SegmentText>& segment = segments_[segment_index];
+  if (segment == nullptr) segment = std::make_unique<SegmentText>(plan_);
+  return *segment;
 }
 
 // The segment's text goes on with `text`.
 void Answer::AddText(int32_t segment_index, const std::string& text) {
-  SegmentText& segment = segments_[segment_index];
+  SegmentText& segment = SegmentAt(segment_index);
   segment.ready.text += segment.matcher.Append(text);
   if (!segment.matcher.has_matched()) return;
   segment.has_ended = true;
@@ -33,13 +33,13 @@ void Answer::AddText(int32_t segment_index, const std::string& text) {
 
 void Answer::AddTokens(int32_t segment_index,
                        absl::Span<const int32_t> tokens) {
-  SegmentText& segment = segments_[segment_index];
+  SegmentText& segment = SegmentAt(segment_index);
   for (int32_t token : tokens) {
     if (segment.has_ended) break;
     segment.ready.tokens.push_back(token);
     ++segment.num_tokens;
     if (segment.detokenizer.has_value()) {
-      AddText(segment_index, segment.detokenizer->Append(token));
+      AddText(segment_index, segment.detokenizer->Append({&token, 1}));
     }
   }
   Advance();
@@ -47,7 +47,7 @@ void Answer::AddTokens(int32_t segment_index,
 
 void Answer::FinishSegment(int32_t segment_index,
                            const Hypothesis& hypothesis) {
-  SegmentText& segment = segments_[segment_index];
+  SegmentText& segment = SegmentAt(segment_index);
   segment.score = hypothesis.score;
   if (!segment.has_ended && segment.detokenizer.has_value()) {
     AddText(segment_index, segment.detokenizer->Finish());
@@ -71,7 +71,7 @@ void Answer::Advance() {
       is_complete_ = true;
       return;
     }
-    SegmentText& segment = segments_[next_];
+    SegmentText& segment = SegmentAt(next_);
     ready_.text += std::exchange(segment.ready.text, "");
     ready_.tokens.insert(ready_.tokens.end(), segment.ready.tokens.begin(),
                          segment.ready.tokens.end());
@@ -89,9 +89,9 @@ void Answer::Conclude(const SegmentText& segment) {
   ending_.num_output_tokens += segment.num_tokens;
   if (!was_cut_) ending_.finish_reason = segment.finish_reason;
   was_cut_ |= segment.finish_reason == FinishReason::kLength;
-  ++next_;
-  is_gap_due_ = true;
   is_complete_ = segment.finish_reason == FinishReason::kStopSequence;
+  is_gap_due_ = true;
+  segments_[next_++].reset();
 }
 
 Piece Answer::TakePiece() { return std::exchange(ready_, Piece()); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,8 @@ struct AnswerPlan {
 class Answer {
  public:
   explicit Answer(AnswerPlan plan);
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
 
   void AddTokens(int32_t segment_index, absl::Span<const int32_t> tokens);
   void FinishSegment(int32_t segment_index, const Hypothesis& hypothesis);
@@ -56,8 +59,9 @@ class Answer {
 
  private:
   struct SegmentText {
-    explicit SegmentText(std::vector<std::string> stops)
-        : matcher(std::move(stops)) {}
+    explicit SegmentText(const AnswerPlan& plan) : matcher(plan.stop) {
+      if (plan.tokenizer != nullptr) detokenizer.emplace(*plan.tokenizer);
+    }
 
     std::optional<StreamDetokenizer> detokenizer;  // none without a tokenizer
     StopMatcher matcher;
@@ -69,12 +73,15 @@ class Answer {
     bool has_finished = false;  // the engine is done with it
   };
 
+  SegmentText& SegmentAt(int32_t segment_index);
   void AddText(int32_t segment_index, const std::string& text);
   void Advance();
   void Conclude(const SegmentText& segment);
 
   const AnswerPlan plan_;
-  std::vector<SegmentText> segments_;
+  // [num_segments]; null before the segment's first news and once it is in
+  // ready_, so that a text of very many sentences takes little.
+  std::vector<std::unique_ptr<SegmentText>> segments_;
   std::vector<int32_t> stopped_;
   Piece ready_;               // in order, not taken yet
   int32_t num_finished_ = 0;  // segments

@@ -179,8 +179,8 @@ void Call::EndWell() {
 void Call::EndBadly(const absl::Status& status) {
   has_ended_ = true;
   // gRPC cancels a call whose deadline has passed: then that is the reason.
-  const bool is_late = status.code() == absl::StatusCode::kCancelled &&
-                       absl::Now() >= deadline_;
+  const bool is_late =
+      status.code() == absl::StatusCode::kCancelled && absl::Now() >= deadline_;
   FinishRpc(is_late ? absl::DeadlineExceededError("the deadline has passed")
                     : status);
 }
@@ -198,8 +198,8 @@ void Call::ReleaseFromRpc() {
 void UnaryCall::Send(const absl::Status* outcome) {
   if (outcome == nullptr) return;
   if (!outcome->ok()) return EndBadly(*outcome);
-  *response_ = SerializeReply(kind(), model(), answer().TakePiece(),
-                              answer().ending());
+  *response_ =
+      SerializeReply(kind(), model(), answer().TakePiece(), answer().ending());
   EndWell();
   FinishRpc(*outcome);
 }

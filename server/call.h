@@ -1,12 +1,13 @@
 #pragma once
 
+#include <grpcpp/alarm.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/server_callback.h>
+
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include <grpcpp/alarm.h>
-#include <grpcpp/support/byte_buffer.h>
-#include <grpcpp/support/server_callback.h>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -56,7 +57,8 @@ struct CallContext {
 // delivery thread's item and (in the subclasses) gRPC's reactor.
 //
 // Threads: three kinds meet here, each with its own part.
-//   - Engine thread: OnTokens(), OnSegmentFinished(), OnFinished() note the news
+//   - Engine thread: OnTokens(), OnSegmentFinished(), OnFinished() note the
+//   news
 //     under mu_ and push this to the delivery thread.
 //   - gRPC's threads: Start() in the handler; OnCancel() tells the engine;
 //     OnWriteDone() notes it under mu_ and pushes. They read only what Start()
@@ -81,8 +83,7 @@ class Call : public TokenSink,
   // that refused it. Called once, by the RPC's handler.
   void Start(absl::StatusOr<AdmittedRequest> admitted);
 
-  void OnTokens(int32_t segment_index,
-                absl::Span<const int32_t> tokens) final;
+  void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
   void OnFinished(const absl::Status& status) final;

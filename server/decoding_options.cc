@@ -35,17 +35,17 @@ class Checker {
   }
 
   // NaN is in no range.
-  void InRange(const char* field, float value, float min, float max) {
+  void IsWithin(const char* field, float value, float min, float max) {
     if (value >= min && value <= max) return;
     Complain(absl::StrFormat("%s is %g; this server allows %g..%g", field,
                              value, min, max));
   }
 
   // 0 itself is not allowed.
-  void InRangeAbove0(const char* field, float value, float max) {
+  void IsAbove0(const char* field, float value, float max) {
     if (value > 0 && value <= max) return;
-    Complain(absl::StrFormat(
-        "%s is %g; this server allows more than 0, to %g", field, value, max));
+    Complain(absl::StrFormat("%s is %g; this server allows more than 0, to %g",
+                             field, value, max));
   }
 
   template <typename Ids>
@@ -77,9 +77,9 @@ std::vector<int32_t> Distinct(const Ids& ids) {
 void CheckStops(const v1::DecodingOptions& options,
                 const DecodingLimits& limits, Checker& checker) {
   if (options.stop_size() > limits.max_stops) {
-    checker.Complain(absl::StrFormat(
-        "stop has %d sequences; this server allows 0..%d", options.stop_size(),
-        limits.max_stops));
+    checker.Complain(
+        absl::StrFormat("stop has %d sequences; this server allows 0..%d",
+                        options.stop_size(), limits.max_stops));
   }
   for (int i = 0; i < options.stop_size(); ++i) {
     const size_t bytes = options.stop(i).size();
@@ -133,11 +133,10 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
                      limits.max_new_tokens);
   checker.InRange("max_new_tokens", sampling.max_new_tokens, 1,
                   limits.max_new_tokens);
-  sampling.min_new_tokens =
-      options.has_min_new_tokens()
-          ? options.min_new_tokens()
-          : std::min(defaults.min_new_tokens.value_or(0),
-                     sampling.max_new_tokens);
+  sampling.min_new_tokens = options.has_min_new_tokens()
+                                ? options.min_new_tokens()
+                                : std::min(defaults.min_new_tokens.value_or(0),
+                                           sampling.max_new_tokens);
   checker.InRange("min_new_tokens", sampling.min_new_tokens, 0,
                   limits.max_new_tokens);
   if (options.has_beam_size()) {
@@ -158,14 +157,14 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.length_penalty = options.has_length_penalty()
                                 ? options.length_penalty()
                                 : defaults.length_penalty.value_or(1.0f);
-  checker.InRange("length_penalty", sampling.length_penalty,
-                  -kMaxLengthPenalty, kMaxLengthPenalty);
+  checker.IsWithin("length_penalty", sampling.length_penalty,
+                   -kMaxLengthPenalty, kMaxLengthPenalty);
   sampling.repetition_penalty =
       options.has_repetition_penalty()
           ? options.repetition_penalty()
           : defaults.repetition_penalty.value_or(1.0f);
-  checker.InRangeAbove0("repetition_penalty", sampling.repetition_penalty,
-                        kMaxRepetitionPenalty);
+  checker.IsAbove0("repetition_penalty", sampling.repetition_penalty,
+                   kMaxRepetitionPenalty);
   sampling.no_repeat_ngram_size =
       options.has_no_repeat_ngram_size()
           ? options.no_repeat_ngram_size()
@@ -175,14 +174,14 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.temperature = options.has_temperature()
                              ? options.temperature()
                              : defaults.temperature.value_or(0.0f);
-  checker.InRange("temperature", sampling.temperature, 0.0f, kMaxTemperature);
+  checker.IsWithin("temperature", sampling.temperature, 0.0f, kMaxTemperature);
   sampling.top_k =
       options.has_top_k() ? options.top_k() : defaults.top_k.value_or(0);
   checker.InRange("top_k", sampling.top_k, 0,
                   std::numeric_limits<int32_t>::max());
   sampling.top_p =
       options.has_top_p() ? options.top_p() : defaults.top_p.value_or(1.0f);
-  checker.InRangeAbove0("top_p", sampling.top_p, 1.0f);
+  checker.IsAbove0("top_p", sampling.top_p, 1.0f);
   sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
 
   const auto& prefix = options.target_prefix().ids();

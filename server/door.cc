@@ -1,0 +1,213 @@
+#include "server/door.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/text/segmenter.h"
+
+namespace sheaf {
+namespace {
+
+// Whose rules say where sentences end; a summary's request names no language.
+constexpr char kSummaryLanguage[] = "en";
+// Between the summaries of a long text's parts.
+constexpr char kBetweenSummaries[] = " ";
+
+// Tokens that one character may take: NFKC makes at most 18 of it, most of them
+// one token or, as bytes, three.
+constexpr int64_t kMaxCharacterTokens = 54;
+
+void SetCounts(AdmittedRequest& admitted) {
+  AnswerPlan& plan = admitted.plan;
+  plan.num_segments = static_cast<int32_t>(admitted.request.segments.size());
+  for (const std::vector<int32_t>& source : admitted.request.segments) {
+    plan.num_input_tokens += static_cast<int32_t>(source.size());
+  }
+}
+
+}  // namespace
+
+absl::Status CheckTasks(const ServedModel& model) {
+  if (model.tokenizer == nullptr) return absl::OkStatus();
+  for (const Task& task : model.tasks.tasks) {
+    const int64_t needed =
+        static_cast<int64_t>(model.tokenizer->Encode(task.prefix).size()) +
+        kMaxCharacterTokens + 1;
+    if (model.max_source_tokens >= needed) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the longest source has %d tokens; task \"%s\" needs %d at least",
+        model.max_source_tokens, task.name, needed));
+  }
+  return absl::OkStatus();
+}
+
+Door::Door(const ServedModel& model, const DoorLimits& limits)
+    : model_(model), limits_(limits) {}
+
+absl::Status Door::CheckModel(const std::string& name) const {
+  if (name.empty() || name == model_.name) return absl::OkStatus();
+  return absl::NotFoundError(absl::StrFormat(
+      "model is \"%s\"; this server serves \"%s\"", name, model_.name));
+}
+
+absl::Status Door::CheckText(const std::string& text) const {
+  if (model_.tokenizer == nullptr) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "model \"%s\" has no tokenizer; it takes Generate with tokens only",
+        model_.name));
+  }
+  if (text.empty()) {
+    return absl::InvalidArgumentError("text is empty");
+  }
+  if (static_cast<int64_t>(text.size()) > limits_.max_text_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("text has %d bytes; this server allows 1..%d",
+                        text.size(), limits_.max_text_bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<AdmittedRequest> Door::Prepare(
+    const v1::DecodingOptions& options,
+    const DecodingDefaults& defaults) const {
+  DecodingLimits limits;
+  limits.max_new_tokens = limits_.max_new_tokens;
+  limits.vocab_size = model_.vocab_size;
+  absl::StatusOr<CheckedOptions> checked =
+      CheckDecodingOptions(options, defaults, limits);
+  if (!checked.ok()) return checked.status();
+  if (!checked->stop.empty() && model_.tokenizer == nullptr) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "decoding.stop is set; model \"%s\" has no tokenizer, so its answers "
+        "have no text",
+        model_.name));
+  }
+  AdmittedRequest out;
+  out.request.sampling = std::move(checked->sampling);
+  out.plan.stop = std::move(checked->stop);
+  out.plan.tokenizer = model_.tokenizer;
+  out.model = model_.name;
+  return out;
+}
+
+std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
+                                    absl::string_view text) const {
+  std::vector<int32_t> ids =
+      model_.tokenizer->Encode(absl::StrCat(prefix, text));
+  ids.push_back(model_.tokenizer->eos_id());
+  return ids;
+}
+
+int64_t Door::CountSource(absl::string_view prefix,
+                          absl::string_view text) const {
+  return static_cast<int64_t>(SourceOf(prefix, text).size());
+}
+
+absl::StatusOr<AdmittedRequest> Door::AdmitSegments(
+    const Task& task, const v1::DecodingOptions& options,
+    SegmentedText segmented) const {
+  absl::StatusOr<AdmittedRequest> out = Prepare(options, task.defaults);
+  if (!out.ok()) return out;
+  for (const std::string& segment : segmented.segments) {
+    out->request.segments.push_back(SourceOf(task.prefix, segment));
+  }
+  out->plan.gaps = std::move(segmented.gaps);
+  SetCounts(*out);
+  return out;
+}
+
+absl::StatusOr<AdmittedRequest> Door::Admit(
+    const v1::TranslateRequest& request) const {
+  if (absl::Status status = CheckModel(request.model()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
+      request.source_language(), request.target_language());
+  if (!task.ok()) return task.status();
+  return AdmitSegments(
+      **task, request.decoding(),
+      SplitForTranslation(request.text(), (*task)->source_language,
+                          model_.max_source_tokens,
+                          [&](absl::string_view text) {
+                            return CountSource((*task)->prefix, text);
+                          }));
+}
+
+absl::StatusOr<AdmittedRequest> Door::Admit(
+    const v1::SummarizeRequest& request) const {
+  if (absl::Status status = CheckModel(request.model()); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+    return status;
+  }
+  const Task* task = model_.tasks.summarization();
+  if (task == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrFormat("model \"%s\" has no summarization task", model_.name));
+  }
+  SegmentedText parts;
+  parts.segments = SplitForSummary(
+      request.text(), kSummaryLanguage, model_.max_source_tokens,
+      [&](absl::string_view text) { return CountSource(task->prefix, text); });
+  parts.gaps.assign(parts.segments.size() + 1, kBetweenSummaries);
+  parts.gaps.front() = parts.gaps.back() = "";
+  return AdmitSegments(*task, request.decoding(), std::move(parts));
+}
+
+absl::StatusOr<AdmittedRequest> Door::Admit(
+    const v1::GenerateRequest& request) const {
+  if (absl::Status status = CheckModel(request.model()); !status.ok()) {
+    return status;
+  }
+  std::vector<int32_t> source;
+  switch (request.input_case()) {
+    case v1::GenerateRequest::kText:
+      if (absl::Status status = CheckText(request.text()); !status.ok()) {
+        return status;
+      }
+      source = SourceOf(/*prefix=*/"", request.text());
+      break;
+    case v1::GenerateRequest::kTokens:
+      source.assign(request.tokens().ids().begin(),
+                    request.tokens().ids().end());
+      break;
+    case v1::GenerateRequest::INPUT_NOT_SET:
+      return absl::InvalidArgumentError("neither text nor tokens is set");
+  }
+  if (absl::Status status = CheckSource(request, source); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<AdmittedRequest> out =
+      Prepare(request.decoding(), model_.tasks.defaults);
+  if (!out.ok()) return out;
+  out->request.segments.push_back(std::move(source));
+  out->plan.gaps = {"", ""};
+  SetCounts(*out);
+  return out;
+}
+
+absl::Status Door::CheckSource(const v1::GenerateRequest& request,
+                               absl::Span<const int32_t> source) const {
+  const bool is_text = request.has_text();
+  const char* field = is_text ? "text" : "tokens.ids";
+  if (source.empty() ||
+      static_cast<int32_t>(source.size()) > model_.max_source_tokens) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s has %d tokens%s; this model takes 1..%d", field, source.size(),
+        is_text ? ", the end token included" : "", model_.max_source_tokens));
+  }
+  for (size_t i = 0; i < source.size() && !is_text; ++i) {
+    if (source[i] >= 0 && source[i] < model_.vocab_size) continue;
+    return absl::InvalidArgumentError(
+        absl::StrFormat("tokens.ids[%d] is %d; the vocabulary is 0..%d", i,
+                        source[i], model_.vocab_size - 1));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace sheaf

@@ -139,8 +139,8 @@ absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
 absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t min,
                         int64_t max) {
   if (value >= min && value <= max) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "--%s is %d; allowed is %d..%d", flag, value, min, max));
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--%s is %d; allowed is %d..%d", flag, value, min, max));
 }
 
 absl::Status CheckOneOf(absl::string_view flag, const std::string& value,
@@ -156,9 +156,9 @@ absl::Status CheckOneOf(absl::string_view flag, const std::string& value,
 absl::Status CheckDuration(absl::string_view flag, absl::Duration value,
                            absl::Duration min) {
   if (value >= min && value <= absl::Hours(24)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "--%s is %s; allowed is %s to 24h", flag, absl::FormatDuration(value),
-      absl::FormatDuration(min)));
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--%s is %s; allowed is %s to 24h", flag,
+                      absl::FormatDuration(value), absl::FormatDuration(min)));
 }
 
 absl::StatusOr<HostPort> CheckedAddress(absl::string_view flag,
@@ -237,9 +237,9 @@ bool HostPort::is_loopback() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
-  const absl::Status wrong =
-      absl::InvalidArgumentError("allowed is HOST:PORT, as 127.0.0.1:50051 or "
-                                 "[::1]:50051, with a port of 0..65535");
+  const absl::Status wrong = absl::InvalidArgumentError(
+      "allowed is HOST:PORT, as 127.0.0.1:50051 or "
+      "[::1]:50051, with a port of 0..65535");
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) return wrong;
   HostPort out;
@@ -302,8 +302,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckRange("max_text_bytes", flags.max_text_bytes, 1, kGiB),
       CheckDuration("default_deadline", flags.default_deadline,
                     absl::Milliseconds(1)),
-      CheckDuration("drain_timeout", flags.drain_timeout,
-                    absl::ZeroDuration()),
+      CheckDuration("drain_timeout", flags.drain_timeout, absl::ZeroDuration()),
   });
   if (!status.ok()) return status;
   if (flags.num_threads == 0) flags.num_threads = NumUsableProcessors();

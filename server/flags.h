@@ -51,7 +51,8 @@ struct ServerFlags {
   absl::Duration drain_timeout;
 };
 
-// Sets the flags from the command line without the program's name: --name=value,
+// Sets the flags from the command line without the program's name:
+// --name=value,
 // --name value, --bool, --nobool, and --flagfile=FILE with one of those a line
 // (blank lines and lines that begin with '#' are skipped). INVALID_ARGUMENT
 // names what is wrong. Unlike absl::ParseCommandLine it never ends the process.

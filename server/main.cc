@@ -1,5 +1,6 @@
 // sheaf-server: joins a model to the engine and serves it.
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "engine/model/t5_runner.h"
 #include "engine/model/t5_weights.h"
 #include "engine/thread_team.h"
+#include "server/door.h"
 #include "server/flags.h"
 #include "server/model_dir.h"
 #include "server/server.h"
@@ -30,7 +32,11 @@ namespace {
 enum ExitCode { kServed = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
 
 constexpr int32_t kDefaultMaxSourceTokens = 512;
-constexpr int32_t kMaxEncodeTokens = 2048;  // in one pass, of short sources
+
+// Tokens of one encoder pass: some short sources, or one of the longest.
+int32_t MaxEncodeTokens(int32_t max_source_tokens) {
+  return std::max(2048, max_source_tokens);
+}
 
 // One line, whatever is in it.
 ExitCode Complain(ExitCode code, const absl::Status& status) {
@@ -59,10 +65,9 @@ class LoadedModel {
   static absl::StatusOr<std::unique_ptr<LoadedModel>> Load(
       const std::string& dir, const ServerFlags& flags, kernels::Isa isa) {
     std::unique_ptr<LoadedModel> model(new LoadedModel(flags, isa));
-    for (const absl::Status& status :
-         {model->LoadWeights(dir, flags), model->LoadText(dir, flags)}) {
-      if (!status.ok()) return status;
-    }
+    absl::Status status = model->LoadWeights(dir, flags);
+    if (status.ok()) status = model->LoadText(dir, flags);
+    if (!status.ok()) return status;
     return model;
   }
 
@@ -84,7 +89,6 @@ class LoadedModel {
   std::unique_ptr<KvStorage> storage_;
   std::unique_ptr<T5Runner> runner_;
   std::unique_ptr<Tokenizer> tokenizer_;  // null: none in the directory
-  TaskSet tasks_;
   ServedModel served_;
 };
 
@@ -94,9 +98,8 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   if (!config.ok()) return config.status();
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<T5Weights> weights =
-      T5Weights::Load(*config, *checkpoint,
-                      {.kernels = &kernels_, .num_slices = team_.size()});
+  absl::StatusOr<T5Weights> weights = T5Weights::Load(
+      *config, *checkpoint, {.kernels = &kernels_, .num_slices = team_.size()});
   if (!weights.ok()) return weights.status();
   weights_ = std::make_unique<T5Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =
@@ -110,11 +113,11 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
           : config->n_positions.value_or(kDefaultMaxSourceTokens);
   T5RunnerLimits limits;
   limits.max_sequences = flags.max_sequences;
-  limits.max_encode_tokens = std::max(kMaxEncodeTokens, max_source_tokens);
+  limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
   limits.max_source_tokens = max_source_tokens;
   limits.max_new_tokens = flags.max_new_tokens;
-  runner_ = std::make_unique<T5Runner>(*weights_, *storage_, team_, kernels_,
-                                       limits);
+  runner_ =
+      std::make_unique<T5Runner>(*weights_, *storage_, team_, kernels_, limits);
 
   served_.name = ModelName(dir);
   served_.architecture = config->architecture;
@@ -133,5 +136,121 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   return absl::OkStatus();
 }
 
+absl::Status LoadedModel::LoadText(const std::string& dir,
+                                   const ServerFlags& flags) {
+  const std::string path = dir + "/spiece.model";
+  absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer =
+      Tokenizer::Load(path, served_.vocab_size);
+  if (tokenizer.ok()) {
+    tokenizer_ = *std::move(tokenizer);
+    served_.tokenizer = tokenizer_.get();
+  } else if (!absl::IsNotFound(tokenizer.status())) {
+    return tokenizer.status();
+  }
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, flags.tasks);
+  if (!tasks.ok()) return tasks.status();
+  served_.tasks = *std::move(tasks);
+  return CheckTasks(served_);
+}
+
+void LogNotes(const ServedModel& model) {
+  if (model.tokenizer == nullptr) {
+    std::fprintf(
+        stderr, "note: no spiece.model; only Generate with tokens is served\n");
+  }
+  for (const std::string& note : model.tasks.notes) {
+    std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
+  const auto log_beams = [](const std::string& whose,
+                            const DecodingDefaults& defaults) {
+    if (defaults.beam_size.value_or(1) > 1) {
+      std::fprintf(stderr,
+                   "note: %s asks for %d beams by default; this version "
+                   "decodes with 1\n",
+                   whose.c_str(), *defaults.beam_size);
+    }
+  };
+  log_beams("the model", model.tasks.defaults);
+  for (const Task& task : model.tasks.tasks)
+    log_beams(task.name, task.defaults);
+}
+
+sigset_t EndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Returns on the first SIGTERM or SIGINT. A second one ends the process.
+void AwaitEndSignal() {
+  const sigset_t signals = EndSignals();
+  int signal = 0;
+  sigwait(&signals, &signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+}
+
+ExitCode Serve(const ServerFlags& flags) {
+  const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
+  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
+  const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
+  if (!dir.ok()) return Complain(kWrongModel, dir.status());
+  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::Load(*dir, flags, *isa);
+  if (!model.ok()) return Complain(kWrongModel, model.status());
+  LogNotes((*model)->served());
+
+  ServerOptions options;
+  options.listen = flags.listen;
+  options.metrics_listen = flags.metrics_listen;
+  options.limits = {flags.max_new_tokens, flags.max_text_bytes};
+  options.default_deadline = flags.default_deadline;
+  options.max_sequences = flags.max_sequences;
+  options.max_queue = flags.max_queue;
+  options.max_encode_tokens =
+      MaxEncodeTokens((*model)->served().max_source_tokens);
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(options, (*model)->served(), (*model)->parts());
+  if (!server.ok()) return Complain(kFailed, server.status());
+  for (const HostPort& address : {flags.listen, flags.metrics_listen}) {
+    if (!address.is_loopback()) {
+      std::fprintf(stderr,
+                   "warning: %s is open to other machines, without encryption "
+                   "and without asking who calls (--allow_insecure)\n",
+                   address.ToString().c_str());
+    }
+  }
+  std::fprintf(stderr, "metrics on %s\n",
+               (*server)->metrics_listen().ToString().c_str());
+  std::printf("listening on %s\n", (*server)->listen().ToString().c_str());
+  std::fflush(stdout);
+  AwaitEndSignal();
+  (*server)->Drain(flags.drain_timeout);
+  return kServed;
+}
+
+ExitCode Main(const std::vector<std::string>& args) {
+  // Before any thread starts, so that all inherit it: only AwaitEndSignal()
+  // takes these, and a closed connection is an error, not a signal.
+  const sigset_t signals = EndSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  if (absl::Status status = ParseFlags(args); !status.ok()) {
+    return Complain(kWrongFlags, status);
+  }
+  if (absl::GetFlag(FLAGS_help)) {
+    std::fputs(FlagsHelp().c_str(), stdout);
+    return kServed;
+  }
+  const absl::StatusOr<ServerFlags> flags = CheckedFlags();
+  if (!flags.ok()) return Complain(kWrongFlags, flags.status());
+  return Serve(*flags);
+}
+
 }  // namespace
 }  // namespace sheaf
+
+int main(int argc, char** argv) {
+  return sheaf::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

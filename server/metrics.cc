@@ -33,13 +33,23 @@ constexpr std::array<const char*, 7> kRejections = {
     "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
     "queue_full",       "draining",      "deadline"};
 // In the order of grpc::StatusCode; the names are go-grpc-prometheus's.
-constexpr std::array<const char*, 17> kGrpcCodes = {
-    "OK",           "Canceled",         "Unknown",
-    "InvalidArgument", "DeadlineExceeded", "NotFound",
-    "AlreadyExists",   "PermissionDenied", "ResourceExhausted",
-    "FailedPrecondition", "Aborted",    "OutOfRange",
-    "Unimplemented", "Internal",        "Unavailable",
-    "DataLoss",      "Unauthenticated"};
+constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
+                                                    "Canceled",
+                                                    "Unknown",
+                                                    "InvalidArgument",
+                                                    "DeadlineExceeded",
+                                                    "NotFound",
+                                                    "AlreadyExists",
+                                                    "PermissionDenied",
+                                                    "ResourceExhausted",
+                                                    "FailedPrecondition",
+                                                    "Aborted",
+                                                    "OutOfRange",
+                                                    "Unimplemented",
+                                                    "Internal",
+                                                    "Unavailable",
+                                                    "DataLoss",
+                                                    "Unauthenticated"};
 constexpr int32_t kGrpcUnknown = 2;
 
 // From a step of a small model to a wait behind a full queue.
@@ -51,9 +61,7 @@ Buckets RequestBuckets() {
   return {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
           2.5,   5,    10,    30,   60,  120,  300, 600};
 }
-Buckets BatchBuckets() {
-  return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024};
-}
+Buckets BatchBuckets() { return {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024}; }
 
 Labels RpcLabels(const RpcName& rpc) {
   return {{"grpc_service", rpc.service},
@@ -88,8 +96,7 @@ class Metrics::Series {
          std::function<absl::Time()> now)
       : model_({{"model", model_name}}), now_(std::move(now)) {
     for (const char* reason : kFinishReasons) {
-      success_.push_back(
-          &success_family_.Add({{"finished_reason", reason}}));
+      success_.push_back(&success_family_.Add({{"finished_reason", reason}}));
     }
     for (const char* reason : kRejections) {
       rejected_.push_back(&rejected_family_.Add({{"reason", reason}}));
@@ -164,13 +171,18 @@ class Metrics::Series {
   }
 
   prometheus::Family<Gauge>& GaugeFamily(const char* name, const char* help) {
-    return prometheus::BuildGauge().Name(name).Help(help).Labels(model_)
+    return prometheus::BuildGauge()
+        .Name(name)
+        .Help(help)
+        .Labels(model_)
         .Register(*registry_);
   }
-  prometheus::Family<Counter>& CounterFamily(const char* name,
-                                             const char* help,
+  prometheus::Family<Counter>& CounterFamily(const char* name, const char* help,
                                              const Labels& labels) {
-    return prometheus::BuildCounter().Name(name).Help(help).Labels(labels)
+    return prometheus::BuildCounter()
+        .Name(name)
+        .Help(help)
+        .Labels(labels)
         .Register(*registry_);
   }
   Gauge& AddGauge(const char* name, const char* help) {
@@ -181,8 +193,12 @@ class Metrics::Series {
   }
   Histogram& AddHistogram(const char* name, const char* help,
                           const Buckets& buckets) {
-    return prometheus::BuildHistogram().Name(name).Help(help).Labels(model_)
-        .Register(*registry_).Add({}, buckets);
+    return prometheus::BuildHistogram()
+        .Name(name)
+        .Help(help)
+        .Labels(model_)
+        .Register(*registry_)
+        .Add({}, buckets);
   }
 
   const Labels model_;
@@ -209,10 +225,11 @@ class Metrics::Series {
   Gauge& kv_usage_ =
       AddGauge("sheaf_kv_cache_usage_ratio",
                "Used bytes of the KV cache by its capacity, 0 to 1.");
-  Gauge& requests_running_ = AddGauge(
-      "sheaf_num_requests_running", "Requests that are encoded or decoded.");
-  Gauge& requests_waiting_ = AddGauge(
-      "sheaf_num_requests_waiting", "Requests that wait for their first place.");
+  Gauge& requests_running_ = AddGauge("sheaf_num_requests_running",
+                                      "Requests that are encoded or decoded.");
+  Gauge& requests_waiting_ =
+      AddGauge("sheaf_num_requests_waiting",
+               "Requests that wait for their first place.");
   Gauge& sequences_running_ =
       AddGauge("sheaf_num_sequences_running",
                "Sequences that hold a place in the decode batch.");
@@ -220,28 +237,24 @@ class Metrics::Series {
                                        "Source tokens given to the encoder.");
   Counter& generation_tokens_ = AddCounter("sheaf_generation_tokens_total",
                                            "Tokens generated, EOS included.");
-  Histogram& ttft_ =
-      AddHistogram("sheaf_time_to_first_token_seconds",
-                   "From a request's arrival to its first token.",
-                   RequestBuckets());
+  Histogram& ttft_ = AddHistogram(
+      "sheaf_time_to_first_token_seconds",
+      "From a request's arrival to its first token.", RequestBuckets());
   Histogram& itl_ =
       AddHistogram("sheaf_inter_token_latency_seconds",
                    "Between two tokens of a request.", TokenBuckets());
-  Histogram& queue_ =
-      AddHistogram("sheaf_request_queue_time_seconds",
-                   "From a request's arrival to its first place.",
-                   RequestBuckets());
+  Histogram& queue_ = AddHistogram(
+      "sheaf_request_queue_time_seconds",
+      "From a request's arrival to its first place.", RequestBuckets());
   Histogram& e2e_ =
       AddHistogram("sheaf_e2e_request_latency_seconds",
                    "From a request's arrival to its end, if it ended well.",
                    RequestBuckets());
-  Histogram& batch_ = AddHistogram("sheaf_step_batch_size",
-                                   "Sequences of a decode step.",
-                                   BatchBuckets());
-  Histogram& encode_ =
-      AddHistogram("sheaf_encode_seconds",
-                   "Time that a step spent in the encoder, if any.",
-                   TokenBuckets());
+  Histogram& batch_ = AddHistogram(
+      "sheaf_step_batch_size", "Sequences of a decode step.", BatchBuckets());
+  Histogram& encode_ = AddHistogram(
+      "sheaf_encode_seconds", "Time that a step spent in the encoder, if any.",
+      TokenBuckets());
   Histogram& decode_ = AddHistogram(
       "sheaf_decode_step_seconds",
       "Time of a step's decoder pass and choice of tokens.", TokenBuckets());
@@ -291,10 +304,9 @@ class Metrics::ScrapedSeries : public prometheus::Collectable {
         ScrapedFamily("process_open_fds", "Number of open file descriptors.",
                       MetricType::Gauge,
                       static_cast<double>(process.num_open_fds), {}),
-        ScrapedFamily("process_max_fds",
-                      "Maximum number of open file descriptors.",
-                      MetricType::Gauge, static_cast<double>(process.max_fds),
-                      {}),
+        ScrapedFamily(
+            "process_max_fds", "Maximum number of open file descriptors.",
+            MetricType::Gauge, static_cast<double>(process.max_fds), {}),
         ScrapedFamily("process_start_time_seconds",
                       "Start time of the process since unix epoch in seconds.",
                       MetricType::Gauge, process.start_time_seconds, {}),

@@ -25,8 +25,7 @@ std::vector<std::string> EmbeddedModelDirs() {
   if (error) return dirs;
   const fs::path bin = program.parent_path();
   // build/PRESET/bin/sheaf-server, and PREFIX/bin/sheaf-server.
-  for (const char* relative :
-       {"../../../models", "../share/sheaf/models"}) {
+  for (const char* relative : {"../../../models", "../share/sheaf/models"}) {
     dirs.push_back((bin / relative).lexically_normal().string());
   }
   return dirs;
@@ -60,9 +59,9 @@ absl::StatusOr<std::string> FindModelDir(absl::string_view flag) {
       return found;
     }
   }
-  return absl::NotFoundError(absl::StrFormat(
-      "--model is not set, and no model is in any of %s",
-      absl::StrJoin(dirs, ", ")));
+  return absl::NotFoundError(
+      absl::StrFormat("--model is not set, and no model is in any of %s",
+                      absl::StrJoin(dirs, ", ")));
 }
 
 std::string ModelName(absl::string_view dir) {

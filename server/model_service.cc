@@ -30,7 +30,7 @@ ModelService::ModelService(const ServedModel& model,
   model_.set_cross_kv_bytes_per_token(model.cross_kv_bytes_per_token);
   model_.set_kv_capacity_bytes(kv_capacity_bytes);
   model_.set_max_source_tokens(model.max_source_tokens);
-  for (const std::string& task : model.tasks->names()) model_.add_tasks(task);
+  for (const Task& task : model.tasks.tasks) model_.add_tasks(task.name);
 }
 
 grpc::ServerUnaryReactor* ModelService::ListModels(

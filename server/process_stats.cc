@@ -55,8 +55,7 @@ ProcessStats ReadProcessStats() {
   const std::vector<std::string> fields = StatFields();
   if (fields.size() > 21) {
     const double ticks = static_cast<double>(sysconf(_SC_CLK_TCK));
-    stats.cpu_seconds =
-        (std::stod(fields[11]) + std::stod(fields[12])) / ticks;
+    stats.cpu_seconds = (std::stod(fields[11]) + std::stod(fields[12])) / ticks;
     stats.start_time_seconds =
         BootTimeSeconds() + std::stod(fields[19]) / ticks;
     stats.virtual_bytes = std::stoll(fields[20]);

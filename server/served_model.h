@@ -25,7 +25,7 @@ struct ServedModel {
   int32_t vocab_size = 0;
 
   const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
-  const TaskSet* tasks = nullptr;        // not owned
+  ModelTasks tasks;
 };
 
 }  // namespace sheaf

@@ -1,15 +1,15 @@
 #include "server/server.h"
 
+#include <google/protobuf/descriptor.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+
 #include <algorithm>
 #include <chrono>
 #include <limits>
 #include <utility>
 #include <vector>
-
-#include <google/protobuf/descriptor.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
-#include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
@@ -64,8 +64,7 @@ EngineOptions MakeEngineOptions(const ServerOptions& options,
   EngineOptions out;
   out.max_sequences = options.max_sequences;
   out.max_queue = options.max_queue;
-  out.max_encode_tokens =
-      std::max(out.max_encode_tokens, options.limits.max_source_tokens);
+  out.max_encode_tokens = options.max_encode_tokens;
   out.on_step = [&metrics](const StepStats& stats) { metrics.OnStep(stats); };
   return out;
 }
@@ -81,8 +80,7 @@ class Server::Parts {
       : metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         door(model, options.limits),
         engine(MakeEngineOptions(options, metrics), engine_parts.kv_shape,
-               *engine_parts.runner, *engine_parts.team,
-               *engine_parts.kernels),
+               *engine_parts.runner, *engine_parts.team, *engine_parts.kernels),
         text_service({&engine, &delivery, &metrics, &live_calls}, &door,
                      options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape)) {}
@@ -121,8 +119,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                            grpc::InsecureServerCredentials(), &port);
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
-  const int max_message_bytes =
-      MaxMessageBytes(options.limits.max_text_bytes);
+  const int max_message_bytes = MaxMessageBytes(options.limits.max_text_bytes);
   builder.SetMaxReceiveMessageSize(max_message_bytes);
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -141,9 +138,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   parts->rpc_server = builder.BuildAndStart();
   if (parts->rpc_server == nullptr || port == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("cannot listen on %s; is the port taken?",
-                        options.listen.ToString()));
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "cannot listen on %s; is the port taken?", options.listen.ToString()));
   }
   auto* health = parts->rpc_server->GetHealthCheckService();
   health->SetServingStatus(v1::TextService::service_full_name(), true);

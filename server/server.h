@@ -20,6 +20,7 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;
+  int32_t max_encode_tokens = 2048;  // in one pass; >= the longest source
 };
 
 // What the engine runs on. Not owned; all outlive the server.

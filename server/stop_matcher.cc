@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "engine/check.h"
 
 namespace sheaf {
 namespace {
@@ -28,16 +27,11 @@ size_t HeldBytes(absl::string_view text,
 
 }  // namespace
 
-StopMatcher::StopMatcher(std::vector<std::string> stops)
-    : stops_(std::move(stops)) {
-  for (const std::string& stop : stops_) SHEAF_CHECK(!stop.empty());
-}
-
 std::string StopMatcher::Append(absl::string_view piece) {
   if (has_matched_) return "";
   held_.append(piece.data(), piece.size());
   size_t first_begin = 0, first_end = std::string::npos;
-  for (const std::string& stop : stops_) {
+  for (const std::string& stop : *stops_) {
     const size_t begin = held_.find(stop);
     if (begin == std::string::npos) continue;
     const size_t end = begin + stop.size();
@@ -51,7 +45,7 @@ std::string StopMatcher::Append(absl::string_view piece) {
     held_.resize(first_begin);
     return std::exchange(held_, "");
   }
-  const size_t shown = held_.size() - HeldBytes(held_, stops_);
+  const size_t shown = held_.size() - HeldBytes(held_, *stops_);
   std::string text = held_.substr(0, shown);
   held_.erase(0, shown);
   return text;

@@ -15,8 +15,9 @@ namespace sheaf {
 // it is known not to be.
 class StopMatcher {
  public:
-  // REQUIRES: no stop is empty.
-  explicit StopMatcher(std::vector<std::string> stops);
+  // `stops` are not owned. REQUIRES: none is empty.
+  explicit StopMatcher(const std::vector<std::string>& stops)
+      : stops_(&stops) {}
 
   // The text goes on with `piece`. Returns what may be shown now. After a match
   // it returns nothing more.
@@ -28,7 +29,7 @@ class StopMatcher {
   bool has_matched() const { return has_matched_; }
 
  private:
-  std::vector<std::string> stops_;
+  const std::vector<std::string>* stops_;
   std::string held_;  // shorter than the longest stop
   bool has_matched_ = false;
 };

@@ -51,9 +51,8 @@ class TextService final
 
  private:
   template <typename Request>
-  absl::StatusOr<AdmittedRequest> Admit(
-      const grpc::CallbackServerContext& rpc,
-      const grpc::ByteBuffer& bytes) const;
+  absl::StatusOr<AdmittedRequest> Admit(const grpc::CallbackServerContext& rpc,
+                                        const grpc::ByteBuffer& bytes) const;
   template <typename Request>
   grpc::ServerUnaryReactor* StartUnary(ReplyKind kind,
                                        grpc::CallbackServerContext* rpc,

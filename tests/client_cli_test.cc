@@ -57,15 +57,15 @@ class SheafTest : public ::testing::Test {
   }
 
   // Runs `sheaf ARGUMENTS`, with --server after the subcommand. Its stdout goes
-  // to `out_fd` if that is not -1.
+  // to `out_fd` if that is not -1; it starts without `closed_fd`.
   Result Run(std::vector<std::string> arguments, const std::string& in = "",
-             int out_fd = -1) {
+             int out_fd = -1, int closed_fd = -1) {
     arguments.insert(arguments.begin() + 1, "--server=" + server_.address());
-    return RunAsIs(std::move(arguments), in, out_fd);
+    return RunAsIs(std::move(arguments), in, out_fd, closed_fd);
   }
 
   Result RunAsIs(std::vector<std::string> arguments, const std::string& in = "",
-                 int out_fd = -1) {
+                 int out_fd = -1, int closed_fd = -1) {
     arguments.insert(arguments.begin(), SHEAF_PROGRAM);
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -84,6 +84,9 @@ class SheafTest : public ::testing::Test {
     }
     posix_spawn_file_actions_addopen(&actions, 2, Path("stderr").c_str(), flags,
                                      0600);
+    if (closed_fd >= 0) {
+      posix_spawn_file_actions_addclose(&actions, closed_fd);
+    }
     pid_t pid = 0;
     EXPECT_EQ(posix_spawn(&pid, SHEAF_PROGRAM, &actions, nullptr, argv.data(),
                           environ),
@@ -320,6 +323,15 @@ TEST_F(SheafTest, AFullDiskIsAnError) {
   ASSERT_GE(full, 0);
   const Result result = Run({"translate", "--to=de", "a"}, "", full);
   close(full);
+  EXPECT_THAT(result.err, HasSubstr("writing stdout"));
+  EXPECT_EQ(result.exit_code, 1);
+}
+
+TEST_F(SheafTest, AClosedStdinIsEmptyAndAClosedStdoutAnError) {
+  EXPECT_EQ(Run({"translate", "--to=de"}, "a\n", -1, STDIN_FILENO).exit_code,
+            0);
+  const Result result =
+      Run({"translate", "--to=de", "a"}, "", -1, STDOUT_FILENO);
   EXPECT_THAT(result.err, HasSubstr("writing stdout"));
   EXPECT_EQ(result.exit_code, 1);
 }

@@ -129,10 +129,10 @@ TEST(SafetensorsTest, EveryHalfIsWidenedExactly) {
   for (size_t i = 0; i < halves.size(); ++i) halves[i] = i;
   TempDir dir;
   const auto file = SafetensorsFile::Open(dir.Write(
-      "m", SafetensorsBytes(
-               absl::StrCat("{", Entry("b", "BF16", "65536", "131072,262144"),
-                            ",", Entry("f", "F16", "65536", "0,131072"), "}"),
-               BytesOf(halves) + BytesOf(halves))));
+      "m",
+      SafetensorsBytes(Header({Entry("b", "BF16", "65536", "131072,262144"),
+                               Entry("f", "F16", "65536", "0,131072")}),
+                       BytesOf(halves) + BytesOf(halves))));
   ASSERT_TRUE(file.ok()) << file.status();
   const std::vector<float> f16 = ReadAll(*file, "f");
   const std::vector<float> bf16 = ReadAll(*file, "b");
@@ -172,9 +172,8 @@ TEST(SafetensorsTest, LongTensorsAreReadWholeAcrossChunks) {
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   TempDir dir;
   const auto file = SafetensorsFile::Open(dir.Write(
-      "m", SafetensorsBytes(
-               absl::StrCat("{", Entry("t", "F32", "200001", "0,800004"), "}"),
-               BytesOf(values))));
+      "m", SafetensorsBytes(Header({Entry("t", "F32", "200001", "0,800004")}),
+                            BytesOf(values))));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_EQ(ReadAll(*file, "t"), values);
 }

@@ -1,5 +1,3 @@
-#include "server/flags.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include <vector>
 
 #include "absl/flags/reflection.h"
+#include "server/flags.h"
 
 namespace sheaf {
 namespace {

@@ -103,18 +103,19 @@ inline std::string HttpGetMetrics(const HostPort& address) {
 // the tasks of sheaf-small and a model that follows SayAgain().
 class ServerHarness {
  public:
-  static constexpr int32_t kNumBlocks = 64;
-  static constexpr int32_t kMaxSourceTokens = 64;
+  static constexpr int32_t kNumBlocks = 256;
+  static constexpr int32_t kMaxSourceTokens = 96;
   static constexpr int32_t kMaxNewTokens = 200;
   static constexpr int64_t kMaxTextBytes = 100'000;
 
+  Gate gate;
+
   explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32) {
     runner_.before_decode = [this](int32_t) { gate.Pass(); };
-    LoadText();
+    LoadModel();
     ServerOptions options;
     options.listen = {"127.0.0.1", 0};
     options.metrics_listen = {"127.0.0.1", 0};
-    options.limits.max_source_tokens = kMaxSourceTokens;
     options.limits.max_new_tokens = kMaxNewTokens;
     options.limits.max_text_bytes = kMaxTextBytes;
     options.max_sequences = max_sequences;
@@ -139,7 +140,9 @@ class ServerHarness {
 
   ~ServerHarness() { gate.Open(); }
 
-  std::string Scrape() const { return HttpGetMetrics(server->metrics_listen()); }
+  std::string Scrape() const {
+    return HttpGetMetrics(server->metrics_listen());
+  }
   double Metric(const std::string& series) const {
     return MetricValue(Scrape(), series);
   }
@@ -158,8 +161,7 @@ class ServerHarness {
       v1::GenerateRequest request;
       v1::GenerateResponse response;
       *request.mutable_tokens()->mutable_ids() = {3 + 'O', 3 + 'K'};
-      const grpc::Status status =
-          text->Generate(&context, request, &response);
+      const grpc::Status status = text->Generate(&context, request, &response);
       if (!status.ok()) return status.error_message();
       if (response.hypotheses(0).text() != "OK") return "a wrong answer";
       if (Gauge("kv_cache_usage_ratio") == 0 &&
@@ -171,14 +173,32 @@ class ServerHarness {
     return "KV blocks or requests are left";
   }
 
-  Gate gate;
+ private:
+  void LoadModel() {
+    const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
+    absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer =
+        Tokenizer::Load(dir + "/spiece.model", /*vocab_size=*/8064);
+    absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, /*tasks_file=*/"");
+    if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
+    if (!tasks.ok()) ADD_FAILURE() << tasks.status();
+    tokenizer_ = *std::move(tokenizer);
+    model_.tokenizer = tokenizer_.get();
+    model_.tasks = *std::move(tasks);
+    model_.name = "fake";
+    model_.max_source_tokens = kMaxSourceTokens;
+    model_.vocab_size = FakeModelRunner::kVocabSize;
+  }
+
+  FakeModelRunner runner_{kNumBlocks, SayAgain};
+  ThreadTeam team_{/*size=*/1};
+  std::unique_ptr<Tokenizer> tokenizer_;
+  ServedModel model_;
+
+ public:  // behind what they use
   std::unique_ptr<Server> server;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::TextService::Stub> text;
   std::unique_ptr<v1::ModelService::Stub> models;
-
- private:
-  void LoadText();
 };
 
 }  // namespace sheaf

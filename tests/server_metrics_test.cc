@@ -1,10 +1,9 @@
-#include "server/metrics.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "server/metrics.h"
 #include "server/rate_window.h"
 #include "tests/metrics_text.h"
 

@@ -1,10 +1,10 @@
-#include "server/stop_matcher.h"
-
 #include <gtest/gtest.h>
 
 #include <random>
 #include <string>
 #include <vector>
+
+#include "server/stop_matcher.h"
 
 namespace sheaf {
 namespace {
@@ -29,7 +29,8 @@ TEST(StopMatcherTest, TheStopThatIsCompleteFirstCounts) {
 }
 
 TEST(StopMatcherTest, WhatMayBecomeAStopIsHeldBack) {
-  StopMatcher matcher({"###", "#!"});
+  const std::vector<std::string> stops = {"###", "#!"};
+  StopMatcher matcher(stops);
   EXPECT_EQ(matcher.Append("a#"), "a");
   EXPECT_EQ(matcher.Append("#"), "");
   EXPECT_EQ(matcher.Append("b"), "##b");
@@ -39,7 +40,8 @@ TEST(StopMatcherTest, WhatMayBecomeAStopIsHeldBack) {
 }
 
 TEST(StopMatcherTest, NothingFollowsAMatch) {
-  StopMatcher matcher({"x"});
+  const std::vector<std::string> stops = {"x"};
+  StopMatcher matcher(stops);
   EXPECT_EQ(matcher.Append("ax"), "a");
   EXPECT_TRUE(matcher.has_matched());
   EXPECT_EQ(matcher.Append("b"), "");
@@ -47,7 +49,8 @@ TEST(StopMatcherTest, NothingFollowsAMatch) {
 }
 
 TEST(StopMatcherTest, WithoutStopsNothingIsHeldBack) {
-  StopMatcher matcher({});
+  const std::vector<std::string> stops;
+  StopMatcher matcher(stops);
   EXPECT_EQ(matcher.Append("abc"), "abc");
   EXPECT_EQ(matcher.Finish(), "");
 }
@@ -56,7 +59,8 @@ TEST(StopMatcherTest, PiecesDoNotMatter) {
   std::mt19937 random(7);
   const auto text_of = [&](int length) {
     std::string text;
-    for (int i = 0; i < length; ++i) text += static_cast<char>('a' + random() % 3);
+    for (int i = 0; i < length; ++i)
+      text += static_cast<char>('a' + random() % 3);
     return text;
   };
   for (int round = 0; round < 3000; ++round) {

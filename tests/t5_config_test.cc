@@ -189,7 +189,7 @@ TEST(T5ConfigTest, EachKeyWithoutDefaultIsNeeded) {
   for (const std::string key :
        {"vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads"}) {
     std::string config = Config("");
-    config.replace(config.find("\"" + key), key.size() + 1, "\"other_" + key);
+    config.insert(config.find(absl::StrCat("\"", key, "\"")) + 1, "other_");
     EXPECT_THAT(Refusal(config), HasSubstr(key + " is missing; allowed is"));
   }
 }

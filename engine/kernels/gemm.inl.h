@@ -8,15 +8,26 @@ constexpr int kVecsPerPanel = kPanel / kLanes;
 // panel and one broadcast fill the registers (16 of 32 bytes: 6 * 2 + 2 + 1).
 constexpr int kMaxTileRows = kLanes == 4 ? 2 : 6;
 
+// How far ahead of its use a row of a panel is asked for, in rows of 64 bytes:
+// what one core needs in flight to draw all it can from memory.
+constexpr int kPrefetchRows = 12;
+
 // Keeps the sums of R rows and P panels in registers while k ascends: one
 // multiply-add a k for each, in the same order whatever R and P are.
 //   b  P panels, b_stride floats apart, each with rows of ldb floats
-template <int R, int P>
+//   kPrefetch  whether b comes from memory, rather than from a cache
+template <int R, int P, bool kPrefetch = false>
 inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
                                                 int32_t K, const float* b,
                                                 int64_t b_stride, int64_t ldb,
                                                 Vec (&sum)[R][P][kVecsPerPanel]) {
   for (int32_t k = 0; k < K; ++k) {
+    if constexpr (kPrefetch) {
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+        __builtin_prefetch(b + p * b_stride + (k + kPrefetchRows) * ldb);
+      }
+    }
     Vec row[P][kVecsPerPanel];
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
@@ -59,7 +70,7 @@ template <int R, int P>
 void GemmTile(const Gemm& g, int32_t row, int32_t panel) {
   const int64_t panel_floats = int64_t{g.K} * kPanel;
   Vec sum[R][P][kVecsPerPanel] = {};
-  Tile<R, P>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
+  Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
              panel_floats, kPanel, sum);
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) {

@@ -204,11 +204,12 @@ void ReadFeedForward(KeyReader& reader, const ModelType& type,
                      T5Config& config) {
   constexpr absl::string_view kKey = "feed_forward_proj";
   const json* value = reader.Find(kKey);
-  absl::string_view name = type.feed_forward_proj;
-  if (value != nullptr) {
-    name = value->is_string() ? value->get_ref<const std::string&>() : "";
+  const FeedForward* found = nullptr;
+  if (value == nullptr) {
+    found = FindByName(kFeedForwards, type.feed_forward_proj);
+  } else if (value->is_string()) {
+    found = FindByName(kFeedForwards, value->get_ref<const std::string&>());
   }
-  const FeedForward* found = FindByName(kFeedForwards, name);
   if (found == nullptr) {
     reader.Refuse(kKey, *value,
                   absl::StrCat("one of ", JoinNames(kFeedForwards)));

@@ -1,0 +1,189 @@
+#include "bench/engine_run.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <numeric>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "engine/engine.h"
+#include "engine/kv_storage.h"
+#include "engine/model/t5_runner.h"
+#include "engine/model/t5_weights.h"
+#include "engine/stats.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+namespace {
+
+constexpr int32_t kWarmUpSourceTokens = 16;
+constexpr int32_t kWarmUpTokens = 2;
+
+// Waits for a request's end and lets all else go by.
+class QuietSink : public TokenSink {
+ public:
+  void OnTokens(int32_t, absl::Span<const int32_t>) override {}
+  void OnSegmentFinished(int32_t, std::vector<Hypothesis>) override {}
+  void OnFinished(const absl::Status& status) override {
+    status_ = status;
+    finished_.Notify();
+  }
+
+  absl::Status Wait() {
+    finished_.WaitForNotification();
+    return status_;
+  }
+
+ private:
+  absl::Status status_;
+  absl::Notification finished_;
+};
+
+// Adds up what the engine reports. The engine thread writes; others read once
+// the request has ended.
+struct Tally {
+  void Add(const StepStats& stats) {
+    encode_seconds += stats.encode_seconds;
+    decode_seconds += stats.decode_seconds;
+    num_generated_tokens += stats.num_generated_tokens;
+    // All sequences go on to their last token, and come to hold all that is
+    // reserved for them; after the last step it is free again.
+    kv_bytes = std::max(kv_bytes, stats.gauges.kv.self_reserved +
+                                      stats.gauges.kv.cross_reserved);
+    if (stats.num_decoded_sequences == batch) {
+      step_seconds.push_back(stats.decode_seconds);
+    }
+  }
+
+  int32_t batch = 0;
+  double encode_seconds = 0;
+  double decode_seconds = 0;
+  int64_t num_generated_tokens = 0;
+  int64_t kv_bytes = 0;
+  std::vector<double> step_seconds;  // of steps of the whole batch
+};
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + values.size() / 2;
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// What the batch comes to hold: KvStorage says how large a block is.
+int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
+  const int64_t heads_by_tokens =
+      int64_t{kernels::kPanel} *
+      std::lcm(dims.num_self_kv_heads, dims.num_cross_kv_heads);
+  const int64_t block_bytes = 2 * heads_by_tokens * dims.num_layers *
+                              dims.head_dim *
+                              static_cast<int64_t>(sizeof(float));
+  const auto blocks = [&](int64_t tokens, int64_t kv_heads) {
+    const int64_t block_tokens = heads_by_tokens / kv_heads;
+    return (tokens + block_tokens - 1) / block_tokens;
+  };
+  return options.batch * block_bytes *
+         (blocks(options.generate_tokens, dims.num_self_kv_heads) +
+          blocks(options.source_tokens, dims.num_cross_kv_heads));
+}
+
+Request RandomRequest(const T5Config& config, int32_t batch,
+                      int32_t source_tokens, int32_t generate_tokens,
+                      TokenSink& sink) {
+  Request request;
+  std::mt19937 random(1);
+  for (int32_t i = 0; i < batch; ++i) {
+    std::vector<int32_t>& source = request.segments.emplace_back();
+    for (int32_t j = 0; j < source_tokens; ++j) {
+      source.push_back(static_cast<int32_t>(
+          random() % static_cast<uint32_t>(config.vocab_size)));
+    }
+  }
+  request.sampling.max_new_tokens = generate_tokens;
+  request.sampling.min_new_tokens = generate_tokens;
+  request.sink = &sink;
+  return request;
+}
+
+absl::Status RunRequest(Engine& engine, const EngineRunOptions& options,
+                        int32_t batch, int32_t source_tokens,
+                        int32_t generate_tokens) {
+  QuietSink sink;
+  const absl::StatusOr<RequestId> id = engine.Submit(RandomRequest(
+      options.config, batch, source_tokens, generate_tokens, sink));
+  if (!id.ok()) return id.status();
+  const absl::Status status = sink.Wait();
+  engine.WaitUntilIdle(absl::InfiniteDuration());
+  return status;
+}
+
+int64_t PeakRssBytes() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace
+
+absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
+  const kernels::Kernels& kernels = kernels::KernelsFor(options.isa);
+  ThreadTeam team(options.num_threads);
+  const KvDims dims = KvDimsOf(options.config);
+  const int64_t kv_bytes_needed = KvBytesNeeded(dims, options);
+  if (options.kv_cache_bytes > 0 && options.kv_cache_bytes < kv_bytes_needed) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "kv_cache_bytes is %d; this batch needs %d, or 0 for that",
+        options.kv_cache_bytes, kv_bytes_needed));
+  }
+  const absl::StatusOr<T5Weights> weights =
+      T5Weights::Load(options.config, *options.weights,
+                      {.kernels = &kernels, .num_slices = team.size()});
+  if (!weights.ok()) return weights.status();
+  absl::StatusOr<KvStorage> storage = KvStorage::Create(
+      dims,
+      options.kv_cache_bytes > 0 ? options.kv_cache_bytes : kv_bytes_needed);
+  if (!storage.ok()) return storage.status();
+  T5RunnerLimits limits;
+  limits.max_sequences = options.batch;
+  limits.max_encode_tokens = options.batch * options.source_tokens;
+  limits.max_source_tokens = options.source_tokens;
+  limits.max_new_tokens = options.generate_tokens;
+  T5Runner runner(*weights, *storage, team, kernels, limits);
+
+  Tally tally;
+  EngineOptions engine_options;
+  engine_options.max_sequences = limits.max_sequences;
+  engine_options.max_encode_tokens = limits.max_encode_tokens;
+  engine_options.on_step = [&](const StepStats& stats) { tally.Add(stats); };
+  Engine engine(std::move(engine_options), storage->shape(), runner, team,
+                kernels);
+  absl::Status status =
+      RunRequest(engine, options, /*batch=*/1,
+                 std::min(options.source_tokens, kWarmUpSourceTokens),
+                 std::min(options.generate_tokens, kWarmUpTokens));
+  if (!status.ok()) return status;
+  tally = Tally();
+  tally.batch = options.batch;
+  tally.step_seconds.reserve(options.generate_tokens);
+  status = RunRequest(engine, options, options.batch, options.source_tokens,
+                      options.generate_tokens);
+  if (!status.ok()) return status;
+
+  EngineRunResult result;
+  result.encode_seconds = tally.encode_seconds;
+  result.step_seconds = Median(tally.step_seconds);
+  result.tokens_per_second = static_cast<double>(tally.num_generated_tokens) /
+                             (tally.encode_seconds + tally.decode_seconds);
+  result.kv_bytes = tally.kv_bytes;
+  result.weight_bytes = weights->bytes();
+  result.decode_weight_bytes = weights->decode_bytes();
+  result.peak_rss_bytes = PeakRssBytes();
+  return result;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,126 @@
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "bench/random_weights.h"
+#include "benchmark/benchmark.h"
+#include "engine/check.h"
+#include "engine/kernels/kernels.h"
+#include "engine/model/aligned_buffer.h"
+#include "engine/model/linear.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+namespace {
+
+// More than the last cache of most machines holds.
+constexpr int64_t kColdBytes = int64_t{100} << 20;
+
+struct Arguments {
+  int64_t num_rows, K, num_columns;
+  GemmBackend backend;
+  int32_t num_threads;
+  bool HasSameWeights(const Arguments& other) const {
+    return K == other.K && num_columns == other.num_columns &&
+           backend == other.backend && num_threads == other.num_threads;
+  }
+};
+
+// Enough copies of a layer that each is out of the caches when its turn comes.
+class ColdLayers {
+ public:
+  explicit ColdLayers(const Arguments& arguments)
+      : arguments_(arguments), team_(arguments.num_threads) {
+    RandomWeights weights;
+    weights.Add("w", {arguments.num_columns, arguments.K}, /*mean=*/0,
+                /*standard_deviation=*/1);
+    for (int64_t bytes = 0; bytes < kColdBytes;
+         bytes += layers_.back().bytes()) {
+      absl::StatusOr<Linear> layer =
+          Linear::Load(weights, arguments.K, {{"w", 0, arguments.num_columns}},
+                       {&kernels::KernelsFor(kernels::DetectIsa()),
+                        team_.size(), arguments.backend});
+      SHEAF_CHECK(layer.ok());
+      layers_.push_back(*std::move(layer));
+    }
+  }
+
+  const Arguments& arguments() const { return arguments_; }
+  ThreadTeam& team() { return team_; }
+  const Linear& Next() { return layers_[next_++ % layers_.size()]; }
+
+ private:
+  const Arguments arguments_;
+  ThreadTeam team_;
+  std::vector<Linear> layers_;
+  size_t next_ = 0;
+};
+
+// The same layers serve all numbers of rows, which vary fastest.
+ColdLayers& LayersFor(const Arguments& arguments) {
+  static std::unique_ptr<ColdLayers> layers;
+  if (layers == nullptr || !layers->arguments().HasSameWeights(arguments)) {
+    layers.reset();
+    layers = std::make_unique<ColdLayers>(arguments);
+  }
+  return *layers;
+}
+
+// One product of T5-Base's decoder with weights that come from memory. Read
+// two figures: bytes_per_second of weights against sheaf-bench's
+// read_bandwidth_bytes_per_second, and flops against its gemm_flops_per_second.
+// A product is as good as it gets when one of the two is near; with few rows
+// it is the first, with many the second.
+void BM_Linear(benchmark::State& state) {
+  const Arguments arguments = {
+      state.range(0), state.range(1), state.range(2),
+      state.range(3) == 0 ? GemmBackend::kPanels : GemmBackend::kOneDnn,
+      static_cast<int32_t>(state.range(4))};
+  ColdLayers& layers = LayersFor(arguments);
+  const std::vector<float> x(arguments.num_rows * arguments.K, 0.5f);
+  AlignedBuffer y(arguments.num_rows * arguments.num_columns);
+  int64_t bytes = 0;
+  for (auto _ : state) {
+    const Linear& layer = layers.Next();
+    layers.team().Run([&](const ThreadTeam::Member& member) {
+      layer.Run(member, x.data(), arguments.K,
+                static_cast<int32_t>(arguments.num_rows), y.data(),
+                arguments.num_columns, /*accumulate=*/false);
+    });
+    bytes += layer.bytes();
+    benchmark::DoNotOptimize(y.data());
+    benchmark::ClobberMemory();
+  }
+  state.SetBytesProcessed(bytes);
+  state.SetLabel(arguments.backend == GemmBackend::kPanels ? "panels"
+                                                           : "onednn");
+  state.counters["flops"] = benchmark::Counter(
+      2.0 * static_cast<double>(arguments.num_rows * arguments.K *
+                                arguments.num_columns),
+      benchmark::Counter::kIsIterationInvariantRate);
+}
+
+// qkv, o (and cross q), wi_0 with wi_1, wo, the head.
+void DecoderShapes(benchmark::internal::Benchmark* benchmark) {
+  constexpr int64_t kShapes[][2] = {
+      {768, 2304}, {768, 768}, {768, 4096}, {2048, 768}, {768, 32128}};
+  std::vector<int64_t> threads = {1};
+  if (NumUsableProcessors() > 1) threads.push_back(NumUsableProcessors());
+  for (const auto& shape : kShapes) {
+    for (const int64_t backend : {0, 1}) {
+      for (const int64_t num_threads : threads) {
+        for (const int64_t num_rows : {1, 4, 8, 32, 128}) {
+          benchmark->Args({num_rows, shape[0], shape[1], backend, num_threads});
+        }
+      }
+    }
+  }
+}
+BENCHMARK(BM_Linear)
+    ->ArgNames({"M", "K", "N", "backend", "threads"})
+    ->Apply(DecoderShapes)
+    ->UseRealTime();
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,216 @@
+#include "bench/roofline.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "bench/random_weights.h"
+#include "bench/read_loops.h"
+#include "engine/kernels/kernels.h"
+#include "engine/model/aligned_buffer.h"
+#include "engine/model/linear.h"
+
+namespace sheaf {
+
+extern const ReadLoop* const kPortableReadLoops;
+#if defined(__x86_64__)
+extern const ReadLoop* const kAvx2ReadLoops;
+extern const ReadLoop* const kAvx512ReadLoops;
+#endif
+
+const ReadLoop* ReadLoopsFor(kernels::Isa isa) {
+#if defined(__x86_64__)
+  if (isa == kernels::Isa::kAvx512) return kAvx512ReadLoops;
+  if (isa == kernels::Isa::kAvx2) return kAvx2ReadLoops;
+#endif
+  (void)isa;
+  return kPortableReadLoops;
+}
+
+namespace {
+
+// Each way is tried this often, all ways in turns: a neighbour's burst then
+// spoils a round, not a way.
+constexpr int kRounds = 12;
+
+// The least of the seconds that `fn`, run by all members, takes.
+double SecondsOfRun(ThreadTeam& team,
+                    absl::FunctionRef<void(const ThreadTeam::Member&)> fn) {
+  const absl::Time begin = absl::Now();
+  team.Run(fn);
+  return absl::ToDoubleSeconds(absl::Now() - begin);
+}
+
+// Memory in large pages where there are some, each member's share written by
+// itself.
+class ReadBuffer {
+ public:
+  static absl::StatusOr<ReadBuffer> Create(int64_t bytes) {
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "the machine does not give %d bytes to measure its memory with",
+          bytes));
+    }
+    madvise(data, bytes, MADV_HUGEPAGE);
+    return ReadBuffer(static_cast<float*>(data), bytes);
+  }
+
+  float* data() const { return data_.get(); }
+  int64_t bytes() const { return data_.get_deleter().bytes; }
+
+ private:
+  struct Unmap {
+    int64_t bytes;
+    void operator()(float* data) const { munmap(data, bytes); }
+  };
+  ReadBuffer(float* data, int64_t bytes) : data_(data, Unmap{bytes}) {}
+  std::unique_ptr<float[], Unmap> data_;
+};
+
+// Far more than the last cache holds.
+int64_t ReadBufferBytes() {
+  const int64_t cache = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
+  return std::clamp<int64_t>(4 * cache, int64_t{256} << 20, int64_t{2} << 30);
+}
+
+absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
+  absl::StatusOr<ReadBuffer> buffer = ReadBuffer::Create(ReadBufferBytes());
+  if (!buffer.ok()) return buffer.status();
+  const kernels::Isa isa = kernels::DetectIsa();
+  const kernels::Kernels& kernels = kernels::KernelsFor(isa);
+  constexpr int64_t kUnit = 4096;
+  const auto share = [&](const ThreadTeam::Member& member) {
+    const auto [begin, end] = member.Share(buffer->bytes() / kUnit);
+    return std::pair(buffer->data() + begin * (kUnit / sizeof(float)),
+                     (end - begin) * kUnit);
+  };
+  team.Run([&](const ThreadTeam::Member& member) {
+    const auto [data, bytes] = share(member);
+    std::fill_n(data, bytes / sizeof(float), 0.5f);
+  });
+
+  std::atomic<uint64_t> sum = 0;
+  double best = 0;
+  const auto note = [&](int64_t bytes, double seconds) {
+    best = std::max(best, static_cast<double>(bytes) / seconds);
+  };
+  // The engine's own way to read: one row times panels of so many rows.
+  constexpr int64_t kDepths[] = {512, 768, 2048};
+  const std::vector<float> x(
+      *std::max_element(std::begin(kDepths), std::end(kDepths)), 0.5f);
+  std::vector<AlignedBuffer> y;
+  for (int32_t i = 0; i < team.size(); ++i) {
+    y.emplace_back(buffer->bytes() / sizeof(float) / kDepths[0] + 1);
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kNumReadLoops; ++i) {
+      const ReadLoop& loop = ReadLoopsFor(isa)[i];
+      note(buffer->bytes(),
+           SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
+             const auto [data, bytes] = share(member);
+             sum += loop.read(data, bytes);
+           }));
+    }
+    for (const int64_t depth : kDepths) {
+      std::atomic<int64_t> bytes_read = 0;
+      const double seconds =
+          SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
+            const auto [data, bytes] = share(member);
+            const int64_t panel_bytes =
+                depth * kernels::kPanel * int64_t{sizeof(float)};
+            const int64_t panels = bytes / panel_bytes;
+            kernels.gemm(
+                {.x = x.data(),
+                 .ldx = depth,
+                 .num_rows = 1,
+                 .K = static_cast<int32_t>(depth),
+                 .w = data,
+                 .num_columns = static_cast<int32_t>(panels * kernels::kPanel),
+                 .y = y[member.index()].data(),
+                 .ldy = panels * kernels::kPanel,
+                 .accumulate = false});
+            bytes_read += panels * panel_bytes;
+          });
+      note(bytes_read, seconds);
+    }
+  }
+  return best;
+}
+
+// The best of our kernels and oneDNN's on products whose weights, an eighth of
+// a megabyte to half a one a thread, stay in the caches.
+absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
+  struct Way {
+    Linear linear;
+    int32_t num_rows;
+  };
+  constexpr int32_t kRowCounts[] = {48, 126};
+  constexpr int64_t kMaxRows = 126;
+  constexpr int64_t kDepths[] = {256, 512};
+  constexpr int64_t kColumnsOfMember = 192;
+  constexpr int kRunsAtOnce = 16;
+  const int64_t columns = kColumnsOfMember * team.size();
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  std::vector<Way> ways;
+  for (const int64_t depth : kDepths) {
+    RandomWeights weights;
+    weights.Add("w", {columns, depth}, /*mean=*/0, /*standard_deviation=*/1);
+    for (const GemmBackend backend :
+         {GemmBackend::kPanels, GemmBackend::kOneDnn}) {
+      for (const int32_t num_rows : kRowCounts) {
+        absl::StatusOr<Linear> linear =
+            Linear::Load(weights, depth, {{"w", 0, columns}},
+                         {&kernels, team.size(), backend});
+        if (!linear.ok()) return linear.status();
+        ways.push_back({*std::move(linear), num_rows});
+      }
+    }
+  }
+  const std::vector<float> x(kMaxRows * kDepths[1], 0.5f);
+  AlignedBuffer y(kMaxRows * columns);
+  double best = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const Way& way : ways) {
+      const double seconds =
+          SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
+            for (int i = 0; i < kRunsAtOnce; ++i) {
+              way.linear.Run(member, x.data(), way.linear.K(), way.num_rows,
+                             y.data(), columns, /*accumulate=*/false);
+            }
+          });
+      best = std::max(best, 2.0 * kRunsAtOnce * way.num_rows *
+                                static_cast<double>(way.linear.K() * columns) /
+                                seconds);
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
+absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team) {
+  Roofline roofline;
+  const absl::StatusOr<double> reads = MeasureReads(team);
+  if (!reads.ok()) return reads.status();
+  roofline.read_bytes_per_second = *reads;
+  const absl::StatusOr<double> gemm = MeasureGemm(team);
+  if (!gemm.ok()) return gemm.status();
+  roofline.gemm_flops_per_second = *gemm;
+  return roofline;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+
+// What the machine does at its best, with all members of the team and the
+// widest vectors it has: the bounds that a step's time is held against.
+struct Roofline {
+  double read_bytes_per_second = 0;
+  double gemm_flops_per_second = 0;  // f32; a multiply-add is two
+};
+
+// Takes about two seconds and some 256 MB of memory, which it gives back.
+// RESOURCE_EXHAUSTED if the machine does not give the memory.
+absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team);
+
+}  // namespace sheaf

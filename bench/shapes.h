@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "engine/model/t5_config.h"
+
+namespace sheaf {
+
+// The T5 v1.1 model of a size by name: gated GELU, head untied, 32128 tokens,
+// all heads with keys and values of their own. INVALID_ARGUMENT names the
+// sizes there are.
+absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name);
+
+// What one decode step must do at the least, from the model's shape alone:
+// every decoder weight and each sequence's keys and values are read once.
+struct StepWork {
+  int64_t kv_bytes = 0;  // of all sequences, in f32
+  int64_t flops = 0;     // a multiply-add is two
+};
+
+// For `batch` sequences that have `self_tokens` tokens in self-attention and
+// `cross_tokens` in cross-attention each.
+StepWork WorkOfStep(const T5Config& config, int64_t batch, int64_t self_tokens,
+                    int64_t cross_tokens);
+
+}  // namespace sheaf

@@ -1,0 +1,272 @@
+// sheaf-bench: the engine alone, without server and text, on random tokens.
+//
+// Prints one line of JSON: how long the encoder and a decode step took, and
+// the floor, which is what the step would take if it did nothing but read its
+// bytes, or do its arithmetic, at the best this machine does in the same run.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "bench/engine_run.h"
+#include "bench/random_weights.h"
+#include "bench/roofline.h"
+#include "bench/shapes.h"
+#include "engine/kernels/isa.h"
+#include "engine/model/checkpoint.h"
+#include "engine/model/t5_config.h"
+#include "engine/thread_team.h"
+#include "nlohmann/json.hpp"
+
+ABSL_FLAG(std::string, shape, "t5-base",
+          "Model on random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
+ABSL_FLAG(std::string, model, "",
+          "Model directory, in place of --shape: its own weights.");
+ABSL_FLAG(int32_t, kv_heads, 0,
+          "KV heads of decoder self- and cross-attention. 0: all heads, or "
+          "what --model has.");
+ABSL_FLAG(int32_t, cross_kv_heads, 0,
+          "KV heads of cross-attention. 0: as --kv_heads.");
+ABSL_FLAG(std::string, weight_type, "f32", "Type of the weights: f32.");
+ABSL_FLAG(int32_t, batch, 8, "Sequences that decode together.");
+ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
+ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
+ABSL_FLAG(int32_t, beam_size, 1, "Beams of each source: 1.");
+ABSL_FLAG(int32_t, threads, 0,
+          "Threads that compute. 0: the processors that the process may use.");
+ABSL_FLAG(std::string, isa, "auto",
+          "Most that is used of the processor: auto|portable|avx2|avx512.");
+ABSL_FLAG(int64_t, kv_cache_bytes, 0,
+          "Memory of the KV cache. 0: what the run needs.");
+
+namespace sheaf {
+namespace {
+
+enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2 };
+
+constexpr int32_t kMaxBatch = 4096;
+constexpr int32_t kMaxTokens = 1 << 16;        // of a source, or generated
+constexpr int64_t kMaxEncodeTokens = 1 << 20;  // of all sources
+constexpr int32_t kMaxThreads = 1024;
+
+absl::Status CheckRange(absl::string_view flag, int64_t value, int64_t min,
+                        int64_t max) {
+  if (value >= min && value <= max) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--%s is %d; it may be %d to %d", flag, value, min, max));
+}
+
+absl::Status CheckNumbers() {
+  const int64_t batch = absl::GetFlag(FLAGS_batch);
+  const int64_t source = absl::GetFlag(FLAGS_source);
+  for (const absl::Status& status :
+       {CheckRange("batch", batch, 1, kMaxBatch),
+        CheckRange("source", source, 1, kMaxTokens),
+        CheckRange("generate", absl::GetFlag(FLAGS_generate), 1, kMaxTokens),
+        CheckRange("threads", absl::GetFlag(FLAGS_threads), 0, kMaxThreads),
+        CheckRange("kv_cache_bytes", absl::GetFlag(FLAGS_kv_cache_bytes), 0,
+                   int64_t{1} << 50)}) {
+    if (!status.ok()) return status;
+  }
+  if (batch * source > kMaxEncodeTokens) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--batch times --source is %d; it may be up to %d",
+                        batch * source, kMaxEncodeTokens));
+  }
+  const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
+  if (weight_type != "f32") {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--weight_type is \"%s\"; this build has \"f32\"", weight_type));
+  }
+  const int32_t beam_size = absl::GetFlag(FLAGS_beam_size);
+  if (beam_size != 1) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--beam_size is %d; this build decodes with 1", beam_size));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<kernels::Isa> CheckedIsa() {
+  const std::string name = absl::GetFlag(FLAGS_isa);
+  const kernels::Isa best = kernels::DetectIsa();
+  if (name == "auto") return best;
+  const std::optional<kernels::Isa> asked = kernels::ParseIsa(name);
+  if (asked.has_value() && *asked <= best) return *asked;
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--isa is \"%s\"; it may be auto, or portable, avx2 or avx512 up to "
+      "this processor's \"%s\"",
+      name, kernels::IsaName(best)));
+}
+
+// Sets one attention's KV heads to what the flag says, if it says something.
+absl::Status SetKvHeads(absl::string_view flag, int32_t asked,
+                        const T5Config& config, bool has_weights,
+                        int32_t& num_kv_heads) {
+  if (asked == 0) return absl::OkStatus();
+  if (asked < 0 || config.num_heads % asked != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--%s is %d; it may be 0 or a divisor of the model's "
+                        "%d heads",
+                        flag, asked, config.num_heads));
+  }
+  if (has_weights && asked != num_kv_heads) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--%s is %d; the weights of --model have %d: convert them, or give "
+        "--shape",
+        flag, asked, num_kv_heads));
+  }
+  num_kv_heads = asked;
+  return absl::OkStatus();
+}
+
+// The model to run: its configuration, and where its weights come from.
+struct Model {
+  std::string name;
+  T5Config config;
+  std::unique_ptr<WeightSource> weights;
+};
+
+absl::StatusOr<Model> MakeModel() {
+  const std::string dir = absl::GetFlag(FLAGS_model);
+  Model model;
+  model.name = dir.empty() ? absl::GetFlag(FLAGS_shape) : dir;
+  absl::StatusOr<T5Config> config =
+      dir.empty() ? ConfigOfShape(model.name) : LoadT5Config(dir);
+  if (!config.ok()) return config.status();
+  const int32_t kv_heads = absl::GetFlag(FLAGS_kv_heads);
+  const int32_t cross_kv_heads = absl::GetFlag(FLAGS_cross_kv_heads);
+  for (const absl::Status& status :
+       {SetKvHeads("kv_heads", kv_heads, *config, !dir.empty(),
+                   config->num_kv_heads),
+        SetKvHeads(cross_kv_heads == 0 ? "kv_heads" : "cross_kv_heads",
+                   cross_kv_heads == 0 ? kv_heads : cross_kv_heads, *config,
+                   !dir.empty(), config->num_cross_kv_heads)}) {
+    if (!status.ok()) return status;
+  }
+  model.config = *std::move(config);
+  const int64_t weight_bytes =
+      NumParameters(model.config) * static_cast<int64_t>(sizeof(float));
+  const int64_t memory_bytes =
+      int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  if (weight_bytes > memory_bytes) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s takes %d bytes of f32 weights; this machine has %d bytes of memory",
+        model.name, weight_bytes, memory_bytes));
+  }
+  if (dir.empty()) {
+    model.weights = std::make_unique<RandomWeights>(model.config);
+    return model;
+  }
+  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
+  if (!checkpoint.ok()) return checkpoint.status();
+  model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
+  return model;
+}
+
+// The line of figures.
+nlohmann::ordered_json Figures(const Model& model,
+                               const EngineRunOptions& options,
+                               const EngineRunResult& result,
+                               const Roofline& roofline) {
+  // The median step finds about half of the tokens in the cache.
+  const StepWork work =
+      WorkOfStep(model.config, options.batch, (options.generate_tokens + 1) / 2,
+                 options.source_tokens);
+  const int64_t step_bytes = result.decode_weight_bytes + work.kv_bytes;
+  const double floor_seconds = std::max(
+      static_cast<double>(step_bytes) / roofline.read_bytes_per_second,
+      static_cast<double>(work.flops) / roofline.gemm_flops_per_second);
+  return {
+      {"shape", model.name},
+      {"isa", std::string(kernels::IsaName(options.isa))},
+      {"threads", options.num_threads},
+      {"weight_type", "f32"},
+      {"batch", options.batch},
+      {"source", options.source_tokens},
+      {"generate", options.generate_tokens},
+      {"kv_heads", model.config.num_kv_heads},
+      {"cross_kv_heads", model.config.num_cross_kv_heads},
+      {"beam_size", 1},
+      {"encode_seconds", result.encode_seconds},
+      {"step_seconds", result.step_seconds},
+      {"tokens_per_second", result.tokens_per_second},
+      {"kv_bytes", result.kv_bytes},
+      {"weight_bytes", result.weight_bytes},
+      {"peak_rss_bytes", result.peak_rss_bytes},
+      {"read_bandwidth_bytes_per_second", roofline.read_bytes_per_second},
+      {"gemm_flops_per_second", roofline.gemm_flops_per_second},
+      {"step_bytes", step_bytes},
+      {"step_flops", work.flops},
+      {"floor_seconds", floor_seconds},
+      {"floor_ratio", result.step_seconds / floor_seconds},
+  };
+}
+
+ExitCode Complain(ExitCode code, const absl::Status& status) {
+  std::fprintf(stderr, "sheaf-bench: %s\n",
+               std::string(status.message()).c_str());
+  return code;
+}
+
+ExitCode Main() {
+  if (absl::Status status = CheckNumbers(); !status.ok()) {
+    return Complain(kWrongFlags, status);
+  }
+  const absl::StatusOr<kernels::Isa> isa = CheckedIsa();
+  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
+  const absl::StatusOr<Model> model = MakeModel();
+  if (!model.ok()) return Complain(kWrongFlags, model.status());
+
+  EngineRunOptions options;
+  options.config = model->config;
+  options.weights = model->weights.get();
+  options.isa = *isa;
+  options.num_threads = absl::GetFlag(FLAGS_threads) > 0
+                            ? absl::GetFlag(FLAGS_threads)
+                            : NumUsableProcessors();
+  options.batch = absl::GetFlag(FLAGS_batch);
+  options.source_tokens = absl::GetFlag(FLAGS_source);
+  options.generate_tokens = absl::GetFlag(FLAGS_generate);
+  options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
+  const absl::StatusOr<EngineRunResult> result = RunEngine(options);
+  if (!result.ok()) {
+    return Complain(
+        absl::IsInvalidArgument(result.status()) ? kWrongFlags : kFailed,
+        result.status());
+  }
+  // After the run, whose memory is free again: the peak is the run's own. The
+  // whole machine is measured, whatever the run was held to.
+  ThreadTeam team(NumUsableProcessors());
+  const absl::StatusOr<Roofline> roofline = MeasureRoofline(team);
+  if (!roofline.ok()) return Complain(kFailed, roofline.status());
+  std::printf("%s\n",
+              Figures(*model, options, *result, *roofline).dump().c_str());
+  return kDone;
+}
+
+}  // namespace
+}  // namespace sheaf
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "the engine alone, on random weights and tokens; prints one line of "
+      "JSON\n\n  sheaf-bench --shape=t5-base --batch=8 --source=512");
+  if (absl::ParseCommandLine(argc, argv).size() > 1) {
+    std::fprintf(stderr, "sheaf-bench: it takes only flags; see --help\n");
+    return sheaf::kWrongFlags;
+  }
+  return sheaf::Main();
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Starts the server on the embedded model, calls it as a client would, shows its
+# metrics, stops it.   demo.sh FOLDER_OF_THE_PROGRAMS
+set -euo pipefail
+bin=$1
+work=$(mktemp -d)
+trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+show() {
+  printf '\033[2m$ sheaf %s\033[0m\n' "$*"
+  "$bin/sheaf" "$1" --server="$address" "${@:2}"
+}
+
+say 'Starting sheaf-server on the embedded model'
+"$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
+  --kv_cache_bytes=64MiB >"$work/out" 2>"$work/log" &
+server=$!
+until address=$(sed -n 's/^listening on //p' "$work/out") && [[ $address ]]; do
+  kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
+  sleep 0.1
+done
+metrics=$(sed -n 's/.*metrics on //p' "$work/log")
+echo "listening on $address, metrics on $metrics"
+
+show models
+
+say 'Translation, as it is generated'
+show translate --from=en --to=de --stream 'Where is the train station?'
+show translate --from=en --to=de 'I love you. We are going home tomorrow.'
+
+say 'A file, line by line, in one continuous batch'
+printf '%s\n' 'Tom is my brother.' '' 'She has two cats.' 'It is cold today.' |
+  tee "$work/lines" | sed 's/^/  /'
+echo '---'
+show translate --from=en --to=de <"$work/lines"
+
+say 'A summary (the embedded model is a weak first version: see its card)'
+show summarize 'We present a method to convert multi-head attention models into
+models with grouped-query attention using a small part of the training compute.
+Grouped-query attention uses fewer key and value heads than query heads, and
+its quality is close to multi-head attention at the speed of one head.'
+
+say 'What the operator sees'
+curl -fsS "http://$metrics/metrics" |
+  grep -E '^sheaf_(kv_cache_(bytes|capacity_bytes|usage_ratio)|(prompt|generation)_tokens_total|generation_tokens_per_second|num_requests|request_success_total)'
+
+say 'Stopping (SIGTERM drains)'
+kill -TERM "$server"
+wait "$server"
+echo "exit code $?"

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/request.h"
+#include "server/answer.h"
+#include "server/decoding_options.h"
+#include "server/served_model.h"
+#include "server/text/segmenter.h"
+#include "sheaf/v1/text.pb.h"
+
+namespace sheaf {
+
+// What this server allows a request.
+struct DoorLimits {
+  int32_t max_new_tokens = 1024;
+  int64_t max_text_bytes = int64_t{1} << 20;
+};
+
+// A request that may run, and how its answer is put together.
+struct AdmittedRequest {
+  Request request;  // without sink and deadline; no segments: nothing to run
+  AnswerPlan plan;
+  std::string model;  // the name to answer with
+};
+
+// INVALID_ARGUMENT if the model's sources are too short for one of its tasks'
+// prompts with a character behind it.
+absl::Status CheckTasks(const ServedModel& model);
+
+// Where requests come in: checks every field once, and turns text into what
+// the encoder reads. Behind it nothing is checked again.
+//
+// Errors, which name the field, its value and what is allowed:
+//   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task or beam_size),
+//   FAILED_PRECONDITION (text for a model without a tokenizer)
+//
+// Thread-safe: immutable.
+class Door {
+ public:
+  // `model` names what is not owned and outlives the door. REQUIRES:
+  // CheckTasks(model).
+  Door(const ServedModel& model, const DoorLimits& limits);
+
+  // A text of white space alone is admitted with no segments.
+  absl::StatusOr<AdmittedRequest> Admit(
+      const v1::TranslateRequest& request) const;
+  absl::StatusOr<AdmittedRequest> Admit(
+      const v1::SummarizeRequest& request) const;
+  absl::StatusOr<AdmittedRequest> Admit(
+      const v1::GenerateRequest& request) const;
+
+ private:
+  absl::Status CheckModel(const std::string& name) const;
+  absl::Status CheckText(const std::string& text) const;
+  absl::StatusOr<AdmittedRequest> Prepare(
+      const v1::DecodingOptions& options,
+      const DecodingDefaults& defaults) const;
+  absl::StatusOr<AdmittedRequest> AdmitSegments(
+      const Task& task, const v1::DecodingOptions& options,
+      SegmentedText segmented) const;
+  absl::Status CheckSource(const v1::GenerateRequest& request,
+                           absl::Span<const int32_t> source) const;
+  // What the encoder reads: prefix and text, tokenized, and the end token.
+  std::vector<int32_t> SourceOf(absl::string_view prefix,
+                                absl::string_view text) const;
+  int64_t CountSource(absl::string_view prefix, absl::string_view text) const;
+
+  const ServedModel model_;
+  const DoorLimits limits_;
+};
+
+}  // namespace sheaf

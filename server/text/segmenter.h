@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/strings/string_view.h"
+
+namespace sheaf {
+
+// A text cut into segments for the model and the layout between them.
+//
+// Invariant: gaps.size() == segments.size() + 1, and gaps[0] + segments[0] +
+// gaps[1] + ... + segments[n - 1] + gaps[n] is the text, byte for byte.
+struct SegmentedText {
+  std::vector<std::string> segments;
+  std::vector<std::string> gaps;
+};
+
+// How many tokens a segment would take, task prompt and end token included.
+using TokenCounter = absl::FunctionRef<int64_t(absl::string_view segment)>;
+
+// One segment a sentence, by ICU's rules for `language` ("en"). Line breaks,
+// white space around sentences, and what has no letter or digit ("---") are
+// gaps. A sentence of more than `max_tokens` is cut where it hurts least: after
+// clause punctuation, else at a space, else between characters.
+//
+// REQUIRES: `text` is UTF-8; a single character counts at most max_tokens.
+SegmentedText SplitForTranslation(absl::string_view text,
+                                  const std::string& language,
+                                  int64_t max_tokens, TokenCounter count);
+
+// The whole text if it has at most `max_tokens`, else as few parts as a pass
+// from the front makes, each of whole sentences, ended at a paragraph's end if
+// one lies in the part's second half. White space around parts is dropped.
+std::vector<std::string> SplitForSummary(absl::string_view text,
+                                         const std::string& language,
+                                         int64_t max_tokens,
+                                         TokenCounter count);
+
+}  // namespace sheaf

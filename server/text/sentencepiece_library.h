@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sheaf {
+
+// libsentencepiece behind standard types. Its header declares names in
+// namespace `absl` that clash with Abseil's, so one file includes it, and that
+// file sees no Abseil.
+//
+// Thread-safe after creation.
+class SentencePieceLibrary {
+ public:
+  // Null, with the reason in `error`, if the library refuses the model.
+  // REQUIRES: `serialized` is from Serialize() of a checked model: the library
+  // trusts what it reads.
+  static std::unique_ptr<SentencePieceLibrary> Create(
+      const std::string& serialized, std::string& error);
+  ~SentencePieceLibrary();
+
+  // False if the library fails, which no text is known to cause.
+  bool Encode(std::string_view text, std::vector<int32_t>& ids) const;
+
+  // REQUIRES: ids are in [0, number of pieces).
+  bool Decode(const std::vector<int32_t>& ids, std::string& text) const;
+
+ private:
+  struct Impl;
+  explicit SentencePieceLibrary(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,209 @@
+#include <sys/wait.h>
+
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "bench/random_weights.h"
+#include "bench/shapes.h"
+#include "engine/model/t5_config.h"
+#include "engine/model/t5_weights.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+
+namespace sheaf {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+struct Outcome {
+  int exit_code;
+  std::string output;  // stdout and stderr
+};
+
+Outcome RunProgram(const std::string& flags) {
+  Outcome outcome;
+  FILE* pipe =
+      popen(absl::StrCat(SHEAF_BENCH " ", flags, " 2>&1").c_str(), "r");
+  std::array<char, 4096> buffer;
+  while (const size_t n = fread(buffer.data(), 1, buffer.size(), pipe)) {
+    outcome.output.append(buffer.data(), n);
+  }
+  outcome.exit_code = WEXITSTATUS(pclose(pipe));
+  return outcome;
+}
+
+const char kTestModel[] =
+    "--model=" SHEAF_TESTDATA_DIR "/gqa-2of8 --source=20 --generate=17 ";
+
+TEST(ShapesTest, HaveT5v11sNumbersOfParameters) {
+  const std::vector<std::pair<const char*, int64_t>> expected = {
+      {"t5-small", 76961152},
+      {"t5-base", 247577856},
+      {"t5-large", 783150080},
+      {"t5-xl", 2849757184},
+      {"t5-xxl", 11135332352}};
+  for (const auto& [name, num_parameters] : expected) {
+    EXPECT_EQ(NumParameters(ConfigOfShape(name).value()), num_parameters)
+        << name;
+  }
+}
+
+TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
+  T5Config config = ConfigOfShape("t5-base").value();
+  config.num_kv_heads = 4;
+  config.num_cross_kv_heads = 3;
+  const StepWork work = WorkOfStep(config, /*batch=*/2, /*self_tokens=*/10,
+                                   /*cross_tokens=*/100);
+  EXPECT_EQ(work.kv_bytes, 2 * 12 * 2 * 64 * 4 * (10 * 4 + 100 * 3));
+}
+
+TEST(ShapesTest, MultiplyEveryDecoderWeightOnceARow) {
+  const T5Config config = ConfigOfShape("t5-small").value();
+  const int64_t layer = 512 * (4 * 384 + 2 * 384 + 3 * 1024);
+  EXPECT_EQ(WorkOfStep(config, /*batch=*/3, /*self_tokens=*/0,
+                       /*cross_tokens=*/0)
+                .flops,
+            2 * 3 * (8 * layer + 512 * 32128));
+}
+
+TEST(RandomWeightsTest, AreTheSameInWhateverPiecesTheyAreRead) {
+  RandomWeights weights;
+  weights.Add("w", {5, 7}, 0, 1);
+  std::vector<float> whole(35), part(14);
+  ASSERT_TRUE(weights.ReadRows("w", 0, 5, absl::MakeSpan(whole)).ok());
+  ASSERT_TRUE(weights.ReadRows("w", 2, 2, absl::MakeSpan(part)).ok());
+  EXPECT_EQ(part, std::vector<float>(whole.begin() + 14, whole.begin() + 28));
+}
+
+TEST(RandomWeightsTest, HaveTheMeanAndDeviationAskedFor) {
+  RandomWeights weights;
+  weights.Add("w", {100, 1000}, /*mean=*/3, /*standard_deviation=*/0.25f);
+  std::vector<float> values(100000);
+  ASSERT_TRUE(weights.ReadRows("w", 0, 100, absl::MakeSpan(values)).ok());
+  double sum = 0, squares = 0;
+  for (const float value : values) {
+    sum += value;
+    squares += (value - 3.0) * (value - 3.0);
+  }
+  EXPECT_NEAR(sum / 1e5, 3, 0.01);
+  EXPECT_NEAR(std::sqrt(squares / 1e5), 0.25, 0.005);
+}
+
+TEST(RandomWeightsTest, DifferFromRowToRowAndTensorToTensor) {
+  RandomWeights weights;
+  weights.Add("a", {2, 64}, 0, 1);
+  weights.Add("b", {2, 64}, 0, 1);
+  std::vector<float> a(128), b(128);
+  ASSERT_TRUE(weights.ReadRows("a", 0, 2, absl::MakeSpan(a)).ok());
+  ASSERT_TRUE(weights.ReadRows("b", 0, 2, absl::MakeSpan(b)).ok());
+  EXPECT_NE(a, b);
+  EXPECT_NE(std::vector<float>(a.begin(), a.begin() + 64),
+            std::vector<float>(a.begin() + 64, a.end()));
+}
+
+TEST(RandomWeightsTest, RefuseRowsThatAreNotThere) {
+  RandomWeights weights;
+  weights.Add("w", {5, 7}, 0, 1);
+  std::vector<float> out(14);
+  EXPECT_EQ(weights.ReadRows("w", 4, 2, absl::MakeSpan(out)).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(weights.ReadRows("v", 0, 2, absl::MakeSpan(out)).code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(RandomWeightsTest, HaveAllTensorsOfEveryKindOfModel) {
+  for (const bool is_gated : {false, true}) {
+    for (const bool is_tied : {false, true}) {
+      T5Config config = ConfigOfShape("t5-small").value();
+      config.vocab_size = 48;
+      config.num_encoder_layers = 1;
+      config.num_decoder_layers = 2;
+      config.num_kv_heads = 2;
+      config.num_cross_kv_heads = 3;
+      config.is_gated = is_gated;
+      config.is_tied = is_tied;
+      const absl::StatusOr<T5Weights> weights = T5Weights::Load(
+          config, RandomWeights(config),
+          {&kernels::KernelsFor(kernels::Isa::kPortable), /*num_slices=*/1});
+      EXPECT_TRUE(weights.ok()) << weights.status();
+    }
+  }
+}
+
+TEST(SheafBenchTest, PrintsOneLineOfFiguresThatAgree) {
+  const Outcome outcome = RunProgram(absl::StrCat(kTestModel, "--batch=3"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  ASSERT_EQ(outcome.output.find('\n'), outcome.output.size() - 1);
+  const nlohmann::json figures = nlohmann::json::parse(outcome.output);
+  EXPECT_THAT(figures.at("shape").get<std::string>(), EndsWith("gqa-2of8"));
+  EXPECT_EQ(figures.at("weight_type"), "f32");
+  EXPECT_EQ(figures.at("batch"), 3);
+  EXPECT_EQ(figures.at("source"), 20);
+  EXPECT_EQ(figures.at("generate"), 17);
+  EXPECT_EQ(figures.at("kv_heads"), 2);
+  EXPECT_EQ(figures.at("beam_size"), 1);
+  EXPECT_GE(figures.at("threads"), 1);
+  const double step_seconds = figures.at("step_seconds");
+  const double floor_seconds = figures.at("floor_seconds");
+  EXPECT_GT(step_seconds, 0);
+  EXPECT_GT(figures.at("encode_seconds"), 0);
+  EXPECT_GT(figures.at("tokens_per_second"), 0);
+  EXPECT_GT(figures.at("weight_bytes"), 0);
+  EXPECT_GT(figures.at("peak_rss_bytes"), figures.at("weight_bytes"));
+  EXPECT_DOUBLE_EQ(
+      floor_seconds,
+      std::max(figures.at("step_bytes").get<double>() /
+                   figures.at("read_bandwidth_bytes_per_second").get<double>(),
+               figures.at("step_flops").get<double>() /
+                   figures.at("gemm_flops_per_second").get<double>()));
+  EXPECT_DOUBLE_EQ(figures.at("floor_ratio"), step_seconds / floor_seconds);
+}
+
+// Two KV heads in both attentions: blocks of 16 tokens; 17 and 20 take two.
+TEST(SheafBenchTest, CountsKvCacheInWholeBlocks) {
+  const T5Config config = LoadT5Config(SHEAF_TESTDATA_DIR "/gqa-2of8").value();
+  ASSERT_EQ(config.num_cross_kv_heads, 2);
+  const int64_t block_bytes = int64_t{config.num_decoder_layers} * 2 *
+                              config.num_kv_heads * 16 * config.d_kv *
+                              static_cast<int64_t>(sizeof(float));
+  const Outcome outcome = RunProgram(absl::StrCat(kTestModel, "--batch=3"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_EQ(nlohmann::json::parse(outcome.output).at("kv_bytes"),
+            3 * 4 * block_bytes);
+}
+
+TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"--weight_type=int8", "--weight_type is \"int8\"; this build has"},
+      {"--weight_type=bf16", "--weight_type is \"bf16\"; this build has"},
+      {"--beam_size=4", "--beam_size is 4; this build decodes with 1"},
+      {"--batch=0", "--batch is 0; it may be 1 to 4096"},
+      {"--source=0", "--source is 0; it may be 1 to 65536"},
+      {"--generate=-1", "--generate is -1; it may be 1 to 65536"},
+      {"--threads=-1", "--threads is -1; it may be 0 to 1024"},
+      {"--isa=sse", "--isa is \"sse\"; it may be auto, or portable"},
+      {"--kv_heads=3", "--kv_heads is 3; it may be 0 or a divisor of the"},
+      {"--kv_heads=4", "--kv_heads is 4; the weights of --model have 2"},
+      {"--cross_kv_heads=8", "--cross_kv_heads is 8; the weights of --model"},
+      {"--kv_cache_bytes=1", "kv_cache_bytes is 1; this batch needs"},
+      {"--model= --shape=t5-huge",
+       "--shape is \"t5-huge\"; it may be t5-small"},
+      {"--model=nowhere", "nowhere"},
+      {"more", "it takes only flags"},
+  };
+  for (const auto& [flags, message] : cases) {
+    const Outcome outcome = RunProgram(absl::StrCat(kTestModel, flags));
+    EXPECT_EQ(outcome.exit_code, 2) << flags;
+    EXPECT_THAT(outcome.output, HasSubstr(message));
+  }
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,117 @@
+// A request gets the same answer whatever it is batched with: on the embedded
+// model, to the last bit of its score.
+
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/recording_sink.h"
+#include "tests/t5_test_model.h"
+
+namespace sheaf {
+namespace {
+
+struct Outcome {
+  std::vector<int32_t> tokens;
+  float score;
+  FinishReason reason;
+  bool operator==(const Outcome&) const = default;
+};
+
+// Deterministic mixes of greedy, ruled and sampled requests of all lengths.
+Request MakeRequest(int index, const T5Config& config) {
+  std::mt19937 rng(index);
+  Request request;
+  std::vector<int32_t>& source = request.segments.emplace_back();
+  const int len = 1 + static_cast<int>(rng() % 60);
+  for (int i = 0; i < len; ++i) {
+    source.push_back(3 + static_cast<int32_t>(rng() % 7000));
+  }
+  source.push_back(config.eos_token_ids.front());
+  request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
+  if (rng() % 3 == 0) {
+    request.sampling.temperature = 0.8f;
+    request.sampling.top_p = 0.9f;
+    request.sampling.seed = index;
+  }
+  if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
+  if (rng() % 5 == 0) request.sampling.target_prefix = {17, 18, 19};
+  request.sampling.max_new_tokens += 3;
+  return request;
+}
+
+class T5BatchTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<T5TestModel> Model(int32_t num_threads = 2) {
+    return T5TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
+                             {.num_threads = num_threads,
+                              .kv_bytes = 64 << 20});
+  }
+
+  static Outcome OutcomeOf(RecordingSink& sink) {
+    EXPECT_TRUE(sink.Wait().ok());
+    const Hypothesis& best = sink.hypotheses().front();
+    EXPECT_EQ(best.tokens, sink.tokens());
+    return {best.tokens, best.score, best.finish_reason};
+  }
+
+  static Outcome RunAlone(Engine& engine, Request request) {
+    RecordingSink sink;
+    request.sink = &sink;
+    EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+    return OutcomeOf(sink);
+  }
+
+  static std::vector<Outcome> RunTogether(Engine& engine,
+                                          std::vector<Request> requests) {
+    std::vector<std::unique_ptr<RecordingSink>> sinks;
+    for (Request& request : requests) {
+      sinks.push_back(std::make_unique<RecordingSink>());
+      request.sink = sinks.back().get();
+      EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+    }
+    std::vector<Outcome> outcomes;
+    for (auto& sink : sinks) outcomes.push_back(OutcomeOf(*sink));
+    return outcomes;
+  }
+};
+
+TEST_F(T5BatchTest, SixtyFourStreamsGetWhatEachGetsAlone) {
+  auto model = Model();
+  Engine engine({}, model->storage->shape(), *model->runner, model->team,
+                *model->kernels);
+  std::vector<Request> requests;
+  std::vector<Outcome> alone;
+  for (int i = 0; i < 64; ++i) {
+    requests.push_back(MakeRequest(i, model->weights.config));
+    alone.push_back(RunAlone(engine, requests.back()));
+  }
+  const std::vector<Outcome> together = RunTogether(engine, requests);
+  for (int i = 0; i < 64; ++i) {
+    EXPECT_EQ(together[i].tokens, alone[i].tokens) << i;
+    EXPECT_EQ(together[i].score, alone[i].score) << i;
+    EXPECT_EQ(together[i].reason, alone[i].reason) << i;
+  }
+}
+
+TEST_F(T5BatchTest, TheNumberOfThreadsChangesNothing) {
+  std::vector<Outcome> outcomes[2];
+  for (int32_t num_threads : {1, 3}) {
+    auto model = Model(num_threads);
+    Engine engine({}, model->storage->shape(), *model->runner, model->team,
+                  *model->kernels);
+    std::vector<Request> requests;
+    for (int i = 0; i < 16; ++i) {
+      requests.push_back(MakeRequest(i, model->weights.config));
+    }
+    outcomes[num_threads / 2] = RunTogether(engine, requests);
+  }
+  EXPECT_TRUE(outcomes[0] == outcomes[1]);
+}
+
+}  // namespace
+}  // namespace sheaf
