@@ -52,10 +52,10 @@ struct StreamEnd {
 // Threads: every method may be called from any thread at any time; all calls
 // share one connection, which is made by the first and made anew when it broke.
 //
-// Ownership: requests and what callbacks are given are the caller's, and read
-// only during the call. The destructor waits for the asynchronous calls that
-// are under way, so it must not run in one of their callbacks. A client that
-// was moved from may only be destroyed or assigned to.
+// Ownership: requests are read, or copied, before a method returns; a chunk is
+// valid until its callback returns. The destructor waits for the asynchronous
+// calls that are under way, so it must not run in one of their callbacks. A
+// client that was moved from may only be destroyed or assigned to.
 class Client {
  public:
   // INVALID_ARGUMENT if the address can not be one. Does not wait for the

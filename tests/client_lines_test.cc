@@ -11,6 +11,8 @@
 #include "absl/flags/reflection.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/flag_parser.h"
 #include "client/flags.h"
 #include "client/help.h"
@@ -264,6 +266,24 @@ TEST(LoadTest, RequestsStartWhateverHasBecomeOfThoseBefore) {
   EXPECT_GT(json["ttft_seconds"]["p90"], json["ttft_seconds"]["p50"]);
   EXPECT_GE(json["e2e_seconds"]["p50"], json["ttft_seconds"]["p50"]);
   EXPECT_LT(json["itl_seconds"]["p50"], json["ttft_seconds"]["p90"]);
+}
+
+TEST(LoadTest, ALateStartIsInTheLatenciesAndReported) {
+  const LoadOptions options{.rate = 2000, .seconds = 0.05};
+  const absl::Time begin = absl::Now();
+  const LoadReport report =
+      RunLoad(options, [&](int64_t index, std::function<void()> on_output,
+                           Client::OnDone on_done) {
+        // The first holds up all that were to start in these 50 ms.
+        while (index == 0 && absl::Now() < begin + absl::Milliseconds(50)) {
+        }
+        on_output();
+        on_done(StreamEnd{});
+      });
+  const auto json = nlohmann::json::parse(report.json);
+  EXPECT_GT(json["ttft_seconds"]["p50"], 0.005);
+  EXPECT_GT(json["e2e_seconds"]["p50"], 0.005);
+  EXPECT_GT(json["max_start_delay_seconds"], 0.02);
 }
 
 TEST(LoadTest, WithoutAnAnswerPercentilesAreNull) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/model_files.h"
@@ -33,9 +34,11 @@ TEST(InputFileTest, WhatIsNotInTheFileIsNotRead) {
   ASSERT_TRUE(file.ok()) << file.status();
   std::array<uint8_t, 3> bytes;
   for (const uint64_t offset : {uint64_t{4}, uint64_t{7}, UINT64_MAX}) {
-    EXPECT_EQ(file->ReadAt(offset, absl::MakeSpan(bytes)).code(),
-              absl::StatusCode::kDataLoss)
-        << offset;
+    const absl::Status status = file->ReadAt(offset, absl::MakeSpan(bytes));
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(status.message(),
+                HasSubstr(absl::StrCat("cannot read 3 bytes at byte ", offset,
+                                       "; the file has 6 bytes")));
   }
 }
 

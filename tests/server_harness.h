@@ -160,7 +160,9 @@ class ServerHarness {
       grpc::ClientContext context;
       v1::GenerateRequest request;
       v1::GenerateResponse response;
-      *request.mutable_tokens()->mutable_ids() = {3 + 'O', 3 + 'K'};
+      for (int32_t id : ByteTokens("OK")) {
+        request.mutable_tokens()->add_ids(id);
+      }
       const grpc::Status status = text->Generate(&context, request, &response);
       if (!status.ok()) return status.error_message();
       if (response.hypotheses(0).text() != "OK") return "a wrong answer";
@@ -176,7 +178,7 @@ class ServerHarness {
  private:
   void LoadModel() {
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
-    absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer =
+    absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
         Tokenizer::Load(dir + "/spiece.model", /*vocab_size=*/8064);
     absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, /*tasks_file=*/"");
     if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
@@ -191,7 +193,7 @@ class ServerHarness {
 
   FakeModelRunner runner_{kNumBlocks, SayAgain};
   ThreadTeam team_{/*size=*/1};
-  std::unique_ptr<Tokenizer> tokenizer_;
+  std::unique_ptr<const Tokenizer> tokenizer_;
   ServedModel model_;
 
  public:  // behind what they use

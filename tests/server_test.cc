@@ -66,7 +66,15 @@ class ServerTest : public testing::Test {
     return Translate(request, &response);
   }
 
-  ServerHarness harness_;
+  // One for all tests: it takes two seconds to stop listening for metrics.
+  static void SetUpTestSuite() { shared_ = new ServerHarness; }
+  static void TearDownTestSuite() {
+    delete shared_;
+    shared_ = nullptr;
+  }
+  static inline ServerHarness* shared_ = nullptr;
+
+  ServerHarness& harness_ = *shared_;
 };
 
 // ---- what is answered ----
@@ -145,14 +153,16 @@ TEST_F(ServerTest, ALongTextIsSummarizedInParts) {
 TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
   v1::GenerateRequest request = GenerateOf(ByteTokens("ONE TWO THREE"));
   request.mutable_decoding()->add_stop(" T");
+  const std::string stopped =
+      "sheaf_request_success_total{model=\"fake\","
+      "finished_reason=\"stop_sequence\"}";
+  const double num_before = harness_.Metric(stopped);
   v1::GenerateResponse response;
   ASSERT_TRUE(Generate(request, &response).ok());
   EXPECT_EQ(response.hypotheses(0).text(), "ONE");
   EXPECT_EQ(response.hypotheses(0).finish_reason(),
             v1::FINISH_REASON_STOP_SEQUENCE);
-  EXPECT_EQ(harness_.Metric("sheaf_request_success_total{model=\"fake\","
-                            "finished_reason=\"stop_sequence\"}"),
-            1);
+  EXPECT_EQ(harness_.Metric(stopped) - num_before, 1);
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
@@ -258,6 +268,9 @@ TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
        StatusCode::INVALID_ARGUMENT,
        "decoding.target_prefix.ids[0] is 100; the vocabulary is 0..99"},
   };
+  const std::string unknown_model =
+      "sheaf_requests_rejected_total{model=\"fake\",reason=\"unknown_model\"}";
+  const double num_before = harness_.Metric(unknown_model);
   for (const Case& c : cases) {
     v1::TranslateRequest request = TranslateOf("Hello there.");
     c.spoil(request);
@@ -266,9 +279,7 @@ TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
     EXPECT_THAT(status.error_message(), HasSubstr(c.message)) << c.name;
     EXPECT_EQ(harness_.WhatIsLeft(), "") << c.name;
   }
-  EXPECT_EQ(harness_.Metric("sheaf_requests_rejected_total{model=\"fake\","
-                            "reason=\"unknown_model\"}"),
-            1);
+  EXPECT_EQ(harness_.Metric(unknown_model) - num_before, 1);
 }
 
 // Bytes as they are, in and out.
@@ -298,7 +309,7 @@ TEST_F(ServerTest, WhatDoesNotParseIsTheClientsError) {
   EXPECT_EQ(not_utf8.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(not_utf8.error_message(),
               HasSubstr("TranslateRequest.text is not valid UTF-8"));
-  for (const std::string method :
+  for (const std::string& method :
        {translate, std::string("/sheaf.v1.TextService/GenerateStream"),
         std::string("/sheaf.v1.ModelService/GetModel")}) {
     const grpc::Status garbage =
@@ -496,6 +507,25 @@ TEST(ServerLoadTest, WhatDoesNotEndWithinTheDrainIsCancelled) {
 // ---- beside the text ----
 
 TEST_F(ServerTest, EveryRpcIsCounted) {
+  const auto handled = [](const std::string& service, const std::string& method,
+                          const std::string& type, const std::string& code) {
+    return absl::StrFormat(
+        "grpc_server_handled_total{grpc_service=\"%s\",grpc_method=\"%s\","
+        "grpc_type=\"%s\",grpc_code=\"%s\"}",
+        service, method, type, code);
+  };
+  const std::string text = "sheaf.v1.TextService";
+  const std::string ok = handled(text, "Generate", "unary", "OK");
+  const std::string invalid =
+      handled(text, "Generate", "unary", "InvalidArgument");
+  const std::string cancelled =
+      handled(text, "GenerateStream", "server_stream", "Canceled");
+  const std::string health =
+      handled("grpc.health.v1.Health", "Check", "unary", "OK");
+  const double num_ok = harness_.Metric(ok);
+  const double num_invalid = harness_.Metric(invalid);
+  const double num_cancelled = harness_.Metric(cancelled);
+  const double num_health = harness_.Metric(health);
   ASSERT_TRUE(Generate(GenerateOf(ByteTokens("A"))).ok());
   ASSERT_FALSE(Generate(GenerateOf({})).ok());
   // HealthCheckRequest and its answer, by hand: field 1 is a string.
@@ -504,27 +534,29 @@ TEST_F(ServerTest, EveryRpcIsCounted) {
   EXPECT_TRUE(CallRaw(harness_.channel, "/grpc.health.v1.Health/Check",
                       "\x0a\x14sheaf.v1.TextService")
                   .ok());
-  const std::string generate =
-      "grpc_server_handled_total{grpc_service=\"sheaf.v1.TextService\","
-      "grpc_method=\"Generate\",grpc_type=\"unary\",grpc_code=";
-  EXPECT_EQ(harness_.Metric(generate + "\"OK\"}"), 1);
-  EXPECT_EQ(harness_.Metric(generate + "\"InvalidArgument\"}"), 1);
-  EXPECT_EQ(harness_.Metric("grpc_server_handled_total{grpc_service=\"grpc."
-                            "health.v1.Health\",grpc_method=\"Check\","
-                            "grpc_type=\"unary\",grpc_code=\"OK\"}"),
-            2);
-  // A client that leaves is counted too, once the server has seen it.
-  harness_.gate.Close();
-  grpc::ClientContext context;
-  const auto reader = harness_.text->GenerateStream(&context, Endless(50));
-  harness_.gate.AwaitEngine();
-  context.TryCancel();
-  reader->Finish();
-  harness_.gate.Open();
-  while (harness_.Metric("grpc_server_handled_total{grpc_service=\"sheaf.v1."
-                         "TextService\",grpc_method=\"GenerateStream\","
-                         "grpc_type=\"server_stream\",grpc_code="
-                         "\"Canceled\"}") < 1) {
+  EXPECT_EQ(harness_.Metric(ok) - num_ok, 1);
+  EXPECT_EQ(harness_.Metric(invalid) - num_invalid, 1);
+  EXPECT_EQ(harness_.Metric(health) - num_health, 2);
+  // A client that leaves is counted too, once the server has seen it; the
+  // answer may be done before.
+  const auto num_ended = [&] {
+    const std::string scrape = harness_.Scrape();
+    return MetricValue(scrape, cancelled) +
+           MetricValue(scrape,
+                       handled(text, "GenerateStream", "server_stream", "OK"));
+  };
+  while (harness_.Metric(cancelled) == num_cancelled) {
+    const double num_ended_before = num_ended();
+    harness_.gate.Close();
+    grpc::ClientContext context;
+    const auto reader = harness_.text->GenerateStream(
+        &context, Endless(ServerHarness::kMaxNewTokens));
+    harness_.gate.AwaitEngine();
+    context.TryCancel();
+    reader->Finish();
+    harness_.gate.Open();
+    while (num_ended() == num_ended_before) {
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 #include "engine/model/t5_config.h"
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -282,6 +283,9 @@ TEST(T5ConfigTest, OnlyTheGenerationConfigMayBeAbsent) {
   dir.Write("generation_config.json", R"({"eos_token_id": 9})");
   EXPECT_THAT(LoadT5Config(dir.path())->eos_token_ids, ElementsAre(9));
   dir.Write("generation_config.json", "");
+  EXPECT_FALSE(LoadT5Config(dir.path()).ok());
+  std::filesystem::remove(dir.PathOf("generation_config.json"));
+  std::filesystem::create_directory(dir.PathOf("generation_config.json"));
   EXPECT_FALSE(LoadT5Config(dir.path()).ok());
 }
 

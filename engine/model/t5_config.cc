@@ -120,14 +120,13 @@ class KeyReader {
         "%s: %s is missing; allowed is %s", path_, key, allowed));
   }
 
+  // REQUIRES: min >= 0.
   int32_t IntOf(absl::string_view key, const json& value, int32_t min,
                 int32_t max) {
-    // An unsigned value past int64 would turn negative in get<int64_t>().
-    const bool fits = value.is_number_unsigned()
-                          ? value.get<uint64_t>() <= INT32_MAX
-                          : value.is_number_integer();
-    const int64_t number = fits ? value.get<int64_t>() : 0;
-    if (!fits || number < min || number > max) {
+    // One past int64 wraps to a negative number and is refused as such.
+    const bool is_integer = value.is_number_integer();
+    const int64_t number = is_integer ? value.get<int64_t>() : 0;
+    if (!is_integer || number < min || number > max) {
       Refuse(key, value, absl::StrFormat("an integer in %d..%d", min, max));
       return min;
     }

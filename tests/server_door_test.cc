@@ -1,0 +1,322 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/door.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr int32_t kVocabSize = 8064;
+constexpr int32_t kMaxNewTokens = 1024;
+constexpr int32_t kMaxSourceTokens = 128;
+
+ServedModel LoadModel(const Tokenizer* tokenizer) {
+  ServedModel model;
+  model.name = "sheaf-small";
+  model.tokenizer = tokenizer;
+  absl::StatusOr<ModelTasks> tasks =
+      LoadModelTasks(SHEAF_MODELS_DIR "/sheaf-small", /*tasks_file=*/"");
+  EXPECT_TRUE(tasks.ok()) << tasks.status();
+  if (tasks.ok()) model.tasks = *std::move(tasks);
+  model.max_source_tokens = kMaxSourceTokens;
+  model.vocab_size = kVocabSize;
+  return model;
+}
+
+const Tokenizer* SmallTokenizer() {
+  static const auto* const tokenizer =
+      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(Tokenizer::Load(
+          SHEAF_MODELS_DIR "/sheaf-small/spiece.model", kVocabSize));
+  EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
+  return (*tokenizer)->get();
+}
+
+DoorLimits Limits() {
+  DoorLimits limits;
+  limits.max_new_tokens = kMaxNewTokens;
+  limits.max_text_bytes = 1000;
+  return limits;
+}
+
+class DoorTest : public testing::Test {
+ protected:
+  template <typename Request>
+  void ExpectRefused(const Request& request, absl::StatusCode code,
+                     const std::string& message) {
+    const absl::Status status = door_.Admit(request).status();
+    EXPECT_EQ(status.code(), code) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(message));
+  }
+
+  const ServedModel model_ = LoadModel(SmallTokenizer());
+  const Door door_{model_, Limits()};
+};
+
+v1::TranslateRequest TranslateOf(const std::string& text) {
+  v1::TranslateRequest request;
+  request.set_text(text);
+  request.set_source_language("en");
+  request.set_target_language("de");
+  return request;
+}
+
+v1::GenerateRequest TokensOf(const std::vector<int32_t>& ids) {
+  v1::GenerateRequest request;
+  request.mutable_tokens()->mutable_ids()->Assign(ids.begin(), ids.end());
+  return request;
+}
+
+TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
+  const auto admitted = door_.Admit(TranslateOf("Hello. Good day."));
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  ASSERT_EQ(admitted->request.segments.size(), 2u);
+  std::vector<int32_t> expected =
+      SmallTokenizer()->Encode("translate English to German: Hello.");
+  expected.push_back(SmallTokenizer()->eos_id());
+  EXPECT_EQ(admitted->request.segments[0], expected);
+  EXPECT_THAT(admitted->plan.gaps, ElementsAre("", " ", ""));
+  EXPECT_EQ(admitted->plan.num_segments, 2);
+}
+
+TEST_F(DoorTest, TokensAreUsedAsGiven) {
+  const auto admitted = door_.Admit(TokensOf({5, 6, 7}));
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_THAT(admitted->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
+}
+
+TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
+  const auto translate = door_.Admit(TranslateOf("Hello."));
+  v1::SummarizeRequest summarize;
+  summarize.set_text("Hello.");
+  const auto summary = door_.Admit(summarize);
+  ASSERT_TRUE(translate.ok() && summary.ok());
+  EXPECT_LE(translate->request.sampling.max_new_tokens, 256);
+  EXPECT_LE(summary->request.sampling.max_new_tokens, 96);
+  EXPECT_EQ(translate->request.sampling.temperature, 0);
+  EXPECT_EQ(translate->request.sampling.beam_size, 1);
+}
+
+TEST_F(DoorTest, GivenOptionsArePassedOn) {
+  v1::GenerateRequest request = TokensOf({5});
+  v1::DecodingOptions& options = *request.mutable_decoding();
+  options.set_max_new_tokens(9);
+  options.set_min_new_tokens(2);
+  options.set_length_penalty(0.5f);
+  options.set_repetition_penalty(1.5f);
+  options.set_no_repeat_ngram_size(3);
+  options.set_temperature(0.7f);
+  options.set_top_k(40);
+  options.set_top_p(0.9f);
+  options.set_seed(11);
+  options.add_stop(std::string("END"));
+  options.mutable_target_prefix()->add_ids(8);
+  for (int32_t id : {9, 7, 9}) options.add_suppressed_tokens(id);
+  const auto admitted = door_.Admit(request);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  const SamplingParams& sampling = admitted->request.sampling;
+  EXPECT_EQ(sampling.max_new_tokens, 9);
+  EXPECT_EQ(sampling.min_new_tokens, 2);
+  EXPECT_EQ(sampling.length_penalty, 0.5f);
+  EXPECT_EQ(sampling.repetition_penalty, 1.5f);
+  EXPECT_EQ(sampling.no_repeat_ngram_size, 3);
+  EXPECT_EQ(sampling.temperature, 0.7f);
+  EXPECT_EQ(sampling.top_k, 40);
+  EXPECT_EQ(sampling.top_p, 0.9f);
+  EXPECT_EQ(sampling.seed, 11u);
+  EXPECT_THAT(sampling.target_prefix, ElementsAre(8));
+  EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(7, 9));
+  EXPECT_THAT(admitted->plan.stop, ElementsAre("END"));
+}
+
+TEST_F(DoorTest, RequestsWithoutASeedHaveDifferentOnes) {
+  const auto first = door_.Admit(TokensOf({5}));
+  const auto second = door_.Admit(TokensOf({5}));
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_NE(first->request.sampling.seed, second->request.sampling.seed);
+}
+
+TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
+  const float nan = NAN, infinity = std::numeric_limits<float>::infinity();
+  using Options = v1::DecodingOptions;
+  const std::vector<std::pair<std::function<void(Options&)>, std::string>>
+      cases = {
+          {[](Options& o) { o.set_max_new_tokens(0); },
+           "decoding.max_new_tokens is 0; this server allows 1..1024"},
+          {[](Options& o) { o.set_max_new_tokens(9000); },
+           "decoding.max_new_tokens is 9000; this server allows 1..1024"},
+          {[](Options& o) { o.set_max_new_tokens(-2147483647 - 1); },
+           "decoding.max_new_tokens is -2147483648"},
+          {[](Options& o) { o.set_min_new_tokens(-1); },
+           "decoding.min_new_tokens is -1; this server allows 0..1024"},
+          {[](Options& o) {
+             o.set_max_new_tokens(5);
+             o.set_min_new_tokens(6);
+           },
+           "decoding.min_new_tokens is 6; with max_new_tokens 5"},
+          {[](Options& o) { o.set_beam_size(0); }, "decoding.beam_size is 0"},
+          {[](Options& o) { o.set_num_hypotheses(2); },
+           "decoding.num_hypotheses is 2; with beam_size 1, 1..1"},
+          {[](Options& o) { o.set_num_hypotheses(0); },
+           "decoding.num_hypotheses is 0"},
+          {[=](Options& o) { o.set_length_penalty(nan); },
+           "decoding.length_penalty is nan"},
+          {[=](Options& o) { o.set_length_penalty(infinity); },
+           "decoding.length_penalty is inf"},
+          {[](Options& o) { o.set_repetition_penalty(0); },
+           "decoding.repetition_penalty is 0; this server allows more than 0"},
+          {[=](Options& o) { o.set_repetition_penalty(nan); },
+           "decoding.repetition_penalty is nan"},
+          {[](Options& o) { o.set_no_repeat_ngram_size(-1); },
+           "decoding.no_repeat_ngram_size is -1"},
+          {[](Options& o) { o.set_temperature(-0.5f); },
+           "decoding.temperature is -0.5"},
+          {[=](Options& o) { o.set_temperature(nan); },
+           "decoding.temperature is nan"},
+          {[](Options& o) { o.set_top_k(-1); }, "decoding.top_k is -1"},
+          {[](Options& o) { o.set_top_p(0); }, "decoding.top_p is 0"},
+          {[](Options& o) { o.set_top_p(1.5f); }, "decoding.top_p is 1.5"},
+          {[=](Options& o) { o.set_top_p(nan); }, "decoding.top_p is nan"},
+          {[](Options& o) { o.add_stop(std::string("")); },
+           "decoding.stop[0] has 0 bytes"},
+          {[](Options& o) { o.add_stop(std::string(257, 'a')); },
+           "decoding.stop[0] has 257 bytes; this server allows 1..256"},
+          {[](Options& o) {
+             for (int i = 0; i < 9; ++i) o.add_stop(std::string("a"));
+           },
+           "decoding.stop has 9 sequences; this server allows 0..8"},
+          {[](Options& o) { o.mutable_target_prefix()->add_ids(-1); },
+           "decoding.target_prefix.ids[0] is -1; the vocabulary is 0..8063"},
+          {[](Options& o) {
+             o.set_max_new_tokens(2);
+             for (int i = 0; i < 2; ++i) o.mutable_target_prefix()->add_ids(5);
+           },
+           "decoding.target_prefix has 2 tokens; with max_new_tokens 2"},
+          {[](Options& o) {
+             o.add_suppressed_tokens(5);
+             o.add_suppressed_tokens(kVocabSize);
+           },
+           "decoding.suppressed_tokens[1] is 8064"},
+          {[](Options& o) {
+             for (int i = 0; i < kVocabSize; ++i) o.add_suppressed_tokens(i);
+           },
+           "decoding.suppressed_tokens has the whole vocabulary"},
+      };
+  for (const auto& [spoil, message] : cases) {
+    v1::GenerateRequest request = TokensOf({5});
+    spoil(*request.mutable_decoding());
+    ExpectRefused(request, absl::StatusCode::kInvalidArgument, message);
+  }
+}
+
+TEST_F(DoorTest, BeamsAreNotThereYet) {
+  v1::GenerateRequest request = TokensOf({5});
+  request.mutable_decoding()->set_beam_size(4);
+  ExpectRefused(request, absl::StatusCode::kUnimplemented,
+                "decoding.beam_size is 4; this version decodes with "
+                "beam_size 1");
+}
+
+TEST_F(DoorTest, TokensAreCountedAndInTheVocabulary) {
+  using absl::StatusCode;
+  ExpectRefused(v1::GenerateRequest(), StatusCode::kInvalidArgument,
+                "neither text nor tokens is set");
+  ExpectRefused(TokensOf({}), StatusCode::kInvalidArgument,
+                "tokens.ids has 0 tokens; this model takes 1..128");
+  ExpectRefused(TokensOf(std::vector<int32_t>(129, 5)),
+                StatusCode::kInvalidArgument, "tokens.ids has 129 tokens");
+  ExpectRefused(TokensOf({5, kVocabSize}), StatusCode::kInvalidArgument,
+                "tokens.ids[1] is 8064; the vocabulary is 0..8063");
+  ExpectRefused(TokensOf({-1}), StatusCode::kInvalidArgument,
+                "tokens.ids[0] is -1");
+}
+
+TEST_F(DoorTest, ATextForGenerateFitsInOneSource) {
+  v1::GenerateRequest request;
+  request.set_text("");
+  ExpectRefused(request, absl::StatusCode::kInvalidArgument, "text is empty");
+  for (int i = 0; i < 200; ++i) request.mutable_text()->append("one ");
+  ExpectRefused(request, absl::StatusCode::kInvalidArgument,
+                "tokens, the end token included; this model takes 1..128");
+}
+
+TEST_F(DoorTest, TextsHaveALength) {
+  ExpectRefused(TranslateOf(""), absl::StatusCode::kInvalidArgument,
+                "text is empty");
+  ExpectRefused(TranslateOf(std::string(1001, 'a')),
+                absl::StatusCode::kInvalidArgument,
+                "text has 1001 bytes; this server allows 1..1000");
+  v1::SummarizeRequest summarize;
+  ExpectRefused(summarize, absl::StatusCode::kInvalidArgument, "text is empty");
+}
+
+TEST_F(DoorTest, WhiteSpaceHasNoSegments) {
+  const auto admitted = door_.Admit(TranslateOf(" \n "));
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_THAT(admitted->request.segments, IsEmpty());
+  EXPECT_THAT(admitted->plan.gaps, ElementsAre(" \n "));
+}
+
+TEST_F(DoorTest, ASummaryOfALongTextHasPartsThatFit) {
+  v1::SummarizeRequest request;
+  for (int i = 0; i < 40; ++i) {
+    request.mutable_text()->append("This is one more. ");
+  }
+  const auto admitted = door_.Admit(request);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_GT(admitted->request.segments.size(), 1u);
+  for (const std::vector<int32_t>& source : admitted->request.segments) {
+    EXPECT_LE(source.size(), static_cast<size_t>(kMaxSourceTokens));
+  }
+}
+
+TEST_F(DoorTest, AnotherModelIsNotFound) {
+  v1::TranslateRequest request = TranslateOf("Hello.");
+  request.set_model("t5-large");
+  ExpectRefused(request, absl::StatusCode::kNotFound,
+                "model is \"t5-large\"; this server serves \"sheaf-small\"");
+  request.set_model("sheaf-small");
+  EXPECT_TRUE(door_.Admit(request).ok());
+}
+
+TEST_F(DoorTest, WithoutATaskThereIsNoSummary) {
+  ServedModel model = LoadModel(SmallTokenizer());
+  model.tasks.tasks.clear();
+  const Door door(model, Limits());
+  v1::SummarizeRequest request;
+  request.set_text("Hello.");
+  EXPECT_EQ(door.Admit(request).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
+TEST_F(DoorTest, WithoutATokenizerOnlyTokensAreServed) {
+  const Door door(LoadModel(/*tokenizer=*/nullptr), Limits());
+  EXPECT_TRUE(door.Admit(TokensOf({5})).ok());
+  EXPECT_EQ(door.Admit(TranslateOf("Hello.")).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  v1::GenerateRequest request = TokensOf({5});
+  request.mutable_decoding()->add_stop(std::string("a"));
+  EXPECT_EQ(door.Admit(request).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(DoorTest, SourcesTooShortForATasksPromptAreRefusedAtStart) {
+  ServedModel model = LoadModel(SmallTokenizer());
+  EXPECT_TRUE(CheckTasks(model).ok());
+  model.max_source_tokens = 16;
+  EXPECT_EQ(CheckTasks(model).code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace sheaf
