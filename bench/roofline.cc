@@ -41,11 +41,17 @@ const ReadLoop* ReadLoopsFor(kernels::Isa isa) {
 
 namespace {
 
-// Each way is tried this often, all ways in turns: a neighbour's burst then
-// spoils a round, not a way.
-constexpr int kRounds = 12;
+constexpr int64_t kFloatBytes = sizeof(float);
 
-// The least of the seconds that `fn`, run by all members, takes.
+// What is timed takes less than a millisecond, and all ways take turns: so even
+// beside busy neighbours some rounds find all members on their cores.
+constexpr int64_t kPieceBytes = 16 << 20;  // read at a time
+constexpr int64_t kReadUnit = 4096;        // shares are multiples of it
+constexpr int32_t kReadDepth = 768;
+constexpr int kReadRounds = 100;
+constexpr int kGemmRounds = 200;
+
+// The seconds that `fn`, run by all members, takes.
 double SecondsOfRun(ThreadTeam& team,
                     absl::FunctionRef<void(const ThreadTeam::Member&)> fn) {
   const absl::Time begin = absl::Now();
@@ -92,61 +98,62 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
   if (!buffer.ok()) return buffer.status();
   const kernels::Isa isa = kernels::DetectIsa();
   const kernels::Kernels& kernels = kernels::KernelsFor(isa);
-  constexpr int64_t kUnit = 4096;
-  const auto share = [&](const ThreadTeam::Member& member) {
-    const auto [begin, end] = member.Share(buffer->bytes() / kUnit);
-    return std::pair(buffer->data() + begin * (kUnit / sizeof(float)),
-                     (end - begin) * kUnit);
-  };
   team.Run([&](const ThreadTeam::Member& member) {
-    const auto [data, bytes] = share(member);
-    std::fill_n(data, bytes / sizeof(float), 0.5f);
+    const auto [begin, end] = member.Share(buffer->bytes() / kFloatBytes);
+    std::fill_n(buffer->data() + begin, end - begin, 0.5f);
   });
 
-  std::atomic<uint64_t> sum = 0;
   double best = 0;
-  const auto note = [&](int64_t bytes, double seconds) {
-    best = std::max(best, static_cast<double>(bytes) / seconds);
+  int64_t piece = 0;
+  // Has every member read its share of the next piece; `read` returns how many
+  // bytes it has read of those it was given.
+  const auto time = [&](absl::FunctionRef<int64_t(
+                            int32_t index, const float* data, int64_t bytes)>
+                            read) {
+    const int64_t num_pieces = buffer->bytes() / kPieceBytes;
+    const float* data =
+        buffer->data() + piece++ % num_pieces * (kPieceBytes / kFloatBytes);
+    std::atomic<int64_t> bytes_read = 0;
+    const double seconds =
+        SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
+          const auto [begin, end] = member.Share(kPieceBytes / kReadUnit);
+          bytes_read +=
+              read(member.index(), data + begin * (kReadUnit / kFloatBytes),
+                   (end - begin) * kReadUnit);
+        });
+    best = std::max(best, static_cast<double>(bytes_read) / seconds);
   };
-  // The engine's own way to read: one row times panels of so many rows.
-  constexpr int64_t kDepths[] = {512, 768, 2048};
-  const std::vector<float> x(
-      *std::max_element(std::begin(kDepths), std::end(kDepths)), 0.5f);
+
+  std::atomic<uint64_t> sum = 0;
+  const std::vector<float> x(kReadDepth, 0.5f);
   std::vector<AlignedBuffer> y;
   for (int32_t i = 0; i < team.size(); ++i) {
-    y.emplace_back(buffer->bytes() / sizeof(float) / kDepths[0] + 1);
+    y.emplace_back(kPieceBytes / kFloatBytes / kReadDepth);
   }
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kReadRounds; ++round) {
     for (int i = 0; i < kNumReadLoops; ++i) {
       const ReadLoop& loop = ReadLoopsFor(isa)[i];
-      note(buffer->bytes(),
-           SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
-             const auto [data, bytes] = share(member);
-             sum += loop.read(data, bytes);
-           }));
+      time([&](int32_t, const float* data, int64_t bytes) {
+        sum += loop.read(data, bytes);
+        return bytes;
+      });
     }
-    for (const int64_t depth : kDepths) {
-      std::atomic<int64_t> bytes_read = 0;
-      const double seconds =
-          SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
-            const auto [data, bytes] = share(member);
-            const int64_t panel_bytes =
-                depth * kernels::kPanel * int64_t{sizeof(float)};
-            const int64_t panels = bytes / panel_bytes;
-            kernels.gemm(
-                {.x = x.data(),
-                 .ldx = depth,
-                 .num_rows = 1,
-                 .K = static_cast<int32_t>(depth),
-                 .w = data,
-                 .num_columns = static_cast<int32_t>(panels * kernels::kPanel),
-                 .y = y[member.index()].data(),
-                 .ldy = panels * kernels::kPanel,
-                 .accumulate = false});
-            bytes_read += panels * panel_bytes;
-          });
-      note(bytes_read, seconds);
-    }
+    // The engine's own way to read: one row times panels.
+    time([&](int32_t index, const float* data, int64_t bytes) {
+      constexpr int64_t kPanelBytes =
+          kReadDepth * kernels::kPanel * kFloatBytes;
+      const int64_t num_columns = bytes / kPanelBytes * kernels::kPanel;
+      kernels.gemm({.x = x.data(),
+                    .ldx = kReadDepth,
+                    .num_rows = 1,
+                    .K = kReadDepth,
+                    .w = data,
+                    .num_columns = static_cast<int32_t>(num_columns),
+                    .y = y[index].data(),
+                    .ldy = num_columns,
+                    .accumulate = false});
+      return num_columns * kReadDepth * kFloatBytes;
+    });
   }
   return best;
 }
@@ -162,7 +169,6 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
   constexpr int64_t kMaxRows = 126;
   constexpr int64_t kDepths[] = {256, 512};
   constexpr int64_t kColumnsOfMember = 192;
-  constexpr int kRunsAtOnce = 16;
   const int64_t columns = kColumnsOfMember * team.size();
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   std::vector<Way> ways;
@@ -183,16 +189,14 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
   const std::vector<float> x(kMaxRows * kDepths[1], 0.5f);
   AlignedBuffer y(kMaxRows * columns);
   double best = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kGemmRounds; ++round) {
     for (const Way& way : ways) {
       const double seconds =
           SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
-            for (int i = 0; i < kRunsAtOnce; ++i) {
-              way.linear.Run(member, x.data(), way.linear.K(), way.num_rows,
-                             y.data(), columns, /*accumulate=*/false);
-            }
+            way.linear.Run(member, x.data(), way.linear.K(), way.num_rows,
+                           y.data(), columns, /*accumulate=*/false);
           });
-      best = std::max(best, 2.0 * kRunsAtOnce * way.num_rows *
+      best = std::max(best, 2.0 * way.num_rows *
                                 static_cast<double>(way.linear.K() * columns) /
                                 seconds);
     }

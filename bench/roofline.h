@@ -12,7 +12,8 @@ struct Roofline {
   double gemm_flops_per_second = 0;  // f32; a multiply-add is two
 };
 
-// Takes about two seconds and some 256 MB of memory, which it gives back.
+// Takes about two seconds, and memory for a while: four times the last cache,
+// at least 256 MB and at most 2 GB.
 // RESOURCE_EXHAUSTED if the machine does not give the memory.
 absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team);
 

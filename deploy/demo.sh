@@ -41,9 +41,21 @@ models with grouped-query attention using a small part of the training compute.
 Grouped-query attention uses fewer key and value heads than query heads, and
 its quality is close to multi-head attention at the speed of one head.'
 
-say 'What the operator sees'
-curl -fsS "http://$metrics/metrics" |
-  grep -E '^sheaf_(kv_cache_(bytes|capacity_bytes|usage_ratio)|(prompt|generation)_tokens_total|generation_tokens_per_second|num_requests|request_success_total)'
+say 'What the operator sees while 200 lines are translated'
+for i in {1..200}; do echo "Number $i: the train to Berlin leaves at $((i % 24)) o'clock."; done |
+  "$bin/sheaf" translate --server="$address" --from=en --to=de >"$work/many" &
+client=$!
+scrape() {
+  curl -fsS "http://$metrics/metrics" |
+    grep -E '^sheaf_(kv_cache_(bytes|usage_ratio)|generation_tokens_(total|per_second)|num_(requests|sequences)_running)'
+}
+until scrape >"$work/metrics" &&
+  (($(sed -n 's/^sheaf_generation_tokens_total{.*} //p' "$work/metrics") > 500)); do
+  kill -0 "$client" 2>/dev/null || break
+  sleep 0.05
+done
+cat "$work/metrics"
+wait "$client"
 
 say 'Stopping (SIGTERM drains)'
 kill -TERM "$server"

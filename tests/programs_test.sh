@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# The programs as a user meets them: sheaf-server on the embedded model and on
+# broken directories, sheaf as its client.   programs_test.sh BIN_DIR MODELS_DIR
+set -euo pipefail
+bin=$1
+models=$2
+work=$(mktemp -d)
+servers=()
+trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+# expect_equal WHAT ACTUAL EXPECTED
+expect_equal() {
+  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
+}
+
+# start NAME [FLAG ...]: sets address, metrics and server.
+start() {
+  local name=$1
+  shift
+  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=64MiB "$@" >"$work/$name.out" 2>"$work/$name.log" &
+  server=$!
+  servers+=("$server")
+  until address=$(sed -n 's/^listening on //p' "$work/$name.out") &&
+    [[ $address ]]; do
+    kill -0 "$server" 2>/dev/null || fail "$name: $(cat "$work/$name.log")"
+    sleep 0.05
+  done
+  metrics=$(sed -n 's/.*metrics on //p' "$work/$name.log")
+}
+metric() {
+  curl -fsS "http://$metrics/metrics" | grep -v '^#' | grep -F "$1" | sed 's/.* //'
+}
+
+# refuse CODE TEXT FLAG ...: the server ends with CODE and one line with TEXT.
+refuse() {
+  local code=0
+  timeout 20 "$bin/sheaf-server" --listen=127.0.0.1:0 \
+    --metrics_listen=127.0.0.1:0 "${@:3}" >"$work/refuse.out" \
+    2>"$work/refuse.log" || code=$?
+  expect_equal "exit code of ${*:3}" "$code" "$1"
+  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
+  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
+}
+
+echo '--- a wrong model directory or flag is one clear line'
+small=$models/sheaf-small
+broken() {
+  rm -rf "$work/model" && cp -r "$small" "$work/model" && chmod -R u+w "$work/model"
+}
+refuse 3 "$work/nowhere" --model="$work/nowhere"
+broken && rm "$work/model/config.json"
+refuse 3 config.json --model="$work/model"
+broken && rm "$work/model/model.safetensors"
+refuse 3 model.safetensors --model="$work/model"
+broken && truncate -s 1000000 "$work/model/model.safetensors"
+refuse 3 model.safetensors --model="$work/model"
+broken && truncate -s 100000 "$work/model/spiece.model"
+refuse 3 spiece.model --model="$work/model"
+broken && sed -i 's/"d_ff": 640/"d_ff": 641/' "$work/model/config.json"
+refuse 3 'DenseReluDense' --model="$work/model"
+broken && sed -i 's/"model_type": "t5"/"model_type": "bart"/' "$work/model/config.json"
+refuse 3 bart --model="$work/model"
+refuse 2 max_sequences --max_sequences=0
+refuse 2 allow_insecure --listen=0.0.0.0:0
+refuse 2 kv_cache_bytes --kv_cache_bytes=1000
+
+echo '--- the embedded model translates, one line a line'
+start main
+expect_equal 'a translation' \
+  "$("$bin/sheaf" translate --server="$address" --from=en --to=de \
+    'Where is the train station?')" 'Wo ist der Bahnhof?'
+expect_equal 'a stream' \
+  "$("$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
+    'Where is the train station?')" 'Wo ist der Bahnhof?'
+printf 'Tom is my brother.\n\n  He is here.  I am not.\n' >"$work/lines"
+"$bin/sheaf" translate --server="$address" --from=en --to=de \
+  <"$work/lines" >"$work/translated"
+expect_equal 'lines' "$(wc -l <"$work/translated")" 3
+expect_equal 'the blank line' "$(sed -n 2p "$work/translated")" ''
+[[ $(sed -n 3p "$work/translated") == '  '*'  '* ]] ||
+  fail "layout: \"$(sed -n 3p "$work/translated")\""
+
+echo '--- many at once get what each gets alone'
+for i in {1..64}; do echo "Number $i is $((i * i)) times as large as $i."; done \
+  >"$work/many"
+"$bin/sheaf" translate --server="$address" --from=en --to=de \
+  <"$work/many" >"$work/together"
+head -5 "$work/many" | while read -r line; do
+  "$bin/sheaf" translate --server="$address" --from=en --to=de "$line"
+done >"$work/alone"
+diff "$work/alone" <(head -5 "$work/together") || fail 'batched differs'
+
+echo '--- the metrics are sound and nothing is held'
+expect_equal 'KV in use' \
+  "$(metric 'sheaf_kv_cache_bytes' | sort -u)" 0
+[[ $(metric 'sheaf_generation_tokens_total') -gt 100 ]] || fail 'no tokens'
+# Whole blocks of 16 tokens, 2 KV heads, 3 layers, K and V, 32 floats.
+block=$((16 * 2 * 3 * 2 * 32 * 4))
+expect_equal 'capacity' "$(metric 'sheaf_kv_cache_capacity_bytes{')" \
+  "$((64 * 1024 * 1024 / block * block))"
+if command -v promtool >/dev/null; then
+  curl -fsS "http://$metrics/metrics" | promtool check metrics ||
+    fail 'promtool check metrics'
+else
+  echo 'not run: promtool check metrics (no promtool)'
+fi
+
+echo '--- SIGTERM under load: the stream ends whole, exit code 0'
+for _ in {1..40}; do printf 'We are going home tomorrow. '; done >"$work/long"
+"$bin/sheaf" translate --server="$address" --from=en --to=de \
+  "$(cat "$work/long")" >"$work/long.before"
+"$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
+  "$(cat "$work/long")" >"$work/long.during" &
+client=$!
+until [[ -s $work/long.during ]]; do
+  kill -0 "$client" 2>/dev/null || break
+  sleep 0.01
+done
+kill -TERM "$server"
+wait "$client" || fail 'the stream did not end well'
+diff "$work/long.before" "$work/long.during" || fail 'the stream was cut'
+code=0
+wait "$server" || code=$?
+expect_equal 'exit code after SIGTERM' "$code" 0
+
+echo PASSED
