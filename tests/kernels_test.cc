@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -85,6 +87,136 @@ TEST_P(KernelsTest, GemmGivesARowTheSameBitsInAnyBatch) {
         {x.data() + m * K, K, 1, K, panels.data(), N, alone.data(), N, false});
     ASSERT_TRUE(std::equal(alone.begin(), alone.end(), &together[m * N])) << m;
   }
+}
+
+// Panels of 16 columns and pairs of k, of any type.
+template <typename T>
+std::vector<T> PackPairs(const std::vector<T>& w, int K, int N) {
+  const int pairs = (K + 1) / 2;
+  std::vector<T> panels((N + 15) / 16 * 16 * pairs * 2, T{0});
+  for (int n = 0; n < N; ++n) {
+    for (int k = 0; k < K; ++k) {
+      panels[((n / 16 * pairs + k / 2) * 16 + n % 16) * 2 + k % 2] =
+          w[n * K + k];
+    }
+  }
+  return panels;
+}
+
+TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 13}) {
+    for (int N : {1, 16, 50, 83}) {
+      for (int K : {1, 36, 37}) {
+        SCOPED_TRACE(testing::Message() << M << " " << N << " " << K);
+        const int ldy = N + 3;
+        const auto x = Random(rng_, M * K), before = Random(rng_, M * ldy);
+        std::vector<uint16_t> w(N * K);
+        for (uint16_t& v : w) {  // Any finite bfloat16 of about 1.
+          v = static_cast<uint16_t>((rng_() & 0x81ff) | 0x3e00);
+        }
+        const auto value = [&](int n, int k) {
+          const uint32_t bits = uint32_t{w[n * K + k]} << 16;
+          float wide;
+          std::memcpy(&wide, &bits, sizeof(wide));
+          return double{wide};
+        };
+        const auto panels = PackPairs(w, K, N);
+        for (bool accumulate : {false, true}) {
+          auto y = before;
+          kernels().gemm_bf16({x.data(), K, M, K, panels.data(), N, y.data(),
+                               ldy, accumulate});
+          for (int m = 0; m < M; ++m) {
+            for (int n = 0; n < ldy; ++n) {
+              double expected = before[m * ldy + n];
+              if (n < N) {
+                if (!accumulate) expected = 0;
+                for (int k = 0; k < K; ++k)
+                  expected += x[m * K + k] * value(n, k);
+              }
+              ASSERT_NEAR(y[m * ldy + n], expected, 2e-5) << m << " " << n;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// Sums of 32 bits, exact whatever the values are, and the definition's scaling:
+// the same bits for every Isa, and in any batch.
+TEST_P(KernelsTest, GemmInt8IsExact) {
+  for (int M : {1, 2, 4, 5, 8, 11}) {
+    for (int N : {1, 16, 50}) {
+      for (bool is_extreme : {false, true}) {
+        const int K = 258, ldy = N + 3;
+        std::vector<int16_t> x(M * K);
+        std::vector<int8_t> w(N * K);
+        for (int16_t& v : x) {
+          v = is_extreme ? 127 : static_cast<int16_t>(rng_() % 255) - 127;
+        }
+        for (int8_t& v : w) {
+          v = static_cast<int8_t>(is_extreme ? (rng_() % 9 ? 127 : -127)
+                                             : static_cast<int>(rng_() % 255) -
+                                                   127);
+        }
+        const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
+        const auto before = Random(rng_, M * ldy);
+        const auto panels = PackPairs(w, K, N);
+        for (bool accumulate : {false, true}) {
+          auto y = before;
+          kernels().gemm_int8({x.data(), K, x_scales.data(), M, K,
+                               panels.data(), w_scales.data(), N, y.data(), ldy,
+                               accumulate});
+          for (int m = 0; m < M; ++m) {
+            for (int n = 0; n < ldy; ++n) {
+              volatile float expected = before[m * ldy + n];
+              if (n < N) {
+                int32_t sum = 0;
+                for (int k = 0; k < K; ++k) sum += x[m * K + k] * w[n * K + k];
+                // Volatile: each step is rounded by itself.
+                volatile float value = static_cast<float>(sum);
+                value = value * x_scales[m];
+                value = value * w_scales[n];
+                expected = accumulate ? expected + value : value;
+              }
+              ASSERT_EQ(y[m * ldy + n], expected) << m << " " << n;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, QuantizedRowsAreTheNearestAndTheSameOnEveryIsa) {
+  const int M = 3, K = 37, ldq = 40;
+  auto x = Random(rng_, M * K);
+  std::fill(x.begin() + K, x.begin() + 2 * K, 0.0f);
+  x[2 * K] = 127.0f;  // With scale 1, halves are ties.
+  for (int k = 1; k < K; ++k) x[2 * K + k] = static_cast<float>(k) - 18.5f;
+  std::vector<int16_t> q(M * ldq, 99), portable(M * ldq, 99);
+  std::vector<float> scales(M), portable_scales(M);
+  kernels().quantize_rows(x.data(), K, M, K, q.data(), ldq, scales.data());
+  KernelsFor(Isa::kPortable)
+      .quantize_rows(x.data(), K, M, K, portable.data(), ldq,
+                     portable_scales.data());
+  EXPECT_EQ(q, portable);
+  EXPECT_EQ(scales, portable_scales);
+  for (int row = 0; row < M; ++row) {
+    for (int k = 0; k < ldq; ++k) {
+      const int16_t value = q[row * ldq + k];
+      if (k >= K) {
+        EXPECT_EQ(value, 0);
+        continue;
+      }
+      EXPECT_LE(std::abs(value), 127);
+      EXPECT_LE(std::abs(value * scales[row] - x[row * K + k]),
+                scales[row] * 0.50001f);
+    }
+  }
+  EXPECT_EQ(scales[1], 0.0f);
+  EXPECT_EQ(q[2 * ldq + 18], 0);   // -0.5: to even
+  EXPECT_EQ(q[2 * ldq + 20], 2);   // 1.5: to even
 }
 
 // softmax(q K^T + bias) V for one query, in double.

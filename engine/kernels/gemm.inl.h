@@ -66,12 +66,9 @@ inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
   }
 }
 
-template <int R, int P>
-void GemmTile(const Gemm& g, int32_t row, int32_t panel) {
-  const int64_t panel_floats = int64_t{g.K} * kPanel;
-  Vec sum[R][P][kVecsPerPanel] = {};
-  Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
-             panel_floats, kPanel, sum);
+template <int R, int P, typename Args>
+inline void StoreTile(const Args& g, int32_t row, int32_t panel,
+                      const Vec (&sum)[R][P][kVecsPerPanel]) {
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) {
       const int32_t column = (panel + p) * kPanel;
@@ -81,14 +78,32 @@ void GemmTile(const Gemm& g, int32_t row, int32_t panel) {
   }
 }
 
+// A product in f32: what the blocking below asks of each kind of weights.
+struct F32Product {
+  using Args = Gemm;
+  template <int R, int P>
+  static void Run(const Gemm& g, int32_t row, int32_t panel) {
+    const int64_t panel_floats = int64_t{g.K} * kPanel;
+    Vec sum[R][P][kVecsPerPanel] = {};
+    Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K,
+                     g.w + panel * panel_floats, panel_floats, kPanel, sum);
+    StoreTile<R, P>(g, row, panel, sum);
+  }
+};
+
 // All panels for R rows, P at a time while there are P: the fewer the rows,
 // the more panels, so that there are enough independent sums to hide the
 // latency of a multiply-add.
-template <int R, int P>
-void GemmRows(const Gemm& g, int32_t row, int32_t panel, int32_t end_panel) {
-  for (; panel + P <= end_panel; panel += P) GemmTile<R, P>(g, row, panel);
+template <typename Product, int R, int P>
+void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
+             int32_t end_panel) {
+  for (; panel + P <= end_panel; panel += P) {
+    Product::template Run<R, P>(g, row, panel);
+  }
   if constexpr (P > 1) {
-    for (; panel < end_panel; ++panel) GemmTile<R, 1>(g, row, panel);
+    for (; panel < end_panel; ++panel) {
+      Product::template Run<R, 1>(g, row, panel);
+    }
   }
 }
 
@@ -99,34 +114,39 @@ constexpr int PanelsFor(int rows) {
   return panels < 1 ? 1 : panels > 4 ? 4 : panels;
 }
 
-void GemmRowBlock(const Gemm& g, int32_t row, int32_t num_rows, int32_t panel,
-                  int32_t end_panel) {
+template <typename Product>
+void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
+                 int32_t panel, int32_t end) {
   switch (num_rows) {
-    case 1: return GemmRows<1, PanelsFor(1)>(g, row, panel, end_panel);
-    case 2: return GemmRows<2, PanelsFor(2)>(g, row, panel, end_panel);
-    case 3: return GemmRows<3, PanelsFor(3)>(g, row, panel, end_panel);
-    case 4: return GemmRows<4, PanelsFor(4)>(g, row, panel, end_panel);
-    case 5: return GemmRows<5, PanelsFor(5)>(g, row, panel, end_panel);
-    default: return GemmRows<6, PanelsFor(6)>(g, row, panel, end_panel);
+    case 1: return RunRows<Product, 1, PanelsFor(1)>(g, row, panel, end);
+    case 2: return RunRows<Product, 2, PanelsFor(2)>(g, row, panel, end);
+    case 3: return RunRows<Product, 3, PanelsFor(3)>(g, row, panel, end);
+    case 4: return RunRows<Product, 4, PanelsFor(4)>(g, row, panel, end);
+    case 5: return RunRows<Product, 5, PanelsFor(5)>(g, row, panel, end);
+    default: return RunRows<Product, 6, PanelsFor(6)>(g, row, panel, end);
   }
 }
 
-void RunGemm(const Gemm& g) {
+// All rows and columns, in blocks of at most kMaxRows rows.
+template <typename Product, int kMaxRows = kMaxTileRows>
+void RunProduct(const typename Product::Args& g) {
   const int32_t num_panels = (g.num_columns + kPanel - 1) / kPanel;
-  const int32_t num_blocks = (g.num_rows + kMaxTileRows - 1) / kMaxTileRows;
+  const int32_t num_blocks = (g.num_rows + kMaxRows - 1) / kMaxRows;
   if (num_blocks <= 1) {
-    if (num_blocks == 1) GemmRowBlock(g, 0, g.num_rows, 0, num_panels);
+    if (num_blocks == 1) {
+      RunRowBlock<Product>(g, 0, g.num_rows, 0, num_panels);
+    }
     return;
   }
-  // A few panels at a time, so that they stay in the nearest caches while all
-  // rows pass; the rows in blocks of about equal size.
+  // One panel at a time, so that it stays in the nearest caches while all rows
+  // pass; the rows in blocks of about equal size.
   for (int32_t panel = 0; panel < num_panels; ++panel) {
     for (int32_t block = 0; block < num_blocks; ++block) {
-      const int32_t row = static_cast<int32_t>(int64_t{g.num_rows} * block /
-                                               num_blocks);
-      const int32_t end = static_cast<int32_t>(
-          int64_t{g.num_rows} * (block + 1) / num_blocks);
-      GemmRowBlock(g, row, end - row, panel, panel + 1);
+      const int32_t row =
+          static_cast<int32_t>(int64_t{g.num_rows} * block / num_blocks);
+      const int32_t end =
+          static_cast<int32_t>(int64_t{g.num_rows} * (block + 1) / num_blocks);
+      RunRowBlock<Product>(g, row, end - row, panel, panel + 1);
     }
   }
 }

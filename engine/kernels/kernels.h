@@ -32,6 +32,40 @@ struct Gemm {
   bool accumulate;
 };
 
+// The same with weights in bfloat16, widened to f32 as they are read.
+//   w  panels [ceil(num_columns / 16)][ceil(K / 2)][16][2]: two k of a column
+//      side by side; an odd K ends with a zero
+struct GemmBf16 {
+  const float* x;
+  int64_t ldx;
+  int32_t num_rows;
+  int32_t K;
+  const uint16_t* w;
+  int32_t num_columns;
+  float* y;
+  int64_t ldy;
+  bool accumulate;
+};
+
+// y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n], or
+// += that. The sums are exact 32-bit integers and the scaling is one code, so
+// the result is the same to the bit for every Isa.
+//   x  [num_rows, K] of [-127, 127] as 16 bits, by quantize_rows
+//   w  panels [ceil(num_columns / 16)][K / 2][16][2] of [-127, 127]
+struct GemmInt8 {
+  const int16_t* x;
+  int64_t ldx;
+  const float* x_scales;  // [num_rows]
+  int32_t num_rows;
+  int32_t K;  // even; at most 133,000, so that no sum overflows
+  const int8_t* w;
+  const float* w_scales;  // [num_columns]
+  int32_t num_columns;
+  float* y;
+  int64_t ldy;
+  bool accumulate;
+};
+
 // The grouped keys and values of one KV head in one layer.
 //   block b of the sequence is at base + block_ids[b] * block_stride:
 //     K  [block_tokens / 16][dim][16]  token t is panel t / 16, lane t % 16
@@ -96,6 +130,13 @@ struct MaxAndSum {
 struct Kernels {
   Isa isa;
   void (*gemm)(const Gemm& args);
+  void (*gemm_bf16)(const GemmBf16& args);
+  void (*gemm_int8)(const GemmInt8& args);
+  // Each row of x [num_rows, K] by itself, symmetric: scale = max |x| / 127,
+  // q = x / scale rounded to the nearest (ties to even). q has row stride ldq;
+  // ldq - K columns of zeros follow each row. A row of zeros has scale 0.
+  void (*quantize_rows)(const float* x, int64_t ldx, int32_t num_rows,
+                        int32_t K, int16_t* q, int64_t ldq, float* scales);
   void (*attend_decode)(const DecodeAttention& args);
   void (*attend_encode)(const EncodeAttention& args);
   // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +

@@ -9,14 +9,23 @@
 #include "engine/kernels/gemm.inl.h"
 //
 #include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
 
 namespace sheaf::kernels {
 
 extern const Kernels kAvx2Kernels;
 const Kernels kAvx2Kernels = {
-    Isa::kAvx2, RunGemm,  AttendDecode,  AttendEncode,
-    RmsNorm,   Activate, ScanMaxAndSum,
+    Isa::kAvx2,
+    RunProduct<F32Product>,
+    RunProduct<Bf16Product>,
+    RunProduct<Int8Product, kMaxInt8Rows>,
+    QuantizeRows,
+    AttendDecode,
+    AttendEncode,
+    RmsNorm,
+    Activate,
+    ScanMaxAndSum,
 };
 
 }  // namespace sheaf::kernels

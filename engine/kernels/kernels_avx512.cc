@@ -9,14 +9,23 @@
 #include "engine/kernels/gemm.inl.h"
 //
 #include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
 
 namespace sheaf::kernels {
 
 extern const Kernels kAvx512Kernels;
 const Kernels kAvx512Kernels = {
-    Isa::kAvx512, RunGemm,  AttendDecode,  AttendEncode,
-    RmsNorm,   Activate, ScanMaxAndSum,
+    Isa::kAvx512,
+    RunProduct<F32Product>,
+    RunProduct<Bf16Product>,
+    RunProduct<Int8Product, kMaxInt8Rows>,
+    QuantizeRows,
+    AttendDecode,
+    AttendEncode,
+    RmsNorm,
+    Activate,
+    ScanMaxAndSum,
 };
 
 }  // namespace sheaf::kernels

@@ -9,14 +9,23 @@
 #include "engine/kernels/gemm.inl.h"
 //
 #include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
 
 namespace sheaf::kernels {
 
 extern const Kernels kPortableKernels;
 const Kernels kPortableKernels = {
-    Isa::kPortable, RunGemm,  AttendDecode,  AttendEncode,
-    RmsNorm,   Activate, ScanMaxAndSum,
+    Isa::kPortable,
+    RunProduct<F32Product>,
+    RunProduct<Bf16Product>,
+    RunProduct<Int8Product, kMaxInt8Rows>,
+    QuantizeRows,
+    AttendDecode,
+    AttendEncode,
+    RmsNorm,
+    Activate,
+    ScanMaxAndSum,
 };
 
 }  // namespace sheaf::kernels

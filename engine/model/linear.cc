@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "engine/check.h"
 #include "engine/model/aligned_buffer.h"
+#include "engine/model/bf16.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
 namespace sheaf {
@@ -16,36 +17,52 @@ namespace {
 
 constexpr int64_t kPanel = kernels::kPanel;
 
+int64_t NumPanels(int64_t num_columns) {
+  return (num_columns + kPanel - 1) / kPanel;
+}
+
 }  // namespace
 
-// The weights of one slice, [K, num_columns], in the layout of its backend.
+absl::string_view WeightTypeName(WeightType type) {
+  switch (type) {
+    case WeightType::kF32: return "f32";
+    case WeightType::kBf16: return "bf16";
+    case WeightType::kInt8: return "int8";
+  }
+  return "";
+}
+
+// The weights of one slice, [K, num_columns], in the layout of its code.
 class Linear::Packed {
  public:
   virtual ~Packed() = default;
   virtual int64_t bytes() const = 0;
+  // rows [num_rows, K] become the columns from first_column on.
+  virtual void Pack(int64_t first_column, int64_t num_rows,
+                    const float* rows) = 0;
   virtual void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
                    int64_t ldy, bool accumulate) = 0;
   virtual void ReadColumn(int64_t column, float* out) const = 0;
 };
 
 // Panels of 16 columns for our kernels (kernels::Gemm).
-class Linear::PanelsPacked : public Packed {
+class Linear::F32Panels : public Packed {
  public:
-  PanelsPacked(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
+  F32Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
       : kernels_(kernels),
         K_(K),
         num_columns_(num_columns),
-        panels_((num_columns + kPanel - 1) / kPanel * kPanel * K) {}
+        panels_(NumPanels(num_columns) * kPanel * K) {}
 
-  // rows [num_rows, K] become the columns from first_column on.
-  void Pack(int64_t first_column, int64_t num_rows, const float* rows) {
+  int64_t bytes() const override { return panels_.bytes(); }
+
+  void Pack(int64_t first_column, int64_t num_rows,
+            const float* rows) override {
     for (int64_t j = 0; j < num_rows; ++j) {
-      float* lane = At(first_column + j);
+      float* lane = panels_.data() + At(first_column + j);
       for (int64_t k = 0; k < K_; ++k) lane[k * kPanel] = rows[j * K_ + k];
     }
   }
-
-  int64_t bytes() const override { return panels_.bytes(); }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
            int64_t ldy, bool accumulate) override {
@@ -54,13 +71,13 @@ class Linear::PanelsPacked : public Packed {
   }
 
   void ReadColumn(int64_t column, float* out) const override {
-    const float* lane = const_cast<PanelsPacked*>(this)->At(column);
+    const float* lane = panels_.data() + At(column);
     for (int64_t k = 0; k < K_; ++k) out[k] = lane[k * kPanel];
   }
 
  private:
-  float* At(int64_t column) {
-    return panels_.data() + column / kPanel * kPanel * K_ + column % kPanel;
+  int64_t At(int64_t column) const {
+    return column / kPanel * kPanel * K_ + column % kPanel;
   }
 
   const kernels::Kernels& kernels_;
@@ -68,14 +85,147 @@ class Linear::PanelsPacked : public Packed {
   AlignedBuffer panels_;
 };
 
+namespace {
+
+// Where the pair of k that begins at an even k lies, of a column, in panels of
+// pairs: [num_columns / 16][num_pairs][16].
+int64_t PairAt(int64_t column, int64_t k, int64_t num_pairs) {
+  return (column / kPanel * num_pairs + k / 2) * kPanel + column % kPanel;
+}
+
+}  // namespace
+
+// Panels of 16 columns and pairs of k in bfloat16 (kernels::GemmBf16).
+class Linear::Bf16Panels : public Packed {
+ public:
+  Bf16Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
+      : kernels_(kernels),
+        K_(K),
+        num_pairs_((K + 1) / 2),
+        num_columns_(num_columns),
+        panels_(NumPanels(num_columns) * num_pairs_ * kPanel) {}
+
+  int64_t bytes() const override { return panels_.bytes(); }
+
+  void Pack(int64_t first_column, int64_t num_rows,
+            const float* rows) override {
+    for (int64_t j = 0; j < num_rows; ++j) {
+      for (int64_t k = 0; k < 2 * num_pairs_; ++k) {
+        weights()[Index(first_column + j, k)] =
+            k < K_ ? ToBf16(rows[j * K_ + k]) : uint16_t{0};
+      }
+    }
+  }
+
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
+           int64_t ldy, bool accumulate) override {
+    kernels_.gemm_bf16({x, ldx, num_rows, static_cast<int32_t>(K_), weights(),
+                        static_cast<int32_t>(num_columns_), y, ldy,
+                        accumulate});
+  }
+
+  void ReadColumn(int64_t column, float* out) const override {
+    const auto* from = reinterpret_cast<const uint16_t*>(panels_.data());
+    for (int64_t k = 0; k < K_; ++k) out[k] = FromBf16(from[Index(column, k)]);
+  }
+
+ private:
+  uint16_t* weights() { return reinterpret_cast<uint16_t*>(panels_.data()); }
+  int64_t Index(int64_t column, int64_t k) const {
+    return 2 * PairAt(column, k, num_pairs_) + k % 2;
+  }
+
+  const kernels::Kernels& kernels_;
+  const int64_t K_, num_pairs_, num_columns_;
+  AlignedBuffer panels_;  // two bfloat16 in the room of a float
+};
+
+// Panels of 16 columns and pairs of k in 8 bits (kernels::GemmInt8).
+class Linear::Int8Panels : public Packed {
+ public:
+  Int8Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
+      : kernels_(kernels),
+        K_(K),
+        num_pairs_((K + 1) / 2),
+        num_columns_(num_columns),
+        panels_(NumPanels(num_columns) * num_pairs_ * kPanel / 2),
+        scales_(num_columns) {}
+
+  int64_t bytes() const override {
+    return panels_.bytes() +
+           static_cast<int64_t>(scales_.size() * sizeof(float));
+  }
+
+  void Pack(int64_t first_column, int64_t num_rows,
+            const float* rows) override {
+    std::vector<int16_t> quantized(2 * num_pairs_);
+    for (int64_t j = 0; j < num_rows; ++j) {
+      const int64_t column = first_column + j;
+      kernels_.quantize_rows(rows + j * K_, K_, 1, static_cast<int32_t>(K_),
+                             quantized.data(), 2 * num_pairs_,
+                             &scales_[column]);
+      for (int64_t k = 0; k < 2 * num_pairs_; ++k) {
+        weights()[Index(column, k)] = static_cast<int8_t>(quantized[k]);
+      }
+    }
+  }
+
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
+           int64_t ldy, bool accumulate) override {
+    // Each member of the team quantizes the rows for itself: that is cheaper
+    // than to wait for another.
+    const int64_t ldq = 2 * num_pairs_;
+    thread_local std::vector<int16_t> quantized;
+    if (static_cast<int64_t>(quantized.size()) < kRowsAtOnce * ldq) {
+      quantized.resize(kRowsAtOnce * ldq);
+    }
+    float x_scales[kRowsAtOnce];
+    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
+      const int32_t n = std::min(kRowsAtOnce, num_rows - row);
+      kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
+                             quantized.data(), ldq, x_scales);
+      kernels_.gemm_int8({quantized.data(), ldq, x_scales, n,
+                          static_cast<int32_t>(ldq), weights(), scales_.data(),
+                          static_cast<int32_t>(num_columns_), y + row * ldy,
+                          ldy, accumulate});
+    }
+  }
+
+  void ReadColumn(int64_t column, float* out) const override {
+    const auto* from = reinterpret_cast<const int8_t*>(panels_.data());
+    for (int64_t k = 0; k < K_; ++k) {
+      out[k] = static_cast<float>(from[Index(column, k)]) * scales_[column];
+    }
+  }
+
+ private:
+  // Rows that are quantized, and then multiplied, at a time.
+  static constexpr int32_t kRowsAtOnce = 64;
+
+  int8_t* weights() { return reinterpret_cast<int8_t*>(panels_.data()); }
+  int64_t Index(int64_t column, int64_t k) const {
+    return 2 * PairAt(column, k, num_pairs_) + k % 2;
+  }
+
+  const kernels::Kernels& kernels_;
+  const int64_t K_, num_pairs_, num_columns_;
+  AlignedBuffer panels_;       // four weights in the room of a float
+  std::vector<float> scales_;  // [num_columns]
+};
+
 // oneDNN's own blocked layout. It asks for one primitive per number of rows;
 // the layout is that of one row, which oneDNN packs alike for any number.
 class Linear::OneDnnPacked : public Packed {
  public:
-  // rows [num_columns, K]. Throws dnnl::error.
-  OneDnnPacked(int64_t K, int64_t num_columns, const float* rows)
-      : K_(K), num_columns_(num_columns) {
+  OneDnnPacked(int64_t K, int64_t num_columns)
+      : K_(K), num_columns_(num_columns) {}
+
+  // REQUIRES: all rows at once. Throws dnnl::error.
+  void Pack(int64_t first_column, int64_t num_rows,
+            const float* rows) override {
+    SHEAF_CHECK(first_column == 0 && num_rows == num_columns_);
     using dnnl::memory;
+    const int64_t K = K_, num_columns = num_columns_;
     const memory::desc any({K, num_columns}, memory::data_type::f32,
                            memory::format_tag::any);
     weights_ = memory(MakePrimitive(/*num_rows=*/1, any, K, num_columns,
@@ -205,6 +355,20 @@ std::vector<Linear::Slice> EvenSlices(int64_t n, int32_t num_slices) {
   return slices;
 }
 
+std::unique_ptr<Linear::Packed> Linear::MakePanels(
+    const LinearOptions& options, int64_t K, int64_t num_columns) {
+  const kernels::Kernels& kernels = *options.kernels;
+  switch (options.type) {
+    case WeightType::kF32:
+      return std::make_unique<F32Panels>(kernels, K, num_columns);
+    case WeightType::kBf16:
+      return std::make_unique<Bf16Panels>(kernels, K, num_columns);
+    case WeightType::kInt8:
+      return std::make_unique<Int8Panels>(kernels, K, num_columns);
+  }
+  return nullptr;
+}
+
 absl::StatusOr<Linear> Linear::LoadSlices(
     const WeightSource& source, int64_t K,
     absl::Span<const std::vector<WeightRows>> slices,
@@ -213,7 +377,9 @@ absl::StatusOr<Linear> Linear::LoadSlices(
   const bool is_one_dnn =
       options.backend == GemmBackend::kOneDnn ||
       (options.backend == GemmBackend::kAuto &&
+       options.type == WeightType::kF32 &&
        options.kernels->isa == kernels::Isa::kAvx512);
+  SHEAF_CHECK(!is_one_dnn || options.type == WeightType::kF32);
   Linear linear;
   linear.K_ = K;
   for (const std::vector<WeightRows>& parts : slices) {
@@ -225,41 +391,39 @@ absl::StatusOr<Linear> Linear::LoadSlices(
       linear.packed_.push_back(nullptr);
       continue;
     }
+    std::unique_ptr<Packed> packed =
+        is_one_dnn ? std::make_unique<OneDnnPacked>(K, num_columns)
+                   : MakePanels(options, K, num_columns);
     // oneDNN wants all rows of the slice at once; for the panels a few rows
     // at a time keep the detour small.
-    auto panels = is_one_dnn ? nullptr
-                             : std::make_unique<PanelsPacked>(
-                                   *options.kernels, K, num_columns);
     const int64_t rows_at_once = is_one_dnn ? num_columns : 256;
     std::vector<float> rows(std::min(rows_at_once, num_columns) * K);
-    int64_t column = 0;
-    for (const WeightRows& part : parts) {
-      for (int64_t done = 0; done < part.num_rows;) {
-        const int64_t n = std::min(rows_at_once, part.num_rows - done);
-        const absl::Span<float> out =
-            is_one_dnn ? absl::MakeSpan(rows).subspan(column * K, n * K)
-                       : absl::MakeSpan(rows).first(n * K);
-        absl::Status status =
-            source.ReadRows(part.tensor, part.first_row + done, n, out);
-        if (!status.ok()) return status;
-        if (panels != nullptr) panels->Pack(column, n, out.data());
-        done += n;
-        column += n;
+    int64_t column = 0;  // the next to be packed
+    int64_t held = 0;    // rows read and not yet packed
+    try {
+      for (const WeightRows& part : parts) {
+        for (int64_t done = 0; done < part.num_rows;) {
+          const int64_t n =
+              std::min(rows_at_once - held, part.num_rows - done);
+          const absl::Status status = source.ReadRows(
+              part.tensor, part.first_row + done, n,
+              absl::MakeSpan(rows).subspan(held * K, n * K));
+          if (!status.ok()) return status;
+          done += n;
+          held += n;
+          if (held == rows_at_once || column + held == num_columns) {
+            packed->Pack(column, held, rows.data());
+            column += held;
+            held = 0;
+          }
+        }
       }
+    } catch (const dnnl::error& error) {
+      return absl::InternalError(absl::StrFormat(
+          "oneDNN cannot lay out %s: %s", parts.front().tensor, error.what()));
     }
-    if (is_one_dnn) {
-      try {
-        linear.packed_.push_back(
-            std::make_unique<OneDnnPacked>(K, num_columns, rows.data()));
-      } catch (const dnnl::error& error) {
-        return absl::InternalError(absl::StrFormat(
-            "oneDNN cannot lay out %s: %s", parts.front().tensor,
-            error.what()));
-      }
-    } else {
-      linear.packed_.push_back(std::move(panels));
-    }
-    linear.bytes_ += linear.packed_.back()->bytes();
+    linear.bytes_ += packed->bytes();
+    linear.packed_.push_back(std::move(packed));
   }
   return linear;
 }

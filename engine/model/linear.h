@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model/weight_source.h"
@@ -13,17 +14,28 @@
 
 namespace sheaf {
 
+// What the weights are kept and multiplied as. Activations are f32 between the
+// products in every case.
+enum class WeightType {
+  kF32,
+  kBf16,  // widened to f32 in the product
+  kInt8,  // symmetric: weights by output channel, inputs by row at run time
+};
+
+absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
+
 // Which code multiplies, and so how the weights lie in memory.
 enum class GemmBackend {
-  kAuto,    // oneDNN with AVX-512, our panels elsewhere: see docs/PERFORMANCE
+  kAuto,    // oneDNN for f32 with AVX-512, our panels for all else
   kPanels,  // our kernels
-  kOneDnn,
+  kOneDnn,  // f32 only
 };
 
 struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
   GemmBackend backend = GemmBackend::kAuto;
+  WeightType type = WeightType::kF32;
 };
 
 // Some rows of a checkpoint's [rows, K] tensor.
@@ -33,7 +45,7 @@ struct WeightRows {
   int64_t num_rows;
 };
 
-// y = x W^T without a bias, in f32. The weights are read row by row, laid out
+// y = x W^T without a bias. The weights are read row by row, laid out
 // once for the code that reads them, and kept once.
 //
 // The columns of y are cut in slices, one for each member of the thread team:
@@ -77,14 +89,19 @@ class Linear {
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
 
-  // Copies column j of W^T, which is the j-th row loaded, to out [K].
+  // Copies column j of W^T, which is the j-th row loaded, to out [K], widened
+  // from what it is kept as.
   // REQUIRES: the backend is kPanels.
   void ReadColumn(int64_t column, float* out) const;
 
  private:
-  class Packed;         // the weights of one slice
-  class PanelsPacked;
+  class Packed;  // the weights of one slice
+  class F32Panels;
+  class Bf16Panels;
+  class Int8Panels;
   class OneDnnPacked;
+  static std::unique_ptr<Packed> MakePanels(const LinearOptions& options,
+                                            int64_t K, int64_t num_columns);
 
   int64_t K_ = 0;
   int64_t num_columns_ = 0;

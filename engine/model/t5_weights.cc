@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/model/bf16.h"
 
 namespace sheaf {
 namespace {
@@ -68,6 +69,22 @@ class Loader {
     if (HasShape(name, {rows, cols})) {
       Note(source_.ReadRows(name, 0, rows,
                             absl::MakeSpan(values.data(), rows * cols)));
+    }
+    return values;
+  }
+
+  std::vector<uint16_t> Bf16Rows(const std::string& name, int64_t rows,
+                                 int64_t cols) {
+    constexpr int64_t kRowsAtOnce = 256;
+    std::vector<uint16_t> values(rows * cols);
+    std::vector<float> wide(std::min(rows, kRowsAtOnce) * cols);
+    if (!HasShape(name, {rows, cols})) return values;
+    for (int64_t row = 0; row < rows && status_.ok(); row += kRowsAtOnce) {
+      const int64_t n = std::min(kRowsAtOnce, rows - row);
+      Note(source_.ReadRows(name, row, n,
+                            absl::MakeSpan(wide).first(n * cols)));
+      std::transform(wide.begin(), wide.begin() + n * cols,
+                     values.begin() + row * cols, ToBf16);
     }
     return values;
   }
@@ -197,7 +214,12 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
     weights.head = loader.Fused(d_model, {{"shared.weight", 0, vocab}},
                                 GemmBackend::kPanels);
   } else {
-    weights.embedding = loader.Rows("shared.weight", vocab, d_model);
+    if (options.type == WeightType::kF32) {
+      weights.embedding = loader.Rows("shared.weight", vocab, d_model);
+    } else {
+      weights.embedding_bf16 =
+          loader.Bf16Rows("shared.weight", vocab, d_model);
+    }
     weights.head = loader.Fused(
         d_model, {{source.Has("lm_head.weight") ? "lm_head.weight"
                                                 : "shared.weight",
@@ -229,7 +251,12 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
 void T5Weights::Embed(int32_t id, float* out) const {
   if (head_is_embedding) return head.ReadColumn(id, out);
   const int64_t d_model = config.d_model;
-  std::copy_n(embedding.data() + id * d_model, d_model, out);
+  if (embedding_bf16.empty()) {
+    std::copy_n(embedding.data() + id * d_model, d_model, out);
+  } else {
+    std::transform(embedding_bf16.begin() + id * d_model,
+                   embedding_bf16.begin() + (id + 1) * d_model, out, FromBf16);
+  }
 }
 
 int64_t T5Weights::decode_bytes() const {
@@ -244,8 +271,11 @@ int64_t T5Weights::decode_bytes() const {
 }
 
 int64_t T5Weights::bytes() const {
-  int64_t bytes = decode_bytes() + embedding.bytes() + Bytes(encoder_bias) +
-                  Bytes(decoder_bias) + Bytes(encoder_norm) + cross_kv.bytes();
+  int64_t bytes =
+      decode_bytes() + embedding.bytes() +
+      static_cast<int64_t>(embedding_bf16.size() * sizeof(uint16_t)) +
+      Bytes(encoder_bias) + Bytes(decoder_bias) + Bytes(encoder_norm) +
+      cross_kv.bytes();
   for (const T5EncoderLayer& layer : encoder) {
     bytes += Bytes(layer.norm) + layer.qkv.bytes() + layer.out.bytes() +
              Bytes(layer.feed_forward);

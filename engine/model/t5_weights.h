@@ -55,7 +55,10 @@ struct T5Weights {
   int64_t decode_bytes() const;
 
   T5Config config;
-  AlignedBuffer embedding;  // [vocab_size, d_model]; empty if the head has it
+  // [vocab_size, d_model], as f32, or as bfloat16 if the other weights are
+  // narrower; both empty if the head has it.
+  AlignedBuffer embedding;
+  std::vector<uint16_t> embedding_bf16;
   bool head_is_embedding = false;
   Linear head;  // [vocab_size] columns
   std::vector<float> encoder_bias;  // [buckets, H]
