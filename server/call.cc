@@ -16,8 +16,11 @@ constexpr char kRetryPushbackMs[] = "500";
 // What a client may take to read the answer after the deadline of the request.
 constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
-Rejection RejectionOf(const absl::Status& status) {
+// Nothing for a client that left before its request was looked at.
+std::optional<Rejection> RejectionOf(const absl::Status& status) {
   switch (status.code()) {
+    case absl::StatusCode::kCancelled:
+      return std::nullopt;
     case absl::StatusCode::kNotFound:
       return Rejection::kUnknownModel;
     case absl::StatusCode::kUnimplemented:
@@ -41,9 +44,12 @@ Call::Call(const CallContext& context, ReplyKind kind,
            grpc::CallbackServerContext* rpc)
     : context_(context), kind_(kind), rpc_(rpc) {}
 
-void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
+void Call::Hold() {
   held_by_rpc_ = shared_from_this();
   context_.live_calls->Add(1);
+}
+
+void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   if (!admitted.ok()) return Refuse(admitted.status());
   model_ = std::move(admitted->model);
   deadline_ = admitted->request.deadline;
@@ -52,7 +58,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   std::optional<RequestId> id;
   if (!admitted->request.segments.empty()) {
     admitted->request.sink = this;
-    held_by_engine_ = held_by_rpc_;
+    held_by_engine_ = shared_from_this();
     absl::StatusOr<RequestId> submitted =
         context_.engine->Submit(std::move(admitted->request));
     if (!submitted.ok()) {
@@ -61,11 +67,29 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
     }
     id = *submitted;
   }
+  bool has_left = false;
+  {
+    absl::MutexLock lock(&mu_);
+    has_started_ = true;
+    request_id_ = id;
+    if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
+    if (!news_.empty() || outcome_.has_value()) PushLocked();
+    has_left = is_gone_;
+  }
+  if (has_left) CancelInEngine();  // NoteGone() did not know the id
+}
+
+bool Call::is_gone() {
   absl::MutexLock lock(&mu_);
-  has_started_ = true;
-  request_id_ = id;
-  if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
-  if (!news_.empty() || outcome_.has_value()) PushLocked();
+  return is_gone_;
+}
+
+void Call::NoteGone() {
+  {
+    absl::MutexLock lock(&mu_);
+    is_gone_ = true;
+  }
+  CancelInEngine();
 }
 
 // The engine keeps the deadline of what runs; this one is for a client that
@@ -79,7 +103,9 @@ void Call::LimitTime() {
 }
 
 void Call::Refuse(const absl::Status& status) {
-  context_.metrics->CountRejected(RejectionOf(status));
+  if (const std::optional<Rejection> reason = RejectionOf(status)) {
+    context_.metrics->CountRejected(*reason);
+  }
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     rpc_->AddTrailingMetadata(kRetryPushbackKey, kRetryPushbackMs);
   }
@@ -238,7 +264,7 @@ void StreamCall::OnWriteDone(bool ok) {
     absl::MutexLock lock(&write_mu_);
     is_writing_ = false;
   }
-  if (!ok) CancelInEngine();  // the client is gone
+  if (!ok) NoteGone();
   PushToDelivery();
 }
 

@@ -56,22 +56,23 @@ struct CallContext {
 // One RPC of TextService, from the door to its status: the engine's sink, the
 // delivery thread's item and (in the subclasses) gRPC's reactor.
 //
-// Threads: three kinds meet here, each with its own part.
-//   - Engine thread: OnTokens(), OnSegmentFinished(), OnFinished() note the
-//   news
-//     under mu_ and push this to the delivery thread.
-//   - gRPC's threads: Start() in the handler; OnCancel() tells the engine;
-//     OnWriteDone() notes it under mu_ and pushes. They read only what Start()
-//     set before the handler returned, which is before gRPC calls any of them.
-//   - Delivery thread: Deliver() takes the news and does everything else:
+// Threads: each kind that meets here has its own part.
+//   - gRPC's: the handler constructs and calls Hold(); OnCancel() and
+//     OnWriteDone() note what happened under a mutex and pass it on.
+//   - The handler's or, for a long text, the door thread: Start(), once. What
+//   it
+//     sets the others see through mu_: nobody reads it before has_started_.
+//   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
+//     news under mu_ and push this to the delivery thread.
+//   - The delivery thread: Deliver() takes the news and does everything else;
 //     answer_, StartWrite() and Finish() are its own, so need no lock.
 //
 // Memory: of an unread answer only the text waits, whatever the client does;
 // one write is in flight, the rest is joined into the next chunk.
 //
-// Life: held by gRPC until OnDone(), by the engine until OnFinished() returns,
-// by each push until it is delivered, and by the alarm, which OnDone() cancels;
-// gone with the last of these.
+// Life: held by gRPC from Hold() until OnDone(), by whoever calls Start(), by
+// the engine until OnFinished() returns, by each push until it is delivered,
+// and by the alarm, which OnDone() cancels; gone with the last of these.
 class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
@@ -79,9 +80,15 @@ class Call : public TokenSink,
   Call(const CallContext& context, ReplyKind kind,
        grpc::CallbackServerContext* rpc);
 
+  // From now on gRPC holds this: the handler may return it.
+  void Hold();
+
   // Hands an admitted request to the engine, or ends the call with the status
-  // that refused it. Called once, by the RPC's handler.
+  // that refused it.
   void Start(absl::StatusOr<AdmittedRequest> admitted);
+
+  // Whether the client has left. Any thread.
+  bool is_gone();
 
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
@@ -94,7 +101,7 @@ class Call : public TokenSink,
   // Sends what is ready of answer(). `outcome` is null while the engine goes
   // on. Delivery thread.
   virtual void Send(const absl::Status* outcome) = 0;
-  // Ends the RPC. Delivery thread, or the handler's within Start().
+  // Ends the RPC. Delivery thread, or that of Start() if it refuses.
   virtual void FinishRpc(const absl::Status& status) = 0;
 
   Answer& answer() { return *answer_; }
@@ -107,7 +114,7 @@ class Call : public TokenSink,
 
   // For the reactors.
   void PushToDelivery();
-  void CancelInEngine();
+  void NoteGone();
   void ReleaseFromRpc();  // the last thing that OnDone() does
 
  private:
@@ -117,6 +124,7 @@ class Call : public TokenSink,
     std::optional<Hypothesis> finished;
   };
 
+  void CancelInEngine();
   void LimitTime();
   void Refuse(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
@@ -127,7 +135,7 @@ class Call : public TokenSink,
   const ReplyKind kind_;
   grpc::CallbackServerContext* const rpc_;  // valid until OnDone()
 
-  std::shared_ptr<Call> held_by_rpc_;     // Start() to OnDone()
+  std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
   // Set by Start().
@@ -148,6 +156,7 @@ class Call : public TokenSink,
   // News wait until the request's id is known: they may lead to StopSegment().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_gone_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 // Answers with one message.
@@ -157,7 +166,7 @@ class UnaryCall final : public Call, public grpc::ServerUnaryReactor {
             grpc::CallbackServerContext* rpc, grpc::ByteBuffer* response)
       : Call(context, kind, rpc), response_(response) {}
 
-  void OnCancel() override { CancelInEngine(); }
+  void OnCancel() override { NoteGone(); }
   void OnDone() override { ReleaseFromRpc(); }
 
  private:
@@ -174,7 +183,7 @@ class StreamCall final : public Call,
   using Call::Call;
 
   void OnWriteDone(bool ok) override;
-  void OnCancel() override { CancelInEngine(); }
+  void OnCancel() override { NoteGone(); }
   void OnDone() override { ReleaseFromRpc(); }
 
  private:

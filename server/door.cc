@@ -99,26 +99,27 @@ std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
   return ids;
 }
 
-int64_t Door::CountSource(absl::string_view prefix,
-                          absl::string_view text) const {
+int64_t Door::CountSource(absl::string_view prefix, absl::string_view text,
+                          IsWanted is_wanted) const {
+  if (!is_wanted()) return 0;
   return static_cast<int64_t>(SourceOf(prefix, text).size());
 }
 
-absl::StatusOr<AdmittedRequest> Door::AdmitSegments(
-    const Task& task, const v1::DecodingOptions& options,
-    SegmentedText segmented) const {
-  absl::StatusOr<AdmittedRequest> out = Prepare(options, task.defaults);
-  if (!out.ok()) return out;
+absl::StatusOr<AdmittedRequest> Door::AdmitSegments(AdmittedRequest prepared,
+                                                    const std::string& prefix,
+                                                    SegmentedText segmented,
+                                                    IsWanted is_wanted) const {
   for (const std::string& segment : segmented.segments) {
-    out->request.segments.push_back(SourceOf(task.prefix, segment));
+    if (!is_wanted()) return absl::CancelledError("the client has left");
+    prepared.request.segments.push_back(SourceOf(prefix, segment));
   }
-  out->plan.gaps = std::move(segmented.gaps);
-  SetCounts(*out);
-  return out;
+  prepared.plan.gaps = std::move(segmented.gaps);
+  SetCounts(prepared);
+  return prepared;
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(
-    const v1::TranslateRequest& request) const {
+absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
+                                            IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
@@ -128,17 +129,22 @@ absl::StatusOr<AdmittedRequest> Door::Admit(
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
   if (!task.ok()) return task.status();
+  absl::StatusOr<AdmittedRequest> prepared =
+      Prepare(request.decoding(), (*task)->defaults);
+  if (!prepared.ok()) return prepared;
+  const std::string& prefix = (*task)->prefix;
+  const auto count = [&](absl::string_view text) {
+    return CountSource(prefix, text, is_wanted);
+  };
   return AdmitSegments(
-      **task, request.decoding(),
+      *std::move(prepared), prefix,
       SplitForTranslation(request.text(), (*task)->source_language,
-                          model_.max_source_tokens,
-                          [&](absl::string_view text) {
-                            return CountSource((*task)->prefix, text);
-                          }));
+                          model_.max_source_tokens, count),
+      is_wanted);
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(
-    const v1::SummarizeRequest& request) const {
+absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
+                                            IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
@@ -150,17 +156,23 @@ absl::StatusOr<AdmittedRequest> Door::Admit(
     return absl::UnimplementedError(
         absl::StrFormat("model \"%s\" has no summarization task", model_.name));
   }
+  absl::StatusOr<AdmittedRequest> prepared =
+      Prepare(request.decoding(), task->defaults);
+  if (!prepared.ok()) return prepared;
+  const auto count = [&](absl::string_view text) {
+    return CountSource(task->prefix, text, is_wanted);
+  };
   SegmentedText parts;
-  parts.segments = SplitForSummary(
-      request.text(), kSummaryLanguage, model_.max_source_tokens,
-      [&](absl::string_view text) { return CountSource(task->prefix, text); });
+  parts.segments = SplitForSummary(request.text(), kSummaryLanguage,
+                                   model_.max_source_tokens, count);
   parts.gaps.assign(parts.segments.size() + 1, kBetweenSummaries);
   parts.gaps.front() = parts.gaps.back() = "";
-  return AdmitSegments(*task, request.decoding(), std::move(parts));
+  return AdmitSegments(*std::move(prepared), task->prefix, std::move(parts),
+                       is_wanted);
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(
-    const v1::GenerateRequest& request) const {
+absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
+                                            IsWanted /*is_wanted*/) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -40,21 +41,25 @@ absl::Status CheckTasks(const ServedModel& model);
 // Errors, which name the field, its value and what is allowed:
 //   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task or beam_size),
 //   FAILED_PRECONDITION (text for a model without a tokenizer)
+//   CANCELLED (nobody wants the answer any more)
 //
 // Thread-safe: immutable.
 class Door {
  public:
+  // Asked now and then while a long text is cut up, which can take seconds.
+  using IsWanted = absl::FunctionRef<bool()>;
+
   // `model` names what is not owned and outlives the door. REQUIRES:
   // CheckTasks(model).
   Door(const ServedModel& model, const DoorLimits& limits);
 
   // A text of white space alone is admitted with no segments.
-  absl::StatusOr<AdmittedRequest> Admit(
-      const v1::TranslateRequest& request) const;
-  absl::StatusOr<AdmittedRequest> Admit(
-      const v1::SummarizeRequest& request) const;
-  absl::StatusOr<AdmittedRequest> Admit(
-      const v1::GenerateRequest& request) const;
+  absl::StatusOr<AdmittedRequest> Admit(const v1::TranslateRequest& request,
+                                        IsWanted is_wanted) const;
+  absl::StatusOr<AdmittedRequest> Admit(const v1::SummarizeRequest& request,
+                                        IsWanted is_wanted) const;
+  absl::StatusOr<AdmittedRequest> Admit(const v1::GenerateRequest& request,
+                                        IsWanted is_wanted) const;
 
  private:
   absl::Status CheckModel(const std::string& name) const;
@@ -62,15 +67,18 @@ class Door {
   absl::StatusOr<AdmittedRequest> Prepare(
       const v1::DecodingOptions& options,
       const DecodingDefaults& defaults) const;
-  absl::StatusOr<AdmittedRequest> AdmitSegments(
-      const Task& task, const v1::DecodingOptions& options,
-      SegmentedText segmented) const;
+  absl::StatusOr<AdmittedRequest> AdmitSegments(AdmittedRequest prepared,
+                                                const std::string& prefix,
+                                                SegmentedText segmented,
+                                                IsWanted is_wanted) const;
   absl::Status CheckSource(const v1::GenerateRequest& request,
                            absl::Span<const int32_t> source) const;
   // What the encoder reads: prefix and text, tokenized, and the end token.
   std::vector<int32_t> SourceOf(absl::string_view prefix,
                                 absl::string_view text) const;
-  int64_t CountSource(absl::string_view prefix, absl::string_view text) const;
+  // 0 once it is not wanted: then all fits at once, and the cutting ends.
+  int64_t CountSource(absl::string_view prefix, absl::string_view text,
+                      IsWanted is_wanted) const;
 
   const ServedModel model_;
   const DoorLimits limits_;

@@ -16,6 +16,7 @@
 #include "engine/check.h"
 #include "server/call.h"
 #include "server/delivery.h"
+#include "server/door_thread.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
 #include "server/rpc_metrics.h"
@@ -81,8 +82,9 @@ class Server::Parts {
         door(model, options.limits),
         engine(MakeEngineOptions(options, metrics), engine_parts.kv_shape,
                *engine_parts.runner, *engine_parts.team, *engine_parts.kernels),
+        door_thread(options.max_queue),
         text_service({&engine, &delivery, &metrics, &live_calls}, &door,
-                     options.default_deadline),
+                     &door_thread, options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape)) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
@@ -94,6 +96,7 @@ class Server::Parts {
   LiveCalls live_calls;
   Delivery delivery;
   Engine engine;
+  DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained

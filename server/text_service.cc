@@ -9,24 +9,48 @@
 
 namespace sheaf {
 
+namespace {
+
+// What is longer is left to the door thread: this much takes some milliseconds.
+constexpr size_t kShortRequestBytes = 8 << 10;
+
+}  // namespace
+
 template <typename Request>
 absl::StatusOr<AdmittedRequest> TextService::Admit(
-    const grpc::CallbackServerContext& rpc,
-    const grpc::ByteBuffer& bytes) const {
-  const absl::Time now = absl::Now();
-  const absl::Time deadline =
-      std::min(absl::FromChrono(rpc.deadline()), now + default_deadline_);
-  if (deadline <= now) {
+    Call& call, absl::Time deadline, const grpc::ByteBuffer& bytes) const {
+  const auto is_in_time = [&] { return absl::Now() < deadline; };
+  const auto too_late = [] {
     return absl::DeadlineExceededError(
-        "the deadline had passed when the request arrived");
-  }
+        "the deadline passed before the request was admitted");
+  };
+  if (!is_in_time()) return too_late();
   Request request;
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> admitted = door_->Admit(request);
+  absl::StatusOr<AdmittedRequest> admitted =
+      door_->Admit(request, [&] { return !call.is_gone() && is_in_time(); });
+  if (absl::IsCancelled(admitted.status()) && !is_in_time()) return too_late();
   if (admitted.ok()) admitted->request.deadline = deadline;
   return admitted;
+}
+
+template <typename Request>
+void TextService::Start(const std::shared_ptr<Call>& call,
+                        const grpc::CallbackServerContext& rpc,
+                        const grpc::ByteBuffer& request) const {
+  call->Hold();
+  const absl::Time deadline = std::min(absl::FromChrono(rpc.deadline()),
+                                       absl::Now() + default_deadline_);
+  const auto admit = [this, call, deadline, request] {
+    call->Start(Admit<Request>(*call, deadline, request));
+  };
+  if (request.Length() <= kShortRequestBytes) return admit();
+  if (!door_thread_->TryRun(admit)) {
+    call->Start(absl::ResourceExhaustedError(
+        "as many long texts wait already as this server queues"));
+  }
 }
 
 // The reactors outlive the handlers: gRPC calls OnDone(), which may end them,
@@ -36,7 +60,7 @@ grpc::ServerUnaryReactor* TextService::StartUnary(
     ReplyKind kind, grpc::CallbackServerContext* rpc,
     const grpc::ByteBuffer& request, grpc::ByteBuffer* response) const {
   const auto call = std::make_shared<UnaryCall>(context_, kind, rpc, response);
-  call->Start(Admit<Request>(*rpc, request));
+  Start<Request>(call, *rpc, request);
   return call.get();
 }
 
@@ -45,7 +69,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::StartStream(
     ReplyKind kind, grpc::CallbackServerContext* rpc,
     const grpc::ByteBuffer& request) const {
   const auto call = std::make_shared<StreamCall>(context_, kind, rpc);
-  call->Start(Admit<Request>(*rpc, request));
+  Start<Request>(call, *rpc, request);
   return call.get();
 }
 

@@ -3,9 +3,12 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <memory>
+
 #include "absl/time/time.h"
 #include "server/call.h"
 #include "server/door.h"
+#include "server/door_thread.h"
 #include "sheaf/v1/text.grpc.pb.h"
 
 namespace sheaf {
@@ -13,8 +16,8 @@ namespace sheaf {
 // sheaf.v1.TextService: parses, asks the door, and starts a Call.
 //
 // Its methods are raw, bytes in and out, so that a message which does not parse
-// is the client's error and not ours. They run on gRPC's threads and wait for
-// nothing.
+// is the client's error and not ours. They run on gRPC's threads, wait for
+// nothing, and leave long texts to the door thread.
 class TextService final
     : public v1::TextService::WithRawCallbackMethod_Translate<
           v1::TextService::WithRawCallbackMethod_TranslateStream<
@@ -25,10 +28,13 @@ class TextService final
                               v1::TextService::Service>>>>>> {
  public:
   // A call that sets no deadline, or a later one, has `default_deadline`.
-  // `door` is not owned.
+  // `door` and `door_thread` are not owned.
   TextService(const CallContext& context, const Door* door,
-              absl::Duration default_deadline)
-      : context_(context), door_(door), default_deadline_(default_deadline) {}
+              DoorThread* door_thread, absl::Duration default_deadline)
+      : context_(context),
+        door_(door),
+        door_thread_(door_thread),
+        default_deadline_(default_deadline) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* rpc,
                                       const grpc::ByteBuffer* request,
@@ -50,8 +56,13 @@ class TextService final
       const grpc::ByteBuffer* request) override;
 
  private:
+  // Admits and starts the call, here or, if it is long, on the door thread.
   template <typename Request>
-  absl::StatusOr<AdmittedRequest> Admit(const grpc::CallbackServerContext& rpc,
+  void Start(const std::shared_ptr<Call>& call,
+             const grpc::CallbackServerContext& rpc,
+             const grpc::ByteBuffer& request) const;
+  template <typename Request>
+  absl::StatusOr<AdmittedRequest> Admit(Call& call, absl::Time deadline,
                                         const grpc::ByteBuffer& bytes) const;
   template <typename Request>
   grpc::ServerUnaryReactor* StartUnary(ReplyKind kind,
@@ -65,6 +76,7 @@ class TextService final
 
   const CallContext context_;
   const Door* const door_;
+  DoorThread* const door_thread_;
   const absl::Duration default_deadline_;
 };
 

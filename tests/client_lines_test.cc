@@ -143,19 +143,28 @@ TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
 
 TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
   Pipe pipe;
-  pipe.Write("a\nb\nbad\nc\n");
+  pipe.Write("a\nb\nbad\n");
   LineReader reader(pipe.reading_fd(), "pipe");
+  absl::Notification bad_begun, last_seen;
+  std::thread user([&] {
+    bad_begun.WaitForNotification();
+    pipe.Write("c\nlast\n");
+  });
   std::string out;
   const absl::Status status = ConvertLines(
       reader, {.concurrency = 3, .first_line = 10},
-      [](const std::string& line) -> absl::StatusOr<std::string> {
-        if (line == "bad") return absl::InternalError("broken");
-        return line;
+      [&](const std::string& line) -> absl::StatusOr<std::string> {
+        if (line == "last") last_seen.Notify();
+        if (line != "bad") return line;
+        bad_begun.Notify();
+        last_seen.WaitForNotification();  // Now the others wait for a line.
+        return absl::InternalError("broken");
       },
       [&](absl::string_view lines, int64_t) {
         absl::StrAppend(&out, lines);
         return absl::OkStatus();
       });
+  user.join();
   EXPECT_EQ(status, absl::InternalError("line 13: broken"));
   EXPECT_EQ(out, "a\nb\n");
 }

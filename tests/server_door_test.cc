@@ -50,12 +50,14 @@ DoorLimits Limits() {
   return limits;
 }
 
+bool IsWanted() { return true; }
+
 class DoorTest : public testing::Test {
  protected:
   template <typename Request>
   void ExpectRefused(const Request& request, absl::StatusCode code,
                      const std::string& message) {
-    const absl::Status status = door_.Admit(request).status();
+    const absl::Status status = door_.Admit(request, IsWanted).status();
     EXPECT_EQ(status.code(), code) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(message));
   }
@@ -79,7 +81,7 @@ v1::GenerateRequest TokensOf(const std::vector<int32_t>& ids) {
 }
 
 TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
-  const auto admitted = door_.Admit(TranslateOf("Hello. Good day."));
+  const auto admitted = door_.Admit(TranslateOf("Hello. Good day."), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   ASSERT_EQ(admitted->request.segments.size(), 2u);
   std::vector<int32_t> expected =
@@ -91,16 +93,16 @@ TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
 }
 
 TEST_F(DoorTest, TokensAreUsedAsGiven) {
-  const auto admitted = door_.Admit(TokensOf({5, 6, 7}));
+  const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_THAT(admitted->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
 }
 
 TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
-  const auto translate = door_.Admit(TranslateOf("Hello."));
+  const auto translate = door_.Admit(TranslateOf("Hello."), IsWanted);
   v1::SummarizeRequest summarize;
   summarize.set_text("Hello.");
-  const auto summary = door_.Admit(summarize);
+  const auto summary = door_.Admit(summarize, IsWanted);
   ASSERT_TRUE(translate.ok() && summary.ok());
   EXPECT_LE(translate->request.sampling.max_new_tokens, 256);
   EXPECT_LE(summary->request.sampling.max_new_tokens, 96);
@@ -123,7 +125,7 @@ TEST_F(DoorTest, GivenOptionsArePassedOn) {
   options.add_stop(std::string("END"));
   options.mutable_target_prefix()->add_ids(8);
   for (int32_t id : {9, 7, 9}) options.add_suppressed_tokens(id);
-  const auto admitted = door_.Admit(request);
+  const auto admitted = door_.Admit(request, IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   const SamplingParams& sampling = admitted->request.sampling;
   EXPECT_EQ(sampling.max_new_tokens, 9);
@@ -141,8 +143,8 @@ TEST_F(DoorTest, GivenOptionsArePassedOn) {
 }
 
 TEST_F(DoorTest, RequestsWithoutASeedHaveDifferentOnes) {
-  const auto first = door_.Admit(TokensOf({5}));
-  const auto second = door_.Admit(TokensOf({5}));
+  const auto first = door_.Admit(TokensOf({5}), IsWanted);
+  const auto second = door_.Admit(TokensOf({5}), IsWanted);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_NE(first->request.sampling.seed, second->request.sampling.seed);
 }
@@ -262,7 +264,7 @@ TEST_F(DoorTest, TextsHaveALength) {
 }
 
 TEST_F(DoorTest, WhiteSpaceHasNoSegments) {
-  const auto admitted = door_.Admit(TranslateOf(" \n "));
+  const auto admitted = door_.Admit(TranslateOf(" \n "), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_THAT(admitted->request.segments, IsEmpty());
   EXPECT_THAT(admitted->plan.gaps, ElementsAre(" \n "));
@@ -273,12 +275,26 @@ TEST_F(DoorTest, ASummaryOfALongTextHasPartsThatFit) {
   for (int i = 0; i < 40; ++i) {
     request.mutable_text()->append("This is one more. ");
   }
-  const auto admitted = door_.Admit(request);
+  const auto admitted = door_.Admit(request, IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_GT(admitted->request.segments.size(), 1u);
   for (const std::vector<int32_t>& source : admitted->request.segments) {
     EXPECT_LE(source.size(), static_cast<size_t>(kMaxSourceTokens));
   }
+}
+
+TEST_F(DoorTest, ATextThatNobodyWantsIsGivenUp) {
+  int num_asked = 0;
+  const auto is_wanted = [&] { return ++num_asked < 5; };
+  std::string text;
+  for (int i = 0; i < 100; ++i) text.append("One more. ");
+  const auto translate = door_.Admit(TranslateOf(text), is_wanted);
+  EXPECT_EQ(translate.status().code(), absl::StatusCode::kCancelled);
+  num_asked = 0;
+  v1::SummarizeRequest summarize;
+  summarize.set_text(text);
+  const auto summary = door_.Admit(summarize, is_wanted);
+  EXPECT_EQ(summary.status().code(), absl::StatusCode::kCancelled);
 }
 
 TEST_F(DoorTest, AnotherModelIsNotFound) {
@@ -287,7 +303,7 @@ TEST_F(DoorTest, AnotherModelIsNotFound) {
   ExpectRefused(request, absl::StatusCode::kNotFound,
                 "model is \"t5-large\"; this server serves \"sheaf-small\"");
   request.set_model("sheaf-small");
-  EXPECT_TRUE(door_.Admit(request).ok());
+  EXPECT_TRUE(door_.Admit(request, IsWanted).ok());
 }
 
 TEST_F(DoorTest, WithoutATaskThereIsNoSummary) {
@@ -296,18 +312,18 @@ TEST_F(DoorTest, WithoutATaskThereIsNoSummary) {
   const Door door(model, Limits());
   v1::SummarizeRequest request;
   request.set_text("Hello.");
-  EXPECT_EQ(door.Admit(request).status().code(),
+  EXPECT_EQ(door.Admit(request, IsWanted).status().code(),
             absl::StatusCode::kUnimplemented);
 }
 
 TEST_F(DoorTest, WithoutATokenizerOnlyTokensAreServed) {
   const Door door(LoadModel(/*tokenizer=*/nullptr), Limits());
-  EXPECT_TRUE(door.Admit(TokensOf({5})).ok());
-  EXPECT_EQ(door.Admit(TranslateOf("Hello.")).status().code(),
+  EXPECT_TRUE(door.Admit(TokensOf({5}), IsWanted).ok());
+  EXPECT_EQ(door.Admit(TranslateOf("Hello."), IsWanted).status().code(),
             absl::StatusCode::kFailedPrecondition);
   v1::GenerateRequest request = TokensOf({5});
   request.mutable_decoding()->add_stop(std::string("a"));
-  EXPECT_EQ(door.Admit(request).status().code(),
+  EXPECT_EQ(door.Admit(request, IsWanted).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 

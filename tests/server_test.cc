@@ -353,6 +353,33 @@ TEST_F(ServerTest, ADeadlineThatHasPassedIsRefused) {
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
+TEST_F(ServerTest, LongTextsAreTranslatedToo) {
+  std::string text;
+  for (int i = 0; i < 300; ++i) {
+    absl::StrAppend(&text, "This is the sentence with the number ", i, ". ");
+  }
+  v1::TranslateResponse response;
+  ASSERT_TRUE(Translate(TranslateOf(text), &response).ok());
+  EXPECT_EQ(response.usage().segments(), 300);
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, AClientThatLeavesBeforeItsLongTextIsAdmittedLeavesNothing) {
+  const std::string text(ServerHarness::kMaxTextBytes, 'a');
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers;
+  for (int i = 0; i < 8; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    readers.push_back(harness_.text->TranslateStream(contexts.back().get(),
+                                                     TranslateOf(text)));
+  }
+  for (const auto& context : contexts) context->TryCancel();
+  for (const auto& reader : readers) {
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
 TEST_F(ServerTest, AClientThatLeavesMidStreamFreesItsBlocks) {
   for (int i = 0; i < 20; ++i) {
     grpc::ClientContext context;

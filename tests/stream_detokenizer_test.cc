@@ -56,8 +56,8 @@ int32_t ByteId(const Tokenizer& tokenizer, uint8_t byte) {
 // Ids of all kinds: few different ones, so that runs and repeats are frequent.
 std::vector<int32_t> RandomIds(const Tokenizer& tokenizer,
                                std::mt19937& random) {
-  std::vector<int32_t> special = {0, 1, 2, 3, -1, 8063, tokenizer.num_pieces(),
-                                  1 << 30};
+  std::vector<int32_t> special = {
+      0, 1, 2, 3, -1, 8063, tokenizer.num_pieces(), 1 << 30};
   for (int32_t id = 0; id < tokenizer.num_pieces(); ++id) {
     const Tokenizer::Token& token = tokenizer.token(id);
     if (token.kind == Tokenizer::Token::Kind::kByte || token.text == " ") {
@@ -81,8 +81,8 @@ void ExpectStreamsAreDecodings(const Tokenizer& tokenizer) {
     std::string text;
     for (size_t at = 0; at < ids.size();) {
       const size_t size = std::min<size_t>(random() % 4, ids.size() - at);
-      const std::string more = detokenizer.Append(
-          absl::MakeConstSpan(ids).subspan(at, size));
+      const std::string more =
+          detokenizer.Append(absl::MakeConstSpan(ids).subspan(at, size));
       ASSERT_TRUE(IsValidUtf8(more));
       text += more;
       at += size;

@@ -19,6 +19,7 @@ struct T5TestModel {
   struct Options {
     int32_t num_threads = 2;
     GemmBackend backend = GemmBackend::kAuto;
+    WeightType type = WeightType::kF32;
     kernels::Isa isa = kernels::DetectIsa();
     int64_t kv_bytes = 8 << 20;
     T5RunnerLimits limits = {};
@@ -33,7 +34,7 @@ struct T5TestModel {
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
     absl::StatusOr<T5Weights> weights = T5Weights::Load(
         *config, *checkpoint,
-        {model->kernels, options.num_threads, options.backend});
+        {model->kernels, options.num_threads, options.backend, options.type});
     EXPECT_TRUE(weights.ok()) << weights.status();
     model->weights = *std::move(weights);
     absl::StatusOr<KvStorage> storage =

@@ -129,11 +129,10 @@ TEST(TokenizerTest, TextNeverYieldsControlIds) {
 }
 
 TEST(TokenizerTest, SentinelPiecesOfTheModelAreNotYieldedByText) {
-  const std::string model = ReadAll(kFixtureModel) +
-                            PieceBytes("<extra_id_0>", /*type=*/4) +
-                            PieceBytes("\xE2\x96\x81<extra_id_1>", 4) +
-                            PieceBytes("<extra_id_2>", /*type=*/1) +
-                            PieceBytes("<mask>", /*type=*/4);
+  const std::string model =
+      ReadAll(kFixtureModel) + PieceBytes("<extra_id_0>", /*type=*/4) +
+      PieceBytes("\xE2\x96\x81<extra_id_1>", 4) +
+      PieceBytes("<extra_id_2>", /*type=*/1) + PieceBytes("<mask>", /*type=*/4);
   auto tokenizer = TokenizerOfBytes(model, kFixtureVocab);
   ASSERT_EQ(tokenizer->num_pieces(), 504);
   const std::vector<int32_t> ids = tokenizer->Encode(
@@ -241,7 +240,8 @@ TEST(TokenizerTest, CharsMapThatLeadsNowhereIsRefused) {
   const auto with_units = [](const std::string& units) {
     std::string table;
     const uint32_t size = static_cast<uint32_t>(units.size());
-    for (int i = 0; i < 4; ++i) table.push_back(static_cast<char>(size >> 8 * i));
+    for (int i = 0; i < 4; ++i)
+      table.push_back(static_cast<char>(size >> 8 * i));
     table += units + std::string("x\0", 2);
     std::string spec = "\x12";
     const auto varint = [](size_t n) {
@@ -285,8 +285,11 @@ TEST(TokenizerTest, ChangedModelsNeverCrash) {
       auto tokenizer = Tokenizer::Load(file.path(), vocab);
       if (!tokenizer.ok()) continue;
       ++num_loaded;
-      const std::vector<int32_t> ids = (*tokenizer)->Encode(
-          "The ﬁrst of \xE2\x84\xAB, １２ and \xEF\xB7\xBA ä ö 日本 \t x");
+      const std::vector<int32_t> ids =
+          (*tokenizer)
+              ->Encode(
+                  "The ﬁrst of \xE2\x84\xAB, １２ and \xEF\xB7\xBA ä ö 日本 \t "
+                  "x");
       EXPECT_TRUE(IsValidUtf8((*tokenizer)->Decode(ids)));
     }
   }

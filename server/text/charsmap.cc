@@ -84,9 +84,9 @@ class Walk {
     const absl::string_view tail = replacements_.substr(begin);
     const absl::string_view text = tail.substr(0, tail.find('\0'));
     if (text.size() > kMaxReplacementBytes) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "a replacement has %d bytes; at most %d are allowed", text.size(),
-          kMaxReplacementBytes));
+      return absl::InvalidArgumentError(
+          absl::StrFormat("a replacement has %d bytes; at most %d are allowed",
+                          text.size(), kMaxReplacementBytes));
     }
     if (!IsValidUtf8(text)) {
       return absl::InvalidArgumentError(absl::StrFormat(
@@ -143,8 +143,8 @@ absl::Status CheckCharsMap(absl::string_view charsmap) {
                         kMaxCharsMapBytes));
   }
   if (charsmap.size() < 4) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("has %d bytes; at least 4 are needed", charsmap.size()));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "has %d bytes; at least 4 are needed", charsmap.size()));
   }
   const uint32_t units_size = ReadU32(charsmap.data());
   charsmap.remove_prefix(4);

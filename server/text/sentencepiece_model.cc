@@ -219,9 +219,9 @@ absl::Status ReadModel(absl::string_view bytes, int32_t max_pieces,
   // They follow the pieces: a file that was cut short between two fields would
   // otherwise pass as a smaller model.
   if (!has_trainer || !has_normalizer) {
-    return Broken(absl::StrFormat("no %s; the file seems to be cut short",
-                                  has_trainer ? "normalizer_spec"
-                                              : "trainer_spec"));
+    return Broken(
+        absl::StrFormat("no %s; the file seems to be cut short",
+                        has_trainer ? "normalizer_spec" : "trainer_spec"));
   }
   return absl::OkStatus();
 }
@@ -259,10 +259,9 @@ absl::Status CheckBytePieces(const SentencePieceModel& model) {
   }
   const int32_t expected = model.has_byte_fallback ? 256 : 0;
   if (num_bytes == expected) return absl::OkStatus();
-  return Broken(absl::StrFormat("%d byte pieces; with byte_fallback %s, %d",
-                                num_bytes,
-                                model.has_byte_fallback ? "true" : "false",
-                                expected));
+  return Broken(
+      absl::StrFormat("%d byte pieces; with byte_fallback %s, %d", num_bytes,
+                      model.has_byte_fallback ? "true" : "false", expected));
 }
 
 // Of sorted strings, those that another begins with stand before it.
@@ -309,8 +308,8 @@ absl::Status CheckModel(SentencePieceModel& model) {
                                   num_unknown));
   }
   if (model.eos_id < 0) {
-    return Broken(absl::StrFormat(
-        "no control piece %s, which ends a sequence", Quoted(model.eos_piece)));
+    return Broken(absl::StrFormat("no control piece %s, which ends a sequence",
+                                  Quoted(model.eos_piece)));
   }
   if (!IsValidUtf8(model.unknown_surface)) {
     return Broken("unk_surface is not valid UTF-8");

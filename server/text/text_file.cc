@@ -28,9 +28,8 @@ absl::StatusOr<std::string> ReadRegularFile(const std::string& path,
         absl::StrCat(path, " is no regular file; one is needed"));
   }
   if (stat.st_size > max_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s has %d bytes; at most %d are read", path,
-                        stat.st_size, max_bytes));
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s has %d bytes; at most %d are read", path, stat.st_size, max_bytes));
   }
   std::string bytes(static_cast<size_t>(stat.st_size), '\0');
   size_t num_read = 0;

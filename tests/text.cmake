@@ -1,0 +1,2 @@
+sheaf_test(tokenizer_test sheaf_text)
+sheaf_test(stream_detokenizer_test sheaf_text)
