@@ -6,7 +6,6 @@
 #include <numeric>
 #include <vector>
 
-
 namespace sheaf {
 namespace {
 
@@ -15,7 +14,8 @@ constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 // The logits of one choice: remembers what the rules changed.
 class RuledLogits {
  public:
-  RuledLogits(absl::Span<float> logits, std::vector<DecodingScratch::Edit>& edits)
+  RuledLogits(absl::Span<float> logits,
+              std::vector<DecodingScratch::Edit>& edits)
       : logits_(logits), edits_(edits) {
     edits_.clear();
   }
@@ -44,8 +44,7 @@ void PenalizeRepetition(absl::Span<const int32_t> tokens, float penalty,
                         std::vector<int32_t>& distinct, RuledLogits& logits) {
   distinct.assign(tokens.begin(), tokens.end());
   std::sort(distinct.begin(), distinct.end());
-  distinct.erase(std::unique(distinct.begin(), distinct.end()),
-                 distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (int32_t id : distinct) {
     const float logit = logits[id];
     logits.Set(id, logit < 0 ? logit * penalty : logit / penalty);

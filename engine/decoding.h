@@ -16,8 +16,8 @@ struct ChosenToken {
   float logprob;
 };
 
-// Memory for choosing tokens, reused from call to call; sampling grows it to the
-// vocabulary's size.
+// Memory for choosing tokens, reused from call to call; sampling grows it to
+// the vocabulary's size.
 struct DecodingScratch {
   struct Edit {
     int32_t id;

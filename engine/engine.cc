@@ -143,8 +143,7 @@ class Engine::Loop {
     // Requests that were taken but never seen by the scheduler end as well.
     for (Command& command : taken_) {
       if (auto* submit = std::get_if<SubmitCommand>(&command)) {
-        scheduler_.Add(submit->id, std::move(submit->request),
-                       submit->arrival);
+        scheduler_.Add(submit->id, std::move(submit->request), submit->arrival);
       }
     }
     return false;
@@ -153,8 +152,7 @@ class Engine::Loop {
   void RunCommands() {
     for (Command& command : taken_) {
       if (auto* submit = std::get_if<SubmitCommand>(&command)) {
-        scheduler_.Add(submit->id, std::move(submit->request),
-                       submit->arrival);
+        scheduler_.Add(submit->id, std::move(submit->request), submit->arrival);
       } else if (auto* cancel = std::get_if<CancelCommand>(&command)) {
         if (LiveRequest* live = scheduler_.Find(cancel->id)) {
           End(*live, absl::CancelledError("the request was cancelled"));
@@ -198,7 +196,8 @@ class Engine::Loop {
     const absl::Time now = options_.now();
     for (Segment* segment : segments) {
       LiveRequest& live = *segment->request;
-      const std::vector<int32_t>& source = live.request.segments[segment->index];
+      const std::vector<int32_t>& source =
+          live.request.segments[segment->index];
       encode_entries_.push_back({source, segment->cross_kv.ids()});
       stats_.num_prompt_tokens += static_cast<int32_t>(source.size());
       if (segment->index == 0) {
@@ -242,8 +241,8 @@ class Engine::Loop {
       }
     }
     const int64_t vocab_size = runner_.vocab_size();
-    runner_.Decode(decode_entries_,
-                   absl::MakeSpan(logits_).first(decoding_.size() * vocab_size));
+    runner_.Decode(decode_entries_, absl::MakeSpan(logits_).first(
+                                        decoding_.size() * vocab_size));
     team_.Run([&](const ThreadTeam::Member& member) {
       for (size_t i = member.index(); i < decoding_.size();
            i += member.count()) {
@@ -398,12 +397,12 @@ class Engine::Loop {
   std::vector<Segment*> encoding_;  // the pass under way; null: dropped
   std::vector<EncodeEntry> encode_entries_;
   std::vector<DecodeEntry> decode_entries_;
-  std::vector<Decoding> decoding_;    // beside decode_entries_
-  std::vector<float> logits_;         // [max_sequences, vocab_size]
-  std::vector<ChosenToken> chosen_;   // [max_sequences]
+  std::vector<Decoding> decoding_;        // beside decode_entries_
+  std::vector<float> logits_;             // [max_sequences, vocab_size]
+  std::vector<ChosenToken> chosen_;       // [max_sequences]
   std::vector<DecodingScratch> scratch_;  // one a member of the team
-  std::vector<LiveRequest*> ended_;  // to be ended together
-  std::vector<Finished> finished_;   // to be told
+  std::vector<LiveRequest*> ended_;       // to be ended together
+  std::vector<Finished> finished_;        // to be told
   StepStats stats_;
 
   std::thread thread_;  // last: it uses all of the above

@@ -17,8 +17,8 @@
 namespace sheaf {
 
 struct EngineOptions {
-  int32_t max_sequences = 64;      // in one decode step
-  int32_t max_queue = 256;         // requests that wait for their first place
+  int32_t max_sequences = 64;        // in one decode step
+  int32_t max_queue = 256;           // requests that wait for their first place
   int32_t max_encode_tokens = 2048;  // in one encoder pass
   // The wall clock; tests pass their own.
   std::function<absl::Time()> now = absl::Now;

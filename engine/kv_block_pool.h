@@ -68,8 +68,8 @@ class KvBlockPool {
  private:
   friend class BlockTable;
   const KvPoolShape shape_;
-  std::vector<int32_t> holders_;  // [num_blocks]
-  std::deque<int32_t> free_;      // front is reused first
+  std::vector<int32_t> holders_;              // [num_blocks]
+  std::deque<int32_t> free_;                  // front is reused first
   std::array<int32_t, 2> num_held_ = {0, 0};  // by Attention
 };
 

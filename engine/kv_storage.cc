@@ -35,9 +35,8 @@ absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
         "kv_cache_bytes is %d; one KV block of this model takes %d",
         capacity_bytes, shape.block_bytes));
   }
-  shape.num_blocks = static_cast<int32_t>(
-      std::min<int64_t>(capacity_bytes / shape.block_bytes,
-                        std::numeric_limits<int32_t>::max()));
+  shape.num_blocks = static_cast<int32_t>(std::min<int64_t>(
+      capacity_bytes / shape.block_bytes, std::numeric_limits<int32_t>::max()));
   KvStorage storage(dims, shape);
   const size_t bytes = shape.num_blocks * shape.block_bytes;
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
@@ -50,8 +49,8 @@ absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
   // Large pages where there are some: a step touches every block.
   madvise(data, bytes, MADV_HUGEPAGE);
   std::memset(data, 0, bytes);
-  storage.data_ = std::unique_ptr<float[], Unmap>(static_cast<float*>(data),
-                                                  Unmap{bytes});
+  storage.data_ =
+      std::unique_ptr<float[], Unmap>(static_cast<float*>(data), Unmap{bytes});
   return storage;
 }
 

@@ -16,8 +16,8 @@ struct EncodeEntry {
 // What one sequence computes in a decode step: 1 token, or several known ones
 // at its start (target_prefix).
 struct DecodeEntry {
-  absl::Span<const int32_t> tokens;  // to compute, >= 1
-  int32_t num_computed_tokens;       // position of tokens[0]
+  absl::Span<const int32_t> tokens;       // to compute, >= 1
+  int32_t num_computed_tokens;            // position of tokens[0]
   absl::Span<const int32_t> self_blocks;  // room for the tokens included
   // The same span for all beams of a segment, which stand side by side.
   absl::Span<const int32_t> cross_blocks;

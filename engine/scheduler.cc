@@ -13,8 +13,7 @@ Scheduler::~Scheduler() {
   while (!requests_.empty()) Remove(requests_.front());
 }
 
-Scheduler::Need Scheduler::NeedOf(const Request& request,
-                                  size_t segment_index,
+Scheduler::Need Scheduler::NeedOf(const Request& request, size_t segment_index,
                                   const KvPoolShape& kv_shape) {
   const int32_t beams = request.sampling.beam_size;
   // The last token chosen is never computed, the start token is: so a sequence
@@ -108,7 +107,8 @@ const StepPlan& Scheduler::PlanStep(bool may_encode, int32_t start_token) {
   while (may_encode) {
     LiveRequest* live = NextToAdmit();
     if (live == nullptr) break;
-    const int64_t source_len = live->request.segments[live->num_admitted].size();
+    const int64_t source_len =
+        live->request.segments[live->num_admitted].size();
     if (!plan_.encode.empty() &&
         encode_tokens + source_len > limits_.max_encode_tokens) {
       break;

@@ -42,7 +42,7 @@ struct Segment {
   int32_t index;  // in Request::segments
   State state = State::kWaiting;
   BlockTable cross_kv;
-  std::vector<Sequence> sequences;  // empty before it is admitted
+  std::vector<Sequence> sequences;               // empty before it is admitted
   absl::Time last_token = absl::InfinitePast();  // when one was chosen
   int32_t reserved_self_blocks = 0;  // the most it can need; 0 unless admitted
   int32_t reserved_cross_blocks = 0;

@@ -45,8 +45,9 @@ struct StepStats {
   int32_t num_prompt_tokens = 0;      // of segments whose encoding began
   int32_t num_generated_tokens = 0;   // chosen, EOS not counted
   std::vector<double> time_to_first_token_seconds;  // one a request
-  std::vector<double> inter_token_seconds;  // one a token after a segment's first
-  std::vector<double> queue_seconds;                // one a request admitted
+  std::vector<double>
+      inter_token_seconds;            // one a token after a segment's first
+  std::vector<double> queue_seconds;  // one a request admitted
   // Requests that ended well in this step, index by index.
   std::vector<double> e2e_seconds;
   std::vector<FinishReason> finish_reasons;

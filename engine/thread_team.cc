@@ -97,7 +97,8 @@ double CgroupProcessors() {
   std::string quota;
   double period = 0;
   if (v2 >> quota >> period) {
-    return quota == "max" || period <= 0 ? 0 : std::atof(quota.c_str()) / period;
+    return quota == "max" || period <= 0 ? 0
+                                         : std::atof(quota.c_str()) / period;
   }
   std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
   std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");

@@ -66,9 +66,9 @@ class ThreadTeam {
   std::vector<std::thread> threads_;  // [size_ - 1]
   const absl::FunctionRef<void(const Member&)>* fn_ = nullptr;
   // Each on its own cache line: the waiters read one while the others change.
-  alignas(64) std::atomic<int32_t> run_{0};       // counts the runs begun
-  alignas(64) std::atomic<int32_t> arrived_{0};   // at the current barrier
-  alignas(64) std::atomic<int32_t> phase_{0};     // counts the barriers passed
+  alignas(64) std::atomic<int32_t> run_{0};      // counts the runs begun
+  alignas(64) std::atomic<int32_t> arrived_{0};  // at the current barrier
+  alignas(64) std::atomic<int32_t> phase_{0};    // counts the barriers passed
   alignas(64) std::atomic<bool> is_stopping_{false};
 };
 

@@ -37,7 +37,7 @@ struct ServerFlags {
   std::string tasks;  // empty: the model's own
   HostPort listen;
   HostPort metrics_listen;
-  std::string weight_type;  // "f32"
+  std::string weight_type;  // "f32", "bf16" or "int8"
   std::string kv_type;      // "f32"
   std::string isa;          // "auto", "portable", "avx2", "avx512"
   int64_t kv_cache_bytes = 0;

@@ -99,8 +99,11 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   if (!config.ok()) return config.status();
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<T5Weights> weights = T5Weights::Load(
-      *config, *checkpoint, {.kernels = &kernels_, .num_slices = team_.size()});
+  absl::StatusOr<T5Weights> weights =
+      T5Weights::Load(*config, *checkpoint,
+                      {.kernels = &kernels_,
+                       .num_slices = team_.size(),
+                       .type = ParseWeightType(flags.weight_type).value()});
   if (!weights.ok()) return weights.status();
   weights_ = std::make_unique<T5Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =

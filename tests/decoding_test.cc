@@ -49,13 +49,14 @@ TEST_F(ChooseTokenTest, LogprobIsTheModelsLogSoftmaxWhateverTheRules) {
   double sum = 0;
   for (float x : logits) sum += std::exp(x);
   const ChosenToken chosen = Choose(logits, {0, 4});
-  EXPECT_EQ(chosen.id, 3);  // 2 is suppressed; 4 is halved, so 3 ties and is first.
+  EXPECT_EQ(chosen.id,
+            3);  // 2 is suppressed; 4 is halved, so 3 ties and is first.
   EXPECT_NEAR(chosen.logprob, 2 - std::log(sum), 1e-5);
 }
 
 TEST_F(ChooseTokenTest, RepetitionPenaltyCountsEachTokenOnce) {
   sampling_.repetition_penalty = 2.0f;
-  EXPECT_EQ(Choose({0, 0, 8, 3}, {0, 2, 2}).id, 2);  // 8 / 2, not 8 / 4.
+  EXPECT_EQ(Choose({0, 0, 8, 3}, {0, 2, 2}).id, 2);   // 8 / 2, not 8 / 4.
   EXPECT_EQ(Choose({-9, -9, -2, -3}, {0, 2}).id, 3);  // -2 * 2 < -3.
 }
 

@@ -229,8 +229,8 @@ TEST_F(EngineTest, StopSegmentEndsItAsAStopSequence) {
   Start();
   gate_.Close();
   RecordingSink sink(2);
-  const auto id = engine_->Submit(
-      MakeRequest({std::vector<int32_t>(30, 5), {6}}, sink));
+  const auto id =
+      engine_->Submit(MakeRequest({std::vector<int32_t>(30, 5), {6}}, sink));
   ASSERT_TRUE(id.ok());
   gate_.WaitForBatch(2);
   engine_->StopSegment(*id, 0);

@@ -71,8 +71,7 @@ class FakeModelRunner : public ModelRunner {
     for (size_t i = 0; i < entries.size(); ++i) {
       const std::vector<int32_t>& source =
           sources_[entries[i].cross_blocks.front()];
-      SHEAF_CHECK(static_cast<int32_t>(source.size()) ==
-                  entries[i].source_len);
+      SHEAF_CHECK(static_cast<int32_t>(source.size()) == entries[i].source_len);
       const int32_t num_tokens = entries[i].num_computed_tokens +
                                  static_cast<int32_t>(entries[i].tokens.size());
       logits[i * kVocabSize + rule_(source, num_tokens)] = 10.0f;

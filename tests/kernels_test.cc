@@ -32,10 +32,12 @@ class KernelsTest : public ::testing::TestWithParam<Isa> {
   std::mt19937 rng_{301};
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    AllIsas, KernelsTest,
-    ::testing::Values(Isa::kPortable, Isa::kAvx2, Isa::kAvx512),
-    [](const auto& info) { return std::string(IsaName(info.param)); });
+INSTANTIATE_TEST_SUITE_P(AllIsas, KernelsTest,
+                         ::testing::Values(Isa::kPortable, Isa::kAvx2,
+                                           Isa::kAvx512),
+                         [](const auto& info) {
+                           return std::string(IsaName(info.param));
+                         });
 
 std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
   std::vector<float> panels((N + 15) / 16 * 16 * K, 99.0f);
@@ -57,8 +59,8 @@ TEST_P(KernelsTest, GemmMatchesTheDefinition) {
       const auto before = Random(rng_, M * ldy);
       for (bool accumulate : {false, true}) {
         auto y = before;
-        kernels().gemm({x.data(), ldx, M, K, panels.data(), N, y.data(), ldy,
-                        accumulate});
+        kernels().gemm(
+            {x.data(), ldx, M, K, panels.data(), N, y.data(), ldy, accumulate});
         for (int m = 0; m < M; ++m) {
           for (int n = 0; n < ldy; ++n) {
             double expected = before[m * ldy + n];
@@ -123,8 +125,8 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
         const auto panels = PackPairs(w, K, N);
         for (bool accumulate : {false, true}) {
           auto y = before;
-          kernels().gemm_bf16({x.data(), K, M, K, panels.data(), N, y.data(),
-                               ldy, accumulate});
+          kernels().gemm_bf16(
+              {x.data(), K, M, K, panels.data(), N, y.data(), ldy, accumulate});
           for (int m = 0; m < M; ++m) {
             for (int n = 0; n < ldy; ++n) {
               double expected = before[m * ldy + n];
@@ -155,9 +157,9 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
           v = is_extreme ? 127 : static_cast<int16_t>(rng_() % 255) - 127;
         }
         for (int8_t& v : w) {
-          v = static_cast<int8_t>(is_extreme ? (rng_() % 9 ? 127 : -127)
-                                             : static_cast<int>(rng_() % 255) -
-                                                   127);
+          v = static_cast<int8_t>(is_extreme
+                                      ? (rng_() % 9 ? 127 : -127)
+                                      : static_cast<int>(rng_() % 255) - 127);
         }
         const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
         const auto before = Random(rng_, M * ldy);
@@ -215,8 +217,8 @@ TEST_P(KernelsTest, QuantizedRowsAreTheNearestAndTheSameOnEveryIsa) {
     }
   }
   EXPECT_EQ(scales[1], 0.0f);
-  EXPECT_EQ(q[2 * ldq + 18], 0);   // -0.5: to even
-  EXPECT_EQ(q[2 * ldq + 20], 2);   // 1.5: to even
+  EXPECT_EQ(q[2 * ldq + 18], 0);  // -0.5: to even
+  EXPECT_EQ(q[2 * ldq + 20], 2);  // 1.5: to even
 }
 
 // softmax(q K^T + bias) V for one query, in double.
@@ -263,14 +265,14 @@ TEST_P(KernelsTest, AttendDecodeMatchesTheDefinitionAtBlockEdges) {
             kernels().attend_decode(
                 {q.data(), q_stride, out.data(), dim, group, dim,
                  KvView{cache.data(), blocks.data(), stride, block_tokens}, len,
-                 has_bias ? bias.data() : nullptr, bias_stride,
-                 scores.data()});
+                 has_bias ? bias.data() : nullptr, bias_stride, scores.data()});
             for (int r = 0; r < group; ++r) {
               const auto expected =
                   Attend(&q[r * q_stride], k, v,
                          has_bias ? &bias[r * bias_stride] : nullptr, dim, len);
               for (int i = 0; i < dim; ++i) {
-                ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5) << r << " " << i;
+                ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5)
+                    << r << " " << i;
               }
             }
           }
@@ -324,9 +326,12 @@ TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
 
 double Definition(Activation activation, double x) {
   switch (activation) {
-    case Activation::kRelu: return std::max(x, 0.0);
-    case Activation::kSilu: return x / (1 + std::exp(-x));
-    case Activation::kGeluErf: return 0.5 * x * (1 + std::erf(x / std::sqrt(2)));
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kGeluErf:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2)));
     case Activation::kGeluTanh:
       return 0.5 * x *
              (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));

@@ -18,8 +18,8 @@ TEST(RelativePositionBucketTest, IsTheReferences) {
     const char* fixture;
     int32_t num_buckets, max_distance;
   };
-  for (const Case& each : {Case{"gqa-2of8", 32, 128},
-                           Case{"asymmetric-depth", 16, 40}}) {
+  for (const Case& each :
+       {Case{"gqa-2of8", 32, 128}, Case{"asymmetric-depth", 16, 40}}) {
     std::ifstream file(std::string(SHEAF_TESTDATA_DIR "/") + each.fixture +
                        "/expected.json");
     const auto buckets = nlohmann::json::parse(file)["position_buckets"];

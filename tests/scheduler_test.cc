@@ -168,8 +168,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         }
         for (Segment* segment : plan.decode) {
           Sequence& sequence = segment->sequences.front();
-          const int32_t max =
-              segment->request->request.sampling.max_new_tokens;
+          const int32_t max = segment->request->request.sampling.max_new_tokens;
           if (sequence.num_new_tokens() + 1 >= max || rng() % 20 == 0) {
             scheduler_.FinishSegment(*segment);
           } else {

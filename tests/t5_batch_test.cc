@@ -47,9 +47,9 @@ Request MakeRequest(int index, const T5Config& config) {
 class T5BatchTest : public ::testing::Test {
  protected:
   std::unique_ptr<T5TestModel> Model(int32_t num_threads = 2) {
-    return T5TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
-                             {.num_threads = num_threads,
-                              .kv_bytes = 64 << 20});
+    return T5TestModel::Load(
+        SHEAF_MODELS_DIR "/sheaf-small",
+        {.num_threads = num_threads, .kv_bytes = 64 << 20});
   }
 
   static Outcome OutcomeOf(RecordingSink& sink) {

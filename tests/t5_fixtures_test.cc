@@ -44,17 +44,17 @@ class T5FixtureTest : public ::testing::TestWithParam<Case> {
         SafetensorsFile::Open(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
     tensors_ = std::make_unique<SafetensorsFile>(*std::move(tensors));
-    model_ = T5TestModel::Load(directory, {.num_threads = GetParam().num_threads,
-                                           .backend = GetParam().backend,
-                                           .isa = GetParam().isa});
+    model_ =
+        T5TestModel::Load(directory, {.num_threads = GetParam().num_threads,
+                                      .backend = GetParam().backend,
+                                      .isa = GetParam().isa});
   }
 
   std::vector<float> Tensor(const std::string& name) {
     const TensorInfo* info = tensors_->Find(name);
     EXPECT_NE(info, nullptr) << name;
     std::vector<float> values(info->num_elements);
-    EXPECT_TRUE(
-        tensors_->ReadAsFloat(*info, 0, absl::MakeSpan(values)).ok());
+    EXPECT_TRUE(tensors_->ReadAsFloat(*info, 0, absl::MakeSpan(values)).ok());
     return values;
   }
 

@@ -46,10 +46,9 @@ std::vector<float> Logits(T5TestModel& model,
   const size_t vocab = model.runner->vocab_size();
   std::vector<float> logits(tokens.size() * vocab);
   for (size_t t = 0; t < tokens.size(); ++t) {
-    const DecodeEntry decode = {absl::MakeConstSpan(tokens).subspan(t, 1),
-                                static_cast<int32_t>(t), self.ids(),
-                                cross.ids(),
-                                static_cast<int32_t>(source.size())};
+    const DecodeEntry decode = {
+        absl::MakeConstSpan(tokens).subspan(t, 1), static_cast<int32_t>(t),
+        self.ids(), cross.ids(), static_cast<int32_t>(source.size())};
     model.runner->Decode({&decode, 1},
                          absl::MakeSpan(logits).subspan(t * vocab, vocab));
   }

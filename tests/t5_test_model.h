@@ -41,15 +41,14 @@ struct T5TestModel {
         KvStorage::Create(KvDimsOf(*config), options.kv_bytes);
     EXPECT_TRUE(storage.ok()) << storage.status();
     model->storage = std::make_unique<KvStorage>(*std::move(storage));
-    model->runner = std::make_unique<T5Runner>(
-        model->weights, *model->storage, model->team, *model->kernels,
-        options.limits);
+    model->runner =
+        std::make_unique<T5Runner>(model->weights, *model->storage, model->team,
+                                   *model->kernels, options.limits);
     return model;
   }
 
   explicit T5TestModel(const Options& options)
-      : kernels(&kernels::KernelsFor(options.isa)),
-        team(options.num_threads) {}
+      : kernels(&kernels::KernelsFor(options.isa)), team(options.num_threads) {}
 
   const kernels::Kernels* kernels;
   ThreadTeam team;

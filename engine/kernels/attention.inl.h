@@ -89,12 +89,24 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
   while (begin < end) {
     const int32_t n = MinOf(end - begin, kMaxTileRows);
     switch (n) {
-      case 1: fn.template operator()<1>(begin); break;
-      case 2: fn.template operator()<2>(begin); break;
-      case 3: fn.template operator()<3>(begin); break;
-      case 4: fn.template operator()<4>(begin); break;
-      case 5: fn.template operator()<5>(begin); break;
-      default: fn.template operator()<6>(begin); break;
+      case 1:
+        fn.template operator()<1>(begin);
+        break;
+      case 2:
+        fn.template operator()<2>(begin);
+        break;
+      case 3:
+        fn.template operator()<3>(begin);
+        break;
+      case 4:
+        fn.template operator()<4>(begin);
+        break;
+      case 5:
+        fn.template operator()<5>(begin);
+        break;
+      default:
+        fn.template operator()<6>(begin);
+        break;
     }
     begin += n;
   }

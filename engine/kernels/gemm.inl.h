@@ -17,10 +17,9 @@ constexpr int kPrefetchRows = 12;
 //   b  P panels, b_stride floats apart, each with rows of ldb floats
 //   kPrefetch  whether b comes from memory, rather than from a cache
 template <int R, int P, bool kPrefetch = false>
-inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
-                                                int32_t K, const float* b,
-                                                int64_t b_stride, int64_t ldb,
-                                                Vec (&sum)[R][P][kVecsPerPanel]) {
+inline __attribute__((always_inline)) void Tile(
+    const float* x, int64_t ldx, int32_t K, const float* b, int64_t b_stride,
+    int64_t ldb, Vec (&sum)[R][P][kVecsPerPanel]) {
   for (int32_t k = 0; k < K; ++k) {
     if constexpr (kPrefetch) {
 #pragma GCC unroll 8
@@ -72,8 +71,8 @@ inline void StoreTile(const Args& g, int32_t row, int32_t panel,
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) {
       const int32_t column = (panel + p) * kPanel;
-      StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column),
-                 g.accumulate, g.y + (row + r) * g.ldy + column);
+      StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column), g.accumulate,
+                 g.y + (row + r) * g.ldy + column);
     }
   }
 }
@@ -85,8 +84,8 @@ struct F32Product {
   static void Run(const Gemm& g, int32_t row, int32_t panel) {
     const int64_t panel_floats = int64_t{g.K} * kPanel;
     Vec sum[R][P][kVecsPerPanel] = {};
-    Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K,
-                     g.w + panel * panel_floats, panel_floats, kPanel, sum);
+    Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
+                     panel_floats, kPanel, sum);
     StoreTile<R, P>(g, row, panel, sum);
   }
 };
@@ -118,12 +117,18 @@ template <typename Product>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                  int32_t panel, int32_t end) {
   switch (num_rows) {
-    case 1: return RunRows<Product, 1, PanelsFor(1)>(g, row, panel, end);
-    case 2: return RunRows<Product, 2, PanelsFor(2)>(g, row, panel, end);
-    case 3: return RunRows<Product, 3, PanelsFor(3)>(g, row, panel, end);
-    case 4: return RunRows<Product, 4, PanelsFor(4)>(g, row, panel, end);
-    case 5: return RunRows<Product, 5, PanelsFor(5)>(g, row, panel, end);
-    default: return RunRows<Product, 6, PanelsFor(6)>(g, row, panel, end);
+    case 1:
+      return RunRows<Product, 1, PanelsFor(1)>(g, row, panel, end);
+    case 2:
+      return RunRows<Product, 2, PanelsFor(2)>(g, row, panel, end);
+    case 3:
+      return RunRows<Product, 3, PanelsFor(3)>(g, row, panel, end);
+    case 4:
+      return RunRows<Product, 4, PanelsFor(4)>(g, row, panel, end);
+    case 5:
+      return RunRows<Product, 5, PanelsFor(5)>(g, row, panel, end);
+    default:
+      return RunRows<Product, 6, PanelsFor(6)>(g, row, panel, end);
   }
 }
 

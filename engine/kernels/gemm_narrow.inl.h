@@ -15,8 +15,7 @@ struct Bf16Product {
   template <int R, int P>
   static void Run(const GemmBf16& g, int32_t row, int32_t panel) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
-    const auto* w =
-        reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
+    const auto* w = reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
     const float* x = g.x + row * g.ldx;
     Vec sum[R][P][kVecsPerPanel] = {};
     for (int32_t k = 0; k < g.K; k += 2, w += kPanel) {
@@ -26,8 +25,8 @@ struct Bf16Product {
         __builtin_prefetch(w + p * panel_pairs + kPrefetchRows * kPanel);
 #pragma GCC unroll 4
         for (int v = 0; v < kVecsPerPanel; ++v) {
-          const IntVec pairs = reinterpret_cast<IntVec>(
-              Load(w + p * panel_pairs + v * kLanes));
+          const IntVec pairs =
+              reinterpret_cast<IntVec>(Load(w + p * panel_pairs + v * kLanes));
           even[p][v] = reinterpret_cast<Vec>(pairs << 16);
           odd[p][v] = reinterpret_cast<Vec>(
               pairs & (IntVec{} + static_cast<int32_t>(0xffff0000)));
@@ -102,8 +101,7 @@ struct Int8Vecs {
   using Sum = __m128i;
   static Sum Zero() { return _mm_setzero_si128(); }
   static Sum Widen(const int8_t* w) {
-    const __m128i bytes =
-        _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w));
+    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w));
     return _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
   }
   static Sum Pair(int32_t x) { return _mm_set1_epi32(x); }

@@ -56,12 +56,14 @@ void ActivateWith(const float* gate, const float* linear, int64_t n,
 void Activate(Activation activation, const float* gate, const float* linear,
               int64_t n, float* out) {
   switch (activation) {
-    case Activation::kRelu: return ActivateWith<Relu>(gate, linear, n, out);
+    case Activation::kRelu:
+      return ActivateWith<Relu>(gate, linear, n, out);
     case Activation::kGeluTanh:
       return ActivateWith<GeluTanh>(gate, linear, n, out);
     case Activation::kGeluErf:
       return ActivateWith<GeluErf>(gate, linear, n, out);
-    case Activation::kSilu: return ActivateWith<Silu>(gate, linear, n, out);
+    case Activation::kSilu:
+      return ActivateWith<Silu>(gate, linear, n, out);
   }
 }
 

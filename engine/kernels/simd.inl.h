@@ -60,8 +60,8 @@ inline Vec Exp(Vec x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * (r * r) + r + 1.0f;
-  const IntVec exponent = (reinterpret_cast<IntVec>(shifted) << 23) +
-                          (IntVec{} + 0x3f800000);
+  const IntVec exponent =
+      (reinterpret_cast<IntVec>(shifted) << 23) + (IntVec{} + 0x3f800000);
   return p * reinterpret_cast<Vec>(exponent);
 }
 

@@ -25,9 +25,7 @@ class AlignedBuffer {
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
   int64_t size() const { return size_; }
-  int64_t bytes() const {
-    return size_ * static_cast<int64_t>(sizeof(float));
-  }
+  int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(float)); }
 
  private:
   struct Free {

@@ -25,11 +25,22 @@ int64_t NumPanels(int64_t num_columns) {
 
 absl::string_view WeightTypeName(WeightType type) {
   switch (type) {
-    case WeightType::kF32: return "f32";
-    case WeightType::kBf16: return "bf16";
-    case WeightType::kInt8: return "int8";
+    case WeightType::kF32:
+      return "f32";
+    case WeightType::kBf16:
+      return "bf16";
+    case WeightType::kInt8:
+      return "int8";
   }
   return "";
+}
+
+std::optional<WeightType> ParseWeightType(absl::string_view name) {
+  for (WeightType type :
+       {WeightType::kF32, WeightType::kBf16, WeightType::kInt8}) {
+    if (name == WeightTypeName(type)) return type;
+  }
+  return std::nullopt;
 }
 
 // The weights of one slice, [K, num_columns], in the layout of its code.
@@ -64,8 +75,8 @@ class Linear::F32Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-           int64_t ldy, bool accumulate) override {
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+           bool accumulate) override {
     kernels_.gemm({x, ldx, num_rows, static_cast<int32_t>(K_), panels_.data(),
                    static_cast<int32_t>(num_columns_), y, ldy, accumulate});
   }
@@ -117,8 +128,8 @@ class Linear::Bf16Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-           int64_t ldy, bool accumulate) override {
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+           bool accumulate) override {
     kernels_.gemm_bf16({x, ldx, num_rows, static_cast<int32_t>(K_), weights(),
                         static_cast<int32_t>(num_columns_), y, ldy,
                         accumulate});
@@ -170,8 +181,8 @@ class Linear::Int8Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-           int64_t ldy, bool accumulate) override {
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+           bool accumulate) override {
     // Each member of the team quantizes the rows for itself: that is cheaper
     // than to wait for another.
     const int64_t ldq = 2 * num_pairs_;
@@ -244,8 +255,8 @@ class Linear::OneDnnPacked : public Packed {
     return static_cast<int64_t>(weights_.get_desc().get_size());
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-           int64_t ldy, bool accumulate) override {
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+           bool accumulate) override {
     // oneDNN's own threads stay out of it: the team's members are the threads.
     thread_local const bool is_single = (omp_set_num_threads(1), true);
     (void)is_single;
@@ -299,11 +310,11 @@ class Linear::OneDnnPacked : public Packed {
     primitive.x.set_data_handle(const_cast<float*>(x));
     primitive.y.set_data_handle(y);
     dnnl::stream stream(Engine());
-    primitive.matmul.execute(stream, {{DNNL_ARG_SRC, primitive.x},
-                                      {DNNL_ARG_WEIGHTS, weights_},
-                                      {DNNL_ARG_DST, primitive.y},
-                                      {DNNL_ARG_SCRATCHPAD,
-                                       primitive.scratchpad}});
+    primitive.matmul.execute(stream,
+                             {{DNNL_ARG_SRC, primitive.x},
+                              {DNNL_ARG_WEIGHTS, weights_},
+                              {DNNL_ARG_DST, primitive.y},
+                              {DNNL_ARG_SCRATCHPAD, primitive.scratchpad}});
   }
 
   // Made at its first use; a slice has one user at a time, so no lock.
@@ -312,8 +323,8 @@ class Linear::OneDnnPacked : public Packed {
     for (auto& [key, primitive] : primitives_) {
       if (key == Key{num_rows, ldx, ldy, accumulate}) return *primitive;
     }
-    const auto desc = MakePrimitive(num_rows, weights_.get_desc(), ldx, ldy,
-                                    accumulate);
+    const auto desc =
+        MakePrimitive(num_rows, weights_.get_desc(), ldx, ldy, accumulate);
     auto primitive = std::make_unique<Primitive>();
     primitive->matmul = dnnl::matmul(desc);
     primitive->x = dnnl::memory(desc.src_desc(), Engine(), nullptr);
@@ -348,15 +359,15 @@ std::vector<Linear::Slice> EvenSlices(int64_t n, int32_t num_slices) {
   std::vector<Linear::Slice> slices;
   for (int64_t i = 0; i < num_slices; ++i) {
     const int64_t begin = std::min(n, num_panels * i / num_slices * kPanel);
-    const int64_t end =
-        std::min(n, num_panels * (i + 1) / num_slices * kPanel);
+    const int64_t end = std::min(n, num_panels * (i + 1) / num_slices * kPanel);
     slices.push_back({begin, end - begin});
   }
   return slices;
 }
 
-std::unique_ptr<Linear::Packed> Linear::MakePanels(
-    const LinearOptions& options, int64_t K, int64_t num_columns) {
+std::unique_ptr<Linear::Packed> Linear::MakePanels(const LinearOptions& options,
+                                                   int64_t K,
+                                                   int64_t num_columns) {
   const kernels::Kernels& kernels = *options.kernels;
   switch (options.type) {
     case WeightType::kF32:
@@ -374,11 +385,10 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     absl::Span<const std::vector<WeightRows>> slices,
     const LinearOptions& options) {
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
-  const bool is_one_dnn =
-      options.backend == GemmBackend::kOneDnn ||
-      (options.backend == GemmBackend::kAuto &&
-       options.type == WeightType::kF32 &&
-       options.kernels->isa == kernels::Isa::kAvx512);
+  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn ||
+                          (options.backend == GemmBackend::kAuto &&
+                           options.type == WeightType::kF32 &&
+                           options.kernels->isa == kernels::Isa::kAvx512);
   SHEAF_CHECK(!is_one_dnn || options.type == WeightType::kF32);
   Linear linear;
   linear.K_ = K;
@@ -403,11 +413,10 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     try {
       for (const WeightRows& part : parts) {
         for (int64_t done = 0; done < part.num_rows;) {
-          const int64_t n =
-              std::min(rows_at_once - held, part.num_rows - done);
-          const absl::Status status = source.ReadRows(
-              part.tensor, part.first_row + done, n,
-              absl::MakeSpan(rows).subspan(held * K, n * K));
+          const int64_t n = std::min(rows_at_once - held, part.num_rows - done);
+          const absl::Status status =
+              source.ReadRows(part.tensor, part.first_row + done, n,
+                              absl::MakeSpan(rows).subspan(held * K, n * K));
           if (!status.ok()) return status;
           done += n;
           held += n;
@@ -439,8 +448,8 @@ absl::StatusOr<Linear> Linear::Load(const WeightSource& source, int64_t K,
     int64_t at = 0;  // the first column of `part`
     for (const WeightRows& part : rows) {
       const int64_t begin = std::max(slice.first_column, at);
-      const int64_t end = std::min(slice.first_column + slice.num_columns,
-                                   at + part.num_rows);
+      const int64_t end =
+          std::min(slice.first_column + slice.num_columns, at + part.num_rows);
       if (begin < end) {
         parts.push_back(
             {part.tensor, part.first_row + begin - at, end - begin});

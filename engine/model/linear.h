@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,8 @@ enum class WeightType {
 };
 
 absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
+// The inverse; nothing for any other text.
+std::optional<WeightType> ParseWeightType(absl::string_view name);
 
 // Which code multiplies, and so how the weights lie in memory.
 enum class GemmBackend {

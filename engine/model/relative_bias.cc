@@ -21,8 +21,8 @@ int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
       static_cast<float>(
           std::log(static_cast<double>(max_distance) / num_exact)) *
       static_cast<float>(num_buckets - num_exact);
-  return first + std::min(num_exact + static_cast<int32_t>(scaled),
-                          num_buckets - 1);
+  return first +
+         std::min(num_exact + static_cast<int32_t>(scaled), num_buckets - 1);
 }
 
 RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
@@ -32,9 +32,9 @@ RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
       row_stride_(is_bidirectional ? 2 * int64_t{max_len} - 1 : max_len),
       values_(num_heads * row_stride_) {
   for (int64_t i = 0; i < row_stride_; ++i) {
-    const int32_t bucket = RelativePositionBucket(
-        static_cast<int32_t>(i) - (max_len - 1), is_bidirectional, num_buckets,
-        max_distance);
+    const int32_t bucket =
+        RelativePositionBucket(static_cast<int32_t>(i) - (max_len - 1),
+                               is_bidirectional, num_buckets, max_distance);
     for (int32_t head = 0; head < num_heads; ++head) {
       values_[head * row_stride_ + i] =
           table[int64_t{bucket} * num_heads + head];

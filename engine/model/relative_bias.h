@@ -20,8 +20,8 @@ class RelativeBias {
   // `table` [num_buckets, num_heads] as in the checkpoint. Covers relative
   // positions -(max_len - 1) to max_len - 1, or to 0 if one-sided.
   RelativeBias(const std::vector<float>& table, int32_t num_heads,
-               int32_t num_buckets, int32_t max_distance,
-               bool is_bidirectional, int32_t max_len);
+               int32_t num_buckets, int32_t max_distance, bool is_bidirectional,
+               int32_t max_len);
 
   // The bias of key t for the query at position p is
   // Row(head)[max_len - 1 - p + t]. Rows are row_stride() floats apart.

@@ -26,15 +26,15 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
   x_ = AlignedBuffer(rows * config.d_model);
   normed_ = AlignedBuffer(rows * config.d_model);
-  qkv_ = AlignedBuffer(
-      rows * (config.num_heads + 2 * config.num_kv_heads) * config.d_kv);
+  qkv_ = AlignedBuffer(rows * (config.num_heads + 2 * config.num_kv_heads) *
+                       config.d_kv);
   attended_ = AlignedBuffer(rows * inner);
   rows_.reserve(max_rows);
   const int32_t largest_group =
       config.num_heads /
       std::min(config.num_kv_heads, config.num_cross_kv_heads);
-  const int64_t context = std::max(max_positions, max_source_tokens) +
-                          int64_t{kernels::kPanel};
+  const int64_t context =
+      std::max(max_positions, max_source_tokens) + int64_t{kernels::kPanel};
   for (int32_t i = 0; i < team.size(); ++i) {
     scores_.emplace_back(largest_group * context);
   }
@@ -51,10 +51,10 @@ void T5Decoder::Decode(absl::Span<const DecodeEntry> entries,
     const DecodeEntry& entry = entries[i];
     for (size_t j = 0; j < entry.tokens.size(); ++j) {
       const bool is_last = j + 1 == entry.tokens.size();
-      rows_.push_back({&entry, entry.tokens[j],
-                       entry.num_computed_tokens + static_cast<int32_t>(j),
-                       is_last ? logits.data() + i * weights_.config.vocab_size
-                               : nullptr});
+      rows_.push_back(
+          {&entry, entry.tokens[j],
+           entry.num_computed_tokens + static_cast<int32_t>(j),
+           is_last ? logits.data() + i * weights_.config.vocab_size : nullptr});
       SHEAF_CHECK(rows_.back().position < bias_.max_len());
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
@@ -91,8 +91,8 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
     member.Barrier();
     CrossAttention(member, i);
     member.Barrier();
-    layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(),
-                        num_rows, x_.data(), d_model, /*accumulate=*/true);
+    layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(), num_rows,
+                        x_.data(), d_model, /*accumulate=*/true);
     member.Barrier();
 
     AddFeedForward(member, kernels_, config, layer.feed_forward, x_.data(),
@@ -101,8 +101,7 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
   WriteLogits(member);
 }
 
-void T5Decoder::WriteSelfKv(int32_t layer_index, int32_t row,
-                            int32_t kv_head) {
+void T5Decoder::WriteSelfKv(int32_t layer_index, int32_t row, int32_t kv_head) {
   const T5Config& config = weights_.config;
   const int64_t kv = int64_t{config.num_kv_heads} * config.d_kv;
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
@@ -194,8 +193,8 @@ void T5Decoder::WriteLogits(const ThreadTeam::Member& member) {
     if (num_asked % member.count() == member.index()) {
       float* normed = normed_.data() + num_asked * d_model;
       kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, config.d_model,
-                        weights_.decoder_norm.data(),
-                        config.layer_norm_epsilon, normed);
+                        weights_.decoder_norm.data(), config.layer_norm_epsilon,
+                        normed);
       if (config.is_tied) {
         for (int64_t i = 0; i < d_model; ++i) normed[i] *= scale;
       }

@@ -14,7 +14,9 @@ constexpr int32_t kPanel = kernels::kPanel;
 constexpr int32_t kFeedForwardRows = 192;
 constexpr int32_t kCrossRows = 48;
 
-int64_t RoundUp(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
+int64_t RoundUp(int64_t n, int64_t unit) {
+  return (n + unit - 1) / unit * unit;
+}
 
 }  // namespace
 
@@ -64,8 +66,8 @@ void T5Encoder::Begin(absl::Span<const EncodeEntry> entries) {
 bool T5Encoder::Advance(int64_t token_layers) {
   const int32_t num_layers = weights_.config.num_encoder_layers;
   const int64_t layers = std::max<int64_t>(1, token_layers / num_rows_);
-  const int32_t end = static_cast<int32_t>(
-      std::min<int64_t>(num_layers, next_layer_ + layers));
+  const int32_t end =
+      static_cast<int32_t>(std::min<int64_t>(num_layers, next_layer_ + layers));
   team_.Run([&](const ThreadTeam::Member& member) {
     for (int32_t i = next_layer_; i < end; ++i) {
       RunLayer(member, weights_.encoder[i]);
@@ -112,27 +114,28 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
   const int32_t dim = weights_.config.d_kv;
   const int64_t inner = int64_t{weights_.config.num_heads} * dim;
   const int64_t stride = 3 * inner;
-  const float* q = qkv_.data() + source.first_row * stride + int64_t{head} * dim;
+  const float* q =
+      qkv_.data() + source.first_row * stride + int64_t{head} * dim;
   for (int32_t t = 0; t < source.len; ++t) {
     const float* k = q + t * stride + inner;
-    float* lane = buffers.k_panels.data() +
-                  int64_t{t / kPanel} * dim * kPanel + t % kPanel;
+    float* lane = buffers.k_panels.data() + int64_t{t / kPanel} * dim * kPanel +
+                  t % kPanel;
     for (int32_t i = 0; i < dim; ++i) lane[i * kPanel] = k[i];
     std::copy_n(k + inner, dim, buffers.v.data() + int64_t{t} * dim);
   }
-  kernels_.attend_encode({.q = q,
-                          .q_stride = stride,
-                          .out = attended_.data() + source.first_row * inner +
-                                 int64_t{head} * dim,
-                          .out_stride = inner,
-                          .first_row = 0,
-                          .end_row = source.len,
-                          .dim = dim,
-                          .len = source.len,
-                          .k_panels = buffers.k_panels.data(),
-                          .v = buffers.v.data(),
-                          .bias = bias_.ForQuery(head, 0),
-                          .scores = buffers.scores.data()});
+  kernels_.attend_encode(
+      {.q = q,
+       .q_stride = stride,
+       .out = attended_.data() + source.first_row * inner + int64_t{head} * dim,
+       .out_stride = inner,
+       .first_row = 0,
+       .end_row = source.len,
+       .dim = dim,
+       .len = source.len,
+       .k_panels = buffers.k_panels.data(),
+       .v = buffers.v.data(),
+       .bias = bias_.ForQuery(head, 0),
+       .scores = buffers.scores.data()});
 }
 
 void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member) {
@@ -152,8 +155,8 @@ void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member) {
       member.Barrier();
       for (int32_t i = member.index(); i < pairs; i += member.count()) {
         const int32_t layer = i / num_heads, head = i % num_heads;
-        const float* k = cross_kv_.data() + layer * 2 * kv +
-                         int64_t{head} * config.d_kv;
+        const float* k =
+            cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.d_kv;
         for (int32_t t = 0; t < n; ++t, k += columns) {
           storage_.Write(Attention::kCross, layer, head,
                          source.cross_blocks.data(), at + t, k, k + kv);

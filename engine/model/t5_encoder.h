@@ -33,8 +33,8 @@ class T5Encoder {
   void Drop(int32_t entry_index) { sources_[entry_index].is_dropped = true; }
 
   absl::Span<const float> output() const {
-    return {normed_.data(), static_cast<size_t>(num_rows_) *
-                                weights_.config.d_model};
+    return {normed_.data(),
+            static_cast<size_t>(num_rows_) * weights_.config.d_model};
   }
 
  private:

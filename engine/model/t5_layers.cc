@@ -4,10 +4,9 @@
 
 namespace sheaf {
 
-void NormRows(const ThreadTeam::Member& member,
-              const kernels::Kernels& kernels, const T5Config& config,
-              const std::vector<float>& weight, const float* x,
-              int32_t num_rows, float* normed) {
+void NormRows(const ThreadTeam::Member& member, const kernels::Kernels& kernels,
+              const T5Config& config, const std::vector<float>& weight,
+              const float* x, int32_t num_rows, float* normed) {
   const int64_t d_model = config.d_model;
   const auto [begin, end] = member.Share(num_rows);
   kernels.rms_norm(x + begin * d_model, d_model,
@@ -30,8 +29,8 @@ void ActivateOwnSlices(const ThreadTeam::Member& member,
   for (size_t i = member.index(); i < slices.size(); i += member.count()) {
     const int64_t n = slices[i].num_columns / gates;
     for (int32_t row = 0; row < num_rows; ++row) {
-      const float* in = buffers.in.data() + row * wi.num_columns() +
-                        slices[i].first_column;
+      const float* in =
+          buffers.in.data() + row * wi.num_columns() + slices[i].first_column;
       kernels.activate(config.activation, in,
                        config.is_gated ? in + n : nullptr, n,
                        buffers.hidden.data() + int64_t{row} * config.d_ff +

@@ -13,10 +13,9 @@ namespace sheaf {
 // every member of a run, and begin and end where x is complete.
 
 // Norms the rows of x [num_rows, d_model] into `normed`, each member its share.
-void NormRows(const ThreadTeam::Member& member,
-              const kernels::Kernels& kernels, const T5Config& config,
-              const std::vector<float>& weight, const float* x,
-              int32_t num_rows, float* normed);
+void NormRows(const ThreadTeam::Member& member, const kernels::Kernels& kernels,
+              const T5Config& config, const std::vector<float>& weight,
+              const float* x, int32_t num_rows, float* normed);
 
 // Memory for the feed-forward layers: rows pass through a few at a time.
 struct FeedForwardBuffers {

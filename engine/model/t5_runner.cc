@@ -14,9 +14,9 @@ T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
                    ThreadTeam& team, const kernels::Kernels& kernels,
                    const T5RunnerLimits& limits)
     : weights_(weights),
-      encoder_(std::make_unique<T5Encoder>(
-          weights, storage, team, kernels, limits.max_encode_tokens,
-          limits.max_source_tokens)),
+      encoder_(std::make_unique<T5Encoder>(weights, storage, team, kernels,
+                                           limits.max_encode_tokens,
+                                           limits.max_source_tokens)),
       decoder_(std::make_unique<T5Decoder>(
           weights, storage, team, kernels, limits.max_sequences,
           limits.max_new_tokens, limits.max_source_tokens)) {}

@@ -57,8 +57,7 @@ class Loader {
       std::vector<WeightRows>& parts = slices.emplace_back();
       for (const WeightRows& tensor : tensors) {
         if (slice.num_columns == 0) continue;
-        parts.push_back(
-            {tensor.tensor, slice.first_column, slice.num_columns});
+        parts.push_back({tensor.tensor, slice.first_column, slice.num_columns});
       }
     }
     return Take(Linear::LoadSlices(source_, K, slices, options_));
@@ -81,8 +80,8 @@ class Loader {
     if (!HasShape(name, {rows, cols})) return values;
     for (int64_t row = 0; row < rows && status_.ok(); row += kRowsAtOnce) {
       const int64_t n = std::min(kRowsAtOnce, rows - row);
-      Note(source_.ReadRows(name, row, n,
-                            absl::MakeSpan(wide).first(n * cols)));
+      Note(
+          source_.ReadRows(name, row, n, absl::MakeSpan(wide).first(n * cols)));
       std::transform(wide.begin(), wide.begin() + n * cols,
                      values.begin() + row * cols, ToBf16);
     }
@@ -163,16 +162,15 @@ T5DecoderLayer LoadDecoderLayer(Loader& loader, const T5Config& config,
   const int64_t d_model = config.d_model;
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
   const int64_t kv = int64_t{config.num_kv_heads} * config.d_kv;
-  T5DecoderLayer layer{
-      loader.Vector(prefix + "0.layer_norm.weight", d_model),
-      loader.Fused(d_model, {{self + "q.weight", 0, inner},
-                             {self + "k.weight", 0, kv},
-                             {self + "v.weight", 0, kv}}),
-      loader.Fused(inner, {{self + "o.weight", 0, d_model}}),
-      loader.Vector(prefix + "1.layer_norm.weight", d_model),
-      loader.Fused(d_model, {{cross + "q.weight", 0, inner}}),
-      loader.Fused(inner, {{cross + "o.weight", 0, d_model}}),
-      LoadFeedForward(loader, config, prefix + "2.")};
+  T5DecoderLayer layer{loader.Vector(prefix + "0.layer_norm.weight", d_model),
+                       loader.Fused(d_model, {{self + "q.weight", 0, inner},
+                                              {self + "k.weight", 0, kv},
+                                              {self + "v.weight", 0, kv}}),
+                       loader.Fused(inner, {{self + "o.weight", 0, d_model}}),
+                       loader.Vector(prefix + "1.layer_norm.weight", d_model),
+                       loader.Fused(d_model, {{cross + "q.weight", 0, inner}}),
+                       loader.Fused(inner, {{cross + "o.weight", 0, d_model}}),
+                       LoadFeedForward(loader, config, prefix + "2.")};
   return layer;
 }
 
@@ -202,8 +200,9 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
                                           const WeightSource& source,
                                           const LinearOptions& options) {
   const int64_t vocab = config.vocab_size, d_model = config.d_model;
-  const std::string bias = ".block.0.layer.0.SelfAttention."
-                           "relative_attention_bias.weight";
+  const std::string bias =
+      ".block.0.layer.0.SelfAttention."
+      "relative_attention_bias.weight";
   Loader loader(source, options);
   T5Weights weights;
   weights.config = config;
@@ -217,13 +216,12 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
     if (options.type == WeightType::kF32) {
       weights.embedding = loader.Rows("shared.weight", vocab, d_model);
     } else {
-      weights.embedding_bf16 =
-          loader.Bf16Rows("shared.weight", vocab, d_model);
+      weights.embedding_bf16 = loader.Bf16Rows("shared.weight", vocab, d_model);
     }
     weights.head = loader.Fused(
-        d_model, {{source.Has("lm_head.weight") ? "lm_head.weight"
-                                                : "shared.weight",
-                   0, vocab}});
+        d_model,
+        {{source.Has("lm_head.weight") ? "lm_head.weight" : "shared.weight", 0,
+          vocab}});
   }
   weights.encoder_bias =
       loader.Matrix("encoder" + bias, config.relative_attention_num_buckets,

@@ -60,7 +60,7 @@ struct T5Weights {
   AlignedBuffer embedding;
   std::vector<uint16_t> embedding_bf16;
   bool head_is_embedding = false;
-  Linear head;  // [vocab_size] columns
+  Linear head;                      // [vocab_size] columns
   std::vector<float> encoder_bias;  // [buckets, H]
   std::vector<float> decoder_bias;
   std::vector<T5EncoderLayer> encoder;

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "server/text/utf8.h"
@@ -39,14 +38,16 @@ Range Trim(absl::string_view text, Range range) {
   return {begin, end};
 }
 
-// ICU's boundaries of one kind in a text: 0 first, the text's size last. If
-// ICU has no rules, the text is one piece.
-std::vector<size_t> Boundaries(
-    absl::string_view text,
-    absl::FunctionRef<icu::BreakIterator*(UErrorCode&)> create) {
+// Where sentences end by ICU's rules, which know each language's abbreviations
+// ("ss=standard"): 0 first, the text's size last. If ICU has no rules, the text
+// is one sentence.
+std::vector<size_t> SentenceBoundaries(absl::string_view text,
+                                       const std::string& language) {
   std::vector<size_t> boundaries = {0};
   UErrorCode status = U_ZERO_ERROR;
-  std::unique_ptr<icu::BreakIterator> iterator(create(status));
+  const std::unique_ptr<icu::BreakIterator> iterator(
+      icu::BreakIterator::createSentenceInstance(
+          icu::Locale((language + "@ss=standard").c_str()), status));
   UText utext = UTEXT_INITIALIZER;
   utext_openUTF8(&utext, text.data(), static_cast<int64_t>(text.size()),
                  &status);
@@ -61,15 +62,6 @@ std::vector<size_t> Boundaries(
   utext_close(&utext);
   if (boundaries.back() != text.size()) boundaries.push_back(text.size());
   return boundaries;
-}
-
-// ICU's data know each language's abbreviations ("ss=standard").
-std::vector<size_t> SentenceBoundaries(absl::string_view text,
-                                       const std::string& language) {
-  const icu::Locale locale((language + "@ss=standard").c_str());
-  return Boundaries(text, [&](UErrorCode& status) {
-    return icu::BreakIterator::createSentenceInstance(locale, status);
-  });
 }
 
 // Sentences, trimmed, that have a letter or a digit.
@@ -87,8 +79,7 @@ std::vector<Range> Sentences(absl::string_view text,
 // Cuts a range of a text into pieces of at most max_tokens.
 class LongTextCutter {
  public:
-  LongTextCutter(absl::string_view text, int64_t max_tokens,
-                 TokenCounter count)
+  LongTextCutter(absl::string_view text, int64_t max_tokens, TokenCounter count)
       : text_(text), max_tokens_(max_tokens), count_(count) {}
 
   void Cut(Range range, std::vector<Range>& pieces) {
@@ -96,57 +87,65 @@ class LongTextCutter {
       pieces.push_back(range);
       return;
     }
-    characters_ = Boundaries(
-        Slice(text_, range), [](UErrorCode& status) {
-          return icu::BreakIterator::createCharacterInstance(
-              icu::Locale::getRoot(), status);
-        });
+    characters_.clear();
+    for (size_t at = range.begin; at < range.end; NextCharacter(text_, at)) {
+      characters_.push_back(at);
+    }
+    characters_.push_back(range.end);
     const size_t last = characters_.size() - 1;
     for (size_t first = 0; first < last;) {
-      const size_t end = BestEnd(range.begin, first, Longest(range, first));
-      const Range piece = Trim(text_, {range.begin + characters_[first],
-                                       range.begin + characters_[end]});
+      const size_t end = BestEnd(first, Longest(first));
+      const Range piece = Between(first, end);
       if (piece.size() > 0) pieces.push_back(piece);
       first = end;
     }
   }
 
  private:
-  bool Fits(const Range& range, size_t first, size_t end) {
-    const Range piece = Trim(text_, {range.begin + characters_[first],
-                                     range.begin + characters_[end]});
-    return count_(Slice(text_, piece)) <= max_tokens_;
+  // Trimmed; ends are indexes of characters_.
+  Range Between(size_t first, size_t end) const {
+    return Trim(text_, {characters_[first], characters_[end]});
   }
 
-  // The greatest end, as an index of characters_, that still fits. Doubles the
-  // step until it does not, then halves: so the cost is that of the piece.
-  size_t Longest(const Range& range, size_t first) {
+  // An end whose piece fits, close to the greatest: guesses by the tokens a
+  // character takes, so that a few counts will do for a piece.
+  size_t Longest(size_t first) const {
+    constexpr int kMaxGuesses = 8;
+    constexpr double kCloseEnough = 0.9;
     const size_t last = characters_.size() - 1;
-    size_t fits = first + 1, step = max_tokens_;
-    while (fits < last) {
-      const size_t next = std::min(last, fits + step);
-      if (!Fits(range, first, next)) break;
-      fits = next;
-      step *= 2;
-    }
-    for (; step > 0; step /= 2) {
-      if (fits + step <= last && Fits(range, first, fits + step)) fits += step;
+    size_t fits = first + 1;  // one character does, by contract
+    size_t too_long = last + 1;
+    size_t guess = std::min<size_t>(last, first + 3 * max_tokens_);
+    for (int i = 0; i < kMaxGuesses && fits + 1 < too_long; ++i) {
+      const int64_t tokens = count_(Slice(text_, Between(first, guess)));
+      (tokens <= max_tokens_ ? fits : too_long) = guess;
+      if (fits == last ||
+          (tokens <= max_tokens_ &&
+           static_cast<double>(tokens) >=
+               kCloseEnough * static_cast<double>(max_tokens_))) {
+        break;
+      }
+      const double scaled = 0.97 * static_cast<double>(guess - first) *
+                            static_cast<double>(max_tokens_) /
+                            static_cast<double>(std::max<int64_t>(tokens, 1));
+      guess = std::clamp(first + static_cast<size_t>(scaled), fits + 1,
+                         std::min(too_long - 1, last));
     }
     return fits;
   }
 
   // A better place for the cut in the second half of [first, longest): after
   // clause punctuation, else after white space, else `longest` itself.
-  size_t BestEnd(size_t begin, size_t first, size_t longest) const {
+  size_t BestEnd(size_t first, size_t longest) const {
     if (longest == characters_.size() - 1) return longest;
     size_t space = 0;
     for (size_t i = longest; i > first + (longest - first) / 2; --i) {
-      size_t at = begin + characters_[i - 1];
+      size_t at = characters_[i - 1];
       const int32_t before = NextCharacter(text_, at);
       if (!IsWhitespace(before)) continue;
       if (space == 0) space = i;
       if (i < first + 2) break;
-      at = begin + characters_[i - 2];
+      at = characters_[i - 2];
       if (IsClauseEnd(NextCharacter(text_, at))) return i;
     }
     return space != 0 ? space : longest;
@@ -154,8 +153,16 @@ class LongTextCutter {
 
   static bool IsClauseEnd(int32_t character) {
     switch (character) {
-      case ',': case ';': case ':': case ')': case 0x2013: case 0x2014:
-      case 0x3001: case 0xFF0C: case 0xFF1B: case 0x060C:
+      case ',':
+      case ';':
+      case ':':
+      case ')':
+      case 0x2013:
+      case 0x2014:
+      case 0x3001:
+      case 0xFF0C:
+      case 0xFF1B:
+      case 0x060C:
         return true;
       default:
         return false;
@@ -165,7 +172,8 @@ class LongTextCutter {
   const absl::string_view text_;
   const int64_t max_tokens_;
   const TokenCounter count_;
-  std::vector<size_t> characters_;  // boundaries of the range at hand
+  std::vector<size_t>
+      characters_;  // where those of the range begin, and its end
 };
 
 }  // namespace
@@ -202,23 +210,30 @@ std::vector<std::string> SplitForSummary(absl::string_view text,
   for (const Range& sentence : Sentences(text, language)) {
     cutter.Cut(sentence, sentences);
   }
+  const int64_t prompt = count("");
+  const int64_t room = max_tokens - prompt;
+  std::vector<int64_t> own_tokens;  // beside sentences
+  for (const Range& sentence : sentences) {
+    own_tokens.push_back(count(Slice(text, sentence)) - prompt);
+  }
   std::vector<std::string> parts;
   for (size_t first = 0; first < sentences.size();) {
     const auto part = [&](size_t end) {  // of sentences [first, end)
       return Slice(text, {sentences[first].begin, sentences[end - 1].end});
     };
+    // What a sentence counts beyond the prompt is close to what it adds, and
+    // each is counted once; the part itself is counted before it is taken.
     size_t end = first + 1;
-    int64_t tokens = count(part(end));
-    while (end < sentences.size()) {
-      // A sentence's own count is close to what it adds, and cheap; the part
-      // is counted whole before it is taken.
-      tokens += count(Slice(text, sentences[end]));
-      if (tokens > max_tokens) break;
-      ++end;
+    int64_t tokens = own_tokens[first];
+    while (end < sentences.size() && tokens + own_tokens[end] <= room) {
+      tokens += own_tokens[end++];
     }
-    // Prompts were counted with each sentence: there may be room for more.
-    while (end < sentences.size() && count(part(end + 1)) <= max_tokens) ++end;
-    while (end > first + 1 && count(part(end)) > max_tokens) --end;
+    while (end > first + 1) {
+      const int64_t whole = count(part(end));
+      if (whole <= max_tokens) break;
+      const size_t scaled = (end - first) * max_tokens / whole;
+      end = first + std::clamp<size_t>(scaled, 1, end - first - 1);
+    }
     if (end < sentences.size()) {
       for (size_t i = end; i > first + (end - first) / 2 && i > first; --i) {
         const Range between = {sentences[i - 1].end, sentences[i].begin};

@@ -31,9 +31,9 @@ SegmentedText SplitForTranslation(absl::string_view text,
                                   const std::string& language,
                                   int64_t max_tokens, TokenCounter count);
 
-// The whole text if it has at most `max_tokens`, else as few parts as a pass
-// from the front makes, each of whole sentences, ended at a paragraph's end if
-// one lies in the part's second half. White space around parts is dropped.
+// The whole text if it has at most `max_tokens`, else parts of whole sentences,
+// each as long as fits, but ended at a paragraph's end if one lies in its
+// second half. White space around parts is dropped.
 std::vector<std::string> SplitForSummary(absl::string_view text,
                                          const std::string& language,
                                          int64_t max_tokens,

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -247,6 +246,16 @@ absl::Status CheckPiece(const SentencePieceModel::Piece& piece, size_t id) {
       absl::StrFormat("piece %d, %s, %s", id, Quoted(piece.text), rule));
 }
 
+absl::Status CheckUnique(const SentencePieceModel& model) {
+  std::vector<absl::string_view> sorted;
+  sorted.reserve(model.pieces.size());
+  for (const auto& piece : model.pieces) sorted.push_back(piece.text);
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice == sorted.end()) return absl::OkStatus();
+  return Broken(absl::StrFormat("piece %s is there twice", Quoted(*twice)));
+}
+
 absl::Status CheckBytePieces(const SentencePieceModel& model) {
   int32_t num_bytes = 0;
   for (const auto& piece : model.pieces) {
@@ -287,16 +296,12 @@ absl::Status CheckNesting(const SentencePieceModel& model) {
 }
 
 absl::Status CheckModel(SentencePieceModel& model) {
-  absl::flat_hash_set<absl::string_view> seen;
+  if (absl::Status status = CheckUnique(model); !status.ok()) return status;
   int32_t num_unknown = 0;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const SentencePieceModel::Piece& piece = model.pieces[id];
     if (absl::Status status = CheckPiece(piece, id); !status.ok()) {
       return status;
-    }
-    if (!seen.insert(piece.text).second) {
-      return Broken(
-          absl::StrFormat("piece %s is there twice", Quoted(piece.text)));
     }
     if (piece.type == PieceType::kUnknown) ++num_unknown;
     if (piece.type == PieceType::kControl && piece.text == model.eos_piece) {

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -29,7 +30,8 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, bool optional) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     if (optional) return std::string();
-    return absl::NotFoundError(absl::StrFormat("%s: there is no such file", path));
+    return absl::NotFoundError(
+        absl::StrFormat("%s: there is no such file", path));
   }
   std::ifstream file(path, std::ios::binary);
   if (!file || !std::filesystem::is_regular_file(path, error) ||
@@ -104,11 +106,12 @@ class DefaultsReader {
     return std::nullopt;
   }
 
-  bool Flag(const char* key) {
+  std::optional<bool> Flag(const char* key) {
     const json* value = Find(key);
-    if (value == nullptr) return false;
-    if (!value->is_boolean()) Refuse(key, *value, "true or false");
-    return value->is_boolean() && value->get<bool>();
+    if (value == nullptr) return std::nullopt;
+    if (value->is_boolean()) return value->get<bool>();
+    Refuse(key, *value, "true or false");
+    return std::nullopt;
   }
 
   std::string Text(const char* key) {
@@ -133,9 +136,9 @@ class DefaultsReader {
     if (!status_.ok()) return;
     const std::string shown =
         value.dump(-1, ' ', true, json::error_handler_t::replace);
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %s is %s; allowed is %s", where_, key, shown.substr(0, 80),
-        allowed));
+    status_ = absl::InvalidArgumentError(
+        absl::StrFormat("%s: %s is %s; allowed is %s", where_, key,
+                        shown.substr(0, 80), allowed));
   }
 
   const std::string where_;
@@ -150,8 +153,8 @@ absl::StatusOr<DecodingDefaults> ReadDefaults(const std::string& where,
   DecodingDefaults defaults;
   defaults.max_new_tokens = reader.Integer("max_new_tokens", 1);
   if (!defaults.max_new_tokens) {
-    if (const auto length = reader.Integer("max_length", 2)) {
-      defaults.max_new_tokens = *length - 1;
+    if (const auto length = reader.Integer("max_length", 1)) {
+      defaults.max_new_tokens = std::max(1, *length - 1);
     }
   }
   defaults.min_new_tokens = reader.Integer("min_new_tokens", 0);
@@ -169,7 +172,9 @@ absl::StatusOr<DecodingDefaults> ReadDefaults(const std::string& where,
   defaults.repetition_penalty =
       reader.Number("repetition_penalty", 1e-6, kMaxFloat);
   defaults.no_repeat_ngram_size = reader.Integer("no_repeat_ngram_size", 0);
-  if (reader.Flag("do_sample")) {
+  const std::optional<bool> do_sample = reader.Flag("do_sample");
+  if (do_sample == false) defaults.temperature = 0.0f;
+  if (do_sample == true) {
     defaults.temperature =
         reader.Number("temperature", 0, kMaxFloat).value_or(1.0f);
     defaults.top_k = reader.Integer("top_k", 0);
@@ -250,10 +255,10 @@ absl::StatusOr<const Task*> ModelTasks::FindTranslation(
   const std::string known =
       pairs.empty() ? "it does not translate" : absl::StrJoin(pairs, ", ");
   if (found.empty()) {
-    return absl::UnimplementedError(absl::StrFormat(
-        "the model does not translate %s%s\"%s\"; it has: %s",
-        source.empty() ? "" : absl::StrCat("\"", source, "\" "), "to ",
-        *target, known));
+    return absl::UnimplementedError(
+        absl::StrFormat("the model does not translate %s%s\"%s\"; it has: %s",
+                        source.empty() ? "" : absl::StrCat("\"", source, "\" "),
+                        "to ", *target, known));
   }
   if (found.size() > 1) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -309,6 +314,15 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     if (!own.ok()) return own.status();
     task.defaults = *own;
     task.defaults.FillFrom(model.defaults);
+    const auto is_same = [&](const Task& other) {
+      return other.kind == task.kind &&
+             other.source_language == task.source_language &&
+             other.target_language == task.target_language;
+    };
+    if (absl::c_any_of(model.tasks, is_same)) {
+      model.notes.push_back(absl::StrCat(where, " is there twice"));
+      continue;
+    }
     model.tasks.push_back(std::move(task));
   }
   return model;

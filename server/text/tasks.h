@@ -44,8 +44,8 @@ struct Task {
 
 // What a model directory says of tasks and defaults.
 struct ModelTasks {
-  std::vector<Task> tasks;    // in the order of their names
-  DecodingDefaults defaults;  // the model's own (generation_config.json)
+  std::vector<Task> tasks;         // in the order of their names
+  DecodingDefaults defaults;       // the model's own (generation_config.json)
   std::vector<std::string> notes;  // what was not understood and left out
 
   const Task* summarization() const;  // null: none
