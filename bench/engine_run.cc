@@ -142,7 +142,9 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   }
   const absl::StatusOr<T5Weights> weights =
       T5Weights::Load(options.config, *options.weights,
-                      {.kernels = &kernels, .num_slices = team.size()});
+                      {.kernels = &kernels,
+                       .num_slices = team.size(),
+                       .type = options.weight_type});
   if (!weights.ok()) return weights.status();
   absl::StatusOr<KvStorage> storage = KvStorage::Create(
       dims,

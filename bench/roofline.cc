@@ -160,7 +160,7 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
 
 // The best of our kernels and oneDNN's on products whose weights, an eighth of
 // a megabyte to half a one a thread, stay in the caches.
-absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
+absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
   struct Way {
     Linear linear;
     int32_t num_rows;
@@ -177,10 +177,11 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
     weights.Add("w", {columns, depth}, /*mean=*/0, /*standard_deviation=*/1);
     for (const GemmBackend backend :
          {GemmBackend::kPanels, GemmBackend::kOneDnn}) {
+      if (backend == GemmBackend::kOneDnn && type != WeightType::kF32) continue;
       for (const int32_t num_rows : kRowCounts) {
         absl::StatusOr<Linear> linear =
             Linear::Load(weights, depth, {{"w", 0, columns}},
-                         {&kernels, team.size(), backend});
+                         {&kernels, team.size(), backend, type});
         if (!linear.ok()) return linear.status();
         ways.push_back({*std::move(linear), num_rows});
       }
@@ -206,12 +207,12 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team) {
 
 }  // namespace
 
-absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team) {
+absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team, WeightType type) {
   Roofline roofline;
   const absl::StatusOr<double> reads = MeasureReads(team);
   if (!reads.ok()) return reads.status();
   roofline.read_bytes_per_second = *reads;
-  const absl::StatusOr<double> gemm = MeasureGemm(team);
+  const absl::StatusOr<double> gemm = MeasureGemm(team, type);
   if (!gemm.ok()) return gemm.status();
   roofline.gemm_flops_per_second = *gemm;
   return roofline;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "engine/model/linear.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -9,12 +10,13 @@ namespace sheaf {
 // widest vectors it has: the bounds that a step's time is held against.
 struct Roofline {
   double read_bytes_per_second = 0;
-  double gemm_flops_per_second = 0;  // f32; a multiply-add is two
+  double gemm_flops_per_second = 0;  // a multiply-add is two
 };
 
 // Takes about two seconds, and memory for a while: four times the last cache,
 // at least 256 MB and at most 2 GB.
+// Products are measured with weights of the given type.
 // RESOURCE_EXHAUSTED if the machine does not give the memory.
-absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team);
+absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team, WeightType type);
 
 }  // namespace sheaf

@@ -40,7 +40,8 @@ ABSL_FLAG(int32_t, kv_heads, 0,
           "what --model has.");
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
           "KV heads of cross-attention. 0: as --kv_heads.");
-ABSL_FLAG(std::string, weight_type, "f32", "Type of the weights: f32.");
+ABSL_FLAG(std::string, weight_type, "f32",
+          "Type of the weights: f32, bf16 or int8.");
 ABSL_FLAG(int32_t, batch, 8, "Sequences that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
 ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
@@ -87,9 +88,9 @@ absl::Status CheckNumbers() {
                         batch * source, kMaxEncodeTokens));
   }
   const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
-  if (weight_type != "f32") {
+  if (!ParseWeightType(weight_type).has_value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "--weight_type is \"%s\"; this build has \"f32\"", weight_type));
+        "--weight_type is \"%s\"; it may be f32, bf16 or int8", weight_type));
   }
   const int32_t beam_size = absl::GetFlag(FLAGS_beam_size);
   if (beam_size != 1) {
@@ -139,6 +140,18 @@ struct Model {
   std::unique_ptr<WeightSource> weights;
 };
 
+int64_t BytesOfWeight(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return 4;
+    case WeightType::kBf16:
+      return 2;
+    case WeightType::kInt8:
+      return 1;
+  }
+  return 0;
+}
+
 absl::StatusOr<Model> MakeModel() {
   const std::string dir = absl::GetFlag(FLAGS_model);
   Model model;
@@ -157,14 +170,16 @@ absl::StatusOr<Model> MakeModel() {
     if (!status.ok()) return status;
   }
   model.config = *std::move(config);
+  const WeightType weight_type =
+      ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   const int64_t weight_bytes =
-      NumParameters(model.config) * static_cast<int64_t>(sizeof(float));
+      NumParameters(model.config) * BytesOfWeight(weight_type);
   const int64_t memory_bytes =
       int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   if (weight_bytes > memory_bytes) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "%s takes %d bytes of f32 weights; this machine has %d bytes of memory",
-        model.name, weight_bytes, memory_bytes));
+        "%s takes %d bytes of %s weights; this machine has %d bytes of memory",
+        model.name, weight_bytes, WeightTypeName(weight_type), memory_bytes));
   }
   if (dir.empty()) {
     model.weights = std::make_unique<RandomWeights>(model.config);
@@ -193,7 +208,7 @@ nlohmann::ordered_json Figures(const Model& model,
       {"shape", model.name},
       {"isa", std::string(kernels::IsaName(options.isa))},
       {"threads", options.num_threads},
-      {"weight_type", "f32"},
+      {"weight_type", std::string(WeightTypeName(options.weight_type))},
       {"batch", options.batch},
       {"source", options.source_tokens},
       {"generate", options.generate_tokens},
@@ -233,6 +248,8 @@ ExitCode Main() {
   EngineRunOptions options;
   options.config = model->config;
   options.weights = model->weights.get();
+  options.weight_type =
+      ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   options.isa = *isa;
   options.num_threads = absl::GetFlag(FLAGS_threads) > 0
                             ? absl::GetFlag(FLAGS_threads)
@@ -250,7 +267,8 @@ ExitCode Main() {
   // After the run, whose memory is free again: the peak is the run's own. The
   // whole machine is measured, whatever the run was held to.
   ThreadTeam team(NumUsableProcessors());
-  const absl::StatusOr<Roofline> roofline = MeasureRoofline(team);
+  const absl::StatusOr<Roofline> roofline =
+      MeasureRoofline(team, options.weight_type);
   if (!roofline.ok()) return Complain(kFailed, roofline.status());
   std::printf("%s\n",
               Figures(*model, options, *result, *roofline).dump().c_str());

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,14 +27,13 @@ namespace sheaf {
 // Lets the engine through, or holds it before its next decode step.
 class Gate {
  public:
-  void Close() {
+  // After `num_steps` more decode steps.
+  void Close(int32_t num_steps = 0) {
     absl::MutexLock lock(&mu_);
-    is_open_ = false;
+    num_steps_ = num_steps;
+    is_open_ = num_steps > 0;
   }
-  void Open() {
-    absl::MutexLock lock(&mu_);
-    is_open_ = true;
-  }
+  void Open() { Close(std::numeric_limits<int32_t>::max()); }
   // Returns once the engine stands before the closed gate.
   void AwaitEngine() {
     absl::MutexLock lock(&mu_);
@@ -45,10 +45,12 @@ class Gate {
     is_engine_here_ = !is_open_;
     mu_.Await(absl::Condition(&is_open_));
     is_engine_here_ = false;
+    is_open_ = --num_steps_ > 0;
   }
 
  private:
   absl::Mutex mu_;
+  int32_t num_steps_ = std::numeric_limits<int32_t>::max();
   bool is_open_ = true;
   bool is_engine_here_ = false;
 };

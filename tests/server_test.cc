@@ -167,16 +167,24 @@ TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
 }
 
 TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
+  constexpr int32_t kSteps = 40;  // more than an alphabet
+  const double num_before = harness_.Gauge("generation_tokens_total");
   v1::GenerateRequest request = Endless(ServerHarness::kMaxNewTokens);
   request.mutable_decoding()->add_stop("XYZ");
+  harness_.gate.Close(kSteps);
   grpc::ClientContext context;
   const auto reader = harness_.text->GenerateStream(&context, request);
+  harness_.gate.AwaitEngine();
+  // Answers are delivered in turn: after this one, the stop has been found.
+  ASSERT_TRUE(Translate(TranslateOf(" ")).ok());
+  harness_.gate.Open();
   std::string joined;
   v1::GenerateChunk chunk;
   while (reader->Read(&chunk)) joined += chunk.text();
   ASSERT_TRUE(reader->Finish().ok());
   EXPECT_TRUE(joined.ends_with("W")) << joined;
   EXPECT_EQ(chunk.finish_reason(), v1::FINISH_REASON_STOP_SEQUENCE);
+  EXPECT_LE(harness_.Gauge("generation_tokens_total") - num_before, kSteps + 1);
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 

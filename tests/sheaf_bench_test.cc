@@ -179,8 +179,7 @@ TEST(SheafBenchTest, PrintsOneLineOfFiguresThatAgree) {
 
 TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
   const std::vector<std::pair<const char*, const char*>> cases = {
-      {"--weight_type=int8", "--weight_type is \"int8\"; this build has"},
-      {"--weight_type=bf16", "--weight_type is \"bf16\"; this build has"},
+      {"--weight_type=f64", "--weight_type is \"f64\"; it may be f32, bf16"},
       {"--beam_size=4", "--beam_size is 4; this build decodes with 1"},
       {"--batch=0", "--batch is 0; it may be 1 to 4096"},
       {"--source=0", "--source is 0; it may be 1 to 65536"},

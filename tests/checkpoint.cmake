@@ -1,5 +1,0 @@
-sheaf_test(input_file_test sheaf_checkpoint)
-sheaf_test(strict_json_test sheaf_checkpoint nlohmann_json::nlohmann_json)
-sheaf_test(safetensors_test sheaf_checkpoint)
-sheaf_test(checkpoint_test sheaf_checkpoint nlohmann_json::nlohmann_json)
-sheaf_test(t5_config_test sheaf_checkpoint)

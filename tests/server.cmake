@@ -1,6 +1,0 @@
-sheaf_test(server_flags_test sheaf_server)
-sheaf_test(server_stop_matcher_test sheaf_server)
-sheaf_test(server_metrics_test sheaf_server)
-sheaf_test(server_answer_test sheaf_server)
-sheaf_test(server_door_test sheaf_server)
-sheaf_test(server_test sheaf_server)
