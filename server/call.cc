@@ -95,8 +95,12 @@ void Call::NoteGone() {
 // The engine keeps the deadline of what runs; this one is for a client that
 // does not read its answer.
 void Call::LimitTime() {
+  // The alarm keeps its function as long as it lives itself, in this: a
+  // shared_ptr in there would keep both for ever.
   alarm_.Set(absl::ToChronoTime(deadline_ + kReadGrace),
-             [self = shared_from_this()](bool has_fired) {
+             [weak = weak_from_this()](bool has_fired) {
+               const std::shared_ptr<Call> self = weak.lock();
+               if (self == nullptr) return;
                absl::MutexLock lock(&self->rpc_mu_);
                if (has_fired && !self->is_done_) self->rpc_->TryCancel();
              });

@@ -59,9 +59,8 @@ struct CallContext {
 // Threads: each kind that meets here has its own part.
 //   - gRPC's: the handler constructs and calls Hold(); OnCancel() and
 //     OnWriteDone() note what happened under a mutex and pass it on.
-//   - The handler's or, for a long text, the door thread: Start(), once. What
-//   it
-//     sets the others see through mu_: nobody reads it before has_started_.
+//   - The handler's or, for a long text, the door thread: Start(), once. The
+//     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
 //     news under mu_ and push this to the delivery thread.
 //   - The delivery thread: Deliver() takes the news and does everything else;
@@ -71,8 +70,8 @@ struct CallContext {
 // one write is in flight, the rest is joined into the next chunk.
 //
 // Life: held by gRPC from Hold() until OnDone(), by whoever calls Start(), by
-// the engine until OnFinished() returns, by each push until it is delivered,
-// and by the alarm, which OnDone() cancels; gone with the last of these.
+// the engine until OnFinished() returns, and by each push until it is
+// delivered; gone with the last of these.
 class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
@@ -145,7 +144,7 @@ class Call : public TokenSink,
 
   bool has_ended_ = false;  // FinishRpc() was called; the delivery thread's
 
-  grpc::Alarm alarm_;  // set by Start(); holds this until it fires or OnDone()
+  grpc::Alarm alarm_;  // set by Start(), cancelled by OnDone()
   absl::Mutex rpc_mu_;
   bool is_done_ ABSL_GUARDED_BY(rpc_mu_) = false;
 

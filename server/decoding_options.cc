@@ -197,7 +197,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
 
   CheckStops(options, limits, checker);
   out.stop.assign(options.stop().begin(), options.stop().end());
-  CheckTogether(options, sampling, checker);
+  if (checker.status().ok()) CheckTogether(options, sampling, checker);
   if (!checker.status().ok()) return checker.status();
   return out;
 }
