@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints one table of decode steps against what the machine's memory and
-# arithmetic allow (README.md explains the columns).
+# Prints one table: decode steps, and the floor that the same run measured (bytes
+# by memory bandwidth, or arithmetic by the best product, whichever is more).
 #   table.sh BIN_DIR [FLAG OF sheaf-bench ...]
 set -euo pipefail
 bin=$1
