@@ -13,13 +13,17 @@
 namespace sheaf {
 namespace {
 
-// How long a waiter spins and yields before it parks. A thread that has parked
-// takes some ten microseconds to come back, in a virtual machine fifty.
-constexpr int kSpins = 2000;
-constexpr int kYields = 64;
+// How long a waiter spins and yields before it parks. Yielding costs nobody
+// anything but power: a neighbour that wants the core gets it. Who has parked
+// takes ten microseconds to come back, in a virtual machine often a
+// millisecond, because the host has given its core away.
+constexpr int kSpins = 1000;
+constexpr auto kYielding = std::chrono::milliseconds(1);
 
-// A run is judged once it has taken this long.
-constexpr auto kLeastJudged = std::chrono::microseconds(300);
+// A team is judged by runs of this much time together: a worker that comes
+// back from a long sleep is late for a millisecond, and that is no reason.
+constexpr auto kLeastJudged = std::chrono::milliseconds(3);
+constexpr auto kMostJudged = std::chrono::milliseconds(12);
 // How long a team stays small before it tries its full size again.
 constexpr auto kLeastPatience = std::chrono::milliseconds(20);
 constexpr auto kMostPatience = std::chrono::seconds(2);
@@ -37,7 +41,8 @@ bool WaitWhile(const std::atomic<int32_t>& value, int32_t old) {
     if (value.load(std::memory_order_acquire) != old) return false;
     Pause();
   }
-  for (int i = 0; i < kYields; ++i) {
+  const auto end = std::chrono::steady_clock::now() + kYielding;
+  while (std::chrono::steady_clock::now() < end) {
     if (value.load(std::memory_order_acquire) != old) return true;
     sched_yield();
   }
@@ -94,7 +99,7 @@ ThreadTeam::~ThreadTeam() {
 bool ThreadTeam::ShouldShrink(int32_t count) const {
   const int64_t waited_ns = waited_ns_.load(std::memory_order_relaxed);
   if (waited_ns == 0) return false;
-  const Clock::duration elapsed = Clock::now() - run_begin_;
+  const Clock::duration elapsed = judged_ + (Clock::now() - run_begin_);
   return elapsed > kLeastJudged && count > 1 &&
          5 * waited_ns > 4 * Nanoseconds(elapsed);
 }
@@ -107,13 +112,18 @@ void ThreadTeam::PlanSize(Clock::time_point now) {
 void ThreadTeam::LearnFromRun() {
   const int32_t count = count_.load(std::memory_order_relaxed);
   const Clock::time_point now = Clock::now();
-  if (count < first_count_) {
+  judged_ += now - run_begin_;
+  const bool has_shrunk = count < first_count_;
+  if (!has_shrunk && judged_ < kMostJudged) return;
+  if (has_shrunk) {
     small_count_ = count;
     small_until_ = now + patience_;
     patience_ = std::min<Clock::duration>(2 * patience_, kMostPatience);
-  } else if (count == size_ && now - run_begin_ > kLeastJudged) {
+  } else if (count == size_) {
     patience_ = std::max<Clock::duration>(patience_ / 2, kLeastPatience);
   }
+  judged_ = Clock::duration::zero();
+  waited_ns_.store(0, std::memory_order_relaxed);
 }
 
 void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
@@ -125,7 +135,6 @@ void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
     return;
   }
   fn_ = &fn;
-  waited_ns_.store(0, std::memory_order_relaxed);
   finished_.store(0, std::memory_order_relaxed);
   run_.fetch_add(1, std::memory_order_release);
   run_.notify_all();

@@ -88,6 +88,8 @@ class ThreadTeam {
   // Of the run under way.
   Clock::time_point run_begin_;
   int32_t first_count_ = 1;  // it began with so many members
+  // Of the runs before it that it is judged with.
+  Clock::duration judged_ = Clock::duration::zero();
 
   // What was learned: until `small_until_`, runs begin with `small_count_`.
   Clock::time_point small_until_;
@@ -100,7 +102,7 @@ class ThreadTeam {
   alignas(64) std::atomic<int32_t> phase_{0};     // counts the barriers passed
   alignas(64) std::atomic<int32_t> count_{1};     // members of the run
   alignas(64) std::atomic<int32_t> finished_{0};  // workers done with the run
-  // Time that members waited in this run, where it was long; summed up.
+  // Time that members waited in these runs, where it was long; summed up.
   alignas(64) std::atomic<int64_t> waited_ns_{0};
   alignas(64) std::atomic<bool> is_stopping_{false};
 };
