@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
-#include "bench/random_weights.h"
 #include "absl/strings/str_cat.h"
+#include "bench/random_weights.h"
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
 #include "engine/kernels/kernels.h"
