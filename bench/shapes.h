@@ -16,13 +16,13 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name);
 // What one decode step must do at the least, from the model's shape alone:
 // every decoder weight and each sequence's keys and values are read once.
 struct StepWork {
-  int64_t kv_bytes = 0;  // of all sequences, in f32
+  int64_t kv_bytes = 0;  // of all sequences
   int64_t flops = 0;     // a multiply-add is two
 };
 
 // For `batch` sequences that have `self_tokens` tokens in self-attention and
 // `cross_tokens` in cross-attention each.
 StepWork WorkOfStep(const T5Config& config, int64_t batch, int64_t self_tokens,
-                    int64_t cross_tokens);
+                    int64_t cross_tokens, int64_t kv_element_bytes);
 
 }  // namespace sheaf

@@ -23,6 +23,7 @@ const Kernels kAvx2Kernels = {
     Int8Panel::kGroup,
     QuantizeRows,
     AttendDecode,
+    JoinParts,
     AttendEncode,
     RmsNorm,
     Activate,

@@ -23,6 +23,7 @@ const Kernels kAvx512Kernels = {
     Int8Panel::kGroup,
     QuantizeRows,
     AttendDecode,
+    JoinParts,
     AttendEncode,
     RmsNorm,
     Activate,

@@ -23,6 +23,7 @@ const Kernels kPortableKernels = {
     Int8Panel::kGroup,
     QuantizeRows,
     AttendDecode,
+    JoinParts,
     AttendEncode,
     RmsNorm,
     Activate,
