@@ -55,10 +55,6 @@ class Engine {
   // ended already.
   void Cancel(RequestId id);
 
-  // Ends a segment now with FinishReason::kStopSequence: whoever turns tokens
-  // into text has seen a stop sequence. Nothing happens if it has ended.
-  void StopSegment(RequestId id, int32_t segment_index);
-
   // From now on Submit() refuses; what was taken runs to its end.
   void Drain();
 

@@ -69,4 +69,9 @@ void KvStorage::Write(Attention attention, int32_t layer, int32_t kv_head,
   std::copy_n(v, dim, head + int64_t{block_tokens} * dim + int64_t{t} * dim);
 }
 
+void KvStorage::CopyBlock(int32_t from, int32_t to) {
+  std::memcpy(data_.get() + to * block_floats_,
+              data_.get() + from * block_floats_, shape_.block_bytes);
+}
+
 }  // namespace sheaf

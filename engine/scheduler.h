@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
+#include "engine/model_runner.h"
 #include "engine/request.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"
@@ -30,12 +32,14 @@ struct StepPlan {
 //
 // A waiting segment is admitted when its sequences find a place in the batch
 // and the KV cache can hold all it may come to need: cross K/V of its source,
-// self K/V of max_new_tokens for each of its sequences. So whatever is admitted
-// runs to its end, and nothing is ever preempted. The next one admitted is the
-// first waiting segment of the request with the fewest running segments, the
-// oldest request among equals: a document of a thousand segments fills an idle
-// server and does not keep a short request waiting. If that one does not fit,
-// none is admitted: nothing overtakes it, so it cannot starve.
+// self K/V of max_new_tokens for each of its sequences. Beams may all differ
+// from the first chosen token on, so what they surely share is the full blocks
+// of start token and target_prefix alone: those count once. So whatever is
+// admitted runs to its end, and nothing is ever preempted. The next one
+// admitted is the first waiting segment of the request with the fewest running
+// segments, the oldest request among equals: a document of a thousand segments
+// fills an idle server and does not keep a short request waiting. If that one
+// does not fit, none is admitted: nothing overtakes it, so it cannot starve.
 //
 // Invariants, verified by CheckConsistency():
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
@@ -69,6 +73,14 @@ class Scheduler {
   // The segment's cross K/V are there: from now on it decodes.
   void FinishEncode(Segment& segment);
 
+  // The segment's live beams become those that `steps` name, in their order,
+  // each with its token. A parent's last child takes the parent's blocks as
+  // they are; its other children share the full ones and get a block of their
+  // own for the rest, which is added to `copies`. REQUIRES: all tokens are
+  // computed.
+  void Fork(Segment& segment, absl::Span<const BeamStep> steps,
+            std::vector<BlockCopy>& copies);
+
   // Gives the segment's blocks and places back.
   void FinishSegment(Segment& segment);
 
@@ -93,6 +105,9 @@ class Scheduler {
                      const KvPoolShape& kv_shape);
   LiveRequest* NextToAdmit();
   bool TryAdmit(LiveRequest& request, int32_t start_token);
+  void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
+  void ShareHistory(const Sequence& parent, Sequence& child,
+                    std::vector<BlockCopy>& copies);
   void Release(Segment& segment);
 
   const SchedulerLimits limits_;
@@ -103,6 +118,10 @@ class Scheduler {
   int32_t reserved_cross_blocks_ = 0;
   int32_t num_sequences_ = 0;
   StepPlan plan_;
+  // Of Fork(), reused from call to call.
+  std::vector<int32_t> num_children_;  // by parent, that are yet to come
+  std::vector<Sequence> spare_;        // beams that nobody goes on from
+  std::vector<Sequence> next_;
 };
 
 }  // namespace sheaf
