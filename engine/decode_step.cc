@@ -249,9 +249,7 @@ void DecodeStep::Finish(Segment& segment, std::vector<Hypothesis> hypotheses) {
   if (reason == FinishReason::kRepetition) ++stats_.num_loops;
   live.request.sink->OnSegmentFinished(segment.index, std::move(hypotheses));
   scheduler_.FinishSegment(segment);
-  if (live.num_finished == static_cast<int32_t>(live.segments.size())) {
-    ended_->push_back(&live);
-  }
+  if (live.has_ended()) ended_->push_back(&live);
 }
 
 bool DecodeStep::IsEos(int32_t token) const {

@@ -63,7 +63,10 @@ int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
                               scratch.top)) {
     out[num++] = {id, logits[id] - log_z};
   }
-  return num;
+  if (num > 0) return num;
+  const int32_t eos = context.eos_ids.front();
+  out.front() = {eos, LogitBeforeRules(eos, logits, scratch.rules) - log_z};
+  return 1;
 }
 
 }  // namespace sheaf

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -30,7 +31,12 @@ struct SubmitCommand {
 struct CancelCommand {
   RequestId id;
 };
-using Command = std::variant<SubmitCommand, CancelCommand>;
+struct ExtendCommand {
+  RequestId id;
+  std::vector<std::vector<int32_t>> segments;
+  bool is_open;
+};
+using Command = std::variant<SubmitCommand, CancelCommand, ExtendCommand>;
 
 }  // namespace
 
@@ -120,12 +126,14 @@ class Engine::Loop {
   bool TakeCommands() {
     taken_.clear();
     absl::MutexLock lock(&mutex_);
-    if (scheduler_.requests().empty()) {
-      mutex_.Await(absl::Condition(
-          +[](Loop* loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop->mutex_) {
-            return loop->is_stopping_ || !loop->commands_.empty();
-          },
-          this));
+    if (!scheduler_.has_work()) {
+      mutex_.AwaitWithTimeout(
+          absl::Condition(
+              +[](Loop* loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop->mutex_) {
+                return loop->is_stopping_ || !loop->commands_.empty();
+              },
+              this),
+          TimeToDeadline());
     }
     std::swap(taken_, commands_);
     if (!is_stopping_) return true;
@@ -138,17 +146,35 @@ class Engine::Loop {
     return false;
   }
 
+  // Of the open requests that wait to be extended.
+  absl::Duration TimeToDeadline() {
+    absl::Time first = absl::InfiniteFuture();
+    for (const LiveRequest& live : scheduler_.requests()) {
+      first = std::min(first, live.request.deadline);
+    }
+    return first - options_.now();
+  }
+
   void RunCommands() {
     for (Command& command : taken_) {
       if (auto* submit = std::get_if<SubmitCommand>(&command)) {
         scheduler_.Add(submit->id, std::move(submit->request), submit->arrival);
-        continue;
-      }
-      const CancelCommand& cancel = std::get<CancelCommand>(command);
-      if (LiveRequest* live = scheduler_.Find(cancel.id)) {
-        End(*live, absl::CancelledError("the request was cancelled"));
+      } else if (auto* cancel = std::get_if<CancelCommand>(&command)) {
+        if (LiveRequest* live = scheduler_.Find(cancel->id)) {
+          End(*live, absl::CancelledError("the request was cancelled"));
+        }
+      } else {
+        Extend(std::get<ExtendCommand>(command));
       }
     }
+  }
+
+  void Extend(ExtendCommand& command) {
+    LiveRequest* live = scheduler_.Find(command.id);
+    if (live == nullptr) return;
+    scheduler_.Extend(*live, std::move(command.segments));
+    live->request.is_open = command.is_open;
+    if (live->has_ended()) End(*live, absl::OkStatus());
   }
 
   void ExpireDeadlines() {
@@ -284,6 +310,10 @@ absl::StatusOr<RequestId> Engine::Submit(Request request) {
   return loop_->Submit(std::move(request));
 }
 void Engine::Cancel(RequestId id) { loop_->Send(CancelCommand{id}); }
+void Engine::Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
+                    bool is_open) {
+  loop_->Send(ExtendCommand{id, std::move(segments), is_open});
+}
 void Engine::Drain() { loop_->Drain(); }
 bool Engine::WaitUntilIdle(absl::Duration timeout) {
   return loop_->WaitUntilIdle(timeout);

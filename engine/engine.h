@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -50,6 +51,12 @@ class Engine {
   //   RESOURCE_EXHAUSTED  max_queue requests wait already
   //   UNAVAILABLE         the engine drains
   absl::StatusOr<RequestId> Submit(Request request);
+
+  // Adds segments to an open request; they are numbered on, and count against
+  // no queue: what was taken runs to its end. With `is_open` false they are the
+  // last, and may be none. Nothing happens if the request has ended.
+  void Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
+              bool is_open);
 
   // Ends a request with CANCELLED within one step. Nothing happens if it has
   // ended already.

@@ -96,6 +96,11 @@ struct Request {
   std::vector<std::vector<int32_t>> segments;
   SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
+  // More segments may follow (Engine::Extend): the request goes on, though all
+  // that it has are finished, until it is told that no more will come.
+  bool is_open = false;
+  // Of an open request: tokens of the longest segment that may follow.
+  int32_t max_segment_tokens = 0;
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returned
 };
 

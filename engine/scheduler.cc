@@ -14,20 +14,18 @@ Scheduler::~Scheduler() {
   while (!requests_.empty()) Remove(requests_.front());
 }
 
-Scheduler::Need Scheduler::NeedOf(const Request& request, size_t segment_index,
+Scheduler::Need Scheduler::NeedOf(const SamplingParams& sampling,
+                                  int64_t source_len,
                                   const KvPoolShape& kv_shape) {
-  const int32_t beams = request.sampling.beam_size;
+  const int32_t beams = sampling.beam_size;
   // The last token chosen is never computed, the start token is: so a sequence
   // comes to hold max_new_tokens tokens.
   const int32_t self =
-      kv_shape.BlocksFor(Attention::kSelf, request.sampling.max_new_tokens);
+      kv_shape.BlocksFor(Attention::kSelf, sampling.max_new_tokens);
   // The start token and target_prefix are computed before the beams part.
-  const int32_t known =
-      1 + static_cast<int32_t>(request.sampling.target_prefix.size());
+  const int32_t known = 1 + static_cast<int32_t>(sampling.target_prefix.size());
   const int32_t common = std::min(self, known / kv_shape.self_block_tokens);
-  const int32_t cross = kv_shape.BlocksFor(
-      Attention::kCross,
-      static_cast<int64_t>(request.segments[segment_index].size()));
+  const int32_t cross = kv_shape.BlocksFor(Attention::kCross, source_len);
   return {common + (self - common) * beams, cross, beams};
 }
 
@@ -39,17 +37,18 @@ absl::Status Scheduler::CheckFits(const Request& request,
         "beam_size is %d; this server runs at most %d sequences at a time",
         request.sampling.beam_size, limits.max_sequences));
   }
-  for (size_t i = 0; i < request.segments.size(); ++i) {
-    const Need need = NeedOf(request, i, kv_shape);
-    if (need.blocks() <= kv_shape.num_blocks) continue;
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
-        "%d bytes of KV cache; this server has %d",
-        request.segments[i].size(), request.sampling.max_new_tokens,
-        request.sampling.beam_size, need.blocks() * kv_shape.block_bytes,
-        kv_shape.num_blocks * kv_shape.block_bytes));
+  int64_t longest = request.is_open ? request.max_segment_tokens : 0;
+  for (const std::vector<int32_t>& segment : request.segments) {
+    longest = std::max(longest, static_cast<int64_t>(segment.size()));
   }
-  return absl::OkStatus();
+  const Need need = NeedOf(request.sampling, longest, kv_shape);
+  if (need.blocks() <= kv_shape.num_blocks) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
+      "%d bytes of KV cache; this server has %d",
+      longest, request.sampling.max_new_tokens, request.sampling.beam_size,
+      need.blocks() * kv_shape.block_bytes,
+      kv_shape.num_blocks * kv_shape.block_bytes));
 }
 
 LiveRequest& Scheduler::Add(RequestId id, Request request, absl::Time arrival) {
@@ -61,6 +60,20 @@ LiveRequest& Scheduler::Add(RequestId id, Request request, absl::Time arrival) {
     live.segments.emplace_back(live, static_cast<int32_t>(i), *pool_);
   }
   return live;
+}
+
+void Scheduler::Extend(LiveRequest& live,
+                       std::vector<std::vector<int32_t>> segments) {
+  for (std::vector<int32_t>& segment : segments) {
+    const int32_t index = static_cast<int32_t>(live.segments.size());
+    live.request.segments.push_back(std::move(segment));
+    live.segments.emplace_back(live, index, *pool_);
+  }
+}
+
+bool Scheduler::has_work() const {
+  return std::any_of(requests_.begin(), requests_.end(),
+                     [](const LiveRequest& live) { return live.has_work(); });
 }
 
 LiveRequest* Scheduler::NextToAdmit() {
@@ -75,7 +88,10 @@ LiveRequest* Scheduler::NextToAdmit() {
 }
 
 bool Scheduler::TryAdmit(LiveRequest& live, int32_t start_token) {
-  const Need need = NeedOf(live.request, live.num_admitted, pool_->shape());
+  const Need need = NeedOf(
+      live.request.sampling,
+      static_cast<int64_t>(live.request.segments[live.num_admitted].size()),
+      pool_->shape());
   const int32_t reserved = reserved_self_blocks_ + reserved_cross_blocks_;
   if (num_sequences_ + need.sequences > limits_.max_sequences ||
       reserved + need.blocks() > pool_->num_blocks()) {

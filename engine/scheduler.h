@@ -66,6 +66,12 @@ class Scheduler {
   // Queues the segments of a request. Returns where it lives until Remove().
   LiveRequest& Add(RequestId id, Request request, absl::Time arrival);
 
+  // Queues more segments of an open request.
+  void Extend(LiveRequest& request, std::vector<std::vector<int32_t>> segments);
+
+  // Whether a segment waits or runs. False with requests left: all are open.
+  bool has_work() const;
+
   // Admits what fits and lists the step's work. With `may_encode` false (a
   // pass is under way) nobody is admitted. `start_token` begins the sequences.
   const StepPlan& PlanStep(bool may_encode, int32_t start_token);
@@ -101,7 +107,7 @@ class Scheduler {
     int32_t self_blocks, cross_blocks, sequences;
     int32_t blocks() const { return self_blocks + cross_blocks; }
   };
-  static Need NeedOf(const Request& request, size_t segment_index,
+  static Need NeedOf(const SamplingParams& sampling, int64_t source_len,
                      const KvPoolShape& kv_shape);
   LiveRequest* NextToAdmit();
   bool TryAdmit(LiveRequest& request, int32_t start_token);

@@ -70,6 +70,11 @@ struct LiveRequest {
   bool has_token = false;  // its first token is out
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;
+
+  bool has_work() const {
+    return num_finished < static_cast<int32_t>(segments.size());
+  }
+  bool has_ended() const { return !has_work() && !request.is_open; }
 };
 
 }  // namespace sheaf
