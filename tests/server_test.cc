@@ -8,7 +8,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST_F(ServerTest, GenerateAnswersWithTextTokensAndUsage) {
   v1::GenerateResponse response;
@@ -79,16 +82,152 @@ TEST_F(ServerTest, TheChunksJoinedAreTheUnaryText) {
             whole.usage().SerializeAsString());
 }
 
-TEST_F(ServerTest, ALongTextIsSummarizedInParts) {
+// The text and the last chunk of a summary's stream.
+std::pair<std::string, v1::TextChunk> StreamSummary(
+    v1::TextService::Stub& text, const v1::SummarizeRequest& request) {
+  grpc::ClientContext context;
+  const auto reader = text.SummarizeStream(&context, request);
+  std::string joined;
+  v1::TextChunk chunk;
+  while (reader->Read(&chunk)) joined += chunk.text();
+  EXPECT_TRUE(reader->Finish().ok());
+  return {joined, chunk};
+}
+
+v1::SummarizeRequest LongSummary(int num_sentences, int32_t max_new_tokens) {
   v1::SummarizeRequest request;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < num_sentences; ++i) {
     absl::StrAppend(request.mutable_text(), "This is sentence ", i, ". ");
   }
+  request.mutable_decoding()->set_max_new_tokens(max_new_tokens);
+  return request;
+}
+
+TEST_F(ServerTest, SummariesOfALongTextsPartsAreSummarizedAgain) {
+  const v1::SummarizeRequest request = LongSummary(200, /*max_new_tokens=*/10);
   v1::SummarizeResponse response;
   grpc::ClientContext context;
   ASSERT_TRUE(harness_.text->Summarize(&context, request, &response).ok());
-  EXPECT_GT(response.usage().segments(), 1);
-  EXPECT_FALSE(response.text().empty());
+  // Every part says ten letters, and so does the last round's only one.
+  EXPECT_EQ(response.text().size(), 10u);
+  EXPECT_GT(response.usage().segments(), 10);
+  EXPECT_EQ(response.usage().output_tokens(), 10 * response.usage().segments());
+  EXPECT_EQ(response.finish_reason(), v1::FINISH_REASON_LENGTH);
+  const auto [streamed, end] = StreamSummary(*harness_.text, request);
+  EXPECT_EQ(streamed, response.text());
+  EXPECT_EQ(end.usage().segments(), response.usage().segments());
+  EXPECT_EQ(end.usage().input_tokens(), response.usage().input_tokens());
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, SummariesThatDoNotGetShorterAreJoined) {
+  // The model says its source again, as long as it was: two rounds, and an end.
+  const v1::SummarizeRequest request = LongSummary(40, /*max_new_tokens=*/95);
+  v1::SummarizeResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(harness_.text->Summarize(&context, request, &response).ok());
+  EXPECT_GT(response.usage().segments(), 2);
+  EXPECT_GT(response.text().size(), 100u);
+  EXPECT_EQ(StreamSummary(*harness_.text, request).first, response.text());
+}
+
+TEST_F(ServerTest, ALongSummaryIsCancelledInAnyRound) {
+  for (int num_steps : {1, 5, 15, 25, 35}) {
+    harness_.gate.Close(num_steps);
+    grpc::ClientContext context;
+    const auto reader =
+        harness_.text->SummarizeStream(&context, LongSummary(200, 10));
+    harness_.gate.AwaitEngine();
+    context.TryCancel();
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    harness_.gate.Open();
+    EXPECT_EQ(harness_.WhatIsLeft(), "") << num_steps;
+  }
+}
+
+TEST_F(ServerTest, ADeadlineHoldsForAllRoundsTogether) {
+  harness_.gate.Close(/*num_steps=*/25);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(300));
+  v1::SummarizeResponse response;
+  EXPECT_EQ(harness_.text->Summarize(&context, LongSummary(200, 10), &response)
+                .error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  harness_.gate.Open();
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, BeamsGiveTheSameTextAsAStreamAndAtOnce) {
+  v1::TranslateRequest request =
+      TranslateOf("One sentence here. And another one.\n\nA third.");
+  request.mutable_decoding()->set_beam_size(4);
+  request.mutable_decoding()->set_num_hypotheses(3);
+  request.mutable_decoding()->set_max_new_tokens(20);
+  v1::TranslateResponse response;
+  ASSERT_TRUE(Translate(request, &response).ok());
+  ASSERT_EQ(response.alternatives_size(), 3);
+  EXPECT_EQ(response.alternatives(0).text(), response.text());
+  EXPECT_NE(response.alternatives(1).text(), response.text());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(response.alternatives(i).text(), HasSubstr("\n\n"));
+  }
+  EXPECT_GT(response.alternatives(0).score(), response.alternatives(1).score());
+  EXPECT_GE(response.alternatives(1).score(), response.alternatives(2).score());
+  grpc::ClientContext context;
+  const auto reader = harness_.text->TranslateStream(&context, request);
+  std::string joined;
+  v1::TextChunk chunk;
+  while (reader->Read(&chunk)) joined += chunk.text();
+  ASSERT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(joined, response.text());
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, GenerateReturnsItsHypothesesBestFirst) {
+  v1::GenerateRequest request = GenerateOf(ByteTokens("HELLO"));
+  request.mutable_decoding()->set_beam_size(4);
+  request.mutable_decoding()->set_num_hypotheses(4);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  ASSERT_EQ(response.hypotheses_size(), 4);
+  EXPECT_EQ(response.hypotheses(0).text(), "HELLO");
+  for (int i = 1; i < 4; ++i) {
+    EXPECT_LE(response.hypotheses(i).score(),
+              response.hypotheses(i - 1).score());
+    EXPECT_GT(response.hypotheses(i).tokens().ids_size(), 0);
+  }
+}
+
+TEST_F(ServerTest, AStopSequenceEndsEveryHypothesisBeforeIt) {
+  v1::GenerateRequest request = GenerateOf(ByteTokens("ONE TWO THREE"));
+  request.mutable_decoding()->set_beam_size(3);
+  request.mutable_decoding()->set_num_hypotheses(3);
+  request.mutable_decoding()->add_stop(" T");
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_EQ(response.hypotheses(0).text(), "ONE");
+  EXPECT_EQ(response.hypotheses(0).finish_reason(),
+            v1::FINISH_REASON_STOP_SEQUENCE);
+  for (const v1::Hypothesis& each : response.hypotheses()) {
+    EXPECT_THAT(each.text(), Not(HasSubstr(" T")));
+  }
+}
+
+// The model's endless text has a period of 26.
+TEST_F(ServerTest, TheLoopGuardEndsAnEndlessTextAndIsCounted) {
+  const double num_before = harness_.Gauge("loop_guard_stops_total");
+  v1::GenerateRequest request = Endless(ServerHarness::kMaxNewTokens);
+  request.mutable_decoding()->set_loop_guard(true);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_EQ(response.hypotheses(0).finish_reason(),
+            v1::FINISH_REASON_REPETITION);
+  EXPECT_EQ(response.hypotheses(0).tokens().ids_size(), 4 * 26);
+  EXPECT_EQ(harness_.Gauge("loop_guard_stops_total") - num_before, 1);
+  EXPECT_EQ(harness_.Metric("sheaf_request_success_total{model=\"fake\","
+                            "finished_reason=\"repetition\"}"),
+            1);
 }
 
 TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
@@ -108,24 +247,24 @@ TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
 }
 
 TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
-  constexpr int32_t kSteps = 40;  // more than an alphabet
   const double num_before = harness_.Gauge("generation_tokens_total");
   v1::GenerateRequest request = Endless(ServerHarness::kMaxNewTokens);
   request.mutable_decoding()->add_stop("XYZ");
-  harness_.gate.Close(kSteps);
   grpc::ClientContext context;
   const auto reader = harness_.text->GenerateStream(&context, request);
-  harness_.gate.AwaitEngine();
-  // Answers are delivered in turn: after this one, the stop has been found.
-  ASSERT_TRUE(Translate(TranslateOf(" ")).ok());
-  harness_.gate.Open();
   std::string joined;
+  int num_tokens = 0;
   v1::GenerateChunk chunk;
-  while (reader->Read(&chunk)) joined += chunk.text();
+  while (reader->Read(&chunk)) {
+    joined += chunk.text();
+    num_tokens += chunk.tokens().ids_size();
+  }
   ASSERT_TRUE(reader->Finish().ok());
   EXPECT_TRUE(joined.ends_with("W")) << joined;
   EXPECT_EQ(chunk.finish_reason(), v1::FINISH_REASON_STOP_SEQUENCE);
-  EXPECT_LE(harness_.Gauge("generation_tokens_total") - num_before, kSteps + 1);
+  EXPECT_EQ(num_tokens, static_cast<int>(joined.size()) + 3);
+  // At the very token.
+  EXPECT_EQ(harness_.Gauge("generation_tokens_total") - num_before, num_tokens);
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
