@@ -119,4 +119,9 @@ void KvStorage::Write(Attention attention, int32_t layer, int32_t kv_head,
   }
 }
 
+void KvStorage::CopyBlock(int32_t from, int32_t to) {
+  std::memcpy(data_.get() + to * shape_.block_bytes,
+              data_.get() + from * shape_.block_bytes, shape_.block_bytes);
+}
+
 }  // namespace sheaf

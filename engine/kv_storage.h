@@ -69,6 +69,9 @@ class KvStorage {
              const int32_t* block_ids, int32_t token_index, const float* k,
              const float* v);
 
+  // Block `to` becomes what block `from` is.
+  void CopyBlock(int32_t from, int32_t to);
+
  private:
   struct Unmap {
     size_t bytes;

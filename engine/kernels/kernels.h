@@ -14,6 +14,11 @@ namespace sheaf::kernels {
 // Columns of a weight panel, and tokens of a K panel.
 inline constexpr int32_t kPanel = 16;
 
+// Values that the scans of a row of logits take together.
+inline constexpr int32_t kScanBlock = 64;
+// Powers below have the weight 0 (exp_weights): e^-80 of the greatest's weight.
+inline constexpr float kLeastWeightPower = -80.0f;
+
 // y[m][n] = sum over k of x[m][k] * w[k][n], or += that; k ascends.
 //   x  [num_rows, K], row stride ldx
 //   w  panels [ceil(num_columns / 16)][K][16]: column n is panel n / 16, lane
@@ -173,6 +178,13 @@ struct Kernels {
   void (*activate)(Activation activation, const float* gate,
                    const float* linear, int64_t n, float* out);
   MaxAndSum (*max_and_sum)(const float* x, int32_t n);
+  // maxima[i] = the greatest of x's values [64 * i, 64 * (i + 1)), the last
+  // block cut at n: [ceil(n / 64)].
+  void (*block_maxima)(const float* x, int32_t n, float* maxima);
+  // weights[i] = exp((x[i] - max) * scale), and 0 where that is below e^-80.
+  // Returns their sum, in a fixed order. REQUIRES: no x[i] is above max.
+  double (*exp_weights)(const float* x, int32_t n, float max, float scale,
+                        float* weights);
 };
 
 // REQUIRES: isa is not above DetectIsa().

@@ -11,6 +11,7 @@
 #include "engine/kernels/attention.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
+#include "engine/kernels/scan.inl.h"
 
 namespace sheaf::kernels {
 
@@ -28,6 +29,8 @@ const Kernels kAvx2Kernels = {
     RmsNorm,
     Activate,
     ScanMaxAndSum,
+    BlockMaxima,
+    ExpWeights,
 };
 
 }  // namespace sheaf::kernels
