@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <limits>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -19,9 +18,14 @@
 namespace sheaf {
 namespace {
 
-// Work of the encoder that a step may do while sequences decode, in tokens
-// times layers.
-constexpr int64_t kEncodeSliceWhileDecoding = 512;
+// Work of the encoder at a time, in tokens times layers. Nobody decodes: so
+// much that it costs nothing to look for commands in between. The first time
+// beside others: little, for how long it takes is not known.
+constexpr int64_t kEncodeSliceAlone = 4096;
+constexpr int64_t kFirstEncodeSlice = 64;
+// While sequences decode, the encoder may take so many times of what a decode
+// step takes: then the time between their tokens grows to two and a half times.
+constexpr double kEncodeShare = 1.5;
 
 struct SubmitCommand {
   RequestId id;
@@ -192,6 +196,7 @@ class Engine::Loop {
     if (!encoding_.empty()) AdvanceEncode(!plan.decode.empty());
     if (plan.decode.empty()) return;
     decode_step_.Run(plan.decode, options_.now, ended_);
+    last_decode_seconds_ = stats_.decode_seconds;
     EndAll(absl::OkStatus());
   }
 
@@ -217,15 +222,28 @@ class Engine::Loop {
 
   void AdvanceEncode(bool is_decoding) {
     const absl::Time begin = options_.now();
-    const bool is_done = runner_.AdvanceEncode(
-        is_decoding ? kEncodeSliceWhileDecoding
-                    : std::numeric_limits<int64_t>::max());
+    const int64_t slice = is_decoding ? EncodeSlice() : kEncodeSliceAlone;
+    const bool is_done = runner_.AdvanceEncode(slice);
     stats_.encode_seconds = absl::ToDoubleSeconds(options_.now() - begin);
+    if (!is_done && stats_.encode_seconds > 0) {
+      encode_rate_ = static_cast<double>(slice) / stats_.encode_seconds;
+    }
     if (!is_done) return;
     for (Segment* segment : encoding_) {
       if (segment != nullptr) scheduler_.FinishEncode(*segment);
     }
     encoding_.clear();
+  }
+
+  // What the encoder does in kEncodeShare of the last decode step's time, going
+  // by what it did last.
+  int64_t EncodeSlice() const {
+    if (encode_rate_ == 0 || last_decode_seconds_ == 0) {
+      return kFirstEncodeSlice;
+    }
+    return std::max<int64_t>(1,
+                             static_cast<int64_t>(encode_rate_ * kEncodeShare *
+                                                  last_decode_seconds_));
   }
 
   void EndAll(const absl::Status& status) {
@@ -291,6 +309,8 @@ class Engine::Loop {
   Scheduler scheduler_;
   std::vector<Segment*> encoding_;  // the pass under way; null: dropped
   std::vector<EncodeEntry> encode_entries_;
+  double encode_rate_ = 0;  // tokens times layers a second; 0: not known
+  double last_decode_seconds_ = 0;
   std::vector<LiveRequest*> ended_;  // to be ended together
   std::vector<Finished> finished_;   // to be told
   StepStats stats_;

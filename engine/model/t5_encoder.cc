@@ -8,11 +8,9 @@ namespace sheaf {
 namespace {
 
 constexpr int32_t kPanel = kernels::kPanel;
-// Rows that pass through the feed-forward layer, and through the product that
-// makes the cross K/V, at a time: enough to read each weight seldom, few enough
-// to keep what lies between in cache and the memory small.
-constexpr int32_t kFeedForwardRows = 192;
-constexpr int32_t kCrossRows = 48;
+// Rows of a unit: enough to read each weight seldom, few enough to keep what
+// lies between two products in cache, and to take but some milliseconds.
+constexpr int32_t kUnitRows = 64;
 
 int64_t RoundUp(int64_t n, int64_t unit) {
   return (n + unit - 1) / unit * unit;
@@ -31,7 +29,7 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
             weights.config.relative_attention_num_buckets,
             weights.config.relative_attention_max_distance,
             /*is_bidirectional=*/true, max_source_tokens),
-      feed_forward_(weights.config, std::min(max_tokens, kFeedForwardRows)) {
+      feed_forward_(weights.config, kUnitRows) {
   const T5Config& config = weights.config;
   const int64_t rows = std::max(max_tokens, max_source_tokens);
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
@@ -39,7 +37,7 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
   normed_ = AlignedBuffer(rows * config.d_model);
   qkv_ = AlignedBuffer(rows * 3 * inner);
   attended_ = AlignedBuffer(rows * inner);
-  cross_kv_ = AlignedBuffer(kCrossRows * weights.cross_kv.num_columns());
+  cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
   const int64_t len = RoundUp(max_source_tokens, kPanel);
   for (int32_t i = 0; i < team.size(); ++i) {
     heads_.push_back({AlignedBuffer(len * config.d_kv),
@@ -51,7 +49,7 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
 void T5Encoder::Begin(absl::Span<const EncodeEntry> entries) {
   sources_.clear();
   num_rows_ = 0;
-  next_layer_ = 0;
+  next_ = {Phase::kProject, 0, 0, 0};
   const int64_t d_model = weights_.config.d_model;
   for (const EncodeEntry& entry : entries) {
     const int32_t len = static_cast<int32_t>(entry.source.size());
@@ -64,49 +62,121 @@ void T5Encoder::Begin(absl::Span<const EncodeEntry> entries) {
 }
 
 bool T5Encoder::Advance(int64_t token_layers) {
-  const int32_t num_layers = weights_.config.num_encoder_layers;
-  const int64_t layers = std::max<int64_t>(1, token_layers / num_rows_);
-  const int32_t end =
-      static_cast<int32_t>(std::min<int64_t>(num_layers, next_layer_ + layers));
-  team_.Run([&](const ThreadTeam::Member& member) {
-    for (int32_t i = next_layer_; i < end; ++i) {
-      RunLayer(member, weights_.encoder[i]);
-    }
-    if (end == num_layers) {
-      NormRows(member, kernels_, weights_.config, weights_.encoder_norm,
-               x_.data(), num_rows_, normed_.data());
-      WriteCrossKv(member);
-    }
+  // More than all there is need not be counted, and could overflow.
+  const int64_t all = int64_t{num_rows_} * weights_.config.num_encoder_layers;
+  const bool is_limited = token_layers < all;
+  int64_t left = is_limited ? token_layers * WorkOfTokenLayer() : 0;
+  units_.clear();
+  do {
+    units_.push_back(TakeUnit());
+    left -= is_limited ? WorkOf(units_.back()) : 0;
+  } while (!IsDone() && (!is_limited || left > 0));
+  team_.Run([this](const ThreadTeam::Member& member) {
+    for (const Unit& unit : units_) RunUnit(member, unit);
   });
-  next_layer_ = end;
-  return end == num_layers;
+  return IsDone();
 }
 
-void T5Encoder::RunLayer(const ThreadTeam::Member& member,
-                         const T5EncoderLayer& layer) {
+int64_t T5Encoder::PhaseEnd(Phase phase) const {
+  return phase == Phase::kAttend
+             ? static_cast<int64_t>(sources_.size()) * weights_.config.num_heads
+             : num_rows_;
+}
+
+// Takes the next unit off what is to be done.
+T5Encoder::Unit T5Encoder::TakeUnit() {
+  Unit unit = next_;
+  const int64_t phase_end = PhaseEnd(unit.phase);
+  if (unit.phase == Phase::kAttend) {
+    // Pairs for all members, and as many tokens in sum as other units have.
+    int64_t tokens = 0;
+    for (unit.end = unit.begin;
+         unit.end < phase_end &&
+         (unit.end - unit.begin < team_.size() || tokens < kUnitRows);
+         ++unit.end) {
+      tokens += sources_[unit.end / weights_.config.num_heads].len;
+    }
+  } else {
+    unit.end = std::min(phase_end, unit.begin + kUnitRows);
+  }
+  next_.begin = unit.end;
+  if (unit.end < phase_end || unit.phase == Phase::kCross) return unit;
+  next_.begin = 0;
+  if (unit.phase != Phase::kFeedForward) {
+    next_.phase = static_cast<Phase>(static_cast<int>(unit.phase) + 1);
+  } else if (++next_.layer == weights_.config.num_encoder_layers) {
+    next_.phase = Phase::kCross;
+  } else {
+    next_.phase = Phase::kProject;
+  }
+  return unit;
+}
+
+int64_t T5Encoder::WorkOfTokenLayer() const {
+  const T5Config& config = weights_.config;
+  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  return config.d_model *
+         (4 * inner + int64_t{config.is_gated ? 3 : 2} * config.d_ff);
+}
+
+int64_t T5Encoder::WorkOf(const Unit& unit) const {
+  const T5Config& config = weights_.config;
+  const int64_t rows = unit.end - unit.begin;
+  const int64_t project =
+      int64_t{3} * config.d_model * config.num_heads * config.d_kv;
+  switch (unit.phase) {
+    case Phase::kProject:
+      return rows * project;
+    case Phase::kFeedForward:
+      return rows * (WorkOfTokenLayer() - project);
+    case Phase::kCross:
+      return rows * config.d_model * weights_.cross_kv.num_columns();
+    case Phase::kAttend:
+      break;
+  }
+  int64_t work = 0;
+  for (int64_t i = unit.begin; i < unit.end; ++i) {
+    const int64_t len = sources_[i / config.num_heads].len;
+    work += 2 * len * len * config.d_kv;
+  }
+  return work;
+}
+
+void T5Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
+  switch (unit.phase) {
+    case Phase::kProject:
+      return Project(member, unit);
+    case Phase::kAttend:
+      return Attend(member, unit);
+    case Phase::kFeedForward:
+      return FeedForward(member, unit);
+    case Phase::kCross:
+      return WriteCrossKv(member, unit);
+  }
+}
+
+void T5Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
+  const T5EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = weights_.config.d_model;
-  NormRows(member, kernels_, weights_.config, layer.norm, x_.data(), num_rows_,
-           normed_.data());
-  layer.qkv.Run(member, normed_.data(), d_model, num_rows_, qkv_.data(),
-                layer.qkv.num_columns(), /*accumulate=*/false);
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  float* normed = normed_.data() + unit.begin * d_model;
+  NormRows(member, kernels_, weights_.config, layer.norm,
+           x_.data() + unit.begin * d_model, n, normed);
+  const int64_t columns = layer.qkv.num_columns();
+  layer.qkv.Run(member, normed, d_model, n, qkv_.data() + unit.begin * columns,
+                columns, /*accumulate=*/false);
   member.Barrier();
-  Attend(member);
-  member.Barrier();
-  layer.out.Run(member, attended_.data(), layer.out.K(), num_rows_, x_.data(),
-                d_model, /*accumulate=*/true);
-  member.Barrier();
-  AddFeedForward(member, kernels_, weights_.config, layer.feed_forward,
-                 x_.data(), num_rows_, normed_.data(), feed_forward_);
 }
 
 // The (source, head) pairs go to the members in turn.
-void T5Encoder::Attend(const ThreadTeam::Member& member) {
+void T5Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
   const int32_t num_heads = weights_.config.num_heads;
-  const int64_t pairs = static_cast<int64_t>(sources_.size()) * num_heads;
-  for (int64_t i = member.index(); i < pairs; i += member.count()) {
+  for (int64_t i = unit.begin + member.index(); i < unit.end;
+       i += member.count()) {
     AttendHead(sources_[i / num_heads], static_cast<int32_t>(i % num_heads),
                heads_[member.index()]);
   }
+  member.Barrier();
 }
 
 void T5Encoder::AttendHead(const Source& source, int32_t head,
@@ -138,33 +208,51 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
        .scores = buffers.scores.data()});
 }
 
-void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member) {
+void T5Encoder::FeedForward(const ThreadTeam::Member& member,
+                            const Unit& unit) {
+  const T5EncoderLayer& layer = weights_.encoder[unit.layer];
+  const int64_t d_model = weights_.config.d_model;
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  float* x = x_.data() + unit.begin * d_model;
+  layer.out.Run(member, attended_.data() + unit.begin * layer.out.K(),
+                layer.out.K(), n, x, d_model, /*accumulate=*/true);
+  member.Barrier();
+  AddFeedForward(member, kernels_, weights_.config, layer.feed_forward, x, n,
+                 normed_.data() + unit.begin * d_model, feed_forward_);
+}
+
+void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member,
+                             const Unit& unit) {
   const T5Config& config = weights_.config;
   const int32_t num_heads = config.num_cross_kv_heads;
   const int64_t columns = weights_.cross_kv.num_columns();
   const int64_t kv = int64_t{num_heads} * config.d_kv;  // of k, and of v
   const int32_t pairs = config.num_decoder_layers * num_heads;
-  for (const Source& source : sources_) {
-    if (source.is_dropped) continue;
-    for (int32_t at = 0; at < source.len; at += kCrossRows) {
-      const int32_t n = std::min(kCrossRows, source.len - at);
-      weights_.cross_kv.Run(
-          member,
-          normed_.data() + int64_t{source.first_row + at} * config.d_model,
-          config.d_model, n, cross_kv_.data(), columns, /*accumulate=*/false);
-      member.Barrier();
-      for (int32_t i = member.index(); i < pairs; i += member.count()) {
-        const int32_t layer = i / num_heads, head = i % num_heads;
-        const float* k =
-            cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.d_kv;
-        for (int32_t t = 0; t < n; ++t, k += columns) {
-          storage_.Write(Attention::kCross, layer, head,
-                         source.cross_blocks.data(), at + t, k, k + kv);
-        }
+  float* normed = normed_.data() + unit.begin * config.d_model;
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  NormRows(member, kernels_, config, weights_.encoder_norm,
+           x_.data() + unit.begin * config.d_model, n, normed);
+  weights_.cross_kv.Run(member, normed, config.d_model, n, cross_kv_.data(),
+                        columns, /*accumulate=*/false);
+  member.Barrier();
+  for (int32_t i = member.index(); i < pairs; i += member.count()) {
+    const int32_t layer = i / num_heads, head = i % num_heads;
+    const float* head_kv =
+        cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.d_kv;
+    for (const Source& source : sources_) {
+      if (source.is_dropped) continue;
+      const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);
+      const int64_t end =
+          std::min<int64_t>(unit.end, source.first_row + source.len);
+      for (int64_t row = begin; row < end; ++row) {
+        const float* k = head_kv + (row - unit.begin) * columns;
+        storage_.Write(Attention::kCross, layer, head,
+                       source.cross_blocks.data(),
+                       static_cast<int32_t>(row - source.first_row), k, k + kv);
       }
-      member.Barrier();
     }
   }
+  member.Barrier();
 }
 
 }  // namespace sheaf

@@ -15,9 +15,10 @@
 namespace sheaf {
 
 // The encoder: all sources of a pass lie row after row in one matrix, without
-// padding; only attention knows where one ends. A pass may stop between layers
-// and go on later. At its end the cross-attention K/V of all decoder layers are
-// computed and written into the sources' KV blocks.
+// padding; only attention knows where one ends. A pass is a list of small units
+// of work, and may stop after any of them and go on later. Its last units
+// compute the cross-attention K/V of all decoder layers and write them into the
+// sources' KV blocks.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
 class T5Encoder {
@@ -44,6 +45,15 @@ class T5Encoder {
     absl::Span<const int32_t> cross_blocks;
     bool is_dropped = false;
   };
+  // In every layer kProject, kAttend and kFeedForward; after the last, kCross.
+  enum class Phase { kProject, kAttend, kFeedForward, kCross };
+  // What is done at a time, by all members together: some rows of the pass, or
+  // for kAttend some (source, head) pairs.
+  struct Unit {
+    Phase phase;
+    int32_t layer;
+    int64_t begin, end;
+  };
   // Working memory of one member of the team: one head of one source.
   struct HeadBuffers {
     AlignedBuffer k_panels;  // [len / 16][d_kv][16]
@@ -51,10 +61,20 @@ class T5Encoder {
     AlignedBuffer scores;    // [6, kContextPart]
   };
 
-  void RunLayer(const ThreadTeam::Member& member, const T5EncoderLayer& layer);
-  void Attend(const ThreadTeam::Member& member);
+  bool IsDone() const {
+    return next_.phase == Phase::kCross && next_.begin == num_rows_;
+  }
+  Unit TakeUnit();
+  int64_t PhaseEnd(Phase phase) const;
+  // Multiply-adds, and those of a token in a layer beside attention.
+  int64_t WorkOf(const Unit& unit) const;
+  int64_t WorkOfTokenLayer() const;
+  void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
+  void Project(const ThreadTeam::Member& member, const Unit& unit);
+  void Attend(const ThreadTeam::Member& member, const Unit& unit);
   void AttendHead(const Source& source, int32_t head, HeadBuffers& buffers);
-  void WriteCrossKv(const ThreadTeam::Member& member);
+  void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
+  void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
 
   const T5Weights& weights_;
   KvStorage& storage_;
@@ -64,13 +84,14 @@ class T5Encoder {
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;
-  int32_t next_layer_ = 0;
+  Unit next_ = {Phase::kCross, 0, 0, 0};  // what has not been done begins here
+  std::vector<Unit> units_;               // of one Advance()
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
   AlignedBuffer qkv_;       // [rows, 3 * H * d_kv]
   AlignedBuffer attended_;  // [rows, H * d_kv]
-  AlignedBuffer cross_kv_;  // [kCrossRows, columns of cross_kv]
+  AlignedBuffer cross_kv_;  // [rows of a unit, columns of cross_kv]
   FeedForwardBuffers feed_forward_;
   std::vector<HeadBuffers> heads_;  // one a member
 };
