@@ -79,22 +79,13 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// What the batch comes to hold: KvStorage says how large a block is.
+// What the batch comes to hold.
 int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
-  const int64_t heads_by_tokens =
-      int64_t{kernels::kPanel} *
-      std::lcm(dims.num_self_kv_heads, dims.num_cross_kv_heads);
-  const int64_t block_bytes = 2 * heads_by_tokens * dims.num_layers *
-                              dims.head_dim *
-                              static_cast<int64_t>(sizeof(float));
-  const auto blocks = [&](int64_t tokens, int64_t kv_heads) {
-    const int64_t block_tokens = heads_by_tokens / kv_heads;
-    return (tokens + block_tokens - 1) / block_tokens;
-  };
-  return options.batch * block_bytes *
-         (options.beam_size *
-              blocks(options.generate_tokens, dims.num_self_kv_heads) +
-          blocks(options.source_tokens, dims.num_cross_kv_heads));
+  const KvPoolShape shape = KvStorage::ShapeOf(dims);
+  return options.batch * shape.block_bytes *
+         (int64_t{options.beam_size} *
+              shape.BlocksFor(Attention::kSelf, options.generate_tokens) +
+          shape.BlocksFor(Attention::kCross, options.source_tokens));
 }
 
 // What is run at a time; the warm-up is smaller.
@@ -142,7 +133,7 @@ int64_t PeakRssBytes() {
 absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   const kernels::Kernels& kernels = kernels::KernelsFor(options.isa);
   ThreadTeam team(options.num_threads);
-  const KvDims dims = KvDimsOf(options.config);
+  const KvDims dims = KvDimsOf(options.config, options.kv_type);
   const int64_t kv_bytes_needed = KvBytesNeeded(dims, options);
   if (options.kv_cache_bytes > 0 && options.kv_cache_bytes < kv_bytes_needed) {
     return absl::InvalidArgumentError(absl::StrFormat(

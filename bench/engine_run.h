@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/kernels/isa.h"
+#include "engine/kernels/kernels.h"
 #include "engine/model/linear.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/weight_source.h"
@@ -14,6 +15,7 @@ struct EngineRunOptions {
   T5Config config;
   const WeightSource* weights = nullptr;  // required
   WeightType weight_type = WeightType::kF32;
+  kernels::KvType kv_type = kernels::KvType::kF32;
   kernels::Isa isa = kernels::Isa::kPortable;
   int32_t num_threads = 1;
   int32_t batch = 1;            // sources

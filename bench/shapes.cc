@@ -58,7 +58,7 @@ StepWork WorkOfStep(const T5Config& config, const StepShape& step) {
   const int64_t weights =
       config.d_model * (layers * columns + config.vocab_size);
   StepWork work;
-  work.kv_bytes = step.batch * layers * static_cast<int64_t>(sizeof(float)) *
+  work.kv_bytes = step.batch * layers * step.kv_element_bytes *
                   (step.beam_size * step.self_tokens * self_kv +
                    step.cross_tokens * cross_kv);
   work.flops = step.batch * step.beam_size *

@@ -20,12 +20,13 @@ struct StepShape {
   int64_t beam_size;
   int64_t self_tokens;
   int64_t cross_tokens;
+  int64_t kv_element_bytes;
 };
 
 // What such a step must do at the least: every decoder weight is read once, so
 // are each sequence's own keys and values and each source's.
 struct StepWork {
-  int64_t kv_bytes = 0;  // of all sequences, in f32
+  int64_t kv_bytes = 0;  // of all sequences
   int64_t flops = 0;     // a multiply-add is two
 };
 StepWork WorkOfStep(const T5Config& config, const StepShape& step);

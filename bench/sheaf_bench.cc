@@ -26,6 +26,7 @@
 #include "bench/roofline.h"
 #include "bench/shapes.h"
 #include "engine/kernels/isa.h"
+#include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
 #include "engine/request.h"
@@ -43,6 +44,7 @@ ABSL_FLAG(int32_t, cross_kv_heads, 0,
           "KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
           "Type of the weights: f32, bf16 or int8.");
+ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
 ABSL_FLAG(int32_t, batch, 8, "Sources that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
 ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
@@ -94,6 +96,11 @@ absl::Status CheckNumbers() {
   if (!ParseWeightType(weight_type).has_value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "--weight_type is \"%s\"; it may be f32, bf16 or int8", weight_type));
+  }
+  const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
+  if (!ParseKvType(kv_type).has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--kv_type is \"%s\"; it may be f32 or bf16", kv_type));
   }
   return absl::OkStatus();
 }
@@ -196,10 +203,12 @@ nlohmann::ordered_json Figures(const Model& model,
                                const Roofline& roofline) {
   // The median step finds about half of the tokens in the cache.
   const StepWork work = WorkOfStep(
-      model.config, {.batch = options.batch,
-                     .beam_size = options.beam_size,
-                     .self_tokens = (options.generate_tokens + 1) / 2,
-                     .cross_tokens = options.source_tokens});
+      model.config,
+      {.batch = options.batch,
+       .beam_size = options.beam_size,
+       .self_tokens = (options.generate_tokens + 1) / 2,
+       .cross_tokens = options.source_tokens,
+       .kv_element_bytes = options.kv_type == kernels::KvType::kBf16 ? 2 : 4});
   const int64_t step_bytes = result.decode_weight_bytes + work.kv_bytes;
   const double floor_seconds = std::max(
       static_cast<double>(step_bytes) / roofline.read_bytes_per_second,
@@ -209,6 +218,7 @@ nlohmann::ordered_json Figures(const Model& model,
       {"isa", std::string(kernels::IsaName(options.isa))},
       {"threads", options.num_threads},
       {"weight_type", std::string(WeightTypeName(options.weight_type))},
+      {"kv_type", std::string(KvTypeName(options.kv_type))},
       {"batch", options.batch},
       {"source", options.source_tokens},
       {"generate", options.generate_tokens},
@@ -250,6 +260,7 @@ ExitCode Main() {
   options.weights = model->weights.get();
   options.weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
+  options.kv_type = ParseKvType(absl::GetFlag(FLAGS_kv_type)).value();
   options.isa = *isa;
   options.num_threads = absl::GetFlag(FLAGS_threads) > 0
                             ? absl::GetFlag(FLAGS_threads)

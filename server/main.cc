@@ -107,7 +107,8 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   if (!weights.ok()) return weights.status();
   weights_ = std::make_unique<T5Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =
-      KvStorage::Create(KvDimsOf(*config), flags.kv_cache_bytes);
+      KvStorage::Create(KvDimsOf(*config, ParseKvType(flags.kv_type).value()),
+                        flags.kv_cache_bytes);
   if (!storage.ok()) return storage.status();
   storage_ = std::make_unique<KvStorage>(*std::move(storage));
 

@@ -5,9 +5,9 @@
 
 namespace sheaf {
 
-KvDims KvDimsOf(const T5Config& config) {
+KvDims KvDimsOf(const T5Config& config, kernels::KvType type) {
   return {config.num_decoder_layers, config.d_kv, config.num_kv_heads,
-          config.num_cross_kv_heads};
+          config.num_cross_kv_heads, type};
 }
 
 T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
@@ -19,9 +19,9 @@ T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
       encoder_(std::make_unique<T5Encoder>(weights, storage, team, kernels,
                                            limits.max_encode_tokens,
                                            limits.max_source_tokens)),
-      decoder_(std::make_unique<T5Decoder>(
-          weights, storage, team, kernels, limits.max_sequences,
-          limits.max_new_tokens, limits.max_source_tokens)) {}
+      decoder_(std::make_unique<T5Decoder>(weights, storage, team, kernels,
+                                           limits.max_sequences,
+                                           limits.max_new_tokens)) {}
 
 T5Runner::~T5Runner() = default;
 

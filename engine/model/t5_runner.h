@@ -63,6 +63,7 @@ class T5Runner : public ModelRunner {
   std::unique_ptr<T5Decoder> decoder_;
 };
 
-KvDims KvDimsOf(const T5Config& config);
+KvDims KvDimsOf(const T5Config& config,
+                kernels::KvType type = kernels::KvType::kF32);
 
 }  // namespace sheaf
