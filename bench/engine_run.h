@@ -28,7 +28,7 @@ struct EngineRunOptions {
 struct EngineRunResult {
   double encode_seconds = 0;        // of all sources, in one pass
   double step_seconds = 0;          // median decode step of the whole batch
-  double tokens_per_second = 0;     // generated, by encoding and decoding time
+  double tokens_per_second = 0;     // of answers, by encoding and decoding time
   int64_t kv_bytes = 0;             // the most held, in whole blocks
   int64_t weight_bytes = 0;         // in memory
   int64_t decode_weight_bytes = 0;  // of those, read by a decode step

@@ -83,32 +83,39 @@ class WholeDraw {
   static constexpr int32_t kRangesPerPower = 16;
   static constexpr int32_t kNumRanges =
       -static_cast<int32_t>(kernels::kLeastWeightPower) * kRangesPerPower + 1;
-  int32_t RangeOf(int32_t id) const {
-    const float power = (max_ - logits_[id]) * scale_;
-    return std::min(static_cast<int32_t>(power * kRangesPerPower),
-                    kNumRanges - 1);
+
+  // ranges[id]: which one a token's logit is in. A loop that compilers widen.
+  void FindRanges(std::vector<int32_t>& ranges) const {
+    ranges.resize(size_);
+    const float width = scale_ * kRangesPerPower;
+    for (int32_t id = 0; id < size_; ++id) {
+      ranges[id] = static_cast<int32_t>(
+          std::min((max_ - logits_[id]) * width, kNumRanges - 1.0f));
+    }
   }
 
   // Weights outside of the smallest set with probability top_p become 0. Only
   // the range of logits in which the set ends is sorted.
   void CutTo(float top_p) {
+    std::vector<int32_t>& ranges = scratch_.ranges;
+    FindRanges(ranges);
     std::vector<double>& masses = scratch_.masses;
     masses.assign(kNumRanges, 0.0);
-    for (int32_t id = 0; id < size_; ++id) {
-      if (weights_[id] != 0) masses[RangeOf(id)] += weights_[id];
-    }
+    for (int32_t id = 0; id < size_; ++id) masses[ranges[id]] += weights_[id];
     double left = double{top_p} * total_;
+    total_ = 0;
     int32_t last = 0;
-    while (last + 1 < kNumRanges && left > masses[last]) left -= masses[last++];
+    while (last + 1 < kNumRanges && left > masses[last]) {
+      left -= masses[last];
+      total_ += masses[last++];
+    }
     std::vector<int32_t>& range = scratch_.range;
     range.clear();
-    total_ = 0;
     for (int32_t id = 0; id < size_; ++id) {
-      if (weights_[id] == 0) continue;
-      const int32_t its_range = RangeOf(id);
-      if (its_range < last) total_ += weights_[id];
-      if (its_range == last) range.push_back(id);
-      if (its_range > last) weights_[id] = 0;
+      if (ranges[id] == last && weights_[id] != 0) range.push_back(id);
+    }
+    for (int32_t id = 0; id < size_; ++id) {
+      weights_[id] = ranges[id] > last ? 0.0f : weights_[id];
     }
     std::sort(range.begin(), range.end(), [&](int32_t a, int32_t b) {
       return logits_[a] != logits_[b] ? logits_[a] > logits_[b] : a < b;

@@ -13,9 +13,10 @@ namespace sheaf {
 // Memory of SampleToken(), reused from call to call.
 struct SamplingScratch {
   TopTokensScratch top;
-  std::vector<float> weights;  // [vocab_size]
-  std::vector<double> masses;  // of ranges of logits
-  std::vector<int32_t> range;  // ids of one of them
+  std::vector<float> weights;   // [vocab_size]
+  std::vector<int32_t> ranges;  // [vocab_size]: of logits, best first
+  std::vector<double> masses;   // of ranges of logits
+  std::vector<int32_t> range;   // ids of one of them
 };
 
 // Draws a token from softmax(logits / temperature) cut to the top_k best and

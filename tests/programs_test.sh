@@ -85,6 +85,26 @@ expect_equal 'the blank line' "$(sed -n 2p "$work/translated")" ''
 [[ $(sed -n 3p "$work/translated") == '  '*'  '* ]] ||
   fail "layout: \"$(sed -n 3p "$work/translated")\""
 
+echo '--- beams: the best of several, the same as a stream, with scores'
+"$bin/sheaf" translate --server="$address" --from=en --to=de --beam_size=4 \
+  --num_hypotheses=3 'Where is the train station?' >"$work/beams"
+expect_equal 'three hypotheses' "$(wc -l <"$work/beams")" 3
+expect_equal 'the best' "$(head -1 "$work/beams" | cut -f2)" \
+  'Wo ist der Bahnhof?'
+expect_equal 'scores, best first' "$(cut -f1 "$work/beams")" \
+  "$(cut -f1 "$work/beams" | sort -rg)"
+expect_equal 'a stream of beams' \
+  "$("$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
+    --beam_size=4 'Where is the train station?')" 'Wo ist der Bahnhof?'
+
+echo '--- a text longer than a source is summarized in rounds'
+for i in {1..100}; do echo "The sentence with number $i is about a dog."; done \
+  >"$work/long"
+"$bin/sheaf" summarize --server="$address" --json --max_new_tokens=20 \
+  --input="$work/long" >"$work/summary"
+grep -q '"segments":[1-9]' "$work/summary" || fail "$(cat "$work/summary")"
+! grep -q '"segments":1}' "$work/summary" || fail 'it was one segment'
+
 echo '--- many at once get what each gets alone'
 for i in {1..64}; do echo "Number $i is $((i * i)) times as large as $i."; done \
   >"$work/many"

@@ -130,6 +130,65 @@ TEST_F(SchedulerTest, TheTargetPrefixFollowsTheStartToken) {
   EXPECT_THAT(live.segments[0].sequences[0].tokens, ElementsAre(kStart, 8, 9));
 }
 
+TEST_F(SchedulerTest, BeamsReserveTheirOwnBlocksAndThePrefixesFullOnesOnce) {
+  Request request = MakeRequest({16}, 48);  // 1 cross block, 3 self blocks
+  request.sampling.beam_size = 3;
+  Add(request);
+  Step();
+  EXPECT_EQ(scheduler_.gauges().kv.self_reserved, 3 * 3 * 1000);
+  EXPECT_EQ(scheduler_.gauges().num_sequences_running, 3);
+  scheduler_.Remove(scheduler_.requests().front());
+  request.sampling.target_prefix.assign(15, 5);  // with the start, a block
+  Add(std::move(request));
+  Step();
+  EXPECT_EQ(scheduler_.gauges().kv.self_reserved, (1 + 3 * 2) * 1000);
+}
+
+TEST_F(SchedulerTest,
+       AParentsLastChildTakesItsBlocksAndOthersShareTheFullOnes) {
+  Request request = MakeRequest({16}, 48);
+  request.sampling.beam_size = 3;
+  request.sampling.target_prefix.assign(19, 5);  // with the start, 16 + 4
+  Segment& segment = Add(std::move(request)).segments[0];
+  Step();
+  Step();
+  std::vector<Sequence>& beams = segment.sequences;
+  beams[0].num_computed_tokens = 20;
+  const std::vector<int32_t> parent(beams[0].self_kv.ids().begin(),
+                                    beams[0].self_kv.ids().end());
+  std::vector<BlockCopy> copies;
+  const std::vector<BeamStep> three = {{0, 7, -1}, {0, 8, -2}, {0, 9, -3}};
+  scheduler_.Fork(segment, three, copies);
+  scheduler_.CheckConsistency();
+  ASSERT_EQ(beams.size(), 3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(beams[i].tokens.back(), 7 + i);
+    EXPECT_EQ(beams[i].sum_logprob, -1 - i);
+    EXPECT_EQ(beams[i].num_computed_tokens, 20);
+    EXPECT_EQ(beams[i].self_kv.ids()[0], parent[0]);
+  }
+  EXPECT_THAT(beams[2].self_kv.ids(), ElementsAre(parent[0], parent[1]));
+  ASSERT_EQ(copies.size(), 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(copies[i].from, parent[1]);
+    EXPECT_EQ(copies[i].to, beams[i].self_kv.ids()[1]);
+  }
+  EXPECT_EQ(pool_.num_held(Attention::kSelf), 1 + 3);
+
+  // Reordering beams that have one child each moves tables, and no key.
+  const std::vector<int32_t> last(beams[2].self_kv.ids().begin(),
+                                  beams[2].self_kv.ids().end());
+  copies.clear();
+  for (Sequence& beam : beams) beam.num_computed_tokens = 21;
+  const std::vector<BeamStep> two = {{2, 4, -4}, {0, 4, -5}};
+  scheduler_.Fork(segment, two, copies);
+  scheduler_.CheckConsistency();
+  ASSERT_EQ(beams.size(), 2);
+  EXPECT_EQ(beams[0].self_kv.ids(), absl::MakeConstSpan(last));
+  EXPECT_THAT(copies, IsEmpty());
+  EXPECT_EQ(pool_.num_held(Attention::kSelf), 1 + 2);
+}
+
 TEST_F(SchedulerTest, SaysWhatCanNeverFit) {
   const absl::Status status =
       Scheduler::CheckFits(MakeRequest({16}, 16 * 12), {4, 64}, Shape(12));
@@ -150,7 +209,12 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
       case 0: {
         std::vector<int32_t> lens(1 + rng() % 5);
         for (int32_t& len : lens) len = 1 + rng() % 60;
-        Add(MakeRequest(lens, 1 + rng() % 60));
+        Request request = MakeRequest(lens, 1 + rng() % 60);
+        request.sampling.beam_size = 1 + static_cast<int32_t>(rng() % 3);
+        // Whatever can never fit is refused before it gets here.
+        if (Scheduler::CheckFits(request, {4, 64}, pool_.shape()).ok()) {
+          Add(std::move(request));
+        }
         break;
       }
       case 1:
@@ -167,13 +231,23 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
           ASSERT_FALSE(plan.encode.empty() && plan.decode.empty());
         }
         for (Segment* segment : plan.decode) {
-          Sequence& sequence = segment->sequences.front();
-          const int32_t max = segment->request->request.sampling.max_new_tokens;
-          if (sequence.num_new_tokens() + 1 >= max || rng() % 20 == 0) {
-            scheduler_.FinishSegment(*segment);
-          } else {
-            sequence.tokens.push_back(5);
+          const SamplingParams& sampling = segment->request->request.sampling;
+          std::vector<Sequence>& beams = segment->sequences;
+          for (Sequence& beam : beams) {
+            beam.num_computed_tokens = static_cast<int32_t>(beam.tokens.size());
           }
+          if (beams[0].num_new_tokens() + 1 >= sampling.max_new_tokens ||
+              rng() % 20 == 0) {
+            scheduler_.FinishSegment(*segment);
+            continue;
+          }
+          // Any beams go on from any.
+          std::vector<BeamStep> steps(1 + rng() % sampling.beam_size);
+          for (BeamStep& step : steps) {
+            step.parent = static_cast<int32_t>(rng() % beams.size());
+          }
+          std::vector<BlockCopy> copies;
+          scheduler_.Fork(*segment, steps, copies);
         }
         while (true) {  // Finished requests go.
           LiveRequest* done = nullptr;
