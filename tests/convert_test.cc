@@ -15,7 +15,7 @@
 #include "tests/t5_test_model.h"
 #include "train/convert/calibration.h"
 #include "train/convert/grouping.h"
-#include "train/format/safetensors_writer.h"
+#include "train/common/safetensors_writer.h"
 
 namespace sheaf {
 namespace {

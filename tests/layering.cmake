@@ -53,7 +53,7 @@ forbid(FILES "^(engine|server|client)/" INCLUDES "^(train/|Eigen|torch)")
 # Of the server, those who make models know the text side alone.
 forbid(FILES "^train/" INCLUDES "^server/[^t]")
 # The trainer builds where there is only libtorch.
-forbid(FILES "^train/(format|uptrain)/"
+forbid(FILES "^train/(common|uptrain)/"
   INCLUDES "^(engine/|server/|client/|absl/|nlohmann|Eigen|train/(convert|evaluate|tokenize)/)")
 forbid(FILES "." EXCEPT "^train/uptrain/" INCLUDES "^(torch/|ATen/|c10/)")
 

@@ -10,7 +10,7 @@
 #include "engine/model/checkpoint.h"
 #include "engine/model/strict_json.h"
 #include "train/convert/stored_tensor.h"
-#include "train/format/safetensors_writer.h"
+#include "train/common/safetensors_writer.h"
 
 namespace sheaf {
 namespace {

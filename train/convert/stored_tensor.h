@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/model/checkpoint.h"
 #include "train/convert/grouping.h"
-#include "train/format/safetensors_writer.h"
+#include "train/common/safetensors_writer.h"
 
 namespace sheaf {
 

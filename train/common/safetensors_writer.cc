@@ -1,4 +1,4 @@
-#include "train/format/safetensors_writer.h"
+#include "train/common/safetensors_writer.h"
 
 #include <unistd.h>
 
