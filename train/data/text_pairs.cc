@@ -48,7 +48,9 @@ absl::StatusOr<std::vector<TextPair>> ReadTextPairs(std::istream& in,
   for (int64_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     TextPair pair;
-    const bool is_object = line[0] == '{';
+    // JSON writes a tab within a string as \t, so a tab parts columns.
+    const bool is_object =
+        line[0] == '{' && line.find('\t') == std::string::npos;
     if (!(is_object ? ParseObject(line, pair) : ParseColumns(line, pair))) {
       return absl::InvalidArgumentError(absl::StrCat(
           name, ":", number,
@@ -60,7 +62,8 @@ absl::StatusOr<std::vector<TextPair>> ReadTextPairs(std::istream& in,
     }
     pairs.push_back(std::move(pair));
   }
-  if (in.bad()) return absl::DataLossError(absl::StrCat(name, ": can't be read"));
+  if (in.bad())
+    return absl::DataLossError(absl::StrCat(name, ": can't be read"));
   if (pairs.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(name, ": has no pair"));
   }

@@ -17,9 +17,9 @@ struct TextPair {
 
 // One pair a line: `source<TAB>reference[<TAB>more]`, of which at most
 // `max_references` are taken (files for training have other columns after the
-// first), or an object {"document": ..., "summaries": [...]}, as the line
-// begins with "{" or not. Blank lines are skipped. INVALID_ARGUMENT names
-// `name`, the line and what is wrong.
+// first), or, without a tab, an object {"document": ..., "summaries": [...]}.
+// Blank lines are skipped. INVALID_ARGUMENT names `name`, the line and what is
+// wrong.
 absl::StatusOr<std::vector<TextPair>> ReadTextPairs(std::istream& in,
                                                     const std::string& name,
                                                     size_t max_references);

@@ -11,6 +11,13 @@ std::vector<int32_t> WithoutEnd(std::span<const uint16_t> ids) {
   return {ids.begin(), ids.end() - 1};
 }
 
+// Through memory that the device reads by itself, so that nobody waits.
+at::Tensor ToDevice(const at::Tensor& tensor, at::Device device) {
+  if (!device.is_cuda()) return tensor;
+  return tensor.pin_memory().to(device, tensor.scalar_type(),
+                                /*non_blocking=*/true);
+}
+
 // The first pairs of a file, cut in batches of similar size as they come.
 std::vector<std::vector<PairRef>> CutInBatches(const TokenFile& file,
                                                int64_t num_pairs,
@@ -73,20 +80,20 @@ Batch MakeBatch(const std::vector<TokenFile>& files,
     batch.num_tokens +=
         static_cast<int64_t>(pair.source.size() + pair.target.size());
   }
-  batch.source = source.to(device);
-  batch.source_mask = source_mask.to(device);
-  batch.input = input.to(device);
-  batch.target = target.to(device);
-  batch.target_mask = target_mask.to(device);
-  batch.target_place = target_place.to(device);
-  batch.input_place = input_place.to(device);
+  batch.source = ToDevice(source, device);
+  batch.source_mask = ToDevice(source_mask, device);
+  batch.input = ToDevice(input, device);
+  batch.target = ToDevice(target, device);
+  batch.target_mask = ToDevice(target_mask, device);
+  batch.target_place = ToDevice(target_place, device);
+  batch.input_place = ToDevice(input_place, device);
   return batch;
 }
 
 DevResult EvaluateDev(const T5& model, const TokenFile& file,
                       const DevOptions& options,
                       const ForwardOptions& forward) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const std::vector<TokenFile> files = {file};
   DevResult result;
   double sum = 0;

@@ -2,8 +2,8 @@
 
 #include <vector>
 
+#include "train/common/batch_stream.h"
 #include "train/common/token_file.h"
-#include "train/uptrain/batch_stream.h"
 #include "train/uptrain/t5.h"
 
 namespace sheaf {
@@ -15,15 +15,15 @@ Batch MakeBatch(const std::vector<TokenFile>& files,
 
 // Dev figures of a file.
 struct DevResult {
-  double loss = 0;  // cross-entropy of a target token, in nats
+  double loss = 0;        // cross-entropy of a target token, in nats
   double token_bleu = 0;  // of greedy outputs' ids, 0 to 100
   std::vector<std::vector<int32_t>> outputs;
 };
 
 struct DevOptions {
-  int64_t num_pairs = 500;       // for the loss, from the first on
-  int64_t num_decoded = 64;      // of those, greedily
-  int64_t max_tokens = 64;       // of an output
+  int64_t num_pairs = 500;   // for the loss, from the first on
+  int64_t num_decoded = 64;  // of those, greedily
+  int64_t max_tokens = 64;   // of an output
   int64_t batch_tokens = 4096;
 };
 

@@ -63,7 +63,7 @@ std::vector<std::vector<int32_t>> GreedyDecode(const T5& model,
                                                const at::Tensor& source_mask,
                                                int64_t max_tokens,
                                                const ForwardOptions& options) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   const int64_t B = source.size(0);
   const at::Tensor encoded = model.Encode(source, source_mask, options);
   at::Tensor ids = at::full({B, 1}, model.config().start_id,

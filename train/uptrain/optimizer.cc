@@ -12,7 +12,7 @@ AdamW::AdamW(const T5& model)
 
 void AdamW::Step(T5& model, const AdamOptions& options, int64_t step,
                  double gradient_scale, double ema) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   at::Tensor gradients = model.gradients();
   gradients.mul_(gradient_scale);
   // Clipped without asking for the norm, which would wait for the device.

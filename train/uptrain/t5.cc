@@ -10,26 +10,27 @@ namespace {
 constexpr double kMasked = -1e9;
 
 // Buckets of the distances key - query of [length, length], as T5 defines them.
-at::Tensor Buckets(int64_t length, int64_t num_buckets, int64_t max_distance,
-                   bool is_bidirectional) {
+at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
+                       int64_t max_distance, bool is_bidirectional) {
   at::Tensor buckets = at::empty({length, length}, at::kLong);
   int64_t* out = buckets.data_ptr<int64_t>();
   const int64_t half = is_bidirectional ? num_buckets / 2 : num_buckets;
   const int64_t exact = half / 2;
-  const float scale = std::log(static_cast<float>(max_distance) /
-                               static_cast<float>(exact));
+  const float scale =
+      std::log(static_cast<float>(max_distance) / static_cast<float>(exact));
   for (int64_t query = 0; query < length; ++query) {
     for (int64_t key = 0; key < length; ++key) {
       const int64_t relative = key - query;
-      const int64_t distance = is_bidirectional ? std::abs(relative)
-                                                : std::max<int64_t>(-relative, 0);
+      const int64_t distance = is_bidirectional
+                                   ? std::abs(relative)
+                                   : std::max<int64_t>(-relative, 0);
       int64_t bucket = distance;
       if (distance >= exact) {
         const float ratio =
             std::log(static_cast<float>(distance) / static_cast<float>(exact)) /
             scale;
-        bucket = std::min(half - 1, exact + static_cast<int64_t>(
-                                                ratio * (half - exact)));
+        bucket = std::min(half - 1,
+                          exact + static_cast<int64_t>(ratio * (half - exact)));
       }
       if (is_bidirectional && relative > 0) bucket += half;
       *out++ = bucket;
@@ -93,13 +94,14 @@ std::vector<T5::Spec> T5::Specs() const {
   const ModelConfig& c = config_;
   const auto deviation = [](int64_t n) { return 1 / std::sqrt(double(n)); };
   std::vector<Spec> embeddings, matrices, vectors;
-  const auto matrix = [&](const std::string& name, int64_t rows, int64_t columns,
-                          double dev) {
+  const auto matrix = [&](const std::string& name, int64_t rows,
+                          int64_t columns, double dev) {
     matrices.push_back(
         {name + ".weight", {rows, columns}, WeightPart::kMatrices, dev});
   };
   const auto norm = [&](const std::string& name) {
-    vectors.push_back({name + ".weight", {c.d_model}, WeightPart::kVectors, -1});
+    vectors.push_back(
+        {name + ".weight", {c.d_model}, WeightPart::kVectors, -1});
   };
   const auto attention = [&](const std::string& name, int64_t kv_heads) {
     const int64_t inner = c.num_heads * c.d_kv;
@@ -117,10 +119,8 @@ std::vector<T5::Spec> T5::Specs() const {
   };
   // A tied embedding is also the head, whose logits are scaled by
   // d_model^-0.5, so that it may start at 1.
-  embeddings.push_back({"shared.weight",
-                        {c.vocab_size, c.d_model},
-                        WeightPart::kEmbedding,
-                        1});
+  embeddings.push_back(
+      {"shared.weight", {c.vocab_size, c.d_model}, WeightPart::kEmbedding, 1});
   if (!c.is_tied) {
     embeddings.push_back({"lm_head.weight",
                           {c.vocab_size, c.d_model},
@@ -131,12 +131,11 @@ std::vector<T5::Spec> T5::Specs() const {
     const bool is_decoder = stack[0] == 'd';
     const int64_t layers =
         is_decoder ? c.num_decoder_layers : c.num_encoder_layers;
-    vectors.push_back(
-        {LayerName(stack, 0, 0) +
-             "SelfAttention.relative_attention_bias.weight",
-         {c.num_buckets, c.num_heads},
-         WeightPart::kVectors,
-         deviation(c.d_model)});
+    vectors.push_back({LayerName(stack, 0, 0) +
+                           "SelfAttention.relative_attention_bias.weight",
+                       {c.num_buckets, c.num_heads},
+                       WeightPart::kVectors,
+                       deviation(c.d_model)});
     for (int64_t i = 0; i < layers; ++i) {
       attention(LayerName(stack, i, 0) + "SelfAttention",
                 is_decoder ? c.num_kv_heads : c.num_heads);
@@ -158,7 +157,7 @@ std::vector<T5::Spec> T5::Specs() const {
 }
 
 std::string T5::Load(const NamedTensors& tensors) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   for (const auto& [name, weight] : named_) {
     const auto found = tensors.find(name);
     if (found == tensors.end()) return "there is no tensor " + name;
@@ -187,13 +186,21 @@ at::Tensor T5::Norm(const at::Tensor& x, const std::string& name) const {
 
 at::Tensor T5::PositionBias(const std::string& stack, int64_t length,
                             bool is_bidirectional) const {
-  const at::Tensor buckets =
-      Buckets(length, config_.num_buckets, config_.max_distance,
-              is_bidirectional)
-          .to(device());
   const at::Tensor table = Weight(
       stack + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight");
-  return at::embedding(table, buckets).permute({2, 0, 1}).unsqueeze(0);
+  return at::embedding(table, Buckets(length, is_bidirectional))
+      .permute({2, 0, 1})
+      .unsqueeze(0);
+}
+
+at::Tensor T5::Buckets(int64_t length, bool is_bidirectional) const {
+  at::Tensor& buckets = buckets_[{length, is_bidirectional}];
+  if (!buckets.defined()) {
+    buckets = MakeBuckets(length, config_.num_buckets, config_.max_distance,
+                          is_bidirectional)
+                  .to(device());
+  }
+  return buckets;
 }
 
 // Grouped: the queries of a KV head's heads are stacked below one another, so
@@ -218,24 +225,22 @@ at::Tensor T5::Attend(const at::Tensor& x, const at::Tensor& memory,
   const at::Tensor weights =
       at::softmax(scores.to(at::kFloat) + bias, /*dim=*/-1);
   if (probabilities != nullptr) *probabilities = weights;
-  const at::Tensor attended =
-      at::matmul(Dropped(weights, options)
-                     .to(options.compute_type)
-                     .view({B, G, H / G * T, S}),
-                 shared(".v"))
-          .view({B, H, T, D})
-          .transpose(1, 2)
-          .reshape({B, T, H * D});
+  const at::Tensor attended = at::matmul(Dropped(weights, options)
+                                             .to(options.compute_type)
+                                             .view({B, G, H / G * T, S}),
+                                         shared(".v"))
+                                  .view({B, H, T, D})
+                                  .transpose(1, 2)
+                                  .reshape({B, T, H * D});
   return Product(attended, name + ".o", options);
 }
 
 at::Tensor T5::FeedForward(const at::Tensor& x, const std::string& name,
                            const ForwardOptions& options) const {
   const at::Tensor hidden =
-      config_.is_gated
-          ? at::gelu(Product(x, name + ".wi_0", options), "tanh") *
-                Product(x, name + ".wi_1", options)
-          : at::relu(Product(x, name + ".wi", options));
+      config_.is_gated ? at::gelu(Product(x, name + ".wi_0", options), "tanh") *
+                             Product(x, name + ".wi_1", options)
+                       : at::relu(Product(x, name + ".wi", options));
   return Product(Dropped(hidden, options), name + ".wo", options);
 }
 
@@ -244,7 +249,8 @@ at::Tensor T5::Encode(const at::Tensor& source, const at::Tensor& source_mask,
   const at::Tensor bias =
       PositionBias("encoder", source.size(1), /*is_bidirectional=*/true) +
       ((1 - source_mask) * kMasked).unsqueeze(1).unsqueeze(1);
-  at::Tensor x = Dropped(at::embedding(Weight("shared.weight"), source), options);
+  at::Tensor x =
+      Dropped(at::embedding(Weight("shared.weight"), source), options);
   for (int64_t i = 0; i < config_.num_encoder_layers; ++i) {
     const std::string self = LayerName("encoder", i, 0);
     const at::Tensor normed = Norm(x, self + "layer_norm");
@@ -270,7 +276,8 @@ at::Tensor T5::Decode(const at::Tensor& input, const at::Tensor& encoded,
       PositionBias("decoder", length, /*is_bidirectional=*/false) + causal;
   const at::Tensor cross_bias =
       ((1 - source_mask) * kMasked).unsqueeze(1).unsqueeze(1);
-  at::Tensor x = Dropped(at::embedding(Weight("shared.weight"), input), options);
+  at::Tensor x =
+      Dropped(at::embedding(Weight("shared.weight"), input), options);
   for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
     const std::string self = LayerName("decoder", i, 0);
     const at::Tensor normed = Norm(x, self + "layer_norm");

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ATen/ATen.h"
-#include "train/uptrain/model_config.h"
+#include "c10/core/GradMode.h"
+#include "train/common/model_config.h"
 #include "train/uptrain/tensor_file.h"
 
 namespace sheaf {
@@ -14,6 +17,7 @@ namespace sheaf {
 //
 // All weights lie in one flat tensor, in f32, and so do their gradients: the
 // optimizer, clipping and averaging are a few operations whatever the model.
+// Not thread-safe.
 // The parts come in this order, so that each can have a rate of its own:
 enum class WeightPart { kEmbedding, kMatrices, kVectors };
 
@@ -87,11 +91,14 @@ class T5 {
                          const ForwardOptions& options) const;
   at::Tensor PositionBias(const std::string& stack, int64_t length,
                           bool is_bidirectional) const;
+  at::Tensor Buckets(int64_t length, bool is_bidirectional) const;
 
   ModelConfig config_;
   at::Tensor weights_, gradients_;
   NamedTensors named_;  // leaves that share weights_
   int64_t part_sizes_[3] = {};
+  // Of distances, by length and is_bidirectional, on the device.
+  mutable std::map<std::pair<int64_t, bool>, at::Tensor> buckets_;
 };
 
 // Adds up what a batch's training counts. Sums over tokens, not means.

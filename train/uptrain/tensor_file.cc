@@ -5,9 +5,9 @@
 #include <fstream>
 #include <set>
 
+#include "train/common/json.h"
+#include "train/common/model_config.h"
 #include "train/common/safetensors_writer.h"
-#include "train/uptrain/json.h"
-#include "train/uptrain/model_config.h"
 
 namespace sheaf {
 namespace {

@@ -26,8 +26,8 @@ double SecondsNow() {
 std::string Duration(double seconds) {
   const long long s = std::max(0LL, std::llround(seconds));
   char text[32];
-  std::snprintf(text, sizeof(text), "%lld:%02lld:%02lld", s / 3600,
-                s / 60 % 60, s % 60);
+  std::snprintf(text, sizeof(text), "%lld:%02lld:%02lld", s / 3600, s / 60 % 60,
+                s % 60);
   return text;
 }
 
@@ -80,7 +80,9 @@ class Trainer {
     if (options_.minutes > 0) return Elapsed() / (60 * options_.minutes);
     return static_cast<double>(step_) / static_cast<double>(options_.steps);
   }
-  double Elapsed() const { return elapsed_before_ + SecondsNow() - started_at_; }
+  double Elapsed() const {
+    return elapsed_before_ + SecondsNow() - started_at_;
+  }
   double Rate(double progress) const {
     if (progress < options_.warmup) {
       return options_.rate * (progress / options_.warmup * 0.99 + 0.01);
@@ -103,6 +105,7 @@ class Trainer {
   std::unique_ptr<BatchStream> stream_;
 
   int64_t step_ = 0;
+  int64_t evaluated_at_ = -1;  // step
   double best_dev_ = INFINITY;
   double elapsed_before_ = 0;  // of the runs that this one resumes
   double started_at_ = 0;
@@ -125,8 +128,8 @@ std::string Trainer::Prepare() {
   if (options_.device == "cuda" && !has_cuda) {
     return "--device is cuda, but libtorch has none here";
   }
-  const at::Device device(
-      has_cuda && options_.device != "cpu" ? at::kCUDA : at::kCPU);
+  const at::Device device(has_cuda && options_.device != "cpu" ? at::kCUDA
+                                                               : at::kCPU);
   at::manual_seed(options_.seed);
   model_ = std::make_unique<T5>(config_, device);
   if (options_.init == "checkpoint") {
@@ -144,11 +147,10 @@ std::string Trainer::Prepare() {
   loss_sum_ = at::zeros({}, model_->weights().options());
   started_at_ = logged_at_ = SecondsNow();
   char line[200];
-  std::snprintf(line, sizeof(line),
-                "%lld weights on %s, products in %s, from step %lld",
-                static_cast<long long>(model_->weights().numel()),
-                device.str().c_str(), options_.precision.c_str(),
-                static_cast<long long>(step_));
+  std::snprintf(
+      line, sizeof(line), "%lld weights on %s, products in %s, from step %lld",
+      static_cast<long long>(model_->weights().numel()), device.str().c_str(),
+      options_.precision.c_str(), static_cast<long long>(step_));
   Log(line);
   return "";
 }
@@ -277,7 +279,8 @@ void Trainer::ReportProgress() {
 }
 
 std::string Trainer::Evaluate() {
-  if (dev_.empty()) return "";
+  if (dev_.empty() || evaluated_at_ == step_) return "";
+  evaluated_at_ = step_;
   const at::Tensor trained = model_->weights().clone();
   model_->weights().copy_(optimizer_->average);
   std::string line = "step " + std::to_string(step_) + "  dev";

@@ -1,4 +1,4 @@
-#include "train/uptrain/batch_stream.h"
+#include "train/common/batch_stream.h"
 
 #include <algorithm>
 #include <cmath>
@@ -22,6 +22,13 @@ BatchStream::BatchStream(const std::vector<TokenFile>& files,
                          const StreamOptions& options,
                          const StreamPosition& position)
     : files_(files), options_(options), position_(position) {
+  int64_t least = INT64_MAX;
+  for (size_t f = 0; f < files_.size(); ++f) {
+    for (int64_t i = 0; i < files_[f].size(); ++i) {
+      least = std::min(least, Length({int32_t(f), i}));
+    }
+  }
+  shortest_ = std::max(kShortest, least);
   MakeEpoch();
   MakePool();
 }
@@ -46,12 +53,14 @@ void BatchStream::MakeEpoch() {
   Shuffle(epoch_, random);
 }
 
+double BatchStream::LengthLimit() const {
+  if (position_.pool_progress >= options_.short_first) return INFINITY;
+  const double share = position_.pool_progress / options_.short_first;
+  return static_cast<double>(shortest_) + share * share * kLongest;
+}
+
 void BatchStream::MakePool() {
-  double longest = INFINITY;
-  if (position_.pool_progress < options_.short_first) {
-    const double share = position_.pool_progress / options_.short_first;
-    longest = kShortest + share * share * 512;
-  }
+  const double longest = LengthLimit();
   std::vector<PairRef> pairs;
   int64_t num_tokens = 0;
   pool_end_ = position_.pool_start;
@@ -63,22 +72,22 @@ void BatchStream::MakePool() {
     num_tokens += static_cast<int64_t>(ids.source.size() + ids.target.size());
     pairs.push_back(pair);
   }
-  std::sort(pairs.begin(), pairs.end(), [&](const PairRef& a, const PairRef& b) {
-    const TokenFile::Pair x = files_[a.file].at(a.index);
-    const TokenFile::Pair y = files_[b.file].at(b.index);
-    return std::tuple(x.source.size(), x.target.size(), a.file, a.index) <
-           std::tuple(y.source.size(), y.target.size(), b.file, b.index);
-  });
+  std::sort(
+      pairs.begin(), pairs.end(), [&](const PairRef& a, const PairRef& b) {
+        const TokenFile::Pair x = files_[a.file].at(a.index);
+        const TokenFile::Pair y = files_[b.file].at(b.index);
+        return std::tuple(x.source.size(), x.target.size(), a.file, a.index) <
+               std::tuple(y.source.size(), y.target.size(), b.file, b.index);
+      });
   pool_.clear();
   size_t source = 0, target = 0;  // longest of the batch
   for (const PairRef& pair : pairs) {
     const TokenFile::Pair ids = files_[pair.file].at(pair.index);
     const size_t new_source = std::max(source, ids.source.size());
     const size_t new_target = std::max(target, ids.target.size());
-    if (pool_.empty() ||
-        static_cast<int64_t>((new_source + new_target) *
-                             (pool_.back().size() + 1)) >
-            options_.batch_tokens) {
+    if (pool_.empty() || static_cast<int64_t>((new_source + new_target) *
+                                              (pool_.back().size() + 1)) >
+                             options_.batch_tokens) {
       pool_.emplace_back();
       source = ids.source.size();
       target = ids.target.size();

@@ -1,9 +1,9 @@
-#include "train/uptrain/model_config.h"
+#include "train/common/model_config.h"
 
 #include <fstream>
 #include <sstream>
 
-#include "train/uptrain/json.h"
+#include "train/common/json.h"
 
 namespace sheaf {
 namespace {
@@ -18,7 +18,8 @@ std::string Check(const ModelConfig& config) {
   for (const auto& [key, value] :
        {std::pair{"vocab_size", config.vocab_size},
         std::pair{"d_model", config.d_model}, std::pair{"d_kv", config.d_kv},
-        std::pair{"d_ff", config.d_ff}, std::pair{"num_heads", config.num_heads},
+        std::pair{"d_ff", config.d_ff},
+        std::pair{"num_heads", config.num_heads},
         std::pair{"num_layers", config.num_encoder_layers},
         std::pair{"num_decoder_layers", config.num_decoder_layers}}) {
     if (value < 1 || value > 1 << 24) {

@@ -1,4 +1,4 @@
-#include "train/uptrain/json.h"
+#include "train/common/json.h"
 
 #include <cstdlib>
 

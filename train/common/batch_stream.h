@@ -25,7 +25,7 @@ struct StreamOptions {
   // How often a pair of each file comes in an epoch, as 1 or 0.5; [files].
   std::vector<double> weights;
   // While the training's progress is below this, only pairs up to a length
-  // that grows from kShortest to the longest (short ones first).
+  // that grows from kShortest on (short ones first).
   double short_first = 0;
   uint64_t seed = 0;
 };
@@ -37,6 +37,7 @@ struct StreamOptions {
 class BatchStream {
  public:
   static constexpr int64_t kShortest = 24;     // ids of the longer side
+  static constexpr double kLongest = 512;      // what the limit grows by
   static constexpr int64_t kPoolBatches = 64;  // about
 
   // `files` outlive the stream. REQUIRES: they have a pair, which fits.
@@ -52,11 +53,13 @@ class BatchStream {
   void MakeEpoch();
   void MakePool();
   int64_t Length(const PairRef& pair) const;
+  double LengthLimit() const;
 
   const std::vector<TokenFile>& files_;
   const StreamOptions options_;
   StreamPosition position_;
   int64_t pool_end_ = 0;
+  int64_t shortest_ = kShortest;  // or of the shortest pair, if that is longer
   std::vector<PairRef> epoch_;
   std::vector<std::vector<PairRef>> pool_;
 };
