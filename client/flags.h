@@ -29,6 +29,9 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
 absl::StatusOr<CallOptions> CallOptionsFromFlags();
 absl::StatusOr<Client> ClientFromFlags();
 
+// A stream is of one hypothesis: --stream with more is a UsageError.
+absl::Status CheckStreamOfOne();
+
 // --concurrency, checked.
 absl::StatusOr<int> ConcurrencyFromFlags();
 

@@ -9,6 +9,7 @@
 # result is a line of OUT_DIR/results.tsv; figureN.svg are drawn from it.
 #   STEPS, BATCH_TOKENS, SEEDS, ALPHAS, ITEMS, TRAIN_FLAGS: environment, as below
 set -euo pipefail
+shopt -s inherit_errexit
 bin=$1
 model=$2
 data=$3
@@ -23,8 +24,6 @@ read -ra train_flags <<<"${TRAIN_FLAGS:-}"
 mkdir -p "$out"
 results=$out/results.tsv
 dev=$data/mt.en-de.dev.tatoeba_dev.tsv
-server=
-trap '[[ -z $server ]] || kill "$server" 2>/dev/null || true' EXIT
 
 # once KEY COMMAND...: the command's output as a line of the results, if there is
 # none that begins with the key.
@@ -59,12 +58,14 @@ train() {
   touch "$out/$name/done"
 }
 
-# score DIR: BLEU, tokens a second and KV bytes a request of a model directory.
+# score DIR: BLEU, chrF, tokens a second and KV bytes a request of a model
+# directory. Runs in a shell of its own, which ends the server.
 score() {
   "$bin/sheaf-server" --model="$1" --listen=127.0.0.1:0 \
     --metrics_listen=127.0.0.1:0 --kv_cache_bytes=256MiB >"$out/server.out" 2>/dev/null &
   server=$!
   local address
+  trap 'kill "$server" 2>/dev/null || true' EXIT
   until address=$(sed -n 's/^listening on //p' "$out/server.out") && [[ $address ]]; do
     kill -0 "$server"
     sleep 0.1
@@ -72,9 +73,6 @@ score() {
   "$bin/sheaf-eval" --data="$dev" --limit="$items" --server="$address" --beam_size=1 |
     awk '{ value[$1] = $2 } END { OFS = "\t"; print value["bleu"], value["chrf2"],
       value["output_tokens_per_second"], value["kv_bytes_per_request"] }'
-  kill "$server"
-  wait "$server" || true
-  server=
 }
 
 # converted METHOD G SEED: the directory of the base model converted.

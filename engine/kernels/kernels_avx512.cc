@@ -11,6 +11,7 @@
 #include "engine/kernels/attention.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
+#include "engine/kernels/scan.inl.h"
 
 namespace sheaf::kernels {
 
@@ -19,13 +20,17 @@ const Kernels kAvx512Kernels = {
     Isa::kAvx512,
     RunProduct<F32Product>,
     RunProduct<Bf16Product>,
-    RunProduct<Int8Product, kMaxInt8Rows>,
+    RunProduct<Int8Product>,
+    Int8Panel::kGroup,
     QuantizeRows,
     AttendDecode,
+    JoinParts,
     AttendEncode,
     RmsNorm,
     Activate,
     ScanMaxAndSum,
+    BlockMaxima,
+    ExpWeights,
 };
 
 }  // namespace sheaf::kernels
