@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "engine/bf16.h"
 #include "engine/check.h"
-#include "engine/model/bf16.h"
 #include "engine/model/input_file.h"
 
 namespace sheaf {
