@@ -27,7 +27,8 @@ endfunction()
 
 file(GLOB_RECURSE sources RELATIVE ${ROOT}
   ${ROOT}/engine/*.h ${ROOT}/engine/*.cc ${ROOT}/server/*.h
-  ${ROOT}/server/*.cc ${ROOT}/client/*.h ${ROOT}/client/*.cc)
+  ${ROOT}/server/*.cc ${ROOT}/client/*.h ${ROOT}/client/*.cc
+  ${ROOT}/train/*.h ${ROOT}/train/*.cc)
 
 # The engine knows no gRPC, no protobuf, no Prometheus, no text, no flags.
 forbid(FILES "^engine/"
@@ -47,6 +48,14 @@ forbid(FILES "^server/" INCLUDES "^client/")
 forbid(FILES "^server/text/" INCLUDES "^(server/[^t]|engine/[^c]|sheaf/v1/|grpc)")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server/|engine/)")
+# What is served knows nothing of how models are made.
+forbid(FILES "^(engine|server|client)/" INCLUDES "^(train/|Eigen|torch)")
+# Of the server, those who make models know the text side alone.
+forbid(FILES "^train/" INCLUDES "^server/[^t]")
+# The trainer builds where there is only libtorch.
+forbid(FILES "^train/(common|uptrain)/"
+  INCLUDES "^(engine/|server/|client/|absl/|nlohmann|Eigen|train/(convert|evaluate|tokenize)/)")
+forbid(FILES "." EXCEPT "^train/uptrain/" INCLUDES "^(torch/|ATen/|c10/)")
 
 if(violations)
   list(JOIN violations "\n  " text)

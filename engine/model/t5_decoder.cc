@@ -86,6 +86,7 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
     const T5DecoderLayer& layer = weights_.decoder[i];
     NormRows(member, kernels_, config, layer.self_norm, x_.data(), num_rows,
              normed_.data());
+    ShowInput(member, i, Attention::kSelf);
     layer.qkv.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                   layer.qkv.num_columns(), /*accumulate=*/false);
     member.Barrier();
@@ -99,6 +100,7 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
 
     NormRows(member, kernels_, config, layer.cross_norm, x_.data(), num_rows,
              normed_.data());
+    ShowInput(member, i, Attention::kCross);
     layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                       layer.cross_q.num_columns(), /*accumulate=*/false);
     member.Barrier();
@@ -112,6 +114,14 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
                    num_rows, normed_.data(), feed_forward_);
   }
   WriteLogits(member);
+}
+
+void T5Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
+                          Attention attention) {
+  if (observer_ == nullptr || member.index() != 0) return;
+  observer_->OnAttentionInput(
+      layer_index, attention,
+      {normed_.data(), rows_.size() * weights_.config.d_model});
 }
 
 void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,

@@ -14,6 +14,17 @@
 
 namespace sheaf {
 
+// Is shown what the decoder's attentions read: the statistics that a checkpoint
+// is converted by. Called on the thread that calls Decode().
+class T5DecoderObserver {
+ public:
+  virtual ~T5DecoderObserver() = default;
+  // `rows` [num_rows, d_model]: the normed input of a layer's self-attention,
+  // or of its cross-attention's queries.
+  virtual void OnAttentionInput(int32_t layer_index, Attention attention,
+                                absl::Span<const float> rows) = 0;
+};
+
 // The decoder: one row for every token to compute, of all sequences together.
 // A row attends over its own sequence's self K/V up to itself, and over its
 // source's cross K/V, both in KV blocks; all else is products of all rows.
@@ -31,6 +42,9 @@ class T5Decoder {
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
+
+  // Null: nobody looks. Not owned.
+  void set_observer(T5DecoderObserver* observer) { observer_ = observer; }
 
  private:
   struct Row {
@@ -75,6 +89,8 @@ class T5Decoder {
                   int32_t part, int32_t kv_head, int32_t layer_index,
                   int64_t q_stride, MemberBuffers& buffers);
   void WriteLogits(const ThreadTeam::Member& member);
+  void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
+                 Attention attention);
 
   const T5Weights& weights_;
   KvStorage& storage_;
@@ -82,6 +98,7 @@ class T5Decoder {
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
   const int32_t max_rows_;
+  T5DecoderObserver* observer_ = nullptr;
   const int32_t max_queries_;  // that attend over a part of a context at a time
 
   std::vector<Row> rows_;

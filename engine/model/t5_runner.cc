@@ -47,5 +47,8 @@ void T5Runner::Decode(absl::Span<const DecodeEntry> entries,
 absl::Span<const float> T5Runner::encoder_output() const {
   return encoder_->output();
 }
+void T5Runner::set_decoder_observer(T5DecoderObserver* observer) {
+  decoder_->set_observer(observer);
+}
 
 }  // namespace sheaf

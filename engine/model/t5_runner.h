@@ -22,6 +22,7 @@ struct T5RunnerLimits {
 
 class T5Encoder;
 class T5Decoder;
+class T5DecoderObserver;
 
 // Computes a T5 model on a thread team: the encoder over packed sources, the
 // decoder over the running sequences, with K and V in KvStorage. All memory is
@@ -54,6 +55,9 @@ class T5Runner : public ModelRunner {
   // The encoder's output [tokens of the pass, d_model] after the final norm,
   // once AdvanceEncode() has returned true and until the next pass: for tests.
   absl::Span<const float> encoder_output() const;
+
+  // Shows it what the decoder's attentions read; null: nobody. Not owned.
+  void set_decoder_observer(T5DecoderObserver* observer);
 
  private:
   const T5Weights& weights_;

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# The programs that make models, as a user meets them: convert, serve, evaluate,
+# tokenize.   making_models_test.sh BIN_DIR MODEL_DIR
+set -euo pipefail
+bin=$1
+model=$2
+work=$(mktemp -d)
+server=
+trap '[[ -z $server ]] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+# expect_equal WHAT ACTUAL EXPECTED
+expect_equal() {
+  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
+}
+# refuse CODE TEXT PROGRAM FLAG ...: it ends with CODE and one line with TEXT.
+refuse() {
+  local code=0
+  "$bin/$3" "${@:4}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
+  expect_equal "exit code of ${*:3}" "$code" "$1"
+  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
+  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
+}
+
+printf '%s\t%s\n' 'Where is the train station?' 'Wo ist der Bahnhof?' \
+  'Tom is my brother.' 'Tom ist mein Bruder.' \
+  'She has two cats.' 'Sie hat zwei Katzen.' >"$work/pairs.tsv"
+
+echo '--- a model is converted, with and without calibration, and served'
+"$bin/sheaf-convert" --input="$model" --output="$work/mqa" --kv_heads=1 \
+  --method=svd >"$work/plain"
+"$bin/sheaf-convert" --input="$model" --output="$work/mixed" --kv_heads=2 \
+  --cross_kv_heads=1 --method=svd --calibration="$work/pairs.tsv" \
+  --calibration_prefix='translate English to German: ' >"$work/calibrated"
+grep -q '^layer 0 self: error of keys 0.0000, of values 0.0000; 0 bytes saved$' \
+  "$work/calibrated" || fail "self-attention changed: $(cat "$work/calibrated")"
+grep -q '^layer 2 cross: error of keys 0\.[0-9]*, .* 32768 bytes saved$' \
+  "$work/calibrated" || fail "cross-attention: $(cat "$work/calibrated")"
+cmp "$model/spiece.model" "$work/mqa/spiece.model"
+# The file shrinks by what is reported, but for the header's length.
+saved=$(sed -n 's/^\([0-9]*\) bytes of weights saved;.*/\1/p' "$work/plain")
+shrunk=$(($(stat -c %s "$model/model.safetensors") -
+  $(stat -c %s "$work/mqa/model.safetensors")))
+((shrunk > saved - 2000 && shrunk < saved + 2000)) ||
+  fail "reported $saved bytes, the file shrank by $shrunk"
+"$bin/sheaf-server" --model="$work/mixed" --listen=127.0.0.1:0 \
+  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB >"$work/server.out" &
+server=$!
+until address=$(sed -n 's/^listening on //p' "$work/server.out") && [[ $address ]]; do
+  kill -0 "$server" 2>/dev/null || fail 'the server refused the model'
+  sleep 0.05
+done
+
+echo '--- a server and the file of its answers have the same scores'
+"$bin/sheaf-eval" --data="$work/pairs.tsv" --server="$address" --json \
+  --output="$work/answers" >"$work/by_server"
+grep -q '"kv_heads":2' "$work/by_server" || fail "$(cat "$work/by_server")"
+grep -q '"cross_kv_heads":1' "$work/by_server" || fail "$(cat "$work/by_server")"
+grep -q '"output_tokens_per_second":[0-9.]*[1-9]' "$work/by_server" ||
+  fail "$(cat "$work/by_server")"
+"$bin/sheaf-eval" --data="$work/pairs.tsv" --hypotheses="$work/answers" --json \
+  >"$work/by_file"
+bleu() { grep -o '"bleu":[0-9.e-]*' "$1"; }
+expect_equal 'BLEU' "$(bleu "$work/by_file")" "$(bleu "$work/by_server")"
+cut -f2 "$work/pairs.tsv" >"$work/perfect"
+expect_equal 'BLEU of the references' "$("$bin/sheaf-eval" \
+  --data="$work/pairs.tsv" --hypotheses="$work/perfect" | grep '^bleu ')" \
+  'bleu 100.00'
+printf '{"document": "The cat sat. It left.", "summaries": ["The cat sat."]}\n' \
+  >"$work/sum.jsonl"
+"$bin/sheaf-eval" --task=summarize --data="$work/sum.jsonl" --server="$address" \
+  >"$work/summaries"
+grep -q '^first_sentence_rougeL 100.00$' "$work/summaries" ||
+  fail "$(cat "$work/summaries")"
+
+echo '--- tokens are made of texts, and texts of tokens'
+"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align \
+  --input="$work/pairs.tsv" --output="$work/pairs.tok" >"$work/tokenized"
+grep -q '^3 pairs, .*; 0 pairs left out$' "$work/tokenized" ||
+  fail "$(cat "$work/tokenized")"
+"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de \
+  --max_target_tokens=3 --input="$work/pairs.tsv" --output="$work/few.tok" \
+  >"$work/tokenized"
+grep -q '3 pairs left out$' "$work/tokenized" || fail "$(cat "$work/tokenized")"
+echo '5 6 7' >"$work/ids"
+[[ $("$bin/sheaf-tokenize" --model="$model" --ids="$work/ids") ]] ||
+  fail 'ids gave no text'
+
+echo '--- what is wrong is one clear line'
+refuse 3 "$work/nowhere" sheaf-convert --input="$work/nowhere" --output="$work/x" \
+  --kv_heads=1
+refuse 2 'the model has 2' sheaf-convert --input="$model" --output="$work/x" \
+  --kv_heads=8
+refuse 2 'exists already' sheaf-convert --input="$model" --output="$work/mqa" \
+  --kv_heads=1
+refuse 2 'median' sheaf-convert --input="$model" --output="$work/x" --kv_heads=1 \
+  --method=median
+refuse 2 'there is no flag' sheaf-convert --heads=1
+cp -r "$model" "$work/broken"
+chmod -R u+w "$work/broken"
+truncate -s 1000000 "$work/broken/model.safetensors"
+refuse 3 'model.safetensors' sheaf-convert --input="$work/broken" \
+  --output="$work/x" --kv_heads=1
+[[ ! -e $work/x && ! -e $work/x.partial ]] || fail 'a refused conversion left files'
+refuse 2 'has summarization, translation_en_to_de' sheaf-tokenize \
+  --model="$model" --task=translation_en_to_fr --output="$work/x"
+refuse 1 'there are 3 sources' sheaf-eval --data="$work/pairs.tsv" \
+  --hypotheses="$work/ids"
+refuse 2 '--data is not given' sheaf-eval --server="$address"
+
+echo PASSED

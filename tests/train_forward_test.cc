@@ -1,0 +1,121 @@
+// The trainer's forward pass against the reference implementation's outputs for
+// every checkpoint in testdata/ (testdata/README.md): what the engine gives
+// too.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "train/common/json.h"
+#include "train/uptrain/t5.h"
+#include "train/uptrain/tensor_file.h"
+
+namespace sheaf {
+namespace {
+
+constexpr double kTolerance = 2e-4;  // as testdata/README.md advises
+
+at::Tensor Ids(const Json& array) {
+  at::Tensor ids = at::empty({1, int64_t(array.array.size())}, at::kLong);
+  for (size_t i = 0; i < array.array.size(); ++i) {
+    ids.data_ptr<int64_t>()[i] = static_cast<int64_t>(array.array[i].number);
+  }
+  return ids;
+}
+
+double WorstGap(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
+class TrainForwardTest : public ::testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    directory_ = std::string(SHEAF_TESTDATA_DIR "/") + GetParam();
+    ModelConfig config;
+    ASSERT_EQ(ModelConfig::Load(directory_, config), "");
+    model_ = std::make_unique<T5>(config, at::kCPU);
+    NamedTensors tensors;
+    ASSERT_EQ(ReadTensors(directory_, tensors), "");
+    ASSERT_EQ(model_->Load(tensors), "");
+    ASSERT_EQ(ReadTensorFile(directory_ + "/expected.safetensors", expected_),
+              "");
+    std::string text, error;
+    ASSERT_TRUE(ReadFile(directory_ + "/expected.json", text));
+    json_ = Json::Parse(text, error);
+    ASSERT_EQ(error, "");
+  }
+
+  std::string directory_;
+  std::unique_ptr<T5> model_;
+  NamedTensors expected_;
+  Json json_;
+};
+
+INSTANTIATE_TEST_SUITE_P(All, TrainForwardTest,
+                         ::testing::Values("asymmetric-depth", "bf16-weights",
+                                           "f16-weights", "gqa-2of8",
+                                           "gqa-tied-bf16-asym", "mqa-1of6",
+                                           "sharded", "t5v10-relu-tied",
+                                           "t5v11-gated-untied",
+                                           "text-end-to-end", "wide-heads"),
+                         [](const auto& info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+TEST_P(TrainForwardTest, EncoderStatesAndLogitsAreTheReferences) {
+  const c10::NoGradGuard no_grad;
+  const std::vector<Json>& inputs = json_["inputs"].array;
+  const at::Tensor forced = Ids(json_["teacher_forcing"]["decoder_ids"]);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string name = "input" + std::to_string(i);
+    const at::Tensor source = Ids(inputs[i]["ids"]);
+    const at::Tensor mask = at::ones_like(source, at::kFloat);
+    const at::Tensor encoded = model_->Encode(source, mask, {});
+    EXPECT_LE(WorstGap(encoded[0], expected_[name + ".encoder_hidden"]),
+              kTolerance);
+    EXPECT_LE(WorstGap(model_->Decode(forced, encoded, mask, {})[0],
+                       expected_[name + ".teacher_logits"]),
+              kTolerance);
+  }
+}
+
+// Sources of different lengths in one padded batch.
+TEST_P(TrainForwardTest, PaddingChangesNothing) {
+  const c10::NoGradGuard no_grad;
+  const at::Tensor shorter = Ids(json_["inputs"].array[1]["ids"]);
+  const at::Tensor longer = Ids(json_["inputs"].array[2]["ids"]);
+  const int64_t length = longer.size(1);
+  const int64_t padding = length - shorter.size(1);
+  const at::Tensor source =
+      at::cat({at::constant_pad_nd(shorter, {0, padding}, 0), longer});
+  at::Tensor mask = at::ones({2, length}, at::kFloat);
+  mask[0].narrow(0, length - padding, padding).zero_();
+  const at::Tensor forced =
+      Ids(json_["teacher_forcing"]["decoder_ids"]).repeat({2, 1});
+  const at::Tensor logits =
+      model_->Decode(forced, model_->Encode(source, mask, {}), mask, {});
+  EXPECT_LE(WorstGap(logits[0], expected_["input1.teacher_logits"]),
+            kTolerance);
+  EXPECT_LE(WorstGap(logits[1], expected_["input2.teacher_logits"]),
+            kTolerance);
+}
+
+TEST_P(TrainForwardTest, BfloatProductsStayNear) {
+  const c10::NoGradGuard no_grad;
+  ForwardOptions options;
+  options.compute_type = at::kBFloat16;
+  const at::Tensor source = Ids(json_["inputs"].array[1]["ids"]);
+  const at::Tensor mask = at::ones_like(source, at::kFloat);
+  const at::Tensor encoded = model_->Encode(source, mask, options);
+  const at::Tensor expected = expected_["input1.encoder_hidden"];
+  EXPECT_LE(WorstGap(encoded[0], expected),
+            0.1 * expected.abs().max().item<double>());
+}
+
+}  // namespace
+}  // namespace sheaf

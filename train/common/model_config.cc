@@ -1,0 +1,89 @@
+#include "train/common/model_config.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "train/common/json.h"
+
+namespace sheaf {
+namespace {
+
+std::string CheckHeads(const char* key, int64_t heads, int64_t num_heads) {
+  if (heads > 0 && num_heads % heads == 0) return "";
+  return std::string(key) + " is " + std::to_string(heads) +
+         "; it must divide num_heads, " + std::to_string(num_heads);
+}
+
+std::string Check(const ModelConfig& config) {
+  for (const auto& [key, value] :
+       {std::pair{"vocab_size", config.vocab_size},
+        std::pair{"d_model", config.d_model}, std::pair{"d_kv", config.d_kv},
+        std::pair{"d_ff", config.d_ff},
+        std::pair{"num_heads", config.num_heads},
+        std::pair{"num_layers", config.num_encoder_layers},
+        std::pair{"num_decoder_layers", config.num_decoder_layers}}) {
+    if (value < 1 || value > 1 << 24) {
+      return std::string(key) + " is " + std::to_string(value) +
+             "; allowed are 1.." + std::to_string(1 << 24);
+    }
+  }
+  if (config.num_buckets < 4 || config.max_distance <= config.num_buckets / 2) {
+    return "relative_attention_num_buckets or _max_distance is too small";
+  }
+  const std::string error =
+      CheckHeads("num_key_value_heads", config.num_kv_heads, config.num_heads);
+  if (!error.empty()) return error;
+  return CheckHeads("cross_num_key_value_heads", config.num_cross_kv_heads,
+                    config.num_heads);
+}
+
+}  // namespace
+
+bool ReadFile(const std::string& path, std::string& text) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  text = bytes.str();
+  return static_cast<bool>(file);
+}
+
+std::string ModelConfig::Load(const std::string& directory,
+                              ModelConfig& config) {
+  const std::string path = directory + "/config.json";
+  std::string text, error;
+  if (!ReadFile(path, text)) return path + ": can not be read";
+  const Json json = Json::Parse(text, error);
+  if (!error.empty()) return path + ": " + error;
+  const auto integer = [&](const char* key, int64_t absent) {
+    return static_cast<int64_t>(
+        json[key].NumberOr(static_cast<double>(absent)));
+  };
+  config.vocab_size = integer("vocab_size", 0);
+  config.d_model = integer("d_model", 0);
+  config.d_kv = integer("d_kv", 0);
+  config.d_ff = integer("d_ff", 0);
+  config.num_heads = integer("num_heads", 0);
+  config.num_kv_heads = integer("num_key_value_heads", config.num_heads);
+  config.num_cross_kv_heads =
+      integer("cross_num_key_value_heads", config.num_kv_heads);
+  config.num_encoder_layers = integer("num_layers", 0);
+  config.num_decoder_layers =
+      integer("num_decoder_layers", config.num_encoder_layers);
+  config.layer_norm_epsilon = json["layer_norm_epsilon"].NumberOr(1e-6);
+  config.num_buckets = integer("relative_attention_num_buckets", 32);
+  config.max_distance = integer("relative_attention_max_distance", 128);
+  config.is_tied = json["tie_word_embeddings"].BoolOr(true);
+  config.start_id = integer("decoder_start_token_id", 0);
+  config.eos_id = integer("eos_token_id", 1);
+  const Json& feed_forward = json["feed_forward_proj"];
+  config.is_gated = feed_forward.string == "gated-gelu";
+  if (!config.is_gated && !feed_forward.is_null() &&
+      feed_forward.string != "relu") {
+    return path + ": feed_forward_proj is \"" + feed_forward.string +
+           "\"; allowed are gated-gelu and relu";
+  }
+  error = Check(config);
+  return error.empty() ? "" : path + ": " + error;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sheaf {
+
+// The shape of a T5 model, from its config.json; the names are those of
+// engine/model/t5_config.h, which the server checks files by. The trainer
+// checks what it computes with.
+struct ModelConfig {
+  int64_t vocab_size = 0;
+  int64_t d_model = 0;
+  int64_t d_kv = 0;
+  int64_t d_ff = 0;
+  int64_t num_heads = 0;
+  int64_t num_kv_heads = 0;
+  int64_t num_cross_kv_heads = 0;
+  int64_t num_encoder_layers = 0;
+  int64_t num_decoder_layers = 0;
+  bool is_gated = false;  // gated GELU; if not, ReLU
+  double layer_norm_epsilon = 1e-6;
+  int64_t num_buckets = 32;
+  int64_t max_distance = 128;
+  bool is_tied = true;
+  int64_t start_id = 0;
+  int64_t eos_id = 1;
+
+  // Returns what is wrong, naming file, key and value; empty if nothing is.
+  static std::string Load(const std::string& directory, ModelConfig& config);
+};
+
+// The whole file; false if it can't be read.
+bool ReadFile(const std::string& path, std::string& text);
+
+}  // namespace sheaf

@@ -1,0 +1,172 @@
+#include "train/common/token_file.h"
+
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace sheaf {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "ids are written as they lie in memory");
+
+constexpr char kMagic[8] = {'S', 'H', 'E', 'A', 'F', 'T', 'O', 'K'};
+constexpr uint32_t kVersion = 1;
+constexpr uint64_t kMaxIds = uint64_t{1} << 34;
+
+struct Header {
+  char magic[8];
+  uint32_t version;
+  uint32_t vocab_size;
+  uint64_t num_pairs;
+  uint64_t num_ids;
+  uint64_t checksum;
+};
+static_assert(sizeof(Header) == 40);
+
+class Fnv1a {
+ public:
+  void Add(const void* bytes, size_t size) {
+    const uint8_t* byte = static_cast<const uint8_t*>(bytes);
+    for (size_t i = 0; i < size; ++i) hash_ = (hash_ ^ byte[i]) * 0x100000001b3;
+  }
+  uint64_t hash() const { return hash_; }
+
+ private:
+  uint64_t hash_ = 0xcbf29ce484222325;
+};
+
+struct Closer {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, Closer>;
+
+template <typename T>
+bool ReadAll(std::FILE* file, std::vector<T>& values) {
+  return std::fread(values.data(), sizeof(T), values.size(), file) ==
+         values.size();
+}
+
+template <typename T>
+bool WriteAll(std::FILE* file, const std::vector<T>& values) {
+  return std::fwrite(values.data(), sizeof(T), values.size(), file) ==
+         values.size();
+}
+
+}  // namespace
+
+TokenFile::Pair TokenFile::at(int64_t index) const {
+  const Place& place = pairs_[index];
+  const uint16_t* ids = ids_.data() + place.ids_at;
+  return {{ids, place.source_len},
+          {ids + place.source_len, place.target_len},
+          {alignment_.data() + place.alignment_at, place.target_len}};
+}
+
+void TokenFile::AddPlace(uint16_t source_len, uint16_t target_len) {
+  pairs_.push_back(
+      {num_placed_ids_, num_placed_alignments_, source_len, target_len});
+  num_placed_ids_ += source_len + target_len;
+  num_placed_alignments_ += target_len;
+}
+
+void TokenFile::Add(const std::vector<int32_t>& source,
+                    const std::vector<int32_t>& target) {
+  AddPlace(static_cast<uint16_t>(source.size()),
+           static_cast<uint16_t>(target.size()));
+  ids_.insert(ids_.end(), source.begin(), source.end());
+  ids_.insert(ids_.end(), target.begin(), target.end());
+  alignment_.resize(num_placed_alignments_, kUnaligned);
+}
+
+void TokenFile::SetAlignment(int64_t index,
+                             const std::vector<uint8_t>& alignment) {
+  std::memcpy(alignment_.data() + pairs_[index].alignment_at, alignment.data(),
+              alignment.size());
+}
+
+std::string TokenFile::Write(const std::string& path) const {
+  std::vector<uint16_t> lengths;
+  lengths.reserve(2 * pairs_.size());
+  for (const Place& place : pairs_) {
+    lengths.push_back(place.source_len);
+    lengths.push_back(place.target_len);
+  }
+  Fnv1a hash;
+  hash.Add(lengths.data(), lengths.size() * sizeof(uint16_t));
+  hash.Add(ids_.data(), ids_.size() * sizeof(uint16_t));
+  hash.Add(alignment_.data(), alignment_.size());
+  Header header = {{},
+                   kVersion,
+                   static_cast<uint32_t>(vocab_size_),
+                   pairs_.size(),
+                   ids_.size(),
+                   hash.hash()};
+  std::memcpy(header.magic, kMagic, sizeof(kMagic));
+  File file(std::fopen(path.c_str(), "wb"));
+  if (file == nullptr) return path + ": " + std::strerror(errno);
+  const bool is_written =
+      std::fwrite(&header, sizeof(header), 1, file.get()) == 1 &&
+      WriteAll(file.get(), lengths) && WriteAll(file.get(), ids_) &&
+      WriteAll(file.get(), alignment_) && std::fflush(file.get()) == 0;
+  return is_written ? "" : path + ": " + std::strerror(errno);
+}
+
+std::string TokenFile::Read(const std::string& path, TokenFile& result) {
+  File file(std::fopen(path.c_str(), "rb"));
+  if (file == nullptr) return path + ": " + std::strerror(errno);
+  std::fseek(file.get(), 0, SEEK_END);
+  const uint64_t size = static_cast<uint64_t>(std::ftell(file.get()));
+  std::rewind(file.get());
+  Header header;
+  if (size < sizeof(header) ||
+      std::fread(&header, sizeof(header), 1, file.get()) != 1 ||
+      std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
+    return path + ": is no token file";
+  }
+  if (header.version != kVersion) {
+    return path + ": version is " + std::to_string(header.version) +
+           "; this program reads version " + std::to_string(kVersion);
+  }
+  if (header.vocab_size == 0 || header.vocab_size > kMaxVocab ||
+      header.num_pairs > kMaxIds || header.num_ids > kMaxIds ||
+      size - sizeof(header) < 4 * header.num_pairs + 2 * header.num_ids) {
+    return path + ": is cut short, or its header is broken";
+  }
+  std::vector<uint16_t> lengths(2 * header.num_pairs);
+  TokenFile read(static_cast<int32_t>(header.vocab_size));
+  read.ids_.resize(header.num_ids);
+  read.alignment_.resize(size - sizeof(header) - 4 * header.num_pairs -
+                         2 * header.num_ids);
+  if (!ReadAll(file.get(), lengths) || !ReadAll(file.get(), read.ids_) ||
+      !ReadAll(file.get(), read.alignment_)) {
+    return path + ": can not be read";
+  }
+  Fnv1a hash;
+  hash.Add(lengths.data(), lengths.size() * sizeof(uint16_t));
+  hash.Add(read.ids_.data(), read.ids_.size() * sizeof(uint16_t));
+  hash.Add(read.alignment_.data(), read.alignment_.size());
+  if (hash.hash() != header.checksum) return path + ": checksum is wrong";
+  for (size_t i = 0; i < lengths.size(); i += 2) {
+    if (lengths[i] == 0 || lengths[i + 1] == 0) {
+      return path + ": pair " + std::to_string(i / 2) + " has an empty side";
+    }
+    read.AddPlace(lengths[i], lengths[i + 1]);
+  }
+  if (read.num_placed_ids_ != read.ids_.size() ||
+      read.num_placed_alignments_ != read.alignment_.size()) {
+    return path + ": the lengths of the pairs do not add up to the file's";
+  }
+  for (const uint16_t id : read.ids_) {
+    if (id >= header.vocab_size) {
+      return path + ": id " + std::to_string(id) + " is not below vocab_size " +
+             std::to_string(header.vocab_size);
+    }
+  }
+  result = std::move(read);
+  return "";
+}
+
+}  // namespace sheaf

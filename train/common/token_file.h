@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace sheaf {
+
+// Pairs of source and target token ids, as the trainer reads them.
+//
+// The file, all numbers little-endian:
+//   8 bytes  "SHEAFTOK"
+//   u32      version, 1
+//   u32      vocab_size: every id is below, at most 65536
+//   u64      number of pairs
+//   u64      number of ids in all sources and targets
+//   u64      FNV-1a (64 bits) of all that follows
+//   u16[2]   for each pair: length of its source and of its target, >= 1
+//   u16[]    for each pair: the source's ids and then the target's; both end
+//            with the end token, neither begins with a start token
+//   u8[]     for each target id: the place in the source of the id that it
+//            translates, 255: none known
+// A token file lies in memory as a whole; xz takes it to about half.
+class TokenFile {
+ public:
+  static constexpr uint8_t kUnaligned = 255;
+  static constexpr int32_t kMaxVocab = 65536;
+
+  struct Pair {
+    std::span<const uint16_t> source;
+    std::span<const uint16_t> target;
+    std::span<const uint8_t> alignment;  // [target.size()]
+  };
+
+  explicit TokenFile(int32_t vocab_size = 0) : vocab_size_(vocab_size) {}
+
+  int32_t vocab_size() const { return vocab_size_; }
+  int64_t size() const { return static_cast<int64_t>(pairs_.size()); }
+  int64_t num_ids() const { return static_cast<int64_t>(ids_.size()); }
+  Pair at(int64_t index) const;
+
+  // REQUIRES: both have 1 to 65535 ids, all below vocab_size().
+  void Add(const std::vector<int32_t>& source,
+           const std::vector<int32_t>& target);
+
+  // REQUIRES: as many places as the pair's target has ids.
+  void SetAlignment(int64_t index, const std::vector<uint8_t>& alignment);
+
+  // Both return what went wrong, naming file and rule; empty if nothing did.
+  std::string Write(const std::string& path) const;
+  static std::string Read(const std::string& path, TokenFile& file);
+
+ private:
+  struct Place {
+    uint64_t ids_at, alignment_at;
+    uint16_t source_len, target_len;
+  };
+
+  // Adds the place of a pair at the end of ids_ and alignment_.
+  void AddPlace(uint16_t source_len, uint16_t target_len);
+
+  int32_t vocab_size_;
+  uint64_t num_placed_ids_ = 0, num_placed_alignments_ = 0;
+  std::vector<Place> pairs_;
+  std::vector<uint16_t> ids_;
+  std::vector<uint8_t> alignment_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,156 @@
+#include "train/convert/calibration.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kv_block_pool.h"
+#include "engine/kv_storage.h"
+#include "engine/model/checkpoint.h"
+#include "engine/model/t5_decoder.h"
+#include "engine/model/t5_runner.h"
+#include "engine/model/t5_weights.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+namespace {
+
+constexpr double kRidge = 0.01;  // of the diagonal's mean
+
+// The mean of x x^T over rows x that come a few at a time.
+class SecondMoments {
+ public:
+  explicit SecondMoments(int64_t dim)
+      : sum_(Matrix::Zero(dim, dim)), buffer_(dim, kBuffered) {}
+
+  void Add(absl::Span<const float> rows) {
+    const int64_t dim = sum_.rows();
+    for (size_t at = 0; at < rows.size(); at += dim) {
+      buffer_.col(num_buffered_++) =
+          Eigen::Map<const Eigen::VectorXf>(rows.data() + at, dim)
+              .cast<double>();
+      ++num_rows_;
+      if (num_buffered_ == kBuffered) Flush();
+    }
+  }
+
+  Matrix Mean() {
+    Flush();
+    Matrix mean = sum_ / std::max<double>(num_rows_, 1);
+    const double ridge = kRidge * mean.trace() / mean.rows();
+    mean.diagonal().array() += ridge;
+    return mean;
+  }
+
+ private:
+  static constexpr int64_t kBuffered = 256;
+
+  void Flush() {
+    const auto filled = buffer_.leftCols(num_buffered_);
+    sum_.noalias() += filled * filled.transpose();
+    num_buffered_ = 0;
+  }
+
+  Matrix sum_;
+  Matrix buffer_;  // [dim, kBuffered]
+  int64_t num_buffered_ = 0;
+  int64_t num_rows_ = 0;
+};
+
+class Observer : public T5DecoderObserver {
+ public:
+  explicit Observer(const T5Config& config)
+      : self_(config.num_decoder_layers, SecondMoments(config.d_model)),
+        cross_(self_),
+        encoder_output_(config.d_model) {}
+
+  void OnAttentionInput(int32_t layer_index, Attention attention,
+                        absl::Span<const float> rows) override {
+    (attention == Attention::kSelf ? self_ : cross_)[layer_index].Add(rows);
+  }
+  void OnEncoderOutput(absl::Span<const float> rows) {
+    encoder_output_.Add(rows);
+  }
+
+  Calibration Result() {
+    Calibration result;
+    for (SecondMoments& each : self_) result.self_input.push_back(each.Mean());
+    for (SecondMoments& each : cross_) {
+      result.cross_input.push_back(each.Mean());
+    }
+    result.encoder_output = encoder_output_.Mean();
+    return result;
+  }
+
+ private:
+  std::vector<SecondMoments> self_, cross_;  // [layers]
+  SecondMoments encoder_output_;
+};
+
+// Encodes one source and decodes from it greedily, shown to the observer.
+void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
+               T5Runner& runner, Observer& observer) {
+  KvBlockPool pool(storage.shape());
+  BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
+  const int32_t source_len = static_cast<int32_t>(source.size());
+  SHEAF_CHECK(cross.GrowTo(source_len));
+  SHEAF_CHECK(self.GrowTo(kCalibrationMaxOutput));
+  const EncodeEntry encode = {source, cross.ids()};
+  runner.BeginEncode({&encode, 1});
+  while (!runner.AdvanceEncode(int64_t{1} << 40)) {
+  }
+  observer.OnEncoderOutput(runner.encoder_output());
+  const auto ends = runner.eos_token_ids();
+  std::vector<float> logits(runner.vocab_size());
+  int32_t token = runner.start_token_id();
+  for (int32_t position = 0; position < kCalibrationMaxOutput; ++position) {
+    const DecodeEntry decode = {
+        {&token, 1}, position, self.ids(), cross.ids(), source_len};
+    runner.Decode({&decode, 1}, absl::MakeSpan(logits));
+    token = static_cast<int32_t>(
+        std::max_element(logits.begin(), logits.end()) - logits.begin());
+    if (std::find(ends.begin(), ends.end(), token) != ends.end()) return;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<Calibration> Calibrate(
+    const std::string& directory, const T5Config& config,
+    const std::vector<std::vector<int32_t>>& sources) {
+  const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
+  if (!checkpoint.ok()) return checkpoint.status();
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  ThreadTeam team(NumUsableProcessors());
+  const absl::StatusOr<T5Weights> weights = T5Weights::Load(
+      config, *checkpoint, {.kernels = &kernels, .num_slices = team.size()});
+  if (!weights.ok()) return weights.status();
+  // Room for one source and its output: a block has at most 16 tokens of all
+  // query heads.
+  const int64_t token_bytes =
+      int64_t{8} * config.num_decoder_layers * config.num_heads * config.d_kv;
+  absl::StatusOr<KvStorage> storage = KvStorage::Create(
+      KvDimsOf(config),
+      token_bytes * (kCalibrationMaxSource + kCalibrationMaxOutput + 32));
+  if (!storage.ok()) return storage.status();
+  T5RunnerLimits limits;
+  limits.max_sequences = 1;
+  limits.max_encode_tokens = kCalibrationMaxSource;
+  limits.max_source_tokens = kCalibrationMaxSource;
+  limits.max_new_tokens = kCalibrationMaxOutput;
+  T5Runner runner(*weights, *storage, team, kernels, limits);
+  Observer observer(config);
+  runner.set_decoder_observer(&observer);
+  for (std::vector<int32_t> source : sources) {
+    if (source.size() > kCalibrationMaxSource) {
+      source.resize(kCalibrationMaxSource);
+    }
+    RunSource(source, *storage, runner, observer);
+  }
+  return observer.Result();
+}
+
+}  // namespace sheaf

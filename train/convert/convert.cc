@@ -1,0 +1,358 @@
+#include "train/convert/convert.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/model/checkpoint.h"
+#include "engine/model/strict_json.h"
+#include "train/convert/stored_tensor.h"
+#include "train/common/safetensors_writer.h"
+
+namespace sheaf {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kPartialSuffix[] = ".partial";
+
+// The projections of one attention of the decoder.
+struct DecoderAttention {
+  int32_t layer;
+  bool is_cross;
+  std::string q, k, v, o;  // tensor names
+
+  int32_t KvHeads(const ConvertOptions& options) const {
+    return is_cross ? options.num_cross_kv_heads : options.num_kv_heads;
+  }
+};
+
+std::vector<DecoderAttention> AttentionsOf(const T5Config& config) {
+  std::vector<DecoderAttention> attentions;
+  for (int32_t layer = 0; layer < config.num_decoder_layers; ++layer) {
+    for (const bool is_cross : {false, true}) {
+      const std::string prefix =
+          absl::StrCat("decoder.block.", layer, ".layer.",
+                       is_cross ? "1.EncDecAttention." : "0.SelfAttention.");
+      attentions.push_back({layer, is_cross, prefix + "q.weight",
+                            prefix + "k.weight", prefix + "v.weight",
+                            prefix + "o.weight"});
+    }
+  }
+  return attentions;
+}
+
+// A converted tensor as it is to be stored.
+struct NewTensor {
+  Dtype dtype;
+  std::vector<uint8_t> bytes;
+};
+using NewTensors = std::map<std::string, NewTensor>;
+
+// The dtype of a tensor that is to be changed: numbers that ReadMatrix() reads.
+absl::StatusOr<Dtype> DtypeOf(const Checkpoint& checkpoint,
+                              const std::string& name) {
+  for (const SafetensorsFile& file : checkpoint.files()) {
+    if (const TensorInfo* info = file.Find(name)) return info->dtype;
+  }
+  return absl::NotFoundError(absl::StrCat("there is no tensor ", name));
+}
+
+absl::Status CheckShape(const std::string& name, const Matrix& matrix,
+                        int64_t rows, int64_t columns) {
+  if (matrix.rows() == rows && matrix.cols() == columns) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensor ", name, " is [", matrix.rows(), ", ", matrix.cols(),
+                   "]; config.json makes it [", rows, ", ", columns, "]"));
+}
+
+// Reads, groups and rounds the tensors of one attention.
+class AttentionConverter {
+ public:
+  AttentionConverter(const T5Config& config, const ConvertOptions& options,
+                     const Checkpoint& checkpoint,
+                     const DecoderAttention& attention)
+      : config_(config),
+        options_(options),
+        checkpoint_(checkpoint),
+        attention_(attention) {}
+
+  absl::StatusOr<NewTensors> Convert(ConvertedAttention& report) {
+    report.layer = attention_.layer;
+    report.is_cross = attention_.is_cross;
+    Metric scores, outputs;
+    if (const Calibration* calibration = options_.calibration) {
+      const size_t layer = attention_.layer;
+      scores.left = attention_.is_cross ? calibration->cross_input[layer]
+                                        : calibration->self_input[layer];
+      scores.right =
+          attention_.is_cross ? calibration->encoder_output : scores.left;
+      outputs.right = scores.right;
+    }
+    const absl::StatusOr<double> key_error =
+        ConvertPair(attention_.q, attention_.k, /*transpose=*/false, scores);
+    if (!key_error.ok()) return key_error.status();
+    const absl::StatusOr<double> value_error =
+        ConvertPair(attention_.o, attention_.v, /*transpose=*/true, outputs);
+    if (!value_error.ok()) return value_error.status();
+    report.key_error = *key_error;
+    report.value_error = *value_error;
+    report.saved_weight_bytes = saved_bytes_;
+    return std::move(tensors_);
+  }
+
+ private:
+  struct Rounded {
+    HeadPairs pairs;  // as stored
+    std::vector<uint8_t> left, right;
+    double error;
+  };
+
+  // Groups the pairs by `method` and rounds the result to how it is stored.
+  absl::StatusOr<Rounded> Group(const HeadPairs& pairs, bool transpose,
+                                GroupingMethod method, const Metric& metric,
+                                const std::string& left, Dtype left_dtype,
+                                const std::string& right, Dtype right_dtype) {
+    // A seed of the tensor's own (FNV-1a).
+    uint64_t seed = 0xcbf29ce484222325 ^ options_.seed;
+    for (const char c : right) seed = (seed ^ c) * 0x100000001b3;
+    Rounded rounded;
+    HeadPairs grouped =
+        GroupHeads(pairs, attention_.KvHeads(options_), method, metric, seed);
+    const Matrix stored_left =
+        transpose ? Matrix(grouped.left.transpose()) : grouped.left;
+    absl::StatusOr<std::vector<uint8_t>> bytes =
+        ToStored(stored_left, left_dtype, left);
+    if (!bytes.ok()) return bytes.status();
+    rounded.left = *std::move(bytes);
+    bytes = ToStored(grouped.right, right_dtype, right);
+    if (!bytes.ok()) return bytes.status();
+    rounded.right = *std::move(bytes);
+    grouped.left = FromStored(rounded.left, left_dtype, stored_left.rows(),
+                              stored_left.cols());
+    if (transpose) grouped.left = Matrix(grouped.left.transpose());
+    grouped.right = FromStored(rounded.right, right_dtype, grouped.right.rows(),
+                               grouped.right.cols());
+    rounded.error = RelativeError(pairs, grouped, metric);
+    return rounded;
+  }
+
+  // Returns the error. `transpose`: the left matrix is stored transposed.
+  absl::StatusOr<double> ConvertPair(const std::string& left,
+                                     const std::string& right, bool transpose,
+                                     const Metric& metric) {
+    absl::StatusOr<Matrix> left_matrix = ReadMatrix(checkpoint_, left);
+    if (!left_matrix.ok()) return left_matrix.status();
+    absl::StatusOr<Matrix> right_matrix = ReadMatrix(checkpoint_, right);
+    if (!right_matrix.ok()) return right_matrix.status();
+    const absl::StatusOr<Dtype> left_dtype = DtypeOf(checkpoint_, left);
+    const absl::StatusOr<Dtype> right_dtype = DtypeOf(checkpoint_, right);
+    if (!left_dtype.ok()) return left_dtype.status();
+    if (!right_dtype.ok()) return right_dtype.status();
+    if (transpose) left_matrix = Matrix(left_matrix->transpose());
+    const int64_t kv_heads =
+        attention_.is_cross ? config_.num_cross_kv_heads : config_.num_kv_heads;
+    absl::Status shape =
+        CheckShape(left, *left_matrix,
+                   int64_t{config_.num_heads} * config_.d_kv, config_.d_model);
+    if (!shape.ok()) return shape;
+    shape = CheckShape(right, *right_matrix, kv_heads * config_.d_kv,
+                       config_.d_model);
+    if (!shape.ok()) return shape;
+
+    const HeadPairs pairs{*std::move(left_matrix), *std::move(right_matrix),
+                          config_.d_kv};
+    absl::StatusOr<Rounded> best =
+        Group(pairs, transpose, options_.method, metric, left, *left_dtype,
+              right, *right_dtype);
+    if (!best.ok()) return best.status();
+    if (options_.method == GroupingMethod::kSvd) {
+      absl::StatusOr<Rounded> mean =
+          Group(pairs, transpose, GroupingMethod::kMean, metric, left,
+                *left_dtype, right, *right_dtype);
+      if (!mean.ok()) return mean.status();
+      if (mean->error <= best->error) best = std::move(mean);
+    }
+    saved_bytes_ +=
+        pairs.right.size() * static_cast<int64_t>(DtypeBytes(*right_dtype)) -
+        static_cast<int64_t>(best->right.size());
+    tensors_[left] = {*left_dtype, std::move(best->left)};
+    tensors_[right] = {*right_dtype, std::move(best->right)};
+    return best->error;
+  }
+
+  const T5Config& config_;
+  const ConvertOptions& options_;
+  const Checkpoint& checkpoint_;
+  const DecoderAttention& attention_;
+  NewTensors tensors_;
+  int64_t saved_bytes_ = 0;
+};
+
+// The tensors of the new file: the unchanged ones first, then those of each
+// attention, whose keys and values have fewer rows.
+struct Plan {
+  std::vector<StoredTensor> unchanged;
+  std::vector<TensorToWrite> all;
+};
+
+absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
+                              const std::vector<DecoderAttention>& attentions,
+                              const T5Config& config,
+                              const ConvertOptions& options) {
+  std::map<std::string, StoredTensor> stored;
+  for (const StoredTensor& tensor : TensorsOf(checkpoint)) {
+    stored[tensor.info->name] = tensor;
+  }
+  std::vector<TensorToWrite> changed;
+  for (const DecoderAttention& attention : attentions) {
+    const int64_t rows = int64_t{attention.KvHeads(options)} * config.d_kv;
+    // In the order in which NewTensors has them.
+    for (const std::string& name :
+         {attention.k, attention.o, attention.q, attention.v}) {
+      const auto found = stored.find(name);
+      if (found == stored.end()) {
+        return absl::NotFoundError(absl::StrCat("there is no tensor ", name));
+      }
+      const TensorInfo& info = *found->second.info;
+      std::vector<int64_t> shape = info.shape;
+      if (name == attention.k || name == attention.v) {
+        shape = {rows, config.d_model};
+      }
+      uint64_t num_bytes = DtypeBytes(info.dtype);
+      for (const int64_t n : shape) num_bytes *= n;
+      changed.push_back({name, std::string(DtypeName(info.dtype)),
+                         std::move(shape), num_bytes});
+      stored.erase(found);
+    }
+  }
+  Plan plan;
+  for (const auto& [name, tensor] : stored) {
+    plan.unchanged.push_back(tensor);
+    plan.all.push_back({name, std::string(DtypeName(tensor.info->dtype)),
+                        tensor.info->shape,
+                        tensor.info->end - tensor.info->begin});
+  }
+  plan.all.insert(plan.all.end(), changed.begin(), changed.end());
+  return plan;
+}
+
+absl::Status WriteWeights(
+    const std::string& directory, const T5Config& config,
+    const ConvertOptions& options,
+    absl::FunctionRef<void(const ConvertedAttention&)> report) {
+  const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(options.input);
+  if (!checkpoint.ok()) return checkpoint.status();
+  const std::vector<DecoderAttention> attentions = AttentionsOf(config);
+  const absl::StatusOr<Plan> plan =
+      MakePlan(*checkpoint, attentions, config, options);
+  if (!plan.ok()) return plan.status();
+  SafetensorsWriter writer(directory + "/model.safetensors", plan->all);
+  for (const StoredTensor& tensor : plan->unchanged) {
+    absl::Status copied = CopyBytes(tensor, writer);
+    if (!copied.ok()) return copied;
+  }
+  for (const DecoderAttention& attention : attentions) {
+    ConvertedAttention converted;
+    const absl::StatusOr<NewTensors> tensors =
+        AttentionConverter(config, options, *checkpoint, attention)
+            .Convert(converted);
+    if (!tensors.ok()) return tensors.status();
+    for (const auto& [name, tensor] : *tensors) {
+      writer.Append(tensor.bytes.data(), tensor.bytes.size());
+    }
+    report(converted);
+  }
+  if (!writer.Finish()) return absl::InternalError(writer.error());
+  return absl::OkStatus();
+}
+
+absl::Status WriteConfig(const std::string& directory,
+                         const ConvertOptions& options) {
+  absl::StatusOr<nlohmann::json> config =
+      ReadStrictJson(options.input + "/config.json");
+  if (!config.ok()) return config.status();
+  (*config)["num_key_value_heads"] = options.num_kv_heads;
+  (*config)["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  const std::string path = directory + "/config.json";
+  std::ofstream file(path, std::ios::binary);
+  file << config->dump(2) << '\n';
+  file.close();
+  if (file) return absl::OkStatus();
+  return absl::InternalError(absl::StrCat(path, ": can not be written"));
+}
+
+bool IsWeightsOrConfig(const std::string& name) {
+  for (const char* suffix :
+       {".safetensors", ".safetensors.index.json", ".bin", ".bin.index.json",
+        ".h5", ".msgpack", ".ckpt", ".pt", ".onnx"}) {
+    if (absl::EndsWith(name, suffix)) return true;
+  }
+  return name == "config.json";
+}
+
+// All small files: tokenizer, generation_config.json, card, licence.
+absl::Status CopyOtherFiles(const std::string& from, const std::string& to) {
+  std::error_code error;
+  for (fs::directory_iterator it(from, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (!it->is_regular_file() || IsWeightsOrConfig(name)) continue;
+    fs::copy_file(it->path(), fs::path(to) / name, error);
+    if (error) break;
+  }
+  if (!error) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("copying the other files of ", from, ": ", error.message()));
+}
+
+absl::Status CheckHeads(const char* flag, int32_t heads, int32_t now) {
+  if (heads > 0 && heads <= now && now % heads == 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(flag, " is ", heads, "; the model has ", now,
+                   ", allowed are the numbers that divide it"));
+}
+
+}  // namespace
+
+absl::Status CheckConvertible(const T5Config& config,
+                              const ConvertOptions& options) {
+  absl::Status status =
+      CheckHeads("--kv_heads", options.num_kv_heads, config.num_kv_heads);
+  if (!status.ok()) return status;
+  return CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
+                    config.num_cross_kv_heads);
+}
+
+absl::Status ConvertModel(
+    const T5Config& config, const ConvertOptions& options,
+    absl::FunctionRef<void(const ConvertedAttention&)> report) {
+  const std::string partial = options.output + kPartialSuffix;
+  std::error_code error;
+  if (fs::exists(options.output, error)) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "--output is \"", options.output, "\", which exists already"));
+  }
+  fs::remove_all(partial, error);  // of a run that was killed
+  fs::create_directories(partial, error);
+  if (error) {
+    return absl::InternalError(absl::StrCat("--output: can not make \"",
+                                            partial, "\": ", error.message()));
+  }
+  absl::Status status = WriteWeights(partial, config, options, report);
+  if (status.ok()) status = WriteConfig(partial, options);
+  if (status.ok()) status = CopyOtherFiles(options.input, partial);
+  if (status.ok()) {
+    fs::rename(partial, options.output, error);
+    if (error) status = absl::InternalError(error.message());
+  }
+  if (!status.ok()) fs::remove_all(partial, error);
+  return status;
+}
+
+}  // namespace sheaf

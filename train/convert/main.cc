@@ -1,0 +1,199 @@
+// sheaf-convert: a T5 model directory with fewer key and value heads.
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/flag_parser.h"
+#include "client/status.h"
+#include "engine/model/input_file.h"
+#include "engine/model/t5_config.h"
+#include "server/text/tokenizer.h"
+#include "train/convert/calibration.h"
+#include "train/convert/convert.h"
+
+ABSL_FLAG(bool, help, false, "Prints this.");
+ABSL_FLAG(std::string, flagfile, "",
+          "Reads flags from this file, one --name=value a line.");
+ABSL_FLAG(std::string, input, "", "Model directory to convert.");
+ABSL_FLAG(std::string, output, "", "Directory to write; must not exist.");
+ABSL_FLAG(int32_t, kv_heads, 0,
+          "KV heads of the decoder's attentions; divides what the model has.");
+ABSL_FLAG(int32_t, cross_kv_heads, 0,
+          "The same of its cross-attention; 0: as --kv_heads.");
+ABSL_FLAG(std::string, method, "mean",
+          "How heads become one: mean, first, random or svd.");
+ABSL_FLAG(uint64_t, seed, 0, "Of random.");
+ABSL_FLAG(std::string, calibration, "",
+          "Text to run through the model, one source a line (what follows a "
+          "tab is left out): errors, and svd, are then weighted by what the "
+          "attentions read on it. Needs spiece.model.");
+ABSL_FLAG(std::string, calibration_prefix, "",
+          "Put before each line, as \"translate English to German: \".");
+ABSL_FLAG(int32_t, calibration_lines, 200, "At most so many lines are used.");
+
+namespace sheaf {
+namespace {
+
+enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
+
+constexpr char kUsage[] =
+    "sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]\n"
+    "              --method=mean|first|random|svd [--calibration=FILE]\n\n"
+    "Groups the key and value heads of a T5 model's decoder (GQA, MQA).\n"
+    "Prints, for each attention, the error of its scores (keys) and outputs\n"
+    "(values), relative, and the bytes saved.\n\n"
+    "  --calibration=FILE          text that the model is run on; weights the\n"
+    "                              errors, and svd, by what it reads\n"
+    "  --calibration_prefix=TEXT   put before each line\n"
+    "  --calibration_lines=200     at most so many lines\n"
+    "  --seed=0                    of random\n"
+    "  --flagfile=FILE             reads flags from a file\n";
+constexpr uint64_t kMaxTextBytes = uint64_t{64} << 20;
+
+ExitCode Complain(ExitCode code, const absl::Status& status) {
+  std::string line(status.message());
+  for (char& c : line) {
+    if (c == '\n') c = ' ';
+  }
+  std::fprintf(stderr, "sheaf-convert: %s\n", line.c_str());
+  return code;
+}
+
+absl::StatusOr<ConvertOptions> OptionsFromFlags() {
+  ConvertOptions options;
+  for (const auto& [name, value] :
+       {std::pair{"--input", absl::GetFlag(FLAGS_input)},
+        std::pair{"--output", absl::GetFlag(FLAGS_output)}}) {
+    if (value.empty()) return UsageError(absl::StrCat(name, " is not given"));
+  }
+  options.input = absl::GetFlag(FLAGS_input);
+  options.output = absl::GetFlag(FLAGS_output);
+  while (options.output.size() > 1 && options.output.back() == '/') {
+    options.output.pop_back();
+  }
+  const std::string method = absl::GetFlag(FLAGS_method);
+  const auto parsed = ParseGroupingMethod(method);
+  if (!parsed.has_value()) {
+    return UsageError(absl::StrCat("--method is \"", method,
+                                   "\"; allowed are mean, first, random, svd"));
+  }
+  options.method = *parsed;
+  options.num_kv_heads = absl::GetFlag(FLAGS_kv_heads);
+  options.num_cross_kv_heads = absl::GetFlag(FLAGS_cross_kv_heads);
+  if (options.num_kv_heads < 1) {
+    return UsageError(absl::StrCat("--kv_heads is ", options.num_kv_heads,
+                                   "; it must be at least 1"));
+  }
+  if (options.num_cross_kv_heads < 0 ||
+      absl::GetFlag(FLAGS_calibration_lines) < 1) {
+    return UsageError(
+        "--cross_kv_heads must be at least 0, --calibration_lines at least 1");
+  }
+  if (options.num_cross_kv_heads == 0) {
+    options.num_cross_kv_heads = options.num_kv_heads;
+  }
+  options.seed = absl::GetFlag(FLAGS_seed);
+  return options;
+}
+
+// Token ids of the lines of --calibration.
+absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
+    const std::string& path, const std::string& directory,
+    const T5Config& config) {
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
+  if (!text.ok()) return text.status();
+  const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
+      Tokenizer::Load(directory + "/spiece.model", config.vocab_size);
+  if (!tokenizer.ok()) return tokenizer.status();
+  const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
+  const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
+  std::vector<std::vector<int32_t>> sources;
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    line = line.substr(0, line.find('\t'));
+    if (line.empty()) continue;
+    sources.push_back((*tokenizer)->Encode(absl::StrCat(prefix, line)));
+    if (sources.back().size() >= kCalibrationMaxSource) {
+      sources.back().resize(kCalibrationMaxSource - 1);
+    }
+    sources.back().push_back((*tokenizer)->eos_id());
+    if (sources.size() == max_lines) break;
+  }
+  if (sources.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": has no text"));
+  }
+  return sources;
+}
+
+ExitCode Convert(ConvertOptions options) {
+  const absl::StatusOr<T5Config> config = LoadT5Config(options.input);
+  if (!config.ok()) return Complain(kWrongModel, config.status());
+  absl::Status heads = CheckConvertible(*config, options);
+  if (!heads.ok()) return Complain(kWrongFlags, heads);
+
+  Calibration calibration;
+  if (const std::string path = absl::GetFlag(FLAGS_calibration);
+      !path.empty()) {
+    const auto sources = CalibrationSources(path, options.input, *config);
+    if (!sources.ok()) return Complain(kFailed, sources.status());
+    absl::StatusOr<Calibration> gathered =
+        Calibrate(options.input, *config, *sources);
+    if (!gathered.ok()) return Complain(kWrongModel, gathered.status());
+    calibration = *std::move(gathered);
+    options.calibration = &calibration;
+  }
+  int64_t saved = 0;
+  const absl::Status status =
+      ConvertModel(*config, options, [&](const ConvertedAttention& attention) {
+        std::printf(
+            "layer %d %s: error of keys %.4f, of values %.4f; %lld "
+            "bytes saved\n",
+            attention.layer, attention.is_cross ? "cross" : "self",
+            attention.key_error, attention.value_error,
+            static_cast<long long>(attention.saved_weight_bytes));
+        saved += attention.saved_weight_bytes;
+      });
+  if (absl::IsAlreadyExists(status)) return Complain(kWrongFlags, status);
+  if (absl::IsInternal(status)) return Complain(kFailed, status);
+  if (!status.ok()) return Complain(kWrongModel, status);
+  const auto kv_bytes = [&](int32_t kv_heads) {  // f32, all layers, K and V
+    return 8LL * config->num_decoder_layers * kv_heads * config->d_kv;
+  };
+  std::printf(
+      "%lld bytes of weights saved; KV cache of a token: self %lld -> "
+      "%lld bytes, cross %lld -> %lld\n",
+      static_cast<long long>(saved), kv_bytes(config->num_kv_heads),
+      kv_bytes(options.num_kv_heads), kv_bytes(config->num_cross_kv_heads),
+      kv_bytes(options.num_cross_kv_heads));
+  return kDone;
+}
+
+ExitCode Main(const std::vector<std::string>& args) {
+  const absl::StatusOr<ParsedFlags> parsed = ParseFlags(args);
+  if (!parsed.ok()) return Complain(kWrongFlags, parsed.status());
+  if (absl::GetFlag(FLAGS_help)) {
+    std::fputs(kUsage, stdout);
+    return kDone;
+  }
+  if (!parsed->positional.empty()) {
+    return Complain(
+        kWrongFlags,
+        UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag")));
+  }
+  const absl::StatusOr<ConvertOptions> options = OptionsFromFlags();
+  if (!options.ok()) return Complain(kWrongFlags, options.status());
+  return Convert(*options);
+}
+
+}  // namespace
+}  // namespace sheaf
+
+int main(int argc, char** argv) {
+  return sheaf::Main(std::vector<std::string>(argv + 1, argv + argc));
+}

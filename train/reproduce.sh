@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# The paper's experiments in small, on a model trained here from scratch with as
+# many KV heads as query heads: conversion methods (its figure 4), quality
+# against the share of training after conversion (figure 5), time and KV bytes
+# against the number of KV heads (figure 6).
+#   reproduce.sh BIN_DIR MODEL_DIR DATA_DIR OUT_DIR
+# MODEL_DIR gives shape and tokenizer. DATA_DIR has mt.en-de.train.tsv (or .xz) and
+# mt.en-de.dev.tatoeba_dev.tsv. Hours; killed, it goes on where it was. Every
+# result is a line of OUT_DIR/results.tsv; figureN.svg are drawn from it.
+#   STEPS, BATCH_TOKENS, SEEDS, ALPHAS, ITEMS, TRAIN_FLAGS: environment, as below
+set -euo pipefail
+shopt -s inherit_errexit
+bin=$1
+model=$2
+data=$3
+out=$4
+steps=${STEPS:-20000}
+batch_tokens=${BATCH_TOKENS:-4096}
+read -ra seeds <<<"${SEEDS:-1 2 3}"
+read -ra alphas <<<"${ALPHAS:-0 1 2.5 5 10}"  # per cent of $steps
+items=${ITEMS:-500}                           # of the dev set
+read -ra train_flags <<<"${TRAIN_FLAGS:-}"
+
+mkdir -p "$out"
+results=$out/results.tsv
+dev=$data/mt.en-de.dev.tatoeba_dev.tsv
+
+# once KEY COMMAND...: the command's output as a line of the results, if there is
+# none that begins with the key.
+once() {
+  local key=$1
+  shift
+  if [[ -f $results ]] && grep -qF -- "$key"$'\t' "$results"; then return; fi
+  local line
+  line=$("$@")
+  printf '%s\t%s\n' "$key" "$line" >>"$results"
+  printf '%s\t%s\n' "$key" "$line"
+}
+
+# tokens NAME COMMAND...: a token file of the pairs that the command prints.
+tokens() {
+  local file=$out/$1.tok
+  shift
+  if [[ -f $file ]]; then return; fi
+  "$@" | "$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align \
+    --max_source_tokens=160 --max_target_tokens=160 --output="$file.partial"
+  mv "$file.partial" "$file"
+}
+
+# train NAME FLAG ...: a training of that name, begun, resumed or done already.
+train() {
+  local name=$1
+  shift
+  if [[ -f $out/$name/done ]]; then return; fi
+  "$bin/sheaf-train" --output="$out/$name" --train="$out/train.tok" \
+    --dev="$out/dev.tok" --batch_tokens="$batch_tokens" --eval_every=0 \
+    "${train_flags[@]}" "$@" >&2
+  touch "$out/$name/done"
+}
+
+# score DIR: BLEU, chrF, tokens a second and KV bytes a request of a model
+# directory. Runs in a shell of its own, which ends the server.
+score() {
+  "$bin/sheaf-server" --model="$1" --listen=127.0.0.1:0 \
+    --metrics_listen=127.0.0.1:0 --kv_cache_bytes=256MiB >"$out/server.out" 2>/dev/null &
+  server=$!
+  local address
+  trap 'kill "$server" 2>/dev/null || true' EXIT
+  until address=$(sed -n 's/^listening on //p' "$out/server.out") && [[ $address ]]; do
+    kill -0 "$server"
+    sleep 0.1
+  done
+  "$bin/sheaf-eval" --data="$dev" --limit="$items" --server="$address" --beam_size=1 |
+    awk '{ value[$1] = $2 } END { OFS = "\t"; print value["bleu"], value["chrf2"],
+      value["output_tokens_per_second"], value["kv_bytes_per_request"] }'
+}
+
+# converted METHOD G SEED: the directory of the base model converted.
+converted() {
+  local dir=$out/$1-g$2-s$3
+  if [[ ! -d $dir ]]; then
+    "$bin/sheaf-convert" --input="$out/base/last" --output="$dir" --kv_heads="$2" \
+      --method="$1" --seed="$3" >"$dir.log"
+  fi
+  echo "$dir"
+}
+
+# uptrained METHOD G ALPHA SEED: scores after ALPHA per cent of the training.
+uptrained() {
+  local dir up_steps
+  dir=$(converted "$1" "$2" "$4")
+  up_steps=$(awk -v s="$steps" -v a="$3" 'BEGIN { printf "%d", s * a / 100 }')
+  if ((up_steps == 0)); then
+    score "$dir"
+    return
+  fi
+  local name=up-$1-g$2-a$3-s$4
+  train "$name" --model="$dir" --steps="$up_steps" --rate=3e-4 --guide=0 --seed="$4"
+  score "$out/$name/last"
+}
+
+any() { if [[ -f $1 ]]; then cat "$1"; else xzcat "$1.xz"; fi; }
+tokens train any "$data/mt.en-de.train.tsv"
+tokens dev cat "$dev"
+mkdir -p "$out/shape"
+grep -v '"num_key_value_heads"\|"cross_num_key_value_heads"' "$model/config.json" \
+  >"$out/shape/config.json"
+cp "$model/spiece.model" "$model/generation_config.json" "$out/shape"
+train base --model="$out/shape" --init=random --steps="$steps" --short_first=0.2
+heads=$(grep -o '"num_heads": *[0-9]*' "$model/config.json" | grep -o '[0-9]*$')
+once "base mha" score "$out/base/last"
+
+for seed in "${seeds[@]}"; do
+  for alpha in 0 5; do
+    for method in mean first random svd; do
+      # Only what draws weights, or trains, differs between seeds.
+      if [[ $alpha == 0 && $method != random && $seed != "${seeds[0]}" ]]; then
+        continue
+      fi
+      once "figure4 $method 1 $alpha $seed" uptrained "$method" 1 "$alpha" "$seed"
+    done
+  done
+  for kv_heads in 1 2 4 "$heads"; do
+    for alpha in "${alphas[@]}"; do
+      if [[ $alpha == 0 && $seed != "${seeds[0]}" ]]; then continue; fi
+      once "figure5 mean $kv_heads $alpha $seed" uptrained mean "$kv_heads" "$alpha" "$seed"
+    done
+  done
+done
+for kv_heads in 1 2 4 8 16; do
+  once "figure6 t5-large $kv_heads" "$bin/sheaf-bench" --shape=t5-large \
+    --kv_heads="$kv_heads" --weight_type=int8 --batch=8 --source=2048 --generate=16
+done
+
+command -v gnuplot >/dev/null || {
+  echo "no figures: gnuplot is not installed" >&2
+  exit 0
+}
+# Means over seeds: KV heads, alpha, BLEU.
+awk -F'\t' '/^figure5/ { split($1, k, " "); n[k[3] " " k[4]]++; s[k[3] " " k[4]] += $2 }
+  END { for (key in n) print key, s[key] / n[key] }' "$results" | sort -k1n -k2n \
+  >"$out/figure5.dat"
+sed -n 's/^figure6 t5-large \([0-9]*\)\t.*"step_seconds":\([0-9.e-]*\).*/\1 \2/p' \
+  "$results" >"$out/figure6.dat"
+gnuplot <<END
+set terminal svg size 640,400
+set key bottom right
+set output "$out/figure5.svg"
+set xlabel "training after conversion, % of the steps before"
+set ylabel "BLEU, tatoeba_dev"
+plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3 with linespoints title g . " KV heads"
+set output "$out/figure6.svg"
+set logscale x 2
+set xlabel "KV heads"
+set ylabel "decode step, seconds"
+plot "$out/figure6.dat" using 1:2 with linespoints notitle
+END
+echo "results in $results"

@@ -1,0 +1,361 @@
+#include "train/uptrain/trainer.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "ATen/Context.h"
+#include "ATen/Parallel.h"
+#include "train/uptrain/batch.h"
+#include "train/uptrain/optimizer.h"
+#include "train/uptrain/tensor_file.h"
+
+namespace sheaf {
+namespace {
+
+namespace fs = std::filesystem;
+
+double SecondsNow() {
+  return std::chrono::duration<double>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string Duration(double seconds) {
+  const long long s = std::max(0LL, std::llround(seconds));
+  char text[32];
+  std::snprintf(text, sizeof(text), "%lld:%02lld:%02lld", s / 3600, s / 60 % 60,
+                s % 60);
+  return text;
+}
+
+std::string ReadFiles(const std::vector<std::string>& paths,
+                      const ModelConfig& config,
+                      std::vector<TokenFile>& files) {
+  for (const std::string& path : paths) {
+    files.emplace_back();
+    const std::string error = TokenFile::Read(path, files.back());
+    if (!error.empty()) return error;
+    if (files.back().vocab_size() > config.vocab_size) {
+      return path + ": vocab_size is " +
+             std::to_string(files.back().vocab_size()) + "; the model's is " +
+             std::to_string(config.vocab_size);
+    }
+    if (files.back().size() == 0) return path + ": has no pair";
+  }
+  return "";
+}
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainOptions& options) : options_(options) {}
+
+  std::string Run() {
+    std::string error = Prepare();
+    if (!error.empty()) return error;
+    while (Progress() < 1) {
+      error = Step();
+      if (!error.empty()) return error;
+    }
+    error = Evaluate();
+    if (error.empty()) error = SaveModel("last", optimizer_->average);
+    if (error.empty()) error = SaveState();
+    return error;
+  }
+
+ private:
+  std::string Prepare();
+  std::string Resume();
+  std::string Step();
+  std::string Evaluate();
+  std::string SaveState();
+  std::string SaveModel(const std::string& name, const at::Tensor& weights);
+  void Log(const std::string& line);
+  void ReportProgress();
+
+  // 0 to 1: how much of the training is done.
+  double Progress() const {
+    if (options_.minutes > 0) return Elapsed() / (60 * options_.minutes);
+    return static_cast<double>(step_) / static_cast<double>(options_.steps);
+  }
+  double Elapsed() const {
+    return elapsed_before_ + SecondsNow() - started_at_;
+  }
+  double Rate(double progress) const {
+    if (progress < options_.warmup) {
+      return options_.rate * (progress / options_.warmup * 0.99 + 0.01);
+    }
+    const double rest = (progress - options_.warmup) / (1 - options_.warmup);
+    return options_.rate * 0.5 * (1 + std::cos(M_PI * std::min(rest, 1.0)));
+  }
+  ForwardOptions Forward(double dropout) const {
+    return {options_.precision == "bf16" ? at::kBFloat16 : at::kFloat, dropout};
+  }
+  std::string PathOf(const std::string& name) const {
+    return options_.output + "/" + name;
+  }
+
+  const TrainOptions options_;
+  ModelConfig config_;
+  std::vector<TokenFile> train_, dev_;
+  std::unique_ptr<T5> model_;
+  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<BatchStream> stream_;
+
+  int64_t step_ = 0;
+  int64_t evaluated_at_ = -1;  // step
+  double best_dev_ = INFINITY;
+  double elapsed_before_ = 0;  // of the runs that this one resumes
+  double started_at_ = 0;
+
+  // Since the last progress line.
+  at::Tensor loss_sum_;
+  int64_t num_targets_ = 0, num_tokens_ = 0;
+  double logged_at_ = 0;
+};
+
+std::string Trainer::Prepare() {
+  if (options_.threads > 0) {
+    at::set_num_threads(static_cast<int>(options_.threads));
+  }
+  std::string error = ModelConfig::Load(options_.model, config_);
+  if (error.empty()) error = ReadFiles(options_.train, config_, train_);
+  if (error.empty()) error = ReadFiles(options_.dev, config_, dev_);
+  if (!error.empty()) return error;
+  const bool has_cuda = at::globalContext().hasCUDA();
+  if (options_.device == "cuda" && !has_cuda) {
+    return "--device is cuda, but libtorch has none here";
+  }
+  const at::Device device(has_cuda && options_.device != "cpu" ? at::kCUDA
+                                                               : at::kCPU);
+  at::manual_seed(options_.seed);
+  model_ = std::make_unique<T5>(config_, device);
+  if (options_.init == "checkpoint") {
+    NamedTensors tensors;
+    error = ReadTensors(options_.model, tensors);
+    if (error.empty()) error = model_->Load(tensors);
+    if (!error.empty()) return options_.model + ": " + error;
+  }
+  optimizer_ = std::make_unique<AdamW>(*model_);
+  std::error_code failed;
+  fs::create_directories(options_.output, failed);
+  if (failed) return options_.output + ": " + failed.message();
+  error = Resume();
+  if (!error.empty()) return error;
+  loss_sum_ = at::zeros({}, model_->weights().options());
+  started_at_ = logged_at_ = SecondsNow();
+  char line[200];
+  std::snprintf(
+      line, sizeof(line), "%lld weights on %s, products in %s, from step %lld",
+      static_cast<long long>(model_->weights().numel()), device.str().c_str(),
+      options_.precision.c_str(), static_cast<long long>(step_));
+  Log(line);
+  return "";
+}
+
+std::string Trainer::Resume() {
+  StreamPosition position;
+  const std::string path = PathOf("state.safetensors");
+  if (fs::exists(path)) {
+    NamedTensors state;
+    const std::string error = ReadTensorFile(path, state);
+    if (!error.empty()) return error;
+    for (const char* name :
+         {"weights", "first", "second", "average", "counters", "clocks"}) {
+      if (!state.count(name)) return path + ": there is no tensor " + name;
+    }
+    if (state["weights"].numel() != model_->weights().numel()) {
+      return path + ": is of another model; --output is for one training";
+    }
+    model_->weights().copy_(state["weights"]);
+    optimizer_->first.copy_(state["first"]);
+    optimizer_->second.copy_(state["second"]);
+    optimizer_->average.copy_(state["average"]);
+    const int64_t* counters = state["counters"].data_ptr<int64_t>();
+    step_ = counters[0];
+    position.epoch = counters[1];
+    position.pool_start = counters[2];
+    position.batch_in_pool = counters[3];
+    const double* clocks = state["clocks"].data_ptr<double>();
+    elapsed_before_ = clocks[0];
+    position.pool_progress = clocks[1];
+    best_dev_ = clocks[2];
+  }
+  stream_ = std::make_unique<BatchStream>(
+      train_,
+      StreamOptions{options_.batch_tokens, options_.weights,
+                    options_.short_first, options_.seed},
+      position);
+  return "";
+}
+
+std::string Trainer::SaveState() {
+  const StreamPosition& position = stream_->position();
+  at::Tensor counters = at::empty({4}, at::kLong);
+  at::Tensor clocks = at::empty({3}, at::kDouble);
+  const int64_t integers[] = {step_, position.epoch, position.pool_start,
+                              position.batch_in_pool};
+  const double reals[] = {Elapsed(), position.pool_progress, best_dev_};
+  std::copy(std::begin(integers), std::end(integers),
+            counters.data_ptr<int64_t>());
+  std::copy(std::begin(reals), std::end(reals), clocks.data_ptr<double>());
+  return WriteTensorFile(PathOf("state.safetensors"),
+                         {{"weights", model_->weights()},
+                          {"first", optimizer_->first},
+                          {"second", optimizer_->second},
+                          {"average", optimizer_->average},
+                          {"counters", counters},
+                          {"clocks", clocks}});
+}
+
+std::string Trainer::Step() {
+  const double progress = Progress();
+  // All chance of a step comes from its number, so a resumed run has the same.
+  at::manual_seed(options_.seed * 1000003 + static_cast<uint64_t>(step_));
+  LossOptions loss_options;
+  loss_options.label_smoothing = options_.label_smoothing;
+  loss_options.guide_weight =
+      options_.guide * std::max(0.0, 1 - progress / options_.guide_until);
+  int64_t num_targets = 0;
+  for (int64_t i = 0; i < options_.accumulate; ++i) {
+    const Batch batch = MakeBatch(train_, stream_->Next(progress),
+                                  config_.start_id, model_->device());
+    const Loss loss =
+        ComputeLoss(*model_, batch, Forward(options_.dropout), loss_options);
+    loss.training.backward();
+    loss_sum_ += loss.cross_entropy.detach();
+    num_targets += batch.num_targets;
+    num_tokens_ += batch.num_tokens;
+  }
+  num_targets_ += num_targets;
+  AdamOptions adam;
+  adam.rate = Rate(progress);
+  adam.embedding_rate = options_.embedding_rate;
+  adam.beta2 = options_.beta2;
+  adam.weight_decay = options_.weight_decay;
+  adam.clip = options_.clip;
+  ++step_;
+  optimizer_->Step(*model_, adam, step_, 1.0 / static_cast<double>(num_targets),
+                   options_.ema);
+  if (step_ % options_.log_every == 0) {
+    ReportProgress();
+    if (!std::isfinite(loss_sum_.item<double>())) {
+      return "the loss is no number at step " + std::to_string(step_) +
+             "; the last saved state is whole: try a lower --rate";
+    }
+    loss_sum_.zero_();
+    num_targets_ = num_tokens_ = 0;
+  }
+  std::string error;
+  if (options_.eval_every > 0 && step_ % options_.eval_every == 0) {
+    error = Evaluate();
+  }
+  if (error.empty() && options_.save_every > 0 &&
+      step_ % options_.save_every == 0) {
+    error = SaveState();
+  }
+  return error;
+}
+
+void Trainer::ReportProgress() {
+  const double loss =
+      loss_sum_.item<double>() / static_cast<double>(num_targets_);
+  const double now = SecondsNow();
+  const double progress = Progress();
+  const double left = Elapsed() * (1 - progress) / std::max(progress, 1e-9);
+  char line[200];
+  std::snprintf(
+      line, sizeof(line),
+      "step %lld  %.1f %%  epoch %lld  loss %.4f  rate %.2e  %.0f tokens/s  "
+      "%s left",
+      static_cast<long long>(step_), 100 * progress,
+      static_cast<long long>(stream_->position().epoch), loss, Rate(progress),
+      static_cast<double>(num_tokens_) / (now - logged_at_),
+      Duration(left).c_str());
+  logged_at_ = now;
+  Log(line);
+}
+
+std::string Trainer::Evaluate() {
+  if (dev_.empty() || evaluated_at_ == step_) return "";
+  evaluated_at_ = step_;
+  const at::Tensor trained = model_->weights().clone();
+  model_->weights().copy_(optimizer_->average);
+  std::string line = "step " + std::to_string(step_) + "  dev";
+  double sum = 0;
+  for (size_t i = 0; i < dev_.size(); ++i) {
+    const DevResult result =
+        EvaluateDev(*model_, dev_[i],
+                    {options_.dev_pairs, options_.dev_decode,
+                     options_.dev_decode_tokens, options_.batch_tokens},
+                    Forward(0));
+    const std::string name = fs::path(options_.dev[i]).stem().string();
+    char text[200];
+    std::snprintf(text, sizeof(text), "  %s loss %.4f token BLEU %.2f",
+                  name.c_str(), result.loss, result.token_bleu);
+    line += text;
+    sum += result.loss;
+    std::string ids;
+    for (const std::vector<int32_t>& output : result.outputs) {
+      for (size_t j = 0; j < output.size(); ++j) {
+        ids += (j > 0 ? " " : "") + std::to_string(output[j]);
+      }
+      ids += '\n';
+    }
+    if (std::FILE* file =
+            std::fopen(PathOf("dev-" + name + ".ids").c_str(), "wb")) {
+      std::fputs(ids.c_str(), file);
+      std::fclose(file);
+    }
+  }
+  model_->weights().copy_(trained);
+  Log(line);
+  if (sum / static_cast<double>(dev_.size()) >= best_dev_) return "";
+  best_dev_ = sum / static_cast<double>(dev_.size());
+  return SaveModel("best", optimizer_->average);
+}
+
+std::string Trainer::SaveModel(const std::string& name,
+                               const at::Tensor& weights) {
+  const fs::path directory = PathOf(name);
+  std::error_code error;
+  fs::create_directories(directory, error);
+  for (const char* file :
+       {"config.json", "generation_config.json", "spiece.model", "LICENSE"}) {
+    const fs::path from = fs::path(options_.model) / file;
+    if (!fs::exists(from)) continue;
+    fs::copy_file(from, directory / file, fs::copy_options::overwrite_existing,
+                  error);
+    if (error) return from.string() + ": " + error.message();
+  }
+  const at::Tensor trained = model_->weights().clone();
+  model_->weights().copy_(weights);
+  const std::string written = WriteTensorFile(
+      (directory / "model.safetensors").string(), model_->Tensors(),
+      options_.store == "bf16" ? at::kBFloat16 : at::kFloat);
+  model_->weights().copy_(trained);
+  return written;
+}
+
+void Trainer::Log(const std::string& line) {
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);
+  if (std::FILE* file = std::fopen(PathOf("log.txt").c_str(), "ab")) {
+    std::fprintf(file, "%s\n", line.c_str());
+    std::fclose(file);
+  }
+}
+
+}  // namespace
+
+std::string Train(const TrainOptions& options) {
+  try {
+    return Trainer(options).Run();
+  } catch (const std::exception& error) {  // libtorch's, as out of memory
+    return error.what();
+  }
+}
+
+}  // namespace sheaf
