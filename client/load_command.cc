@@ -207,6 +207,8 @@ absl::Status RunLoadCommand(Invocation& invocation) {
                                    invocation.arguments[0],
                                    "\"; a text is given by --text"));
   }
+  // What is refused is a result here, not to be tried again.
+  absl::SetFlag(&FLAGS_max_attempts, 1);
   absl::StatusOr<Client> client = ClientFromFlags();
   if (!client.ok()) return client.status();
   absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
