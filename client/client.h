@@ -16,18 +16,19 @@ namespace sheaf {
 
 // PEM texts, not files.
 struct TlsOptions {
-  std::string ca_pem;  // Whom to trust. Empty: whom the system trusts.
-  std::string cert_pem, key_pem;  // The client's own, if the server asks.
+  std::string ca_pem = "";    // Whom to trust. Empty: whom the system trusts.
+  std::string cert_pem = "";  // The client's own, if the server asks.
+  std::string key_pem = "";
   // What the server's certificate must be for. Empty: the host in `server`.
-  std::string server_name;
+  std::string server_name = "";
 };
 
 struct ClientOptions {
   // "HOST:PORT", a name with all its addresses; or addresses separated by
   // commas. Calls go round over those that are there and healthy.
   std::string server = "127.0.0.1:50051";
-  std::optional<TlsOptions> tls;  // None: not encrypted.
-  std::string token;              // Sent as "authorization: Bearer TOKEN".
+  std::optional<TlsOptions> tls = std::nullopt;  // None: not encrypted.
+  std::string token = "";  // Sent as "authorization: Bearer TOKEN".
   // Times that a call is sent, 1 to 5. One that ended as UNAVAILABLE before its
   // answer began is sent again, perhaps to another server, and so is one that
   // ended as RESOURCE_EXHAUSTED, when that server says; never past its
