@@ -35,9 +35,9 @@ ABSL_FLAG(std::string, tls_server_name, "",
 ABSL_FLAG(std::string, token_file, "",
           "File with the bearer token to send, which no other user should be "
           "able to read.");
-ABSL_FLAG(int, max_attempts, 4,
-          "Times that a call is sent if servers are away or full, 1 to 5; load "
-          "sends once.");
+ABSL_FLAG(std::optional<int>, max_attempts, std::nullopt,
+          "Times that a call is sent if servers are away or full, 1 to 5. Not "
+          "given: 4, for load 1.");
 ABSL_FLAG(std::string, model, "", "Model's name; empty for the server's own.");
 ABSL_FLAG(std::optional<absl::Duration>, timeout, std::nullopt,
           "Longest time for one call, as 500ms, 10s or 2m. Not given: the "
@@ -196,7 +196,8 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags() {
 absl::StatusOr<ClientOptions> ServerFromFlags() {
   ClientOptions options;
   options.server = absl::GetFlag(FLAGS_server);
-  options.max_attempts = absl::GetFlag(FLAGS_max_attempts);
+  options.max_attempts =
+      absl::GetFlag(FLAGS_max_attempts).value_or(options.max_attempts);
   TlsOptions tls;
   tls.server_name = absl::GetFlag(FLAGS_tls_server_name);
   bool is_encrypted = absl::GetFlag(FLAGS_tls) || !tls.server_name.empty();

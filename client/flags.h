@@ -47,7 +47,7 @@ ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
-ABSL_DECLARE_FLAG(int, max_attempts);
+ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);
 ABSL_DECLARE_FLAG(double, rate);
 ABSL_DECLARE_FLAG(double, seconds);
 ABSL_DECLARE_FLAG(std::string, task);

@@ -40,6 +40,9 @@ constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For what has no end of its own, as a watch of the health.
 constexpr std::chrono::milliseconds kShutdownGrace(200);
+// Clients that watch the health, or are refused once, have gone elsewhere by
+// then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
+constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -239,7 +242,8 @@ void Server::Drain(absl::Duration timeout) {
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
-  parts_->engine.WaitUntilIdle(timeout);
+  absl::SleepFor(std::min(timeout, kDrainNotice));
+  parts_->engine.WaitUntilIdle(deadline - absl::Now());
   parts_->live_calls.WaitUntilNone(deadline - absl::Now());
   parts_->watchdog.Stop();
   // Cancels what is left, and waits until gRPC has let go of it.
