@@ -45,12 +45,17 @@ images inspect --type image --format '{{.Docker.Config.Healthcheck}}' sheaf:test
 container=$(images from --pull-never localhost/sheaf:test)
 image=$(images mount "$container")
 [[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'there is a shell'
-mkdir -p "$work/root" && mount --bind "$image" "$work/root"
+# As a container's runtime does: /proc, and everything else only to read.
+mkdir -p "$work/root" "$image/proc" && mount --bind "$image" "$work/root"
 trap 'kill "${children[@]}" 2>/dev/null || true
-  umount -l "$work/root"; images umount "$container" >/dev/null' EXIT
+  umount -l "$work/root/proc" "$work/root"
+  images umount "$container" >/dev/null' EXIT
 mount -o remount,bind,ro "$work/root"
-inside() { chroot --userspec=65532:65532 "$work/root" "$@"; }
-chroot --userspec=65532:65532 "$work/root" /usr/bin/sheaf-server \
+mount -t proc proc "$work/root/proc"
+in_image=(chroot --userspec=65532:65532 "$work/root")
+inside() { "${in_image[@]}" "$@"; }
+if touch "$work/root/written" 2>/dev/null; then fail 'the root can be written'; fi
+"${in_image[@]}" /usr/bin/sheaf-server \
   --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
   --kv_cache_bytes=64MiB >"$work/image.out" 2>"$work/image.err" &
 server=$!
