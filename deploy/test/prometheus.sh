@@ -46,9 +46,11 @@ if grep -qiE 'error executing|no such template|<td>[^<]*NaN' "$work/console.html
   fail "$(grep -iE 'error|NaN' "$work/console.html" | head -3)"
 fi
 if command -v chromium >/dev/null; then
+  # Its graphs over the last two minutes.
   chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
-    --window-size=1300,900 --virtual-time-budget=8000 \
-    --screenshot="$work/console.png" "$page" >/dev/null 2>&1 ||
+    --window-size=1300,1000 --virtual-time-budget=8000 \
+    --screenshot="$work/console.png" "$page#pctc%7B%22duration%22%3A120%7D" \
+    >/dev/null 2>&1 ||
     fail 'no picture of the console'
   echo "its picture: $work/console.png"
 else
