@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "bench/random_weights.h"
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
@@ -19,11 +20,13 @@ constexpr int64_t kColdBytes = int64_t{100} << 20;
 
 struct Arguments {
   int64_t num_rows, K, num_columns;
+  WeightType type;
   GemmBackend backend;
   int32_t num_threads;
   bool HasSameWeights(const Arguments& other) const {
     return K == other.K && num_columns == other.num_columns &&
-           backend == other.backend && num_threads == other.num_threads;
+           type == other.type && backend == other.backend &&
+           num_threads == other.num_threads;
   }
 };
 
@@ -40,7 +43,7 @@ class ColdLayers {
       absl::StatusOr<Linear> layer =
           Linear::Load(weights, arguments.K, {{"w", 0, arguments.num_columns}},
                        {&kernels::KernelsFor(kernels::DetectIsa()),
-                        team_.size(), arguments.backend});
+                        team_.size(), arguments.backend, arguments.type});
       SHEAF_CHECK(layer.ok());
       layers_.push_back(*std::move(layer));
     }
@@ -74,9 +77,12 @@ ColdLayers& LayersFor(const Arguments& arguments) {
 // it is the first, with many the second.
 void BM_Linear(benchmark::State& state) {
   const Arguments arguments = {
-      state.range(0), state.range(1), state.range(2),
-      state.range(3) == 0 ? GemmBackend::kPanels : GemmBackend::kOneDnn,
-      static_cast<int32_t>(state.range(4))};
+      state.range(0),
+      state.range(1),
+      state.range(2),
+      static_cast<WeightType>(state.range(3)),
+      state.range(4) == 0 ? GemmBackend::kPanels : GemmBackend::kOneDnn,
+      static_cast<int32_t>(state.range(5))};
   ColdLayers& layers = LayersFor(arguments);
   const std::vector<float> x(arguments.num_rows * arguments.K, 0.5f);
   AlignedBuffer y(arguments.num_rows * arguments.num_columns);
@@ -93,8 +99,9 @@ void BM_Linear(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(bytes);
-  state.SetLabel(arguments.backend == GemmBackend::kPanels ? "panels"
-                                                           : "onednn");
+  state.SetLabel(absl::StrCat(
+      WeightTypeName(arguments.type),
+      arguments.backend == GemmBackend::kPanels ? " panels" : " onednn"));
   state.counters["flops"] = benchmark::Counter(
       2.0 * static_cast<double>(arguments.num_rows * arguments.K *
                                 arguments.num_columns),
@@ -105,20 +112,25 @@ void BM_Linear(benchmark::State& state) {
 void DecoderShapes(benchmark::internal::Benchmark* benchmark) {
   constexpr int64_t kShapes[][2] = {
       {768, 2304}, {768, 768}, {768, 4096}, {2048, 768}, {768, 32128}};
+  constexpr int64_t kF32 = static_cast<int64_t>(WeightType::kF32);
+  constexpr int64_t kBf16 = static_cast<int64_t>(WeightType::kBf16);
+  constexpr int64_t kInt8 = static_cast<int64_t>(WeightType::kInt8);
+  constexpr int64_t kWays[][2] = {{kF32, 0}, {kF32, 1}, {kBf16, 0}, {kInt8, 0}};
   std::vector<int64_t> threads = {1};
   if (NumUsableProcessors() > 1) threads.push_back(NumUsableProcessors());
   for (const auto& shape : kShapes) {
-    for (const int64_t backend : {0, 1}) {
+    for (const auto& way : kWays) {
       for (const int64_t num_threads : threads) {
         for (const int64_t num_rows : {1, 4, 8, 32, 128}) {
-          benchmark->Args({num_rows, shape[0], shape[1], backend, num_threads});
+          benchmark->Args(
+              {num_rows, shape[0], shape[1], way[0], way[1], num_threads});
         }
       }
     }
   }
 }
 BENCHMARK(BM_Linear)
-    ->ArgNames({"M", "K", "N", "backend", "threads"})
+    ->ArgNames({"M", "K", "N", "type", "onednn", "threads"})
     ->Apply(DecoderShapes)
     ->UseRealTime();
 

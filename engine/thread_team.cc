@@ -13,11 +13,20 @@
 namespace sheaf {
 namespace {
 
-// How long a waiter spins and yields before it parks. Measured on two cores:
-// a step of 100 barriers takes 3.2 ms so, 5.4 when it parks at once, and 3.6
-// when it never does, but then 139 beside a busy neighbour.
-constexpr int kSpins = 400;
-constexpr int kYields = 16;
+// How long a waiter spins and yields before it parks. Yielding costs nobody
+// anything but power: a neighbour that wants the core gets it. Who has parked
+// takes ten microseconds to come back, in a virtual machine often a
+// millisecond, because the host has given its core away.
+constexpr int kSpins = 1000;
+constexpr auto kYielding = std::chrono::milliseconds(1);
+
+// A team is judged by runs of this much time together: a worker that comes
+// back from a long sleep is late for a millisecond, and that is no reason.
+constexpr auto kLeastJudged = std::chrono::milliseconds(3);
+constexpr auto kMostJudged = std::chrono::milliseconds(12);
+// How long a team stays small before it tries its full size again.
+constexpr auto kLeastPatience = std::chrono::milliseconds(20);
+constexpr auto kMostPatience = std::chrono::seconds(2);
 
 void Pause() {
 #if defined(__x86_64__)
@@ -25,34 +34,51 @@ void Pause() {
 #endif
 }
 
-// Returns once `value` is no longer `old`.
-void WaitWhile(const std::atomic<int32_t>& value, int32_t old) {
+// Returns once `value` is no longer `old`; true if it was to be waited for
+// beyond a spin.
+bool WaitWhile(const std::atomic<int32_t>& value, int32_t old) {
   for (int i = 0; i < kSpins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
+    if (value.load(std::memory_order_acquire) != old) return false;
     Pause();
   }
-  for (int i = 0; i < kYields; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
+  const auto end = std::chrono::steady_clock::now() + kYielding;
+  while (std::chrono::steady_clock::now() < end) {
+    if (value.load(std::memory_order_acquire) != old) return true;
     sched_yield();
   }
   value.wait(old, std::memory_order_acquire);
+  return true;
+}
+
+int64_t Nanoseconds(std::chrono::steady_clock::duration duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
 }
 
 }  // namespace
 
 void ThreadTeam::Member::Barrier() const {
-  if (count_ == 1) return;
-  const int32_t phase = team_->phase_.load(std::memory_order_relaxed);
-  if (team_->arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count_) {
-    team_->arrived_.store(0, std::memory_order_relaxed);
-    team_->phase_.store(phase + 1, std::memory_order_release);
-    team_->phase_.notify_all();
-  } else {
-    WaitWhile(team_->phase_, phase);
+  const int32_t count = this->count();
+  if (count == 1 || index_ >= count) return;
+  ThreadTeam& team = *team_;
+  const int32_t phase = team.phase_.load(std::memory_order_relaxed);
+  if (team.arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
+    team.arrived_.store(0, std::memory_order_relaxed);
+    // All others wait here, so nobody is in the middle of a share.
+    if (team.ShouldShrink(count)) {
+      team.count_.store(count - 1, std::memory_order_relaxed);
+    }
+    team.phase_.store(phase + 1, std::memory_order_release);
+    team.phase_.notify_all();
+    return;
+  }
+  const Clock::time_point begin = Clock::now();
+  if (WaitWhile(team.phase_, phase)) {
+    team.waited_ns_.fetch_add(Nanoseconds(Clock::now() - begin),
+                              std::memory_order_relaxed);
   }
 }
 
-ThreadTeam::ThreadTeam(int32_t size) : size_(size) {
+ThreadTeam::ThreadTeam(int32_t size) : size_(size), patience_(kLeastPatience) {
   SHEAF_CHECK(size >= 1);
   for (int32_t index = 1; index < size; ++index) {
     threads_.emplace_back([this, index] { WorkerLoop(index); });
@@ -67,24 +93,68 @@ ThreadTeam::~ThreadTeam() {
   for (std::thread& thread : threads_) thread.join();
 }
 
+// With one member less the run takes count / (count - 1) of the time that its
+// members compute. They wait for T / count on average where that is the whole.
+// A fifth less, because who was off its core neither computed nor waited.
+bool ThreadTeam::ShouldShrink(int32_t count) const {
+  const int64_t waited_ns = waited_ns_.load(std::memory_order_relaxed);
+  if (waited_ns == 0) return false;
+  const Clock::duration elapsed = judged_ + (Clock::now() - run_begin_);
+  return elapsed > kLeastJudged && count > 1 &&
+         5 * waited_ns > 4 * Nanoseconds(elapsed);
+}
+
+void ThreadTeam::PlanSize(Clock::time_point now) {
+  first_count_ = now < small_until_ ? small_count_ : size_;
+  count_.store(first_count_, std::memory_order_relaxed);
+}
+
+void ThreadTeam::LearnFromRun() {
+  const int32_t count = count_.load(std::memory_order_relaxed);
+  const Clock::time_point now = Clock::now();
+  judged_ += now - run_begin_;
+  const bool has_shrunk = count < first_count_;
+  if (!has_shrunk && judged_ < kMostJudged) return;
+  if (has_shrunk) {
+    small_count_ = count;
+    small_until_ = now + patience_;
+    patience_ = std::min<Clock::duration>(2 * patience_, kMostPatience);
+  } else if (count == size_) {
+    patience_ = std::max<Clock::duration>(patience_ / 2, kLeastPatience);
+  }
+  judged_ = Clock::duration::zero();
+  waited_ns_.store(0, std::memory_order_relaxed);
+}
+
 void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
+  run_begin_ = Clock::now();
+  PlanSize(run_begin_);
+  const Member caller(this, /*index=*/0);
+  if (first_count_ == 1) {
+    fn(caller);
+    return;
+  }
   fn_ = &fn;
+  finished_.store(0, std::memory_order_relaxed);
   run_.fetch_add(1, std::memory_order_release);
   run_.notify_all();
-  const Member caller(this, /*index=*/0, size());
   fn(caller);
-  caller.Barrier();
+  for (int32_t n; (n = finished_.load(std::memory_order_acquire)) < size_ - 1;) {
+    WaitWhile(finished_, n);
+  }
+  LearnFromRun();
 }
 
 void ThreadTeam::WorkerLoop(int32_t index) {
   for (int32_t run = 0;;) {
     WaitWhile(run_, run);
-    // No run is missed: the next begins only after this worker's barrier.
+    // No run is missed: the next begins only after this worker has finished.
     ++run;
     if (is_stopping_.load(std::memory_order_relaxed)) return;
-    const Member member(this, index, size_);
-    (*fn_)(member);
-    member.Barrier();
+    (*fn_)(Member(this, index));
+    if (finished_.fetch_add(1, std::memory_order_acq_rel) + 2 == size_) {
+      finished_.notify_one();
+    }
   }
 }
 

@@ -93,16 +93,27 @@ TEST_P(KernelsTest, GemmGivesARowTheSameBitsInAnyBatch) {
 
 // Panels of 16 columns and pairs of k, of any type.
 template <typename T>
-std::vector<T> PackPairs(const std::vector<T>& w, int K, int N) {
-  const int pairs = (K + 1) / 2;
-  std::vector<T> panels((N + 15) / 16 * 16 * pairs * 2, T{0});
+std::vector<T> PackGroups(const std::vector<T>& w, int K, int N, int group) {
+  const int groups = (K + group - 1) / group;
+  std::vector<T> panels((N + 15) / 16 * 16 * groups * group, T{0});
   for (int n = 0; n < N; ++n) {
     for (int k = 0; k < K; ++k) {
-      panels[((n / 16 * pairs + k / 2) * 16 + n % 16) * 2 + k % 2] =
-          w[n * K + k];
+      panels[((n / 16 * groups + k / group) * 16 + n % 16) * group +
+             k % group] = w[n * K + k];
     }
   }
   return panels;
+}
+
+// A row's words, as quantize_rows writes them.
+std::vector<int32_t> ToWords(const std::vector<int>& x, int group) {
+  std::vector<int32_t> words(x.size() / group);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const uint32_t bits = group == 4 ? static_cast<uint8_t>(x[i] + 128)
+                                     : static_cast<uint16_t>(x[i]);
+    words[i / group] |= static_cast<int32_t>(bits << (i % group * 32 / group));
+  }
+  return words;
 }
 
 TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
@@ -122,7 +133,7 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
           std::memcpy(&wide, &bits, sizeof(wide));
           return double{wide};
         };
-        const auto panels = PackPairs(w, K, N);
+        const auto panels = PackGroups(w, K, N, 2);
         for (bool accumulate : {false, true}) {
           auto y = before;
           kernels().gemm_bf16(
@@ -150,11 +161,11 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
   for (int M : {1, 2, 4, 5, 8, 11}) {
     for (int N : {1, 16, 50}) {
       for (bool is_extreme : {false, true}) {
-        const int K = 258, ldy = N + 3;
-        std::vector<int16_t> x(M * K);
+        const int K = 260, ldy = N + 3, group = kernels().int8_group;
+        std::vector<int> x(M * K);
         std::vector<int8_t> w(N * K);
-        for (int16_t& v : x) {
-          v = is_extreme ? 127 : static_cast<int16_t>(rng_() % 255) - 127;
+        for (int& v : x) {
+          v = is_extreme ? 127 : static_cast<int>(rng_() % 255) - 127;
         }
         for (int8_t& v : w) {
           v = static_cast<int8_t>(is_extreme
@@ -163,12 +174,15 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
         }
         const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
         const auto before = Random(rng_, M * ldy);
-        const auto panels = PackPairs(w, K, N);
+        const auto panels = PackGroups(w, K, N, group);
+        const auto words = ToWords(x, group);
+        std::vector<int32_t> w_sums((N + 15) / 16 * 16);
+        for (int i = 0; i < N * K; ++i) w_sums[i / K] += w[i];
         for (bool accumulate : {false, true}) {
           auto y = before;
-          kernels().gemm_int8({x.data(), K, x_scales.data(), M, K,
-                               panels.data(), w_scales.data(), N, y.data(), ldy,
-                               accumulate});
+          kernels().gemm_int8({words.data(), K / group, x_scales.data(), M, K,
+                               panels.data(), w_scales.data(), w_sums.data(), N,
+                               y.data(), ldy, accumulate});
           for (int m = 0; m < M; ++m) {
             for (int n = 0; n < ldy; ++n) {
               volatile float expected = before[m * ldy + n];
@@ -190,35 +204,27 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
   }
 }
 
-TEST_P(KernelsTest, QuantizedRowsAreTheNearestAndTheSameOnEveryIsa) {
-  const int M = 3, K = 37, ldq = 40;
+TEST_P(KernelsTest, QuantizedRowsAreTheNearestTiesToEven) {
+  const int M = 3, K = 37, padded = 40, group = kernels().int8_group;
   auto x = Random(rng_, M * K);
   std::fill(x.begin() + K, x.begin() + 2 * K, 0.0f);
   x[2 * K] = 127.0f;  // With scale 1, halves are ties.
   for (int k = 1; k < K; ++k) x[2 * K + k] = static_cast<float>(k) - 18.5f;
-  std::vector<int16_t> q(M * ldq, 99), portable(M * ldq, 99);
-  std::vector<float> scales(M), portable_scales(M);
-  kernels().quantize_rows(x.data(), K, M, K, q.data(), ldq, scales.data());
-  KernelsFor(Isa::kPortable)
-      .quantize_rows(x.data(), K, M, K, portable.data(), ldq,
-                     portable_scales.data());
-  EXPECT_EQ(q, portable);
-  EXPECT_EQ(scales, portable_scales);
+  std::vector<int32_t> q(M * padded / group, 99);
+  std::vector<float> scales(M);
+  kernels().quantize_rows(x.data(), K, M, K, q.data(), padded / group,
+                          scales.data());
+  std::vector<int> expected(M * padded);
   for (int row = 0; row < M; ++row) {
-    for (int k = 0; k < ldq; ++k) {
-      const int16_t value = q[row * ldq + k];
-      if (k >= K) {
-        EXPECT_EQ(value, 0);
-        continue;
-      }
-      EXPECT_LE(std::abs(value), 127);
-      EXPECT_LE(std::abs(value * scales[row] - x[row * K + k]),
-                scales[row] * 0.50001f);
+    float max = 0;
+    for (int k = 0; k < K; ++k) max = std::max(max, std::abs(x[row * K + k]));
+    EXPECT_EQ(scales[row], max / 127.0f);
+    for (int k = 0; max > 0 && k < K; ++k) {
+      expected[row * padded + k] =
+          static_cast<int>(std::nearbyint(x[row * K + k] * (127.0f / max)));
     }
   }
-  EXPECT_EQ(scales[1], 0.0f);
-  EXPECT_EQ(q[2 * ldq + 18], 0);  // -0.5: to even
-  EXPECT_EQ(q[2 * ldq + 20], 2);  // 1.5: to even
+  EXPECT_EQ(q, ToWords(expected, group));
 }
 
 // softmax(q K^T + bias) V for one query, in double.

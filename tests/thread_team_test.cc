@@ -1,6 +1,8 @@
 #include "engine/thread_team.h"
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -35,9 +37,9 @@ TEST_P(ThreadTeamTest, ABarrierShowsWhatAllHaveWrittenBefore) {
   for (int run = 0; run < 100; ++run) {
     a.assign(n, 1);
     team.Run([&](const ThreadTeam::Member& member) {
-      const auto [begin, end] = member.Share(n);
       std::vector<int64_t>*from = &a, *to = &b;
       for (int step = 1; step < n; step *= 2) {
+        const auto [begin, end] = member.Share(n);
         for (int64_t i = begin; i < end; ++i) {
           (*to)[i] = (*from)[i] + (i >= step ? (*from)[i - step] : 0);
         }
@@ -59,6 +61,44 @@ TEST_P(ThreadTeamTest, SharesCoverEverythingOnce) {
     });
     for (int i = 0; i < n; ++i) ASSERT_EQ(hits[i], 1);
   }
+}
+
+// One member is slow at everything, as if a neighbour had its core.
+TEST(ThreadTeamShrinkTest, LeavesOutAMemberThatAllWaitForAndNoWork) {
+  constexpr int kSize = 3, kPhases = 20, kThings = 7;
+  ThreadTeam team(kSize);
+  std::vector<std::atomic<int>> hits(kPhases * kThings);
+  std::vector<int> counts;
+  std::atomic<int> num_returned = 0;
+  team.Run([&](const ThreadTeam::Member& member) {
+    for (int phase = 0; phase < kPhases; ++phase) {
+      const auto [begin, end] = member.Share(kThings);
+      for (int64_t i = begin; i < end; ++i) ++hits[phase * kThings + i];
+      for (int64_t i = member.index(); i < kThings; i += member.count()) {
+        ++hits[phase * kThings + i];
+      }
+      if (member.index() == kSize - 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      if (member.index() == 0) counts.push_back(member.count());
+      member.Barrier();
+    }
+    ++num_returned;
+  });
+  EXPECT_EQ(num_returned, kSize);
+  EXPECT_EQ(counts.front(), kSize);
+  EXPECT_LT(counts.back(), kSize);
+  for (const std::atomic<int>& count : hits) EXPECT_EQ(count, 2);
+  // The next run begins small, and still does everything.
+  std::atomic<int> sum = 0;
+  team.Run([&](const ThreadTeam::Member& member) {
+    if (member.index() == 0) {
+      EXPECT_LT(member.count(), kSize);
+    }
+    const auto [begin, end] = member.Share(kThings);
+    sum += static_cast<int>(end - begin);
+  });
+  EXPECT_EQ(sum, kThings);
 }
 
 TEST(NumUsableProcessorsTest, IsAtLeastOne) {

@@ -8,23 +8,27 @@ constexpr int kVecsPerPanel = kPanel / kLanes;
 // panel and one broadcast fill the registers (16 of 32 bytes: 6 * 2 + 2 + 1).
 constexpr int kMaxTileRows = kLanes == 4 ? 2 : 6;
 
-// How far ahead of its use a row of a panel is asked for, in rows of 64 bytes:
-// what one core needs in flight to draw all it can from memory.
-constexpr int kPrefetchRows = 12;
+// How far ahead of its use a panel is asked for: what one core needs in flight
+// to draw all it can from memory.
+constexpr int64_t kPrefetchBytes = 12 * 64;
 
 // Keeps the sums of R rows and P panels in registers while k ascends: one
 // multiply-add a k for each, in the same order whatever R and P are.
 //   b  P panels, b_stride floats apart, each with rows of ldb floats
-//   kPrefetch  whether b comes from memory, rather than from a cache
+//   kPrefetch  whether b comes from memory, rather than from a cache; then it
+//              is asked for `ahead` bytes before its use
 template <int R, int P, bool kPrefetch = false>
-inline __attribute__((always_inline)) void Tile(
-    const float* x, int64_t ldx, int32_t K, const float* b, int64_t b_stride,
-    int64_t ldb, Vec (&sum)[R][P][kVecsPerPanel]) {
+inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
+                                                int32_t K, const float* b,
+                                                int64_t b_stride, int64_t ldb,
+                                                Vec (&sum)[R][P][kVecsPerPanel],
+                                                int64_t ahead = 0) {
   for (int32_t k = 0; k < K; ++k) {
     if constexpr (kPrefetch) {
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(b + p * b_stride + (k + kPrefetchRows) * ldb);
+        __builtin_prefetch(
+            reinterpret_cast<const char*>(b + p * b_stride + k * ldb) + ahead);
       }
     }
     Vec row[P][kVecsPerPanel];
@@ -80,12 +84,17 @@ inline void StoreTile(const Args& g, int32_t row, int32_t panel,
 // A product in f32: what the blocking below asks of each kind of weights.
 struct F32Product {
   using Args = Gemm;
+  static constexpr int kAccumulators = kLanes == 16 ? 24 : kLanes == 8 ? 12 : 8;
+  static constexpr int32_t MaxRows(int32_t) { return kMaxTileRows; }
+  static int64_t PanelBytes(const Gemm& g) {
+    return int64_t{g.K} * kPanel * static_cast<int64_t>(sizeof(float));
+  }
   template <int R, int P>
-  static void Run(const Gemm& g, int32_t row, int32_t panel) {
+  static void Run(const Gemm& g, int32_t row, int32_t panel, int64_t ahead) {
     const int64_t panel_floats = int64_t{g.K} * kPanel;
     Vec sum[R][P][kVecsPerPanel] = {};
     Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
-                     panel_floats, kPanel, sum);
+                     panel_floats, kPanel, sum, ahead);
     StoreTile<R, P>(g, row, panel, sum);
   }
 };
@@ -95,63 +104,73 @@ struct F32Product {
 // latency of a multiply-add.
 template <typename Product, int R, int P>
 void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
-             int32_t end_panel) {
+             int32_t end_panel, int64_t ahead) {
   for (; panel + P <= end_panel; panel += P) {
-    Product::template Run<R, P>(g, row, panel);
+    Product::template Run<R, P>(g, row, panel, ahead);
   }
   if constexpr (P > 1) {
     for (; panel < end_panel; ++panel) {
-      Product::template Run<R, 1>(g, row, panel);
+      Product::template Run<R, 1>(g, row, panel, ahead);
     }
   }
 }
 
-// Panels at a time for R rows: about 8 to 12 accumulators (24 with AVX-512).
+// Panels at a time for R rows, as the product's accumulators allow.
+template <typename Product>
 constexpr int PanelsFor(int rows) {
-  const int accumulators = kLanes == 16 ? 24 : kLanes == 8 ? 12 : 8;
-  const int panels = accumulators / (rows * kVecsPerPanel);
+  const int panels = Product::kAccumulators / (rows * kVecsPerPanel);
   return panels < 1 ? 1 : panels > 4 ? 4 : panels;
 }
 
 template <typename Product>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
-                 int32_t panel, int32_t end) {
+                 int32_t panel, int32_t end, int64_t ahead) {
   switch (num_rows) {
     case 1:
-      return RunRows<Product, 1, PanelsFor(1)>(g, row, panel, end);
+      return RunRows<Product, 1, PanelsFor<Product>(1)>(g, row, panel, end,
+                                                        ahead);
     case 2:
-      return RunRows<Product, 2, PanelsFor(2)>(g, row, panel, end);
+      return RunRows<Product, 2, PanelsFor<Product>(2)>(g, row, panel, end,
+                                                        ahead);
     case 3:
-      return RunRows<Product, 3, PanelsFor(3)>(g, row, panel, end);
+      return RunRows<Product, 3, PanelsFor<Product>(3)>(g, row, panel, end,
+                                                        ahead);
     case 4:
-      return RunRows<Product, 4, PanelsFor(4)>(g, row, panel, end);
+      return RunRows<Product, 4, PanelsFor<Product>(4)>(g, row, panel, end,
+                                                        ahead);
     case 5:
-      return RunRows<Product, 5, PanelsFor(5)>(g, row, panel, end);
+      return RunRows<Product, 5, PanelsFor<Product>(5)>(g, row, panel, end,
+                                                        ahead);
     default:
-      return RunRows<Product, 6, PanelsFor(6)>(g, row, panel, end);
+      return RunRows<Product, 6, PanelsFor<Product>(6)>(g, row, panel, end,
+                                                        ahead);
   }
 }
 
-// All rows and columns, in blocks of at most kMaxRows rows.
-template <typename Product, int kMaxRows = kMaxTileRows>
+// All rows and columns, in blocks of rows as the product likes them.
+template <typename Product>
 void RunProduct(const typename Product::Args& g) {
   const int32_t num_panels = (g.num_columns + kPanel - 1) / kPanel;
-  const int32_t num_blocks = (g.num_rows + kMaxRows - 1) / kMaxRows;
+  const int32_t max_rows = Product::MaxRows(g.num_rows);
+  const int32_t num_blocks = (g.num_rows + max_rows - 1) / max_rows;
   if (num_blocks <= 1) {
     if (num_blocks == 1) {
-      RunRowBlock<Product>(g, 0, g.num_rows, 0, num_panels);
+      RunRowBlock<Product>(g, 0, g.num_rows, 0, num_panels, kPrefetchBytes);
     }
     return;
   }
   // One panel at a time, so that it stays in the nearest caches while all rows
-  // pass; the rows in blocks of about equal size.
+  // pass; the rows in blocks of about equal size. The last block asks for the
+  // next panel.
   for (int32_t panel = 0; panel < num_panels; ++panel) {
     for (int32_t block = 0; block < num_blocks; ++block) {
       const int32_t row =
           static_cast<int32_t>(int64_t{g.num_rows} * block / num_blocks);
       const int32_t end =
           static_cast<int32_t>(int64_t{g.num_rows} * (block + 1) / num_blocks);
-      RunRowBlock<Product>(g, row, end - row, panel, panel + 1);
+      RunRowBlock<Product>(
+          g, row, end - row, panel, panel + 1,
+          block + 1 == num_blocks ? Product::PanelBytes(g) : kPrefetchBytes);
     }
   }
 }

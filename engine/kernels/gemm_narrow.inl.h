@@ -12,8 +12,18 @@ namespace {
 // the high half; a bfloat16 is the upper half of an f32.
 struct Bf16Product {
   using Args = GemmBf16;
+  static constexpr int kAccumulators = F32Product::kAccumulators;
+  // Widening takes registers too: fewer rows than in f32.
+  static constexpr int32_t MaxRows(int32_t) {
+    return kLanes == 8 ? 4 : kMaxTileRows;
+  }
+  static int64_t PanelBytes(const GemmBf16& g) {
+    return int64_t{(g.K + 1) / 2} * kPanel *
+           static_cast<int64_t>(sizeof(float));
+  }
   template <int R, int P>
-  static void Run(const GemmBf16& g, int32_t row, int32_t panel) {
+  static void Run(const GemmBf16& g, int32_t row, int32_t panel,
+                  int64_t ahead) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
     const auto* w = reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
     const float* x = g.x + row * g.ldx;
@@ -22,7 +32,8 @@ struct Bf16Product {
       Vec even[P][kVecsPerPanel], odd[P][kVecsPerPanel];
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(w + p * panel_pairs + kPrefetchRows * kPanel);
+        __builtin_prefetch(reinterpret_cast<const char*>(w + p * panel_pairs) +
+                           ahead);
 #pragma GCC unroll 4
         for (int v = 0; v < kVecsPerPanel; ++v) {
           const IntVec pairs =
@@ -62,111 +73,143 @@ __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
   }
 }
 
-// 16 columns' sums of products of one pair of k, as the Isa does it best.
-#if defined(__AVX512BW__)
-struct Int8Vecs {
-  static constexpr int kVecs = 1;
+// The sums of a panel, and how the Isa adds to them the products of a few words
+// of x with as many of each column.
+#if defined(__AVX512VNNI__)
+struct Int8Panel {
+  static constexpr int kGroup = 4, kVecs = 1, kWords = 1;
+  static constexpr int kAccumulators = 24;
   using Sum = __m512i;
-  static Sum Zero() { return _mm512_setzero_si512(); }
-  static Sum Widen(const int8_t* w) {
-    return _mm512_cvtepi8_epi16(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  struct Weights {
+    __m512i v;
+  };
+  // x is unsigned, 128 too much each: that is taken off here.
+  static Sum First(const int32_t* w_sums, int) {
+    const auto sums = reinterpret_cast<IntVec>(_mm512_loadu_si512(w_sums));
+    return reinterpret_cast<__m512i>(sums * -128);
   }
-  static Sum Pair(int32_t x) { return _mm512_set1_epi32(x); }
-  static Sum Add(Sum sum, Sum w, Sum x) {
-    return _mm512_add_epi32(sum, _mm512_madd_epi16(w, x));
+  static Weights Load(const int8_t* w) { return {_mm512_loadu_si512(w)}; }
+  static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
+    sum[0] = _mm512_dpbusd_epi32(sum[0], _mm512_set1_epi32(*x), w.v);
   }
   static void Store(int32_t* to, Sum sum) { _mm512_storeu_si512(to, sum); }
 };
 #elif defined(__AVX2__)
-struct Int8Vecs {
-  static constexpr int kVecs = 2;
+struct Int8Panel {
+  static constexpr int kGroup = 2, kVecs = 2, kWords = 2;
+  static constexpr int kAccumulators = 8;
   using Sum = __m256i;
-  static Sum Zero() { return _mm256_setzero_si256(); }
-  static Sum Widen(const int8_t* w) {
-    return _mm256_cvtepi8_epi16(
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(w)));
+  struct Weights {
+    __m256i v[4];  // two of the first word, two of the second
+  };
+  static Sum First(const int32_t*, int) { return _mm256_setzero_si256(); }
+  static Weights Load(const int8_t* w) {
+    const auto* from = reinterpret_cast<const __m128i*>(w);
+    Weights wide;
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      wide.v[i] = _mm256_cvtepi8_epi16(_mm_loadu_si128(from + i));
+    }
+    return wide;
   }
-  static Sum Pair(int32_t x) { return _mm256_set1_epi32(x); }
-  static Sum Add(Sum sum, Sum w, Sum x) {
-    return _mm256_add_epi32(sum, _mm256_madd_epi16(w, x));
+  // Two products are added before they meet the sum: so the chain of dependent
+  // additions is half as long.
+  static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
+    const __m256i first = _mm256_set1_epi32(x[0]);
+    const __m256i second = _mm256_set1_epi32(x[1]);
+#pragma GCC unroll 2
+    for (int v = 0; v < kVecs; ++v) {
+      sum[v] = _mm256_add_epi32(
+          sum[v], _mm256_add_epi32(_mm256_madd_epi16(first, w.v[v]),
+                                   _mm256_madd_epi16(second, w.v[2 + v])));
+    }
   }
   static void Store(int32_t* to, Sum sum) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), sum);
   }
 };
 #elif defined(__SSE2__)
-struct Int8Vecs {
-  static constexpr int kVecs = 4;
+struct Int8Panel {
+  static constexpr int kGroup = 2, kVecs = 4, kWords = 1;
+  static constexpr int kAccumulators = 8;
   using Sum = __m128i;
-  static Sum Zero() { return _mm_setzero_si128(); }
-  static Sum Widen(const int8_t* w) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w));
-    return _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+  struct Weights {
+    __m128i v[kVecs];
+  };
+  static Sum First(const int32_t*, int) { return _mm_setzero_si128(); }
+  static Weights Load(const int8_t* w) {
+    Weights wide;
+    for (int v = 0; v < kVecs; ++v) {
+      const __m128i bytes =
+          _mm_loadl_epi64(reinterpret_cast<const __m128i*>(w + 8 * v));
+      wide.v[v] = _mm_srai_epi16(_mm_unpacklo_epi8(bytes, bytes), 8);
+    }
+    return wide;
   }
-  static Sum Pair(int32_t x) { return _mm_set1_epi32(x); }
-  static Sum Add(Sum sum, Sum w, Sum x) {
-    return _mm_add_epi32(sum, _mm_madd_epi16(w, x));
+  static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
+    const __m128i pair = _mm_set1_epi32(*x);
+    for (int v = 0; v < kVecs; ++v) {
+      sum[v] = _mm_add_epi32(sum[v], _mm_madd_epi16(pair, w.v[v]));
+    }
   }
   static void Store(int32_t* to, Sum sum) {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), sum);
   }
 };
 #else
-struct Int8Vecs {
-  static constexpr int kVecs = kPanel;
-  struct Sum {
-    int32_t a, b;
+struct Int8Panel {
+  static constexpr int kGroup = 2, kVecs = kPanel, kWords = 1;
+  static constexpr int kAccumulators = 16;
+  using Sum = int32_t;
+  struct Weights {
+    const int8_t* w;
   };
-  static Sum Zero() { return {0, 0}; }
-  static Sum Widen(const int8_t* w) { return {w[0], w[1]}; }
-  static Sum Pair(int32_t x) {
-    return {static_cast<int16_t>(x & 0xffff), x >> 16};
+  static Sum First(const int32_t*, int) { return 0; }
+  static Weights Load(const int8_t* w) { return {w}; }
+  static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
+    int16_t pair[2];
+    __builtin_memcpy(pair, x, sizeof(pair));
+    for (int v = 0; v < kVecs; ++v) {
+      sum[v] += pair[0] * w.w[2 * v] + pair[1] * w.w[2 * v + 1];
+    }
   }
-  static Sum Add(Sum sum, Sum w, Sum x) {
-    return {sum.a + w.a * x.a + w.b * x.b, 0};
-  }
-  static void Store(int32_t* to, Sum sum) { *to = sum.a; }
+  static void Store(int32_t* to, Sum sum) { *to = sum; }
 };
 #endif
 
 struct Int8Product {
   using Args = GemmInt8;
+  static constexpr int kAccumulators = Int8Panel::kAccumulators;
+  // Three rows multiply fastest on AVX2; but few passes are better while the
+  // panels come from memory.
+  static constexpr int32_t MaxRows(int32_t num_rows) {
+    return kLanes == 8 ? (num_rows <= 8 ? 4 : 3) : kMaxTileRows;
+  }
+  static int64_t PanelBytes(const GemmInt8& g) { return int64_t{g.K} * kPanel; }
   template <int R, int P>
-  static void Run(const GemmInt8& g, int32_t row, int32_t panel) {
-    using V = Int8Vecs;
-    constexpr int kVecBytes = 2 * kPanel / V::kVecs;
+  static void Run(const GemmInt8& g, int32_t row, int32_t panel,
+                  int64_t ahead) {
+    using V = Int8Panel;
+    constexpr int kStepK = V::kGroup * V::kWords;
     const int64_t panel_bytes = int64_t{g.K} * kPanel;
     const int8_t* w = g.w + panel * panel_bytes;
-    const int16_t* x = g.x + row * g.ldx;
+    const int32_t* x = g.x + row * g.ldx;
     typename V::Sum sum[R][P][V::kVecs];
     for (int r = 0; r < R; ++r) {
       for (int p = 0; p < P; ++p) {
-        for (int v = 0; v < V::kVecs; ++v) sum[r][p][v] = V::Zero();
+        for (int v = 0; v < V::kVecs; ++v) {
+          sum[r][p][v] = V::First(g.w_sums + (panel + p) * kPanel, v);
+        }
       }
     }
-    for (int32_t k = 0; k < g.K; k += 2, w += 2 * kPanel) {
-      typename V::Sum wide[P][V::kVecs];
+    for (int32_t k = 0; k < g.K;
+         k += kStepK, w += kStepK * kPanel, x += V::kWords) {
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(w + p * panel_bytes + kPrefetchRows * 64);
-#pragma GCC unroll 16
-        for (int v = 0; v < V::kVecs; ++v) {
-          wide[p][v] = V::Widen(w + p * panel_bytes + v * kVecBytes);
-        }
-      }
+        __builtin_prefetch(w + p * panel_bytes + ahead);
+        const typename V::Weights weights = V::Load(w + p * panel_bytes);
 #pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        int32_t pair;
-        __builtin_memcpy(&pair, x + r * g.ldx + k, sizeof(pair));
-        const typename V::Sum x_pair = V::Pair(pair);
-#pragma GCC unroll 8
-        for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 16
-          for (int v = 0; v < V::kVecs; ++v) {
-            sum[r][p][v] = V::Add(sum[r][p][v], wide[p][v], x_pair);
-          }
-        }
+        for (int r = 0; r < R; ++r) V::Add(weights, x + r * g.ldx, sum[r][p]);
       }
     }
     int32_t sums[kPanel];
@@ -184,13 +227,21 @@ struct Int8Product {
   }
 };
 
-// Widening takes registers too: fewer rows than in f32.
-constexpr int kMaxInt8Rows = kLanes == 8 ? 4 : kMaxTileRows;
+// One value as a word holds it.
+inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
+  if constexpr (Int8Panel::kGroup == 4) {
+    reinterpret_cast<uint8_t*>(words)[k] = static_cast<uint8_t>(value + 128);
+  } else {
+    const int16_t narrow = static_cast<int16_t>(value);
+    __builtin_memcpy(reinterpret_cast<char*>(words) + 2 * k, &narrow, 2);
+  }
+}
 
 // Without fused multiply-adds, like StoreScaled().
 __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
-    const float* x, int64_t ldx, int32_t num_rows, int32_t K, int16_t* q,
+    const float* x, int64_t ldx, int32_t num_rows, int32_t K, int32_t* q,
     int64_t ldq, float* scales) {
+  const int32_t padded = static_cast<int32_t>(ldq) * Int8Panel::kGroup;
   for (int32_t row = 0; row < num_rows; ++row, x += ldx, q += ldq) {
     Vec maxima = {};
     int32_t k = 0;
@@ -208,9 +259,9 @@ __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
     for (k = 0; k < K; ++k) {
       // Adding 1.5 * 2^23 rounds to an integer in the low bits.
       const float shifted = x[k] * inverse + 12582912.0f;
-      q[k] = static_cast<int16_t>(static_cast<int32_t>(shifted - 12582912.0f));
+      PutQuantized(static_cast<int32_t>(shifted - 12582912.0f), q, k);
     }
-    for (; k < ldq; ++k) q[k] = 0;
+    for (; k < padded; ++k) PutQuantized(0, q, k);
   }
 }
 

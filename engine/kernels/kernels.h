@@ -50,16 +50,19 @@ struct GemmBf16 {
 // y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n], or
 // += that. The sums are exact 32-bit integers and the scaling is one code, so
 // the result is the same to the bit for every Isa.
-//   x  [num_rows, K] of [-127, 127] as 16 bits, by quantize_rows
-//   w  panels [ceil(num_columns / 16)][K / 2][16][2] of [-127, 127]
+//   x  [num_rows, K / g] words as quantize_rows writes them, row stride ldx
+//   w  panels [ceil(num_columns / 16)][K / g][16][g] of [-127, 127], where g is
+//      Kernels::int8_group; -128 is not a weight
+//   w_sums  [num_columns rounded up to 16] sums over k of each column
 struct GemmInt8 {
-  const int16_t* x;
-  int64_t ldx;
+  const int32_t* x;
+  int64_t ldx;            // words
   const float* x_scales;  // [num_rows]
   int32_t num_rows;
-  int32_t K;  // even; at most 133,000, so that no sum overflows
+  int32_t K;  // a multiple of 4; at most 66,000, so that no sum overflows
   const int8_t* w;
   const float* w_scales;  // [num_columns]
+  const int32_t* w_sums;
   int32_t num_columns;
   float* y;
   int64_t ldy;
@@ -132,11 +135,15 @@ struct Kernels {
   void (*gemm)(const Gemm& args);
   void (*gemm_bf16)(const GemmBf16& args);
   void (*gemm_int8)(const GemmInt8& args);
+  // How many k of a row, or of a column, lie side by side for gemm_int8, and
+  // fill a word of 32 bits: 2, as 16 bits each, or 4, as 8 bits with 128 added.
+  int32_t int8_group;
   // Each row of x [num_rows, K] by itself, symmetric: scale = max |x| / 127,
-  // q = x / scale rounded to the nearest (ties to even). q has row stride ldq;
-  // ldq - K columns of zeros follow each row. A row of zeros has scale 0.
+  // q = x / scale rounded to the nearest (ties to even). q has row stride
+  // `ldq` words, each of int8_group values; zeros follow a row to its end. A
+  // row of zeros has scale 0.
   void (*quantize_rows)(const float* x, int64_t ldx, int32_t num_rows,
-                        int32_t K, int16_t* q, int64_t ldq, float* scales);
+                        int32_t K, int32_t* q, int64_t ldq, float* scales);
   void (*attend_decode)(const DecodeAttention& args);
   void (*attend_encode)(const EncodeAttention& args);
   // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +

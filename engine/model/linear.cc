@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -98,10 +99,11 @@ class Linear::F32Panels : public Packed {
 
 namespace {
 
-// Where the pair of k that begins at an even k lies, of a column, in panels of
-// pairs: [num_columns / 16][num_pairs][16].
-int64_t PairAt(int64_t column, int64_t k, int64_t num_pairs) {
-  return (column / kPanel * num_pairs + k / 2) * kPanel + column % kPanel;
+// Where weight (column, k) lies in panels of `group` k side by side:
+// [num_columns / 16][K / group][16][group].
+int64_t GroupedAt(int64_t column, int64_t k, int64_t K, int64_t group) {
+  return (column / kPanel * (K / group) + k / group) * kPanel * group +
+         column % kPanel * group + k % group;
 }
 
 }  // namespace
@@ -143,7 +145,7 @@ class Linear::Bf16Panels : public Packed {
  private:
   uint16_t* weights() { return reinterpret_cast<uint16_t*>(panels_.data()); }
   int64_t Index(int64_t column, int64_t k) const {
-    return 2 * PairAt(column, k, num_pairs_) + k % 2;
+    return GroupedAt(column, k, 2 * num_pairs_, 2);
   }
 
   const kernels::Kernels& kernels_;
@@ -151,32 +153,40 @@ class Linear::Bf16Panels : public Packed {
   AlignedBuffer panels_;  // two bfloat16 in the room of a float
 };
 
-// Panels of 16 columns and pairs of k in 8 bits (kernels::GemmInt8).
+// Panels of 16 columns and groups of k in 8 bits (kernels::GemmInt8).
 class Linear::Int8Panels : public Packed {
  public:
   Int8Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
       : kernels_(kernels),
         K_(K),
-        num_pairs_((K + 1) / 2),
+        padded_K_((K + 3) / 4 * 4),
         num_columns_(num_columns),
-        panels_(NumPanels(num_columns) * num_pairs_ * kPanel / 2),
-        scales_(num_columns) {}
+        panels_(NumPanels(num_columns) * kPanel * padded_K_ / 4),
+        scales_(num_columns),
+        sums_(NumPanels(num_columns) * kPanel) {}
 
   int64_t bytes() const override {
     return panels_.bytes() +
-           static_cast<int64_t>(scales_.size() * sizeof(float));
+           static_cast<int64_t>(scales_.size() * sizeof(float) +
+                                sums_.size() * sizeof(int32_t));
   }
 
+  // Quantized by the portable code, whose words are pairs of 16 bits.
   void Pack(int64_t first_column, int64_t num_rows,
             const float* rows) override {
-    std::vector<int16_t> quantized(2 * num_pairs_);
+    const kernels::Kernels& portable =
+        kernels::KernelsFor(kernels::Isa::kPortable);
+    SHEAF_CHECK(portable.int8_group == 2);
+    std::vector<int32_t> words(padded_K_ / 2);
+    std::vector<int16_t> quantized(padded_K_);
     for (int64_t j = 0; j < num_rows; ++j) {
       const int64_t column = first_column + j;
-      kernels_.quantize_rows(rows + j * K_, K_, 1, static_cast<int32_t>(K_),
-                             quantized.data(), 2 * num_pairs_,
-                             &scales_[column]);
-      for (int64_t k = 0; k < 2 * num_pairs_; ++k) {
+      portable.quantize_rows(rows + j * K_, K_, 1, static_cast<int32_t>(K_),
+                             words.data(), padded_K_ / 2, &scales_[column]);
+      std::memcpy(quantized.data(), words.data(), padded_K_ * sizeof(int16_t));
+      for (int64_t k = 0; k < padded_K_; ++k) {
         weights()[Index(column, k)] = static_cast<int8_t>(quantized[k]);
+        sums_[column] += quantized[k];
       }
     }
   }
@@ -185,8 +195,8 @@ class Linear::Int8Panels : public Packed {
            bool accumulate) override {
     // Each member of the team quantizes the rows for itself: that is cheaper
     // than to wait for another.
-    const int64_t ldq = 2 * num_pairs_;
-    thread_local std::vector<int16_t> quantized;
+    const int64_t ldq = padded_K_ / kernels_.int8_group;
+    thread_local std::vector<int32_t> quantized;
     if (static_cast<int64_t>(quantized.size()) < kRowsAtOnce * ldq) {
       quantized.resize(kRowsAtOnce * ldq);
     }
@@ -195,10 +205,18 @@ class Linear::Int8Panels : public Packed {
       const int32_t n = std::min(kRowsAtOnce, num_rows - row);
       kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
                              quantized.data(), ldq, x_scales);
-      kernels_.gemm_int8({quantized.data(), ldq, x_scales, n,
-                          static_cast<int32_t>(ldq), weights(), scales_.data(),
-                          static_cast<int32_t>(num_columns_), y + row * ldy,
-                          ldy, accumulate});
+      kernels_.gemm_int8({.x = quantized.data(),
+                          .ldx = ldq,
+                          .x_scales = x_scales,
+                          .num_rows = n,
+                          .K = static_cast<int32_t>(padded_K_),
+                          .w = weights(),
+                          .w_scales = scales_.data(),
+                          .w_sums = sums_.data(),
+                          .num_columns = static_cast<int32_t>(num_columns_),
+                          .y = y + row * ldy,
+                          .ldy = ldy,
+                          .accumulate = accumulate});
     }
   }
 
@@ -215,13 +233,14 @@ class Linear::Int8Panels : public Packed {
 
   int8_t* weights() { return reinterpret_cast<int8_t*>(panels_.data()); }
   int64_t Index(int64_t column, int64_t k) const {
-    return 2 * PairAt(column, k, num_pairs_) + k % 2;
+    return GroupedAt(column, k, padded_K_, kernels_.int8_group);
   }
 
   const kernels::Kernels& kernels_;
-  const int64_t K_, num_pairs_, num_columns_;
+  const int64_t K_, padded_K_, num_columns_;
   AlignedBuffer panels_;       // four weights in the room of a float
   std::vector<float> scales_;  // [num_columns]
+  std::vector<int32_t> sums_;  // [num_columns rounded up to 16]
 };
 
 // oneDNN's own blocked layout. It asks for one primitive per number of rows;
