@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
-[[ ${names[0]} ]] || names=(compose kubernetes prometheus fleet examples image package)
+[[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet examples image package)
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 summary=()

@@ -11,7 +11,7 @@ missing=()
 says_all() {
   local said=$work/$1.out
   grep -q sheaf-small "$said" && (($(grep -c 'Wo ist der Bahnhof?' "$said") == 2)) &&
-    grep -qE '[0-9]+ tokens|outputTokens' "$said" &&
+    grep -qE '[0-9]+ tokens|output_tokens' "$said" &&
     grep -qiE 'INVALID_?ARGUMENT' "$said" && grep -q 'xx' "$said" ||
     fail "$1: $(cat "$said")"
   echo "$1: passed"
