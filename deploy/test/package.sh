@@ -23,13 +23,38 @@ else
   echo 'not run: the unit (no systemd-analyze)'
 fi
 
+echo '--- a program built with what libsheaf-dev installs'
+dpkg-deb -x "$work"/deb/libsheaf-dev_*.deb "$work/dev"
+mkdir -p "$work/user" && cp "$root/examples/cpp/translate.cc" "$work/user/"
+cat >"$work/user/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(user LANGUAGES C CXX)
+set(CMAKE_CXX_STANDARD 20)
+find_package(sheaf 0.1 CONFIG REQUIRED)
+add_executable(user translate.cc)
+target_link_libraries(user PRIVATE sheaf::client)
+END
+{
+  cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$work/dev/usr" &&
+    cmake --build "$work/user/build"
+} >"$work/user.log" 2>&1 || fail "$(tail -5 "$work/user.log")"
+start_server user
+"$work/user/build/user" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+PKG_CONFIG_PATH=$work/dev/usr/lib/pkgconfig \
+  pkg-config --libs --cflags sheaf-client >"$work/pc" || fail 'pkg-config'
+# Words of flags, to be split.
+# shellcheck disable=SC2046
+g++ -std=c++20 "$root/examples/cpp/translate.cc" -o "$work/user/by-pc" $(cat "$work/pc") ||
+  fail 'the program by pkg-config'
+"$work/user/by-pc" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+
 base=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}/bookworm
 ((EUID == 0)) && [[ -e $base/etc/debian_version ]] ||
   not_run 'installing (needs root, and the base that image.sh makes); lintian passed'
 echo '--- installed on a fresh system, used, removed'
 cp -a "$base" "$work/system"
 cp /etc/resolv.conf "$work/system/etc/"
-cp "$work"/deb/*.deb "$work/system/root/"
+cp "$work"/deb/sheaf*.deb "$work/system/root/"
 mount -t proc proc "$work/system/proc"
 trap 'kill "${children[@]}" 2>/dev/null || true; umount -l "$work/system/proc"' EXIT
 in_system=(chroot "$work/system" /usr/bin/env DEBIAN_FRONTEND=noninteractive)
