@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "benchmark/benchmark.h"
@@ -23,53 +24,56 @@ void BM_AttendDecode(benchmark::State& state) {
   const int32_t kv_heads = static_cast<int32_t>(state.range(0));
   const int32_t context = static_cast<int32_t>(state.range(1));
   const int32_t group = static_cast<int32_t>(state.range(2));
+  const auto type = static_cast<kernels::KvType>(state.range(3));
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
-  const int64_t sequence_bytes = int64_t{2} * kv_heads * kHeadDim * context *
-                                 static_cast<int64_t>(sizeof(float));
+  const KvDims dims = {/*num_layers=*/1, kHeadDim, kv_heads, kv_heads, type};
+  const KvPoolShape shape = KvStorage::ShapeOf(dims);
+  const int64_t sequence_blocks = shape.BlocksFor(Attention::kSelf, context);
+  const int64_t sequence_bytes = sequence_blocks * shape.block_bytes;
   const int64_t num_sequences =
       std::max<int64_t>(1, kColdBytes / sequence_bytes);
   absl::StatusOr<KvStorage> storage =
-      KvStorage::Create({/*num_layers=*/1, kHeadDim, kv_heads, kv_heads},
-                        num_sequences * sequence_bytes);
+      KvStorage::Create(dims, num_sequences * sequence_bytes);
   SHEAF_CHECK(storage.ok());
   std::vector<int32_t> blocks(storage->shape().num_blocks);
   std::iota(blocks.begin(), blocks.end(), 0);
-  const int64_t sequence_blocks =
-      storage->shape().BlocksFor(Attention::kSelf, context);
 
-  const int64_t row_floats = int64_t{kv_heads} * group * kHeadDim;
-  const std::vector<float> q(row_floats, 0.1f);
-  std::vector<float> out(row_floats), scores(int64_t{group} * context);
+  const int64_t group_floats = int64_t{group} * kHeadDim;
+  const std::vector<float> q(kv_heads * group_floats, 0.1f);
+  const int64_t part_floats = kernels::PartFloats(kHeadDim);
+  std::vector<float> parts(group * part_floats), out(kHeadDim),
+      scores(int64_t{group} * kernels::kContextPart);
   int64_t sequence = 0;
   for (auto _ : state) {
     for (int32_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
-      const int64_t at = int64_t{kv_head} * group * kHeadDim;
-      kernels.attend_decode(
-          {.q = q.data() + at,
-           .q_stride = kHeadDim,
-           .out = out.data() + at,
-           .out_stride = kHeadDim,
-           .num_rows = group,
-           .dim = kHeadDim,
-           .kv = storage->View(Attention::kSelf, /*layer=*/0, kv_head,
-                               blocks.data() + sequence * sequence_blocks),
-           .context_len = context,
-           .bias = nullptr,
-           .bias_stride = 0,
-           .scores = scores.data()});
+      for (int32_t begin = 0; begin < context; begin += kernels::kContextPart) {
+        kernels.attend_decode(
+            {.q = q.data() + kv_head * group_floats,
+             .num_rows = group,
+             .dim = kHeadDim,
+             .kv = storage->View(Attention::kSelf, /*layer=*/0, kv_head,
+                                 blocks.data() + sequence * sequence_blocks),
+             .begin = begin,
+             .end = std::min(begin + kernels::kContextPart, context),
+             .bias = nullptr,
+             .bias_stride = 0,
+             .parts = parts.data(),
+             .scores = scores.data()});
+      }
     }
-    benchmark::DoNotOptimize(out.data());
+    benchmark::DoNotOptimize(parts.data());
     benchmark::ClobberMemory();
     sequence = (sequence + 1) % num_sequences;
   }
   state.SetBytesProcessed(state.iterations() * sequence_bytes);
-  state.counters["flops"] =
-      benchmark::Counter(4.0 * static_cast<double>(row_floats * context),
-                         benchmark::Counter::kIsIterationInvariantRate);
+  state.SetLabel(std::string(KvTypeName(type)));
+  state.counters["flops"] = benchmark::Counter(
+      4.0 * static_cast<double>(kv_heads * group_floats * context),
+      benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_AttendDecode)
-    ->ArgNames({"kv_heads", "context", "group"})
-    ->ArgsProduct({{1, 4, 16}, {128, 512, 2048}, {1, 4, 16}});
+    ->ArgNames({"kv_heads", "context", "group", "type"})
+    ->ArgsProduct({{1, 4, 16}, {128, 512, 2048}, {1, 4, 16}, {0, 1}});
 
 }  // namespace
 }  // namespace sheaf

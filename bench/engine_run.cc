@@ -52,16 +52,20 @@ struct Tally {
     encode_seconds += stats.encode_seconds;
     decode_seconds += stats.decode_seconds;
     num_generated_tokens += stats.num_generated_tokens;
-    // All sequences go on to their last token, and come to hold all that is
-    // reserved for them; after the last step it is free again.
-    kv_bytes = std::max(kv_bytes, stats.gauges.kv.self_reserved +
-                                      stats.gauges.kv.cross_reserved);
-    if (stats.num_decoded_sequences == batch) {
+    // Sequences of their own go on to their last token, and come to hold all
+    // that is reserved for them; after the last step it is free again. Beams
+    // hold less, as they share: what they hold after a step is the figure.
+    const KvBytes& kv = stats.gauges.kv;
+    kv_bytes =
+        std::max(kv_bytes, has_beams ? kv.self_used + kv.cross_used
+                                     : kv.self_reserved + kv.cross_reserved);
+    if (stats.num_decoded_sequences == num_sequences) {
       step_seconds.push_back(stats.decode_seconds);
     }
   }
 
-  int32_t batch = 0;
+  int32_t num_sequences = 0;
+  bool has_beams = false;
   double encode_seconds = 0;
   double decode_seconds = 0;
   int64_t num_generated_tokens = 0;
@@ -75,47 +79,43 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// What the batch comes to hold: KvStorage says how large a block is.
+// What the batch comes to hold.
 int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
-  const int64_t heads_by_tokens =
-      int64_t{kernels::kPanel} *
-      std::lcm(dims.num_self_kv_heads, dims.num_cross_kv_heads);
-  const int64_t block_bytes = 2 * heads_by_tokens * dims.num_layers *
-                              dims.head_dim *
-                              static_cast<int64_t>(sizeof(float));
-  const auto blocks = [&](int64_t tokens, int64_t kv_heads) {
-    const int64_t block_tokens = heads_by_tokens / kv_heads;
-    return (tokens + block_tokens - 1) / block_tokens;
-  };
-  return options.batch * block_bytes *
-         (blocks(options.generate_tokens, dims.num_self_kv_heads) +
-          blocks(options.source_tokens, dims.num_cross_kv_heads));
+  const KvPoolShape shape = KvStorage::ShapeOf(dims);
+  return options.batch * shape.block_bytes *
+         (int64_t{options.beam_size} *
+              shape.BlocksFor(Attention::kSelf, options.generate_tokens) +
+          shape.BlocksFor(Attention::kCross, options.source_tokens));
 }
 
-Request RandomRequest(const T5Config& config, int32_t batch,
-                      int32_t source_tokens, int32_t generate_tokens,
+// What is run at a time; the warm-up is smaller.
+struct Load {
+  int32_t batch, source_tokens, generate_tokens;
+};
+
+Request RandomRequest(const EngineRunOptions& options, const Load& load,
                       TokenSink& sink) {
   Request request;
   std::mt19937 random(1);
-  for (int32_t i = 0; i < batch; ++i) {
+  for (int32_t i = 0; i < load.batch; ++i) {
     std::vector<int32_t>& source = request.segments.emplace_back();
-    for (int32_t j = 0; j < source_tokens; ++j) {
+    for (int32_t j = 0; j < load.source_tokens; ++j) {
       source.push_back(static_cast<int32_t>(
-          random() % static_cast<uint32_t>(config.vocab_size)));
+          random() % static_cast<uint32_t>(options.config.vocab_size)));
     }
   }
-  request.sampling.max_new_tokens = generate_tokens;
-  request.sampling.min_new_tokens = generate_tokens;
+  request.sampling.max_new_tokens = load.generate_tokens;
+  request.sampling.min_new_tokens = load.generate_tokens;
+  request.sampling.beam_size = options.beam_size;
   request.sink = &sink;
   return request;
 }
 
 absl::Status RunRequest(Engine& engine, const EngineRunOptions& options,
-                        int32_t batch, int32_t source_tokens,
-                        int32_t generate_tokens) {
+                        const Load& load) {
   QuietSink sink;
-  const absl::StatusOr<RequestId> id = engine.Submit(RandomRequest(
-      options.config, batch, source_tokens, generate_tokens, sink));
+  const absl::StatusOr<RequestId> id =
+      engine.Submit(RandomRequest(options, load, sink));
   if (!id.ok()) return id.status();
   const absl::Status status = sink.Wait();
   engine.WaitUntilIdle(absl::InfiniteDuration());
@@ -133,7 +133,7 @@ int64_t PeakRssBytes() {
 absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   const kernels::Kernels& kernels = kernels::KernelsFor(options.isa);
   ThreadTeam team(options.num_threads);
-  const KvDims dims = KvDimsOf(options.config);
+  const KvDims dims = KvDimsOf(options.config, options.kv_type);
   const int64_t kv_bytes_needed = KvBytesNeeded(dims, options);
   if (options.kv_cache_bytes > 0 && options.kv_cache_bytes < kv_bytes_needed) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -151,7 +151,7 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
       options.kv_cache_bytes > 0 ? options.kv_cache_bytes : kv_bytes_needed);
   if (!storage.ok()) return storage.status();
   T5RunnerLimits limits;
-  limits.max_sequences = options.batch;
+  limits.max_sequences = options.batch * options.beam_size;
   limits.max_encode_tokens = options.batch * options.source_tokens;
   limits.max_source_tokens = options.source_tokens;
   limits.max_new_tokens = options.generate_tokens;
@@ -164,20 +164,29 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   engine_options.on_step = [&](const StepStats& stats) { tally.Add(stats); };
   Engine engine(std::move(engine_options), storage->shape(), runner, team,
                 kernels);
-  absl::Status status =
-      RunRequest(engine, options, /*batch=*/1,
-                 std::min(options.source_tokens, kWarmUpSourceTokens),
-                 std::min(options.generate_tokens, kWarmUpTokens));
+  absl::Status status = RunRequest(
+      engine, options,
+      {.batch = 1,
+       .source_tokens = std::min(options.source_tokens, kWarmUpSourceTokens),
+       .generate_tokens = std::min(options.generate_tokens, kWarmUpTokens)});
   if (!status.ok()) return status;
   tally = Tally();
-  tally.batch = options.batch;
+  tally.num_sequences = limits.max_sequences;
+  tally.has_beams = options.beam_size > 1;
   tally.step_seconds.reserve(options.generate_tokens);
-  status = RunRequest(engine, options, options.batch, options.source_tokens,
-                      options.generate_tokens);
+  status = RunRequest(
+      engine, options,
+      {options.batch, options.source_tokens, options.generate_tokens});
   if (!status.ok()) return status;
 
   EngineRunResult result;
   result.encode_seconds = tally.encode_seconds;
+  if (tally.step_seconds.empty()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "beams part after the first token: with beam_size %d, generate more "
+        "than %d",
+        options.beam_size, options.generate_tokens));
+  }
   result.step_seconds = Median(tally.step_seconds);
   result.tokens_per_second = static_cast<double>(tally.num_generated_tokens) /
                              (tally.encode_seconds + tally.decode_seconds);

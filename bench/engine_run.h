@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "engine/kernels/isa.h"
+#include "engine/kernels/kernels.h"
 #include "engine/model/linear.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/weight_source.h"
@@ -14,9 +15,11 @@ struct EngineRunOptions {
   T5Config config;
   const WeightSource* weights = nullptr;  // required
   WeightType weight_type = WeightType::kF32;
+  kernels::KvType kv_type = kernels::KvType::kF32;
   kernels::Isa isa = kernels::Isa::kPortable;
   int32_t num_threads = 1;
-  int32_t batch = 1;            // sequences
+  int32_t batch = 1;            // sources
+  int32_t beam_size = 1;        // sequences of each
   int32_t source_tokens = 1;    // of each
   int32_t generate_tokens = 1;  // of each; EOS is not chosen before
   int64_t kv_cache_bytes = 0;   // 0: what the run needs
@@ -26,7 +29,7 @@ struct EngineRunResult {
   double encode_seconds = 0;        // of all sources, in one pass
   double step_seconds = 0;          // median decode step of the whole batch
   double tokens_per_second = 0;     // generated, by encoding and decoding time
-  int64_t kv_bytes = 0;             // held at the end, in whole blocks
+  int64_t kv_bytes = 0;             // the most held, in whole blocks
   int64_t weight_bytes = 0;         // in memory
   int64_t decode_weight_bytes = 0;  // of those, read by a decode step
   int64_t peak_rss_bytes = 0;       // of the process until now

@@ -47,8 +47,7 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
       name));
 }
 
-StepWork WorkOfStep(const T5Config& config, int64_t batch, int64_t self_tokens,
-                    int64_t cross_tokens) {
+StepWork WorkOfStep(const T5Config& config, const StepShape& step) {
   const int64_t layers = config.num_decoder_layers;
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
   const int64_t self_kv = int64_t{2} * config.num_kv_heads * config.d_kv;
@@ -59,10 +58,12 @@ StepWork WorkOfStep(const T5Config& config, int64_t batch, int64_t self_tokens,
   const int64_t weights =
       config.d_model * (layers * columns + config.vocab_size);
   StepWork work;
-  work.kv_bytes = batch * layers * static_cast<int64_t>(sizeof(float)) *
-                  (self_tokens * self_kv + cross_tokens * cross_kv);
-  work.flops =
-      batch * (2 * weights + layers * 4 * inner * (self_tokens + cross_tokens));
+  work.kv_bytes = step.batch * layers * step.kv_element_bytes *
+                  (step.beam_size * step.self_tokens * self_kv +
+                   step.cross_tokens * cross_kv);
+  work.flops = step.batch * step.beam_size *
+               (2 * weights +
+                layers * 4 * inner * (step.self_tokens + step.cross_tokens));
   return work;
 }
 

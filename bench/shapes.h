@@ -13,16 +13,22 @@ namespace sheaf {
 // sizes there are.
 absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name);
 
-// What one decode step must do at the least, from the model's shape alone:
-// every decoder weight and each sequence's keys and values are read once.
-struct StepWork {
-  int64_t kv_bytes = 0;  // of all sequences, in f32
-  int64_t flops = 0;     // a multiply-add is two
+// A decode step of `batch` sources with `beam_size` sequences each, which have
+// `self_tokens` tokens in self-attention and `cross_tokens` in cross-attention.
+struct StepShape {
+  int64_t batch;
+  int64_t beam_size;
+  int64_t self_tokens;
+  int64_t cross_tokens;
+  int64_t kv_element_bytes;
 };
 
-// For `batch` sequences that have `self_tokens` tokens in self-attention and
-// `cross_tokens` in cross-attention each.
-StepWork WorkOfStep(const T5Config& config, int64_t batch, int64_t self_tokens,
-                    int64_t cross_tokens);
+// What such a step must do at the least: every decoder weight is read once, so
+// are each sequence's own keys and values and each source's.
+struct StepWork {
+  int64_t kv_bytes = 0;  // of all sequences
+  int64_t flops = 0;     // a multiply-add is two
+};
+StepWork WorkOfStep(const T5Config& config, const StepShape& step);
 
 }  // namespace sheaf

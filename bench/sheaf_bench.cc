@@ -26,8 +26,10 @@
 #include "bench/roofline.h"
 #include "bench/shapes.h"
 #include "engine/kernels/isa.h"
+#include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
+#include "engine/request.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
 
@@ -42,10 +44,11 @@ ABSL_FLAG(int32_t, cross_kv_heads, 0,
           "KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
           "Type of the weights: f32, bf16 or int8.");
-ABSL_FLAG(int32_t, batch, 8, "Sequences that decode together.");
+ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
+ABSL_FLAG(int32_t, batch, 8, "Sources that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
 ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
-ABSL_FLAG(int32_t, beam_size, 1, "Beams of each source: 1.");
+ABSL_FLAG(int32_t, beam_size, 1, "Beams of each source, to 16.");
 ABSL_FLAG(int32_t, threads, 0,
           "Threads that compute. 0: the processors that the process may use.");
 ABSL_FLAG(std::string, isa, "auto",
@@ -77,6 +80,8 @@ absl::Status CheckNumbers() {
        {CheckRange("batch", batch, 1, kMaxBatch),
         CheckRange("source", source, 1, kMaxTokens),
         CheckRange("generate", absl::GetFlag(FLAGS_generate), 1, kMaxTokens),
+        CheckRange("beam_size", absl::GetFlag(FLAGS_beam_size), 1,
+                   kMaxBeamSize),
         CheckRange("threads", absl::GetFlag(FLAGS_threads), 0, kMaxThreads),
         CheckRange("kv_cache_bytes", absl::GetFlag(FLAGS_kv_cache_bytes), 0,
                    int64_t{1} << 50)}) {
@@ -92,10 +97,10 @@ absl::Status CheckNumbers() {
     return absl::InvalidArgumentError(absl::StrFormat(
         "--weight_type is \"%s\"; it may be f32, bf16 or int8", weight_type));
   }
-  const int32_t beam_size = absl::GetFlag(FLAGS_beam_size);
-  if (beam_size != 1) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "--beam_size is %d; this build decodes with 1", beam_size));
+  const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
+  if (!ParseKvType(kv_type).has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--kv_type is \"%s\"; it may be f32 or bf16", kv_type));
   }
   return absl::OkStatus();
 }
@@ -197,9 +202,13 @@ nlohmann::ordered_json Figures(const Model& model,
                                const EngineRunResult& result,
                                const Roofline& roofline) {
   // The median step finds about half of the tokens in the cache.
-  const StepWork work =
-      WorkOfStep(model.config, options.batch, (options.generate_tokens + 1) / 2,
-                 options.source_tokens);
+  const StepWork work = WorkOfStep(
+      model.config,
+      {.batch = options.batch,
+       .beam_size = options.beam_size,
+       .self_tokens = (options.generate_tokens + 1) / 2,
+       .cross_tokens = options.source_tokens,
+       .kv_element_bytes = options.kv_type == kernels::KvType::kBf16 ? 2 : 4});
   const int64_t step_bytes = result.decode_weight_bytes + work.kv_bytes;
   const double floor_seconds = std::max(
       static_cast<double>(step_bytes) / roofline.read_bytes_per_second,
@@ -209,12 +218,13 @@ nlohmann::ordered_json Figures(const Model& model,
       {"isa", std::string(kernels::IsaName(options.isa))},
       {"threads", options.num_threads},
       {"weight_type", std::string(WeightTypeName(options.weight_type))},
+      {"kv_type", std::string(KvTypeName(options.kv_type))},
       {"batch", options.batch},
       {"source", options.source_tokens},
       {"generate", options.generate_tokens},
       {"kv_heads", model.config.num_kv_heads},
       {"cross_kv_heads", model.config.num_cross_kv_heads},
-      {"beam_size", 1},
+      {"beam_size", options.beam_size},
       {"encode_seconds", result.encode_seconds},
       {"step_seconds", result.step_seconds},
       {"tokens_per_second", result.tokens_per_second},
@@ -250,11 +260,13 @@ ExitCode Main() {
   options.weights = model->weights.get();
   options.weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
+  options.kv_type = ParseKvType(absl::GetFlag(FLAGS_kv_type)).value();
   options.isa = *isa;
   options.num_threads = absl::GetFlag(FLAGS_threads) > 0
                             ? absl::GetFlag(FLAGS_threads)
                             : NumUsableProcessors();
   options.batch = absl::GetFlag(FLAGS_batch);
+  options.beam_size = absl::GetFlag(FLAGS_beam_size);
   options.source_tokens = absl::GetFlag(FLAGS_source);
   options.generate_tokens = absl::GetFlag(FLAGS_generate);
   options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);

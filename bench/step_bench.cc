@@ -3,12 +3,14 @@
 // a step that reads half a gigabyte takes ten milliseconds or more.
 
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
+#include "engine/beam_search.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
@@ -66,21 +68,31 @@ void BM_PlanStep(benchmark::State& state) {
 }
 BENCHMARK(BM_PlanStep)->ArgName("sequences")->Arg(8)->Arg(64);
 
-// Read the time of one sequence's choice among T5's tokens, and logits per
-// second. Greedy is a scan for the greatest and a sum of exponentials, limited
-// by arithmetic; top_k and top_p add a sort.
+constexpr int32_t kVocabSize = 32128;  // T5's
+
+// Logits of a model that knows little: nothing is far from the rest.
+std::vector<float> RandomLogits() {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> logits(kVocabSize);
+  for (float& logit : logits) logit = normal(random);
+  return logits;
+}
+
+// Read the time of one sequence's choice, by a step's share of a sequence: the
+// logits' processing may take a tenth of that. Greedy is a scan for the
+// greatest and a sum of exponentials, limited by arithmetic; sampling weighs
+// all tokens once more; top_k looks into the few blocks whose maxima say that
+// they may hold one of the best, top_p sorts the range of logits where its set
+// ends.
 void BM_ChooseToken(benchmark::State& state) {
-  constexpr int32_t kVocabSize = 32128;
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   SamplingParams sampling;
   sampling.temperature = static_cast<float>(state.range(0));
   sampling.top_k = static_cast<int32_t>(state.range(1));
   sampling.top_p = static_cast<float>(state.range(2)) / 100.0f;
   const std::vector<int32_t> eos = {1}, tokens = {0, 5, 6, 7};
-  std::mt19937 random(1);
-  std::normal_distribution<float> normal;
-  std::vector<float> logits(kVocabSize);
-  for (float& logit : logits) logit = normal(random);
+  std::vector<float> logits = RandomLogits();
   DecodingScratch scratch;
   for (auto _ : state) {
     benchmark::DoNotOptimize(ChooseToken({sampling, eos, tokens,
@@ -95,7 +107,54 @@ BENCHMARK(BM_ChooseToken)
     ->Args({0, 0, 100})
     ->Args({1, 0, 100})
     ->Args({1, 50, 100})
-    ->Args({1, 0, 90});
+    ->Args({1, 0, 90})
+    ->Args({1, 50, 90});
+
+// The same for one beam: what it offers to the search, with the rules that a
+// summarizer has.
+void BM_RankTokens(benchmark::State& state) {
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  SamplingParams sampling;
+  sampling.beam_size = static_cast<int32_t>(state.range(0));
+  sampling.no_repeat_ngram_size = 3;
+  sampling.min_new_tokens = 30;
+  const std::vector<int32_t> eos = {1}, tokens(100, 7);
+  std::vector<float> logits = RandomLogits();
+  std::vector<ChosenToken> ranked(2 * sampling.beam_size);
+  DecodingScratch scratch;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(RankTokens({sampling, eos, tokens,
+                                         /*segment_index=*/0},
+                                        kernels, absl::MakeSpan(logits),
+                                        scratch, absl::MakeSpan(ranked)));
+  }
+  state.SetItemsProcessed(state.iterations() * kVocabSize);
+}
+BENCHMARK(BM_RankTokens)->ArgName("beam_size")->Arg(1)->Arg(4)->Arg(16);
+
+// Read the time of one source's step of the search itself, by the same measure.
+void BM_BeamSearchAdvance(benchmark::State& state) {
+  SamplingParams sampling;
+  sampling.beam_size = static_cast<int32_t>(state.range(0));
+  sampling.max_new_tokens = 1 << 20;
+  const std::vector<int32_t> eos = {1}, tokens(100, 7);
+  std::mt19937 random(1);
+  std::vector<BeamStep> candidates;
+  for (int32_t beam = 0; beam < sampling.beam_size; ++beam) {
+    for (int32_t i = 0; i < 2 * sampling.beam_size; ++i) {
+      candidates.push_back({beam, 2 + i, -static_cast<double>(random())});
+    }
+  }
+  BeamSearch search(sampling, eos);
+  for (auto _ : state) {
+    search.Advance(
+        absl::MakeSpan(candidates),
+        [&](int32_t) { return absl::MakeConstSpan(tokens); },
+        [](const BeamStep&) -> std::optional<FinishReason> { return {}; });
+    benchmark::DoNotOptimize(search.live().data());
+  }
+}
+BENCHMARK(BM_BeamSearchAdvance)->ArgName("beam_size")->Arg(4)->Arg(16);
 
 }  // namespace
 }  // namespace sheaf

@@ -64,13 +64,19 @@ ABSL_FLAG(std::optional<int32_t>, max_new_tokens, std::nullopt,
 ABSL_FLAG(std::optional<int32_t>, min_new_tokens, std::nullopt,
           "The end token is not chosen before so many tokens.");
 ABSL_FLAG(std::optional<int32_t>, beam_size, std::nullopt,
-          "Hypotheses kept at each step; 1 is greedy or sampling.");
+          "Hypotheses kept at each step, to 16; 1 is greedy or sampling. Beams "
+          "do not sample: --temperature must be 0.");
 ABSL_FLAG(std::optional<int32_t>, num_hypotheses, std::nullopt,
-          "Hypotheses to return, 1 to beam_size; --json prints all.");
+          "Hypotheses to return, 1 to beam_size. More than one are printed as "
+          "SCORE<tab>TEXT, best first: each on its line for a TEXT argument, "
+          "all on one line, with tabs between, for lines of stdin or a file.");
 ABSL_FLAG(std::optional<float>, length_penalty, std::nullopt,
-          "A hypothesis' score is its sum / length^this.");
-ABSL_FLAG(std::optional<bool>, early_stopping, std::nullopt,
-          "Stops when beam_size hypotheses have ended.");
+          "A hypothesis' score is the sum of its log-probabilities / "
+          "length^this: above 0 longer ones gain.");
+ABSL_FLAG(
+    std::optional<bool>, early_stopping, std::nullopt,
+    "Stops as soon as beam_size hypotheses have ended; --noearly_stopping "
+    "goes on while one that lives scores better than the worst of them.");
 ABSL_FLAG(std::optional<float>, repetition_penalty, std::nullopt,
           "Above 1 makes tokens of the output less likely to come again.");
 ABSL_FLAG(std::optional<int32_t>, no_repeat_ngram_size, std::nullopt,
@@ -90,6 +96,9 @@ ABSL_FLAG(std::optional<TokenIdList>, target_prefix, std::nullopt,
           "Token ids that the output starts with, as 5,6,7.");
 ABSL_FLAG(std::optional<TokenIdList>, suppressed_tokens, std::nullopt,
           "Token ids that are never chosen, as 5,6,7.");
+ABSL_FLAG(std::optional<bool>, loop_guard, std::nullopt,
+          "Ends an output that repeats itself: a token 32 times, a phrase of 8 "
+          "to 32 tokens 4 times. Not given: on, but off for generate.");
 
 // Load.
 ABSL_FLAG(double, rate, 1, "Requests a second, on average (Poisson arrivals).");
@@ -167,6 +176,7 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   SHEAF_SET_IF_GIVEN(top_k);
   SHEAF_SET_IF_GIVEN(top_p);
   SHEAF_SET_IF_GIVEN(seed);
+  SHEAF_SET_IF_GIVEN(loop_guard);
 #undef SHEAF_SET_IF_GIVEN
   if (absl::Status status = AddStops(decoding); !status.ok()) return status;
   if (const auto prefix = absl::GetFlag(FLAGS_target_prefix)) {
@@ -178,6 +188,13 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
                                               suppressed->ids.end());
   }
   return decoding;
+}
+
+absl::Status CheckStreamOfOne() {
+  const int32_t num = absl::GetFlag(FLAGS_num_hypotheses).value_or(1);
+  if (!absl::GetFlag(FLAGS_stream) || num <= 1) return absl::OkStatus();
+  return UsageError(absl::StrCat(
+      "--stream prints the best hypothesis alone; --num_hypotheses is ", num));
 }
 
 absl::StatusOr<CallOptions> CallOptionsFromFlags() {

@@ -30,6 +30,9 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags();
 absl::StatusOr<ClientOptions> ServerFromFlags();
 absl::StatusOr<Client> ClientFromFlags();
 
+// A stream is of one hypothesis: --stream with more is a UsageError.
+absl::Status CheckStreamOfOne();
+
 // --concurrency, checked.
 absl::StatusOr<int> ConcurrencyFromFlags();
 

@@ -27,7 +27,8 @@ constexpr absl::string_view kCallFlags =
 constexpr absl::string_view kDecodingFlags =
     "model max_new_tokens min_new_tokens beam_size num_hypotheses "
     "length_penalty early_stopping repetition_penalty no_repeat_ngram_size "
-    "temperature top_k top_p seed stop target_prefix suppressed_tokens";
+    "temperature top_k top_p seed stop target_prefix suppressed_tokens "
+    "loop_guard";
 
 constexpr Command kCommands[] = {
     {"translate", "sheaf translate --to=LANGUAGE [FLAGS] [TEXT... | < TEXT]",
@@ -83,10 +84,16 @@ constexpr absl::string_view kProgramHelp =
 Examples:
   sheaf translate --server=127.0.0.1:50051 --from=en --to=de "Good morning."
   sheaf translate --from=en --to=de --beam_size=4 < book.en > book.de
+  sheaf translate --to=de --beam_size=4 --num_hypotheses=4 "Good morning."
   sheaf translate --from=en --to=de --input=book.en --output=book.de
   sheaf summarize --stream --max_new_tokens=60 < article.txt
   sheaf generate --json --ids=13959,1566,12,2968,10,148,1
   sheaf load --rate=20 --seconds=30 --timeout=10s
+
+How the output is chosen: --beam_size --num_hypotheses --length_penalty
+--early_stopping --repetition_penalty --no_repeat_ngram_size --temperature
+--top_k --top_p --seed --min_new_tokens --max_new_tokens --stop --target_prefix
+--suppressed_tokens --loop_guard; see: sheaf help translate
 
 Text after -- is never a flag: sheaf translate --to=de -- --quiet is a flag
 Exit code: 0 done, 1 a call failed, 2 the command line is wrong.

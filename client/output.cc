@@ -52,6 +52,22 @@ Json HypothesesJson(const Hypotheses& hypotheses) {
   return list;
 }
 
+std::string TextOrIds(const v1::Hypothesis& hypothesis) {
+  return hypothesis.text().empty() ? JoinIds(hypothesis.tokens())
+                                   : hypothesis.text();
+}
+
+template <typename Hypotheses>
+std::string ScoredTexts(const Hypotheses& hypotheses,
+                        absl::string_view between) {
+  return absl::StrJoin(hypotheses, between,
+                       [](std::string* out, const v1::Hypothesis& hypothesis) {
+                         absl::StrAppendFormat(
+                             out, "%.4f\t%s", hypothesis.score(),
+                             JoinLineBreaks(TextOrIds(hypothesis)));
+                       });
+}
+
 template <typename Response>
 std::string TextResponseToJson(const Response& response) {
   Json json = {{"text", response.text()},
@@ -135,10 +151,25 @@ std::string ToJson(const v1::Model& model) {
                                                   model.tasks().end())}});
 }
 
-std::string BestText(const v1::GenerateResponse& response) {
-  if (response.hypotheses_size() == 0) return "";
-  const v1::Hypothesis& best = response.hypotheses(0);
-  return best.text().empty() ? JoinIds(best.tokens()) : best.text();
+std::string ToText(const v1::TranslateResponse& response,
+                   absl::string_view between) {
+  return response.alternatives_size() > 1
+             ? ScoredTexts(response.alternatives(), between)
+             : response.text();
+}
+
+std::string ToText(const v1::SummarizeResponse& response) {
+  return response.alternatives_size() > 1
+             ? ScoredTexts(response.alternatives(), "\n")
+             : response.text();
+}
+
+std::string ToText(const v1::GenerateResponse& response) {
+  if (response.hypotheses_size() > 1) {
+    return ScoredTexts(response.hypotheses(), "\n");
+  }
+  return response.hypotheses_size() == 0 ? ""
+                                         : TextOrIds(response.hypotheses(0));
 }
 
 std::string JoinIds(const v1::TokenIds& tokens) {

@@ -18,8 +18,13 @@ std::string ToJson(const v1::GenerateResponse& response);
 // The fields of the message, by their names.
 std::string ToJson(const v1::Model& model);
 
-// The best hypothesis' text, or if it has none its ids as "5,6,7".
-std::string BestText(const v1::GenerateResponse& response);
+// The answer as plain text: of one hypothesis its text (of Generate its ids as
+// "5,6,7" if it has no text), as it is. Of several, best first and `between`
+// them, each as "SCORE<tab>TEXT" on one line.
+std::string ToText(const v1::TranslateResponse& response,
+                   absl::string_view between = "\n");
+std::string ToText(const v1::SummarizeResponse& response);
+std::string ToText(const v1::GenerateResponse& response);
 
 // "5,6,7"
 std::string JoinIds(const v1::TokenIds& tokens);

@@ -38,7 +38,7 @@ absl::Status CheckUsage() {
   if (absl::GetFlag(FLAGS_stream) && absl::GetFlag(FLAGS_json)) {
     return UsageError("--stream does not go with --json");
   }
-  return absl::OkStatus();
+  return CheckStreamOfOne();
 }
 
 // What writing within a stream and the stream itself came to, and the newline.
@@ -114,7 +114,7 @@ absl::Status RunSummarize(Invocation& invocation) {
       client->Summarize(request, *call);
   if (!response.ok()) return response.status();
   return invocation.out.Write(absl::StrCat(
-      absl::GetFlag(FLAGS_json) ? ToJson(*response) : response->text(), "\n"));
+      absl::GetFlag(FLAGS_json) ? ToJson(*response) : ToText(*response), "\n"));
 }
 
 absl::Status RunGenerate(Invocation& invocation) {
@@ -149,8 +149,7 @@ absl::Status RunGenerate(Invocation& invocation) {
       client->Generate(request, *call);
   if (!response.ok()) return response.status();
   return invocation.out.Write(absl::StrCat(
-      absl::GetFlag(FLAGS_json) ? ToJson(*response) : BestText(*response),
-      "\n"));
+      absl::GetFlag(FLAGS_json) ? ToJson(*response) : ToText(*response), "\n"));
 }
 
 absl::Status RunModels(Invocation& invocation) {

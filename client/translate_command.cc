@@ -37,9 +37,11 @@ class Translator {
     return Translator(*std::move(client), *call, std::move(request));
   }
 
-  // The text, or one JSON object with --json. A blank text is its own, empty,
-  // translation, and no request is made.
-  absl::StatusOr<std::string> Translate(const std::string& text) {
+  // The text, or of several hypotheses all, with `between` them; one JSON
+  // object with --json. A blank text is its own, empty, translation, and no
+  // request is made.
+  absl::StatusOr<std::string> Translate(const std::string& text,
+                                        absl::string_view between) {
     v1::TranslateResponse response;
     if (!IsBlank(text)) {
       absl::StatusOr<v1::TranslateResponse> answer =
@@ -47,7 +49,8 @@ class Translator {
       if (!answer.ok()) return answer.status();
       response = *std::move(answer);
     }
-    return absl::GetFlag(FLAGS_json) ? ToJson(response) : response.text();
+    return absl::GetFlag(FLAGS_json) ? ToJson(response)
+                                     : ToText(response, between);
   }
 
   // Writes the text as it comes, then a newline. One line stays one line.
@@ -104,7 +107,7 @@ absl::Status CheckUsage(const Invocation& invocation) {
       (absl::GetFlag(FLAGS_json) || has_output)) {
     return UsageError("--stream goes neither with --json nor with --output");
   }
-  return absl::OkStatus();
+  return CheckStreamOfOne();
 }
 
 absl::Status StreamLines(LineReader& reader, Translator& translator,
@@ -126,15 +129,17 @@ absl::Status RunTranslate(Invocation& invocation) {
   if (!translator.ok()) return translator.status();
   absl::StatusOr<int> concurrency = ConcurrencyFromFlags();
   if (!concurrency.ok()) return concurrency.status();
-  const auto translate = [&](const std::string& text) {
-    return translator->Translate(text);
+  // A line in is a line out, whatever is on it.
+  const auto translate_line = [&](const std::string& text) {
+    return translator->Translate(text, /*between=*/"\t");
   };
   const bool is_streaming = absl::GetFlag(FLAGS_stream);
 
   if (!invocation.arguments.empty()) {
     const std::string text = absl::StrJoin(invocation.arguments, " ");
     if (is_streaming) return translator->Stream(text, invocation.out);
-    absl::StatusOr<std::string> translation = translate(text);
+    absl::StatusOr<std::string> translation =
+        translator->Translate(text, /*between=*/"\n");
     if (!translation.ok()) return translation.status();
     return invocation.out.Write(absl::StrCat(*translation, "\n"));
   }
@@ -145,12 +150,12 @@ absl::Status RunTranslate(Invocation& invocation) {
                         .overwrite = absl::GetFlag(FLAGS_overwrite),
                         .concurrency = *concurrency,
                         .progress_fd = is_terminal ? STDERR_FILENO : -1},
-                       translate);
+                       translate_line);
   }
   absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
   if (!reader.ok()) return reader.status();
   if (is_streaming) return StreamLines(**reader, *translator, invocation.out);
-  return ConvertLines(**reader, {.concurrency = *concurrency}, translate,
+  return ConvertLines(**reader, {.concurrency = *concurrency}, translate_line,
                       [&](absl::string_view lines, int64_t) {
                         return invocation.out.Write(lines);
                       });

@@ -1,48 +1,32 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "absl/types/span.h"
 #include "engine/kernels/kernels.h"
-#include "engine/request.h"
+#include "engine/logit_rules.h"
+#include "engine/sampling.h"
+#include "engine/top_tokens.h"
 
 namespace sheaf {
 
-// The token that goes on a sequence, and its log-probability under the model:
-// log softmax of the logits as the model gave them.
+// A token that may go on a sequence, and its log-probability.
 struct ChosenToken {
   int32_t id;
   float logprob;
 };
 
-// Memory for choosing tokens, reused from call to call; sampling grows it to
-// the vocabulary's size.
+// Memory for choosing tokens, reused from call to call.
 struct DecodingScratch {
-  struct Edit {
-    int32_t id;
-    float logit;  // before the rules
-  };
-  std::vector<Edit> edits;          // latest last
-  std::vector<int32_t> candidates;  // token ids
+  RulesScratch rules;
+  TopTokensScratch top;
+  SamplingScratch sampling;
 };
 
-// What a choice depends on beside the logits.
-struct TokenContext {
-  const SamplingParams& sampling;
-  absl::Span<const int32_t> eos_ids;
-  absl::Span<const int32_t> tokens;  // so far, start token first
-  int32_t segment_index;             // sampling differs between segments
-};
-
-// Chooses the next token. First the rules change the logits, in the reference
-// implementation's order: repetition penalty (each distinct token of `tokens`
-// once: a negative logit times the penalty, another divided by it), no repeated
-// n-gram, suppressed tokens, no EOS before min_new_tokens. Then temperature 0
-// takes the greatest (the lowest id among equals); else a token is drawn from
-// softmax(logits / temperature) cut to the top_k best and then to the smallest
-// set that has probability top_p. The draw depends on (seed, segment_index,
-// number of tokens) alone: the same seed gives the same text in any batch.
+// Chooses the next token. First the rules change the logits (logit_rules.h).
+// Then temperature 0 takes the greatest (the lowest id among equals); else a
+// token is drawn (sampling.h). The log-probability is the model's: log softmax
+// of the logits as they were before the rules; that of a forced token is 0.
 //
 // If the rules forbid every token, the first of `eos_ids` is chosen.
 //
@@ -50,5 +34,16 @@ struct TokenContext {
 ChosenToken ChooseToken(const TokenContext& context,
                         const kernels::Kernels& kernels,
                         absl::Span<float> logits, DecodingScratch& scratch);
+
+// What may follow a beam: the out.size() best tokens, best first, the lower id
+// first among equals; returns how many, fewer if the rules forbid the rest. As
+// the reference does for beams, the rules work on log softmax of the logits,
+// and their result is the log-probability; nothing is normalised again. If they
+// forbid every token, the first of `eos_ids` is the only one, with the model's.
+//
+// `logits` [vocab_size] is changed. Thread-safe for distinct arguments.
+int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
+                   absl::Span<float> logits, DecodingScratch& scratch,
+                   absl::Span<ChosenToken> out);
 
 }  // namespace sheaf

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <thread>
 #include <utility>
@@ -14,7 +13,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
 #include "engine/check.h"
-#include "engine/decoding.h"
+#include "engine/decode_step.h"
 #include "engine/scheduler.h"
 
 namespace sheaf {
@@ -32,11 +31,12 @@ struct SubmitCommand {
 struct CancelCommand {
   RequestId id;
 };
-struct StopCommand {
+struct ExtendCommand {
   RequestId id;
-  int32_t segment_index;
+  std::vector<std::vector<int32_t>> segments;
+  bool is_open;
 };
-using Command = std::variant<SubmitCommand, CancelCommand, StopCommand>;
+using Command = std::variant<SubmitCommand, CancelCommand, ExtendCommand>;
 
 }  // namespace
 
@@ -49,15 +49,10 @@ class Engine::Loop {
       : options_(std::move(options)),
         limits_{options_.max_sequences, options_.max_encode_tokens},
         runner_(runner),
-        team_(team),
-        kernels_(kernels),
         pool_(kv_shape),
-        scheduler_(limits_, pool_) {
-    logits_.resize(int64_t{options_.max_sequences} * runner.vocab_size());
-    decode_entries_.reserve(options_.max_sequences);
-    decoding_.reserve(options_.max_sequences);
-    chosen_.resize(options_.max_sequences);
-    scratch_.resize(team.size());
+        scheduler_(limits_, pool_),
+        decode_step_(options_.max_sequences, runner, team, kernels, scheduler_,
+                     stats_) {
     thread_ = std::thread([this] { Run(); });
     pthread_setname_np(thread_.native_handle(), "sheaf-engine");
   }
@@ -131,12 +126,14 @@ class Engine::Loop {
   bool TakeCommands() {
     taken_.clear();
     absl::MutexLock lock(&mutex_);
-    if (scheduler_.requests().empty()) {
-      mutex_.Await(absl::Condition(
-          +[](Loop* loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop->mutex_) {
-            return loop->is_stopping_ || !loop->commands_.empty();
-          },
-          this));
+    if (!scheduler_.has_work()) {
+      mutex_.AwaitWithTimeout(
+          absl::Condition(
+              +[](Loop* loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop->mutex_) {
+                return loop->is_stopping_ || !loop->commands_.empty();
+              },
+              this),
+          TimeToDeadline());
     }
     std::swap(taken_, commands_);
     if (!is_stopping_) return true;
@@ -149,6 +146,15 @@ class Engine::Loop {
     return false;
   }
 
+  // Of the open requests that wait to be extended.
+  absl::Duration TimeToDeadline() {
+    absl::Time first = absl::InfiniteFuture();
+    for (const LiveRequest& live : scheduler_.requests()) {
+      first = std::min(first, live.request.deadline);
+    }
+    return first - options_.now();
+  }
+
   void RunCommands() {
     for (Command& command : taken_) {
       if (auto* submit = std::get_if<SubmitCommand>(&command)) {
@@ -158,20 +164,17 @@ class Engine::Loop {
           End(*live, absl::CancelledError("the request was cancelled"));
         }
       } else {
-        const StopCommand& stop = std::get<StopCommand>(command);
-        StopSegment(stop.id, stop.segment_index);
+        Extend(std::get<ExtendCommand>(command));
       }
     }
   }
 
-  void StopSegment(RequestId id, int32_t index) {
-    LiveRequest* live = scheduler_.Find(id);
-    if (live == nullptr ||
-        live->segments[index].state != Segment::State::kDecoding) {
-      return;
-    }
-    FinishSegment(live->segments[index], FinishReason::kStopSequence);
-    EndAll(absl::OkStatus());
+  void Extend(ExtendCommand& command) {
+    LiveRequest* live = scheduler_.Find(command.id);
+    if (live == nullptr) return;
+    scheduler_.Extend(*live, std::move(command.segments));
+    live->request.is_open = command.is_open;
+    if (live->has_ended()) End(*live, absl::OkStatus());
   }
 
   void ExpireDeadlines() {
@@ -187,7 +190,9 @@ class Engine::Loop {
         /*may_encode=*/encoding_.empty(), runner_.start_token_id());
     if (!plan.encode.empty()) BeginEncode(plan.encode);
     if (!encoding_.empty()) AdvanceEncode(!plan.decode.empty());
-    if (!plan.decode.empty()) Decode(plan.decode);
+    if (plan.decode.empty()) return;
+    decode_step_.Run(plan.decode, options_.now, ended_);
+    EndAll(absl::OkStatus());
   }
 
   void BeginEncode(const std::vector<Segment*>& segments) {
@@ -221,110 +226,6 @@ class Engine::Loop {
       if (segment != nullptr) scheduler_.FinishEncode(*segment);
     }
     encoding_.clear();
-  }
-
-  void Decode(const std::vector<Segment*>& segments) {
-    const absl::Time begin = options_.now();
-    decode_entries_.clear();
-    decoding_.clear();
-    for (Segment* segment : segments) {
-      const LiveRequest& live = *segment->request;
-      for (Sequence& sequence : segment->sequences) {
-        decode_entries_.push_back(
-            {absl::MakeConstSpan(sequence.tokens)
-                 .subspan(sequence.num_computed_tokens),
-             sequence.num_computed_tokens, sequence.self_kv.ids(),
-             segment->cross_kv.ids(),
-             static_cast<int32_t>(
-                 live.request.segments[segment->index].size())});
-        decoding_.push_back({segment, &sequence});
-      }
-    }
-    const int64_t vocab_size = runner_.vocab_size();
-    runner_.Decode(decode_entries_, absl::MakeSpan(logits_).first(
-                                        decoding_.size() * vocab_size));
-    team_.Run([&](const ThreadTeam::Member& member) {
-      for (size_t i = member.index(); i < decoding_.size();
-           i += member.count()) {
-        const Request& request = decoding_[i].segment->request->request;
-        chosen_[i] = ChooseToken(
-            {request.sampling, runner_.eos_token_ids(),
-             decoding_[i].sequence->tokens, decoding_[i].segment->index},
-            kernels_,
-            absl::MakeSpan(logits_).subspan(i * vocab_size, vocab_size),
-            scratch_[member.index()]);
-      }
-    });
-    const absl::Time now = options_.now();
-    stats_.decode_seconds = absl::ToDoubleSeconds(now - begin);
-    stats_.num_decoded_sequences = static_cast<int32_t>(decoding_.size());
-    for (size_t i = 0; i < decoding_.size(); ++i) {
-      Advance(*decoding_[i].segment, *decoding_[i].sequence, chosen_[i], now);
-    }
-    EndAll(absl::OkStatus());
-  }
-
-  // Appends the chosen token to the sequence, or finishes its segment.
-  void Advance(Segment& segment, Sequence& sequence, const ChosenToken& chosen,
-               absl::Time now) {
-    LiveRequest& live = *segment.request;
-    const SamplingParams& sampling = live.request.sampling;
-    NoteToken(segment, now);
-    if (sequence.num_computed_tokens == 0 && !sampling.target_prefix.empty()) {
-      live.request.sink->OnTokens(segment.index, sampling.target_prefix);
-    }
-    sequence.num_computed_tokens = static_cast<int32_t>(sequence.tokens.size());
-    sequence.sum_logprob += chosen.logprob;
-    const absl::Span<const int32_t> eos = runner_.eos_token_ids();
-    if (std::find(eos.begin(), eos.end(), chosen.id) != eos.end()) {
-      return FinishSegment(segment, FinishReason::kEos);
-    }
-    ++stats_.num_generated_tokens;
-    sequence.tokens.push_back(chosen.id);
-    live.request.sink->OnTokens(segment.index, {&chosen.id, 1});
-    if (sequence.num_new_tokens() >= sampling.max_new_tokens) {
-      FinishSegment(segment, FinishReason::kLength);
-    }
-  }
-
-  void NoteToken(Segment& segment, absl::Time now) {
-    LiveRequest& live = *segment.request;
-    if (!live.has_token) {
-      live.has_token = true;
-      stats_.time_to_first_token_seconds.push_back(
-          absl::ToDoubleSeconds(now - live.arrival));
-    }
-    if (segment.last_token != absl::InfinitePast()) {
-      stats_.inter_token_seconds.push_back(
-          absl::ToDoubleSeconds(now - segment.last_token));
-    }
-    segment.last_token = now;
-  }
-
-  // Hands out what the segment has become; notes its request as ended if it
-  // was the last.
-  void FinishSegment(Segment& segment, FinishReason reason) {
-    LiveRequest& live = *segment.request;
-    const Sequence& sequence = segment.sequences.front();
-    Hypothesis hypothesis;
-    hypothesis.tokens.assign(sequence.tokens.begin() + 1,
-                             sequence.tokens.end());
-    const int32_t length =
-        sequence.num_new_tokens() + (reason == FinishReason::kEos ? 1 : 0);
-    hypothesis.score = static_cast<float>(
-        sequence.sum_logprob /
-        std::pow(std::max(length, 1),
-                 double{live.request.sampling.length_penalty}));
-    hypothesis.finish_reason = reason;
-    live.was_cut |= reason == FinishReason::kLength;
-    live.last_reason = reason;
-    std::vector<Hypothesis> hypotheses;
-    hypotheses.push_back(std::move(hypothesis));
-    live.request.sink->OnSegmentFinished(segment.index, std::move(hypotheses));
-    scheduler_.FinishSegment(segment);
-    if (live.num_finished == static_cast<int32_t>(live.segments.size())) {
-      ended_.push_back(&live);
-    }
   }
 
   void EndAll(const absl::Status& status) {
@@ -370,16 +271,10 @@ class Engine::Loop {
     absl::Status status;
     bool was_waiting;
   };
-  struct Decoding {
-    Segment* segment;
-    Sequence* sequence;
-  };
 
   const EngineOptions options_;
   const SchedulerLimits limits_;
   ModelRunner& runner_;
-  ThreadTeam& team_;
-  const kernels::Kernels& kernels_;
 
   absl::Mutex mutex_;
   std::vector<Command> commands_ ABSL_GUARDED_BY(mutex_);
@@ -396,14 +291,10 @@ class Engine::Loop {
   Scheduler scheduler_;
   std::vector<Segment*> encoding_;  // the pass under way; null: dropped
   std::vector<EncodeEntry> encode_entries_;
-  std::vector<DecodeEntry> decode_entries_;
-  std::vector<Decoding> decoding_;        // beside decode_entries_
-  std::vector<float> logits_;             // [max_sequences, vocab_size]
-  std::vector<ChosenToken> chosen_;       // [max_sequences]
-  std::vector<DecodingScratch> scratch_;  // one a member of the team
-  std::vector<LiveRequest*> ended_;       // to be ended together
-  std::vector<Finished> finished_;        // to be told
+  std::vector<LiveRequest*> ended_;  // to be ended together
+  std::vector<Finished> finished_;   // to be told
   StepStats stats_;
+  DecodeStep decode_step_;
 
   std::thread thread_;  // last: it uses all of the above
 };
@@ -419,8 +310,9 @@ absl::StatusOr<RequestId> Engine::Submit(Request request) {
   return loop_->Submit(std::move(request));
 }
 void Engine::Cancel(RequestId id) { loop_->Send(CancelCommand{id}); }
-void Engine::StopSegment(RequestId id, int32_t segment_index) {
-  loop_->Send(StopCommand{id, segment_index});
+void Engine::Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
+                    bool is_open) {
+  loop_->Send(ExtendCommand{id, std::move(segments), is_open});
 }
 void Engine::Drain() { loop_->Drain(); }
 bool Engine::WaitUntilIdle(absl::Duration timeout) {

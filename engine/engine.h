@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -51,13 +52,15 @@ class Engine {
   //   UNAVAILABLE         the engine drains
   absl::StatusOr<RequestId> Submit(Request request);
 
+  // Adds segments to an open request; they are numbered on, and count against
+  // no queue: what was taken runs to its end. With `is_open` false they are the
+  // last, and may be none. Nothing happens if the request has ended.
+  void Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
+              bool is_open);
+
   // Ends a request with CANCELLED within one step. Nothing happens if it has
   // ended already.
   void Cancel(RequestId id);
-
-  // Ends a segment now with FinishReason::kStopSequence: whoever turns tokens
-  // into text has seen a stop sequence. Nothing happens if it has ended.
-  void StopSegment(RequestId id, int32_t segment_index);
 
   // From now on Submit() refuses; what was taken runs to its end.
   void Drain();

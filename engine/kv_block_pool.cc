@@ -59,14 +59,15 @@ bool BlockTable::GrowTo(int32_t num_tokens) {
   return true;
 }
 
-BlockTable BlockTable::SharePrefix(int32_t num_tokens) const {
+void BlockTable::SharePrefixOf(const BlockTable& other, int32_t num_tokens) {
+  SHEAF_CHECK(&other != this && other.pool_ == pool_ &&
+              other.attention_ == attention_);
   SHEAF_CHECK(num_tokens % block_tokens() == 0);
   const size_t shared = num_tokens / block_tokens();
-  SHEAF_CHECK(shared <= ids_.size());
-  BlockTable other(*pool_, attention_);
-  other.ids_.assign(ids_.begin(), ids_.begin() + shared);
-  for (int32_t id : other.ids_) ++pool_->holders_[id];
-  return other;
+  SHEAF_CHECK(shared <= other.ids_.size());
+  Clear();
+  ids_.assign(other.ids_.begin(), other.ids_.begin() + shared);
+  for (int32_t id : ids_) ++pool_->holders_[id];
 }
 
 void BlockTable::Clear() {

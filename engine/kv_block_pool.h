@@ -89,10 +89,11 @@ class BlockTable {
   // too few blocks are free: under load that is normal, so it is no Status.
   [[nodiscard]] bool GrowTo(int32_t num_tokens);
 
-  // A second table over the first `num_tokens` tokens (a beam's common
-  // history). REQUIRES: num_tokens is a multiple of the block's tokens and fits
-  // in this table.
-  BlockTable SharePrefix(int32_t num_tokens) const;
+  // Becomes a second table over the first `num_tokens` tokens of `other` (a
+  // beam's common history); what it held goes back. REQUIRES: num_tokens is a
+  // multiple of the block's tokens and fits in `other`, which is another table
+  // of the same pool and attention.
+  void SharePrefixOf(const BlockTable& other, int32_t num_tokens);
 
   // Gives all blocks back, the last one first.
   void Clear();

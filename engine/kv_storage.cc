@@ -9,27 +9,71 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "engine/bf16.h"
 
 namespace sheaf {
 
-void KvStorage::Unmap::operator()(float* data) const { munmap(data, bytes); }
+void KvStorage::Unmap::operator()(char* data) const { munmap(data, bytes); }
 
-KvStorage::KvStorage(const KvDims& dims, const KvPoolShape& shape)
-    : dims_(dims), shape_(shape) {
-  block_floats_ = shape.block_bytes / static_cast<int64_t>(sizeof(float));
-  layer_floats_ = block_floats_ / dims.num_layers;
+namespace {
+
+int64_t ElementBytes(kernels::KvType type) {
+  return type == kernels::KvType::kBf16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
-                                            int64_t capacity_bytes) {
+// Writes the elements of one token: key i is lane `lane` of a row of 16, value
+// i at a distance of head_dim from those of other tokens. In f32 a row is one
+// place of the head, or one token; in bfloat16 it is two, side by side.
+void WriteF32(const float* k, const float* v, int32_t dim, int32_t lane,
+              int32_t t, float* keys, float* values) {
+  for (int32_t i = 0; i < dim; ++i) keys[i * kernels::kPanel + lane] = k[i];
+  std::copy_n(v, dim, values + int64_t{t} * dim);
+}
+
+void WriteBf16(const float* k, const float* v, int32_t dim, int32_t lane,
+               int32_t t, uint16_t* keys, uint16_t* values) {
+  for (int32_t i = 0; i < dim; ++i) {
+    keys[(i / 2 * kernels::kPanel + lane) * 2 + i % 2] = ToBf16(k[i]);
+    values[(int64_t{t / 2} * dim + i) * 2 + t % 2] = ToBf16(v[i]);
+  }
+}
+
+}  // namespace
+
+int64_t KvStorage::RowBytes() const {
+  return dims_.head_dim * ElementBytes(dims_.type);
+}
+
+absl::string_view KvTypeName(kernels::KvType type) {
+  return type == kernels::KvType::kBf16 ? "bf16" : "f32";
+}
+
+std::optional<kernels::KvType> ParseKvType(absl::string_view name) {
+  for (kernels::KvType type : {kernels::KvType::kF32, kernels::KvType::kBf16}) {
+    if (name == KvTypeName(type)) return type;
+  }
+  return std::nullopt;
+}
+
+KvPoolShape KvStorage::ShapeOf(const KvDims& dims) {
   const int32_t heads_by_tokens =
       kernels::kPanel *
       std::lcm(dims.num_self_kv_heads, dims.num_cross_kv_heads);
   KvPoolShape shape;
   shape.block_bytes = int64_t{dims.num_layers} * 2 * dims.head_dim *
-                      heads_by_tokens * sizeof(float);
+                      heads_by_tokens * ElementBytes(dims.type);
   shape.self_block_tokens = heads_by_tokens / dims.num_self_kv_heads;
   shape.cross_block_tokens = heads_by_tokens / dims.num_cross_kv_heads;
+  return shape;
+}
+
+absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
+                                            int64_t capacity_bytes) {
+  if (dims.type == kernels::KvType::kBf16 && dims.head_dim % 2 != 0) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "kv_type is bf16, which needs an even d_kv; it is %d", dims.head_dim));
+  }
+  KvPoolShape shape = ShapeOf(dims);
   if (capacity_bytes < shape.block_bytes) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "kv_cache_bytes is %d; one KV block of this model takes %d",
@@ -50,7 +94,7 @@ absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
   madvise(data, bytes, MADV_HUGEPAGE);
   std::memset(data, 0, bytes);
   storage.data_ =
-      std::unique_ptr<float[], Unmap>(static_cast<float*>(data), Unmap{bytes});
+      std::unique_ptr<char[], Unmap>(static_cast<char*>(data), Unmap{bytes});
   return storage;
 }
 
@@ -60,13 +104,24 @@ void KvStorage::Write(Attention attention, int32_t layer, int32_t kv_head,
   const int32_t dim = dims_.head_dim;
   const int32_t block_tokens = shape_.block_tokens(attention);
   const int32_t t = token_index % block_tokens;
-  float* head = data_.get() +
-                block_ids[token_index / block_tokens] * block_floats_ +
-                HeadOffset(attention, layer, kv_head);
-  float* keys = head + int64_t{t / kernels::kPanel} * dim * kernels::kPanel +
-                t % kernels::kPanel;
-  for (int32_t i = 0; i < dim; ++i) keys[i * kernels::kPanel] = k[i];
-  std::copy_n(v, dim, head + int64_t{block_tokens} * dim + int64_t{t} * dim);
+  const int32_t lane = t % kernels::kPanel;
+  char* head = data_.get() +
+               block_ids[token_index / block_tokens] * shape_.block_bytes +
+               HeadOffset(attention, layer, kv_head);
+  char* keys = head + (t - lane) * RowBytes();
+  char* values = head + block_tokens * RowBytes();
+  if (dims_.type == kernels::KvType::kBf16) {
+    WriteBf16(k, v, dim, lane, t, reinterpret_cast<uint16_t*>(keys),
+              reinterpret_cast<uint16_t*>(values));
+  } else {
+    WriteF32(k, v, dim, lane, t, reinterpret_cast<float*>(keys),
+             reinterpret_cast<float*>(values));
+  }
+}
+
+void KvStorage::CopyBlock(int32_t from, int32_t to) {
+  std::memcpy(data_.get() + to * shape_.block_bytes,
+              data_.get() + from * shape_.block_bytes, shape_.block_bytes);
 }
 
 }  // namespace sheaf

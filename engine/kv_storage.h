@@ -3,12 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
 
 namespace sheaf {
+
+// "f32", "bf16", and the inverse; nothing for any other text.
+absl::string_view KvTypeName(kernels::KvType type);
+std::optional<kernels::KvType> ParseKvType(absl::string_view name);
 
 // What decides the shape of a KV block.
 struct KvDims {
@@ -16,13 +22,16 @@ struct KvDims {
   int32_t head_dim;
   int32_t num_self_kv_heads;
   int32_t num_cross_kv_heads;
+  kernels::KvType type = kernels::KvType::kF32;
 };
 
-// The memory of the KV cache: blocks of one size, in f32, grouped by KV head.
+// The memory of the KV cache: blocks of one size, in f32 or bfloat16, grouped
+// by KV head.
 //
 // A block holds some consecutive tokens of one sequence in every layer:
 //   [num_layers][num_kv_heads]{ K [tokens / 16][head_dim][16],
 //                               V [tokens][head_dim] }
+// (kernels::KvView tells how bfloat16 lie.)
 // K lies in panels of 16 tokens, as the weights of a matrix product do: scores
 // of 16 tokens come from one pass over head_dim. With G KV heads, a block has
 // 16 * lcm(G_self, G_cross) / G tokens: so a block of self-attention and one
@@ -32,9 +41,13 @@ struct KvDims {
 class KvStorage {
  public:
   // As many blocks as fit in `capacity_bytes`. INVALID_ARGUMENT if that is not
-  // one; RESOURCE_EXHAUSTED if the machine does not give the memory.
+  // one, or if heads of an odd size are to be bfloat16; RESOURCE_EXHAUSTED if
+  // the machine does not give the memory.
   static absl::StatusOr<KvStorage> Create(const KvDims& dims,
                                           int64_t capacity_bytes);
+
+  // Of a block for these dims, in any storage: all but num_blocks.
+  static KvPoolShape ShapeOf(const KvDims& dims);
 
   const KvPoolShape& shape() const { return shape_; }
   const KvDims& dims() const { return dims_; }
@@ -48,7 +61,7 @@ class KvStorage {
   kernels::KvView View(Attention attention, int32_t layer, int32_t kv_head,
                        const int32_t* block_ids) const {
     return {data_.get() + HeadOffset(attention, layer, kv_head), block_ids,
-            block_floats_, shape_.block_tokens(attention)};
+            shape_.block_bytes, shape_.block_tokens(attention), dims_.type};
   }
 
   // Writes token `token_index` of one KV head: k and v are [head_dim].
@@ -56,24 +69,28 @@ class KvStorage {
              const int32_t* block_ids, int32_t token_index, const float* k,
              const float* v);
 
+  // Block `to` becomes what block `from` is.
+  void CopyBlock(int32_t from, int32_t to);
+
  private:
   struct Unmap {
     size_t bytes;
-    void operator()(float* data) const;
+    void operator()(char* data) const;
   };
 
-  KvStorage(const KvDims& dims, const KvPoolShape& shape);
+  KvStorage(const KvDims& dims, const KvPoolShape& shape)
+      : dims_(dims), shape_(shape) {}
+  // Bytes of the keys, or of the values, of one token in one KV head.
+  int64_t RowBytes() const;
   int64_t HeadOffset(Attention attention, int32_t layer,
                      int32_t kv_head) const {
-    return layer * layer_floats_ + int64_t{kv_head} * 2 * dims_.head_dim *
-                                       shape_.block_tokens(attention);
+    return layer * (shape_.block_bytes / dims_.num_layers) +
+           int64_t{kv_head} * 2 * RowBytes() * shape_.block_tokens(attention);
   }
 
   KvDims dims_;
   KvPoolShape shape_;
-  int64_t layer_floats_;
-  int64_t block_floats_;
-  std::unique_ptr<float[], Unmap> data_;
+  std::unique_ptr<char[], Unmap> data_;
 };
 
 }  // namespace sheaf

@@ -24,6 +24,12 @@ struct DecodeEntry {
   int32_t source_len;
 };
 
+// A partly filled self-attention block that two beams go on from: one keeps it,
+// the other gets its own.
+struct BlockCopy {
+  int32_t from, to;  // block ids
+};
+
 // What the engine asks of a model. The engine thread makes all calls. All ids
 // are within the vocabulary and all blocks within the storage: whoever submits
 // checks, so nothing here can fail.
@@ -46,6 +52,10 @@ class ModelRunner {
 
   // Forgets one entry of the pass under way: its blocks are no longer touched.
   virtual void DropEncode(int32_t entry_index) = 0;
+
+  // Copies self K/V. No block is in two of the copies' `to`, nor in one's `to`
+  // and another's `from`.
+  virtual void CopySelfBlocks(absl::Span<const BlockCopy> copies) = 0;
 
   // Computes the entries' tokens, writes their self K/V in their blocks, and
   // fills `logits` [entries.size(), vocab_size] with what follows the last

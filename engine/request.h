@@ -11,13 +11,25 @@ namespace sheaf {
 
 using RequestId = uint64_t;
 
+// The widest beam search that may be asked for.
+inline constexpr int32_t kMaxBeamSize = 16;
+
+// When a beam search ends that has beam_size finished hypotheses; always with
+// no live beam left, or at max_new_tokens.
+enum class SearchEnd {
+  kAtOnce,      // early_stopping true
+  kNoneBetter,  // false: no live beam's score, as it is, beats the worst
+  kNoneEver,    // "never": nor could it at the best length to come
+};
+
 // What shapes the choice of the next token. Checked before it gets here: the
 // server's door refuses what is out of range.
 struct SamplingParams {
   int32_t max_new_tokens = 256;  // >= 1; target_prefix counts
   int32_t min_new_tokens = 0;    // EOS is not chosen before
-  int32_t beam_size = 1;
+  int32_t beam_size = 1;       // 1 to kMaxBeamSize; more than 1: temperature 0
   int32_t num_hypotheses = 1;  // <= beam_size
+  SearchEnd search_end = SearchEnd::kNoneBetter;
   float length_penalty = 1.0f;
   float repetition_penalty = 1.0f;   // > 0; 1 changes nothing
   int32_t no_repeat_ngram_size = 0;  // 0: off
@@ -27,15 +39,20 @@ struct SamplingParams {
   uint64_t seed = 0;
   std::vector<int32_t> target_prefix;      // forced first tokens
   std::vector<int32_t> suppressed_tokens;  // never chosen
+  // What the last possible place must hold, at no cost; -1: anything.
+  int32_t forced_last_token = -1;
+  bool has_loop_guard = false;  // ends what IsLooping() (loop_guard.h)
+  bool has_stop = false;        // ends where the sink says IsStopped()
 };
 
-enum class FinishReason { kEos, kLength, kStopSequence };
+enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 
 // One finished output of a segment.
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without the start token and EOS
   // Sum of log-probabilities / length^length_penalty. EOS counts in both;
-  // tokens of target_prefix add 0 to the sum and count in the length.
+  // tokens of target_prefix add 0 to the sum and count in the length. Beams
+  // sum what the rules made of the log-probabilities, as the reference does.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
 };
@@ -47,7 +64,8 @@ class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
-  // Segment `segment_index` goes on with `tokens`, which are never taken back.
+  // Segment `segment_index` goes on with `tokens`, which are never taken back:
+  // every beam that may still win has them.
   virtual void OnTokens(int32_t segment_index,
                         absl::Span<const int32_t> tokens) = 0;
 
@@ -55,6 +73,14 @@ class TokenSink {
   // are those that OnTokens() brought.
   virtual void OnSegmentFinished(int32_t segment_index,
                                  std::vector<Hypothesis> hypotheses) = 0;
+
+  // Whether the text of `tokens` (the segment's, without the start token) has
+  // come to a stop sequence with the last of them. Asked once a token, only if
+  // the request has_stop.
+  virtual bool IsStopped(int32_t /*segment_index*/,
+                         absl::Span<const int32_t> /*tokens*/) {
+    return false;
+  }
 
   // The request has ended and its KV blocks are free. OK if all segments
   // finished; else CANCELLED, DEADLINE_EXCEEDED or INTERNAL. The last call,
@@ -70,6 +96,11 @@ struct Request {
   std::vector<std::vector<int32_t>> segments;
   SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
+  // More segments may follow (Engine::Extend): the request goes on, though all
+  // that it has are finished, until it is told that no more will come.
+  bool is_open = false;
+  // Of an open request: tokens of the longest segment that may follow.
+  int32_t max_segment_tokens = 0;
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returned
 };
 

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -13,17 +14,19 @@ Scheduler::~Scheduler() {
   while (!requests_.empty()) Remove(requests_.front());
 }
 
-Scheduler::Need Scheduler::NeedOf(const Request& request, size_t segment_index,
+Scheduler::Need Scheduler::NeedOf(const SamplingParams& sampling,
+                                  int64_t source_len,
                                   const KvPoolShape& kv_shape) {
-  const int32_t beams = request.sampling.beam_size;
+  const int32_t beams = sampling.beam_size;
   // The last token chosen is never computed, the start token is: so a sequence
   // comes to hold max_new_tokens tokens.
   const int32_t self =
-      kv_shape.BlocksFor(Attention::kSelf, request.sampling.max_new_tokens);
-  const int32_t cross = kv_shape.BlocksFor(
-      Attention::kCross,
-      static_cast<int64_t>(request.segments[segment_index].size()));
-  return {self * beams, cross, beams};
+      kv_shape.BlocksFor(Attention::kSelf, sampling.max_new_tokens);
+  // The start token and target_prefix are computed before the beams part.
+  const int32_t known = 1 + static_cast<int32_t>(sampling.target_prefix.size());
+  const int32_t common = std::min(self, known / kv_shape.self_block_tokens);
+  const int32_t cross = kv_shape.BlocksFor(Attention::kCross, source_len);
+  return {common + (self - common) * beams, cross, beams};
 }
 
 absl::Status Scheduler::CheckFits(const Request& request,
@@ -34,17 +37,18 @@ absl::Status Scheduler::CheckFits(const Request& request,
         "beam_size is %d; this server runs at most %d sequences at a time",
         request.sampling.beam_size, limits.max_sequences));
   }
-  for (size_t i = 0; i < request.segments.size(); ++i) {
-    const Need need = NeedOf(request, i, kv_shape);
-    if (need.blocks() <= kv_shape.num_blocks) continue;
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
-        "%d bytes of KV cache; this server has %d",
-        request.segments[i].size(), request.sampling.max_new_tokens,
-        request.sampling.beam_size, need.blocks() * kv_shape.block_bytes,
-        kv_shape.num_blocks * kv_shape.block_bytes));
+  int64_t longest = request.is_open ? request.max_segment_tokens : 0;
+  for (const std::vector<int32_t>& segment : request.segments) {
+    longest = std::max(longest, static_cast<int64_t>(segment.size()));
   }
-  return absl::OkStatus();
+  const Need need = NeedOf(request.sampling, longest, kv_shape);
+  if (need.blocks() <= kv_shape.num_blocks) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
+      "%d bytes of KV cache; this server has %d",
+      longest, request.sampling.max_new_tokens, request.sampling.beam_size,
+      need.blocks() * kv_shape.block_bytes,
+      kv_shape.num_blocks * kv_shape.block_bytes));
 }
 
 LiveRequest& Scheduler::Add(RequestId id, Request request, absl::Time arrival) {
@@ -56,6 +60,20 @@ LiveRequest& Scheduler::Add(RequestId id, Request request, absl::Time arrival) {
     live.segments.emplace_back(live, static_cast<int32_t>(i), *pool_);
   }
   return live;
+}
+
+void Scheduler::Extend(LiveRequest& live,
+                       std::vector<std::vector<int32_t>> segments) {
+  for (std::vector<int32_t>& segment : segments) {
+    const int32_t index = static_cast<int32_t>(live.segments.size());
+    live.request.segments.push_back(std::move(segment));
+    live.segments.emplace_back(live, index, *pool_);
+  }
+}
+
+bool Scheduler::has_work() const {
+  return std::any_of(requests_.begin(), requests_.end(),
+                     [](const LiveRequest& live) { return live.has_work(); });
 }
 
 LiveRequest* Scheduler::NextToAdmit() {
@@ -70,7 +88,10 @@ LiveRequest* Scheduler::NextToAdmit() {
 }
 
 bool Scheduler::TryAdmit(LiveRequest& live, int32_t start_token) {
-  const Need need = NeedOf(live.request, live.num_admitted, pool_->shape());
+  const Need need = NeedOf(
+      live.request.sampling,
+      static_cast<int64_t>(live.request.segments[live.num_admitted].size()),
+      pool_->shape());
   const int32_t reserved = reserved_self_blocks_ + reserved_cross_blocks_;
   if (num_sequences_ + need.sequences > limits_.max_sequences ||
       reserved + need.blocks() > pool_->num_blocks()) {
@@ -89,15 +110,72 @@ bool Scheduler::TryAdmit(LiveRequest& live, int32_t start_token) {
   const SamplingParams& sampling = live.request.sampling;
   const std::vector<int32_t>& source = live.request.segments[segment.index];
   SHEAF_CHECK(segment.cross_kv.GrowTo(static_cast<int32_t>(source.size())));
-  // One sequence for now: a beam search forks it. All that its steps will
-  // need is set aside here, so that a step allocates nothing.
-  Sequence& sequence = segment.sequences.emplace_back(*pool_);
-  sequence.tokens.reserve(sampling.max_new_tokens + 1);
-  sequence.self_kv.Reserve(need.self_blocks / need.sequences);
+  // One sequence for now: a beam search forks it.
+  segment.sequences.reserve(need.sequences);
+  AddSequence(segment, segment.sequences);
+  Sequence& sequence = segment.sequences.back();
   sequence.tokens.push_back(start_token);
   sequence.tokens.insert(sequence.tokens.end(), sampling.target_prefix.begin(),
                          sampling.target_prefix.end());
   return true;
+}
+
+// With all that its steps will need set aside, so that a step allocates
+// nothing.
+void Scheduler::AddSequence(Segment& segment,
+                            std::vector<Sequence>& sequences) {
+  const int32_t max_tokens = segment.request->request.sampling.max_new_tokens;
+  Sequence& sequence = sequences.emplace_back(*pool_);
+  sequence.tokens.reserve(max_tokens + 1);
+  sequence.self_kv.Reserve(
+      pool_->shape().BlocksFor(Attention::kSelf, max_tokens));
+}
+
+void Scheduler::ShareHistory(const Sequence& parent, Sequence& child,
+                             std::vector<BlockCopy>& copies) {
+  child.tokens.assign(parent.tokens.begin(), parent.tokens.end());
+  child.num_computed_tokens = parent.num_computed_tokens;
+  const int32_t block_tokens = pool_->shape().self_block_tokens;
+  const int32_t num_full = parent.num_computed_tokens / block_tokens;
+  child.self_kv.SharePrefixOf(parent.self_kv, num_full * block_tokens);
+  if (parent.num_computed_tokens % block_tokens == 0) return;
+  // Within the reservation, so it cannot fail.
+  SHEAF_CHECK(child.self_kv.GrowTo(parent.num_computed_tokens));
+  copies.push_back(
+      {parent.self_kv.ids()[num_full], child.self_kv.ids()[num_full]});
+}
+
+void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
+                     std::vector<BlockCopy>& copies) {
+  std::vector<Sequence>& beams = segment.sequences;
+  num_children_.assign(beams.size(), 0);
+  for (const BeamStep& step : steps) ++num_children_[step.parent];
+  // Blocks go back before others are taken: no more beams than beam_size hold
+  // any at a time, which is what was reserved.
+  for (size_t i = 0; i < beams.size(); ++i) {
+    if (num_children_[i] > 0) continue;
+    beams[i].self_kv.Clear();
+    spare_.push_back(std::move(beams[i]));
+  }
+  for (const BeamStep& step : steps) {
+    Sequence& parent = beams[step.parent];
+    if (--num_children_[step.parent] == 0) {
+      next_.push_back(std::move(parent));
+    } else if (spare_.empty()) {
+      AddSequence(segment, next_);
+      ShareHistory(parent, next_.back(), copies);
+    } else {
+      next_.push_back(std::move(spare_.back()));
+      spare_.pop_back();
+      ShareHistory(parent, next_.back(), copies);
+    }
+    next_.back().tokens.push_back(step.token);
+    next_.back().sum_logprob = step.sum_logprob;
+  }
+  beams.clear();
+  for (Sequence& sequence : next_) beams.push_back(std::move(sequence));
+  next_.clear();
+  spare_.clear();
 }
 
 const StepPlan& Scheduler::PlanStep(bool may_encode, int32_t start_token) {
@@ -141,6 +219,7 @@ void Scheduler::Release(Segment& segment) {
   reserved_cross_blocks_ -= std::exchange(segment.reserved_cross_blocks, 0);
   segment.cross_kv.Clear();
   segment.sequences.clear();
+  segment.beams.reset();
   segment.state = Segment::State::kFinished;
   --segment.request->num_running;
 }
@@ -189,11 +268,13 @@ void Scheduler::CheckConsistency() const {
   for (const LiveRequest& live : requests_) {
     int32_t running_here = 0;
     for (const Segment& segment : live.segments) {
-      int32_t self_held = 0;
+      std::set<int32_t> self_held;  // beams share some
       for (const Sequence& sequence : segment.sequences) {
-        self_held += static_cast<int32_t>(sequence.self_kv.ids().size());
+        self_held.insert(sequence.self_kv.ids().begin(),
+                         sequence.self_kv.ids().end());
       }
-      SHEAF_CHECK(self_held <= segment.reserved_self_blocks);
+      SHEAF_CHECK(static_cast<int32_t>(self_held.size()) <=
+                  segment.reserved_self_blocks);
       SHEAF_CHECK(static_cast<int32_t>(segment.cross_kv.ids().size()) <=
                   segment.reserved_cross_blocks);
       const bool is_running = segment.state == Segment::State::kEncoding ||

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
+#include "engine/model_runner.h"
 #include "engine/request.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"
@@ -30,12 +32,14 @@ struct StepPlan {
 //
 // A waiting segment is admitted when its sequences find a place in the batch
 // and the KV cache can hold all it may come to need: cross K/V of its source,
-// self K/V of max_new_tokens for each of its sequences. So whatever is admitted
-// runs to its end, and nothing is ever preempted. The next one admitted is the
-// first waiting segment of the request with the fewest running segments, the
-// oldest request among equals: a document of a thousand segments fills an idle
-// server and does not keep a short request waiting. If that one does not fit,
-// none is admitted: nothing overtakes it, so it cannot starve.
+// self K/V of max_new_tokens for each of its sequences. Beams may all differ
+// from the first chosen token on, so what they surely share is the full blocks
+// of start token and target_prefix alone: those count once. So whatever is
+// admitted runs to its end, and nothing is ever preempted. The next one
+// admitted is the first waiting segment of the request with the fewest running
+// segments, the oldest request among equals: a document of a thousand segments
+// fills an idle server and does not keep a short request waiting. If that one
+// does not fit, none is admitted: nothing overtakes it, so it cannot starve.
 //
 // Invariants, verified by CheckConsistency():
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
@@ -62,12 +66,26 @@ class Scheduler {
   // Queues the segments of a request. Returns where it lives until Remove().
   LiveRequest& Add(RequestId id, Request request, absl::Time arrival);
 
+  // Queues more segments of an open request.
+  void Extend(LiveRequest& request, std::vector<std::vector<int32_t>> segments);
+
+  // Whether a segment waits or runs. False with requests left: all are open.
+  bool has_work() const;
+
   // Admits what fits and lists the step's work. With `may_encode` false (a
   // pass is under way) nobody is admitted. `start_token` begins the sequences.
   const StepPlan& PlanStep(bool may_encode, int32_t start_token);
 
   // The segment's cross K/V are there: from now on it decodes.
   void FinishEncode(Segment& segment);
+
+  // The segment's live beams become those that `steps` name, in their order,
+  // each with its token. A parent's last child takes the parent's blocks as
+  // they are; its other children share the full ones and get a block of their
+  // own for the rest, which is added to `copies`. REQUIRES: all tokens are
+  // computed.
+  void Fork(Segment& segment, absl::Span<const BeamStep> steps,
+            std::vector<BlockCopy>& copies);
 
   // Gives the segment's blocks and places back.
   void FinishSegment(Segment& segment);
@@ -89,10 +107,13 @@ class Scheduler {
     int32_t self_blocks, cross_blocks, sequences;
     int32_t blocks() const { return self_blocks + cross_blocks; }
   };
-  static Need NeedOf(const Request& request, size_t segment_index,
+  static Need NeedOf(const SamplingParams& sampling, int64_t source_len,
                      const KvPoolShape& kv_shape);
   LiveRequest* NextToAdmit();
   bool TryAdmit(LiveRequest& request, int32_t start_token);
+  void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
+  void ShareHistory(const Sequence& parent, Sequence& child,
+                    std::vector<BlockCopy>& copies);
   void Release(Segment& segment);
 
   const SchedulerLimits limits_;
@@ -103,6 +124,10 @@ class Scheduler {
   int32_t reserved_cross_blocks_ = 0;
   int32_t num_sequences_ = 0;
   StepPlan plan_;
+  // Of Fork(), reused from call to call.
+  std::vector<int32_t> num_children_;  // by parent, that are yet to come
+  std::vector<Sequence> spare_;        // beams that nobody goes on from
+  std::vector<Sequence> next_;
 };
 
 }  // namespace sheaf

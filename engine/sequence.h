@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "absl/time/time.h"
+#include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
 #include "engine/request.h"
 
@@ -42,7 +44,11 @@ struct Segment {
   int32_t index;  // in Request::segments
   State state = State::kWaiting;
   BlockTable cross_kv;
-  std::vector<Sequence> sequences;               // empty before it is admitted
+  // Empty before it is admitted; of a beam search the live beams, best first.
+  std::vector<Sequence> sequences;
+  std::unique_ptr<BeamSearch>
+      beams;             // from its first step on; null: beam_size 1
+  int32_t num_sent = 0;  // tokens that the sink has been given
   absl::Time last_token = absl::InfinitePast();  // when one was chosen
   int32_t reserved_self_blocks = 0;  // the most it can need; 0 unless admitted
   int32_t reserved_cross_blocks = 0;
@@ -64,6 +70,11 @@ struct LiveRequest {
   bool has_token = false;  // its first token is out
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;
+
+  bool has_work() const {
+    return num_finished < static_cast<int32_t>(segments.size());
+  }
+  bool has_ended() const { return !has_work() && !request.is_open; }
 };
 
 }  // namespace sheaf

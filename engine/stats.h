@@ -31,6 +31,7 @@ struct StepStats {
     gauges = {};
     encode_seconds = decode_seconds = 0;
     num_decoded_sequences = num_prompt_tokens = num_generated_tokens = 0;
+    num_loops = 0;
     time_to_first_token_seconds.clear();
     inter_token_seconds.clear();
     queue_seconds.clear();
@@ -39,11 +40,12 @@ struct StepStats {
   }
 
   EngineGauges gauges;
-  double encode_seconds = 0;  // in this step; 0 if nothing was encoded
-  double decode_seconds = 0;  // forward pass and token choice; 0: no decode
+  double encode_seconds = 0;          // in this step; 0 if nothing was encoded
+  double decode_seconds = 0;          // all that a decode does; 0: no decode
   int32_t num_decoded_sequences = 0;  // the decode's batch
   int32_t num_prompt_tokens = 0;      // of segments whose encoding began
-  int32_t num_generated_tokens = 0;   // chosen, EOS not counted
+  int32_t num_generated_tokens = 0;   // that sinks were given, but no prefixes
+  int32_t num_loops = 0;  // segments whose answer the loop guard ended
   std::vector<double> time_to_first_token_seconds;  // one a request
   std::vector<double>
       inter_token_seconds;            // one a token after a segment's first

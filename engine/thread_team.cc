@@ -139,7 +139,8 @@ void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
   run_.fetch_add(1, std::memory_order_release);
   run_.notify_all();
   fn(caller);
-  for (int32_t n; (n = finished_.load(std::memory_order_acquire)) < size_ - 1;) {
+  for (int32_t n;
+       (n = finished_.load(std::memory_order_acquire)) < size_ - 1;) {
     WaitWhile(finished_, n);
   }
   LearnFromRun();

@@ -1,16 +1,33 @@
 #include "server/answer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/check.h"
 
 namespace sheaf {
 
+FinishReason Worse(FinishReason earlier, FinishReason later) {
+  for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
+    if (earlier == bad || later == bad) return bad;
+  }
+  return later;
+}
+
+std::vector<std::string> GapsOfSummaries(int32_t num_segments) {
+  std::vector<std::string> gaps(num_segments + 1, kBetweenSummaries);
+  gaps.front() = gaps.back() = "";
+  return gaps;
+}
+
 Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)) {
   SHEAF_CHECK(static_cast<int32_t>(plan_.gaps.size()) ==
               plan_.num_segments + 1);
   ending_.num_input_tokens = plan_.num_input_tokens;
-  ending_.num_segments = plan_.num_segments;
+  ending_.num_segments = plan_.earlier.num_segments + plan_.num_segments;
+  ending_.num_output_tokens = plan_.earlier.num_output_tokens;
+  ending_.finish_reason = plan_.earlier.finish_reason;
+  ending_.others.resize(plan_.num_hypotheses - 1);
   segments_.resize(plan_.num_segments);
   Advance();
 }
@@ -28,7 +45,6 @@ void Answer::AddText(int32_t segment_index, const std::string& text) {
   if (!segment.matcher.has_matched()) return;
   segment.has_ended = true;
   segment.finish_reason = FinishReason::kStopSequence;
-  stopped_.push_back(segment_index);
 }
 
 void Answer::AddTokens(int32_t segment_index,
@@ -46,16 +62,22 @@ void Answer::AddTokens(int32_t segment_index,
 }
 
 void Answer::FinishSegment(int32_t segment_index,
-                           const Hypothesis& hypothesis) {
+                           const std::vector<Hypothesis>& hypotheses) {
   SegmentText& segment = SegmentAt(segment_index);
-  segment.score = hypothesis.score;
+  segment.score = hypotheses.front().score;
   if (!segment.has_ended && segment.detokenizer.has_value()) {
     AddText(segment_index, segment.detokenizer->Finish());
   }
   if (!segment.has_ended) {
     segment.ready.text += segment.matcher.Finish();
-    segment.finish_reason = hypothesis.finish_reason;
+    segment.finish_reason = hypotheses.front().finish_reason;
     segment.has_ended = true;
+  }
+  if (plan_.num_hypotheses > 1) {
+    for (const Hypothesis& hypothesis : hypotheses) {
+      segment.hypotheses.push_back(
+          WithText(hypothesis, plan_.tokenizer, plan_.stop));
+    }
   }
   segment.has_finished = true;
   ++num_finished_;
@@ -65,11 +87,11 @@ void Answer::FinishSegment(int32_t segment_index,
 // Moves what is next in order to ready_.
 void Answer::Advance() {
   while (!is_complete_) {
-    if (is_gap_due_) ready_.text += plan_.gaps[next_];
+    if (is_gap_due_) AddGap();
     is_gap_due_ = false;
     if (next_ == plan_.num_segments) {
       is_complete_ = true;
-      return;
+      break;
     }
     SegmentText& segment = SegmentAt(next_);
     ready_.text += std::exchange(segment.ready.text, "");
@@ -81,24 +103,36 @@ void Answer::Advance() {
     if (!segment.has_finished) return;
     Conclude(segment);
   }
+  ending_.others.resize(std::min(ending_.others.size(), most_hypotheses_ - 1));
+}
+
+void Answer::AddGap() {
+  const std::string& gap = plan_.gaps[next_];
+  ready_.text += gap;
+  for (TextHypothesis& other : ending_.others) other.text += gap;
 }
 
 // The segment that was next is over.
 void Answer::Conclude(const SegmentText& segment) {
-  ending_.score = segment.score;
+  ending_.score += segment.score;
   ending_.num_output_tokens += segment.num_tokens;
-  if (!was_cut_) ending_.finish_reason = segment.finish_reason;
-  was_cut_ |= segment.finish_reason == FinishReason::kLength;
+  ending_.finish_reason = Worse(ending_.finish_reason, segment.finish_reason);
+  most_hypotheses_ = std::max(most_hypotheses_, segment.hypotheses.size());
+  for (size_t i = 0; i < ending_.others.size(); ++i) {
+    const size_t rank = std::min(i + 1, segment.hypotheses.size() - 1);
+    const TextHypothesis& from = segment.hypotheses[rank];
+    TextHypothesis& to = ending_.others[i];
+    to.text += from.text;
+    to.tokens.insert(to.tokens.end(), from.tokens.begin(), from.tokens.end());
+    to.score += from.score;
+    to.finish_reason = Worse(to.finish_reason, from.finish_reason);
+  }
   is_complete_ = segment.finish_reason == FinishReason::kStopSequence;
   is_gap_due_ = true;
   segments_[next_++].reset();
 }
 
 Piece Answer::TakePiece() { return std::exchange(ready_, Piece()); }
-
-std::vector<int32_t> Answer::TakeStopped() {
-  return std::exchange(stopped_, {});
-}
 
 const Ending& Answer::ending() const {
   SHEAF_CHECK(is_complete_);

@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "engine/request.h"
+#include "server/hypothesis_text.h"
 #include "server/reply.h"
 #include "server/stop_matcher.h"
 #include "server/text/stream_detokenizer.h"
@@ -16,10 +17,25 @@
 
 namespace sheaf {
 
+// Of two segments' reasons, in order, the one that tells a reader more of the
+// whole: kLength if one was cut, else kRepetition, else the later one.
+FinishReason Worse(FinishReason earlier, FinishReason later);
+
+// Between the summaries of a long text's parts.
+inline constexpr char kBetweenSummaries[] = " ";
+std::vector<std::string> GapsOfSummaries(int32_t num_segments);
+
 // How the segments of a request become one text.
 struct AnswerPlan {
   int32_t num_segments = 0;
-  int32_t num_input_tokens = 0;
+  int32_t num_input_tokens = 0;  // of all rounds
+  // What the rounds before these segments came to (summary_rounds.h).
+  struct Earlier {
+    int32_t num_segments = 0;
+    int32_t num_output_tokens = 0;
+    FinishReason finish_reason = FinishReason::kEos;
+  } earlier;
+  int32_t num_hypotheses = 1;
   // [num_segments + 1]: what stands before each segment's text, and at the end.
   std::vector<std::string> gaps = {""};
   std::vector<std::string> stop;
@@ -31,7 +47,11 @@ struct AnswerPlan {
 //
 // A stop sequence is looked for in each segment's text, whatever the borders of
 // its tokens. The first segment that has one ends the whole text there; its
-// tokens end with the one that completed the stop sequence.
+// tokens end with the one that completed the stop sequence, where the engine
+// ends it (stop_finder.h).
+//
+// With num_hypotheses above 1 there are other texts beside it: the n-th joins
+// the segments' n-th hypotheses, or their last.
 //
 // Not thread-safe: the delivery thread owns it.
 class Answer {
@@ -41,13 +61,12 @@ class Answer {
   Answer& operator=(const Answer&) = delete;
 
   void AddTokens(int32_t segment_index, absl::Span<const int32_t> tokens);
-  void FinishSegment(int32_t segment_index, const Hypothesis& hypothesis);
+  // `hypotheses`, best first, are at least one.
+  void FinishSegment(int32_t segment_index,
+                     const std::vector<Hypothesis>& hypotheses);
 
   // What has become ready since the last call, in order.
   Piece TakePiece();
-
-  // Segments in which a stop sequence was found since the last call.
-  std::vector<int32_t> TakeStopped();
 
   // Nothing more will become ready: all segments have finished, or one that a
   // stop sequence ended, whatever becomes of those after it.
@@ -69,26 +88,27 @@ class Answer {
     int32_t num_tokens = 0;
     float score = 0;
     FinishReason finish_reason = FinishReason::kEos;
-    bool has_ended = false;     // no text will follow
-    bool has_finished = false;  // the engine is done with it
+    std::vector<TextHypothesis> hypotheses;  // if several are asked for
+    bool has_ended = false;                  // no text will follow
+    bool has_finished = false;               // the engine is done with it
   };
 
   SegmentText& SegmentAt(int32_t segment_index);
   void AddText(int32_t segment_index, const std::string& text);
   void Advance();
+  void AddGap();
   void Conclude(const SegmentText& segment);
 
   const AnswerPlan plan_;
   // [num_segments]; null before the segment's first news and once it is in
   // ready_, so that a text of very many sentences takes little.
   std::vector<std::unique_ptr<SegmentText>> segments_;
-  std::vector<int32_t> stopped_;
   Piece ready_;               // in order, not taken yet
   int32_t num_finished_ = 0;  // segments
   int32_t next_ = 0;          // the segment whose text comes next
   bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
   bool is_complete_ = false;
-  bool was_cut_ = false;  // a segment met max_new_tokens
+  size_t most_hypotheses_ = 1;  // of a segment
   Ending ending_;
 };
 

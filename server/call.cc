@@ -84,7 +84,13 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   model_ = std::move(admitted->model);
   record_.model = model_;
   deadline_ = admitted->request.deadline;
-  answer_.emplace(std::move(admitted->plan));
+  stop_finder_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
+  if (admitted->request.is_open) {
+    first_segment_ = std::numeric_limits<int32_t>::max();
+    rounds_.emplace(std::move(admitted->plan));
+  } else {
+    answer_.emplace(std::move(admitted->plan));
+  }
   LimitTime();
   std::optional<RequestId> id;
   if (!admitted->request.segments.empty()) {
@@ -148,8 +154,8 @@ void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
 
 Call::News& Call::NewsOf(int32_t segment_index) {
   if (news_.empty() || news_.back().segment_index != segment_index ||
-      news_.back().finished.has_value()) {
-    news_.push_back({segment_index, {}, std::nullopt});
+      !news_.back().finished.empty()) {
+    news_.push_back({segment_index, {}, {}});
   }
   return news_.back();
 }
@@ -167,7 +173,9 @@ void Call::PushToDelivery() {
 
 void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   absl::MutexLock lock(&mu_);
-  if (!first_token_.has_value()) first_token_ = absl::Now();
+  if (!first_token_.has_value() && segment_index >= first_segment_) {
+    first_token_ = absl::Now();
+  }
   News& news = NewsOf(segment_index);
   news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
   PushLocked();
@@ -177,8 +185,12 @@ void Call::OnSegmentFinished(int32_t segment_index,
                              std::vector<Hypothesis> hypotheses) {
   SHEAF_CHECK(!hypotheses.empty());
   absl::MutexLock lock(&mu_);
-  NewsOf(segment_index).finished = std::move(hypotheses.front());
+  NewsOf(segment_index).finished = std::move(hypotheses);
   PushLocked();
+}
+
+bool Call::IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) {
+  return segment_index >= first_segment_ && stop_finder_->IsStopped(tokens);
 }
 
 void Call::OnFinished(const absl::Status& status) {
@@ -190,15 +202,22 @@ void Call::OnFinished(const absl::Status& status) {
 
 void Call::Deliver() {
   std::vector<News> news;
+  std::optional<Sources> next_round;
   std::optional<absl::Status> outcome;
   {
     absl::MutexLock lock(&mu_);
     is_pushed_ = false;
     news.swap(news_);
+    next_round.swap(next_round_);
     outcome = outcome_;
   }
   if (has_ended_) return;
+  if (next_round.has_value()) BeginRound(*std::move(next_round));
   ApplyNews(std::move(news));
+  if (!answer_.has_value()) {  // there are more rounds to come
+    if (outcome.has_value()) EndBadly(*outcome);
+    return;
+  }
   // Whatever became of segments behind the end of the text.
   if (outcome.has_value() && answer_->is_complete()) outcome = absl::OkStatus();
   Send(outcome.has_value() ? &*outcome : nullptr);
@@ -206,21 +225,49 @@ void Call::Deliver() {
 
 void Call::ApplyNews(std::vector<News> news) {
   for (News& item : news) {
-    answer_->AddTokens(item.segment_index, item.tokens);
-    if (item.finished.has_value()) {
-      answer_->FinishSegment(item.segment_index, *item.finished);
+    if (!answer_.has_value()) {
+      if (item.finished.empty()) continue;
+      rounds_->FinishPart(item.segment_index, item.finished.front());
+      if (rounds_->is_round_done()) PrepareNextRound();
+      continue;
     }
+    const int32_t index = item.segment_index - first_segment_;
+    answer_->AddTokens(index, item.tokens);
+    if (!item.finished.empty()) answer_->FinishSegment(index, item.finished);
   }
-  const std::vector<int32_t> stopped = answer_->TakeStopped();
-  if (!stopped.empty()) {
-    RequestId id;
-    {
-      absl::MutexLock lock(&mu_);
-      id = *request_id_;
-    }
-    for (int32_t index : stopped) context_.engine->StopSegment(id, index);
+  if (answer_.has_value() && answer_->is_complete() &&
+      !answer_->is_finished()) {
+    CancelInEngine();
   }
-  if (answer_->is_complete() && !answer_->is_finished()) CancelInEngine();
+}
+
+void Call::PrepareNextRound() {
+  const auto prepare = [self = shared_from_this(), text = rounds_->TakeText()] {
+    absl::StatusOr<Sources> sources = self->context_.door->SummarySources(
+        text, [&] { return !self->is_gone(); });
+    if (!sources.ok()) return;  // the client has left
+    absl::MutexLock lock(&self->mu_);
+    self->next_round_ = *std::move(sources);
+    self->PushLocked();
+  };
+  // Once gRPC is done with the call, the door thread may be gone as well.
+  absl::MutexLock lock(&rpc_mu_);
+  if (!is_done_) context_.door_thread->Run(prepare);
+}
+
+void Call::BeginRound(Sources sources) {
+  const bool is_last = rounds_->Begin(sources);
+  if (is_last) {
+    answer_.emplace(rounds_->plan());
+    first_segment_ = rounds_->first_segment();
+    rounds_.reset();
+  }
+  RequestId id;
+  {
+    absl::MutexLock lock(&mu_);
+    id = *request_id_;
+  }
+  context_.engine->Extend(id, std::move(sources), /*is_open=*/!is_last);
 }
 
 void Call::CancelInEngine() {

@@ -5,6 +5,8 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -19,10 +21,13 @@
 #include "server/answer.h"
 #include "server/delivery.h"
 #include "server/door.h"
+#include "server/door_thread.h"
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/reply.h"
 #include "server/request_record.h"
+#include "server/stop_finder.h"
+#include "server/summary_rounds.h"
 
 namespace sheaf {
 
@@ -53,6 +58,8 @@ struct CallContext {
   Delivery* delivery;
   Metrics* metrics;
   LiveCalls* live_calls;
+  const Door* door;
+  DoorThread* door_thread;
   Guard* guard;
   Log* log;  // null: none
 };
@@ -66,9 +73,12 @@ struct CallContext {
 //   - The handler's or, for a long text, the door thread: Start(), once. The
 //     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
-//     news under mu_ and push this to the delivery thread.
+//     news under mu_ and push this to the delivery thread. IsStopped() reads
+//     what Start() has set, and where the answer's segments begin.
 //   - The delivery thread: Deliver() takes the news and does everything else;
-//     answer_, StartWrite() and Finish() are its own, so need no lock.
+//     answer_, rounds_, StartWrite() and Finish() are its own, so need no lock.
+//   - The door thread again: between two rounds of a long summary it tokenizes
+//     the next one's sources, and notes them as news.
 //
 // Memory: of an unread answer only the text waits, whatever the client does;
 // one write is in flight, the rest is joined into the next chunk.
@@ -101,6 +111,7 @@ class Call : public TokenSink,
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
+  bool IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnFinished(const absl::Status& status) final;
 
   void Deliver() final;
@@ -129,14 +140,17 @@ class Call : public TokenSink,
   struct News {
     int32_t segment_index;
     std::vector<int32_t> tokens;
-    std::optional<Hypothesis> finished;
+    std::vector<Hypothesis> finished;  // empty: it goes on
   };
+  using Sources = std::vector<std::vector<int32_t>>;
 
   void CancelInEngine();
   void LimitTime();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
   void NoteEnd(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
+  void PrepareNextRound();
+  void BeginRound(Sources sources);
   News& NewsOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -152,6 +166,11 @@ class Call : public TokenSink,
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's
+  // Of a long summary, until its last round begins; then there is the answer.
+  std::optional<SummaryRounds> rounds_;
+  // The engine's segments from here on are the answer's.
+  std::atomic<int32_t> first_segment_ = 0;
+  std::optional<StopFinder> stop_finder_;
   std::string model_;
   absl::Time deadline_;
 
@@ -163,10 +182,11 @@ class Call : public TokenSink,
 
   absl::Mutex mu_;
   std::vector<News> news_ ABSL_GUARDED_BY(mu_);
+  std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Time> first_token_ ABSL_GUARDED_BY(mu_);
-  // News wait until the request's id is known: they may lead to StopSegment().
+  // News wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
   bool is_gone_ ABSL_GUARDED_BY(mu_) = false;

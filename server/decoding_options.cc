@@ -92,9 +92,62 @@ void CheckStops(const v1::DecodingOptions& options,
   }
 }
 
+SearchEnd ToSearchEnd(EarlyStopping early_stopping) {
+  switch (early_stopping) {
+    case EarlyStopping::kYes:
+      return SearchEnd::kAtOnce;
+    case EarlyStopping::kNo:
+      return SearchEnd::kNoneBetter;
+    case EarlyStopping::kNever:
+      return SearchEnd::kNoneEver;
+  }
+  return SearchEnd::kNoneBetter;
+}
+
+// Beams, or sampling, or neither.
+void SetSearch(const v1::DecodingOptions& options,
+               const DecodingDefaults& defaults, const DecodingLimits& limits,
+               Checker& checker, SamplingParams& sampling) {
+  const bool wants_sampling = options.temperature() > 0;
+  // A default is the model's author's wish: within the limit, no error.
+  sampling.beam_size =
+      options.has_beam_size() ? options.beam_size()
+      : wants_sampling
+          ? 1
+          : std::min(defaults.beam_size.value_or(1), limits.max_beam_size);
+  checker.InRange("beam_size", sampling.beam_size, 1, limits.max_beam_size);
+  sampling.temperature = options.has_temperature() ? options.temperature()
+                         : sampling.beam_size > 1
+                             ? 0.0f
+                             : defaults.temperature.value_or(0.0f);
+  checker.IsWithin("temperature", sampling.temperature, 0.0f, kMaxTemperature);
+  sampling.num_hypotheses =
+      options.has_num_hypotheses()
+          ? options.num_hypotheses()
+          : std::min(defaults.num_hypotheses.value_or(1), sampling.beam_size);
+  checker.InRange("num_hypotheses", sampling.num_hypotheses, 1,
+                  std::numeric_limits<int32_t>::max());
+  sampling.search_end =
+      options.has_early_stopping()
+          ? ToSearchEnd(options.early_stopping() ? EarlyStopping::kYes
+                                                 : EarlyStopping::kNo)
+          : ToSearchEnd(defaults.early_stopping.value_or(EarlyStopping::kNo));
+  sampling.length_penalty = options.has_length_penalty()
+                                ? options.length_penalty()
+                                : defaults.length_penalty.value_or(1.0f);
+  checker.IsWithin("length_penalty", sampling.length_penalty,
+                   -kMaxLengthPenalty, kMaxLengthPenalty);
+}
+
 // Fields whose own values are right may still not go together.
 void CheckTogether(const v1::DecodingOptions& options,
                    const SamplingParams& sampling, Checker& checker) {
+  if (sampling.beam_size > 1 && sampling.temperature > 0) {
+    checker.Complain(absl::StrFormat(
+        "temperature is %g; with beam_size %d, which does not sample, only 0 "
+        "is allowed",
+        sampling.temperature, sampling.beam_size));
+  }
   if (sampling.num_hypotheses > sampling.beam_size) {
     checker.Complain(absl::StrFormat(
         "num_hypotheses is %d; with beam_size %d, 1..%d is allowed",
@@ -139,26 +192,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
                                            sampling.max_new_tokens);
   checker.InRange("min_new_tokens", sampling.min_new_tokens, 0,
                   limits.max_new_tokens);
-  if (options.has_beam_size()) {
-    checker.InRange("beam_size", options.beam_size(), 1,
-                    std::numeric_limits<int32_t>::max());
-    if (checker.status().ok() && options.beam_size() > 1) {
-      return absl::UnimplementedError(absl::StrFormat(
-          "decoding.beam_size is %d; this version decodes with beam_size 1",
-          options.beam_size()));
-    }
-  }
-  sampling.beam_size = 1;
-  if (options.has_num_hypotheses()) {
-    sampling.num_hypotheses = options.num_hypotheses();
-    checker.InRange("num_hypotheses", sampling.num_hypotheses, 1,
-                    std::numeric_limits<int32_t>::max());
-  }
-  sampling.length_penalty = options.has_length_penalty()
-                                ? options.length_penalty()
-                                : defaults.length_penalty.value_or(1.0f);
-  checker.IsWithin("length_penalty", sampling.length_penalty,
-                   -kMaxLengthPenalty, kMaxLengthPenalty);
+  SetSearch(options, defaults, limits, checker, sampling);
   sampling.repetition_penalty =
       options.has_repetition_penalty()
           ? options.repetition_penalty()
@@ -171,10 +205,6 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
           : defaults.no_repeat_ngram_size.value_or(0);
   checker.InRange("no_repeat_ngram_size", sampling.no_repeat_ngram_size, 0,
                   kMaxNgramSize);
-  sampling.temperature = options.has_temperature()
-                             ? options.temperature()
-                             : defaults.temperature.value_or(0.0f);
-  checker.IsWithin("temperature", sampling.temperature, 0.0f, kMaxTemperature);
   sampling.top_k =
       options.has_top_k() ? options.top_k() : defaults.top_k.value_or(0);
   checker.InRange("top_k", sampling.top_k, 0,
@@ -183,6 +213,12 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
       options.has_top_p() ? options.top_p() : defaults.top_p.value_or(1.0f);
   checker.IsAbove0("top_p", sampling.top_p, 1.0f);
   sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
+  sampling.has_loop_guard =
+      options.has_loop_guard() ? options.loop_guard() : limits.has_loop_guard;
+  sampling.forced_last_token = defaults.forced_last_token.value_or(-1);
+  if (sampling.forced_last_token >= limits.vocab_size) {
+    sampling.forced_last_token = -1;
+  }
 
   const auto& prefix = options.target_prefix().ids();
   checker.AreTokens("target_prefix.ids", prefix, limits.vocab_size);
@@ -197,6 +233,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
 
   CheckStops(options, limits, checker);
   out.stop.assign(options.stop().begin(), options.stop().end());
+  sampling.has_stop = !out.stop.empty();
   if (checker.status().ok()) CheckTogether(options, sampling, checker);
   if (!checker.status().ok()) return checker.status();
   return out;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/text/segmenter.h"
@@ -11,9 +12,6 @@ namespace {
 
 // Whose rules say where sentences end; a summary's request names no language.
 constexpr char kSummaryLanguage[] = "en";
-// Between the summaries of a long text's parts.
-constexpr char kBetweenSummaries[] = " ";
-
 // Tokens that one character may take: NFKC makes at most 18 of it, most of them
 // one token or, as bytes, three.
 constexpr int64_t kMaxCharacterTokens = 54;
@@ -69,9 +67,11 @@ absl::Status Door::CheckText(const std::string& text) const {
 }
 
 absl::StatusOr<AdmittedRequest> Door::Prepare(
-    const v1::DecodingOptions& options,
-    const DecodingDefaults& defaults) const {
+    const v1::DecodingOptions& options, const DecodingDefaults& defaults,
+    bool has_loop_guard) const {
   DecodingLimits limits;
+  limits.has_loop_guard = has_loop_guard;
+  limits.max_beam_size = limits_.max_beam_size;
   limits.max_new_tokens = limits_.max_new_tokens;
   limits.vocab_size = model_.vocab_size;
   absl::StatusOr<CheckedOptions> checked =
@@ -85,6 +85,7 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
   }
   AdmittedRequest out;
   out.request.sampling = std::move(checked->sampling);
+  out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
   out.plan.tokenizer = model_.tokenizer;
   out.model = model_.name;
@@ -130,7 +131,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
       request.source_language(), request.target_language());
   if (!task.ok()) return task.status();
   absl::StatusOr<AdmittedRequest> prepared =
-      Prepare(request.decoding(), (*task)->defaults);
+      Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   const std::string& prefix = (*task)->prefix;
   const auto count = [&](absl::string_view text) {
@@ -157,18 +158,33 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
         absl::StrFormat("model \"%s\" has no summarization task", model_.name));
   }
   absl::StatusOr<AdmittedRequest> prepared =
-      Prepare(request.decoding(), task->defaults);
+      Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
-  const auto count = [&](absl::string_view text) {
-    return CountSource(task->prefix, text, is_wanted);
+  absl::StatusOr<std::vector<std::vector<int32_t>>> sources =
+      SummarySources(request.text(), is_wanted);
+  if (!sources.ok()) return sources.status();
+  prepared->request.segments = *std::move(sources);
+  prepared->request.is_open = prepared->request.segments.size() > 1;
+  prepared->request.max_segment_tokens = model_.max_source_tokens;
+  SetCounts(*prepared);
+  prepared->plan.gaps = GapsOfSummaries(prepared->plan.num_segments);
+  return prepared;
+}
+
+absl::StatusOr<std::vector<std::vector<int32_t>>> Door::SummarySources(
+    const std::string& text, IsWanted is_wanted) const {
+  std::vector<std::vector<int32_t>> sources;
+  if (absl::StripAsciiWhitespace(text).empty()) return sources;
+  const std::string& prefix = model_.tasks.summarization()->prefix;
+  const auto count = [&](absl::string_view part) {
+    return CountSource(prefix, part, is_wanted);
   };
-  SegmentedText parts;
-  parts.segments = SplitForSummary(request.text(), kSummaryLanguage,
-                                   model_.max_source_tokens, count);
-  parts.gaps.assign(parts.segments.size() + 1, kBetweenSummaries);
-  parts.gaps.front() = parts.gaps.back() = "";
-  return AdmitSegments(*std::move(prepared), task->prefix, std::move(parts),
-                       is_wanted);
+  for (const std::string& part : SplitForSummary(
+           text, kSummaryLanguage, model_.max_source_tokens, count)) {
+    if (!is_wanted()) return absl::CancelledError("the client has left");
+    sources.push_back(SourceOf(prefix, part));
+  }
+  return sources;
 }
 
 absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
@@ -195,7 +211,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
     return status;
   }
   absl::StatusOr<AdmittedRequest> out =
-      Prepare(request.decoding(), model_.tasks.defaults);
+      Prepare(request.decoding(), model_.tasks.defaults,
+              /*has_loop_guard=*/false);
   if (!out.ok()) return out;
   out->request.segments.push_back(std::move(source));
   out->plan.gaps = {"", ""};

@@ -21,12 +21,15 @@ namespace sheaf {
 // What this server allows a request.
 struct DoorLimits {
   int32_t max_new_tokens = 1024;
+  int32_t max_beam_size = kMaxBeamSize;
   int64_t max_text_bytes = int64_t{1} << 20;
 };
 
 // A request that may run, and how its answer is put together.
 struct AdmittedRequest {
-  Request request;  // without sink and deadline; no segments: nothing to run
+  // Without sink and deadline; no segments: nothing to run. An open one is the
+  // first of several SummaryRounds.
+  Request request;
   AnswerPlan plan;
   std::string model;  // the name to answer with
 };
@@ -39,7 +42,7 @@ absl::Status CheckTasks(const ServedModel& model);
 // the encoder reads. Behind it nothing is checked again.
 //
 // Errors, which name the field, its value and what is allowed:
-//   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task or beam_size),
+//   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task),
 //   FAILED_PRECONDITION (text for a model without a tokenizer)
 //   CANCELLED (nobody wants the answer any more)
 //
@@ -61,12 +64,18 @@ class Door {
   absl::StatusOr<AdmittedRequest> Admit(const v1::GenerateRequest& request,
                                         IsWanted is_wanted) const;
 
+  // The sources of a text to summarize: one, or parts of whole sentences; none
+  // if it is blank. CANCELLED once nobody wants them. REQUIRES: the model
+  // summarizes.
+  absl::StatusOr<std::vector<std::vector<int32_t>>> SummarySources(
+      const std::string& text, IsWanted is_wanted) const;
+
  private:
   absl::Status CheckModel(const std::string& name) const;
   absl::Status CheckText(const std::string& text) const;
-  absl::StatusOr<AdmittedRequest> Prepare(
-      const v1::DecodingOptions& options,
-      const DecodingDefaults& defaults) const;
+  absl::StatusOr<AdmittedRequest> Prepare(const v1::DecodingOptions& options,
+                                          const DecodingDefaults& defaults,
+                                          bool has_loop_guard) const;
   absl::StatusOr<AdmittedRequest> AdmitSegments(AdmittedRequest prepared,
                                                 const std::string& prefix,
                                                 SegmentedText segmented,

@@ -22,6 +22,11 @@ bool DoorThread::TryRun(std::function<void()> fn) {
   return true;
 }
 
+void DoorThread::Run(std::function<void()> fn) {
+  absl::MutexLock lock(&mu_);
+  queue_.push_back(std::move(fn));
+}
+
 void DoorThread::Loop() {
   const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return !queue_.empty() || is_stopping_;

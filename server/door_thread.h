@@ -10,7 +10,8 @@
 
 namespace sheaf {
 
-// The thread that long texts are tokenized on, one after another: that takes
+// The thread that long texts are tokenized on, one after another, and the
+// summaries of their parts: that takes
 // seconds for a megabyte, and gRPC has few threads for all calls and health
 // checks. Short texts do not come here, so they never wait behind long ones.
 class DoorThread {
@@ -22,6 +23,10 @@ class DoorThread {
 
   // False, and `fn` will not run, if max_waiting wait already. Thread-safe.
   [[nodiscard]] bool TryRun(std::function<void()> fn);
+
+  // The same for what belongs to a request that was taken already: never
+  // refused. Thread-safe.
+  void Run(std::function<void()> fn);
 
  private:
   void Loop();

@@ -233,13 +233,6 @@ absl::Status CheckAll(absl::Span<const absl::Status> checks) {
   return absl::OkStatus();
 }
 
-absl::Status CheckComputesInF32(absl::string_view flag,
-                                const std::string& value) {
-  if (value == "auto" || value == "f32") return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "--%s is \"%s\"; this version computes in f32 only", flag, value));
-}
-
 }  // namespace
 
 bool AbslParseFlag(absl::string_view text, ByteSize* size, std::string* error) {
@@ -324,7 +317,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   flags.model = absl::GetFlag(FLAGS_model);
   flags.tasks = absl::GetFlag(FLAGS_tasks);
   flags.weight_type = weight_type == "auto" ? "f32" : weight_type;
-  flags.kv_type = "f32";
+  flags.kv_type = kv_type;
   flags.isa = absl::GetFlag(FLAGS_isa);
   flags.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
   flags.max_sequences = absl::GetFlag(FLAGS_max_sequences);
@@ -351,7 +344,6 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   const absl::Status status = CheckAll({
       CheckOneOf("weight_type", weight_type, {"auto", "f32", "bf16", "int8"}),
       CheckOneOf("kv_type", kv_type, {"f32", "bf16"}),
-      CheckComputesInF32("kv_type", kv_type),
       CheckOneOf("isa", flags.isa, {"auto", "portable", "avx2", "avx512"}),
       CheckRange("kv_cache_bytes", flags.kv_cache_bytes, int64_t{1} << 16,
                  1024 * kGiB),

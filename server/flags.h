@@ -42,7 +42,7 @@ struct ServerFlags {
   HostPort listen;
   HostPort metrics_listen;
   std::string weight_type;  // "f32", "bf16" or "int8"
-  std::string kv_type;      // "f32"
+  std::string kv_type;      // "f32" or "bf16"
   std::string isa;          // "auto", "portable", "avx2", "avx512"
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;

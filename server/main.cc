@@ -128,7 +128,8 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   if (!weights.ok()) return weights.status();
   weights_ = std::make_unique<T5Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =
-      KvStorage::Create(KvDimsOf(*config), flags.kv_cache_bytes);
+      KvStorage::Create(KvDimsOf(*config, ParseKvType(flags.kv_type).value()),
+                        flags.kv_cache_bytes);
   if (!storage.ok()) return storage.status();
   storage_ = std::make_unique<KvStorage>(*std::move(storage));
 
@@ -185,18 +186,6 @@ void LogNotes(const ServedModel& model, Log& log) {
   for (const std::string& note : model.tasks.notes) {
     log.Note(absl::StrCat("note: ", note));
   }
-  const auto log_beams = [&log](const std::string& whose,
-                                const DecodingDefaults& defaults) {
-    if (defaults.beam_size.value_or(1) > 1) {
-      log.Note(
-          absl::StrFormat("note: %s asks for %d beams by default; this version "
-                          "decodes with 1",
-                          whose, *defaults.beam_size));
-    }
-  };
-  log_beams("the model", model.tasks.defaults);
-  for (const Task& task : model.tasks.tasks)
-    log_beams(task.name, task.defaults);
 }
 
 sigset_t EndSignals() {
@@ -220,7 +209,9 @@ ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
   ServerOptions options;
   options.listen = flags.listen;
   options.metrics_listen = flags.metrics_listen;
-  options.limits = {flags.max_new_tokens, flags.max_text_bytes};
+  options.limits.max_new_tokens = flags.max_new_tokens;
+  options.limits.max_text_bytes = flags.max_text_bytes;
+  options.limits.max_beam_size = std::min(kMaxBeamSize, flags.max_sequences);
   options.default_deadline = flags.default_deadline;
   options.max_sequences = flags.max_sequences;
   options.max_queue = flags.max_queue;

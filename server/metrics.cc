@@ -27,8 +27,8 @@ using prometheus::Histogram;
 using prometheus::Labels;
 using Buckets = Histogram::BucketBoundaries;
 
-constexpr std::array<const char*, 3> kFinishReasons = {"eos", "length",
-                                                       "stop_sequence"};
+constexpr std::array<const char*, 4> kFinishReasons = {
+    "eos", "length", "stop_sequence", "repetition"};
 constexpr std::array<const char*, 9> kRejections = {
     "invalid_argument", "unknown_model",   "unimplemented",
     "no_tokenizer",     "queue_full",      "draining",
@@ -122,6 +122,7 @@ class Metrics::Series {
     sequences_running_.Set(gauges.num_sequences_running);
     prompt_tokens_.Increment(stats.num_prompt_tokens);
     generation_tokens_.Increment(stats.num_generated_tokens);
+    loops_.Increment(stats.num_loops);
     if (stats.num_generated_tokens > 0) {
       generated_.Add(now_(), stats.num_generated_tokens);
     }
@@ -240,8 +241,13 @@ class Metrics::Series {
                "Sequences that hold a place in the decode batch.");
   Counter& prompt_tokens_ = AddCounter("sheaf_prompt_tokens_total",
                                        "Source tokens given to the encoder.");
-  Counter& generation_tokens_ = AddCounter("sheaf_generation_tokens_total",
-                                           "Tokens generated, EOS included.");
+  Counter& generation_tokens_ =
+      AddCounter("sheaf_generation_tokens_total",
+                 "Tokens that answers consist of, without EOS "
+                 "and target_prefix.");
+  Counter& loops_ = AddCounter(
+      "sheaf_loop_guard_stops_total",
+      "Segments whose answer the loop guard ended for its repetition.");
   Histogram& ttft_ = AddHistogram(
       "sheaf_time_to_first_token_seconds",
       "From a request's arrival to its first token.", RequestBuckets());
@@ -265,7 +271,9 @@ class Metrics::Series {
       "Time of a step's decoder pass and choice of tokens.", TokenBuckets());
   prometheus::Family<Counter>& success_family_ = CounterFamily(
       "sheaf_request_success_total",
-      "Requests that ended well, by how: eos, length, stop_sequence.", model_);
+      "Requests that ended well, by how: eos, length, stop_sequence, "
+      "repetition.",
+      model_);
   prometheus::Family<Counter>& rejected_family_ =
       CounterFamily("sheaf_requests_rejected_total",
                     "Requests that did not run, by reason.", model_);

@@ -14,6 +14,8 @@ v1::FinishReason ToProto(FinishReason reason) {
       return v1::FINISH_REASON_LENGTH;
     case FinishReason::kStopSequence:
       return v1::FINISH_REASON_STOP_SEQUENCE;
+    case FinishReason::kRepetition:
+      return v1::FINISH_REASON_REPETITION;
   }
   return v1::FINISH_REASON_UNSPECIFIED;
 }
@@ -28,11 +30,36 @@ void SetTokens(const std::vector<int32_t>& tokens, v1::TokenIds* ids) {
   ids->mutable_ids()->Assign(tokens.begin(), tokens.end());
 }
 
+using Hypotheses = google::protobuf::RepeatedPtrField<v1::Hypothesis>;
+
+void AddHypothesis(const std::string& text, const std::vector<int32_t>& tokens,
+                   float score, FinishReason reason, Hypotheses* hypotheses) {
+  v1::Hypothesis* hypothesis = hypotheses->Add();
+  hypothesis->set_text(text);
+  SetTokens(tokens, hypothesis->mutable_tokens());
+  hypothesis->set_score(score);
+  hypothesis->set_finish_reason(ToProto(reason));
+}
+
+// The answer itself and the others, best first.
+void AddHypotheses(const Piece& whole, const Ending& ending,
+                   Hypotheses* hypotheses) {
+  AddHypothesis(whole.text, whole.tokens, ending.score, ending.finish_reason,
+                hypotheses);
+  for (const TextHypothesis& other : ending.others) {
+    AddHypothesis(other.text, other.tokens, other.score, other.finish_reason,
+                  hypotheses);
+  }
+}
+
 template <typename Response>
 grpc::ByteBuffer SerializeText(const std::string& model, const Piece& whole,
                                const Ending& ending) {
   Response response;
   response.set_text(whole.text);
+  if (!ending.others.empty()) {
+    AddHypotheses(whole, ending, response.mutable_alternatives());
+  }
   response.set_finish_reason(ToProto(ending.finish_reason));
   SetUsage(ending, response.mutable_usage());
   response.set_model(model);
@@ -42,11 +69,7 @@ grpc::ByteBuffer SerializeText(const std::string& model, const Piece& whole,
 grpc::ByteBuffer SerializeGenerated(const std::string& model,
                                     const Piece& whole, const Ending& ending) {
   v1::GenerateResponse response;
-  v1::Hypothesis* hypothesis = response.add_hypotheses();
-  hypothesis->set_text(whole.text);
-  SetTokens(whole.tokens, hypothesis->mutable_tokens());
-  hypothesis->set_score(ending.score);
-  hypothesis->set_finish_reason(ToProto(ending.finish_reason));
+  AddHypotheses(whole, ending, response.mutable_hypotheses());
   SetUsage(ending, response.mutable_usage());
   response.set_model(model);
   return SerializeMessage(response);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/hypothesis_text.h"
 
 namespace sheaf {
 
@@ -19,7 +20,8 @@ struct Piece {
 // How an answer ended.
 struct Ending {
   FinishReason finish_reason = FinishReason::kEos;
-  float score = 0;  // of the only segment
+  float score = 0;                     // sum of the segments'
+  std::vector<TextHypothesis> others;  // than the text itself, best first
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;

@@ -151,9 +151,9 @@ class Server::Parts {
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
         door_thread(options.max_queue),
-        text_service(
-            {&engine, &delivery, &metrics, &live_calls, &guard, options.log},
-            &door, &door_thread, options.default_deadline),
+        text_service({&engine, &delivery, &metrics, &live_calls, &door,
+                      &door_thread, &guard, options.log},
+                     options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
@@ -250,6 +250,7 @@ void Server::Drain(absl::Duration timeout) {
   parts_->rpc_server->Shutdown(std::chrono::system_clock::now() +
                                kShutdownGrace);
   parts_->rpc_server->Wait();
+  parts_->live_calls.WaitUntilNone(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

@@ -37,8 +37,8 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> admitted =
-      door_->Admit(request, [&] { return !call.is_gone() && is_in_time(); });
+  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(
+      request, [&] { return !call.is_gone() && is_in_time(); });
   if (absl::IsCancelled(admitted.status()) && !is_in_time()) return too_late();
   if (admitted.ok()) admitted->request.deadline = deadline;
   return admitted;
@@ -56,7 +56,7 @@ void TextService::Start(const std::shared_ptr<Call>& call,
     call->Start(Admit<Request>(*call, deadline, request));
   };
   if (request.Length() <= kShortRequestBytes) return admit();
-  if (!door_thread_->TryRun(admit)) {
+  if (!context_.door_thread->TryRun(admit)) {
     call->Start(absl::ResourceExhaustedError(
         "as many long texts wait already as this server queues"));
   }

@@ -8,7 +8,6 @@
 #include "absl/time/time.h"
 #include "server/call.h"
 #include "server/door.h"
-#include "server/door_thread.h"
 #include "sheaf/v1/text.grpc.pb.h"
 
 namespace sheaf {
@@ -28,13 +27,8 @@ class TextService final
                               v1::TextService::Service>>>>>> {
  public:
   // A call that sets no deadline, or a later one, has `default_deadline`.
-  // `door` and `door_thread` are not owned.
-  TextService(const CallContext& context, const Door* door,
-              DoorThread* door_thread, absl::Duration default_deadline)
-      : context_(context),
-        door_(door),
-        door_thread_(door_thread),
-        default_deadline_(default_deadline) {}
+  TextService(const CallContext& context, absl::Duration default_deadline)
+      : context_(context), default_deadline_(default_deadline) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* rpc,
                                       const grpc::ByteBuffer* request,
@@ -75,8 +69,6 @@ class TextService final
       const grpc::ByteBuffer& request) const;
 
   const CallContext context_;
-  const Door* const door_;
-  DoorThread* const door_thread_;
   const absl::Duration default_deadline_;
 };
 

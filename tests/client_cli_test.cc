@@ -149,6 +149,7 @@ TEST_F(SheafTest, EveryDecodingFlagReachesTheServer) {
                  "--stop=\\n",
                  "--target_prefix=5,6",
                  "--suppressed_tokens=7,8",
+                 "--noloop_guard",
                  "--model=fake",
                  "text"})
                 .exit_code,
@@ -173,6 +174,21 @@ TEST_F(SheafTest, EveryDecodingFlagReachesTheServer) {
   EXPECT_THAT(options.stop(), ElementsAre("a, b", "\n"));
   EXPECT_THAT(options.target_prefix().ids(), ElementsAre(5, 6));
   EXPECT_THAT(options.suppressed_tokens(), ElementsAre(7, 8));
+  EXPECT_TRUE(options.has_loop_guard());
+  EXPECT_FALSE(options.loop_guard());
+}
+
+TEST_F(SheafTest, SeveralHypothesesAreScoreAndText) {
+  EXPECT_EQ(Run({"translate", "--to=de", "--num_hypotheses=2", "one"}).out,
+            "-0.5000\tONE0\n-1.5000\tONE1\n");
+  // A line in is a line out.
+  EXPECT_EQ(
+      Run({"translate", "--to=de", "--num_hypotheses=2"}, "one\n\ntwo\n").out,
+      "-0.5000\tONE0\t-1.5000\tONE1\n\n-0.5000\tTWO0\t-1.5000\tTWO1\n");
+  const Result streamed =
+      Run({"translate", "--to=de", "--stream", "--num_hypotheses=2", "one"});
+  EXPECT_EQ(streamed.exit_code, 2);
+  EXPECT_THAT(streamed.err, HasSubstr("--num_hypotheses is 2"));
 }
 
 TEST_F(SheafTest, EveryInputLineGivesOneOutputLine) {

@@ -1,7 +1,11 @@
 #include "engine/decoding.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
+#include <random>
+#include <set>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -130,6 +134,166 @@ TEST_F(ChooseTokenTest, TheDrawDependsOnSeedSegmentAndPlaceAlone) {
   }
   std::sort(drawn.begin(), drawn.end());
   EXPECT_GT(std::unique(drawn.begin(), drawn.end()) - drawn.begin(), 5);
+}
+
+// ---- against the definition, over T5's vocabulary ----
+
+constexpr int32_t kVocabSize = 32128;
+
+// Of which some are equal, and some forbidden.
+std::vector<float> ManyLogits(uint32_t seed, float spread) {
+  std::mt19937 rng(seed);
+  std::normal_distribution<float> normal(0.0f, spread);
+  std::vector<float> logits(kVocabSize);
+  for (float& logit : logits) {
+    logit = std::round(normal(rng) * 1000.0f) / 1000.0f;
+  }
+  for (int i = 0; i < 50; ++i) logits[rng() % kVocabSize] = kForbidden;
+  return logits;
+}
+
+std::vector<int32_t> SortedIds(const std::vector<float>& logits) {
+  std::vector<int32_t> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  std::stable_sort(ids.begin(), ids.end(),
+                   [&](int32_t a, int32_t b) { return logits[a] > logits[b]; });
+  return ids;
+}
+
+TEST(TopTokensTest, AreTheBestOfASort) {
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  TopTokensScratch scratch;
+  for (uint32_t seed = 0; seed < 10; ++seed) {
+    std::vector<float> logits = ManyLogits(seed, 3.0f);
+    // Sizes that are no multiple of a block; all in one block; all equal.
+    if (seed % 3 == 1) logits.resize(1000 + seed);
+    if (seed == 5) std::fill(logits.begin(), logits.end(), 1.0f);
+    if (seed == 7) std::sort(logits.begin(), logits.end());
+    const std::vector<int32_t> sorted = SortedIds(logits);
+    for (int32_t k : {1, 2, 8, 32, 400, 900}) {
+      const absl::Span<const int32_t> top =
+          TopTokens(kernels, logits, k, scratch);
+      EXPECT_EQ(std::vector<int32_t>(top.begin(), top.end()),
+                std::vector<int32_t>(sorted.begin(), sorted.begin() + k))
+          << seed << " " << k;
+    }
+  }
+}
+
+TEST(TopTokensTest, AreFewerIfTheRestIsForbidden) {
+  std::vector<float> logits(300, kForbidden);
+  logits[299] = 1.0f;
+  logits[7] = 1.0f;
+  TopTokensScratch scratch;
+  EXPECT_THAT(TopTokens(kernels::KernelsFor(kernels::Isa::kPortable), logits, 4,
+                        scratch),
+              ::testing::ElementsAre(7, 299));
+}
+
+// The set that top_k and top_p leave, by a sort.
+std::set<int32_t> KeptSet(const std::vector<float>& logits,
+                          const SamplingParams& sampling) {
+  std::vector<int32_t> ids = SortedIds(logits);
+  if (sampling.top_k > 0) ids.resize(sampling.top_k);
+  std::vector<double> weights;
+  double total = 0;
+  for (int32_t id : ids) {
+    weights.push_back(
+        std::exp((double{logits[id]} - logits[ids[0]]) / sampling.temperature));
+    total += weights.back();
+  }
+  std::set<int32_t> kept;
+  double sum = 0;
+  for (size_t i = 0; i < ids.size() && (i == 0 || sum < sampling.top_p * total);
+       ++i) {
+    kept.insert(ids[i]);
+    sum += weights[i];
+  }
+  return kept;
+}
+
+// Every draw is of the set, and draws are spread over it as they should be: the
+// better half of its mass is drawn half the time.
+TEST_F(ChooseTokenTest, DrawsFromTheSetThatADefinitionBySortingLeaves) {
+  constexpr int kDraws = 1500;
+  for (uint32_t seed = 0; seed < 6; ++seed) {
+    SCOPED_TRACE(seed);
+    sampling_ = {};
+    sampling_.temperature = seed % 2 ? 0.7f : 1.5f;
+    sampling_.top_k = std::vector<int32_t>{0, 40, 1000}[seed % 3];
+    sampling_.top_p = seed < 3 ? 0.9f : 0.5f;
+    const std::vector<float> logits = ManyLogits(seed, 2.0f);
+    const std::set<int32_t> kept = KeptSet(logits, sampling_);
+    SamplingParams half = sampling_;
+    half.top_p = sampling_.top_p / 2;
+    const std::set<int32_t> better = KeptSet(logits, half);
+    double better_mass = 0, mass = 0;
+    for (int32_t id : kept) {
+      const double weight =
+          std::exp(double{logits[id]} / sampling_.temperature);
+      mass += weight;
+      if (better.contains(id)) better_mass += weight;
+    }
+    int num_better = 0;
+    for (int i = 0; i < kDraws; ++i) {
+      sampling_.seed = i;
+      const int32_t id = Choose(logits).id;
+      EXPECT_TRUE(kept.contains(id)) << id;
+      num_better += better.contains(id);
+    }
+    EXPECT_NEAR(num_better / double{kDraws}, better_mass / mass, 0.05);
+  }
+}
+
+// ---- what may follow a beam ----
+
+class RankTokensTest : public ChooseTokenTest {
+ protected:
+  std::vector<ChosenToken> Rank(std::vector<float> logits, int32_t k,
+                                const std::vector<int32_t>& tokens = {0}) {
+    const std::vector<int32_t> eos = {kEos};
+    std::vector<ChosenToken> out(k);
+    out.resize(RankTokens({sampling_, eos, tokens, /*segment_index=*/0},
+                          kernels::KernelsFor(kernels::DetectIsa()),
+                          absl::MakeSpan(logits), scratch_,
+                          absl::MakeSpan(out)));
+    return out;
+  }
+};
+
+TEST_F(RankTokensTest, TheRulesWorkOnLogProbabilitiesAndNothingIsRenormalised) {
+  const std::vector<float> logits = {0, 1, 5, 2, 4};
+  double sum = 0;
+  for (float x : logits) sum += std::exp(x);
+  const double log_z = std::log(sum);
+  sampling_.repetition_penalty = 2.0f;
+  sampling_.suppressed_tokens = {3};
+  const std::vector<ChosenToken> ranked = Rank(logits, 3, {0, 2});
+  ASSERT_EQ(ranked.size(), 3);
+  // Token 2: a log-probability is below 0, so it is doubled, if its logit is
+  // above 0.
+  EXPECT_EQ(ranked[0].id, 2);
+  EXPECT_NEAR(ranked[0].logprob, 2 * (5 - log_z), 1e-5);
+  EXPECT_EQ(ranked[1].id, 4);
+  EXPECT_NEAR(ranked[1].logprob, 4 - log_z, 1e-5);
+  EXPECT_EQ(ranked[2].id, 1);
+}
+
+TEST_F(RankTokensTest, AForcedLastTokenIsTheOnlyOneAndCostsNothing) {
+  sampling_.max_new_tokens = 2;
+  sampling_.forced_last_token = 1;
+  EXPECT_EQ(Rank({0, 1, 5}, 2).size(), 2);
+  const std::vector<ChosenToken> last = Rank({0, 1, 5}, 2, {0, 2});
+  ASSERT_EQ(last.size(), 1);
+  EXPECT_EQ(last[0].id, 1);
+  EXPECT_EQ(last[0].logprob, 0);
+}
+
+TEST_F(RankTokensTest, EndsIfEverythingIsForbidden) {
+  sampling_.suppressed_tokens = {0, 1, 2};
+  const std::vector<ChosenToken> ranked = Rank({3, 1, 2}, 2);
+  ASSERT_EQ(ranked.size(), 1);
+  EXPECT_EQ(ranked[0].id, kEos);
 }
 
 }  // namespace

@@ -225,22 +225,6 @@ TEST_F(EngineTest, ADeadlineEndsARunningRequestAndFreesAll) {
   ExpectNothingHeld();
 }
 
-TEST_F(EngineTest, StopSegmentEndsItAsAStopSequence) {
-  Start();
-  gate_.Close();
-  RecordingSink sink(2);
-  const auto id =
-      engine_->Submit(MakeRequest({std::vector<int32_t>(30, 5), {6}}, sink));
-  ASSERT_TRUE(id.ok());
-  gate_.WaitForBatch(2);
-  engine_->StopSegment(*id, 0);
-  gate_.Open();
-  EXPECT_TRUE(sink.Wait().ok());
-  EXPECT_EQ(sink.hypotheses(0)[0].finish_reason, FinishReason::kStopSequence);
-  EXPECT_LT(sink.tokens(0).size(), 30);
-  EXPECT_EQ(sink.hypotheses(1)[0].finish_reason, FinishReason::kEos);
-}
-
 TEST_F(EngineTest, AFullQueueRefusesAtOnceAndTheNextGoodRequestSucceeds) {
   options_.max_sequences = 1;
   options_.max_queue = 2;

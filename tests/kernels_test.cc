@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/bf16.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -244,43 +245,112 @@ std::vector<double> Attend(const float* q, const std::vector<float>& k,
   return out;
 }
 
+// A cache of one KV head, whose blocks lie out of order.
+struct Cache {
+  static constexpr int kNumBlocks = 40;
+
+  Cache(KvType type, int block_tokens, int dim, const std::vector<float>& k,
+        const std::vector<float>& v)
+      : bytes_of_block(
+            2 * block_tokens * dim * (type == KvType::kBf16 ? 2 : 4) + 64),
+        bytes(kNumBlocks * bytes_of_block, 0x7f) {
+    const int len = static_cast<int>(k.size()) / dim;
+    for (int b = 0; b * block_tokens < len; ++b) {
+      ids.push_back((b * 7 + 3) % kNumBlocks);
+    }
+    for (int t = 0; t < len; ++t) {
+      char* block = &bytes[ids[t / block_tokens] * bytes_of_block];
+      const int at = t % block_tokens;
+      for (int i = 0; i < dim; ++i) {
+        if (type == KvType::kF32) {
+          auto* floats = reinterpret_cast<float*>(block);
+          floats[at / 16 * dim * 16 + i * 16 + at % 16] = k[t * dim + i];
+          floats[block_tokens * dim + at * dim + i] = v[t * dim + i];
+        } else {
+          auto* halves = reinterpret_cast<uint16_t*>(block);
+          halves[at / 16 * dim * 16 + i / 2 * 32 + at % 16 * 2 + i % 2] =
+              ToBf16(k[t * dim + i]);
+          halves[block_tokens * dim + at / 2 * dim * 2 + i * 2 + at % 2] =
+              ToBf16(v[t * dim + i]);
+        }
+      }
+    }
+    view = {bytes.data(), ids.data(), bytes_of_block, block_tokens, type};
+  }
+
+  int64_t bytes_of_block;
+  std::vector<char> bytes;
+  std::vector<int32_t> ids;
+  KvView view;
+};
+
+// In parts, the last of which may be short, joined again.
+std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
+                                 int rows, int dim, const KvView& view, int len,
+                                 const float* bias, int bias_stride) {
+  const int64_t part_floats = PartFloats(dim);
+  const int num_parts = (len + kContextPart - 1) / kContextPart;
+  std::vector<float> parts(num_parts * rows * part_floats), out(rows * dim),
+      scores(rows * kContextPart);
+  for (int part = 0; part < num_parts; ++part) {
+    kernels.attend_decode({.q = q,
+                           .num_rows = rows,
+                           .dim = dim,
+                           .kv = view,
+                           .begin = part * kContextPart,
+                           .end = std::min((part + 1) * kContextPart, len),
+                           .bias = bias,
+                           .bias_stride = bias_stride,
+                           .parts = parts.data() + part * rows * part_floats,
+                           .scores = scores.data()});
+  }
+  for (int r = 0; r < rows; ++r) {
+    kernels.join_parts(parts.data() + r * part_floats, rows * part_floats,
+                       num_parts, dim, &out[r * dim]);
+  }
+  return out;
+}
+
+void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
+                     int dim, int rows, int len, std::mt19937& rng) {
+  SCOPED_TRACE(testing::Message()
+               << block_tokens << " " << dim << " " << rows << " " << len);
+  auto k = Random(rng, len * dim), v = Random(rng, len * dim);
+  if (type == KvType::kBf16) {
+    for (float& x : k) x = FromBf16(ToBf16(x));
+    for (float& x : v) x = FromBf16(ToBf16(x));
+  }
+  const Cache cache(type, block_tokens, dim, k, v);
+  const int bias_stride = len + 4;
+  const auto q = Random(rng, rows * dim),
+             bias = Random(rng, rows * bias_stride);
+  for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
+    const auto out = AttendInParts(kernels, q.data(), rows, dim, cache.view,
+                                   len, b, bias_stride);
+    for (int r = 0; r < rows; ++r) {
+      const auto expected = Attend(&q[r * dim], k, v,
+                                   b ? b + r * bias_stride : nullptr, dim, len);
+      for (int i = 0; i < dim; ++i) {
+        ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5) << r << " " << i;
+      }
+      // A row is the same to the bit whatever rows go with it.
+      const auto alone =
+          AttendInParts(kernels, &q[r * dim], 1, dim, cache.view, len,
+                        b ? b + r * bias_stride : nullptr, bias_stride);
+      ASSERT_EQ(std::vector<float>(&out[r * dim], &out[r * dim] + dim), alone);
+    }
+  }
+}
+
 TEST_P(KernelsTest, AttendDecodeMatchesTheDefinitionAtBlockEdges) {
-  const std::vector<int32_t> blocks = {5, 0, 3, 1};  // Out of order on purpose.
-  for (int block_tokens : {16, 32}) {
-    for (int dim : {6, 16, 24, 64}) {
-      for (int group : {1, 2, 7}) {
-        for (int len : {1, 15, 16, 17, 33, 64}) {
-          SCOPED_TRACE(testing::Message() << block_tokens << " " << dim << " "
-                                          << group << " " << len);
-          const auto k = Random(rng_, 64 * dim), v = Random(rng_, 64 * dim);
-          const int64_t stride = 2 * block_tokens * dim + 8;
-          std::vector<float> cache(6 * stride, 1e6f);
-          for (int t = 0; t < len; ++t) {
-            float* block = &cache[blocks[t / block_tokens] * stride];
-            const int at = t % block_tokens;
-            for (int i = 0; i < dim; ++i) {
-              block[at / 16 * dim * 16 + i * 16 + at % 16] = k[t * dim + i];
-              block[block_tokens * dim + at * dim + i] = v[t * dim + i];
-            }
-          }
-          const int q_stride = dim + 1, bias_stride = len + 4;
-          const auto q = Random(rng_, group * q_stride);
-          const auto bias = Random(rng_, group * bias_stride);
-          std::vector<float> scores(group * 64), out(group * dim, 7.0f);
-          for (bool has_bias : {false, true}) {
-            kernels().attend_decode(
-                {q.data(), q_stride, out.data(), dim, group, dim,
-                 KvView{cache.data(), blocks.data(), stride, block_tokens}, len,
-                 has_bias ? bias.data() : nullptr, bias_stride, scores.data()});
-            for (int r = 0; r < group; ++r) {
-              const auto expected =
-                  Attend(&q[r * q_stride], k, v,
-                         has_bias ? &bias[r * bias_stride] : nullptr, dim, len);
-              for (int i = 0; i < dim; ++i) {
-                ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5)
-                    << r << " " << i;
-              }
-            }
+  for (KvType type : {KvType::kF32, KvType::kBf16}) {
+    SCOPED_TRACE(type == KvType::kF32 ? "f32" : "bf16");
+    for (int block_tokens : {16, 48}) {
+      for (int dim : {6, 16, 24, 64}) {
+        for (int rows : {1, 2, 7}) {
+          for (int len : {1, 15, 16, 17, 33, 64}) {
+            ExpectAttention(kernels(), type, block_tokens, dim, rows, len,
+                            rng_);
           }
         }
       }
@@ -288,18 +358,29 @@ TEST_P(KernelsTest, AttendDecodeMatchesTheDefinitionAtBlockEdges) {
   }
 }
 
+TEST_P(KernelsTest, AttendDecodeInPartsMatchesTheDefinition) {
+  for (KvType type : {KvType::kF32, KvType::kBf16}) {
+    for (int block_tokens : {16, 48, 512}) {
+      for (int len : {kContextPart, kContextPart + 1, 2 * kContextPart + 30}) {
+        ExpectAttention(kernels(), type, block_tokens, /*dim=*/16, /*rows=*/3,
+                        len, rng_);
+      }
+    }
+  }
+}
+
 TEST_P(KernelsTest, AttendEncodeMatchesTheDefinition) {
   for (int dim : {8, 20, 64}) {
-    for (int len : {1, 5, 16, 31, 50}) {
+    for (int len : {1, 5, 16, 31, 50, 2 * kContextPart + 9}) {
       SCOPED_TRACE(testing::Message() << dim << " " << len);
       const auto q = Random(rng_, len * dim), k = Random(rng_, len * dim),
                  v = Random(rng_, len * dim), bias = Random(rng_, 2 * len - 1);
       const auto panels = PackPanels(k, dim, len);
-      std::vector<float> scores(6 * 64), out(len * dim);
+      std::vector<float> scores(6 * kContextPart), out(len * dim);
       kernels().attend_encode({q.data(), dim, out.data(), dim, 0, len, dim, len,
                                panels.data(), v.data(), &bias[len - 1],
                                scores.data()});
-      for (int i = 0; i < len; ++i) {
+      for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
         const auto expected =
             Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
         for (int j = 0; j < dim; ++j) {

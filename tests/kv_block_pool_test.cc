@@ -40,7 +40,8 @@ TEST(BlockTableTest, SharedBlocksReturnWithTheirLastHolder) {
   KvBlockPool pool(Shape(/*num_blocks=*/2, /*self_block_tokens=*/16));
   BlockTable parent(pool, Attention::kSelf);
   ASSERT_TRUE(parent.GrowTo(32));
-  BlockTable beam = parent.SharePrefix(/*num_tokens=*/16);
+  BlockTable beam(pool, Attention::kSelf);
+  beam.SharePrefixOf(parent, /*num_tokens=*/16);
   parent.Clear();
   EXPECT_EQ(pool.num_free(), 1);
   beam.Clear();
@@ -71,7 +72,8 @@ TEST(KvBlockPoolTest, CountsASharedBlockOnce) {
   KvBlockPool pool(Shape(/*num_blocks=*/4, /*self_block_tokens=*/16));
   BlockTable parent(pool, Attention::kSelf);
   ASSERT_TRUE(parent.GrowTo(32));
-  const BlockTable beam = parent.SharePrefix(/*num_tokens=*/32);
+  BlockTable beam(pool, Attention::kSelf);
+  beam.SharePrefixOf(parent, /*num_tokens=*/32);
   EXPECT_EQ(pool.num_held(Attention::kSelf), 2);
 }
 
@@ -79,32 +81,42 @@ TEST(BlockTableDeathTest, RefusesToShareAPartlyFilledBlock) {
   KvBlockPool pool(Shape(/*num_blocks=*/2, /*self_block_tokens=*/16));
   BlockTable table(pool, Attention::kSelf);
   ASSERT_TRUE(table.GrowTo(32));
-  EXPECT_DEATH(table.SharePrefix(17), "check failed");
+  BlockTable beam(pool, Attention::kSelf);
+  EXPECT_DEATH(beam.SharePrefixOf(table, 17), "check failed");
 }
 
 TEST(KvBlockPoolTest, AnyOrderOfOperationsKeepsTheInvariants) {
   KvBlockPool pool(Shape(/*num_blocks=*/64, /*self_block_tokens=*/4,
                          /*cross_block_tokens=*/4));
-  std::vector<BlockTable> tables;
+  struct Held {
+    Attention attention;
+    BlockTable table;
+  };
+  std::vector<Held> tables;
   std::mt19937 rng(301);
   for (int step = 0; step < 10'000; ++step) {
     SCOPED_TRACE(step);
     if (tables.empty() || rng() % 3 == 0) {
-      tables.emplace_back(pool,
-                          rng() % 2 ? Attention::kSelf : Attention::kCross);
+      const Attention attention =
+          rng() % 2 ? Attention::kSelf : Attention::kCross;
+      tables.push_back({attention, BlockTable(pool, attention)});
     }
-    BlockTable& table = tables[rng() % tables.size()];
-    const int32_t num_full = static_cast<int32_t>(table.ids().size());
+    Held& held = tables[rng() % tables.size()];
+    const int32_t num_full = static_cast<int32_t>(held.table.ids().size());
     switch (rng() % 4) {
       case 0:
       case 1:
-        (void)table.GrowTo(rng() % 80);
+        (void)held.table.GrowTo(rng() % 80);
         break;
-      case 2:
-        tables.push_back(table.SharePrefix(4 * (rng() % (num_full + 1))));
+      case 2: {
+        Held beam = {held.attention, BlockTable(pool, held.attention)};
+        (void)beam.table.GrowTo(rng() % 8);  // what it held goes back
+        beam.table.SharePrefixOf(held.table, 4 * (rng() % (num_full + 1)));
+        tables.push_back(std::move(beam));
         break;
+      }
       case 3:
-        table = std::move(tables.back());
+        held = std::move(tables.back());
         tables.pop_back();
         break;
     }

@@ -10,14 +10,11 @@
 namespace sheaf {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
-
-Hypothesis Finished(FinishReason reason, float score = 0) {
+std::vector<Hypothesis> Finished(FinishReason reason, float score = 0) {
   Hypothesis hypothesis;
   hypothesis.finish_reason = reason;
   hypothesis.score = score;
-  return hypothesis;
+  return {hypothesis};
 }
 
 class AnswerTest : public testing::Test {
@@ -81,10 +78,7 @@ TEST_F(AnswerTest, AStopSequenceEndsTheWholeText) {
   answer.AddTokens(0, Tokens("abx"));
   EXPECT_EQ(answer.TakePiece().text, "ab");
   answer.AddTokens(0, Tokens("yzcd"));
-  EXPECT_THAT(answer.TakeStopped(), ElementsAre(0));
-  EXPECT_THAT(answer.TakeStopped(), IsEmpty());
-  // The engine may be some tokens ahead, and may have ended in another way.
-  answer.AddTokens(0, Tokens("ef"));
+  answer.AddTokens(0, Tokens("ef"));  // nothing follows a stop
   answer.FinishSegment(0, Finished(FinishReason::kEos, /*score=*/-2));
   EXPECT_TRUE(answer.is_complete());
   EXPECT_FALSE(answer.is_finished());
@@ -100,6 +94,52 @@ TEST_F(AnswerTest, ASegmentThatWasCutMakesTheAnswerCut) {
   Answer answer(Plan({"", "", ""}));
   answer.FinishSegment(0, Finished(FinishReason::kLength));
   answer.FinishSegment(1, Finished(FinishReason::kEos));
+  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kLength);
+}
+
+TEST_F(AnswerTest, ASegmentThatLoopedSaysSoUnlessOneWasCut) {
+  Answer looped(Plan({"", "", ""}));
+  looped.FinishSegment(0, Finished(FinishReason::kRepetition));
+  looped.FinishSegment(1, Finished(FinishReason::kEos));
+  EXPECT_EQ(looped.ending().finish_reason, FinishReason::kRepetition);
+  Answer cut(Plan({"", "", ""}));
+  cut.FinishSegment(0, Finished(FinishReason::kLength));
+  cut.FinishSegment(1, Finished(FinishReason::kRepetition));
+  EXPECT_EQ(cut.ending().finish_reason, FinishReason::kLength);
+}
+
+TEST_F(AnswerTest, TheNthOtherJoinsTheNthHypothesesOrTheLast) {
+  const auto hypothesis = [](const std::string& text, float score) {
+    return Hypothesis{Tokens(text), score, FinishReason::kEos};
+  };
+  AnswerPlan plan = Plan({"<", "|", ">"}, {"!"});
+  plan.num_hypotheses = 4;
+  Answer answer(std::move(plan));
+  answer.AddTokens(1, Tokens("x"));
+  answer.FinishSegment(1, {hypothesis("x", -1), hypothesis("y", -2)});
+  answer.AddTokens(0, Tokens("a"));
+  answer.FinishSegment(0, {hypothesis("a", -0.25), hypothesis("b!c", -0.5),
+                           hypothesis("d", -0.75)});
+  EXPECT_EQ(answer.TakePiece().text, "<a|x>");
+  EXPECT_EQ(answer.ending().score, -1.25);
+  const std::vector<TextHypothesis>& others = answer.ending().others;
+  ASSERT_EQ(others.size(), 2);  // no segment has four
+  EXPECT_EQ(others[0].text, "<b|y>");
+  EXPECT_EQ(others[0].score, -2.5);
+  EXPECT_EQ(others[0].tokens, Tokens("b!cy"));
+  EXPECT_EQ(others[1].text, "<d|y>");
+}
+
+TEST_F(AnswerTest, EarlierRoundsCountInUsageAndReason) {
+  AnswerPlan plan = Plan({"", ""});
+  plan.earlier = {.num_segments = 5,
+                  .num_output_tokens = 70,
+                  .finish_reason = FinishReason::kLength};
+  Answer answer(std::move(plan));
+  answer.AddTokens(0, Tokens("abc"));
+  answer.FinishSegment(0, Finished(FinishReason::kEos));
+  EXPECT_EQ(answer.ending().num_segments, 6);
+  EXPECT_EQ(answer.ending().num_output_tokens, 73);
   EXPECT_EQ(answer.ending().finish_reason, FinishReason::kLength);
 }
 

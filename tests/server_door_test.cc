@@ -167,7 +167,21 @@ TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
              o.set_min_new_tokens(6);
            },
            "decoding.min_new_tokens is 6; with max_new_tokens 5"},
-          {[](Options& o) { o.set_beam_size(0); }, "decoding.beam_size is 0"},
+          {[](Options& o) { o.set_beam_size(0); },
+           "decoding.beam_size is 0; this server allows 1..16"},
+          {[](Options& o) { o.set_beam_size(17); },
+           "decoding.beam_size is 17; this server allows 1..16"},
+          {[](Options& o) {
+             o.set_beam_size(4);
+             o.set_temperature(0.7f);
+           },
+           "decoding.temperature is 0.7; with beam_size 4, which does not "
+           "sample, only 0 is allowed"},
+          {[](Options& o) {
+             o.set_beam_size(2);
+             o.set_num_hypotheses(3);
+           },
+           "decoding.num_hypotheses is 3; with beam_size 2, 1..2"},
           {[](Options& o) { o.set_num_hypotheses(2); },
            "decoding.num_hypotheses is 2; with beam_size 1, 1..1"},
           {[](Options& o) { o.set_num_hypotheses(0); },
@@ -222,12 +236,73 @@ TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
   }
 }
 
-TEST_F(DoorTest, BeamsAreNotThereYet) {
-  v1::GenerateRequest request = TokensOf({5});
-  request.mutable_decoding()->set_beam_size(4);
-  ExpectRefused(request, absl::StatusCode::kUnimplemented,
-                "decoding.beam_size is 4; this version decodes with "
-                "beam_size 1");
+ModelTasks TasksOf(const std::string& generation_config) {
+  absl::StatusOr<ModelTasks> tasks =
+      ParseModelTasks(R"({"task_specific_params": {"translation_en_to_de": {
+                          "prefix": "p: ", "num_beams": 4, "length_penalty": 2.0,
+                          "early_stopping": true, "no_repeat_ngram_size": 3,
+                          "min_length": 5, "max_length": 30}}})",
+                      generation_config, /*tasks_json=*/"");
+  EXPECT_TRUE(tasks.ok()) << tasks.status();
+  return tasks.ok() ? *std::move(tasks) : ModelTasks();
+}
+
+TEST_F(DoorTest, ATasksBeamsAreTheDefault) {
+  ServedModel model = model_;
+  model.tasks = TasksOf("");
+  const Door door(model, Limits());
+  const auto admitted = door.Admit(TranslateOf("Hello."), IsWanted);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  const SamplingParams& sampling = admitted->request.sampling;
+  EXPECT_EQ(sampling.beam_size, 4);
+  EXPECT_EQ(sampling.num_hypotheses, 1);
+  EXPECT_EQ(sampling.length_penalty, 2.0f);
+  EXPECT_EQ(sampling.search_end, SearchEnd::kAtOnce);
+  EXPECT_EQ(sampling.no_repeat_ngram_size, 3);
+  EXPECT_EQ(sampling.min_new_tokens, 4);   // the start token not counted
+  EXPECT_EQ(sampling.max_new_tokens, 29);  // the same
+}
+
+TEST_F(DoorTest, AWishForOneOfBeamsAndSamplingOverridesADefaultOfTheOther) {
+  ServedModel model = model_;
+  model.tasks = TasksOf(R"({"do_sample": true, "temperature": 0.7})");
+  const Door door(model, Limits());
+  v1::TranslateRequest sampled = TranslateOf("Hello.");
+  sampled.mutable_decoding()->set_temperature(0.9f);
+  const auto one = door.Admit(sampled, IsWanted);
+  ASSERT_TRUE(one.ok()) << one.status();
+  EXPECT_EQ(one->request.sampling.beam_size, 1);
+  EXPECT_EQ(one->request.sampling.temperature, 0.9f);
+  v1::GenerateRequest beams = TokensOf({5});
+  beams.mutable_decoding()->set_beam_size(2);
+  const auto two = door.Admit(beams, IsWanted);
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_EQ(two->request.sampling.beam_size, 2);
+  EXPECT_EQ(two->request.sampling.temperature, 0);
+  // Of two defaults, beams.
+  const auto both = door.Admit(TranslateOf("Hello."), IsWanted);
+  ASSERT_TRUE(both.ok()) << both.status();
+  EXPECT_EQ(both->request.sampling.beam_size, 4);
+  EXPECT_EQ(both->request.sampling.temperature, 0);
+}
+
+TEST_F(DoorTest, TheLoopGuardIsOnForTextsAndOffForGenerateUnlessAskedFor) {
+  v1::SummarizeRequest summarize;
+  summarize.set_text("Hello.");
+  v1::GenerateRequest asked = TokensOf({5});
+  asked.mutable_decoding()->set_loop_guard(true);
+  v1::TranslateRequest declined = TranslateOf("Hello.");
+  declined.mutable_decoding()->set_loop_guard(false);
+  const auto has_guard = [&](const auto& request) {
+    const auto admitted = door_.Admit(request, IsWanted);
+    EXPECT_TRUE(admitted.ok()) << admitted.status();
+    return admitted.ok() && admitted->request.sampling.has_loop_guard;
+  };
+  EXPECT_TRUE(has_guard(TranslateOf("Hello.")));
+  EXPECT_TRUE(has_guard(summarize));
+  EXPECT_FALSE(has_guard(TokensOf({5})));
+  EXPECT_TRUE(has_guard(asked));
+  EXPECT_FALSE(has_guard(declined));
 }
 
 TEST_F(DoorTest, TokensAreCountedAndInTheVocabulary) {

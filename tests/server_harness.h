@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <string>
@@ -120,6 +121,7 @@ class ServerHarness {
     options.metrics_listen = {"127.0.0.1", 0};
     options.limits.max_new_tokens = kMaxNewTokens;
     options.limits.max_text_bytes = kMaxTextBytes;
+    options.limits.max_beam_size = std::min(kMaxBeamSize, max_sequences);
     options.max_sequences = max_sequences;
     options.max_queue = max_queue;
     EngineParts parts;

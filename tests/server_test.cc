@@ -1,83 +1,27 @@
 // The server against what clients do, in one process: every case ends with the
-// next good request answered and nothing left of those before it.
+// next good request answered and nothing left of those before it. What it
+// answers; server_refusals_test.cc has what it does not, server_load_test.cc
+// clients that leave, and many at once.
 
 #include "server/server.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cmath>
-#include <functional>
-#include <future>
-#include <limits>
 #include <string>
-#include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/server_harness.h"
+#include "tests/server_fixture.h"
 
 namespace sheaf {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-v1::GenerateRequest GenerateOf(const std::vector<int32_t>& tokens) {
-  v1::GenerateRequest request;
-  request.mutable_tokens()->mutable_ids()->Assign(tokens.begin(), tokens.end());
-  return request;
-}
-
-v1::TranslateRequest TranslateOf(const std::string& text) {
-  v1::TranslateRequest request;
-  request.set_text(text);
-  request.set_source_language("en");
-  request.set_target_language("de");
-  return request;
-}
-
-v1::GenerateRequest Endless(int32_t max_new_tokens) {
-  v1::GenerateRequest request = GenerateOf({kEndlessToken});
-  request.mutable_decoding()->set_max_new_tokens(max_new_tokens);
-  return request;
-}
-
-class ServerTest : public testing::Test {
- protected:
-  grpc::Status Generate(const v1::GenerateRequest& request,
-                        v1::GenerateResponse* response) {
-    grpc::ClientContext context;
-    return harness_.text->Generate(&context, request, response);
-  }
-  grpc::Status Generate(const v1::GenerateRequest& request) {
-    v1::GenerateResponse response;
-    return Generate(request, &response);
-  }
-  grpc::Status Translate(const v1::TranslateRequest& request,
-                         v1::TranslateResponse* response) {
-    grpc::ClientContext context;
-    return harness_.text->Translate(&context, request, response);
-  }
-  grpc::Status Translate(const v1::TranslateRequest& request) {
-    v1::TranslateResponse response;
-    return Translate(request, &response);
-  }
-
-  // One for all tests: it takes two seconds to stop listening for metrics.
-  static void SetUpTestSuite() { shared_ = new ServerHarness; }
-  static void TearDownTestSuite() {
-    delete shared_;
-    shared_ = nullptr;
-  }
-  static inline ServerHarness* shared_ = nullptr;
-
-  ServerHarness& harness_ = *shared_;
-};
-
-// ---- what is answered ----
+using ::testing::Not;
 
 TEST_F(ServerTest, GenerateAnswersWithTextTokensAndUsage) {
   v1::GenerateResponse response;
@@ -138,16 +82,152 @@ TEST_F(ServerTest, TheChunksJoinedAreTheUnaryText) {
             whole.usage().SerializeAsString());
 }
 
-TEST_F(ServerTest, ALongTextIsSummarizedInParts) {
+// The text and the last chunk of a summary's stream.
+std::pair<std::string, v1::TextChunk> StreamSummary(
+    v1::TextService::Stub& text, const v1::SummarizeRequest& request) {
+  grpc::ClientContext context;
+  const auto reader = text.SummarizeStream(&context, request);
+  std::string joined;
+  v1::TextChunk chunk;
+  while (reader->Read(&chunk)) joined += chunk.text();
+  EXPECT_TRUE(reader->Finish().ok());
+  return {joined, chunk};
+}
+
+v1::SummarizeRequest LongSummary(int num_sentences, int32_t max_new_tokens) {
   v1::SummarizeRequest request;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < num_sentences; ++i) {
     absl::StrAppend(request.mutable_text(), "This is sentence ", i, ". ");
   }
+  request.mutable_decoding()->set_max_new_tokens(max_new_tokens);
+  return request;
+}
+
+TEST_F(ServerTest, SummariesOfALongTextsPartsAreSummarizedAgain) {
+  const v1::SummarizeRequest request = LongSummary(200, /*max_new_tokens=*/10);
   v1::SummarizeResponse response;
   grpc::ClientContext context;
   ASSERT_TRUE(harness_.text->Summarize(&context, request, &response).ok());
-  EXPECT_GT(response.usage().segments(), 1);
-  EXPECT_FALSE(response.text().empty());
+  // Every part says ten letters, and so does the last round's only one.
+  EXPECT_EQ(response.text().size(), 10u);
+  EXPECT_GT(response.usage().segments(), 10);
+  EXPECT_EQ(response.usage().output_tokens(), 10 * response.usage().segments());
+  EXPECT_EQ(response.finish_reason(), v1::FINISH_REASON_LENGTH);
+  const auto [streamed, end] = StreamSummary(*harness_.text, request);
+  EXPECT_EQ(streamed, response.text());
+  EXPECT_EQ(end.usage().segments(), response.usage().segments());
+  EXPECT_EQ(end.usage().input_tokens(), response.usage().input_tokens());
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, SummariesThatDoNotGetShorterAreJoined) {
+  // The model says its source again, as long as it was: two rounds, and an end.
+  const v1::SummarizeRequest request = LongSummary(40, /*max_new_tokens=*/95);
+  v1::SummarizeResponse response;
+  grpc::ClientContext context;
+  ASSERT_TRUE(harness_.text->Summarize(&context, request, &response).ok());
+  EXPECT_GT(response.usage().segments(), 2);
+  EXPECT_GT(response.text().size(), 100u);
+  EXPECT_EQ(StreamSummary(*harness_.text, request).first, response.text());
+}
+
+TEST_F(ServerTest, ALongSummaryIsCancelledInAnyRound) {
+  for (int num_steps : {1, 5, 15, 25, 35}) {
+    harness_.gate.Close(num_steps);
+    grpc::ClientContext context;
+    const auto reader =
+        harness_.text->SummarizeStream(&context, LongSummary(200, 10));
+    harness_.gate.AwaitEngine();
+    context.TryCancel();
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+    harness_.gate.Open();
+    EXPECT_EQ(harness_.WhatIsLeft(), "") << num_steps;
+  }
+}
+
+TEST_F(ServerTest, ADeadlineHoldsForAllRoundsTogether) {
+  harness_.gate.Close(/*num_steps=*/25);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(300));
+  v1::SummarizeResponse response;
+  EXPECT_EQ(harness_.text->Summarize(&context, LongSummary(200, 10), &response)
+                .error_code(),
+            grpc::StatusCode::DEADLINE_EXCEEDED);
+  harness_.gate.Open();
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, BeamsGiveTheSameTextAsAStreamAndAtOnce) {
+  v1::TranslateRequest request =
+      TranslateOf("One sentence here. And another one.\n\nA third.");
+  request.mutable_decoding()->set_beam_size(4);
+  request.mutable_decoding()->set_num_hypotheses(3);
+  request.mutable_decoding()->set_max_new_tokens(20);
+  v1::TranslateResponse response;
+  ASSERT_TRUE(Translate(request, &response).ok());
+  ASSERT_EQ(response.alternatives_size(), 3);
+  EXPECT_EQ(response.alternatives(0).text(), response.text());
+  EXPECT_NE(response.alternatives(1).text(), response.text());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(response.alternatives(i).text(), HasSubstr("\n\n"));
+  }
+  EXPECT_GT(response.alternatives(0).score(), response.alternatives(1).score());
+  EXPECT_GE(response.alternatives(1).score(), response.alternatives(2).score());
+  grpc::ClientContext context;
+  const auto reader = harness_.text->TranslateStream(&context, request);
+  std::string joined;
+  v1::TextChunk chunk;
+  while (reader->Read(&chunk)) joined += chunk.text();
+  ASSERT_TRUE(reader->Finish().ok());
+  EXPECT_EQ(joined, response.text());
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, GenerateReturnsItsHypothesesBestFirst) {
+  v1::GenerateRequest request = GenerateOf(ByteTokens("HELLO"));
+  request.mutable_decoding()->set_beam_size(4);
+  request.mutable_decoding()->set_num_hypotheses(4);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  ASSERT_EQ(response.hypotheses_size(), 4);
+  EXPECT_EQ(response.hypotheses(0).text(), "HELLO");
+  for (int i = 1; i < 4; ++i) {
+    EXPECT_LE(response.hypotheses(i).score(),
+              response.hypotheses(i - 1).score());
+    EXPECT_GT(response.hypotheses(i).tokens().ids_size(), 0);
+  }
+}
+
+TEST_F(ServerTest, AStopSequenceEndsEveryHypothesisBeforeIt) {
+  v1::GenerateRequest request = GenerateOf(ByteTokens("ONE TWO THREE"));
+  request.mutable_decoding()->set_beam_size(3);
+  request.mutable_decoding()->set_num_hypotheses(3);
+  request.mutable_decoding()->add_stop(" T");
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_EQ(response.hypotheses(0).text(), "ONE");
+  EXPECT_EQ(response.hypotheses(0).finish_reason(),
+            v1::FINISH_REASON_STOP_SEQUENCE);
+  for (const v1::Hypothesis& each : response.hypotheses()) {
+    EXPECT_THAT(each.text(), Not(HasSubstr(" T")));
+  }
+}
+
+// The model's endless text has a period of 26.
+TEST_F(ServerTest, TheLoopGuardEndsAnEndlessTextAndIsCounted) {
+  const double num_before = harness_.Gauge("loop_guard_stops_total");
+  v1::GenerateRequest request = Endless(ServerHarness::kMaxNewTokens);
+  request.mutable_decoding()->set_loop_guard(true);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_EQ(response.hypotheses(0).finish_reason(),
+            v1::FINISH_REASON_REPETITION);
+  EXPECT_EQ(response.hypotheses(0).tokens().ids_size(), 4 * 26);
+  EXPECT_EQ(harness_.Gauge("loop_guard_stops_total") - num_before, 1);
+  EXPECT_EQ(harness_.Metric("sheaf_request_success_total{model=\"fake\","
+                            "finished_reason=\"repetition\"}"),
+            1);
 }
 
 TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
@@ -167,24 +247,24 @@ TEST_F(ServerTest, AStopSequenceEndsTheTextBeforeIt) {
 }
 
 TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
-  constexpr int32_t kSteps = 40;  // more than an alphabet
   const double num_before = harness_.Gauge("generation_tokens_total");
   v1::GenerateRequest request = Endless(ServerHarness::kMaxNewTokens);
   request.mutable_decoding()->add_stop("XYZ");
-  harness_.gate.Close(kSteps);
   grpc::ClientContext context;
   const auto reader = harness_.text->GenerateStream(&context, request);
-  harness_.gate.AwaitEngine();
-  // Answers are delivered in turn: after this one, the stop has been found.
-  ASSERT_TRUE(Translate(TranslateOf(" ")).ok());
-  harness_.gate.Open();
   std::string joined;
+  int num_tokens = 0;
   v1::GenerateChunk chunk;
-  while (reader->Read(&chunk)) joined += chunk.text();
+  while (reader->Read(&chunk)) {
+    joined += chunk.text();
+    num_tokens += chunk.tokens().ids_size();
+  }
   ASSERT_TRUE(reader->Finish().ok());
   EXPECT_TRUE(joined.ends_with("W")) << joined;
   EXPECT_EQ(chunk.finish_reason(), v1::FINISH_REASON_STOP_SEQUENCE);
-  EXPECT_LE(harness_.Gauge("generation_tokens_total") - num_before, kSteps + 1);
+  EXPECT_EQ(num_tokens, static_cast<int>(joined.size()) + 3);
+  // At the very token.
+  EXPECT_EQ(harness_.Gauge("generation_tokens_total") - num_before, num_tokens);
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
@@ -228,318 +308,6 @@ TEST_F(ServerTest, ModelsAreListed) {
   EXPECT_THAT(status.error_message(),
               AllOf(HasSubstr("other"), HasSubstr("fake")));
 }
-
-// ---- what is refused ----
-
-TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
-  struct Case {
-    std::string name;
-    std::function<void(v1::TranslateRequest&)> spoil;
-    grpc::StatusCode code;
-    std::string message;
-  };
-  using grpc::StatusCode;
-  const std::vector<Case> cases = {
-      {"empty text", [](auto& r) { r.clear_text(); },
-       StatusCode::INVALID_ARGUMENT, "text is empty"},
-      {"1 MiB text", [](auto& r) { r.set_text(std::string(1 << 20, 'a')); },
-       StatusCode::INVALID_ARGUMENT, "text has 1048576 bytes"},
-      {"unknown language", [](auto& r) { r.set_target_language("xx"); },
-       StatusCode::INVALID_ARGUMENT, "target_language"},
-      {"pair that is not served", [](auto& r) { r.set_target_language("fr"); },
-       StatusCode::UNIMPLEMENTED, "en"},
-      {"unknown model", [](auto& r) { r.set_model("t5-huge"); },
-       StatusCode::NOT_FOUND, "t5-huge"},
-      {"max_new_tokens 0",
-       [](auto& r) { r.mutable_decoding()->set_max_new_tokens(0); },
-       StatusCode::INVALID_ARGUMENT,
-       "decoding.max_new_tokens is 0; this server allows 1..200"},
-      {"max_new_tokens -1",
-       [](auto& r) { r.mutable_decoding()->set_max_new_tokens(-1); },
-       StatusCode::INVALID_ARGUMENT, "decoding.max_new_tokens is -1"},
-      {"max_new_tokens 2^31-1",
-       [](auto& r) {
-         r.mutable_decoding()->set_max_new_tokens(
-             std::numeric_limits<int32_t>::max());
-       },
-       StatusCode::INVALID_ARGUMENT, "2147483647"},
-      {"NaN", [](auto& r) { r.mutable_decoding()->set_temperature(NAN); },
-       StatusCode::INVALID_ARGUMENT, "decoding.temperature is nan"},
-      {"negative float", [](auto& r) { r.mutable_decoding()->set_top_p(-1); },
-       StatusCode::INVALID_ARGUMENT, "decoding.top_p is -1"},
-      {"beams", [](auto& r) { r.mutable_decoding()->set_beam_size(4); },
-       StatusCode::UNIMPLEMENTED, "decoding.beam_size is 4"},
-      {"id out of range",
-       [](auto& r) {
-         r.mutable_decoding()->mutable_target_prefix()->add_ids(100);
-       },
-       StatusCode::INVALID_ARGUMENT,
-       "decoding.target_prefix.ids[0] is 100; the vocabulary is 0..99"},
-  };
-  const std::string unknown_model =
-      "sheaf_requests_rejected_total{model=\"fake\",reason=\"unknown_model\"}";
-  const double num_before = harness_.Metric(unknown_model);
-  for (const Case& c : cases) {
-    v1::TranslateRequest request = TranslateOf("Hello there.");
-    c.spoil(request);
-    const grpc::Status status = Translate(request);
-    EXPECT_EQ(status.error_code(), c.code) << c.name;
-    EXPECT_THAT(status.error_message(), HasSubstr(c.message)) << c.name;
-    EXPECT_EQ(harness_.WhatIsLeft(), "") << c.name;
-  }
-  EXPECT_EQ(harness_.Metric(unknown_model) - num_before, 1);
-}
-
-// Bytes as they are, in and out.
-grpc::Status CallRaw(const std::shared_ptr<grpc::Channel>& channel,
-                     const std::string& method, const std::string& bytes) {
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  const grpc::Slice slice(bytes);
-  const grpc::ByteBuffer request(&slice, 1);
-  const auto call = stub.PrepareUnaryCall(&context, method, request, &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  call->Finish(&response, &status, nullptr);
-  void* tag;
-  bool ok;
-  queue.Next(&tag, &ok);
-  return status;
-}
-
-TEST_F(ServerTest, WhatDoesNotParseIsTheClientsError) {
-  const std::string translate = "/sheaf.v1.TextService/Translate";
-  // Field 2, text, of one byte that is no UTF-8.
-  const grpc::Status not_utf8 =
-      CallRaw(harness_.channel, translate, "\x12\x01\xff");
-  EXPECT_EQ(not_utf8.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_THAT(not_utf8.error_message(),
-              HasSubstr("TranslateRequest.text is not valid UTF-8"));
-  for (const std::string& method :
-       {translate, std::string("/sheaf.v1.TextService/GenerateStream"),
-        std::string("/sheaf.v1.ModelService/GetModel")}) {
-    const grpc::Status garbage =
-        CallRaw(harness_.channel, method, "\xff\xff\xff\xff");
-    EXPECT_EQ(garbage.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    EXPECT_THAT(garbage.error_message(), HasSubstr("4 bytes"));
-  }
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, AMessageFarOverTheLimitIsRefusedUnread) {
-  const grpc::Status status =
-      Translate(TranslateOf(std::string(16 << 20, 'a')));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-// ---- clients that leave, and load ----
-
-TEST_F(ServerTest, ADeadlineEndsARunningRequest) {
-  harness_.gate.Close();
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::milliseconds(50));
-  v1::GenerateResponse response;
-  const grpc::Status status =
-      harness_.text->Generate(&context, Endless(10), &response);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  harness_.gate.Open();
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, ADeadlineThatHasPassedIsRefused) {
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() -
-                       std::chrono::seconds(1));
-  v1::GenerateResponse response;
-  EXPECT_EQ(
-      harness_.text->Generate(&context, Endless(10), &response).error_code(),
-      grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, LongTextsAreTranslatedToo) {
-  std::string text;
-  for (int i = 0; i < 300; ++i) {
-    absl::StrAppend(&text, "This is the sentence with the number ", i, ". ");
-  }
-  v1::TranslateResponse response;
-  ASSERT_TRUE(Translate(TranslateOf(text), &response).ok());
-  EXPECT_EQ(response.usage().segments(), 300);
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, AClientThatLeavesBeforeItsLongTextIsAdmittedLeavesNothing) {
-  const std::string text(ServerHarness::kMaxTextBytes, 'a');
-  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
-  std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers;
-  for (int i = 0; i < 8; ++i) {
-    contexts.push_back(std::make_unique<grpc::ClientContext>());
-    readers.push_back(harness_.text->TranslateStream(contexts.back().get(),
-                                                     TranslateOf(text)));
-  }
-  for (const auto& context : contexts) context->TryCancel();
-  for (const auto& reader : readers) {
-    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  }
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, AClientThatLeavesMidStreamFreesItsBlocks) {
-  for (int i = 0; i < 20; ++i) {
-    grpc::ClientContext context;
-    const auto reader = harness_.text->GenerateStream(
-        &context, Endless(ServerHarness::kMaxNewTokens));
-    v1::GenerateChunk chunk;
-    ASSERT_TRUE(reader->Read(&chunk));
-    context.TryCancel();
-    while (reader->Read(&chunk)) {
-    }
-    reader->Finish();
-  }
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, ACancelledRequestLeavesWithinAStep) {
-  harness_.gate.Close();
-  grpc::ClientContext context;
-  const auto reader = harness_.text->GenerateStream(
-      &context, Endless(ServerHarness::kMaxNewTokens));
-  harness_.gate.AwaitEngine();
-  context.TryCancel();
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
-  harness_.gate.Open();
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST_F(ServerTest, ConcurrentClientsGetTheirOwnText) {
-  constexpr int kClients = 8, kRequests = 25;
-  std::vector<std::future<int>> wrong;
-  for (int client = 0; client < kClients; ++client) {
-    wrong.push_back(std::async(std::launch::async, [&, client] {
-      int num_wrong = 0;
-      for (int i = 0; i < kRequests; ++i) {
-        const std::string text = absl::StrCat("C", client, "R", i, "X");
-        v1::GenerateResponse response;
-        num_wrong += !Generate(GenerateOf(ByteTokens(text)), &response).ok() ||
-                     response.hypotheses(0).text() != text;
-      }
-      return num_wrong;
-    }));
-  }
-  for (std::future<int>& each : wrong) EXPECT_EQ(each.get(), 0);
-  EXPECT_EQ(harness_.WhatIsLeft(), "");
-}
-
-TEST(ServerLoadTest, AFullQueueRefusesWithRetryPushback) {
-  constexpr int kClients = 5;
-  ServerHarness harness(/*max_sequences=*/1, /*max_queue=*/1);
-  harness.gate.Close();
-  const auto generate = [&](std::string* pushback) {
-    grpc::ClientContext context;
-    v1::GenerateResponse response;
-    const grpc::Status status = harness.text->Generate(
-        &context, GenerateOf(ByteTokens("GO")), &response);
-    const auto& metadata = context.GetServerTrailingMetadata();
-    const auto found = metadata.find("grpc-retry-pushback-ms");
-    if (found != metadata.end()) {
-      pushback->assign(found->second.data(), found->second.size());
-    }
-    return status.error_code();
-  };
-  std::string ignored;
-  auto running =
-      std::async(std::launch::async, [&] { return generate(&ignored); });
-  harness.gate.AwaitEngine();
-  // One of these waits; as many as are left have been refused.
-  absl::Mutex mu;
-  int num_refused = 0, num_served = 0;
-  std::vector<std::thread> clients;
-  for (int i = 0; i < kClients; ++i) {
-    clients.emplace_back([&] {
-      std::string pushback;
-      const grpc::StatusCode code = generate(&pushback);
-      absl::MutexLock lock(&mu);
-      if (code == grpc::StatusCode::OK) ++num_served;
-      if (code == grpc::StatusCode::RESOURCE_EXHAUSTED && !pushback.empty()) {
-        ++num_refused;
-      }
-    });
-  }
-  {
-    absl::MutexLock lock(&mu);
-    const auto all_but_one = [&] { return num_refused == kClients - 1; };
-    mu.Await(absl::Condition(&all_but_one));
-  }
-  harness.gate.Open();
-  for (std::thread& client : clients) client.join();
-  EXPECT_EQ(running.get(), grpc::StatusCode::OK);
-  EXPECT_EQ(num_served, 1);
-  EXPECT_EQ(harness.Metric("sheaf_requests_rejected_total{model=\"fake\","
-                           "reason=\"queue_full\"}"),
-            kClients - 1);
-  EXPECT_EQ(harness.WhatIsLeft(), "");
-}
-
-TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
-  constexpr int kClients = 6;
-  ServerHarness harness(/*max_sequences=*/4, /*max_queue=*/32);
-  harness.gate.Close();
-  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
-  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateChunk>>> readers;
-  for (int i = 0; i < kClients; ++i) {
-    contexts.push_back(std::make_unique<grpc::ClientContext>());
-    readers.push_back(
-        harness.text->GenerateStream(contexts.back().get(), Endless(50)));
-  }
-  harness.gate.AwaitEngine();
-  // All are in once the figures say so; the gate holds the figures, so ask in
-  // the words of the RPC counters.
-  while (harness.Metric("grpc_server_started_total{grpc_service=\"sheaf.v1."
-                        "TextService\",grpc_method=\"GenerateStream\","
-                        "grpc_type=\"server_stream\"}") < kClients) {
-  }
-  std::thread drain([&] { harness.server->Drain(absl::Seconds(30)); });
-  grpc::StatusCode code;
-  do {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() +
-                         std::chrono::milliseconds(200));
-    v1::GenerateResponse response;
-    code = harness.text
-               ->Generate(&context, GenerateOf(ByteTokens("NO")), &response)
-               .error_code();
-  } while (code == grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_EQ(code, grpc::StatusCode::UNAVAILABLE);
-  harness.gate.Open();
-  for (const auto& reader : readers) {
-    v1::GenerateChunk chunk;
-    while (reader->Read(&chunk)) {
-    }
-    EXPECT_TRUE(reader->Finish().ok());
-    EXPECT_EQ(chunk.usage().output_tokens(), 50);
-  }
-  drain.join();
-  EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
-}
-
-TEST(ServerLoadTest, WhatDoesNotEndWithinTheDrainIsCancelled) {
-  ServerHarness harness;
-  harness.gate.Close();
-  grpc::ClientContext context;
-  const auto reader = harness.text->GenerateStream(&context, Endless(50));
-  harness.gate.AwaitEngine();
-  std::thread drain([&] { harness.server->Drain(absl::ZeroDuration()); });
-  EXPECT_FALSE(reader->Finish().ok());
-  harness.gate.Open();
-  drain.join();
-  EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
-}
-
-// ---- beside the text ----
 
 TEST_F(ServerTest, EveryRpcIsCounted) {
   const auto handled = [](const std::string& service, const std::string& method,

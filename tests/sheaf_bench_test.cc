@@ -61,18 +61,24 @@ TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
   T5Config config = ConfigOfShape("t5-base").value();
   config.num_kv_heads = 4;
   config.num_cross_kv_heads = 3;
-  const StepWork work = WorkOfStep(config, /*batch=*/2, /*self_tokens=*/10,
-                                   /*cross_tokens=*/100);
-  EXPECT_EQ(work.kv_bytes, 2 * 12 * 2 * 64 * 4 * (10 * 4 + 100 * 3));
+  StepShape step = {
+      .batch = 2, .beam_size = 1, .self_tokens = 10, .cross_tokens = 100};
+  EXPECT_EQ(WorkOfStep(config, step).kv_bytes,
+            2 * 12 * 2 * 64 * 4 * (10 * 4 + 100 * 3));
+  step.beam_size = 4;  // each its own, all the source's
+  EXPECT_EQ(WorkOfStep(config, step).kv_bytes,
+            2 * 12 * 2 * 64 * 4 * (4 * 10 * 4 + 100 * 3));
 }
 
 TEST(ShapesTest, MultiplyEveryDecoderWeightOnceARow) {
   const T5Config config = ConfigOfShape("t5-small").value();
   const int64_t layer = 512 * (4 * 384 + 2 * 384 + 3 * 1024);
-  EXPECT_EQ(WorkOfStep(config, /*batch=*/3, /*self_tokens=*/0,
-                       /*cross_tokens=*/0)
-                .flops,
-            2 * 3 * (8 * layer + 512 * 32128));
+  EXPECT_EQ(
+      WorkOfStep(
+          config,
+          {.batch = 3, .beam_size = 2, .self_tokens = 0, .cross_tokens = 0})
+          .flops,
+      2 * 6 * (8 * layer + 512 * 32128));
 }
 
 TEST(RandomWeightsTest, AreTheSameInWhateverPiecesTheyAreRead) {
@@ -177,10 +183,24 @@ TEST(SheafBenchTest, PrintsOneLineOfFiguresThatAgree) {
   EXPECT_EQ(figures.at("kv_bytes"), 3 * 4 * block_bytes);
 }
 
+TEST(SheafBenchTest, BeamsAddSelfAttentionBlocksAndNoCrossAttentionBlocks) {
+  const auto kv_bytes_of = [](const char* flags) {
+    const Outcome outcome = RunProgram(absl::StrCat(kTestModel, flags));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    const nlohmann::json figures = nlohmann::json::parse(outcome.output);
+    EXPECT_GT(figures.at("step_seconds"), 0);
+    return figures.at("kv_bytes").get<int64_t>();
+  };
+  const int64_t block_bytes = kv_bytes_of("--batch=1") / 4;
+  const int64_t beams = kv_bytes_of("--batch=1 --beam_size=4");
+  EXPECT_GE(beams, (2 + 2) * block_bytes);      // all the same but for the end
+  EXPECT_LE(beams, (2 + 4 * 2) * block_bytes);  // nothing in common
+}
+
 TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
   const std::vector<std::pair<const char*, const char*>> cases = {
       {"--weight_type=f64", "--weight_type is \"f64\"; it may be f32, bf16"},
-      {"--beam_size=4", "--beam_size is 4; this build decodes with 1"},
+      {"--beam_size=17", "--beam_size is 17; it may be 1 to 16"},
       {"--batch=0", "--batch is 0; it may be 1 to 4096"},
       {"--source=0", "--source is 0; it may be 1 to 65536"},
       {"--generate=-1", "--generate is -1; it may be 1 to 65536"},

@@ -9,17 +9,17 @@ translate() { "$bin/sheaf" translate --from=en --to=de "$@"; }
 # value METRICS SERIES_PREFIX
 value() { curl -fsS "http://$1/metrics" | grep "^$2" | sed 's/.* //' | head -1; }
 
-for _ in {1..4000}; do printf 'We are going home tomorrow. '; done >"$work/long"
+for _ in {1..12000}; do printf 'We are going home tomorrow. '; done >"$work/long"
 start_server killed && killed=$address killed_metrics=$metrics killed_id=$server
 start_server drained && drained=$address drained_id=$server
 start_server full --max_sequences=1 --max_queue=1 && full=$address full_metrics=$metrics
 all=$killed,$drained,$full
 
 echo '--- a server drains and comes back, another is killed, the third is full'
-translate --server="$killed" --stream "$(cat "$work/long")" >"$work/streamed" \
+translate --server="$killed" --stream <"$work/long" >"$work/streamed" \
   2>"$work/stream.err" &
 stream=$!
-await 20 test -s "$work/streamed"
+await 60 test -s "$work/streamed"
 "$bin/sheaf" load --server="$all" --rate=25 --seconds=30 --timeout=20s \
   --max_attempts=5 --from=en --to=de --text='Where is the train station?' \
   >"$work/load.json" &
@@ -93,7 +93,7 @@ translate "${through[@]}" "$(cat "$work/short")" | cmp - "$work/whole" ||
 translate "${through[@]}" --stream "$(cat "$work/short")" >"$work/streamed" || fail 'a stream through nginx'
 cmp "$work/streamed" "$work/whole" || fail 'the stream through nginx differs'
 code=0
-translate "${through[@]}" --timeout=50ms "$(cat "$work/long")" >/dev/null 2>"$work/late" || code=$?
+translate "${through[@]}" --timeout=50ms <"$work/long" >/dev/null 2>"$work/late" || code=$?
 grep -q DEADLINE_EXCEEDED "$work/late" || fail "a deadline through nginx: $(cat "$work/late")"
 kill -9 "$second_id"
 for _ in {1..10}; do

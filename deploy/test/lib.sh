@@ -41,7 +41,7 @@ start_server() {
     --kv_cache_bytes=64MiB "${@:2}" >"$work/$1.out" 2>"$work/$1.log" &
   server=$!
   children+=("$server")
-  until address=$(sed -n 's/^listening on //p' "$work/$1.out") && [[ $address ]]; do
+  until address=$(sed -n 's/^listening on //p' "$work/$1.out" 2>/dev/null) && [[ $address ]]; do
     kill -0 "$server" 2>/dev/null || fail "$1: $(cat "$work/$1.log")"
     sleep 0.05
   done

@@ -26,7 +26,7 @@ prometheus --config.file="$work/prometheus/prometheus.yml" \
   >"$work/prometheus.log" 2>&1 &
 children+=("$!")
 await 30 curl -fsS "http://$prometheus_address/-/ready"
-"$bin/sheaf" load --server="$address" --rate=15 --seconds=75 --timeout=20s \
+"$bin/sheaf" load --server="$address" --rate=5 --seconds=75 --timeout=20s \
   >"$work/load.json" &
 load=$!
 # One request that is wrong, so that there are rejects and errors to count.
@@ -49,7 +49,7 @@ if command -v chromium >/dev/null; then
   # Its graphs over the last two minutes.
   chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
     --window-size=1300,1000 --virtual-time-budget=8000 \
-    --screenshot="$work/console.png" "$page#pctc%7B%22duration%22%3A120%7D" \
+    --screenshot="$work/console.png" "$page#pctc%7B%22duration%22%3A120,%22endTime%22%3A0%7D" \
     >/dev/null 2>&1 ||
     fail 'no picture of the console'
   echo "its picture: $work/console.png"

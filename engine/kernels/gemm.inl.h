@@ -12,31 +12,43 @@ constexpr int kMaxTileRows = kLanes == 4 ? 2 : 6;
 // to draw all it can from memory.
 constexpr int64_t kPrefetchBytes = 12 * 64;
 
+// P panels that are read side by side, row by row, and for each where to ask
+// the memory for what is needed later: as many rows on from `ahead`.
+template <int P>
+struct Streams {
+  const float* at[P];
+  const float* ahead[P];
+};
+
+// `stride` floats apart; what lies `ahead` bytes on is needed later.
+template <int P>
+inline Streams<P> PanelStreams(const float* panel, int64_t stride,
+                               int64_t ahead) {
+  Streams<P> b;
+  for (int p = 0; p < P; ++p) {
+    b.at[p] = panel + p * stride;
+    b.ahead[p] = reinterpret_cast<const float*>(
+        reinterpret_cast<const char*>(b.at[p]) + ahead);
+  }
+  return b;
+}
+
 // Keeps the sums of R rows and P panels in registers while k ascends: one
 // multiply-add a k for each, in the same order whatever R and P are.
-//   b  P panels, b_stride floats apart, each with rows of ldb floats
-//   kPrefetch  whether b comes from memory, rather than from a cache; then it
-//              is asked for `ahead` bytes before its use
-template <int R, int P, bool kPrefetch = false>
-inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
-                                                int32_t K, const float* b,
-                                                int64_t b_stride, int64_t ldb,
-                                                Vec (&sum)[R][P][kVecsPerPanel],
-                                                int64_t ahead = 0) {
+//   b  rows of 16 floats, ldb apart
+//   kPrefetch  whether b comes from memory, rather than from a cache
+template <int R, int P, bool kPrefetch>
+inline __attribute__((always_inline)) void Tile(
+    const float* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
+    Vec (&sum)[R][P][kVecsPerPanel]) {
   for (int32_t k = 0; k < K; ++k) {
-    if constexpr (kPrefetch) {
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(
-            reinterpret_cast<const char*>(b + p * b_stride + k * ldb) + ahead);
-      }
-    }
     Vec row[P][kVecsPerPanel];
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
+      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + k * ldb);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
-        row[p][v] = Load(b + p * b_stride + k * ldb + v * kLanes);
+        row[p][v] = Load(b.at[p] + k * ldb + v * kLanes);
       }
     }
 #pragma GCC unroll 8
@@ -47,6 +59,45 @@ inline __attribute__((always_inline)) void Tile(const float* x, int64_t ldx,
 #pragma GCC unroll 4
         for (int v = 0; v < kVecsPerPanel; ++v) {
           sum[r][p][v] += broadcast * row[p][v];
+        }
+      }
+    }
+  }
+}
+
+// The same for bfloat16, two k in a row of 16 words: the even one is the low
+// half of each, the odd one the high half. A bfloat16 is the upper half of an
+// f32. After an odd K the last high halves count for nothing.
+template <int R, int P, bool kPrefetch>
+inline __attribute__((always_inline)) void TileBf16(
+    const float* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
+    Vec (&sum)[R][P][kVecsPerPanel]) {
+  for (int32_t k = 0; k < K; k += 2) {
+    const int64_t at = k / 2 * ldb;
+    Vec even[P][kVecsPerPanel], odd[P][kVecsPerPanel];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + at);
+#pragma GCC unroll 4
+      for (int v = 0; v < kVecsPerPanel; ++v) {
+        const IntVec pairs =
+            reinterpret_cast<IntVec>(Load(b.at[p] + at + v * kLanes));
+        even[p][v] = reinterpret_cast<Vec>(pairs << 16);
+        odd[p][v] = reinterpret_cast<Vec>(
+            pairs & (IntVec{} + static_cast<int32_t>(0xffff0000)));
+      }
+    }
+    const bool has_odd = k + 1 < K;
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Vec x_even = Broadcast(x[r * ldx + k]);
+      const Vec x_odd = Broadcast(has_odd ? x[r * ldx + k + 1] : 0.0f);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecsPerPanel; ++v) {
+          sum[r][p][v] += x_even * even[p][v];
+          sum[r][p][v] += x_odd * odd[p][v];
         }
       }
     }
@@ -93,8 +144,10 @@ struct F32Product {
   static void Run(const Gemm& g, int32_t row, int32_t panel, int64_t ahead) {
     const int64_t panel_floats = int64_t{g.K} * kPanel;
     Vec sum[R][P][kVecsPerPanel] = {};
-    Tile<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, g.w + panel * panel_floats,
-                     panel_floats, kPanel, sum, ahead);
+    Tile<R, P, true>(
+        g.x + row * g.ldx, g.ldx, g.K,
+        PanelStreams<P>(g.w + panel * panel_floats, panel_floats, ahead),
+        kPanel, sum);
     StoreTile<R, P>(g, row, panel, sum);
   }
 };

@@ -8,8 +8,6 @@
 namespace sheaf::kernels {
 namespace {
 
-// Two k a turn: the even one is the low half of each 32-bit lane, the odd one
-// the high half; a bfloat16 is the upper half of an f32.
 struct Bf16Product {
   using Args = GemmBf16;
   static constexpr int kAccumulators = F32Product::kAccumulators;
@@ -26,38 +24,9 @@ struct Bf16Product {
                   int64_t ahead) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
     const auto* w = reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
-    const float* x = g.x + row * g.ldx;
     Vec sum[R][P][kVecsPerPanel] = {};
-    for (int32_t k = 0; k < g.K; k += 2, w += kPanel) {
-      Vec even[P][kVecsPerPanel], odd[P][kVecsPerPanel];
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(reinterpret_cast<const char*>(w + p * panel_pairs) +
-                           ahead);
-#pragma GCC unroll 4
-        for (int v = 0; v < kVecsPerPanel; ++v) {
-          const IntVec pairs =
-              reinterpret_cast<IntVec>(Load(w + p * panel_pairs + v * kLanes));
-          even[p][v] = reinterpret_cast<Vec>(pairs << 16);
-          odd[p][v] = reinterpret_cast<Vec>(
-              pairs & (IntVec{} + static_cast<int32_t>(0xffff0000)));
-        }
-      }
-      const bool has_odd = k + 1 < g.K;
-#pragma GCC unroll 8
-      for (int r = 0; r < R; ++r) {
-        const Vec x_even = Broadcast(x[r * g.ldx + k]);
-        const Vec x_odd = Broadcast(has_odd ? x[r * g.ldx + k + 1] : 0.0f);
-#pragma GCC unroll 8
-        for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-          for (int v = 0; v < kVecsPerPanel; ++v) {
-            sum[r][p][v] += x_even * even[p][v];
-            sum[r][p][v] += x_odd * odd[p][v];
-          }
-        }
-      }
-    }
+    TileBf16<R, P, true>(g.x + row * g.ldx, g.ldx, g.K,
+                         PanelStreams<P>(w, panel_pairs, ahead), kPanel, sum);
     StoreTile<R, P>(g, row, panel, sum);
   }
 };

@@ -14,6 +14,11 @@ namespace sheaf::kernels {
 // Columns of a weight panel, and tokens of a K panel.
 inline constexpr int32_t kPanel = 16;
 
+// Values that the scans of a row of logits take together.
+inline constexpr int32_t kScanBlock = 64;
+// Powers below have the weight 0 (exp_weights): e^-80 of the greatest's weight.
+inline constexpr float kLeastWeightPower = -80.0f;
+
 // y[m][n] = sum over k of x[m][k] * w[k][n], or += that; k ascends.
 //   x  [num_rows, K], row stride ldx
 //   w  panels [ceil(num_columns / 16)][K][16]: column n is panel n / 16, lane
@@ -69,43 +74,58 @@ struct GemmInt8 {
   bool accumulate;
 };
 
+// What keys and values are kept as. bfloat16 are widened to f32 as they are
+// read.
+enum class KvType { kF32, kBf16 };
+
 // The grouped keys and values of one KV head in one layer.
 //   block b of the sequence is at base + block_ids[b] * block_stride:
 //     K  [block_tokens / 16][dim][16]  token t is panel t / 16, lane t % 16
 //     V  [block_tokens][dim], right behind K
+//   and in bfloat16, two places of a head, or two tokens, side by side:
+//     K  [block_tokens / 16][dim / 2][16][2]
+//     V  [block_tokens / 2][dim][2]
 struct KvView {
-  const float* base;
+  const char* base;
   const int32_t* block_ids;
-  int64_t block_stride;  // floats
+  int64_t block_stride;  // bytes
   int32_t block_tokens;  // a multiple of 16
+  KvType type;
 };
 
-// Attention of some query rows over the first `context_len` tokens of one KV
-// head: out[r] = softmax(q[r] K^T + bias[r]) V. T5 does not scale the scores.
-// The rows are a query group, of one sequence or of several that share the
-// context: each key and value is read once for all of them.
-//   q, out  [num_rows, dim], row strides q_stride and out_stride
+// Tokens of a context that attention takes at a time: their scores stay in the
+// nearest cache, and parts of a long context can be taken by several threads.
+inline constexpr int32_t kContextPart = 256;
+
+// What attention over a part of a context leaves of a row: [dim] the sum of
+// exp(score - max) V, then max, then the sum of exp(score - max).
+inline constexpr int64_t PartFloats(int32_t dim) { return dim + 16; }
+
+// Attention of some query rows over tokens [begin, end) of one KV head, whose
+// scores are q[r] K^T + bias[r]; T5 does not scale them. The rows are a query
+// group, of one sequence or of several that share the context: each key and
+// value is read from memory once for all of them.
+//   q       [num_rows, dim], dense
 //   bias    row r adds bias[r * bias_stride + t] to token t; null for none
-//   scores  [num_rows, context_len rounded up to 16] scratch
+//   parts   [num_rows, PartFloats(dim)]: what join_parts reads
+//   scores  [num_rows, end - begin rounded up to 16] scratch
 struct DecodeAttention {
   const float* q;
-  int64_t q_stride;
-  float* out;
-  int64_t out_stride;
   int32_t num_rows;
-  int32_t dim;
+  int32_t dim;  // even for bfloat16
   KvView kv;
-  int32_t context_len;  // > 0
+  int32_t begin, end;  // begin < end; begin is a multiple of 16
   const float* bias;
   int64_t bias_stride;
+  float* parts;
   float* scores;
 };
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
 // tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where bias is
 // bias[len_max - 1 + t - i] for key t (one value a relative position).
-//   k_panels  [ceil(len / 16)][dim][16]; v [len][dim], by PackHead()
-//   scores    [6, len rounded up to 16] scratch
+//   k_panels  [ceil(len / 16)][dim][16]; v [len][dim]
+//   scores    [6, kContextPart] scratch
 struct EncodeAttention {
   const float* q;  // row 0 of the source
   int64_t q_stride;
@@ -145,6 +165,10 @@ struct Kernels {
   void (*quantize_rows)(const float* x, int64_t ldx, int32_t num_rows,
                         int32_t K, int32_t* q, int64_t ldq, float* scales);
   void (*attend_decode)(const DecodeAttention& args);
+  // out [dim] = the softmax-weighted sum of values over all parts of a row's
+  // context, which lie `stride` floats apart in the order of the context.
+  void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
+                     int32_t dim, float* out);
   void (*attend_encode)(const EncodeAttention& args);
   // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +
   // epsilon) * weight, y dense.
@@ -154,6 +178,13 @@ struct Kernels {
   void (*activate)(Activation activation, const float* gate,
                    const float* linear, int64_t n, float* out);
   MaxAndSum (*max_and_sum)(const float* x, int32_t n);
+  // maxima[i] = the greatest of x's values [64 * i, 64 * (i + 1)), the last
+  // block cut at n: [ceil(n / 64)].
+  void (*block_maxima)(const float* x, int32_t n, float* maxima);
+  // weights[i] = exp((x[i] - max) * scale), and 0 where that is below e^-80.
+  // Returns their sum, in a fixed order. REQUIRES: no x[i] is above max.
+  double (*exp_weights)(const float* x, int32_t n, float max, float scale,
+                        float* weights);
 };
 
 // REQUIRES: isa is not above DetectIsa().

@@ -11,6 +11,7 @@
 #include "engine/kernels/attention.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
+#include "engine/kernels/scan.inl.h"
 
 namespace sheaf::kernels {
 
@@ -23,10 +24,13 @@ const Kernels kPortableKernels = {
     Int8Panel::kGroup,
     QuantizeRows,
     AttendDecode,
+    JoinParts,
     AttendEncode,
     RmsNorm,
     Activate,
     ScanMaxAndSum,
+    BlockMaxima,
+    ExpWeights,
 };
 
 }  // namespace sheaf::kernels

@@ -8,9 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "engine/bf16.h"
 #include "engine/check.h"
 #include "engine/model/aligned_buffer.h"
-#include "engine/model/bf16.h"
 #include "oneapi/dnnl/dnnl.hpp"
 
 namespace sheaf {

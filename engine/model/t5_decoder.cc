@@ -6,11 +6,20 @@
 #include "engine/check.h"
 
 namespace sheaf {
+namespace {
+
+// Query rows that attend over a part of a context in one call: as many as keep
+// their scores in the nearer caches, but always a whole group.
+int32_t MaxQueries(const T5Config& config) {
+  return std::max(64, config.num_heads / std::min(config.num_kv_heads,
+                                                  config.num_cross_kv_heads));
+}
+
+}  // namespace
 
 T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
                      ThreadTeam& team, const kernels::Kernels& kernels,
-                     int32_t max_rows, int32_t max_positions,
-                     int32_t max_source_tokens)
+                     int32_t max_rows, int32_t max_positions)
     : weights_(weights),
       storage_(storage),
       team_(team),
@@ -20,6 +29,9 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
             weights.config.relative_attention_max_distance,
             /*is_bidirectional=*/false, max_positions),
       max_rows_(max_rows),
+      max_queries_(MaxQueries(weights.config)),
+      self_plan_{Attention::kSelf, weights.config.num_kv_heads, {}},
+      cross_plan_{Attention::kCross, weights.config.num_cross_kv_heads, {}},
       feed_forward_(weights.config, max_rows) {
   const T5Config& config = weights.config;
   const int64_t rows = max_rows;
@@ -30,19 +42,18 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
                        config.d_kv);
   attended_ = AlignedBuffer(rows * inner);
   rows_.reserve(max_rows);
-  const int32_t largest_group =
-      config.num_heads /
-      std::min(config.num_kv_heads, config.num_cross_kv_heads);
-  const int64_t context =
-      std::max(max_positions, max_source_tokens) + int64_t{kernels::kPanel};
   for (int32_t i = 0; i < team.size(); ++i) {
-    scores_.emplace_back(largest_group * context);
+    members_.push_back(
+        {AlignedBuffer(max_queries_ * config.d_kv),
+         AlignedBuffer(max_queries_ * kernels::kContextPart),
+         AlignedBuffer(max_queries_ * kernels::PartFloats(config.d_kv))});
   }
 }
 
 void T5Decoder::Decode(absl::Span<const DecodeEntry> entries,
                        absl::Span<float> logits) {
   const auto flush = [&] {
+    PlanAttention();
     team_.Run([this](const ThreadTeam::Member& member) { RunRows(member); });
     rows_.clear();
   };
@@ -78,7 +89,9 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
     layer.qkv.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                   layer.qkv.num_columns(), /*accumulate=*/false);
     member.Barrier();
-    SelfAttention(member, i);
+    WriteSelfKv(member, i);
+    member.Barrier();
+    Attend(member, self_plan_, i, layer.qkv.num_columns());
     member.Barrier();
     layer.self_out.Run(member, attended_.data(), layer.self_out.K(), num_rows,
                        x_.data(), d_model, /*accumulate=*/true);
@@ -89,7 +102,7 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
     layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                       layer.cross_q.num_columns(), /*accumulate=*/false);
     member.Barrier();
-    CrossAttention(member, i);
+    Attend(member, cross_plan_, i, layer.cross_q.num_columns());
     member.Barrier();
     layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(), num_rows,
                         x_.data(), d_model, /*accumulate=*/true);
@@ -101,79 +114,146 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
   WriteLogits(member);
 }
 
-void T5Decoder::WriteSelfKv(int32_t layer_index, int32_t row, int32_t kv_head) {
+void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
+                           int32_t len, int32_t first_row, int32_t num_rows) {
+  const int32_t group = weights_.config.num_heads / plan.num_kv_heads;
+  const int32_t num_parts =
+      (len + kernels::kContextPart - 1) / kernels::kContextPart;
+  for (int32_t done = 0; done < num_rows;) {
+    const int32_t n = std::min(num_rows - done, max_queries_ / group);
+    plan.contexts.push_back(
+        {blocks, len, first_row + done, n, num_parts, plan.num_parts});
+    if (num_parts > 1) plan.num_parts += int64_t{num_parts} * n;
+    done += n;
+  }
+}
+
+void T5Decoder::PlanAttention() {
+  for (AttentionPlan* plan : {&self_plan_, &cross_plan_}) {
+    plan->contexts.clear();
+    plan->num_parts = 0;
+  }
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  for (int32_t row = 0; row < num_rows; ++row) {
+    AddContext(self_plan_, rows_[row].entry->self_blocks.data(),
+               rows_[row].position + 1, row, 1);
+  }
+  for (int32_t first = 0, end = 0; first < num_rows; first = end) {
+    const DecodeEntry& entry = *rows_[first].entry;
+    while (end < num_rows &&
+           rows_[end].entry->cross_blocks.data() == entry.cross_blocks.data()) {
+      ++end;
+    }
+    AddContext(cross_plan_, entry.cross_blocks.data(), entry.source_len, first,
+               end - first);
+  }
+  const size_t num_parts =
+      std::max(self_plan_.num_parts, cross_plan_.num_parts) *
+      weights_.config.num_heads * kernels::PartFloats(weights_.config.d_kv);
+  if (parts_.size() < num_parts) parts_.resize(num_parts);
+}
+
+void T5Decoder::WriteSelfKv(const ThreadTeam::Member& member,
+                            int32_t layer_index) {
   const T5Config& config = weights_.config;
   const int64_t kv = int64_t{config.num_kv_heads} * config.d_kv;
   const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  const float* k = qkv_.data() + row * (inner + 2 * kv) + inner +
-                   int64_t{kv_head} * config.d_kv;
-  storage_.Write(Attention::kSelf, layer_index, kv_head,
-                 rows_[row].entry->self_blocks.data(), rows_[row].position, k,
-                 k + kv);
+  const auto [begin, end] =
+      member.Share(static_cast<int64_t>(rows_.size()) * config.num_kv_heads);
+  for (int64_t i = begin; i < end; ++i) {
+    const int64_t row = i / config.num_kv_heads;
+    const int32_t kv_head = static_cast<int32_t>(i % config.num_kv_heads);
+    const float* k = qkv_.data() + row * (inner + 2 * kv) + inner +
+                     int64_t{kv_head} * config.d_kv;
+    storage_.Write(Attention::kSelf, layer_index, kv_head,
+                   rows_[row].entry->self_blocks.data(), rows_[row].position, k,
+                   k + kv);
+  }
 }
 
-// One member has a KV head of a sequence for all rows of the sequence, so that
-// a row finds the keys of those before it written.
-void T5Decoder::SelfAttention(const ThreadTeam::Member& member,
-                              int32_t layer_index) {
+// The parts of all contexts, for each KV head, go to the members in turn. Where
+// a context has several, they are joined when all are there.
+void T5Decoder::Attend(const ThreadTeam::Member& member,
+                       const AttentionPlan& plan, int32_t layer_index,
+                       int64_t q_stride) {
   const T5Config& config = weights_.config;
-  const int32_t dim = config.d_kv;
-  const int32_t num_kv_heads = config.num_kv_heads;
-  const int32_t group = config.num_heads / num_kv_heads;
-  const int64_t inner = int64_t{config.num_heads} * dim;
-  const int64_t stride = inner + int64_t{2} * num_kv_heads * dim;
-  const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  int64_t pair = 0;  // counts (sequence, KV head)
-  for (int32_t first = 0, end = 0; first < num_rows; first = end) {
-    while (end < num_rows && rows_[end].entry == rows_[first].entry) ++end;
-    for (int32_t kv_head = 0; kv_head < num_kv_heads; ++kv_head) {
-      if (pair++ % member.count() != member.index()) continue;
-      const int64_t head_at = int64_t{kv_head} * group * dim;
-      for (int32_t row = first; row < end; ++row) {
-        WriteSelfKv(layer_index, row, kv_head);
-        kernels_.attend_decode(
-            {.q = qkv_.data() + row * stride + head_at,
-             .q_stride = dim,
-             .out = attended_.data() + row * inner + head_at,
-             .out_stride = dim,
-             .num_rows = group,
-             .dim = dim,
-             .kv = storage_.View(Attention::kSelf, layer_index, kv_head,
-                                 rows_[row].entry->self_blocks.data()),
-             .context_len = rows_[row].position + 1,
-             .bias = bias_.ForQuery(kv_head * group, rows_[row].position),
-             .bias_stride = bias_.row_stride(),
-             .scores = scores_[member.index()].data()});
+  int64_t turn = 0;
+  for (const Context& context : plan.contexts) {
+    for (int32_t kv_head = 0; kv_head < plan.num_kv_heads; ++kv_head) {
+      for (int32_t part = 0; part < context.num_parts; ++part) {
+        if (turn++ % member.count() != member.index()) continue;
+        AttendPart(plan, context, part, kv_head, layer_index, q_stride,
+                   members_[member.index()]);
       }
+    }
+  }
+  if (plan.num_parts == 0) return;
+  member.Barrier();
+  const int64_t part_floats = kernels::PartFloats(config.d_kv);
+  turn = 0;
+  for (const Context& context : plan.contexts) {
+    if (context.num_parts == 1) continue;
+    const int64_t queries = int64_t{context.num_rows} * config.num_heads;
+    for (int64_t query = 0; query < queries; ++query) {
+      if (turn++ % member.count() != member.index()) continue;
+      kernels_.join_parts(
+          parts_.data() +
+              (context.first_part * config.num_heads + query) * part_floats,
+          queries * part_floats, context.num_parts, config.d_kv,
+          attended_.data() +
+              (int64_t{context.first_row} * config.num_heads + query) *
+                  config.d_kv);
     }
   }
 }
 
-void T5Decoder::CrossAttention(const ThreadTeam::Member& member,
-                               int32_t layer_index) {
+void T5Decoder::AttendPart(const AttentionPlan& plan, const Context& context,
+                           int32_t part, int32_t kv_head, int32_t layer_index,
+                           int64_t q_stride, MemberBuffers& buffers) {
   const T5Config& config = weights_.config;
   const int32_t dim = config.d_kv;
-  const int32_t num_kv_heads = config.num_cross_kv_heads;
-  const int32_t group = config.num_heads / num_kv_heads;
-  const int64_t inner = int64_t{config.num_heads} * dim;
-  const int64_t pairs = static_cast<int64_t>(rows_.size()) * num_kv_heads;
-  for (int64_t i = member.index(); i < pairs; i += member.count()) {
-    const int64_t row = i / num_kv_heads;
-    const int32_t kv_head = static_cast<int32_t>(i % num_kv_heads);
-    const int64_t head_at = row * inner + int64_t{kv_head} * group * dim;
-    kernels_.attend_decode(
-        {.q = qkv_.data() + head_at,
-         .q_stride = dim,
-         .out = attended_.data() + head_at,
-         .out_stride = dim,
-         .num_rows = group,
-         .dim = dim,
-         .kv = storage_.View(Attention::kCross, layer_index, kv_head,
-                             rows_[row].entry->cross_blocks.data()),
-         .context_len = rows_[row].entry->source_len,
-         .bias = nullptr,
-         .bias_stride = 0,
-         .scores = scores_[member.index()].data()});
+  const int32_t group = config.num_heads / plan.num_kv_heads;
+  const int32_t first_head = kv_head * group;
+  for (int32_t i = 0; i < context.num_rows; ++i) {
+    std::copy_n(qkv_.data() + (context.first_row + i) * q_stride +
+                    int64_t{first_head} * dim,
+                group * dim, buffers.q.data() + int64_t{i} * group * dim);
+  }
+  const bool is_self = plan.attention == Attention::kSelf;
+  const int32_t begin = part * kernels::kContextPart;
+  kernels_.attend_decode(
+      {.q = buffers.q.data(),
+       .num_rows = group * context.num_rows,
+       .dim = dim,
+       .kv =
+           storage_.View(plan.attention, layer_index, kv_head, context.blocks),
+       .begin = begin,
+       .end = std::min(begin + kernels::kContextPart, context.len),
+       .bias = is_self ? bias_.ForQuery(first_head, context.len - 1) : nullptr,
+       .bias_stride = bias_.row_stride(),
+       .parts = buffers.parts.data(),
+       .scores = buffers.scores.data()});
+  // In parts_ and attended_ a row has all its query heads side by side.
+  const int64_t part_floats = kernels::PartFloats(dim);
+  for (int32_t i = 0; i < context.num_rows; ++i) {
+    const float* from = buffers.parts.data() + int64_t{i} * group * part_floats;
+    if (context.num_parts == 1) {
+      for (int32_t j = 0; j < group; ++j) {
+        kernels_.join_parts(
+            from + j * part_floats, part_floats, /*num_parts=*/1, dim,
+            attended_.data() +
+                ((context.first_row + i) * int64_t{config.num_heads} +
+                 first_head + j) *
+                    dim);
+      }
+    } else {
+      std::copy_n(from, group * part_floats,
+                  parts_.data() + ((context.first_part +
+                                    int64_t{part} * context.num_rows + i) *
+                                       config.num_heads +
+                                   first_head) *
+                                      part_floats);
+    }
   }
 }
 

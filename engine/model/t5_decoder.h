@@ -17,16 +17,17 @@ namespace sheaf {
 // The decoder: one row for every token to compute, of all sequences together.
 // A row attends over its own sequence's self K/V up to itself, and over its
 // source's cross K/V, both in KV blocks; all else is products of all rows.
+// Long contexts are cut in parts, always at the same places, so that the
+// result does not depend on which member took which part.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
 class T5Decoder {
  public:
   // At most `max_rows` rows go through at a time; longer steps take several
-  // goes. Positions are below `max_positions`, sources at most
-  // `max_source_tokens` long.
+  // goes. Positions are below `max_positions`.
   T5Decoder(const T5Weights& weights, KvStorage& storage, ThreadTeam& team,
             const kernels::Kernels& kernels, int32_t max_rows,
-            int32_t max_positions, int32_t max_source_tokens);
+            int32_t max_positions);
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
@@ -39,10 +40,40 @@ class T5Decoder {
     float* logits;  // null: nobody asks what follows this one
   };
 
+  // Consecutive rows that attend over the same tokens: for self-attention one
+  // row, for cross-attention all of a sequence's, and of its other beams'.
+  struct Context {
+    const int32_t* blocks;
+    int32_t len;
+    int32_t first_row, num_rows;
+    int32_t num_parts;   // of kContextPart tokens
+    int64_t first_part;  // where its parts lie in parts_, if there are several
+  };
+  // What is attended over in a step: the same in every layer.
+  struct AttentionPlan {
+    Attention attention;
+    int32_t num_kv_heads;
+    std::vector<Context> contexts;
+    int64_t num_parts = 0;  // of contexts that have several
+  };
+  // Working memory of one member of the team.
+  struct MemberBuffers {
+    AlignedBuffer q;       // [max_queries_, d_kv]
+    AlignedBuffer scores;  // [max_queries_, kContextPart]
+    AlignedBuffer parts;   // [max_queries_, PartFloats(d_kv)]
+  };
+
+  void PlanAttention();
+  void AddContext(AttentionPlan& plan, const int32_t* blocks, int32_t len,
+                  int32_t first_row, int32_t num_rows);
   void RunRows(const ThreadTeam::Member& member);
-  void SelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
-  void CrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
-  void WriteSelfKv(int32_t layer_index, int32_t row, int32_t kv_head);
+  void WriteSelfKv(const ThreadTeam::Member& member, int32_t layer_index);
+  // Reads the queries in qkv_, whose rows are `q_stride` floats apart.
+  void Attend(const ThreadTeam::Member& member, const AttentionPlan& plan,
+              int32_t layer_index, int64_t q_stride);
+  void AttendPart(const AttentionPlan& plan, const Context& context,
+                  int32_t part, int32_t kv_head, int32_t layer_index,
+                  int64_t q_stride, MemberBuffers& buffers);
   void WriteLogits(const ThreadTeam::Member& member);
 
   const T5Weights& weights_;
@@ -51,15 +82,20 @@ class T5Decoder {
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
   const int32_t max_rows_;
+  const int32_t max_queries_;  // that attend over a part of a context at a time
 
   std::vector<Row> rows_;
+  AttentionPlan self_plan_;
+  AttentionPlan cross_plan_;
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
   AlignedBuffer qkv_;       // [rows, (H + 2 G) * d_kv]
   AlignedBuffer attended_;  // [rows, H * d_kv]
   FeedForwardBuffers feed_forward_;
-  std::vector<AlignedBuffer> scores_;  // one a member
+  std::vector<MemberBuffers> members_;
+  // [context parts, query heads, PartFloats(d_kv)] of contexts with several
+  std::vector<float> parts_;
 };
 
 }  // namespace sheaf

@@ -44,7 +44,7 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
   for (int32_t i = 0; i < team.size(); ++i) {
     heads_.push_back({AlignedBuffer(len * config.d_kv),
                       AlignedBuffer(len * config.d_kv),
-                      AlignedBuffer(len * 6)});
+                      AlignedBuffer(6 * kernels::kContextPart)});
   }
 }
 

@@ -48,7 +48,7 @@ class T5Encoder {
   struct HeadBuffers {
     AlignedBuffer k_panels;  // [len / 16][d_kv][16]
     AlignedBuffer v;         // [len, d_kv]
-    AlignedBuffer scores;    // [6, len]
+    AlignedBuffer scores;    // [6, kContextPart]
   };
 
   void RunLayer(const ThreadTeam::Member& member, const T5EncoderLayer& layer);

@@ -5,21 +5,23 @@
 
 namespace sheaf {
 
-KvDims KvDimsOf(const T5Config& config) {
+KvDims KvDimsOf(const T5Config& config, kernels::KvType type) {
   return {config.num_decoder_layers, config.d_kv, config.num_kv_heads,
-          config.num_cross_kv_heads};
+          config.num_cross_kv_heads, type};
 }
 
 T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
                    ThreadTeam& team, const kernels::Kernels& kernels,
                    const T5RunnerLimits& limits)
     : weights_(weights),
+      storage_(storage),
+      team_(team),
       encoder_(std::make_unique<T5Encoder>(weights, storage, team, kernels,
                                            limits.max_encode_tokens,
                                            limits.max_source_tokens)),
-      decoder_(std::make_unique<T5Decoder>(
-          weights, storage, team, kernels, limits.max_sequences,
-          limits.max_new_tokens, limits.max_source_tokens)) {}
+      decoder_(std::make_unique<T5Decoder>(weights, storage, team, kernels,
+                                           limits.max_sequences,
+                                           limits.max_new_tokens)) {}
 
 T5Runner::~T5Runner() = default;
 
@@ -30,6 +32,14 @@ bool T5Runner::AdvanceEncode(int64_t token_layers) {
   return encoder_->Advance(token_layers);
 }
 void T5Runner::DropEncode(int32_t entry_index) { encoder_->Drop(entry_index); }
+void T5Runner::CopySelfBlocks(absl::Span<const BlockCopy> copies) {
+  team_.Run([&](const ThreadTeam::Member& member) {
+    const auto [begin, end] = member.Share(static_cast<int64_t>(copies.size()));
+    for (int64_t i = begin; i < end; ++i) {
+      storage_.CopyBlock(copies[i].from, copies[i].to);
+    }
+  });
+}
 void T5Runner::Decode(absl::Span<const DecodeEntry> entries,
                       absl::Span<float> logits) {
   decoder_->Decode(entries, logits);

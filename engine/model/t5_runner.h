@@ -47,6 +47,7 @@ class T5Runner : public ModelRunner {
   void BeginEncode(absl::Span<const EncodeEntry> entries) override;
   bool AdvanceEncode(int64_t token_layers) override;
   void DropEncode(int32_t entry_index) override;
+  void CopySelfBlocks(absl::Span<const BlockCopy> copies) override;
   void Decode(absl::Span<const DecodeEntry> entries,
               absl::Span<float> logits) override;
 
@@ -56,10 +57,13 @@ class T5Runner : public ModelRunner {
 
  private:
   const T5Weights& weights_;
+  KvStorage& storage_;
+  ThreadTeam& team_;
   std::unique_ptr<T5Encoder> encoder_;
   std::unique_ptr<T5Decoder> decoder_;
 };
 
-KvDims KvDimsOf(const T5Config& config);
+KvDims KvDimsOf(const T5Config& config,
+                kernels::KvType type = kernels::KvType::kF32);
 
 }  // namespace sheaf

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/model/bf16.h"
+#include "engine/bf16.h"
 
 namespace sheaf {
 namespace {

@@ -172,6 +172,7 @@ absl::StatusOr<DecodingDefaults> ReadDefaults(const std::string& where,
   defaults.repetition_penalty =
       reader.Number("repetition_penalty", 1e-6, kMaxFloat);
   defaults.no_repeat_ngram_size = reader.Integer("no_repeat_ngram_size", 0);
+  defaults.forced_last_token = reader.Integer("forced_eos_token_id", 0);
   const std::optional<bool> do_sample = reader.Flag("do_sample");
   if (do_sample == false) defaults.temperature = 0.0f;
   if (do_sample == true) {
@@ -218,6 +219,7 @@ void DecodingDefaults::FillFrom(const DecodingDefaults& other) {
   Fill(temperature, other.temperature);
   Fill(top_k, other.top_k);
   Fill(top_p, other.top_p);
+  Fill(forced_last_token, other.forced_last_token);
 }
 
 const Task* ModelTasks::summarization() const {

@@ -25,6 +25,7 @@ struct DecodingDefaults {
   std::optional<float> temperature;  // only if the files ask for sampling
   std::optional<int32_t> top_k;
   std::optional<float> top_p;
+  std::optional<int32_t> forced_last_token;  // at the last place there is
 
   // Fills what is absent here from `other`.
   void FillFrom(const DecodingDefaults& other);

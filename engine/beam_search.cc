@@ -1,0 +1,99 @@
+#include "engine/beam_search.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "engine/check.h"
+
+namespace sheaf {
+namespace {
+
+// Greater sums first; among equals the better beam, then the lower id, as in a
+// stable sort of all beams' tokens in a row.
+bool IsBetter(const BeamStep& a, const BeamStep& b) {
+  if (a.sum_logprob != b.sum_logprob) return a.sum_logprob > b.sum_logprob;
+  return a.parent != b.parent ? a.parent < b.parent : a.token < b.token;
+}
+
+}  // namespace
+
+void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
+                         EndOf end_of) {
+  SHEAF_CHECK(!candidates.empty());
+  const int32_t beam_size = sampling_.beam_size;
+  const int32_t length =  // with the tokens of this step
+      static_cast<int32_t>(tokens_of(candidates.front().parent).size());
+  const bool is_last = length >= sampling_.max_new_tokens;
+  const size_t num_seen = std::min<size_t>(
+      candidates.size(), NumCandidates(beam_size, eos_ids_.size()));
+  std::partial_sort(candidates.begin(), candidates.begin() + num_seen,
+                    candidates.end(), IsBetter);
+  live_.clear();
+  int32_t num_kept = 0;  // those that end here by `end_of` included
+  for (int32_t rank = 0; rank < static_cast<int32_t>(num_seen); ++rank) {
+    const BeamStep& step = candidates[rank];
+    if (IsEos(step.token)) {
+      if (rank < beam_size) Finish(step, FinishReason::kEos, tokens_of);
+      continue;
+    }
+    if (is_last ? rank >= beam_size : num_kept >= beam_size) continue;
+    ++num_kept;
+    const std::optional<FinishReason> end = end_of(step);
+    if (end.has_value() || is_last) {
+      Finish(step, end.value_or(FinishReason::kLength), tokens_of);
+    } else {
+      live_.push_back(step);
+    }
+  }
+  if (!live_.empty() && !MayImprove(length)) live_.clear();
+}
+
+// Whether to go on: `length` is the live beams', this step's token included.
+bool BeamSearch::MayImprove(int32_t length) const {
+  if (static_cast<int32_t>(finished_.size()) < sampling_.beam_size) return true;
+  switch (sampling_.search_end) {
+    case SearchEnd::kAtOnce:
+      return false;
+    case SearchEnd::kNoneBetter:
+      break;
+    case SearchEnd::kNoneEver:
+      // With a positive penalty, a sum below 0 scores best at full length.
+      if (sampling_.length_penalty > 0) length = sampling_.max_new_tokens;
+      break;
+  }
+  return Score(live_.front().sum_logprob, length) > scores_.back();
+}
+
+void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
+                        TokensOf tokens_of) {
+  const absl::Span<const int32_t> tokens = tokens_of(step.parent);
+  const double score =
+      Score(step.sum_logprob, static_cast<int32_t>(tokens.size()));
+  const size_t rank = std::upper_bound(scores_.begin(), scores_.end(), score,
+                                       std::greater<double>()) -
+                      scores_.begin();
+  if (static_cast<int32_t>(rank) >= sampling_.beam_size) return;
+  Hypothesis hypothesis;
+  hypothesis.tokens.reserve(tokens.size());
+  hypothesis.tokens.assign(tokens.begin() + 1, tokens.end());
+  if (reason != FinishReason::kEos) hypothesis.tokens.push_back(step.token);
+  hypothesis.score = static_cast<float>(score);
+  hypothesis.finish_reason = reason;
+  finished_.insert(finished_.begin() + rank, std::move(hypothesis));
+  scores_.insert(scores_.begin() + rank, score);
+  if (static_cast<int32_t>(finished_.size()) > sampling_.beam_size) {
+    finished_.pop_back();
+    scores_.pop_back();
+  }
+}
+
+double BeamSearch::Score(double sum_logprob, int32_t length) const {
+  return sum_logprob / std::pow(length, double{sampling_.length_penalty});
+}
+
+bool BeamSearch::IsEos(int32_t token) const {
+  return std::find(eos_ids_.begin(), eos_ids_.end(), token) != eos_ids_.end();
+}
+
+}  // namespace sheaf

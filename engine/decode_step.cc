@@ -1,0 +1,260 @@
+#include "engine/decode_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "engine/check.h"
+#include "engine/loop_guard.h"
+
+namespace sheaf {
+namespace {
+
+// How many tokens `a` and `b` have in common, the first `known` of them being
+// so.
+size_t CommonPrefix(absl::Span<const int32_t> a, absl::Span<const int32_t> b,
+                    size_t known) {
+  const size_t size = std::min(a.size(), b.size());
+  while (known < size && a[known] == b[known]) ++known;
+  return known;
+}
+
+absl::Span<const int32_t> NewTokens(const Sequence& sequence) {
+  return absl::MakeConstSpan(sequence.tokens).subspan(1);
+}
+
+}  // namespace
+
+DecodeStep::DecodeStep(int32_t max_sequences, ModelRunner& runner,
+                       ThreadTeam& team, const kernels::Kernels& kernels,
+                       Scheduler& scheduler, StepStats& stats)
+    : runner_(runner),
+      team_(team),
+      kernels_(kernels),
+      scheduler_(scheduler),
+      stats_(stats),
+      max_ranked_(
+          BeamSearch::NumCandidates(std::min(max_sequences, kMaxBeamSize),
+                                    runner.eos_token_ids().size())) {
+  logits_.resize(int64_t{max_sequences} * runner.vocab_size());
+  entries_.reserve(max_sequences);
+  rows_.reserve(max_sequences);
+  chosen_.resize(max_sequences);
+  ranked_.resize(int64_t{max_sequences} * max_ranked_);
+  num_ranked_.resize(max_sequences);
+  scratch_.resize(team.size());
+  candidates_.reserve(int64_t{kMaxBeamSize} * max_ranked_);
+  copies_.reserve(max_sequences);
+}
+
+void DecodeStep::Run(const std::vector<Segment*>& segments,
+                     const std::function<absl::Time()>& now,
+                     std::vector<LiveRequest*>& ended) {
+  const absl::Time begin = now();
+  ended_ = &ended;
+  entries_.clear();
+  rows_.clear();
+  copies_.clear();
+  for (Segment* segment : segments) AddRows(*segment);
+  const size_t num_rows = rows_.size();
+  runner_.Decode(
+      entries_, absl::MakeSpan(logits_).first(num_rows * runner_.vocab_size()));
+  team_.Run([&](const ThreadTeam::Member& member) {
+    for (size_t row = member.index(); row < num_rows; row += member.count()) {
+      Choose(row, scratch_[member.index()]);
+    }
+  });
+  now_ = now();
+  stats_.num_decoded_sequences = static_cast<int32_t>(num_rows);
+  for (size_t row = 0; row < num_rows;) {
+    Segment& segment = *rows_[row].segment;
+    const size_t num_beams = segment.sequences.size();
+    if (segment.beams == nullptr) {
+      Advance(segment, chosen_[row]);
+    } else {
+      AdvanceBeams(segment, row);
+    }
+    row += num_beams;
+  }
+  if (!copies_.empty()) runner_.CopySelfBlocks(copies_);
+  stats_.decode_seconds = absl::ToDoubleSeconds(now() - begin);
+}
+
+void DecodeStep::AddRows(Segment& segment) {
+  const Request& request = segment.request->request;
+  if (segment.beams == nullptr && request.sampling.beam_size > 1) {
+    segment.beams =
+        std::make_unique<BeamSearch>(request.sampling, runner_.eos_token_ids());
+  }
+  for (Sequence& sequence : segment.sequences) {
+    entries_.push_back(
+        {absl::MakeConstSpan(sequence.tokens)
+             .subspan(sequence.num_computed_tokens),
+         sequence.num_computed_tokens, sequence.self_kv.ids(),
+         segment.cross_kv.ids(),
+         static_cast<int32_t>(request.segments[segment.index].size())});
+    rows_.push_back({&segment, &sequence});
+  }
+}
+
+void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
+  const Segment& segment = *rows_[row].segment;
+  const SamplingParams& sampling = segment.request->request.sampling;
+  const int64_t vocab_size = runner_.vocab_size();
+  const absl::Span<float> logits =
+      absl::MakeSpan(logits_).subspan(row * vocab_size, vocab_size);
+  const TokenContext context = {sampling, runner_.eos_token_ids(),
+                                rows_[row].sequence->tokens, segment.index};
+  if (segment.beams == nullptr) {
+    chosen_[row] = ChooseToken(context, kernels_, logits, scratch);
+    return;
+  }
+  const int32_t num_asked = BeamSearch::NumCandidates(
+      sampling.beam_size, runner_.eos_token_ids().size());
+  num_ranked_[row] =
+      RankTokens(context, kernels_, logits, scratch,
+                 absl::MakeSpan(ranked_).subspan(row * max_ranked_, num_asked));
+}
+
+// Appends the chosen token to the sequence, or finishes its segment.
+void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
+  const SamplingParams& sampling = segment.request->request.sampling;
+  Sequence& sequence = segment.sequences.front();
+  sequence.num_computed_tokens = static_cast<int32_t>(sequence.tokens.size());
+  sequence.sum_logprob += chosen.logprob;
+  std::optional<FinishReason> end;
+  if (IsEos(chosen.id)) {
+    end = FinishReason::kEos;
+  } else {
+    sequence.tokens.push_back(chosen.id);
+    end = EndOf(segment, NewTokens(sequence));
+    if (!end && sequence.num_new_tokens() >= sampling.max_new_tokens) {
+      end = FinishReason::kLength;
+    }
+  }
+  NoteToken(segment);
+  Send(segment, NewTokens(sequence));
+  if (!end) return;
+  Hypothesis hypothesis;
+  hypothesis.tokens.assign(sequence.tokens.begin() + 1, sequence.tokens.end());
+  const int32_t length =
+      sequence.num_new_tokens() + (*end == FinishReason::kEos ? 1 : 0);
+  hypothesis.score = static_cast<float>(
+      sequence.sum_logprob / std::pow(length, double{sampling.length_penalty}));
+  hypothesis.finish_reason = *end;
+  std::vector<Hypothesis> hypotheses;
+  hypotheses.push_back(std::move(hypothesis));
+  Finish(segment, std::move(hypotheses));
+}
+
+void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
+  std::vector<Sequence>& beams = segment.sequences;
+  candidates_.clear();
+  for (size_t i = 0; i < beams.size(); ++i) {
+    beams[i].num_computed_tokens = static_cast<int32_t>(beams[i].tokens.size());
+    const size_t row = first_row + i;
+    for (int32_t rank = 0; rank < num_ranked_[row]; ++rank) {
+      const ChosenToken& token = ranked_[row * max_ranked_ + rank];
+      candidates_.push_back({static_cast<int32_t>(i), token.id,
+                             beams[i].sum_logprob + token.logprob});
+    }
+  }
+  segment.beams->Advance(
+      absl::MakeSpan(candidates_),
+      [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
+      [&](const BeamStep& step) {
+        const absl::Span<const int32_t> tokens = NewTokens(beams[step.parent]);
+        grown_.assign(tokens.begin(), tokens.end());
+        grown_.push_back(step.token);
+        return EndOf(segment, grown_);
+      });
+  if (!segment.beams->is_done()) {
+    scheduler_.Fork(segment, segment.beams->live(), copies_);
+    return SendAgreed(segment);
+  }
+  const absl::Span<const Hypothesis> finished = segment.beams->finished();
+  const size_t num_asked = std::min<size_t>(
+      finished.size(), segment.request->request.sampling.num_hypotheses);
+  NoteToken(segment);
+  Send(segment, finished.front().tokens);
+  Finish(segment, {finished.begin(), finished.begin() + num_asked});
+}
+
+// Why a hypothesis ends that has come to `tokens`, beside EOS and length.
+std::optional<FinishReason> DecodeStep::EndOf(
+    const Segment& segment, absl::Span<const int32_t> tokens) const {
+  const Request& request = segment.request->request;
+  if (request.sampling.has_stop &&
+      request.sink->IsStopped(segment.index, tokens)) {
+    return FinishReason::kStopSequence;
+  }
+  if (request.sampling.has_loop_guard && IsLooping(tokens)) {
+    return FinishReason::kRepetition;
+  }
+  return std::nullopt;
+}
+
+// Sends what all that may still win have in common.
+void DecodeStep::SendAgreed(Segment& segment) {
+  const absl::Span<const int32_t> best = NewTokens(segment.sequences.front());
+  const size_t known = segment.num_sent;
+  size_t agreed = best.size();
+  const auto agree_with = [&](absl::Span<const int32_t> tokens) {
+    agreed = CommonPrefix(best.first(agreed), tokens, known);
+  };
+  for (const Sequence& sequence : segment.sequences) {
+    agree_with(NewTokens(sequence));
+  }
+  const absl::Span<const Hypothesis> finished = segment.beams->finished();
+  if (!finished.empty()) agree_with(finished.front().tokens);
+  if (agreed == known) return;
+  NoteToken(segment);
+  Send(segment, best.first(agreed));
+}
+
+// The sink has had the first num_sent of `tokens` and gets the rest.
+void DecodeStep::Send(Segment& segment, absl::Span<const int32_t> tokens) {
+  const Request& request = segment.request->request;
+  const int32_t size = static_cast<int32_t>(tokens.size());
+  SHEAF_CHECK(segment.num_sent <= size);
+  if (segment.num_sent == size) return;
+  const int32_t num_given =
+      static_cast<int32_t>(request.sampling.target_prefix.size());
+  stats_.num_generated_tokens += size - std::max(segment.num_sent, num_given);
+  request.sink->OnTokens(segment.index, tokens.subspan(segment.num_sent));
+  segment.num_sent = size;
+}
+
+void DecodeStep::NoteToken(Segment& segment) {
+  LiveRequest& live = *segment.request;
+  if (!live.has_token) {
+    live.has_token = true;
+    stats_.time_to_first_token_seconds.push_back(
+        absl::ToDoubleSeconds(now_ - live.arrival));
+  }
+  if (segment.last_token != absl::InfinitePast()) {
+    stats_.inter_token_seconds.push_back(
+        absl::ToDoubleSeconds(now_ - segment.last_token));
+  }
+  segment.last_token = now_;
+}
+
+// Hands out what the segment has become; notes its request as ended if it was
+// the last.
+void DecodeStep::Finish(Segment& segment, std::vector<Hypothesis> hypotheses) {
+  LiveRequest& live = *segment.request;
+  const FinishReason reason = hypotheses.front().finish_reason;
+  live.was_cut |= reason == FinishReason::kLength;
+  live.last_reason = reason;
+  if (reason == FinishReason::kRepetition) ++stats_.num_loops;
+  live.request.sink->OnSegmentFinished(segment.index, std::move(hypotheses));
+  scheduler_.FinishSegment(segment);
+  if (live.has_ended()) ended_->push_back(&live);
+}
+
+bool DecodeStep::IsEos(int32_t token) const {
+  const absl::Span<const int32_t> eos = runner_.eos_token_ids();
+  return std::find(eos.begin(), eos.end(), token) != eos.end();
+}
+
+}  // namespace sheaf

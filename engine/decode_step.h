@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "engine/decoding.h"
+#include "engine/kernels/kernels.h"
+#include "engine/model_runner.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/stats.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+
+// The decode half of a step: computes one token more for every sequence of the
+// planned segments, chooses what follows, and tells the sinks.
+//
+// A segment without beams goes on with the token that ChooseToken() takes. One
+// with beams offers RankTokens() of each beam to its BeamSearch, and forks as
+// that says. Its sink gets what all live beams and the best finished hypothesis
+// have in common: whatever wins comes from one of these, so nothing is ever
+// taken back.
+//
+// All vectors are reused and sized at start: a step allocates nothing, but for
+// the beams' finished hypotheses and the sinks' own.
+//
+// Not thread-safe: the engine thread owns it. Choosing runs on the team.
+class DecodeStep {
+ public:
+  // None is owned; all outlive this.
+  DecodeStep(int32_t max_sequences, ModelRunner& runner, ThreadTeam& team,
+             const kernels::Kernels& kernels, Scheduler& scheduler,
+             StepStats& stats);
+
+  // Adds the requests that have no segment left to `ended`; their segments are
+  // finished with the scheduler.
+  void Run(const std::vector<Segment*>& segments,
+           const std::function<absl::Time()>& now,
+           std::vector<LiveRequest*>& ended);
+
+ private:
+  struct Row {  // beside entries_
+    Segment* segment;
+    Sequence* sequence;
+  };
+
+  void AddRows(Segment& segment);
+  void Choose(size_t row, DecodingScratch& scratch);
+  void Advance(Segment& segment, const ChosenToken& chosen);
+  void AdvanceBeams(Segment& segment, size_t first_row);
+  std::optional<FinishReason> EndOf(const Segment& segment,
+                                    absl::Span<const int32_t> tokens) const;
+  void SendAgreed(Segment& segment);
+  void Send(Segment& segment, absl::Span<const int32_t> tokens);
+  void NoteToken(Segment& segment);
+  void Finish(Segment& segment, std::vector<Hypothesis> hypotheses);
+  bool IsEos(int32_t token) const;
+
+  ModelRunner& runner_;
+  ThreadTeam& team_;
+  const kernels::Kernels& kernels_;
+  Scheduler& scheduler_;
+  StepStats& stats_;
+  const int32_t max_ranked_;  // candidates that a beam offers at most
+
+  std::vector<DecodeEntry> entries_;
+  std::vector<Row> rows_;
+  std::vector<float> logits_;             // [max_sequences, vocab_size]
+  std::vector<ChosenToken> chosen_;       // [max_sequences]
+  std::vector<ChosenToken> ranked_;       // [max_sequences, max_ranked_]
+  std::vector<int32_t> num_ranked_;       // [max_sequences]
+  std::vector<DecodingScratch> scratch_;  // one a member of the team
+  std::vector<BeamStep> candidates_;      // of one segment
+  std::vector<int32_t> grown_;            // one beam's tokens
+  std::vector<BlockCopy> copies_;         // of the step
+  absl::Time now_;                        // when the step's tokens were chosen
+  std::vector<LiveRequest*>* ended_ = nullptr;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,68 @@
+#include "engine/logit_rules.h"
+
+#include <algorithm>
+
+namespace sheaf {
+namespace {
+
+void Set(int32_t id, float logit, absl::Span<float> logits,
+         RulesScratch& scratch) {
+  scratch.edits.push_back({id, logits[id]});
+  logits[id] = logit;
+}
+
+void PenalizeRepetition(absl::Span<const int32_t> tokens, float penalty,
+                        float log_z, absl::Span<float> logits,
+                        RulesScratch& scratch) {
+  std::vector<int32_t>& distinct = scratch.distinct;
+  distinct.assign(tokens.begin(), tokens.end());
+  std::sort(distinct.begin(), distinct.end());
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  for (int32_t id : distinct) {
+    const float x = logits[id] - log_z;
+    Set(id, (x < 0 ? x * penalty : x / penalty) + log_z, logits, scratch);
+  }
+}
+
+// Forbids every token that would complete an n-gram that `tokens` has already.
+void ForbidRepeatedNgrams(absl::Span<const int32_t> tokens, int32_t n,
+                          absl::Span<float> logits, RulesScratch& scratch) {
+  if (static_cast<int32_t>(tokens.size()) < n) return;
+  const absl::Span<const int32_t> tail = tokens.last(n - 1);
+  for (size_t begin = 0; begin + n <= tokens.size(); ++begin) {
+    if (std::equal(tail.begin(), tail.end(), tokens.begin() + begin)) {
+      Set(tokens[begin + n - 1], kForbidden, logits, scratch);
+    }
+  }
+}
+
+}  // namespace
+
+bool ApplyRules(const TokenContext& context, float log_z,
+                absl::Span<float> logits, RulesScratch& scratch) {
+  const SamplingParams& sampling = context.sampling;
+  scratch.edits.clear();
+  if (sampling.repetition_penalty != 1.0f) {
+    PenalizeRepetition(context.tokens, sampling.repetition_penalty, log_z,
+                       logits, scratch);
+  }
+  if (sampling.no_repeat_ngram_size > 0) {
+    ForbidRepeatedNgrams(context.tokens, sampling.no_repeat_ngram_size, logits,
+                         scratch);
+  }
+  for (int32_t id : sampling.suppressed_tokens) {
+    Set(id, kForbidden, logits, scratch);
+  }
+  if (static_cast<int32_t>(context.tokens.size()) <= sampling.min_new_tokens) {
+    for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
+  }
+  return !scratch.edits.empty();
+}
+
+int32_t ForcedToken(const TokenContext& context) {
+  const bool is_last = static_cast<int32_t>(context.tokens.size()) ==
+                       context.sampling.max_new_tokens;
+  return is_last ? context.sampling.forced_last_token : -1;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "engine/request.h"
+
+namespace sheaf {
+
+// The logit of a token that must not be chosen.
+inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+// What a choice depends on beside the logits.
+struct TokenContext {
+  const SamplingParams& sampling;
+  absl::Span<const int32_t> eos_ids;
+  absl::Span<const int32_t> tokens;  // so far, start token first
+  int32_t segment_index;             // sampling differs between segments
+};
+
+// Memory of ApplyRules(), reused from call to call.
+struct RulesScratch {
+  struct Edit {
+    int32_t id;
+    float logit;  // before the rules
+  };
+  std::vector<Edit> edits;  // in order; an id may come again
+  std::vector<int32_t> distinct;
+};
+
+// Changes the logits [vocab_size] by the request's rules, in the reference
+// implementation's order: repetition penalty, no repeated n-gram, suppressed
+// tokens, no EOS before min_new_tokens.
+//
+// The penalty applies once to each distinct token of `tokens`: with x = logit -
+// log_z, to x * penalty if x < 0, else to x / penalty. `log_z` is 0 for a rule
+// on logits (greedy, sampling), and the log of the sum of exponentials for one
+// on log-probabilities (beams).
+//
+// Returns whether anything may have changed; scratch.edits says what.
+bool ApplyRules(const TokenContext& context, float log_z,
+                absl::Span<float> logits, RulesScratch& scratch);
+
+// The token that the rules force; -1: none. Its log-probability counts as 0.
+int32_t ForcedToken(const TokenContext& context);
+
+}  // namespace sheaf

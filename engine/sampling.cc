@@ -1,0 +1,158 @@
+#include "engine/sampling.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sheaf {
+namespace {
+
+// SplitMix64 (Steele, Lea and Flood, 2014): a good 64-bit mix of a counter.
+uint64_t Mix(uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+// Uniform in [0, 1), fixed by its three arguments.
+double Uniform(uint64_t seed, uint64_t segment_index, uint64_t num_tokens) {
+  const uint64_t bits = Mix(Mix(Mix(seed) + segment_index) + num_tokens);
+  return static_cast<double>(bits >> 11) * 0x1.0p-53;
+}
+
+// How many of `ids`, best first, the smallest set with the mass has; at least
+// one. `mass` becomes the set's own.
+template <typename WeightOf>
+size_t NumToReach(absl::Span<const int32_t> ids, WeightOf weight_of,
+                  double& mass) {
+  const double goal = mass;
+  size_t num = 0;
+  mass = 0;
+  while (num < ids.size() && (num == 0 || mass < goal)) {
+    mass += weight_of(ids[num++]);
+  }
+  return num;
+}
+
+// The first of `ids` at which the weights' running sum passes `left`; the last
+// that has any if rounding keeps it from that.
+template <typename WeightOf>
+int32_t Draw(absl::Span<const int32_t> ids, WeightOf weight_of, double left) {
+  int32_t drawn = ids.front();
+  for (int32_t id : ids) {
+    const double weight = weight_of(id);
+    if (weight == 0) continue;
+    drawn = id;
+    left -= weight;
+    if (left < 0) break;
+  }
+  return drawn;
+}
+
+// The draw among the whole vocabulary, by weights.
+class WholeDraw {
+ public:
+  WholeDraw(const kernels::Kernels& kernels, absl::Span<const float> logits,
+            float max, float temperature, SamplingScratch& scratch)
+      : logits_(logits),
+        max_(max),
+        scale_(1.0f / temperature),
+        size_(static_cast<int32_t>(logits.size())),
+        scratch_(scratch),
+        weights_(scratch.weights) {
+    weights_.resize(size_);
+    total_ = kernels.exp_weights(logits.data(), size_, max_, scale_,
+                                 weights_.data());
+  }
+
+  int32_t Draw(double uniform, float top_p) {
+    if (top_p < 1.0f) CutTo(top_p);
+    double left = total_ * uniform;
+    int32_t drawn = -1;
+    for (int32_t id = 0; id < size_; ++id) {
+      if (weights_[id] == 0) continue;
+      drawn = id;
+      left -= weights_[id];
+      if (left < 0) break;
+    }
+    return drawn;
+  }
+
+ private:
+  // Ranges of logits below the greatest, of equal width, best first.
+  static constexpr int32_t kRangesPerPower = 16;
+  static constexpr int32_t kNumRanges =
+      -static_cast<int32_t>(kernels::kLeastWeightPower) * kRangesPerPower + 1;
+  int32_t RangeOf(int32_t id) const {
+    const float power = (max_ - logits_[id]) * scale_;
+    return std::min(static_cast<int32_t>(power * kRangesPerPower),
+                    kNumRanges - 1);
+  }
+
+  // Weights outside of the smallest set with probability top_p become 0. Only
+  // the range of logits in which the set ends is sorted.
+  void CutTo(float top_p) {
+    std::vector<double>& masses = scratch_.masses;
+    masses.assign(kNumRanges, 0.0);
+    for (int32_t id = 0; id < size_; ++id) {
+      if (weights_[id] != 0) masses[RangeOf(id)] += weights_[id];
+    }
+    double left = double{top_p} * total_;
+    int32_t last = 0;
+    while (last + 1 < kNumRanges && left > masses[last]) left -= masses[last++];
+    std::vector<int32_t>& range = scratch_.range;
+    range.clear();
+    total_ = 0;
+    for (int32_t id = 0; id < size_; ++id) {
+      if (weights_[id] == 0) continue;
+      const int32_t its_range = RangeOf(id);
+      if (its_range < last) total_ += weights_[id];
+      if (its_range == last) range.push_back(id);
+      if (its_range > last) weights_[id] = 0;
+    }
+    std::sort(range.begin(), range.end(), [&](int32_t a, int32_t b) {
+      return logits_[a] != logits_[b] ? logits_[a] > logits_[b] : a < b;
+    });
+    const size_t num_kept = NumToReach(
+        range, [&](int32_t id) { return weights_[id]; }, left);
+    total_ += left;
+    for (size_t i = num_kept; i < range.size(); ++i) weights_[range[i]] = 0;
+  }
+
+  const absl::Span<const float> logits_;
+  const float max_, scale_;
+  const int32_t size_;
+  SamplingScratch& scratch_;
+  std::vector<float>& weights_;
+  double total_;
+};
+
+}  // namespace
+
+int32_t SampleToken(const TokenContext& context,
+                    const kernels::Kernels& kernels,
+                    absl::Span<const float> logits, float max,
+                    SamplingScratch& scratch) {
+  const SamplingParams& sampling = context.sampling;
+  const double uniform =
+      Uniform(sampling.seed, context.segment_index, context.tokens.size());
+  if (sampling.top_k == 0 ||
+      sampling.top_k >= static_cast<int32_t>(logits.size())) {
+    return WholeDraw(kernels, logits, max, sampling.temperature, scratch)
+        .Draw(uniform, sampling.top_p);
+  }
+  absl::Span<const int32_t> ids =
+      TopTokens(kernels, logits, sampling.top_k, scratch.top);
+  const auto weight_of = [&](int32_t id) {
+    return std::exp((double{logits[id]} - max) / sampling.temperature);
+  };
+  double total = 0;
+  for (int32_t id : ids) total += weight_of(id);
+  if (sampling.top_p < 1.0f) {
+    total *= sampling.top_p;
+    ids = ids.first(NumToReach(ids, weight_of, total));
+  }
+  return Draw(ids, weight_of, total * uniform);
+}
+
+}  // namespace sheaf

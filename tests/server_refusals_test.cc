@@ -1,0 +1,113 @@
+// What the server refuses, and that nothing is left of it.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tests/server_fixture.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
+  struct Case {
+    std::string name;
+    std::function<void(v1::TranslateRequest&)> spoil;
+    grpc::StatusCode code;
+    std::string message;
+  };
+  using grpc::StatusCode;
+  const std::vector<Case> cases = {
+      {"empty text", [](auto& r) { r.clear_text(); },
+       StatusCode::INVALID_ARGUMENT, "text is empty"},
+      {"1 MiB text", [](auto& r) { r.set_text(std::string(1 << 20, 'a')); },
+       StatusCode::INVALID_ARGUMENT, "text has 1048576 bytes"},
+      {"unknown language", [](auto& r) { r.set_target_language("xx"); },
+       StatusCode::INVALID_ARGUMENT, "target_language"},
+      {"pair that is not served", [](auto& r) { r.set_target_language("fr"); },
+       StatusCode::UNIMPLEMENTED, "en"},
+      {"unknown model", [](auto& r) { r.set_model("t5-huge"); },
+       StatusCode::NOT_FOUND, "t5-huge"},
+      {"max_new_tokens 0",
+       [](auto& r) { r.mutable_decoding()->set_max_new_tokens(0); },
+       StatusCode::INVALID_ARGUMENT,
+       "decoding.max_new_tokens is 0; this server allows 1..200"},
+      {"max_new_tokens -1",
+       [](auto& r) { r.mutable_decoding()->set_max_new_tokens(-1); },
+       StatusCode::INVALID_ARGUMENT, "decoding.max_new_tokens is -1"},
+      {"max_new_tokens 2^31-1",
+       [](auto& r) {
+         r.mutable_decoding()->set_max_new_tokens(
+             std::numeric_limits<int32_t>::max());
+       },
+       StatusCode::INVALID_ARGUMENT, "2147483647"},
+      {"NaN", [](auto& r) { r.mutable_decoding()->set_temperature(NAN); },
+       StatusCode::INVALID_ARGUMENT, "decoding.temperature is nan"},
+      {"negative float", [](auto& r) { r.mutable_decoding()->set_top_p(-1); },
+       StatusCode::INVALID_ARGUMENT, "decoding.top_p is -1"},
+      {"beams", [](auto& r) { r.mutable_decoding()->set_beam_size(9); },
+       StatusCode::INVALID_ARGUMENT,
+       "decoding.beam_size is 9; this server allows 1..8"},
+      {"beams that sample",
+       [](auto& r) {
+         r.mutable_decoding()->set_beam_size(4);
+         r.mutable_decoding()->set_temperature(0.5f);
+       },
+       StatusCode::INVALID_ARGUMENT,
+       "decoding.temperature is 0.5; with beam_size 4"},
+      {"id out of range",
+       [](auto& r) {
+         r.mutable_decoding()->mutable_target_prefix()->add_ids(100);
+       },
+       StatusCode::INVALID_ARGUMENT,
+       "decoding.target_prefix.ids[0] is 100; the vocabulary is 0..99"},
+  };
+  const std::string unknown_model =
+      "sheaf_requests_rejected_total{model=\"fake\",reason=\"unknown_model\"}";
+  const double num_before = harness_.Metric(unknown_model);
+  for (const Case& c : cases) {
+    v1::TranslateRequest request = TranslateOf("Hello there.");
+    c.spoil(request);
+    const grpc::Status status = Translate(request);
+    EXPECT_EQ(status.error_code(), c.code) << c.name;
+    EXPECT_THAT(status.error_message(), HasSubstr(c.message)) << c.name;
+    EXPECT_EQ(harness_.WhatIsLeft(), "") << c.name;
+  }
+  EXPECT_EQ(harness_.Metric(unknown_model) - num_before, 1);
+}
+
+TEST_F(ServerTest, WhatDoesNotParseIsTheClientsError) {
+  const std::string translate = "/sheaf.v1.TextService/Translate";
+  // Field 2, text, of one byte that is no UTF-8.
+  const grpc::Status not_utf8 =
+      CallRaw(harness_.channel, translate, "\x12\x01\xff");
+  EXPECT_EQ(not_utf8.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(not_utf8.error_message(),
+              HasSubstr("TranslateRequest.text is not valid UTF-8"));
+  for (const std::string& method :
+       {translate, std::string("/sheaf.v1.TextService/GenerateStream"),
+        std::string("/sheaf.v1.ModelService/GetModel")}) {
+    const grpc::Status garbage =
+        CallRaw(harness_.channel, method, "\xff\xff\xff\xff");
+    EXPECT_EQ(garbage.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(garbage.error_message(), HasSubstr("4 bytes"));
+  }
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, AMessageFarOverTheLimitIsRefusedUnread) {
+  const grpc::Status status =
+      Translate(TranslateOf(std::string(16 << 20, 'a')));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+}  // namespace
+}  // namespace sheaf
