@@ -1,16 +1,13 @@
 #include "client/client.h"
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "client/channel.h"
 #include "client/utf8.h"
 #include "grpcpp/grpcpp.h"
 #include "sheaf/v1/model.grpc.pb.h"
@@ -19,44 +16,15 @@
 namespace sheaf {
 namespace {
 
-// A long document's alternatives fit; gRPC's own limit is 4 MiB.
-constexpr int kMaxAnswerBytes = 64 << 20;
-
-// What is longer is no deadline: system_clock counts 2^63 ns from 1970.
-constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 100);
-
-absl::Status CheckAddress(absl::string_view server) {
-  const size_t colon = server.rfind(':');
-  uint32_t port = 0;
-  if (colon == absl::string_view::npos || colon == 0 ||
-      !absl::SimpleAtoi(server.substr(colon + 1), &port) || port == 0 ||
-      port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("server is \"", server,
-                     "\"; it must be HOST:PORT with a port in 1..65535"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status FromGrpc(const grpc::Status& status) {
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
-}
-
-void SetDeadline(const CallOptions& options, grpc::ClientContext& context) {
-  if (options.timeout >= kLongestTimeout) return;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
-}
-
 template <typename Response, typename Stub, typename Request>
 absl::StatusOr<Response> CallUnary(
-    Stub& stub,
+    const std::string& token, Stub& stub,
     grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                  Response*),
     const Request& request, const CallOptions& options) {
   if (absl::Status status = CheckUtf8(request); !status.ok()) return status;
   grpc::ClientContext context;
-  SetDeadline(options, context);
+  PrepareContext(token, options, context);
   Response response;
   const grpc::Status status = (stub.*method)(&context, request, &response);
   if (!status.ok()) return FromGrpc(status);
@@ -91,14 +59,14 @@ class StreamState {
 
 template <typename Chunk, typename Stub, typename Request>
 absl::StatusOr<StreamEnd> CallStream(
-    Stub& stub,
+    const std::string& token, Stub& stub,
     std::unique_ptr<grpc::ClientReader<Chunk>> (Stub::*method)(
         grpc::ClientContext*, const Request&),
     const Request& request, absl::FunctionRef<bool(const Chunk&)> on_chunk,
     const CallOptions& options) {
   if (absl::Status status = CheckUtf8(request); !status.ok()) return status;
   grpc::ClientContext context;
-  SetDeadline(options, context);
+  PrepareContext(token, options, context);
   StreamState state;
   const std::unique_ptr<grpc::ClientReader<Chunk>> reader =
       (stub.*method)(&context, request);
@@ -140,14 +108,15 @@ class CallCount {
 template <typename Request, typename Chunk>
 class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
  public:
-  StreamReactor(CallCount& calls, const Request& request,
+  StreamReactor(CallCount& calls, const std::string& token,
+                const Request& request,
                 std::function<bool(const Chunk&)> on_chunk,
                 Client::OnDone on_done, const CallOptions& options)
       : calls_(calls),
         request_(request),
         on_chunk_(std::move(on_chunk)),
         on_done_(std::move(on_done)) {
-    SetDeadline(options, context_);
+    PrepareContext(token, options, context_);
     calls_.Begin();
   }
 
@@ -187,7 +156,7 @@ class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
 };
 
 template <typename Chunk, typename AsyncStub, typename Request>
-void StartStream(CallCount& calls, AsyncStub& stub,
+void StartStream(CallCount& calls, const std::string& token, AsyncStub& stub,
                  void (AsyncStub::*method)(grpc::ClientContext*, const Request*,
                                            grpc::ClientReadReactor<Chunk>*),
                  const Request& request,
@@ -198,21 +167,22 @@ void StartStream(CallCount& calls, AsyncStub& stub,
     return;
   }
   auto* reactor = new StreamReactor<Request, Chunk>(
-      calls, request, std::move(on_chunk), std::move(on_done), options);
+      calls, token, request, std::move(on_chunk), std::move(on_done), options);
   reactor->Start(stub, method);
 }
 
 }  // namespace
 
 struct Client::Connection {
-  explicit Connection(const std::shared_ptr<grpc::Channel>& channel)
-      : text(channel), model(channel) {}
+  Connection(const std::shared_ptr<grpc::Channel>& channel, std::string token)
+      : text(channel), model(channel), token(std::move(token)) {}
   // A channel that a call is the last to hold would be destroyed by the thread
   // of gRPC's that its destructor joins.
   ~Connection() { calls.WaitForNone(); }
 
   v1::TextService::Stub text;
   v1::ModelService::Stub model;
+  const std::string token;
   CallCount calls;
 };
 
@@ -227,89 +197,87 @@ Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 absl::StatusOr<Client> Client::Connect(const ClientOptions& options) {
-  if (absl::Status status = CheckAddress(options.server); !status.ok()) {
-    return status;
-  }
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-  // A model server is near; http_proxy is for the way out.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return Client(std::make_unique<Connection>(grpc::CreateCustomChannel(
-      options.server, grpc::InsecureChannelCredentials(), arguments)));
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = OpenChannel(options);
+  if (!channel.ok()) return channel.status();
+  return Client(std::make_unique<Connection>(*channel, options.token));
 }
 
 absl::StatusOr<v1::TranslateResponse> Client::Translate(
     const v1::TranslateRequest& request, const CallOptions& options) {
-  return CallUnary(connection_->text, &TextStub::Translate, request, options);
+  return CallUnary(connection_->token, connection_->text, &TextStub::Translate,
+                   request, options);
 }
 
 absl::StatusOr<v1::SummarizeResponse> Client::Summarize(
     const v1::SummarizeRequest& request, const CallOptions& options) {
-  return CallUnary(connection_->text, &TextStub::Summarize, request, options);
+  return CallUnary(connection_->token, connection_->text, &TextStub::Summarize,
+                   request, options);
 }
 
 absl::StatusOr<v1::GenerateResponse> Client::Generate(
     const v1::GenerateRequest& request, const CallOptions& options) {
-  return CallUnary(connection_->text, &TextStub::Generate, request, options);
+  return CallUnary(connection_->token, connection_->text, &TextStub::Generate,
+                   request, options);
 }
 
 absl::StatusOr<StreamEnd> Client::TranslateStream(
     const v1::TranslateRequest& request, OnTextChunk on_chunk,
     const CallOptions& options) {
-  return CallStream(connection_->text, &TextStub::TranslateStream, request,
-                    on_chunk, options);
+  return CallStream(connection_->token, connection_->text,
+                    &TextStub::TranslateStream, request, on_chunk, options);
 }
 
 absl::StatusOr<StreamEnd> Client::SummarizeStream(
     const v1::SummarizeRequest& request, OnTextChunk on_chunk,
     const CallOptions& options) {
-  return CallStream(connection_->text, &TextStub::SummarizeStream, request,
-                    on_chunk, options);
+  return CallStream(connection_->token, connection_->text,
+                    &TextStub::SummarizeStream, request, on_chunk, options);
 }
 
 absl::StatusOr<StreamEnd> Client::GenerateStream(
     const v1::GenerateRequest& request, OnGenerateChunk on_chunk,
     const CallOptions& options) {
-  return CallStream(connection_->text, &TextStub::GenerateStream, request,
-                    on_chunk, options);
+  return CallStream(connection_->token, connection_->text,
+                    &TextStub::GenerateStream, request, on_chunk, options);
 }
 
 void Client::TranslateStreamAsync(
     const v1::TranslateRequest& request,
     std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_->calls, *connection_->text.async(),
-              &AsyncTextStub::TranslateStream, request, std::move(on_chunk),
-              std::move(on_done), options);
+  StartStream(connection_->calls, connection_->token,
+              *connection_->text.async(), &AsyncTextStub::TranslateStream,
+              request, std::move(on_chunk), std::move(on_done), options);
 }
 
 void Client::SummarizeStreamAsync(
     const v1::SummarizeRequest& request,
     std::function<bool(const v1::TextChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_->calls, *connection_->text.async(),
-              &AsyncTextStub::SummarizeStream, request, std::move(on_chunk),
-              std::move(on_done), options);
+  StartStream(connection_->calls, connection_->token,
+              *connection_->text.async(), &AsyncTextStub::SummarizeStream,
+              request, std::move(on_chunk), std::move(on_done), options);
 }
 
 void Client::GenerateStreamAsync(
     const v1::GenerateRequest& request,
     std::function<bool(const v1::GenerateChunk&)> on_chunk, OnDone on_done,
     const CallOptions& options) {
-  StartStream(connection_->calls, *connection_->text.async(),
-              &AsyncTextStub::GenerateStream, request, std::move(on_chunk),
-              std::move(on_done), options);
+  StartStream(connection_->calls, connection_->token,
+              *connection_->text.async(), &AsyncTextStub::GenerateStream,
+              request, std::move(on_chunk), std::move(on_done), options);
 }
 
 absl::StatusOr<v1::ListModelsResponse> Client::ListModels(
     const CallOptions& options) {
-  return CallUnary(connection_->model, &ModelStub::ListModels,
-                   v1::ListModelsRequest(), options);
+  return CallUnary(connection_->token, connection_->model,
+                   &ModelStub::ListModels, v1::ListModelsRequest(), options);
 }
 
 absl::StatusOr<v1::Model> Client::GetModel(const v1::GetModelRequest& request,
                                            const CallOptions& options) {
-  return CallUnary(connection_->model, &ModelStub::GetModel, request, options);
+  return CallUnary(connection_->token, connection_->model, &ModelStub::GetModel,
+                   request, options);
 }
 
 }  // namespace sheaf

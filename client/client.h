@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -13,8 +14,26 @@
 
 namespace sheaf {
 
+// PEM texts, not files.
+struct TlsOptions {
+  std::string ca_pem = "";    // Whom to trust. Empty: whom the system trusts.
+  std::string cert_pem = "";  // The client's own, if the server asks.
+  std::string key_pem = "";
+  // What the server's certificate must be for. Empty: the host in `server`.
+  std::string server_name = "";
+};
+
 struct ClientOptions {
-  std::string server = "127.0.0.1:50051";  // "HOST:PORT", not encrypted.
+  // "HOST:PORT", a name with all its addresses; or addresses separated by
+  // commas. Calls go round over those that are there and healthy.
+  std::string server = "127.0.0.1:50051";
+  std::optional<TlsOptions> tls = std::nullopt;  // None: not encrypted.
+  std::string token = "";  // Sent as "authorization: Bearer TOKEN".
+  // Times that a call is sent, 1 to 5. One that ended as UNAVAILABLE before its
+  // answer began is sent again, perhaps to another server, and so is one that
+  // ended as RESOURCE_EXHAUSTED, when that server says; never past its
+  // deadline.
+  int max_attempts = 4;
 };
 
 struct CallOptions {
@@ -50,7 +69,7 @@ struct StreamEnd {
 // a call if a string of the request is not UTF-8; the message names the field.
 //
 // Threads: every method may be called from any thread at any time; all calls
-// share one connection, which is made by the first and made anew when it broke.
+// share one connection a server, made by the first and made anew when it broke.
 //
 // Ownership: requests are read, or copied, before a method returns; a chunk is
 // valid until its callback returns. The destructor waits for the asynchronous

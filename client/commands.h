@@ -28,5 +28,6 @@ absl::Status RunSummarize(Invocation& invocation);
 absl::Status RunGenerate(Invocation& invocation);
 absl::Status RunModels(Invocation& invocation);
 absl::Status RunLoadCommand(Invocation& invocation);
+absl::Status RunHealth(Invocation& invocation);
 
 }  // namespace sheaf

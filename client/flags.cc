@@ -1,6 +1,12 @@
 #include "client/flags.h"
 
+#include <fstream>
+#include <sstream>
+#include <tuple>
+#include <utility>
+
 #include "absl/flags/flag.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -16,7 +22,22 @@ ABSL_FLAG(std::string, flagfile, "",
           "Reads flags from this file, one --name=value a line.");
 
 // The call.
-ABSL_FLAG(std::string, server, "127.0.0.1:50051", "HOST:PORT of the server.");
+ABSL_FLAG(std::string, server, "127.0.0.1:50051",
+          "HOST:PORT of the server, or of several, separated by commas.");
+ABSL_FLAG(bool, tls, false, "Encrypts. The flags tls_... mean it too.");
+ABSL_FLAG(std::string, tls_ca, "",
+          "PEM file of the authorities to trust; empty for the system's.");
+ABSL_FLAG(std::string, tls_cert, "",
+          "PEM file of the client's own certificate.");
+ABSL_FLAG(std::string, tls_key, "", "PEM file of its key.");
+ABSL_FLAG(std::string, tls_server_name, "",
+          "Whom the server's certificate must be for; empty for the host.");
+ABSL_FLAG(std::string, token_file, "",
+          "File with the bearer token to send, which no other user should be "
+          "able to read.");
+ABSL_FLAG(std::optional<int>, max_attempts, std::nullopt,
+          "Times that a call is sent if servers are away or full, 1 to 5. Not "
+          "given: 4, for load 1.");
 ABSL_FLAG(std::string, model, "", "Model's name; empty for the server's own.");
 ABSL_FLAG(std::optional<absl::Duration>, timeout, std::nullopt,
           "Longest time for one call, as 500ms, 10s or 2m. Not given: the "
@@ -96,6 +117,16 @@ namespace sheaf {
 namespace {
 
 constexpr int kMaxConcurrency = 256;
+
+absl::StatusOr<std::string> ReadFile(absl::string_view flag,
+                                     const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file && !text.str().empty()) return text.str();
+  return UsageError(absl::StrCat("--", flag, " is \"", path,
+                                 "\"; it cannot be read or is empty"));
+}
 
 absl::Status AddStops(v1::DecodingOptions& decoding) {
   for (const std::string& text : absl::GetFlag(FLAGS_stop).values) {
@@ -179,9 +210,35 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags() {
   return options;
 }
 
+absl::StatusOr<ClientOptions> ServerFromFlags() {
+  ClientOptions options;
+  options.server = absl::GetFlag(FLAGS_server);
+  options.max_attempts =
+      absl::GetFlag(FLAGS_max_attempts).value_or(options.max_attempts);
+  TlsOptions tls;
+  tls.server_name = absl::GetFlag(FLAGS_tls_server_name);
+  bool is_encrypted = absl::GetFlag(FLAGS_tls) || !tls.server_name.empty();
+  for (const auto& [flag, path, text] :
+       {std::tuple("tls_ca", absl::GetFlag(FLAGS_tls_ca), &tls.ca_pem),
+        std::tuple("tls_cert", absl::GetFlag(FLAGS_tls_cert), &tls.cert_pem),
+        std::tuple("tls_key", absl::GetFlag(FLAGS_tls_key), &tls.key_pem),
+        std::tuple("token_file", absl::GetFlag(FLAGS_token_file),
+                   &options.token)}) {
+    if (path.empty()) continue;
+    absl::StatusOr<std::string> read = ReadFile(flag, path);
+    if (!read.ok()) return read.status();
+    *text = *std::move(read);
+    if (text != &options.token) is_encrypted = true;
+  }
+  absl::StripAsciiWhitespace(&options.token);
+  if (is_encrypted) options.tls = std::move(tls);
+  return options;
+}
+
 absl::StatusOr<Client> ClientFromFlags() {
-  absl::StatusOr<Client> client =
-      Client::Connect({.server = absl::GetFlag(FLAGS_server)});
+  absl::StatusOr<ClientOptions> server = ServerFromFlags();
+  if (!server.ok()) return server.status();
+  absl::StatusOr<Client> client = Client::Connect(*server);
   if (!client.ok()) return UsageError(client.status().message());
   return client;
 }

@@ -27,6 +27,7 @@ std::string AbslUnparseFlag(const TokenIdList& flag);
 // Ranges are the server's to check. Errors are UsageErrors.
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
 absl::StatusOr<CallOptions> CallOptionsFromFlags();
+absl::StatusOr<ClientOptions> ServerFromFlags();
 absl::StatusOr<Client> ClientFromFlags();
 
 // A stream is of one hypothesis: --stream with more is a UsageError.
@@ -49,6 +50,7 @@ ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
+ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);
 ABSL_DECLARE_FLAG(double, rate);
 ABSL_DECLARE_FLAG(double, seconds);
 ABSL_DECLARE_FLAG(std::string, task);

@@ -20,7 +20,10 @@ struct Command {
   bool has_decoding_flags;
 };
 
-constexpr absl::string_view kCallFlags = "server timeout flagfile help";
+constexpr absl::string_view kCallFlags =
+    "server tls tls_ca tls_cert tls_key tls_server_name token_file "
+    "max_attempts "
+    "timeout flagfile help";
 constexpr absl::string_view kDecodingFlags =
     "model max_new_tokens min_new_tokens beam_size num_hypotheses "
     "length_penalty early_stopping repetition_penalty no_repeat_ngram_size "
@@ -57,6 +60,14 @@ constexpr Command kCommands[] = {
      "--from and --to are not given.\n",
      "rate seconds task from to text input source_tokens source_vocab_size",
      /*has_decoding_flags=*/true},
+    {"health", "sheaf health [FLAGS] [SERVICE]",
+     "Asks the server how it is, over a new connection: prints SERVING, or "
+     "ends\n"
+     "with 1. The SERVICE liveness is whether the engine moves. Waits 5 "
+     "seconds "
+     "if\n"
+     "--timeout is not given.\n",
+     "", /*has_decoding_flags=*/false},
 };
 
 constexpr absl::string_view kProgramHelp =
@@ -67,6 +78,7 @@ constexpr absl::string_view kProgramHelp =
   sheaf generate  [FLAGS] [--ids=5,6,7 | TEXT... | < TEXT]
   sheaf models    [FLAGS] [NAME...]
   sheaf load      --rate=R --seconds=S [FLAGS]
+  sheaf health    [FLAGS] [SERVICE]
   sheaf help      [SUBCOMMAND]           flags and what they mean
 
 Examples:

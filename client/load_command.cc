@@ -207,6 +207,10 @@ absl::Status RunLoadCommand(Invocation& invocation) {
                                    invocation.arguments[0],
                                    "\"; a text is given by --text"));
   }
+  // What is refused is a result here, unless it is to be tried again.
+  if (!absl::GetFlag(FLAGS_max_attempts).has_value()) {
+    absl::SetFlag(&FLAGS_max_attempts, 1);
+  }
   absl::StatusOr<Client> client = ClientFromFlags();
   if (!client.ok()) return client.status();
   absl::StatusOr<CallOptions> call = CallOptionsFromFlags();

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -28,5 +29,7 @@ void FillStandardDescriptors() {
 int main(int argc, char** argv) {
   // A reader that leaves is an error of write(), not the program's death.
   std::signal(SIGPIPE, SIG_IGN);
+  // What fails is told once, by us; who sets the variable wants gRPC's words.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   return sheaf::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
 }

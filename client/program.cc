@@ -24,7 +24,7 @@ Run FindRun(absl::string_view command) {
   static constexpr std::pair<const char*, Run> kRuns[] = {
       {"translate", RunTranslate}, {"summarize", RunSummarize},
       {"generate", RunGenerate},   {"models", RunModels},
-      {"load", RunLoadCommand},
+      {"load", RunLoadCommand},    {"health", RunHealth},
   };
   for (const auto& [name, run] : kRuns) {
     if (command == name) return run;

@@ -13,6 +13,10 @@ namespace {
 constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 constexpr char kRetryPushbackMs[] = "500";
 
+// The id that the log has. It trails: metadata in front would be an answer that
+// has begun, which gRPC's clients do not retry.
+constexpr char kRequestIdKey[] = "x-request-id";
+
 // What a client may take to read the answer after the deadline of the request.
 constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
@@ -33,6 +37,8 @@ std::optional<Rejection> RejectionOf(const absl::Status& status) {
       return Rejection::kDraining;
     case absl::StatusCode::kDeadlineExceeded:
       return Rejection::kDeadline;
+    case absl::StatusCode::kUnauthenticated:
+      return Rejection::kUnauthenticated;
     default:
       return Rejection::kInvalidArgument;
   }
@@ -40,18 +46,43 @@ std::optional<Rejection> RejectionOf(const absl::Status& status) {
 
 }  // namespace
 
-Call::Call(const CallContext& context, ReplyKind kind,
+Call::Call(const CallContext& context, ReplyKind kind, const char* method,
            grpc::CallbackServerContext* rpc)
-    : context_(context), kind_(kind), rpc_(rpc) {}
+    : context_(context),
+      kind_(kind),
+      rpc_(rpc),
+      record_(ArrivalOf(*rpc, method)) {
+  rpc_->AddTrailingMetadata(kRequestIdKey, record_.request_id);
+}
 
 void Call::Hold() {
   held_by_rpc_ = shared_from_this();
   context_.live_calls->Add(1);
 }
 
+bool Call::Enter() {
+  absl::StatusOr<Pass> pass =
+      context_.guard->Enter(record_.peer, MetadataOf(*rpc_, "authorization"));
+  if (absl::IsResourceExhausted(pass.status())) {
+    Refuse(pass.status(), Rejection::kCallerLimit);
+  } else if (!pass.ok()) {
+    Refuse(pass.status(), RejectionOf(pass.status()));
+  }
+  if (!pass.ok()) return false;
+  pass_.emplace(*std::move(pass));
+  record_.token_name = pass_->token_name();
+  if (!record_.token_name.empty()) {
+    context_.metrics->CountClient(record_.token_name);
+  }
+  return true;
+}
+
 void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
-  if (!admitted.ok()) return Refuse(admitted.status());
+  if (!admitted.ok()) {
+    return Refuse(admitted.status(), RejectionOf(admitted.status()));
+  }
   model_ = std::move(admitted->model);
+  record_.model = model_;
   deadline_ = admitted->request.deadline;
   stop_finder_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
   if (admitted->request.is_open) {
@@ -69,7 +100,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
         context_.engine->Submit(std::move(admitted->request));
     if (!submitted.ok()) {
       held_by_engine_.reset();
-      return Refuse(submitted.status());
+      return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
     id = *submitted;
   }
@@ -112,13 +143,12 @@ void Call::LimitTime() {
              });
 }
 
-void Call::Refuse(const absl::Status& status) {
-  if (const std::optional<Rejection> reason = RejectionOf(status)) {
-    context_.metrics->CountRejected(*reason);
-  }
+void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
+  if (reason.has_value()) context_.metrics->CountRejected(*reason);
   if (status.code() == absl::StatusCode::kResourceExhausted) {
     rpc_->AddTrailingMetadata(kRetryPushbackKey, kRetryPushbackMs);
   }
+  NoteEnd(status);
   FinishRpc(status);
 }
 
@@ -143,6 +173,9 @@ void Call::PushToDelivery() {
 
 void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   absl::MutexLock lock(&mu_);
+  if (!first_token_.has_value() && segment_index >= first_segment_) {
+    first_token_ = absl::Now();
+  }
   News& news = NewsOf(segment_index);
   news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
   PushLocked();
@@ -246,8 +279,16 @@ void Call::CancelInEngine() {
   if (id.has_value()) context_.engine->Cancel(*id);
 }
 
+void Call::NoteEnd(const absl::Status& status) {
+  record_.code = static_cast<grpc::StatusCode>(status.code());
+  absl::MutexLock lock(&mu_);
+  record_.first_token = first_token_;
+}
+
 void Call::EndWell() {
   has_ended_ = true;
+  NoteEnd(absl::OkStatus());
+  record_.ending = answer_->ending();
   context_.metrics->CountSuccess(answer_->ending().finish_reason);
 }
 
@@ -256,8 +297,10 @@ void Call::EndBadly(const absl::Status& status) {
   // gRPC cancels a call whose deadline has passed: then that is the reason.
   const bool is_late =
       status.code() == absl::StatusCode::kCancelled && absl::Now() >= deadline_;
-  FinishRpc(is_late ? absl::DeadlineExceededError("the deadline has passed")
-                    : status);
+  const absl::Status ending =
+      is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
+  NoteEnd(ending);
+  FinishRpc(ending);
 }
 
 void Call::ReleaseFromRpc() {
@@ -267,6 +310,8 @@ void Call::ReleaseFromRpc() {
     is_done_ = true;
   }
   alarm_.Cancel();
+  pass_.reset();
+  WriteRecord(record_, context_.log);
   context_.live_calls->Add(-1);
 }
 

@@ -22,8 +22,10 @@
 #include "server/delivery.h"
 #include "server/door.h"
 #include "server/door_thread.h"
+#include "server/guard.h"
 #include "server/metrics.h"
 #include "server/reply.h"
+#include "server/request_record.h"
 #include "server/stop_finder.h"
 #include "server/summary_rounds.h"
 
@@ -58,6 +60,8 @@ struct CallContext {
   LiveCalls* live_calls;
   const Door* door;
   DoorThread* door_thread;
+  Guard* guard;
+  Log* log;  // null: none
 };
 
 // One RPC of TextService, from the door to its status: the engine's sink, the
@@ -86,11 +90,16 @@ class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
  public:
-  Call(const CallContext& context, ReplyKind kind,
+  // `method` is the RPC's name, as the log has it.
+  Call(const CallContext& context, ReplyKind kind, const char* method,
        grpc::CallbackServerContext* rpc);
 
   // From now on gRPC holds this: the handler may return it.
   void Hold();
+
+  // False if the guard does not let the caller in: then the call has ended.
+  // The handler asks before it looks at the request.
+  [[nodiscard]] bool Enter();
 
   // Hands an admitted request to the engine, or ends the call with the status
   // that refused it.
@@ -137,7 +146,8 @@ class Call : public TokenSink,
 
   void CancelInEngine();
   void LimitTime();
-  void Refuse(const absl::Status& status);
+  void Refuse(const absl::Status& status, std::optional<Rejection> reason);
+  void NoteEnd(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
   void PrepareNextRound();
   void BeginRound(Sources sources);
@@ -150,6 +160,9 @@ class Call : public TokenSink,
 
   std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
+
+  RequestRecord record_;
+  std::optional<Pass> pass_;  // set by Enter()
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's
@@ -172,6 +185,7 @@ class Call : public TokenSink,
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Time> first_token_ ABSL_GUARDED_BY(mu_);
   // News wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
@@ -181,9 +195,9 @@ class Call : public TokenSink,
 // Answers with one message.
 class UnaryCall final : public Call, public grpc::ServerUnaryReactor {
  public:
-  UnaryCall(const CallContext& context, ReplyKind kind,
+  UnaryCall(const CallContext& context, ReplyKind kind, const char* method,
             grpc::CallbackServerContext* rpc, grpc::ByteBuffer* response)
-      : Call(context, kind, rpc), response_(response) {}
+      : Call(context, kind, method, rpc), response_(response) {}
 
   void OnCancel() override { NoteGone(); }
   void OnDone() override { ReleaseFromRpc(); }

@@ -28,8 +28,22 @@ ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics; port 0 picks one.");
 ABSL_FLAG(bool, allow_insecure, false,
-          "Listen on addresses that other machines can reach, without "
-          "encryption and without asking who calls.");
+          "Listen on addresses that other machines can reach without "
+          "encryption: the RPCs without --tls_cert, and /metrics.");
+ABSL_FLAG(std::string, tls_cert, "",
+          "PEM file of the certificate to serve the RPCs with; it and the two "
+          "below are read again when they change.");
+ABSL_FLAG(std::string, tls_key, "", "PEM file of the certificate's key.");
+ABSL_FLAG(std::string, tls_client_ca, "",
+          "PEM file of the authorities that clients' certificates must come "
+          "from. Empty: clients need none.");
+ABSL_FLAG(std::string, auth_tokens_file, "",
+          "File of the bearer tokens that may call, \"NAME SHA256\" a line, "
+          "read again when it changes. Empty: no token is asked for.");
+ABSL_FLAG(bool, reflection, true, "Tell callers what RPCs there are.");
+ABSL_FLAG(bool, check_config, false,
+          "Check flags, files and model, load it, and exit.");
+ABSL_FLAG(std::string, log_format, "text", "Lines of the log: text|json.");
 ABSL_FLAG(std::string, weight_type, "auto",
           "Type of the weights in memory: f32|bf16|int8; auto is f32.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32|bf16.");
@@ -47,6 +61,16 @@ ABSL_FLAG(int32_t, max_new_tokens, 1024,
           "The most that a request may ask for in max_new_tokens.");
 ABSL_FLAG(sheaf::ByteSize, max_text_bytes, {int64_t{1} << 20},
           "Bytes of a request's text, at most.");
+ABSL_FLAG(int32_t, max_requests_per_caller, 0,
+          "Requests that one token, or without tokens one address, may have "
+          "under way. 0: no limit.");
+ABSL_FLAG(int32_t, max_streams_per_connection, 1024,
+          "Requests under way on one connection; more wait in the client.");
+ABSL_FLAG(sheaf::ByteSize, max_metadata_bytes, {16 << 10},
+          "Bytes of a call's metadata, at most.");
+ABSL_FLAG(absl::Duration, max_connection_age, absl::InfiniteDuration(),
+          "Clients are asked to connect anew after this, so that they find "
+          "servers that were added.");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
           "A call's deadline if it sets none, and the longest it may set.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
@@ -56,6 +80,11 @@ namespace sheaf {
 namespace {
 
 constexpr int32_t kMaxFlagfileDepth = 8;
+
+// Not those that the libraries define.
+bool IsOurs(const absl::CommandLineFlag& flag) {
+  return absl::EndsWith(flag.Filename(), "server/flags.cc");
+}
 
 absl::Status SetFlag(absl::string_view name, absl::string_view value) {
   absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
@@ -162,19 +191,39 @@ absl::Status CheckDuration(absl::string_view flag, absl::Duration value,
 }
 
 absl::StatusOr<HostPort> CheckedAddress(absl::string_view flag,
-                                        const std::string& value) {
+                                        const std::string& value,
+                                        bool is_encrypted) {
   absl::StatusOr<HostPort> address = ParseHostPort(value);
   if (!address.ok()) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "--%s is \"%s\": %s", flag, value, address.status().message()));
   }
-  if (!address->is_loopback() && !absl::GetFlag(FLAGS_allow_insecure)) {
+  if (!address->is_loopback() && !is_encrypted &&
+      !absl::GetFlag(FLAGS_allow_insecure)) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "--%s is \"%s\", which other machines can reach; this version neither "
-        "encrypts nor asks who calls, so that needs --allow_insecure",
-        flag, value));
+        "--%s is \"%s\", which other machines can reach, and what is sent "
+        "there "
+        "is not encrypted; that needs %s--allow_insecure",
+        flag, value, flag == "listen" ? "--tls_cert and --tls_key, or " : ""));
   }
   return address;
+}
+
+// Whether the files are right is looked at when the server starts.
+absl::Status CheckTlsFlags(const TlsFiles& tls) {
+  if (tls.cert.empty() == tls.key.empty() &&
+      (tls.is_set() || tls.client_ca.empty())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "--tls_cert is \"%s\", --tls_key \"%s\" and --tls_client_ca \"%s\"; "
+      "allowed is the first two together, and the third with them",
+      tls.cert, tls.key, tls.client_ca));
+}
+
+absl::Status CheckConnectionAge(absl::Duration age) {
+  if (age == absl::InfiniteDuration()) return absl::OkStatus();
+  return CheckDuration("max_connection_age", age, absl::Seconds(1));
 }
 
 absl::Status CheckAll(absl::Span<const absl::Status> checks) {
@@ -279,6 +328,19 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   flags.max_text_bytes = absl::GetFlag(FLAGS_max_text_bytes).bytes;
   flags.default_deadline = absl::GetFlag(FLAGS_default_deadline);
   flags.drain_timeout = absl::GetFlag(FLAGS_drain_timeout);
+  flags.tls = {absl::GetFlag(FLAGS_tls_cert), absl::GetFlag(FLAGS_tls_key),
+               absl::GetFlag(FLAGS_tls_client_ca)};
+  flags.auth_tokens_file = absl::GetFlag(FLAGS_auth_tokens_file);
+  flags.max_requests_per_caller = absl::GetFlag(FLAGS_max_requests_per_caller);
+  flags.max_streams_per_connection =
+      absl::GetFlag(FLAGS_max_streams_per_connection);
+  const int64_t max_metadata_bytes =
+      absl::GetFlag(FLAGS_max_metadata_bytes).bytes;
+  flags.max_connection_age = absl::GetFlag(FLAGS_max_connection_age);
+  flags.has_reflection = absl::GetFlag(FLAGS_reflection);
+  const std::string log_format = absl::GetFlag(FLAGS_log_format);
+  flags.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
+  flags.is_check_only = absl::GetFlag(FLAGS_check_config);
   const absl::Status status = CheckAll({
       CheckOneOf("weight_type", weight_type, {"auto", "f32", "bf16", "int8"}),
       CheckOneOf("kv_type", kv_type, {"f32", "bf16"}),
@@ -291,27 +353,47 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckRange("max_source_tokens", flags.max_source_tokens, 0, 65536),
       CheckRange("max_new_tokens", flags.max_new_tokens, 1, 65536),
       CheckRange("max_text_bytes", flags.max_text_bytes, 1, kGiB),
+      CheckRange("max_requests_per_caller", flags.max_requests_per_caller, 0,
+                 1'000'000),
+      CheckRange("max_streams_per_connection", flags.max_streams_per_connection,
+                 1, 1'000'000),
+      CheckRange("max_metadata_bytes", max_metadata_bytes, 1 << 10, 1 << 20),
+      CheckConnectionAge(flags.max_connection_age),
+      CheckOneOf("log_format", log_format, {"text", "json"}),
+      CheckTlsFlags(flags.tls),
       CheckDuration("default_deadline", flags.default_deadline,
                     absl::Milliseconds(1)),
       CheckDuration("drain_timeout", flags.drain_timeout, absl::ZeroDuration()),
   });
   if (!status.ok()) return status;
+  flags.max_metadata_bytes = static_cast<int32_t>(max_metadata_bytes);
   if (flags.num_threads == 0) flags.num_threads = NumUsableProcessors();
   absl::StatusOr<HostPort> listen =
-      CheckedAddress("listen", absl::GetFlag(FLAGS_listen));
+      CheckedAddress("listen", absl::GetFlag(FLAGS_listen), flags.tls.is_set());
   if (!listen.ok()) return listen.status();
   flags.listen = *std::move(listen);
   absl::StatusOr<HostPort> metrics_listen =
-      CheckedAddress("metrics_listen", absl::GetFlag(FLAGS_metrics_listen));
+      CheckedAddress("metrics_listen", absl::GetFlag(FLAGS_metrics_listen),
+                     /*is_encrypted=*/false);
   if (!metrics_listen.ok()) return metrics_listen.status();
   flags.metrics_listen = *std::move(metrics_listen);
   return flags;
 }
 
+std::vector<std::pair<std::string, std::string>> FlagValues() {
+  std::vector<std::pair<std::string, std::string>> values;
+  for (const auto& [name, flag] : absl::GetAllFlags()) {
+    if (!IsOurs(*flag)) continue;
+    values.emplace_back(std::string(name), flag->CurrentValue());
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
 std::string FlagsHelp() {
   std::vector<std::string> lines;
   for (const auto& [name, flag] : absl::GetAllFlags()) {
-    if (!absl::EndsWith(flag->Filename(), "server/flags.cc")) continue;
+    if (!IsOurs(*flag)) continue;
     lines.push_back(absl::StrFormat("  --%s (%s)\n      %s\n", name,
                                     flag->DefaultValue(), flag->Help()));
   }

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/flags/declare.h"
 #include "absl/status/status.h"
@@ -9,6 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "server/credentials.h"
+#include "server/log.h"
 
 namespace sheaf {
 
@@ -49,6 +53,15 @@ struct ServerFlags {
   int64_t max_text_bytes = 0;
   absl::Duration default_deadline;
   absl::Duration drain_timeout;
+  TlsFiles tls;
+  std::string auth_tokens_file;         // empty: nobody is asked for a token
+  int32_t max_requests_per_caller = 0;  // 0: no limit
+  int32_t max_streams_per_connection = 0;
+  int32_t max_metadata_bytes = 0;
+  absl::Duration max_connection_age;  // infinite: no limit
+  bool has_reflection = true;
+  LogFormat log_format = LogFormat::kText;
+  bool is_check_only = false;
 };
 
 // Sets the flags from the command line without the program's name:
@@ -61,6 +74,9 @@ absl::Status ParseFlags(absl::Span<const std::string> args);
 // What the flags say. INVALID_ARGUMENT names the flag, its value and what is
 // allowed.
 absl::StatusOr<ServerFlags> CheckedFlags();
+
+// The flags and their values as given, the names sorted.
+std::vector<std::pair<std::string, std::string>> FlagValues();
 
 // What --help prints.
 std::string FlagsHelp();

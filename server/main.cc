@@ -18,12 +18,17 @@
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
+#include "engine/model/linear.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/t5_runner.h"
 #include "engine/model/t5_weights.h"
 #include "engine/thread_team.h"
+#include "server/auth_tokens.h"
+#include "server/credentials.h"
 #include "server/door.h"
 #include "server/flags.h"
+#include "server/log.h"
+#include "server/memory_limit.h"
 #include "server/model_dir.h"
 #include "server/server.h"
 
@@ -37,6 +42,19 @@ constexpr int32_t kDefaultMaxSourceTokens = 512;
 // Tokens of one encoder pass: some short sources, or one of the longest.
 int32_t MaxEncodeTokens(int32_t max_source_tokens) {
   return std::max(2048, max_source_tokens);
+}
+
+// At least: int8 has scales, and each type its padding.
+int64_t BytesPerWeight(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return 4;
+    case WeightType::kBf16:
+      return 2;
+    case WeightType::kInt8:
+      return 1;
+  }
+  return 4;
 }
 
 // One line, whatever is in it.
@@ -97,13 +115,16 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
                                       const ServerFlags& flags) {
   absl::StatusOr<T5Config> config = LoadT5Config(dir);
   if (!config.ok()) return config.status();
+  const WeightType type = ParseWeightType(flags.weight_type).value();
+  const absl::Status fits =
+      CheckMemoryFits(NumParameters(*config) * BytesPerWeight(type),
+                      flags.kv_cache_bytes, CgroupMemoryLimit());
+  if (!fits.ok()) return fits;
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::StatusOr<T5Weights> weights =
-      T5Weights::Load(*config, *checkpoint,
-                      {.kernels = &kernels_,
-                       .num_slices = team_.size(),
-                       .type = ParseWeightType(flags.weight_type).value()});
+  absl::StatusOr<T5Weights> weights = T5Weights::Load(
+      *config, *checkpoint,
+      {.kernels = &kernels_, .num_slices = team_.size(), .type = type});
   if (!weights.ok()) return weights.status();
   weights_ = std::make_unique<T5Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =
@@ -158,13 +179,12 @@ absl::Status LoadedModel::LoadText(const std::string& dir,
   return CheckTasks(served_);
 }
 
-void LogNotes(const ServedModel& model) {
+void LogNotes(const ServedModel& model, Log& log) {
   if (model.tokenizer == nullptr) {
-    std::fprintf(
-        stderr, "note: no spiece.model; only Generate with tokens is served\n");
+    log.Note("note: no spiece.model; only Generate with tokens is served");
   }
   for (const std::string& note : model.tasks.notes) {
-    std::fprintf(stderr, "note: %s\n", note.c_str());
+    log.Note(absl::StrCat("note: ", note));
   }
 }
 
@@ -184,16 +204,8 @@ void AwaitEndSignal() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-ExitCode Serve(const ServerFlags& flags) {
-  const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
-  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
-  const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
-  if (!dir.ok()) return Complain(kWrongModel, dir.status());
-  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
-      LoadedModel::Load(*dir, flags, *isa);
-  if (!model.ok()) return Complain(kWrongModel, model.status());
-  LogNotes((*model)->served());
-
+ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
+                        Log* log) {
   ServerOptions options;
   options.listen = flags.listen;
   options.metrics_listen = flags.metrics_listen;
@@ -203,25 +215,99 @@ ExitCode Serve(const ServerFlags& flags) {
   options.default_deadline = flags.default_deadline;
   options.max_sequences = flags.max_sequences;
   options.max_queue = flags.max_queue;
-  options.max_encode_tokens =
-      MaxEncodeTokens((*model)->served().max_source_tokens);
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(options, (*model)->served(), (*model)->parts());
-  if (!server.ok()) return Complain(kFailed, server.status());
-  for (const HostPort& address : {flags.listen, flags.metrics_listen}) {
-    if (!address.is_loopback()) {
-      std::fprintf(stderr,
-                   "warning: %s is open to other machines, without encryption "
-                   "and without asking who calls (--allow_insecure)\n",
-                   address.ToString().c_str());
+  options.max_encode_tokens = MaxEncodeTokens(model.max_source_tokens);
+  options.tls = flags.tls;
+  options.auth_tokens_file = flags.auth_tokens_file;
+  options.max_requests_per_caller = flags.max_requests_per_caller;
+  options.max_streams_per_connection = flags.max_streams_per_connection;
+  options.max_metadata_bytes = flags.max_metadata_bytes;
+  options.max_connection_age = flags.max_connection_age;
+  options.has_reflection = flags.has_reflection;
+  options.log = log;
+  return options;
+}
+
+// What others can reach without being asked who they are. gRPC 1.51 has known
+// weaknesses in HTTP/2 that a stranger can use (rapid reset among them): only a
+// client certificate, asked for before that, keeps strangers from them.
+void WarnOfOpenDoors(const ServerFlags& flags, Log& log) {
+  const auto warn = [&log](const HostPort& address, absl::string_view what) {
+    log.Note(absl::StrFormat("warning: %s is open to other machines %s",
+                             address.ToString(), what));
+  };
+  if (!flags.listen.is_loopback() && !flags.tls.is_set()) {
+    warn(flags.listen, "without encryption (--allow_insecure)");
+  } else if (!flags.listen.is_loopback() && flags.tls.client_ca.empty()) {
+    warn(flags.listen,
+         "that need no certificate; --tls_client_ca asks for one");
+  }
+  if (!flags.metrics_listen.is_loopback()) {
+    warn(flags.metrics_listen, "without encryption (--allow_insecure)");
+  }
+}
+
+void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
+              Log& log) {
+  log.Note(absl::StrCat("metrics on ", server.metrics_listen().ToString()));
+  Log::Fields fields = {{"listen", server.listen().ToString()},
+                        {"metrics_listen", server.metrics_listen().ToString()},
+                        {"model", model.name},
+                        {"isa", kernels::IsaName(isa)},
+                        {"weight_bytes", model.weight_bytes}};
+  for (const auto& [name, value] : FlagValues()) {
+    fields["flags"][name] = value;
+  }
+  log.Event("start", fields);
+}
+
+// Flags and files that are looked at before a model is loaded.
+absl::Status CheckFiles(const ServerFlags& flags) {
+  if (flags.tls.is_set()) {
+    if (absl::Status status = CheckTlsFiles(flags.tls); !status.ok()) {
+      return status;
     }
   }
-  std::fprintf(stderr, "metrics on %s\n",
-               (*server)->metrics_listen().ToString().c_str());
+  if (flags.auth_tokens_file.empty()) return absl::OkStatus();
+  return AuthTokens::Load(flags.auth_tokens_file, [](const absl::Status&) {})
+      .status();
+}
+
+ExitCode Serve(const ServerFlags& flags) {
+  const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
+  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
+  if (absl::Status status = CheckFiles(flags); !status.ok()) {
+    return Complain(kWrongFlags, status);
+  }
+  const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
+  if (!dir.ok()) return Complain(kWrongModel, dir.status());
+  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::Load(*dir, flags, *isa);
+  if (!model.ok()) return Complain(kWrongModel, model.status());
+  const ServedModel& served = (*model)->served();
+  if (flags.is_check_only) {
+    std::printf("flags, files and model \"%s\" are right\n",
+                served.name.c_str());
+    return kServed;
+  }
+  Log log(flags.log_format);
+  LogNotes(served, log);
+  absl::StatusOr<std::unique_ptr<Server>> server =
+      Server::Start(OptionsOf(flags, served, &log), served, (*model)->parts());
+  if (!server.ok()) {
+    log.Flush();
+    return Complain(kFailed, server.status());
+  }
+  WarnOfOpenDoors(flags, log);
+  LogStart(**server, served, *isa, log);
+  log.Flush();
   std::printf("listening on %s\n", (*server)->listen().ToString().c_str());
   std::fflush(stdout);
   AwaitEndSignal();
+  log.Event("drain",
+            {{"timeout_ms", absl::ToInt64Milliseconds(flags.drain_timeout)}});
   (*server)->Drain(flags.drain_timeout);
+  log.Event("end", Log::Fields::object());
+  log.Flush();
   // Nothing is left to do, and the metrics' listener would take two seconds to
   // notice that it is to end.
   std::_Exit(kServed);

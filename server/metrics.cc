@@ -29,9 +29,10 @@ using Buckets = Histogram::BucketBoundaries;
 
 constexpr std::array<const char*, 4> kFinishReasons = {
     "eos", "length", "stop_sequence", "repetition"};
-constexpr std::array<const char*, 7> kRejections = {
-    "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
-    "queue_full",       "draining",      "deadline"};
+constexpr std::array<const char*, 9> kRejections = {
+    "invalid_argument", "unknown_model",   "unimplemented",
+    "no_tokenizer",     "queue_full",      "draining",
+    "deadline",         "unauthenticated", "caller_limit"};
 // In the order of grpc::StatusCode; the names are go-grpc-prometheus's.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -141,6 +142,10 @@ class Metrics::Series {
   }
   void CountRejected(Rejection reason) {
     rejected_[static_cast<int>(reason)]->Increment();
+  }
+
+  void CountClient(const std::string& token_name) {
+    client_family_.Add({{"client", token_name}}).Increment();
   }
 
   void AddRpc(const RpcName& rpc) {
@@ -272,6 +277,9 @@ class Metrics::Series {
   prometheus::Family<Counter>& rejected_family_ =
       CounterFamily("sheaf_requests_rejected_total",
                     "Requests that did not run, by reason.", model_);
+  prometheus::Family<Counter>& client_family_ = CounterFamily(
+      "sheaf_client_requests_total",
+      "Requests by the name of the token they came with.", model_);
   prometheus::Family<Counter>& started_family_ = CounterFamily(
       "grpc_server_started_total", "RPCs begun on the server.", {});
   prometheus::Family<Counter>& handled_family_ =
@@ -374,6 +382,9 @@ void Metrics::CountSuccess(FinishReason reason) {
 }
 void Metrics::CountRejected(Rejection reason) {
   series_->CountRejected(reason);
+}
+void Metrics::CountClient(const std::string& token_name) {
+  series_->CountClient(token_name);
 }
 void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
 void Metrics::CountRpcStarted(const RpcName& rpc) {

@@ -22,6 +22,8 @@ enum class Rejection {
   kQueueFull,        // "queue_full"
   kDraining,         // "draining"
   kDeadline,         // "deadline": it had passed on arrival
+  kUnauthenticated,  // "unauthenticated": no token, or a wrong one
+  kCallerLimit,      // "caller_limit": too many of one caller at a time
 };
 
 // Which RPC: the labels of the grpc_server_ metrics.
@@ -57,6 +59,8 @@ class Metrics {
   void OnStep(const StepStats& stats);
   void CountSuccess(FinishReason reason);
   void CountRejected(Rejection reason);
+  // A request that came with the token of that name.
+  void CountClient(const std::string& token_name);
 
   // Makes the series of an RPC, so that they are there before its first call.
   void AddRpc(const RpcName& rpc);

@@ -1,6 +1,7 @@
 #include "server/model_service.h"
 
 #include "absl/strings/str_format.h"
+#include "server/request_record.h"
 #include "server/wire.h"
 
 namespace sheaf {
@@ -15,8 +16,9 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
 
 }  // namespace
 
-ModelService::ModelService(const ServedModel& model,
-                           int64_t kv_capacity_bytes) {
+ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
+                           Guard* guard)
+    : guard_(guard) {
   model_.set_name(model.name);
   model_.set_architecture(model.architecture);
   model_.set_num_parameters(model.num_parameters);
@@ -33,11 +35,20 @@ ModelService::ModelService(const ServedModel& model,
   for (const Task& task : model.tasks.tasks) model_.add_tasks(task.name);
 }
 
+absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
+                                const grpc::ByteBuffer& bytes,
+                                google::protobuf::MessageLite* request) {
+  const absl::StatusOr<Pass> pass =
+      guard_->Enter(rpc.peer(), MetadataOf(rpc, "authorization"));
+  if (!pass.ok()) return pass.status();
+  return ParseMessage(bytes, request);
+}
+
 grpc::ServerUnaryReactor* ModelService::ListModels(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
   v1::ListModelsRequest list;
-  if (absl::Status status = ParseMessage(*request, &list); !status.ok()) {
+  if (absl::Status status = Open(*rpc, *request, &list); !status.ok()) {
     return Finished(rpc, status);
   }
   v1::ListModelsResponse models;
@@ -50,7 +61,7 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
   v1::GetModelRequest get;
-  if (absl::Status status = ParseMessage(*request, &get); !status.ok()) {
+  if (absl::Status status = Open(*rpc, *request, &get); !status.ok()) {
     return Finished(rpc, status);
   }
   if (!get.name().empty() && get.name() != model_.name()) {

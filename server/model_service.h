@@ -3,6 +3,8 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/server_callback.h>
 
+#include "absl/status/status.h"
+#include "server/guard.h"
 #include "server/served_model.h"
 #include "sheaf/v1/model.grpc.pb.h"
 
@@ -14,7 +16,9 @@ class ModelService final
           v1::ModelService::WithRawCallbackMethod_GetModel<
               v1::ModelService::Service>> {
  public:
-  ModelService(const ServedModel& model, int64_t kv_capacity_bytes);
+  // `guard` is not owned; it is asked first.
+  ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
+               Guard* guard);
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
                                        const grpc::ByteBuffer* request,
@@ -24,7 +28,13 @@ class ModelService final
                                      grpc::ByteBuffer* response) override;
 
  private:
+  // Parses the request of a caller who may call.
+  absl::Status Open(const grpc::CallbackServerContext& rpc,
+                    const grpc::ByteBuffer& bytes,
+                    google::protobuf::MessageLite* request);
+
   v1::Model model_;
+  Guard* const guard_;
 };
 
 }  // namespace sheaf

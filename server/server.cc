@@ -1,11 +1,13 @@
 #include "server/server.h"
 
 #include <google/protobuf/descriptor.h>
+#include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <limits>
 #include <utility>
@@ -14,13 +16,16 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "server/auth_tokens.h"
 #include "server/call.h"
 #include "server/delivery.h"
 #include "server/door_thread.h"
+#include "server/guard.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
 #include "server/rpc_metrics.h"
 #include "server/text_service.h"
+#include "server/watchdog.h"
 #include "server/wire.h"
 
 namespace sheaf {
@@ -29,12 +34,15 @@ namespace {
 // A text somewhat over the limit still reaches the door, which tells the client
 // the limit; what is far over it is refused by gRPC unread.
 constexpr int64_t kMessageSlackBytes = 4 << 20;
-constexpr int kMaxMetadataBytes = 16 << 10;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
+constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For what has no end of its own, as a watch of the health.
 constexpr std::chrono::milliseconds kShutdownGrace(200);
+// Clients that watch the health, or are refused once, have gone elsewhere by
+// then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
+constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -60,13 +68,68 @@ void AddRpcs(Metrics& metrics) {
   metrics.AddRpc({"grpc.health.v1.Health", "Watch", "server_stream"});
 }
 
-EngineOptions MakeEngineOptions(const ServerOptions& options,
-                                Metrics& metrics) {
+void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
+  if (log != nullptr) log->Event(name, fields);
+}
+
+// Where gRPC's own messages go, handshakes that failed among them. gRPC takes a
+// function and nothing beside it.
+std::atomic<Log*> grpc_log = nullptr;
+
+void TakeGrpcLog(Log* log) {
+  if (log == nullptr) return;
+  grpc_log = log;
+  gpr_set_log_function([](gpr_log_func_args* message) {
+    LogEvent(grpc_log.load(), "grpc",
+             {{"severity", gpr_log_severity_string(message->severity)},
+              {"message", std::string(message->message)}});
+  });
+}
+
+absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
+    const ServerOptions& options) {
+  if (options.auth_tokens_file.empty()) return nullptr;
+  return AuthTokens::Load(
+      options.auth_tokens_file, [log = options.log](const absl::Status& now) {
+        LogEvent(
+            log, "auth_tokens",
+            {{"is_taken", now.ok()}, {"message", std::string(now.message())}});
+      });
+}
+
+void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(
+      MaxMessageBytes(options.limits.max_text_bytes));
+  builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             options.max_metadata_bytes);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             options.max_streams_per_connection);
+  if (options.max_connection_age != absl::InfiniteDuration()) {
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                               static_cast<int>(absl::ToInt64Milliseconds(
+                                   options.max_connection_age)));
+  }
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kMinClientPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+EngineOptions MakeEngineOptions(const ServerOptions& options, Metrics& metrics,
+                                Watchdog& watchdog) {
   EngineOptions out;
   out.max_sequences = options.max_sequences;
   out.max_queue = options.max_queue;
   out.max_encode_tokens = options.max_encode_tokens;
-  out.on_step = [&metrics](const StepStats& stats) { metrics.OnStep(stats); };
+  out.on_step = [&metrics, &watchdog](const StepStats& stats) {
+    metrics.OnStep(stats);
+    watchdog.OnStep();
+  };
   return out;
 }
 
@@ -77,21 +140,41 @@ EngineOptions MakeEngineOptions(const ServerOptions& options,
 class Server::Parts {
  public:
   Parts(const ServerOptions& options, const ServedModel& model,
-        const EngineParts& engine_parts)
-      : metrics(model.name, KvCapacity(engine_parts.kv_shape)),
+        const EngineParts& engine_parts,
+        std::unique_ptr<AuthTokens> auth_tokens)
+      : tokens(std::move(auth_tokens)),
+        guard(tokens.get(), options.max_requests_per_caller),
+        log(options.log),
+        metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         door(model, options.limits),
-        engine(MakeEngineOptions(options, metrics), engine_parts.kv_shape,
-               *engine_parts.runner, *engine_parts.team, *engine_parts.kernels),
+        engine(MakeEngineOptions(options, metrics, watchdog),
+               engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
+               *engine_parts.kernels),
         door_thread(options.max_queue),
-        text_service(
-            {&engine, &delivery, &metrics, &live_calls, &door, &door_thread},
-            options.default_deadline),
-        model_service(model, KvCapacity(engine_parts.kv_shape)) {}
+        text_service({&engine, &delivery, &metrics, &live_calls, &door,
+                      &door_thread, &guard, options.log},
+                     options.default_deadline),
+        model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
   }
 
+  // Tells the health service whether the engine is alive.
+  void Watch() {
+    watchdog.Start(
+        [this] { return !engine.WaitUntilIdle(absl::ZeroDuration()); },
+        [this](bool is_stuck) {
+          LogEvent(log, "engine", {{"is_stuck", is_stuck}});
+          rpc_server->GetHealthCheckService()->SetServingStatus(kLiveness,
+                                                                !is_stuck);
+        });
+  }
+
+  std::unique_ptr<AuthTokens> tokens;  // null: none are asked for
+  Guard guard;
+  Log* const log;
+  Watchdog watchdog{Watchdog::Options{}};
   Metrics metrics;
   Door door;
   LiveCalls live_calls;
@@ -109,32 +192,27 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const ServedModel& model,
     const EngineParts& engine_parts) {
   TakeProtobufLog();
-  auto parts = std::make_unique<Parts>(options, model, engine_parts);
+  TakeGrpcLog(options.log);
+  absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
+  if (!tokens.ok()) return tokens.status();
+  auto parts =
+      std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens));
   AddRpcs(parts->metrics);
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (options.has_reflection) {
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  }
   grpc::ServerBuilder builder;
   int port = 0;
   builder.AddListeningPort(options.listen.ToString(),
-                           grpc::InsecureServerCredentials(), &port);
+                           MakeServerCredentials(options.tls), &port);
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
-  const int max_message_bytes = MaxMessageBytes(options.limits.max_text_bytes);
-  builder.SetMaxReceiveMessageSize(max_message_bytes);
-  builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
-                             kKeepaliveTimeoutMs);
-  builder.AddChannelArgument(
-      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
-      kMinClientPingIntervalMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  SetLimits(options, builder);
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
       interceptors;
@@ -148,6 +226,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   auto* health = parts->rpc_server->GetHealthCheckService();
   health->SetServingStatus(v1::TextService::service_full_name(), true);
   health->SetServingStatus(v1::ModelService::service_full_name(), true);
+  health->SetServingStatus(kLiveness, true);
+  parts->Watch();
 
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->listen_ = {options.listen.host, port};
@@ -159,9 +239,13 @@ void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
   const absl::Time deadline = absl::Now() + timeout;
   parts_->engine.Drain();
-  parts_->rpc_server->GetHealthCheckService()->SetServingStatus(false);
-  parts_->engine.WaitUntilIdle(timeout);
+  auto* health = parts_->rpc_server->GetHealthCheckService();
+  health->SetServingStatus(false);
+  health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
+  absl::SleepFor(std::min(timeout, kDrainNotice));
+  parts_->engine.WaitUntilIdle(deadline - absl::Now());
   parts_->live_calls.WaitUntilNone(deadline - absl::Now());
+  parts_->watchdog.Stop();
   // Cancels what is left, and waits until gRPC has let go of it.
   parts_->rpc_server->Shutdown(std::chrono::system_clock::now() +
                                kShutdownGrace);
@@ -170,6 +254,9 @@ void Server::Drain(absl::Duration timeout) {
   parts_->rpc_server.reset();
 }
 
-Server::~Server() { Drain(absl::ZeroDuration()); }
+Server::~Server() {
+  Drain(absl::ZeroDuration());
+  grpc_log = nullptr;
+}
 
 }  // namespace sheaf

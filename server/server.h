@@ -7,8 +7,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
+#include "server/credentials.h"
 #include "server/door.h"
 #include "server/flags.h"
+#include "server/log.h"
 #include "server/served_model.h"
 
 namespace sheaf {
@@ -20,7 +22,15 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;
-  int32_t max_encode_tokens = 2048;  // in one pass; >= the longest source
+  int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
+  TlsFiles tls;                         // as CheckTlsFiles() wants them
+  std::string auth_tokens_file;         // empty: nobody is asked for a token
+  int32_t max_requests_per_caller = 0;  // 0: no limit
+  int32_t max_streams_per_connection = 1024;
+  int32_t max_metadata_bytes = 16 << 10;
+  absl::Duration max_connection_age = absl::InfiniteDuration();
+  bool has_reflection = true;
+  Log* log = nullptr;  // not owned; null: no lines
 };
 
 // What the engine runs on. Not owned; all outlive the server.
@@ -33,12 +43,16 @@ struct EngineParts {
 
 // The engine, the RPCs in front of it and the metrics beside it.
 //
+// Health, beside the services' own: "" and each service are SERVING until the
+// server drains; "liveness" is until the engine is stuck.
+//
 // Serves from Start() until Drain() or the end of its life, whichever is first.
 // Not thread-safe: one thread starts, drains and destroys it.
 class Server {
  public:
   // `model` names what is not owned and outlives the server.
-  // FAILED_PRECONDITION if an address cannot be listened on.
+  // FAILED_PRECONDITION if an address cannot be listened on; as
+  // AuthTokens::Load().
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const ServedModel& model,
       const EngineParts& parts);

@@ -11,6 +11,14 @@ namespace sheaf {
 
 namespace {
 
+// The RPCs' names in the log.
+constexpr char kTranslate[] = "sheaf.v1.TextService/Translate";
+constexpr char kTranslateStream[] = "sheaf.v1.TextService/TranslateStream";
+constexpr char kSummarize[] = "sheaf.v1.TextService/Summarize";
+constexpr char kSummarizeStream[] = "sheaf.v1.TextService/SummarizeStream";
+constexpr char kGenerate[] = "sheaf.v1.TextService/Generate";
+constexpr char kGenerateStream[] = "sheaf.v1.TextService/GenerateStream";
+
 // What is longer is left to the door thread: this much takes some milliseconds.
 constexpr size_t kShortRequestBytes = 8 << 10;
 
@@ -41,6 +49,7 @@ void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
   call->Hold();
+  if (!call->Enter()) return;
   const absl::Time deadline = std::min(absl::FromChrono(rpc.deadline()),
                                        absl::Now() + default_deadline_);
   const auto admit = [this, call, deadline, request] {
@@ -57,18 +66,19 @@ void TextService::Start(const std::shared_ptr<Call>& call,
 // only after these have returned.
 template <typename Request>
 grpc::ServerUnaryReactor* TextService::StartUnary(
-    ReplyKind kind, grpc::CallbackServerContext* rpc,
+    ReplyKind kind, const char* method, grpc::CallbackServerContext* rpc,
     const grpc::ByteBuffer& request, grpc::ByteBuffer* response) const {
-  const auto call = std::make_shared<UnaryCall>(context_, kind, rpc, response);
+  const auto call =
+      std::make_shared<UnaryCall>(context_, kind, method, rpc, response);
   Start<Request>(call, *rpc, request);
   return call.get();
 }
 
 template <typename Request>
 grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::StartStream(
-    ReplyKind kind, grpc::CallbackServerContext* rpc,
+    ReplyKind kind, const char* method, grpc::CallbackServerContext* rpc,
     const grpc::ByteBuffer& request) const {
-  const auto call = std::make_shared<StreamCall>(context_, kind, rpc);
+  const auto call = std::make_shared<StreamCall>(context_, kind, method, rpc);
   Start<Request>(call, *rpc, request);
   return call.get();
 }
@@ -76,39 +86,40 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::StartStream(
 grpc::ServerUnaryReactor* TextService::Translate(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  return StartUnary<v1::TranslateRequest>(ReplyKind::kTranslate, rpc, *request,
-                                          response);
+  return StartUnary<v1::TranslateRequest>(ReplyKind::kTranslate, kTranslate,
+                                          rpc, *request, response);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::TranslateStream(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return StartStream<v1::TranslateRequest>(ReplyKind::kTranslate, rpc,
-                                           *request);
+  return StartStream<v1::TranslateRequest>(ReplyKind::kTranslate,
+                                           kTranslateStream, rpc, *request);
 }
 
 grpc::ServerUnaryReactor* TextService::Summarize(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  return StartUnary<v1::SummarizeRequest>(ReplyKind::kSummarize, rpc, *request,
-                                          response);
+  return StartUnary<v1::SummarizeRequest>(ReplyKind::kSummarize, kSummarize,
+                                          rpc, *request, response);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::SummarizeStream(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return StartStream<v1::SummarizeRequest>(ReplyKind::kSummarize, rpc,
-                                           *request);
+  return StartStream<v1::SummarizeRequest>(ReplyKind::kSummarize,
+                                           kSummarizeStream, rpc, *request);
 }
 
 grpc::ServerUnaryReactor* TextService::Generate(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  return StartUnary<v1::GenerateRequest>(ReplyKind::kGenerate, rpc, *request,
-                                         response);
+  return StartUnary<v1::GenerateRequest>(ReplyKind::kGenerate, kGenerate, rpc,
+                                         *request, response);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::GenerateStream(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return StartStream<v1::GenerateRequest>(ReplyKind::kGenerate, rpc, *request);
+  return StartStream<v1::GenerateRequest>(ReplyKind::kGenerate, kGenerateStream,
+                                          rpc, *request);
 }
 
 }  // namespace sheaf

@@ -59,13 +59,13 @@ class TextService final
   absl::StatusOr<AdmittedRequest> Admit(Call& call, absl::Time deadline,
                                         const grpc::ByteBuffer& bytes) const;
   template <typename Request>
-  grpc::ServerUnaryReactor* StartUnary(ReplyKind kind,
+  grpc::ServerUnaryReactor* StartUnary(ReplyKind kind, const char* method,
                                        grpc::CallbackServerContext* rpc,
                                        const grpc::ByteBuffer& request,
                                        grpc::ByteBuffer* response) const;
   template <typename Request>
   grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(
-      ReplyKind kind, grpc::CallbackServerContext* rpc,
+      ReplyKind kind, const char* method, grpc::CallbackServerContext* rpc,
       const grpc::ByteBuffer& request) const;
 
   const CallContext context_;

@@ -46,6 +46,13 @@ class FakeServer : public v1::TextService::Service,
 
   const std::string& address() const { return address_; }
 
+  // The next `n` requests for a text are refused, as by a full server that
+  // pushes back for a millisecond.
+  void RefuseNext(int n) {
+    absl::MutexLock lock(&mutex_);
+    num_to_refuse_ = n;
+  }
+
   // From now on Translate holds requests until `size` of them are there, then
   // answers these last one first. REQUIRES: the client sends groups of `size`.
   void ReverseGroupsOf(int size) {
@@ -63,17 +70,31 @@ class FakeServer : public v1::TextService::Service,
     return generate_requests_;
   }
 
+  // Of the last Translate; empty if it had none.
+  std::string authorization() {
+    absl::MutexLock lock(&mutex_);
+    return authorization_;
+  }
+
   // Notified when a client left an endless stream.
   absl::Notification& client_left() { return client_left_; }
 
-  grpc::Status Translate(grpc::ServerContext*,
+  grpc::Status Translate(grpc::ServerContext* context,
                          const v1::TranslateRequest* request,
                          v1::TranslateResponse* response) override {
     {
       absl::MutexLock lock(&mutex_);
       translate_requests_.push_back(*request);
+      const auto it = context->client_metadata().find("authorization");
+      authorization_ = it == context->client_metadata().end()
+                           ? ""
+                           : std::string(it->second.data(), it->second.size());
     }
     WaitForTurn();
+    if (IsFull()) {
+      context->AddTrailingMetadata("grpc-retry-pushback-ms", "1");
+      return {grpc::StatusCode::RESOURCE_EXHAUSTED, "come back"};
+    }
     if (const grpc::Status status = Refuse(request->text()); !status.ok()) {
       return status;
     }
@@ -205,6 +226,11 @@ class FakeServer : public v1::TextService::Service,
     return usage;
   }
 
+  bool IsFull() {
+    absl::MutexLock lock(&mutex_);
+    return num_to_refuse_ > 0 && num_to_refuse_-- > 0;
+  }
+
   grpc::Status Refuse(const std::string& text) {
     if (text == "fail") {
       return {grpc::StatusCode::RESOURCE_EXHAUSTED, "the queue is full"};
@@ -254,6 +280,8 @@ class FakeServer : public v1::TextService::Service,
   absl::Mutex mutex_;
   std::vector<v1::TranslateRequest> translate_requests_;
   std::vector<v1::GenerateRequest> generate_requests_;
+  std::string authorization_;
+  int num_to_refuse_ = 0;
   int group_size_ = 0;
   int num_arrived_ = 0;
   int num_left_ = 0;

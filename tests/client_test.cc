@@ -1,5 +1,6 @@
 #include "client/client.h"
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,6 +52,69 @@ TEST(ClientConnectTest, WhereNobodyListensIsUnavailable) {
   ASSERT_TRUE(client.ok());
   EXPECT_EQ(client->ListModels().status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+TEST(ClientConnectTest, AListIsOfAddressesOfOneKind) {
+  for (const std::string server :
+       {"localhost:1,localhost:2", "127.0.0.1:1,[::1]:2", "127.0.0.1:1,",
+        "127.0.0.1:1,127.0.0.2"}) {
+    EXPECT_EQ(Client::Connect({.server = server}).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << server;
+  }
+  EXPECT_TRUE(Client::Connect({.server = "127.0.0.1:1,127.0.0.1:2"}).ok());
+  EXPECT_TRUE(Client::Connect({.server = "[::1]:1,[::1]:2"}).ok());
+}
+
+TEST(ClientConnectTest, AttemptsHaveALimit) {
+  EXPECT_THAT(Client::Connect({.max_attempts = 6}).status().message(),
+              HasSubstr("max_attempts is 6; it must be 1..5"));
+  EXPECT_FALSE(Client::Connect({.max_attempts = 0}).ok());
+}
+
+TEST_F(ClientTest, ACallThatWasPushedBackIsSentAgain) {
+  server_.RefuseNext(3);
+  EXPECT_EQ(client_.Translate(English("a"))->text(), "A");
+  EXPECT_EQ(server_.translate_requests().size(), 4);
+  server_.RefuseNext(4);
+  EXPECT_EQ(client_.Translate(English("a")).status(),
+            absl::ResourceExhaustedError("come back"));
+}
+
+TEST_F(ClientTest, OneAttemptIsOne) {
+  Client once =
+      *Client::Connect({.server = server_.address(), .max_attempts = 1});
+  server_.RefuseNext(1);
+  EXPECT_EQ(once.Translate(English("a")).status(),
+            absl::ResourceExhaustedError("come back"));
+  EXPECT_EQ(server_.translate_requests().size(), 1);
+}
+
+TEST_F(ClientTest, CallsGoRoundOverTheServersAndPastOneThatIsGone) {
+  auto second = std::make_unique<FakeServer>();
+  Client both = *Client::Connect(
+      {.server = absl::StrCat(server_.address(), ",", second->address())});
+  // The first calls may find one of them connected alone.
+  for (int i = 0; i < 100 && (server_.translate_requests().empty() ||
+                              second->translate_requests().empty());
+       ++i) {
+    ASSERT_TRUE(both.Translate(English("a")).ok());
+  }
+  const size_t num_first = server_.translate_requests().size();
+  const size_t num_second = second->translate_requests().size();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(both.Translate(English("a")).ok());
+  EXPECT_EQ(server_.translate_requests().size(), num_first + 5);
+  EXPECT_EQ(second->translate_requests().size(), num_second + 5);
+  second.reset();
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(both.Translate(English("a")).ok());
+}
+
+TEST_F(ClientTest, ATokenGoesWithEveryCall) {
+  Client known = *Client::Connect({.server = server_.address(), .token = "t"});
+  ASSERT_TRUE(known.Translate(English("a")).ok());
+  EXPECT_EQ(server_.authorization(), "Bearer t");
+  ASSERT_TRUE(client_.Translate(English("a")).ok());
+  EXPECT_EQ(server_.authorization(), "");
 }
 
 TEST_F(ClientTest, AnAnswerHasAllThatTheServerSays) {

@@ -1,0 +1,27 @@
+# sheaf-server, sheaf and the embedded model on nothing but the libraries that
+# they load: no shell, no package manager.   docker build -t sheaf .
+FROM debian:bookworm-slim AS build
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libdnnl-dev libgrpc++-dev \
+      libicu-dev libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \
+      ocl-icd-opencl-dev prometheus-cpp-dev protobuf-compiler \
+      protobuf-compiler-grpc zlib1g-dev \
+ && rm -rf /var/lib/apt/lists/*
+COPY . /src
+WORKDIR /src
+# The compiler's cache may be mounted: --volume DIRECTORY:/ccache
+ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1
+RUN cmake --preset release -DSHEAF_BUILD_TESTS=OFF \
+      -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \
+ && cmake --build --preset release --target sheaf-server sheaf \
+ && deploy/image_root.sh build/release /image
+
+FROM scratch
+COPY --from=build /image /
+USER 65532:65532
+EXPOSE 50051 9464
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s \
+  CMD ["/usr/bin/sheaf", "health", "--server=127.0.0.1:50051"]
+ENTRYPOINT ["/usr/bin/sheaf-server"]

@@ -1,0 +1,164 @@
+#include "client/channel.h"
+
+#include <arpa/inet.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/substitute.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace sheaf {
+namespace {
+
+// A long document's alternatives fit; gRPC's own limit is 4 MiB.
+constexpr int kMaxAnswerBytes = 64 << 20;
+
+// A request that may be sent again is kept until its answer begins.
+constexpr int kMaxRetriedRequestBytes = 8 << 20;
+
+// What is longer is no deadline: system_clock counts 2^63 ns from 1970.
+constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 100);
+
+// gRPC allows no more.
+constexpr int kMostAttempts = 5;
+
+// A server that drains says so by its health, and is then left out. Only calls
+// that were refused before an answer began are sent again; a pushed-back one
+// when the server says. Nothing is sent twice at a time.
+constexpr absl::string_view kServiceConfig = R"({
+  "loadBalancingConfig": [{"round_robin": {}}],
+  "healthCheckConfig": {"serviceName": "sheaf.v1.TextService"},
+  "methodConfig": [{
+    "name": [{"service": "sheaf.v1.TextService"},
+             {"service": "sheaf.v1.ModelService"}]$0
+  }]
+})";
+constexpr absl::string_view kRetryPolicy = R"(,
+    "retryPolicy": {
+      "maxAttempts": $0, "initialBackoff": "0.1s", "maxBackoff": "2s",
+      "backoffMultiplier": 2,
+      "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
+    })";
+
+absl::Status CheckAddress(absl::string_view server) {
+  const size_t colon = server.rfind(':');
+  uint32_t port = 0;
+  if (colon == absl::string_view::npos || colon == 0 ||
+      !absl::SimpleAtoi(server.substr(colon + 1), &port) || port == 0 ||
+      port > 65535) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("server is \"", server,
+                     "\"; it must be HOST:PORT with a port in 1..65535"));
+  }
+  return absl::OkStatus();
+}
+
+// "ipv4" or "ipv6", gRPC's words for lists of such; empty for a name.
+absl::string_view FamilyOf(absl::string_view address) {
+  std::string host(address.substr(0, address.rfind(':')));
+  in_addr v4;
+  in6_addr v6;
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return "ipv4";
+  if (host.size() < 2 || host.front() != '[') return "";
+  host = host.substr(1, host.size() - 2);
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 ? "ipv6" : "";
+}
+
+// gRPC's name for all the servers together.
+absl::StatusOr<std::string> TargetOf(const std::string& servers) {
+  const std::vector<std::string> addresses = absl::StrSplit(servers, ',');
+  for (const std::string& address : addresses) {
+    if (absl::Status status = CheckAddress(address); !status.ok()) {
+      return status;
+    }
+  }
+  if (addresses.size() == 1) return servers;
+  const absl::string_view family = FamilyOf(addresses.front());
+  for (const std::string& address : addresses) {
+    if (family.empty() || FamilyOf(address) != family) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "server is \"", servers,
+          "\"; a list must be of IPv4 addresses or of IPv6 ones, as "
+          "192.0.2.1:50051,192.0.2.2:50051; a name that has several addresses "
+          "stands alone"));
+    }
+  }
+  return absl::StrCat(family, ":", servers);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Open(
+    const ClientOptions& options, grpc::ChannelArguments arguments) {
+  const absl::StatusOr<std::string> target = TargetOf(options.server);
+  if (!target.ok()) return target.status();
+  arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+  // A model server is near; http_proxy is for the way out.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.tls.has_value()) {
+    return grpc::CreateCustomChannel(
+        *target, grpc::InsecureChannelCredentials(), arguments);
+  }
+  const TlsOptions& tls = *options.tls;
+  if (tls.cert_pem.empty() != tls.key_pem.empty()) {
+    return absl::InvalidArgumentError(
+        "tls: a certificate and its key go together");
+  }
+  if (!tls.server_name.empty()) {
+    arguments.SetSslTargetNameOverride(tls.server_name);
+  }
+  return grpc::CreateCustomChannel(
+      *target,
+      grpc::SslCredentials({.pem_root_certs = tls.ca_pem,
+                            .pem_private_key = tls.key_pem,
+                            .pem_cert_chain = tls.cert_pem}),
+      arguments);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
+    const ClientOptions& options) {
+  if (options.max_attempts < 1 || options.max_attempts > kMostAttempts) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("max_attempts is %d; it must be 1..%d",
+                        options.max_attempts, kMostAttempts));
+  }
+  const std::string policy =
+      options.max_attempts == 1
+          ? ""
+          : absl::Substitute(kRetryPolicy, options.max_attempts);
+  grpc::ChannelArguments arguments;
+  arguments.SetServiceConfigJSON(absl::Substitute(kServiceConfig, policy));
+  arguments.SetInt(GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE, kMaxRetriedRequestBytes);
+  return Open(options, arguments);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenPlainChannel(
+    const ClientOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  return Open(options, arguments);
+}
+
+void PrepareContext(const std::string& token, const CallOptions& options,
+                    grpc::ClientContext& context) {
+  if (!token.empty()) {
+    context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
+  }
+  if (options.timeout >= kLongestTimeout) return;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + options.timeout));
+}
+
+absl::Status FromGrpc(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+}
+
+}  // namespace sheaf

@@ -1,0 +1,31 @@
+#include "absl/flags/flag.h"
+#include "client/commands.h"
+#include "client/flags.h"
+#include "client/health.h"
+#include "client/status.h"
+
+namespace sheaf {
+namespace {
+
+// A probe that hangs is no answer.
+constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
+
+}  // namespace
+
+absl::Status RunHealth(Invocation& invocation) {
+  if (invocation.arguments.size() > 1) {
+    return UsageError("health asks for one service at a time");
+  }
+  absl::StatusOr<ClientOptions> server = ServerFromFlags();
+  if (!server.ok()) return server.status();
+  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
+  if (!call.ok()) return call.status();
+  if (call->timeout == absl::InfiniteDuration()) call->timeout = kProbeTimeout;
+  const std::string service =
+      invocation.arguments.empty() ? "" : invocation.arguments.front();
+  const absl::Status status = CheckHealth(*server, service, *call);
+  if (!status.ok()) return status;
+  return invocation.out.Write("SERVING\n");
+}
+
+}  // namespace sheaf

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Collects what the image holds: the programs, the model, every library that
+# the programs load, and the user's name.   image_root.sh BUILD_DIR ROOT
+set -euo pipefail
+build=$1
+root=$2
+mkdir -p "$root"
+for component in server client; do
+  DESTDIR=$root cmake --install "$build" --prefix /usr --component "$component" \
+    --strip >/dev/null
+done
+rm -rf "$root/etc" "$root/usr/lib/systemd" "$root/usr/share/doc" \
+  "$root/usr/share/man" "$root/usr/share/sheaf/proto"
+
+# "libx.so.1 => /lib/libx.so.1 (0x...)", "/lib64/ld-linux-x86-64.so.2 (0x...)"
+ldd "$root"/usr/bin/* | grep -o '/[^ ]*\.so[^ ]*' | sort -u |
+  while read -r library; do
+    mkdir -p "$root$(dirname "$library")"
+    cp -L "$library" "$root$library"
+  done
+mkdir -p "$root/etc"
+echo 'sheaf:x:65532:65532::/nonexistent:/nonexistent' >"$root/etc/passwd"
+echo 'sheaf:x:65532:' >"$root/etc/group"
+du -sb "$root" | sed 's/\t.*/ bytes in all/'
+find "$root" -type f -size +1M -printf '%s %P\n' | sort -rn

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every check of the deployment, one after another, and what became of each.
+#   all.sh BIN_DIR [NAME ...]
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+bin=$(cd "$1" && pwd)
+shift
+names=("${@:-}")
+[[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet examples image package)
+work=$(mktemp -d)
+trap 'rm -rf --one-file-system "$work"' EXIT
+summary=()
+has_failed=0
+for name in "${names[@]}"; do
+  printf '\n=== %s\n' "$name"
+  mkdir "$work/$name"
+  begin=$SECONDS
+  code=0
+  "$here/$name.sh" "$bin" "$work/$name" 2>&1 | tee "$work/$name.log" || code=$?
+  case $code in
+    0) result=passed ;;
+    77) result=$(tail -1 "$work/$name.log") ;;
+    *) result=FAILED has_failed=1 ;;
+  esac
+  summary+=("$(printf '%-11s %4d s  %s' "$name" $((SECONDS - begin)) "$result")")
+  # Parts of a check that passed may not have run.
+  if ((code == 0)); then
+    while read -r line; do summary+=("$(printf '%20s%s' '' "$line")"); done \
+      < <(grep '^not run: ' "$work/$name.log" || true)
+  fi
+done
+printf '\n'
+printf '%s\n' "${summary[@]}"
+exit "$has_failed"

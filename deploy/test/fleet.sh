@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Three servers and one client under load: one is full now and then, one drains
+# and comes back, one is killed. Then the same client behind nginx.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need curl python3
+
+translate() { "$bin/sheaf" translate --from=en --to=de "$@"; }
+# value METRICS SERIES_PREFIX
+value() { curl -fsS "http://$1/metrics" | grep "^$2" | sed 's/.* //' | head -1; }
+
+for _ in {1..12000}; do printf 'We are going home tomorrow. '; done >"$work/long"
+start_server killed && killed=$address killed_metrics=$metrics killed_id=$server
+start_server drained && drained=$address drained_id=$server
+start_server full --max_sequences=1 --max_queue=1 && full=$address full_metrics=$metrics
+all=$killed,$drained,$full
+
+echo '--- a server drains and comes back, another is killed, the third is full'
+translate --server="$killed" --stream <"$work/long" >"$work/streamed" \
+  2>"$work/stream.err" &
+stream=$!
+await 60 test -s "$work/streamed"
+"$bin/sheaf" load --server="$all" --rate=25 --seconds=30 --timeout=20s \
+  --max_attempts=5 --from=en --to=de --text='Where is the train station?' \
+  >"$work/load.json" &
+load=$!
+sleep 6
+kill -TERM "$drained_id"
+code=0
+wait "$drained_id" || code=$?
+[[ $code == 0 ]] || fail "the drained server ended with $code"
+"$bin/sheaf-server" --listen="$drained" --metrics_listen=127.0.0.1:0 \
+  --kv_cache_bytes=64MiB >"$work/again.out" 2>"$work/again.log" &
+children+=("$!")
+await 20 "$bin/sheaf" health --server="$drained"
+sleep 8
+kill -0 "$stream" || fail 'the stream has ended before the kill'
+running=$(value "$killed_metrics" sheaf_num_requests_running)
+kill -9 "$killed_id"
+wait "$killed_id" 2>/dev/null || true
+code=0
+wait "$stream" || code=$?
+[[ $code == 1 ]] && grep -q '^sheaf: UNAVAILABLE: ' "$work/stream.err" ||
+  fail "the stream of the killed server: $code $(cat "$work/stream.err")"
+wait "$load"
+echo "the stream: $(cat "$work/stream.err")"
+echo "load: $(cat "$work/load.json")"
+rejected=$(value "$full_metrics" 'sheaf_requests_rejected_total{.*queue_full')
+echo "the full server pushed back $rejected times; the killed one ran $running"
+[[ $rejected -gt 0 ]] || fail 'the full server was never full'
+# Streams of the killed server that had begun: at most those that it ran, and
+# what came within the moment between the count and the kill.
+python3 - "$work/load.json" "$running" <<'END' || fail 'requests were lost'
+import json, sys
+load, running = json.load(open(sys.argv[1])), float(sys.argv[2])
+lost = dict(load["errors"])
+broken = lost.pop("UNAVAILABLE", 0)
+sys.exit(bool(lost) or broken > running + 2 or load["ok"] + broken != load["requests"])
+END
+
+echo '--- behind nginx'
+if ! command -v nginx >/dev/null || ! command -v openssl >/dev/null; then
+  not_run 'nginx (there is no nginx or openssl); the fleet passed'
+fi
+mkdir -p "$work/nginx"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+  -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+  -keyout "$work/nginx/server.key" -out "$work/nginx/server.pem" 2>/dev/null
+start_server second && second=$address second_id=$server
+port=$(free_port)
+sed "s/127.0.0.1:50443/127.0.0.1:$port/; s/127.0.0.1:50051/$drained/
+     s/127.0.0.1:50052/$second/; s|server\.pem;|$work/nginx/server.pem;|
+     s|server\.key;|$work/nginx/server.key;|" \
+  "$root/deploy/nginx/sheaf.conf" >"$work/nginx/sheaf.conf"
+cat >"$work/nginx/nginx.conf" <<END
+daemon off; pid $work/nginx/pid; error_log $work/nginx/error.log;
+events {}
+http { access_log off; include $work/nginx/sheaf.conf;
+  client_body_temp_path $work/nginx/1; proxy_temp_path $work/nginx/2;
+  fastcgi_temp_path $work/nginx/3; uwsgi_temp_path $work/nginx/4;
+  scgi_temp_path $work/nginx/5; }
+END
+chmod -R a+rX "$work/nginx" 2>/dev/null || true
+nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" 2>"$work/nginx/stderr" &
+nginx_id=$!
+children+=("$nginx_id")
+through=(--server="127.0.0.1:$port" --tls_ca="$work/nginx/server.pem" --timeout=30s)
+await 20 "$bin/sheaf" health "${through[@]}"
+head -c 8000 "$work/long" >"$work/short"
+translate --server="$second" "$(cat "$work/short")" >"$work/whole"
+translate "${through[@]}" "$(cat "$work/short")" | cmp - "$work/whole" ||
+  fail 'a translation through nginx'
+translate "${through[@]}" --stream "$(cat "$work/short")" >"$work/streamed" || fail 'a stream through nginx'
+cmp "$work/streamed" "$work/whole" || fail 'the stream through nginx differs'
+code=0
+translate "${through[@]}" --timeout=50ms <"$work/long" >/dev/null 2>"$work/late" || code=$?
+grep -q DEADLINE_EXCEEDED "$work/late" || fail "a deadline through nginx: $(cat "$work/late")"
+kill -9 "$second_id"
+for _ in {1..10}; do
+  translate "${through[@]}" 'Where is the train station?' >/dev/null ||
+    fail 'a call after one server behind nginx was killed'
+done
+kill "$nginx_id"

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# The image, built without a Docker daemon: buildah on a base from debootstrap.
+# Then what is in it runs as user 65532 on its own root, translates, says that
+# it is healthy, and ends a stream whole when it gets SIGTERM.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need buildah debootstrap chroot
+((EUID == 0)) || not_run 'building an image here needs root'
+cache=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}
+mkdir -p "$cache" "$work/store" "$work/run" "$work/ccache"
+export BUILDAH_ISOLATION=chroot
+images() { buildah --root "$work/store" --runroot "$work/run" "$@"; }
+
+echo '--- the base'
+base=$cache/bookworm
+if [[ ! -e $base/etc/debian_version ]]; then
+  rm -rf "$base.part"
+  mirror=$(sed -nE 's/^(URIs:|deb) +(http[^ ]*debian)\/? .*|^URIs: +(.*debian)\/?$/\2\3/p' \
+    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | head -1)
+  debootstrap --variant=minbase bookworm "$base.part" \
+    "${mirror:-http://deb.debian.org/debian}" >"$work/debootstrap.log" 2>&1 ||
+    not_run "debootstrap failed: $(tail -1 "$work/debootstrap.log")"
+  mv "$base.part" "$base"
+fi
+container=$(images from scratch)
+images add -q "$container" "$base" / >/dev/null
+images config --cmd bash "$container"
+images commit -q "$container" docker.io/library/debian:bookworm-slim >/dev/null
+images rm "$container" >/dev/null
+
+echo '--- the build'
+ccache_dir=${CCACHE_DIR:-$HOME/.cache/ccache}
+if [[ ! -d $ccache_dir ]]; then ccache_dir=$work/ccache; fi
+images build --pull-never --format docker --volume "$ccache_dir:/ccache" \
+  -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
+  fail "$(tail -20 "$work/image.log")"
+grep -A12 'bytes in all' "$work/image.log"
+
+echo '--- as 65532 on a root that cannot be written'
+images inspect --type image --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.StopSignal}} {{.OCIv1.Config.Entrypoint}}' \
+  sheaf:test | grep -q '^65532:65532 SIGTERM \[/usr/bin/sheaf-server\]$' ||
+  fail 'user, signal or entry point'
+images inspect --type image --format '{{.Docker.Config.Healthcheck}}' sheaf:test |
+  grep -q 'sheaf health' || fail 'no health check'
+container=$(images from --pull-never localhost/sheaf:test)
+image=$(images mount "$container")
+[[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'there is a shell'
+# As a container's runtime does: /proc, and everything else only to read.
+mkdir -p "$work/root" "$image/proc" && mount --bind "$image" "$work/root"
+trap 'kill "${children[@]}" 2>/dev/null || true
+  umount -l "$work/root/proc" "$work/root"
+  images umount "$container" >/dev/null' EXIT
+mount -o remount,bind,ro "$work/root"
+mount -t proc proc "$work/root/proc"
+in_image=(chroot --userspec=65532:65532 "$work/root")
+inside() { "${in_image[@]}" "$@"; }
+if touch "$work/root/written" 2>/dev/null; then fail 'the root can be written'; fi
+"${in_image[@]}" /usr/bin/sheaf-server \
+  --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
+  --kv_cache_bytes=64MiB >"$work/image.out" 2>"$work/image.err" &
+server=$!
+children+=("$server")
+await 30 grep -q '^listening on' "$work/image.out"
+address=$(sed -n 's/^listening on //p' "$work/image.out")
+[[ $(ps -o uid= -p "$server") -eq 65532 ]] || fail 'the server is not 65532'
+[[ $(inside /usr/bin/sheaf health --server="$address") == SERVING ]] ||
+  fail 'not healthy'
+[[ $(inside /usr/bin/sheaf translate --server="$address" --from=en --to=de \
+  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'a translation'
+
+echo '--- SIGTERM in the middle of a stream'
+for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"
+"$bin/sheaf" translate --server="$address" --from=en --to=de \
+  "$(cat "$work/long")" >"$work/whole"
+"$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
+  "$(cat "$work/long")" >"$work/streamed" &
+client=$!
+until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
+kill -TERM "$server"
+wait "$client" || fail 'the stream did not end well'
+cmp "$work/whole" "$work/streamed" || fail 'the stream was cut'
+code=0
+wait "$server" || code=$?
+[[ $code == 0 ]] || fail "exit code $code after SIGTERM"
+echo "image: $(du -sb "$image" | cut -f1) bytes"

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# kubectl builds both overlays, and each object has the form that Kubernetes
+# wants (the npm package kubernetes-models, made from its own schemas).
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need kubectl python3
+for overlay in small fleet; do
+  kubectl kustomize "$root/deploy/kubernetes/overlays/$overlay" >"$work/$overlay.yaml"
+  kinds=$(sed -n 's/^kind: //p' "$work/$overlay.yaml" | sort | tr '\n' ' ')
+  echo "$overlay: $kinds"
+  [[ $kinds == *Deployment*Namespace*NetworkPolicy*PodDisruptionBudget*Service*ServiceMonitor* ]] ||
+    fail "$overlay lacks something"
+done
+# The server's flags in the manifests are flags, and fit the memory limit.
+for overlay in small fleet; do
+  sed -n 's/^ *- \(--[a-z_]*\).*/\1/p' "$work/$overlay.yaml" | while read -r flag; do
+    "$bin/sheaf-server" --help | grep -q -- "  $flag " || fail "$overlay: no flag $flag"
+  done
+done
+command -v npm >/dev/null || not_run 'the schemas (there is no npm); kustomize passed'
+mkdir -p "$work/npm"
+(cd "$work/npm" && npm install --silent --no-audit --no-fund kubernetes-models@5.1.0 \
+  @kubernetes-models/prometheus-operator yaml@2 >"$work/npm.log" 2>&1) ||
+  not_run "the schemas (npm: $(tail -1 "$work/npm.log")); kustomize passed"
+cp "$root/deploy/test/manifests.mjs" "$work/npm/"
+(cd "$work/npm" && node manifests.mjs "$work/small.yaml" "$work/fleet.yaml")

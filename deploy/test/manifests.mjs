@@ -1,0 +1,31 @@
+// node manifests.mjs FILE ...: validates every object against its schema.
+import {readFileSync} from 'node:fs';
+import YAML from 'yaml';
+
+// "apps/v1", "Deployment" -> kubernetes-models/apps/v1/Deployment
+async function modelOf(object) {
+  const operator = object.apiVersion.startsWith('monitoring.coreos.com/');
+  const name = operator ? '@kubernetes-models/prometheus-operator'
+                        : 'kubernetes-models';
+  const module = await import(`${name}/${object.apiVersion}/${object.kind}`);
+  return module[object.kind];
+}
+
+for (const file of process.argv.slice(2)) {
+  let count = 0;
+  for (const document of YAML.parseAllDocuments(readFileSync(file, 'utf8'))) {
+    const object = document.toJS();
+    const Model = await modelOf(object);
+    new Model(object).validate();
+    // A schema that lets anything through is no check.
+    let isStrict = false;
+    try {
+      new Model({...object, spec: 1, metadata: 1}).validate();
+    } catch {
+      isStrict = true;
+    }
+    if (!isStrict) throw new Error(`${object.kind}: its schema checks nothing`);
+    ++count;
+  }
+  console.log(`${file}: ${count} objects are as their schemas say`);
+}

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# The Debian packages: made, looked at by lintian, installed on a fresh system
+# (a chroot), and used there.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need cpack dpkg-deb lintian
+build=$(cd "$bin/.." && pwd)
+
+echo '--- the packages'
+(cd "$work" && cpack -G DEB --config "$build/CPackConfig.cmake" -B "$work/deb" \
+  >"$work/cpack.log" 2>&1) || fail "$(tail -5 "$work/cpack.log")"
+ls -l "$work"/deb/*.deb | awk '{print $5, $9}'
+for package in "$work"/deb/*.deb; do
+  lintian --fail-on error --tag-display-limit 0 "$package" || fail "lintian: $package"
+done
+if command -v systemd-analyze >/dev/null; then
+  dpkg-deb -x "$work"/deb/sheaf-server_*.deb "$work/x"
+  systemd-analyze security --offline=true --threshold=30 \
+    "$work/x/usr/lib/systemd/system/sheaf-server.service" >"$work/security" ||
+    fail "the unit is too open: $(tail -1 "$work/security")"
+  tail -1 "$work/security"
+else
+  echo 'not run: the unit (no systemd-analyze)'
+fi
+
+echo '--- a program built with what libsheaf-dev installs'
+dpkg-deb -x "$work"/deb/libsheaf-dev_*.deb "$work/dev"
+mkdir -p "$work/user" && cp "$root/examples/cpp/translate.cc" "$work/user/"
+cat >"$work/user/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.25)
+project(user LANGUAGES C CXX)
+set(CMAKE_CXX_STANDARD 20)
+find_package(sheaf 0.1 CONFIG REQUIRED)
+add_executable(user translate.cc)
+target_link_libraries(user PRIVATE sheaf::client)
+END
+{
+  cmake -S "$work/user" -B "$work/user/build" -DCMAKE_PREFIX_PATH="$work/dev/usr" &&
+    cmake --build "$work/user/build"
+} >"$work/user.log" 2>&1 || fail "$(tail -5 "$work/user.log")"
+start_server user
+"$work/user/build/user" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+PKG_CONFIG_PATH=$work/dev/usr/lib/pkgconfig \
+  pkg-config --libs --cflags sheaf-client >"$work/pc" || fail 'pkg-config'
+# Words of flags, to be split.
+# shellcheck disable=SC2046
+g++ -std=c++20 "$root/examples/cpp/translate.cc" -o "$work/user/by-pc" $(cat "$work/pc") ||
+  fail 'the program by pkg-config'
+"$work/user/by-pc" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+
+base=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}/bookworm
+((EUID == 0)) && [[ -e $base/etc/debian_version ]] ||
+  not_run 'installing (needs root, and the base that image.sh makes); lintian passed'
+echo '--- installed on a fresh system, used, removed'
+cp -a "$base" "$work/system"
+cp /etc/resolv.conf "$work/system/etc/"
+cp "$work"/deb/sheaf*.deb "$work/system/root/"
+mount -t proc proc "$work/system/proc"
+trap 'kill "${children[@]}" 2>/dev/null || true; umount -l "$work/system/proc"' EXIT
+in_system=(chroot "$work/system" /usr/bin/env DEBIAN_FRONTEND=noninteractive)
+inside() { "${in_system[@]}" "$@"; }
+{
+  inside apt-get update -qq
+  inside sh -c 'apt-get install -y -qq --no-install-recommends /root/*.deb'
+} >"$work/apt.log" 2>&1 || fail "apt: $(tail -3 "$work/apt.log")"
+[[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flags file'
+inside id sheaf >/dev/null || fail 'there is no user sheaf'
+# As the unit starts it, but for the ports.
+"${in_system[@]}" setpriv --reuid=sheaf --regid=sheaf --clear-groups /usr/bin/sheaf-server \
+  --flagfile=/etc/sheaf/sheaf-server.flags --listen=127.0.0.1:0 \
+  --metrics_listen=127.0.0.1:0 >"$work/package.out" 2>"$work/package.err" &
+server=$!
+children+=("$server")
+await 30 grep -q '^listening on' "$work/package.out"
+address=$(sed -n 's/^listening on //p' "$work/package.out")
+[[ $(inside sheaf translate --server="$address" --from=en --to=de \
+  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'a translation'
+inside sheaf health --server="$address"
+kill -TERM "$server"
+wait "$server" || fail 'the server did not end well'
+inside sh -c 'dpkg --verify sheaf-server && apt-get purge -y -qq sheaf sheaf-server' \
+  >"$work/purge.log" 2>&1 || fail "$(tail -3 "$work/purge.log")"
+[[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf ]] ||
+  fail 'a purge leaves files'

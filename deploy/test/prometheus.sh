@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Prometheus on a server under load: the rules' own tests, and every query of
+# every rule, panel and console must return data.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+need prometheus promtool python3 curl
+folder=$root/deploy/prometheus
+
+echo '--- rules'
+promtool check rules "$folder"/*.rules.yml
+promtool test rules "$folder/alerts.test.yml"
+promtool check config --syntax-only "$folder/prometheus.yml"
+
+echo '--- a server under load, watched'
+start_server watched
+cp -r "$folder" "$work/prometheus"
+sed -i "s/server:9464/$metrics/" "$work/prometheus/prometheus.yml"
+sed -i 's/\(scrape\|evaluation\)_interval: 5s/\1_interval: 1s/; s/interval: 5s/interval: 1s/' \
+  "$work/prometheus/prometheus.yml" "$work/prometheus/recording.rules.yml"
+libraries=/usr/share/doc/prometheus/examples/console_libraries
+prometheus_address=127.0.0.1:$(free_port)
+prometheus --config.file="$work/prometheus/prometheus.yml" \
+  --storage.tsdb.path="$work/tsdb" --web.listen-address="$prometheus_address" \
+  --web.console.libraries="$libraries" \
+  --web.console.templates="$work/prometheus/consoles" \
+  >"$work/prometheus.log" 2>&1 &
+children+=("$!")
+await 30 curl -fsS "http://$prometheus_address/-/ready"
+"$bin/sheaf" load --server="$address" --rate=5 --seconds=75 --timeout=20s \
+  >"$work/load.json" &
+load=$!
+# One request that is wrong, so that there are rejects and errors to count.
+"$bin/sheaf" translate --server="$address" --from=en --to=xx a 2>/dev/null || true
+sleep 45
+python3 "$root/deploy/test/queries.py" "$root" "http://$prometheus_address"
+
+echo '--- the console'
+if [[ ! -d $libraries ]]; then
+  wait "$load"
+  not_run "the console ($libraries is not installed); the queries passed"
+fi
+page=http://$prometheus_address/consoles/sheaf.html
+curl -fsS "$page" >"$work/console.html"
+grep -q 'Are users served' "$work/console.html" || fail 'the console is not there'
+if grep -qiE 'error executing|no such template|<td>[^<]*NaN' "$work/console.html"; then
+  fail "$(grep -iE 'error|NaN' "$work/console.html" | head -3)"
+fi
+if command -v chromium >/dev/null; then
+  # Its graphs over the last two minutes.
+  chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
+    --window-size=1300,1000 --virtual-time-budget=8000 \
+    --screenshot="$work/console.png" "$page#pctc%7B%22duration%22%3A120,%22endTime%22%3A0%7D" \
+    >/dev/null 2>&1 ||
+    fail 'no picture of the console'
+  echo "its picture: $work/console.png"
+else
+  echo 'not run: the picture (no chromium)'
+fi
+wait "$load"
+echo "load: $(cat "$work/load.json")"

@@ -1,0 +1,97 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/auth_tokens.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+// sha256sum's, of "alpha", "beta" and "gamma".
+constexpr char kAlpha[] =
+    "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
+constexpr char kBeta[] =
+    "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753";
+
+class AuthTokensTest : public testing::Test {
+ protected:
+  // As an editor or a secret's mount does: another file takes the name.
+  void Write(const std::string& text) {
+    const std::string next = absl::StrCat(path_, ".next");
+    std::ofstream(next) << text;
+    ASSERT_EQ(std::rename(next.c_str(), path_.c_str()), 0);
+  }
+  absl::StatusOr<std::unique_ptr<AuthTokens>> Load() {
+    return AuthTokens::Load(
+        path_,
+        [this](const absl::Status& status) { reloads_.push_back(status.ok()); },
+        [this] { return now_; });
+  }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/auth_tokens");
+  absl::Time now_ = absl::UnixEpoch();
+  std::vector<bool> reloads_;
+};
+
+TEST_F(AuthTokensTest, ATokenHasItsLinesName) {
+  Write(absl::StrCat("# who may call\n\nweb ", kAlpha, "\nbatch\t", kBeta,
+                     "\r\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  EXPECT_THAT((*tokens)->NameOf("alpha"), Optional(std::string("web")));
+  EXPECT_THAT((*tokens)->NameOf("beta"), Optional(std::string("batch")));
+  for (const char* wrong : {"", "alph", "alpha ", "Alpha", "gamma", kAlpha}) {
+    EXPECT_EQ((*tokens)->NameOf(wrong), std::nullopt) << wrong;
+  }
+}
+
+TEST_F(AuthTokensTest, WhatIsWrongIsNamedWithItsLine) {
+  for (const std::string& line :
+       {std::string("web"), absl::StrCat("a b ", kAlpha), std::string("web 12"),
+        absl::StrCat("web ", kAlpha, "0"), absl::StrCat("w\"b ", kAlpha)}) {
+    Write(absl::StrCat("# first\n", line, "\n"));
+    const absl::Status status = Load().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;
+    EXPECT_THAT(status.message(), HasSubstr("line 2")) << line;
+  }
+  Write("# nobody\n");
+  EXPECT_THAT(Load().status().message(), HasSubstr("has no token"));
+  std::remove(path_.c_str());
+  EXPECT_EQ(Load().status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(AuthTokensTest, AChangedFileCountsWithinASecond) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  Write(absl::StrCat("web ", kBeta, "\n"));
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));  // not looked at yet
+  now_ += absl::Seconds(1);
+  EXPECT_FALSE((*tokens)->NameOf("alpha"));
+  EXPECT_TRUE((*tokens)->NameOf("beta"));
+  EXPECT_THAT(reloads_, ElementsAre(true));
+}
+
+TEST_F(AuthTokensTest, AFileThatBecameWrongIsToldOnceAndChangesNothing) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  Write("web\n");
+  for (int i = 0; i < 3; ++i) {
+    now_ += absl::Seconds(1);
+    EXPECT_TRUE((*tokens)->NameOf("alpha"));
+  }
+  EXPECT_THAT(reloads_, ElementsAre(false));
+}
+
+}  // namespace
+}  // namespace sheaf

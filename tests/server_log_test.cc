@@ -1,0 +1,85 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "server/log.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::SizeIs;
+
+class LogTest : public testing::Test {
+ protected:
+  std::function<void(absl::string_view)> Write() {
+    return [this](absl::string_view line) { lines_.emplace_back(line); };
+  }
+  std::function<absl::Time()> Now() {
+    return [this] { return now_; };
+  }
+
+  absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 1, 31, 12, 0, 0),
+                                    absl::UTCTimeZone()) +
+                    absl::Milliseconds(7);
+  std::vector<std::string> lines_;  // the log's thread's, until Flush()
+};
+
+TEST_F(LogTest, AnEventIsOneJsonObjectInOrder) {
+  Log log(LogFormat::kJson, Write(), Now());
+  log.Event("request", {{"code", "OK"}, {"tokens", 3}, {"ms", 1.5}});
+  log.Note("two\nlines \"quoted\" \xff");
+  log.Flush();
+  EXPECT_THAT(
+      lines_,
+      ElementsAre(
+          "{\"time\":\"2026-01-31T12:00:00.007Z\",\"event\":\"request\","
+          "\"code\":\"OK\",\"tokens\":3,\"ms\":1.5}\n",
+          "{\"time\":\"2026-01-31T12:00:00.007Z\",\"event\":\"note\","
+          "\"message\":\"two\\nlines \\\"quoted\\\" \xef\xbf\xbd\"}\n"));
+}
+
+TEST_F(LogTest, TextIsWordsAndANoteIsItsMessage) {
+  Log log(LogFormat::kText, Write(), Now());
+  log.Event("request", {{"code", "OK"}, {"why", "a b"}, {"n", 3}});
+  log.Note("metrics on 127.0.0.1:1");
+  log.Flush();
+  EXPECT_THAT(lines_, ElementsAre("2026-01-31T12:00:00.007Z request code=OK "
+                                  "why=\"a b\" n=3\n",
+                                  "metrics on 127.0.0.1:1\n"));
+}
+
+TEST_F(LogTest, BeyondTheRateTheNextSecondSaysHowManyWereLeftOut) {
+  Log log(LogFormat::kText, Write(), Now());
+  for (int i = 0; i < Log::kMaxPerSecond + 5; ++i)
+    log.Event("many", {{"i", i}});
+  log.Event("other", {{"i", 0}});  // has a rate of its own
+  now_ += absl::Seconds(1);
+  log.Event("many", {{"i", -1}});
+  log.Event("many", {{"i", -2}});
+  log.Flush();
+  ASSERT_THAT(lines_, SizeIs(Log::kMaxPerSecond + 3));
+  EXPECT_EQ(lines_[Log::kMaxPerSecond + 1],
+            "2026-01-31T12:00:01.007Z many i=-1 left_out=5\n");
+  EXPECT_EQ(lines_[Log::kMaxPerSecond + 2],
+            "2026-01-31T12:00:01.007Z many i=-2\n");
+}
+
+TEST_F(LogTest, WhoLogsDoesNotWaitForWhoReads) {
+  absl::Notification reader_is_back;
+  Log log(
+      LogFormat::kText,
+      [&](absl::string_view) { reader_is_back.WaitForNotification(); }, Now());
+  for (int i = 0; i < 100; ++i) {
+    now_ += absl::Seconds(1);
+    for (int k = 0; k < Log::kMaxPerSecond; ++k) log.Event("e", {{"k", k}});
+  }
+  reader_is_back.Notify();
+}
+
+}  // namespace
+}  // namespace sheaf

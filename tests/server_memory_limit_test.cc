@@ -1,0 +1,81 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/memory_limit.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Optional;
+namespace fs = std::filesystem;
+
+// A "/" with the files of a control group.
+class Root {
+ public:
+  Root() { fs::remove_all(dir_); }
+  Root& Write(const std::string& path, const std::string& text) {
+    fs::create_directories((dir_ / path).parent_path());
+    std::ofstream(dir_ / path) << text;
+    return *this;
+  }
+  std::optional<int64_t> Limit() const {
+    return CgroupMemoryLimit(dir_.string());
+  }
+
+ private:
+  const fs::path dir_ = absl::StrCat(testing::TempDir(), "/memory_limit_root");
+};
+
+TEST(CgroupMemoryLimitTest, VersionTwosIsTheLeastOfTheGroupAndItsParents) {
+  Root root;
+  root.Write("proc/self/cgroup", "0::/kubepods/pod1/main\n")
+      .Write("sys/fs/cgroup/kubepods/memory.max", "max\n")
+      .Write("sys/fs/cgroup/kubepods/pod1/memory.max", "1000\n")
+      .Write("sys/fs/cgroup/kubepods/pod1/main/memory.max", "2000\n");
+  EXPECT_THAT(root.Limit(), Optional(1000));
+}
+
+TEST(CgroupMemoryLimitTest, WithinAContainerTheMountIsTheGroup) {
+  Root root;
+  root.Write("proc/self/cgroup", "0::/\n")
+      .Write("sys/fs/cgroup/memory.max", "3000\n");
+  EXPECT_THAT(root.Limit(), Optional(3000));
+}
+
+TEST(CgroupMemoryLimitTest, VersionOnesIsTheMemoryControllers) {
+  Root root;
+  root.Write("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/a/b\n0::/\n")
+      .Write("sys/fs/cgroup/memory/memory.limit_in_bytes",
+             "9223372036854771712\n")
+      .Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "4000\n");
+  EXPECT_THAT(root.Limit(), Optional(4000));
+}
+
+TEST(CgroupMemoryLimitTest, WithoutALimitThereIsNone) {
+  Root root;
+  EXPECT_EQ(root.Limit(), std::nullopt);
+  root.Write("proc/self/cgroup", "4:memory:/a\n0::/b\n")
+      .Write("sys/fs/cgroup/b/memory.max", "max\n")
+      .Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes",
+             "9223372036854771712\n");
+  EXPECT_EQ(root.Limit(), std::nullopt);
+}
+
+TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
+  const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
+  EXPECT_TRUE(CheckMemoryFits(1000, 500, limit).ok());
+  const absl::Status status = CheckMemoryFits(1000, 501, limit);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(status.message(), HasSubstr("--kv_cache_bytes is 501"));
+  EXPECT_THAT(status.message(), HasSubstr("leaves 500"));
+  EXPECT_TRUE(CheckMemoryFits(1000, int64_t{1} << 40, std::nullopt).ok());
+}
+
+}  // namespace
+}  // namespace sheaf
