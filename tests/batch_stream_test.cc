@@ -73,7 +73,8 @@ TEST(BatchStreamTest, AStreamFromAPositionGoesOnAsTheFirst) {
         const double progress = (i + j) / 600.0;
         const auto a = copy.Next(progress), b = resumed.Next(progress);
         ASSERT_EQ(a.size(), b.size());
-        for (size_t k = 0; k < a.size(); ++k) EXPECT_EQ(KeyOf(a[k]), KeyOf(b[k]));
+        for (size_t k = 0; k < a.size(); ++k)
+          EXPECT_EQ(KeyOf(a[k]), KeyOf(b[k]));
       }
     }
     first.Next(i / 600.0);

@@ -13,9 +13,9 @@
 #include "gtest/gtest.h"
 #include "tests/model_files.h"
 #include "tests/t5_test_model.h"
+#include "train/common/safetensors_writer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/grouping.h"
-#include "train/common/safetensors_writer.h"
 
 namespace sheaf {
 namespace {

@@ -61,8 +61,11 @@ TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
   T5Config config = ConfigOfShape("t5-base").value();
   config.num_kv_heads = 4;
   config.num_cross_kv_heads = 3;
-  StepShape step = {
-      .batch = 2, .beam_size = 1, .self_tokens = 10, .cross_tokens = 100};
+  StepShape step = {.batch = 2,
+                    .beam_size = 1,
+                    .self_tokens = 10,
+                    .cross_tokens = 100,
+                    .kv_element_bytes = 4};
   EXPECT_EQ(WorkOfStep(config, step).kv_bytes,
             2 * 12 * 2 * 64 * 4 * (10 * 4 + 100 * 3));
   step.beam_size = 4;  // each its own, all the source's
@@ -73,12 +76,13 @@ TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
 TEST(ShapesTest, MultiplyEveryDecoderWeightOnceARow) {
   const T5Config config = ConfigOfShape("t5-small").value();
   const int64_t layer = 512 * (4 * 384 + 2 * 384 + 3 * 1024);
-  EXPECT_EQ(
-      WorkOfStep(
-          config,
-          {.batch = 3, .beam_size = 2, .self_tokens = 0, .cross_tokens = 0})
-          .flops,
-      2 * 6 * (8 * layer + 512 * 32128));
+  EXPECT_EQ(WorkOfStep(config, {.batch = 3,
+                                .beam_size = 2,
+                                .self_tokens = 0,
+                                .cross_tokens = 0,
+                                .kv_element_bytes = 4})
+                .flops,
+            2 * 6 * (8 * layer + 512 * 32128));
 }
 
 TEST(RandomWeightsTest, AreTheSameInWhateverPiecesTheyAreRead) {

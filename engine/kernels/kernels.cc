@@ -14,10 +14,11 @@ Isa DetectIsa() {
       !__builtin_cpu_supports("f16c")) {
     return Isa::kPortable;
   }
-  const bool has_avx512 =
-      __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") &&
+                          __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl") &&
+                          __builtin_cpu_supports("avx512vnni");
   return has_avx512 ? Isa::kAvx512 : Isa::kAvx2;
 #else
   return Isa::kPortable;

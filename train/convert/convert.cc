@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/strict_json.h"
-#include "train/convert/stored_tensor.h"
 #include "train/common/safetensors_writer.h"
+#include "train/convert/stored_tensor.h"
 
 namespace sheaf {
 namespace {

@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/model/checkpoint.h"
-#include "train/convert/grouping.h"
 #include "train/common/safetensors_writer.h"
+#include "train/convert/grouping.h"
 
 namespace sheaf {
 

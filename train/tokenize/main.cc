@@ -25,13 +25,15 @@
 ABSL_FLAG(bool, help, false, "Prints this.");
 ABSL_FLAG(std::string, flagfile, "",
           "Reads flags from this file, one --name=value a line.");
-ABSL_FLAG(std::string, model, "", "Directory with spiece.model and config.json.");
+ABSL_FLAG(std::string, model, "",
+          "Directory with spiece.model and config.json.");
 ABSL_FLAG(std::string, task, "", "Task whose prompt comes before each source.");
 ABSL_FLAG(std::string, input, "-", "Pairs: TSV or JSON lines; - is stdin.");
 ABSL_FLAG(std::string, output, "", "Token file to write.");
 ABSL_FLAG(int32_t, max_source_tokens, 512, "Longest source, end included.");
 ABSL_FLAG(int32_t, max_target_tokens, 256, "Longest target, end included.");
-ABSL_FLAG(std::string, too_long, "drop", "What becomes of longer: drop or cut.");
+ABSL_FLAG(std::string, too_long, "drop",
+          "What becomes of longer: drop or cut.");
 ABSL_FLAG(bool, align, false, "Aligns target words with source words.");
 ABSL_FLAG(std::string, ids, "", "File with lines of ids, to print as text.");
 
@@ -83,8 +85,8 @@ absl::StatusOr<Limits> LimitsFromFlags() {
 }
 
 // The ids of a text with the end token; empty if they are too many.
-std::vector<int32_t> Encode(const Tokenizer& tokenizer,
-                            const std::string& text, size_t limit, bool cuts) {
+std::vector<int32_t> Encode(const Tokenizer& tokenizer, const std::string& text,
+                            size_t limit, bool cuts) {
   std::vector<int32_t> ids = tokenizer.Encode(text);
   if (ids.size() >= limit) {
     if (!cuts) return {};
@@ -107,7 +109,8 @@ absl::StatusOr<const Task*> FindTask(const ModelTasks& tasks,
 
 absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
   std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": can't be opened"));
+  if (!file)
+    return absl::NotFoundError(absl::StrCat(path, ": can't be opened"));
   std::string line;
   while (std::getline(file, line)) {
     std::vector<int32_t> ids;
@@ -158,10 +161,11 @@ ExitCode Run() {
   const absl::StatusOr<T5Config> config = LoadT5Config(model);
   if (!config.ok()) return Complain(kWrongModel, config.status());
   if (config->vocab_size > TokenFile::kMaxVocab) {
-    return Complain(kWrongModel,
-                    absl::InvalidArgumentError(absl::StrCat(
-                        model, ": vocab_size is ", config->vocab_size,
-                        "; token files have ids below ", TokenFile::kMaxVocab)));
+    return Complain(
+        kWrongModel,
+        absl::InvalidArgumentError(absl::StrCat(
+            model, ": vocab_size is ", config->vocab_size,
+            "; token files have ids below ", TokenFile::kMaxVocab)));
   }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
       Tokenizer::Load(model + "/spiece.model", config->vocab_size);
@@ -190,9 +194,9 @@ ExitCode Main(const std::vector<std::string>& args) {
     return kDone;
   }
   if (!parsed->positional.empty()) {
-    return Complain(kWrongFlags,
-                    UsageError(absl::StrCat("\"", parsed->positional[0],
-                                            "\" is no flag")));
+    return Complain(
+        kWrongFlags,
+        UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag")));
   }
   if (absl::GetFlag(FLAGS_output).empty() && absl::GetFlag(FLAGS_ids).empty()) {
     return Complain(kWrongFlags, UsageError("--output is not given"));

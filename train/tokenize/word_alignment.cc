@@ -26,10 +26,10 @@ size_t PromptLength(const TokenFile& file) {
   for (int64_t i = 1; i < file.size() && length > 0; ++i) {
     const auto source = file.at(i).source;
     length = std::min(length, source.size() - 1);
-    length = std::mismatch(first.begin(), first.begin() + length,
-                           source.begin())
-                 .first -
-             first.begin();
+    length =
+        std::mismatch(first.begin(), first.begin() + length, source.begin())
+            .first -
+        first.begin();
   }
   return length;
 }

@@ -7,13 +7,13 @@ namespace sheaf {
 struct AlignmentOptions {
   int num_iterations = 5;
   double null_share = 0.08;  // of target tokens that translate nothing
-  double diagonal = 4;       // how strongly a target stands where its source does
+  double diagonal = 4;  // how strongly a target stands where its source does
 };
 
-// Sets the alignment of all pairs: for each target token the place of the source
-// token that it most likely translates, or kUnaligned. IBM model 1 with a prior
-// that favours the diagonal (Dyer et al. 2013, with its two numbers fixed),
-// trained on the file itself.
+// Sets the alignment of all pairs: for each target token the place of the
+// source token that it most likely translates, or kUnaligned. IBM model 1 with
+// a prior that favours the diagonal (Dyer et al. 2013, with its two numbers
+// fixed), trained on the file itself.
 //
 // What all sources begin with, the task's prompt, takes no part; the end token
 // aligns with the end token. Sources beyond 254 ids are left unaligned.

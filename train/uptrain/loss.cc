@@ -22,7 +22,8 @@ at::Tensor GuideLoss(const std::vector<at::Tensor>& attention,
   for (size_t layer = 1; layer < attention.size(); ++layer) {
     // Of different groups, as long as there are several.
     for (const int64_t head : {int64_t{0}, attention[layer].size(1) / 2}) {
-      sum = sum + PlaceLoss(attention[layer].select(1, head), batch.target_place);
+      sum =
+          sum + PlaceLoss(attention[layer].select(1, head), batch.target_place);
       ++num_heads;
     }
   }

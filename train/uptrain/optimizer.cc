@@ -19,8 +19,7 @@ void AdamW::Step(T5& model, const AdamOptions& options, int64_t step,
   const at::Tensor norm = gradients.norm();
   gradients.mul_((options.clip / (norm + 1e-6)).clamp_max(1));
   first.mul_(options.beta1).add_(gradients, 1 - options.beta1);
-  second.mul_(options.beta2)
-      .addcmul_(gradients, gradients, 1 - options.beta2);
+  second.mul_(options.beta2).addcmul_(gradients, gradients, 1 - options.beta2);
   const double n = static_cast<double>(step);
   const double first_scale = 1 / (1 - std::pow(options.beta1, n));
   const double second_scale = 1 / (1 - std::pow(options.beta2, n));
