@@ -32,6 +32,7 @@ refused() { timeout 30 "$bin/sheaf-server" "$@"; }
 
 # start NAME [FLAG ...]: sets address, metrics and server.
 start() {
+  : >"$work/$1.out"
   "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
     --kv_cache_bytes=16MiB --log_format=json "${@:2}" \
     >"$work/$1.out" 2>"$work/$1.log" &
@@ -168,7 +169,9 @@ expect 0 sheaf-small call models "$trust" --tls_cert="$work/client.pem" \
 kill "$server" && wait "$server" || fail 'the server did not end well'
 
 echo '--- limits'
-start limits --max_requests_per_caller=1 --max_text_bytes=100KiB \
+# One sequence at a time: so the long text takes its time.
+rm -f "$work/streamed"
+start limits --max_sequences=1 --max_requests_per_caller=1 --max_text_bytes=100KiB \
   --max_metadata_bytes=1KiB --default_deadline=60s
 call translate --from=en --to=de --stream "$(cat "$work/long")" >"$work/streamed" &
 client=$!
