@@ -1,12 +1,14 @@
-// bf16 and int8 weights against f32 on real weights: how far the logits move,
-// and that the answers still do not depend on the batch.
+// bf16 and int8 weights, and a bf16 KV cache, against f32 on real weights: how
+// far the logits move, and that the answers still do not depend on the batch.
 
 #include <cmath>
 #include <memory>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "engine/engine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -16,9 +18,21 @@
 namespace sheaf {
 namespace {
 
-std::unique_ptr<T5TestModel> Model(WeightType type) {
-  return T5TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
-                           {.type = type, .kv_bytes = 64 << 20});
+using kernels::KvType;
+
+struct Types {
+  WeightType weights;
+  KvType kv;
+};
+
+std::string Name(const Types& types) {
+  return absl::StrCat(WeightTypeName(types.weights), "_", KvTypeName(types.kv));
+}
+
+std::unique_ptr<T5TestModel> Model(const Types& types) {
+  return T5TestModel::Load(
+      SHEAF_MODELS_DIR "/sheaf-small",
+      {.type = types.weights, .kv_type = types.kv, .kv_bytes = 64 << 20});
 }
 
 std::vector<int32_t> RandomSource(int seed, int len) {
@@ -58,11 +72,19 @@ std::vector<float> Logits(T5TestModel& model,
 // Root of the mean square of the difference, over that of the f32 logits about
 // their mean. The embedded model is stored in bfloat16, so bf16 loses nothing.
 TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
-  auto f32 = Model(WeightType::kF32);
-  for (auto [type, limit] : {std::pair{WeightType::kBf16, 1e-5},
-                             std::pair{WeightType::kInt8, 0.05}}) {
-    auto narrow = Model(type);
-    EXPECT_LT(narrow->weights.bytes(), f32->weights.bytes() * 0.6);
+  auto f32 = Model({WeightType::kF32, KvType::kF32});
+  for (const auto& [types, limit] :
+       {std::pair{Types{WeightType::kBf16, KvType::kF32}, 1e-5},
+        std::pair{Types{WeightType::kInt8, KvType::kF32}, 0.05},
+        std::pair{Types{WeightType::kF32, KvType::kBf16}, 0.01}}) {
+    auto narrow = Model(types);
+    if (types.weights != WeightType::kF32) {
+      EXPECT_LT(narrow->weights.bytes(), f32->weights.bytes() * 0.6);
+    }
+    if (types.kv != KvType::kF32) {
+      EXPECT_EQ(2 * narrow->storage->bytes_per_token(Attention::kCross),
+                f32->storage->bytes_per_token(Attention::kCross));
+    }
     double difference = 0, mean = 0, square = 0;
     size_t n = 0;
     for (int seed = 0; seed < 4; ++seed) {
@@ -81,15 +103,16 @@ TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
     const double spread = square / static_cast<double>(n) - mean * mean;
     const double relative =
         std::sqrt(difference / static_cast<double>(n) / spread);
-    RecordProperty(std::string(WeightTypeName(type)), std::to_string(relative));
-    EXPECT_LT(relative, limit) << WeightTypeName(type);
+    RecordProperty(Name(types), std::to_string(relative));
+    EXPECT_LT(relative, limit) << Name(types);
   }
 }
 
 TEST(T5NarrowWeightsTest, TheBatchChangesNothing) {
-  for (WeightType type : {WeightType::kBf16, WeightType::kInt8}) {
-    SCOPED_TRACE(WeightTypeName(type));
-    auto model = Model(type);
+  for (const Types& types : {Types{WeightType::kBf16, KvType::kF32},
+                             Types{WeightType::kInt8, KvType::kBf16}}) {
+    SCOPED_TRACE(Name(types));
+    auto model = Model(types);
     Engine engine({}, model->storage->shape(), *model->runner, model->team,
                   *model->kernels);
     const auto submit = [&](int i, RecordingSink& sink) {

@@ -20,6 +20,7 @@ struct T5TestModel {
     int32_t num_threads = 2;
     GemmBackend backend = GemmBackend::kAuto;
     WeightType type = WeightType::kF32;
+    kernels::KvType kv_type = kernels::KvType::kF32;
     kernels::Isa isa = kernels::DetectIsa();
     int64_t kv_bytes = 8 << 20;
     T5RunnerLimits limits = {};
@@ -38,7 +39,7 @@ struct T5TestModel {
     EXPECT_TRUE(weights.ok()) << weights.status();
     model->weights = *std::move(weights);
     absl::StatusOr<KvStorage> storage =
-        KvStorage::Create(KvDimsOf(*config), options.kv_bytes);
+        KvStorage::Create(KvDimsOf(*config, options.kv_type), options.kv_bytes);
     EXPECT_TRUE(storage.ok()) << storage.status();
     model->storage = std::make_unique<KvStorage>(*std::move(storage));
     model->runner =

@@ -1,36 +1,11 @@
 // The kernels compiled for AVX2 with FMA: CMakeLists.txt sets the options.
 #define SHEAF_VECTOR_BYTES 32
 
-#include "engine/kernels/kernels.h"
-
-// In this order.
-#include "engine/kernels/simd.inl.h"
-//
-#include "engine/kernels/gemm.inl.h"
-//
-#include "engine/kernels/attention.inl.h"
-#include "engine/kernels/gemm_narrow.inl.h"
-#include "engine/kernels/rowwise.inl.h"
-#include "engine/kernels/scan.inl.h"
+#include "engine/kernels/table.inl.h"
 
 namespace sheaf::kernels {
 
 extern const Kernels kAvx2Kernels;
-const Kernels kAvx2Kernels = {
-    Isa::kAvx2,
-    RunProduct<F32Product>,
-    RunProduct<Bf16Product>,
-    RunProduct<Int8Product>,
-    Int8Panel::kGroup,
-    QuantizeRows,
-    AttendDecode,
-    JoinParts,
-    AttendEncode,
-    RmsNorm,
-    Activate,
-    ScanMaxAndSum,
-    BlockMaxima,
-    ExpWeights,
-};
+constinit const Kernels kAvx2Kernels = TableOf(Isa::kAvx2);
 
 }  // namespace sheaf::kernels

@@ -1,0 +1,39 @@
+// All kernels in the order in which they build on one another, and the table of
+// their compilation: included once by each kernels_*.cc, which sets
+// SHEAF_VECTOR_BYTES.
+
+#include "engine/kernels/kernels.h"
+// In this order.
+#include "engine/kernels/simd.inl.h"
+//
+#include "engine/kernels/gemm.inl.h"
+//
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm_narrow.inl.h"
+#include "engine/kernels/rowwise.inl.h"
+#include "engine/kernels/scan.inl.h"
+
+namespace sheaf::kernels {
+namespace {
+
+constexpr Kernels TableOf(Isa isa) {
+  return {
+      .isa = isa,
+      .gemm = RunProduct<F32Product>,
+      .gemm_bf16 = RunProduct<Bf16Product>,
+      .gemm_int8 = RunProduct<Int8Product>,
+      .int8_group = Int8Panel::kGroup,
+      .quantize_rows = QuantizeRows,
+      .attend_decode = AttendDecode,
+      .join_parts = JoinParts,
+      .attend_encode = AttendEncode,
+      .rms_norm = RmsNorm,
+      .activate = Activate,
+      .max_and_sum = ScanMaxAndSum,
+      .block_maxima = BlockMaxima,
+      .exp_weights = ExpWeights,
+  };
+}
+
+}  // namespace
+}  // namespace sheaf::kernels
