@@ -45,14 +45,14 @@ using File = std::unique_ptr<std::FILE, Closer>;
 
 template <typename T>
 bool ReadAll(std::FILE* file, std::vector<T>& values) {
-  return std::fread(values.data(), sizeof(T), values.size(), file) ==
-         values.size();
+  return values.empty() || std::fread(values.data(), sizeof(T), values.size(),
+                                      file) == values.size();
 }
 
 template <typename T>
 bool WriteAll(std::FILE* file, const std::vector<T>& values) {
-  return std::fwrite(values.data(), sizeof(T), values.size(), file) ==
-         values.size();
+  return values.empty() || std::fwrite(values.data(), sizeof(T), values.size(),
+                                       file) == values.size();
 }
 
 }  // namespace
