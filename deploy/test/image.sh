@@ -46,15 +46,15 @@ container=$(images from --pull-never localhost/sheaf:test)
 image=$(images mount "$container")
 [[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'there is a shell'
 # As a container's runtime does: /proc, and everything else only to read.
-mkdir -p "$work/root" "$image/proc" && mount --bind "$image" "$work/root"
+mkdir -p "$work/tree" "$image/proc" && mount --bind "$image" "$work/tree"
 trap 'kill "${children[@]}" 2>/dev/null || true
-  umount -l "$work/root/proc" "$work/root"
+  umount -l "$work/tree/proc" "$work/tree"
   images umount "$container" >/dev/null' EXIT
-mount -o remount,bind,ro "$work/root"
-mount -t proc proc "$work/root/proc"
-in_image=(chroot --userspec=65532:65532 "$work/root")
+mount -o remount,bind,ro "$work/tree"
+mount -t proc proc "$work/tree/proc"
+in_image=(chroot --userspec=65532:65532 "$work/tree")
 inside() { "${in_image[@]}" "$@"; }
-if touch "$work/root/written" 2>/dev/null; then fail 'the root can be written'; fi
+if touch "$work/tree/written" 2>/dev/null; then fail 'the root can be written'; fi
 "${in_image[@]}" /usr/bin/sheaf-server \
   --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
   --kv_cache_bytes=64MiB >"$work/image.out" 2>"$work/image.err" &

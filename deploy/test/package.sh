@@ -54,14 +54,15 @@ base=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}/bookworm
 echo '--- installed on a fresh system, used, removed'
 cp -a "$base" "$work/system"
 cp /etc/resolv.conf "$work/system/etc/"
-cp "$work"/deb/sheaf*.deb "$work/system/root/"
+mkdir "$work/system/packages"
+cp "$work"/deb/sheaf*.deb "$work/system/packages/"
 mount -t proc proc "$work/system/proc"
 trap 'kill "${children[@]}" 2>/dev/null || true; umount -l "$work/system/proc"' EXIT
 in_system=(chroot "$work/system" /usr/bin/env DEBIAN_FRONTEND=noninteractive)
 inside() { "${in_system[@]}" "$@"; }
 {
   inside apt-get update -qq
-  inside sh -c 'apt-get install -y -qq --no-install-recommends /root/*.deb'
+  inside sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb'
 } >"$work/apt.log" 2>&1 || fail "apt: $(tail -3 "$work/apt.log")"
 [[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flags file'
 inside id sheaf >/dev/null || fail 'there is no user sheaf'
