@@ -145,18 +145,6 @@ struct Model {
   std::unique_ptr<WeightSource> weights;
 };
 
-int64_t BytesOfWeight(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return 4;
-    case WeightType::kBf16:
-      return 2;
-    case WeightType::kInt8:
-      return 1;
-  }
-  return 0;
-}
-
 absl::StatusOr<Model> MakeModel() {
   const std::string dir = absl::GetFlag(FLAGS_model);
   Model model;
@@ -178,7 +166,7 @@ absl::StatusOr<Model> MakeModel() {
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   const int64_t weight_bytes =
-      NumParameters(model.config) * BytesOfWeight(weight_type);
+      NumParameters(model.config) * BytesPerWeight(weight_type);
   const int64_t memory_bytes =
       int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   if (weight_bytes > memory_bytes) {

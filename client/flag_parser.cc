@@ -159,4 +159,11 @@ absl::StatusOr<ParsedFlags> ParseFlags(
   return parsed;
 }
 
+absl::Status ParseOnlyFlags(const std::vector<std::string>& arguments) {
+  const absl::StatusOr<ParsedFlags> parsed = ParseFlags(arguments);
+  if (!parsed.ok()) return parsed.status();
+  if (parsed->positional.empty()) return absl::OkStatus();
+  return UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag"));
+}
+
 }  // namespace sheaf

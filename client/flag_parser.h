@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -37,5 +38,9 @@ struct ParsedFlags {
 // Not thread-safe: for the start of main().
 absl::StatusOr<ParsedFlags> ParseFlags(
     const std::vector<std::string>& arguments);
+
+// The same for a program that takes nothing but flags: anything else is a
+// UsageError too.
+absl::Status ParseOnlyFlags(const std::vector<std::string>& arguments);
 
 }  // namespace sheaf

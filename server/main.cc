@@ -44,19 +44,6 @@ int32_t MaxEncodeTokens(int32_t max_source_tokens) {
   return std::max(2048, max_source_tokens);
 }
 
-// At least: int8 has scales, and each type its padding.
-int64_t BytesPerWeight(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return 4;
-    case WeightType::kBf16:
-      return 2;
-    case WeightType::kInt8:
-      return 1;
-  }
-  return 4;
-}
-
 // One line, whatever is in it.
 ExitCode Complain(ExitCode code, const absl::Status& status) {
   std::string line(status.message());

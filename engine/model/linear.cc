@@ -44,6 +44,18 @@ std::optional<WeightType> ParseWeightType(absl::string_view name) {
   return std::nullopt;
 }
 
+int64_t BytesPerWeight(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return 4;
+    case WeightType::kBf16:
+      return 2;
+    case WeightType::kInt8:
+      return 1;
+  }
+  return 0;
+}
+
 // The weights of one slice, [K, num_columns], in the layout of its code.
 class Linear::Packed {
  public:

@@ -26,6 +26,8 @@ enum class WeightType {
 absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
 // The inverse; nothing for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
+// At least: int8 has scales beside, and each type its padding.
+int64_t BytesPerWeight(WeightType type);
 
 // Which code multiplies, and so how the weights lie in memory.
 enum class GemmBackend {

@@ -175,16 +175,12 @@ ExitCode Convert(ConvertOptions options) {
 }
 
 ExitCode Main(const std::vector<std::string>& args) {
-  const absl::StatusOr<ParsedFlags> parsed = ParseFlags(args);
-  if (!parsed.ok()) return Complain(kWrongFlags, parsed.status());
+  if (absl::Status status = ParseOnlyFlags(args); !status.ok()) {
+    return Complain(kWrongFlags, status);
+  }
   if (absl::GetFlag(FLAGS_help)) {
     std::fputs(kUsage, stdout);
     return kDone;
-  }
-  if (!parsed->positional.empty()) {
-    return Complain(
-        kWrongFlags,
-        UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag")));
   }
   const absl::StatusOr<ConvertOptions> options = OptionsFromFlags();
   if (!options.ok()) return Complain(kWrongFlags, options.status());

@@ -238,15 +238,10 @@ absl::Status Evaluate() {
 }
 
 int Main(const std::vector<std::string>& args) {
-  const absl::StatusOr<ParsedFlags> parsed = ParseFlags(args);
-  absl::Status status = parsed.status();
+  absl::Status status = ParseOnlyFlags(args);
   if (status.ok() && absl::GetFlag(FLAGS_help)) {
     std::fputs(kUsage, stdout);
     return 0;
-  }
-  if (status.ok() && !parsed->positional.empty()) {
-    status =
-        UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag"));
   }
   if (status.ok()) status = Evaluate();
   if (status.ok()) return 0;

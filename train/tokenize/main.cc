@@ -187,16 +187,12 @@ ExitCode Run() {
 }
 
 ExitCode Main(const std::vector<std::string>& args) {
-  const absl::StatusOr<ParsedFlags> parsed = ParseFlags(args);
-  if (!parsed.ok()) return Complain(kWrongFlags, parsed.status());
+  if (absl::Status status = ParseOnlyFlags(args); !status.ok()) {
+    return Complain(kWrongFlags, status);
+  }
   if (absl::GetFlag(FLAGS_help)) {
     std::fputs(kUsage, stdout);
     return kDone;
-  }
-  if (!parsed->positional.empty()) {
-    return Complain(
-        kWrongFlags,
-        UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag")));
   }
   if (absl::GetFlag(FLAGS_output).empty() && absl::GetFlag(FLAGS_ids).empty()) {
     return Complain(kWrongFlags, UsageError("--output is not given"));
