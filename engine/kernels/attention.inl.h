@@ -282,7 +282,7 @@ void AttendEncode(const EncodeAttention& a) {
       const int32_t n = MinOf(kContextPart, a.len - t);
       const float* keys = a.k_panels + int64_t{t} * a.dim;
       const float* v = a.v + int64_t{t} * a.dim;
-      ForRowBlocks<kMaxTileRows>(first, end, [&]<int R>(int32_t row) {
+      ForRowBlocks<MinOf(6, kMaxTileRows)>(first, end, [&]<int R>(int32_t row) {
         for (int32_t i = 0; i < n; i += kPanel) {
           const float* panel = keys + int64_t{i} * a.dim;
           const Piece piece = {panel, panel};

@@ -4,9 +4,10 @@ namespace sheaf::kernels {
 namespace {
 
 constexpr int kVecsPerPanel = kPanel / kLanes;
-// The most rows of a tile: with one panel, its accumulators, one row of the
-// panel and one broadcast fill the registers (16 of 32 bytes: 6 * 2 + 2 + 1).
-constexpr int kMaxTileRows = kLanes == 4 ? 2 : 6;
+// The most rows of a tile: its accumulators, one row of its panels and one
+// broadcast fill the registers. With one panel these are 16 of 32 bytes
+// (6 * 2 + 2 + 1), with three 32 of 64 (8 * 3 + 3 + 1, and some to spare).
+constexpr int kMaxTileRows = kLanes == 4 ? 2 : kLanes == 8 ? 6 : 8;
 
 // How far ahead of its use a panel is asked for: what one core needs in flight
 // to draw all it can from memory.
@@ -123,7 +124,9 @@ inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
 template <int R, int P, typename Args>
 inline void StoreTile(const Args& g, int32_t row, int32_t panel,
                       const Vec (&sum)[R][P][kVecsPerPanel]) {
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
       const int32_t column = (panel + p) * kPanel;
       StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column), g.accumulate,
@@ -162,42 +165,27 @@ void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
     Product::template Run<R, P>(g, row, panel, ahead);
   }
   if constexpr (P > 1) {
-    for (; panel < end_panel; ++panel) {
-      Product::template Run<R, 1>(g, row, panel, ahead);
-    }
+    RunRows<Product, R, P - 1>(g, row, panel, end_panel, ahead);
   }
 }
 
-// Panels at a time for R rows, as the product's accumulators allow.
+// Panels at a time for some rows, as the product's accumulators allow.
 template <typename Product>
 constexpr int PanelsFor(int rows) {
   const int panels = Product::kAccumulators / (rows * kVecsPerPanel);
   return panels < 1 ? 1 : panels > 4 ? 4 : panels;
 }
 
-template <typename Product>
+// REQUIRES: 1 <= num_rows <= R.
+template <typename Product, int R = kMaxTileRows>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                  int32_t panel, int32_t end, int64_t ahead) {
-  switch (num_rows) {
-    case 1:
-      return RunRows<Product, 1, PanelsFor<Product>(1)>(g, row, panel, end,
-                                                        ahead);
-    case 2:
-      return RunRows<Product, 2, PanelsFor<Product>(2)>(g, row, panel, end,
-                                                        ahead);
-    case 3:
-      return RunRows<Product, 3, PanelsFor<Product>(3)>(g, row, panel, end,
-                                                        ahead);
-    case 4:
-      return RunRows<Product, 4, PanelsFor<Product>(4)>(g, row, panel, end,
-                                                        ahead);
-    case 5:
-      return RunRows<Product, 5, PanelsFor<Product>(5)>(g, row, panel, end,
-                                                        ahead);
-    default:
-      return RunRows<Product, 6, PanelsFor<Product>(6)>(g, row, panel, end,
-                                                        ahead);
+  if constexpr (R > 1) {
+    if (num_rows < R) {
+      return RunRowBlock<Product, R - 1>(g, row, num_rows, panel, end, ahead);
+    }
   }
+  RunRows<Product, R, PanelsFor<Product>(R)>(g, row, panel, end, ahead);
 }
 
 // All rows and columns, in blocks of rows as the product likes them.
@@ -212,18 +200,22 @@ void RunProduct(const typename Product::Args& g) {
     }
     return;
   }
-  // One panel at a time, so that it stays in the nearest caches while all rows
-  // pass; the rows in blocks of about equal size. The last block asks for the
-  // next panel.
-  for (int32_t panel = 0; panel < num_panels; ++panel) {
+  // A few panels at a time, so that they stay in the nearer caches while all
+  // rows pass; the rows in blocks of about equal size. The last block asks for
+  // the next panels.
+  const int32_t step = PanelsFor<Product>(
+      static_cast<int>((g.num_rows + num_blocks - 1) / num_blocks));
+  for (int32_t panel = 0; panel < num_panels; panel += step) {
+    const int32_t end_panel = MinOf(panel + step, num_panels);
     for (int32_t block = 0; block < num_blocks; ++block) {
       const int32_t row =
           static_cast<int32_t>(int64_t{g.num_rows} * block / num_blocks);
       const int32_t end =
           static_cast<int32_t>(int64_t{g.num_rows} * (block + 1) / num_blocks);
-      RunRowBlock<Product>(
-          g, row, end - row, panel, panel + 1,
-          block + 1 == num_blocks ? Product::PanelBytes(g) : kPrefetchBytes);
+      RunRowBlock<Product>(g, row, end - row, panel, end_panel,
+                           block + 1 == num_blocks
+                               ? Product::PanelBytes(g) * step
+                               : kPrefetchBytes);
     }
   }
 }

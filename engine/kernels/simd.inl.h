@@ -27,7 +27,7 @@ inline Vec Broadcast(float x) { return x - Vec{}; }
 inline Vec Max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec Min(Vec a, Vec b) { return a < b ? a : b; }
 template <typename T>
-inline T MinOf(T a, T b) {
+constexpr T MinOf(T a, T b) {
   return a < b ? a : b;
 }
 inline int32_t RoundUp(int32_t n, int32_t unit) {
