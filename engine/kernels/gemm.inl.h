@@ -9,9 +9,10 @@ constexpr int kVecsPerPanel = kPanel / kLanes;
 // (6 * 2 + 2 + 1), with three 32 of 64 (8 * 3 + 3 + 1, and some to spare).
 constexpr int kMaxTileRows = kLanes == 4 ? 2 : kLanes == 8 ? 6 : 8;
 
-// How far ahead of its use a panel is asked for: what one core needs in flight
-// to draw all it can from memory.
-constexpr int64_t kPrefetchBytes = 12 * 64;
+// How far ahead of its use a panel is asked for. Panels that lie one behind the
+// other are one long stream, which the processor follows by itself; asked for
+// a page ahead it draws all that one core can from memory.
+constexpr int64_t kPrefetchBytes = 4096;
 
 // P panels that are read side by side, row by row, and for each where to ask
 // the memory for what is needed later: as many rows on from `ahead`.
@@ -155,9 +156,7 @@ struct F32Product {
   }
 };
 
-// All panels for R rows, P at a time while there are P: the fewer the rows,
-// the more panels, so that there are enough independent sums to hide the
-// latency of a multiply-add.
+// All panels for R rows, P at a time while there are P.
 template <typename Product, int R, int P>
 void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
              int32_t end_panel, int64_t ahead) {
@@ -169,23 +168,28 @@ void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
   }
 }
 
-// Panels at a time for some rows, as the product's accumulators allow.
+// Panels at a time for some rows, as the product's accumulators allow: the
+// more, the fewer reads of x, and the more independent sums.
 template <typename Product>
 constexpr int PanelsFor(int rows) {
   const int panels = Product::kAccumulators / (rows * kVecsPerPanel);
   return panels < 1 ? 1 : panels > 4 ? 4 : panels;
 }
 
+// kIsStream: the panels come from memory, for these rows alone. Then one at a
+// time is fastest: several are several streams, and the memory is the limit.
 // REQUIRES: 1 <= num_rows <= R.
-template <typename Product, int R = kMaxTileRows>
+template <typename Product, bool kIsStream, int R = kMaxTileRows>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                  int32_t panel, int32_t end, int64_t ahead) {
   if constexpr (R > 1) {
     if (num_rows < R) {
-      return RunRowBlock<Product, R - 1>(g, row, num_rows, panel, end, ahead);
+      return RunRowBlock<Product, kIsStream, R - 1>(g, row, num_rows, panel,
+                                                    end, ahead);
     }
   }
-  RunRows<Product, R, PanelsFor<Product>(R)>(g, row, panel, end, ahead);
+  RunRows<Product, R, kIsStream ? 1 : PanelsFor<Product>(R)>(g, row, panel, end,
+                                                             ahead);
 }
 
 // All rows and columns, in blocks of rows as the product likes them.
@@ -196,7 +200,8 @@ void RunProduct(const typename Product::Args& g) {
   const int32_t num_blocks = (g.num_rows + max_rows - 1) / max_rows;
   if (num_blocks <= 1) {
     if (num_blocks == 1) {
-      RunRowBlock<Product>(g, 0, g.num_rows, 0, num_panels, kPrefetchBytes);
+      RunRowBlock<Product, true>(g, 0, g.num_rows, 0, num_panels,
+                                 kPrefetchBytes);
     }
     return;
   }
@@ -212,10 +217,10 @@ void RunProduct(const typename Product::Args& g) {
           static_cast<int32_t>(int64_t{g.num_rows} * block / num_blocks);
       const int32_t end =
           static_cast<int32_t>(int64_t{g.num_rows} * (block + 1) / num_blocks);
-      RunRowBlock<Product>(g, row, end - row, panel, end_panel,
-                           block + 1 == num_blocks
-                               ? Product::PanelBytes(g) * step
-                               : kPrefetchBytes);
+      RunRowBlock<Product, false>(g, row, end - row, panel, end_panel,
+                                  block + 1 == num_blocks
+                                      ? Product::PanelBytes(g) * step
+                                      : kPrefetchBytes);
     }
   }
 }
