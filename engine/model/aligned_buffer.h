@@ -1,26 +1,24 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-
-#include "engine/check.h"
 
 namespace sheaf {
 
-// Floats that begin on a cache line, and on a page if there are many; not
-// initialized. Running out of memory ends the program: it happens at start.
+// Floats that begin on a cache line; not initialized. Running out of memory
+// ends the program: it happens at start.
+//
+// Buffers lie one behind the other in chunks that ask for large pages: a step
+// reads all weights once, and with pages of 4 KiB a processor spends a fifth of
+// that looking pages up. A chunk is given back with its last buffer.
+//
+// Buffers may be made by several threads at once.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(int64_t num_floats) : size_(num_floats) {
-    constexpr int64_t kPage = 4096;
-    const int64_t unit = bytes() >= kPage ? kPage : 64;
-    const int64_t rounded = (bytes() + unit - 1) / unit * unit;
-    if (rounded == 0) return;
-    data_.reset(static_cast<float*>(std::aligned_alloc(unit, rounded)));
-    SHEAF_CHECK(data_ != nullptr);
-  }
+  explicit AlignedBuffer(int64_t num_floats);
+  AlignedBuffer(AlignedBuffer&&) noexcept = default;
+  AlignedBuffer& operator=(AlignedBuffer&&) noexcept = default;
 
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
@@ -28,11 +26,8 @@ class AlignedBuffer {
   int64_t bytes() const { return size_ * static_cast<int64_t>(sizeof(float)); }
 
  private:
-  struct Free {
-    void operator()(float* data) const { std::free(data); }
-  };
   int64_t size_ = 0;
-  std::unique_ptr<float[], Free> data_;
+  std::shared_ptr<float> data_;  // and its chunk
 };
 
 }  // namespace sheaf
