@@ -39,7 +39,8 @@ void BM_AttendDecode(benchmark::State& state) {
   std::iota(blocks.begin(), blocks.end(), 0);
 
   const int64_t group_floats = int64_t{group} * kHeadDim;
-  const std::vector<float> q(kv_heads * group_floats, 0.1f);
+  const std::vector<float> queries(group_floats, 0.1f);
+  std::vector<float> q(group_floats);
   const int64_t part_floats = kernels::PartFloats(kHeadDim);
   std::vector<float> parts(group * part_floats), out(kHeadDim),
       scores(int64_t{group} * kernels::kContextPart);
@@ -47,18 +48,22 @@ void BM_AttendDecode(benchmark::State& state) {
   for (auto _ : state) {
     for (int32_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
       for (int32_t begin = 0; begin < context; begin += kernels::kContextPart) {
+        q = queries;  // The kernel writes over it.
+        const kernels::KvView view =
+            storage->View(Attention::kSelf, /*layer=*/0, kv_head,
+                          blocks.data() + sequence * sequence_blocks);
         kernels.attend_decode(
-            {.q = q.data() + kv_head * group_floats,
+            {.q = q.data(),
              .num_rows = group,
              .dim = kHeadDim,
-             .kv = storage->View(Attention::kSelf, /*layer=*/0, kv_head,
-                                 blocks.data() + sequence * sequence_blocks),
+             .kv = view,
              .begin = begin,
              .end = std::min(begin + kernels::kContextPart, context),
              .bias = nullptr,
              .bias_stride = 0,
              .parts = parts.data(),
-             .scores = scores.data()});
+             .scores = scores.data(),
+             .next = view.base});
       }
     }
     benchmark::DoNotOptimize(parts.data());

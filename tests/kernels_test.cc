@@ -13,6 +13,11 @@
 #include "gtest/gtest.h"
 
 namespace sheaf::kernels {
+
+#if defined(__x86_64__)
+extern const Kernels kAvx512Kernels;
+#endif
+
 namespace {
 
 std::vector<float> Random(std::mt19937& rng, size_t n) {
@@ -22,22 +27,46 @@ std::vector<float> Random(std::mt19937& rng, size_t n) {
   return x;
 }
 
+// A compilation of the kernels.
+struct Compilation {
+  Isa isa;
+  bool has_bf16_products;
+};
+
+void RoundAll(std::vector<float>& x) {
+  for (float& v : x) v = FromBf16(ToBf16(v));
+}
+
 // Every kernel, for every Isa that this machine has, against the definition in
 // double.
-class KernelsTest : public ::testing::TestWithParam<Isa> {
+class KernelsTest : public ::testing::TestWithParam<Compilation> {
  protected:
   void SetUp() override {
-    if (GetParam() > DetectIsa()) GTEST_SKIP() << "not on this processor";
+    if (GetParam().isa > DetectIsa()) GTEST_SKIP() << "not on this processor";
+    kernels_ = &KernelsFor(GetParam().isa);
+#if defined(__x86_64__)
+    // AVX-512 without products of bfloat16 is tested on every such processor.
+    if (GetParam().isa == Isa::kAvx512 && !GetParam().has_bf16_products) {
+      kernels_ = &kAvx512Kernels;
+    }
+#endif
+    if (kernels_->has_bf16_products != GetParam().has_bf16_products) {
+      GTEST_SKIP() << "not on this processor";
+    }
   }
-  const Kernels& kernels() const { return KernelsFor(GetParam()); }
+  const Kernels& kernels() const { return *kernels_; }
+  const Kernels* kernels_ = nullptr;
   std::mt19937 rng_{301};
 };
 
 INSTANTIATE_TEST_SUITE_P(AllIsas, KernelsTest,
-                         ::testing::Values(Isa::kPortable, Isa::kAvx2,
-                                           Isa::kAvx512),
+                         ::testing::Values(Compilation{Isa::kPortable, false},
+                                           Compilation{Isa::kAvx2, false},
+                                           Compilation{Isa::kAvx512, false},
+                                           Compilation{Isa::kAvx512, true}),
                          [](const auto& info) {
-                           return std::string(IsaName(info.param));
+                           return std::string(IsaName(info.param.isa)) +
+                                  (info.param.has_bf16_products ? "_bf16" : "");
                          });
 
 std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
@@ -123,7 +152,10 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
       for (int K : {1, 36, 37}) {
         SCOPED_TRACE(testing::Message() << M << " " << N << " " << K);
         const int ldy = N + 3;
-        const auto x = Random(rng_, M * K), before = Random(rng_, M * ldy);
+        auto x = Random(rng_, M * K);
+        if (kernels().has_bf16_products) RoundAll(x);
+        const auto before = Random(rng_, M * ldy);
+        std::vector<int32_t> words(M * ((K + 1) / 2));
         std::vector<uint16_t> w(N * K);
         for (uint16_t& v : w) {  // Any finite bfloat16 of about 1.
           v = static_cast<uint16_t>((rng_() & 0x81ff) | 0x3e00);
@@ -137,8 +169,8 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
         const auto panels = PackGroups(w, K, N, 2);
         for (bool accumulate : {false, true}) {
           auto y = before;
-          kernels().gemm_bf16(
-              {x.data(), K, M, K, panels.data(), N, y.data(), ldy, accumulate});
+          kernels().gemm_bf16({x.data(), K, M, K, panels.data(), N, y.data(),
+                               ldy, accumulate, words.data()});
           for (int m = 0; m < M; ++m) {
             for (int n = 0; n < ldy; ++n) {
               double expected = before[m * ldy + n];
@@ -293,7 +325,8 @@ std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
   std::vector<float> parts(num_parts * rows * part_floats), out(rows * dim),
       scores(rows * kContextPart);
   for (int part = 0; part < num_parts; ++part) {
-    kernels.attend_decode({.q = q,
+    std::vector<float> scratch(q, q + rows * dim);
+    kernels.attend_decode({.q = scratch.data(),
                            .num_rows = rows,
                            .dim = dim,
                            .kv = view,
@@ -302,7 +335,8 @@ std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                            .bias = bias,
                            .bias_stride = bias_stride,
                            .parts = parts.data() + part * rows * part_floats,
-                           .scores = scores.data()});
+                           .scores = scores.data(),
+                           .next = view.base});
   }
   for (int r = 0; r < rows; ++r) {
     kernels.join_parts(parts.data() + r * part_floats, rows * part_floats,
@@ -316,14 +350,20 @@ void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
   SCOPED_TRACE(testing::Message()
                << block_tokens << " " << dim << " " << rows << " " << len);
   auto k = Random(rng, len * dim), v = Random(rng, len * dim);
+  auto q = Random(rng, rows * dim);
+  double error = 2e-5;
   if (type == KvType::kBf16) {
-    for (float& x : k) x = FromBf16(ToBf16(x));
-    for (float& x : v) x = FromBf16(ToBf16(x));
+    RoundAll(k);
+    RoundAll(v);
+    if (kernels.has_bf16_products) {
+      // The weights are off by up to one in 2^8 of themselves, and add up to 1.
+      RoundAll(q);
+      error = 0.5 / 256 * 2 * 4;  // |v| is below 4.
+    }
   }
   const Cache cache(type, block_tokens, dim, k, v);
   const int bias_stride = len + 4;
-  const auto q = Random(rng, rows * dim),
-             bias = Random(rng, rows * bias_stride);
+  const auto bias = Random(rng, rows * bias_stride);
   for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
     const auto out = AttendInParts(kernels, q.data(), rows, dim, cache.view,
                                    len, b, bias_stride);
@@ -331,7 +371,7 @@ void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
       const auto expected = Attend(&q[r * dim], k, v,
                                    b ? b + r * bias_stride : nullptr, dim, len);
       for (int i = 0; i < dim; ++i) {
-        ASSERT_NEAR(out[r * dim + i], expected[i], 2e-5) << r << " " << i;
+        ASSERT_NEAR(out[r * dim + i], expected[i], error) << r << " " << i;
       }
       // A row is the same to the bit whatever rows go with it.
       const auto alone =
@@ -370,21 +410,38 @@ TEST_P(KernelsTest, AttendDecodeInPartsMatchesTheDefinition) {
 }
 
 TEST_P(KernelsTest, AttendEncodeMatchesTheDefinition) {
-  for (int dim : {8, 20, 64}) {
-    for (int len : {1, 5, 16, 31, 50, 2 * kContextPart + 9}) {
-      SCOPED_TRACE(testing::Message() << dim << " " << len);
-      const auto q = Random(rng_, len * dim), k = Random(rng_, len * dim),
-                 v = Random(rng_, len * dim), bias = Random(rng_, 2 * len - 1);
-      const auto panels = PackPanels(k, dim, len);
-      std::vector<float> scores(6 * kContextPart), out(len * dim);
-      kernels().attend_encode({q.data(), dim, out.data(), dim, 0, len, dim, len,
-                               panels.data(), v.data(), &bias[len - 1],
-                               scores.data()});
-      for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
-        const auto expected =
-            Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
-        for (int j = 0; j < dim; ++j) {
-          ASSERT_NEAR(out[i * dim + j], expected[j], 2e-5) << i << " " << j;
+  for (KvType type : {KvType::kF32, KvType::kBf16}) {
+    for (int dim : {8, 20, 64}) {
+      for (int len : {1, 5, 16, 31, 50, 2 * kContextPart + 9}) {
+        SCOPED_TRACE(testing::Message() << dim << " " << len);
+        auto q = Random(rng_, len * dim), k = Random(rng_, len * dim),
+             v = Random(rng_, len * dim);
+        double error = 2e-5;
+        if (type == KvType::kBf16) {
+          RoundAll(k);
+          RoundAll(v);
+          if (kernels().has_bf16_products) {
+            RoundAll(q);
+            error = 0.5 / 256 * 2 * 4;  // as for the decoder
+          }
+        }
+        const auto bias = Random(rng_, 2 * len - 1);
+        const int padded = (len + 15) / 16 * 16;
+        std::vector<float> k_panels(padded * dim), values(padded * dim),
+            scratch(EncodeScratchFloats(dim)), out(len * dim);
+        auto* k_bytes = reinterpret_cast<char*>(k_panels.data());
+        auto* v_bytes = reinterpret_cast<char*>(values.data());
+        kernels().pack_head({k.data(), v.data(), dim, len, dim}, type, k_bytes,
+                            v_bytes);
+        kernels().attend_encode({q.data(), dim, out.data(), dim, 0, len, dim,
+                                 len, type, k_bytes, v_bytes, &bias[len - 1],
+                                 scratch.data()});
+        for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
+          const auto expected =
+              Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
+          for (int j = 0; j < dim; ++j) {
+            ASSERT_NEAR(out[i * dim + j], expected[j], error) << i << " " << j;
+          }
         }
       }
     }

@@ -18,7 +18,7 @@ namespace sheaf {
 struct T5TestModel {
   struct Options {
     int32_t num_threads = 2;
-    GemmBackend backend = GemmBackend::kAuto;
+    GemmBackend backend = GemmBackend::kPanels;
     WeightType type = WeightType::kF32;
     kernels::KvType kv_type = kernels::KvType::kF32;
     kernels::Isa isa = kernels::DetectIsa();

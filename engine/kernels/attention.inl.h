@@ -3,11 +3,14 @@
 namespace sheaf::kernels {
 namespace {
 
-// The sums of n products of rows of x with rows of keys or values, for a type
-// of the cache. A bfloat16 row holds two tokens, or two places of a head.
+// What a type of the cache means to the kernels: the sums of products of rows
+// of x with rows of keys or values. A row of the cache's words holds a token,
+// or a place of a head; in bfloat16 two of them. Rows of x are floats, but
+// pairs of bfloat16 where the Isa has products of those: Prepare() makes them
+// so, and 16 of them fill kPanelFactors floats.
 struct F32Cache {
   static constexpr int64_t kBytes = 4;
-  static constexpr int kPerRow = 1;
+  static constexpr int kPanelFactors = kPanel;
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
@@ -17,20 +20,49 @@ struct F32Cache {
   static float At(const float* words, int32_t row, int64_t ldb, int32_t i) {
     return words[row * ldb + i];
   }
+  static float Factor(const float* x, int32_t k) { return x[k]; }
+  static void Prepare(float*, int32_t) {}
 };
+
 struct Bf16Cache {
   static constexpr int64_t kBytes = 2;
-  static constexpr int kPerRow = 2;
+#if defined(__AVX512BF16__)
+  static constexpr int kPanelFactors = kPanel / 2;
+#else
+  static constexpr int kPanelFactors = kPanel;
+#endif
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
       Vec (&sum)[R][P][kVecsPerPanel]) {
+#if defined(__AVX512BF16__)
+    TileDot<R, P, kPrefetch>(reinterpret_cast<const int32_t*>(x), ldx, n, b,
+                             ldb, sum);
+#else
     TileBf16<R, P, kPrefetch>(x, ldx, n, b, ldb, sum);
+#endif
   }
   static float At(const float* words, int32_t row, int64_t ldb, int32_t i) {
+    return Half(words[row / 2 * ldb + i], row);
+  }
+#if defined(__AVX512BF16__)
+  static float Factor(const float* x, int32_t k) { return Half(x[k / 2], k); }
+  // n floats become pairs of bfloat16 in the first half of their room, an odd
+  // one with a zero.
+  static void Prepare(float* x, int32_t n) {
+    RoundToBf16(x, n, reinterpret_cast<int32_t*>(x));
+  }
+#else
+  static float Factor(const float* x, int32_t k) { return x[k]; }
+  static void Prepare(float*, int32_t) {}
+#endif
+
+ private:
+  // The k-th of two bfloat16 in a word.
+  static float Half(float word, int32_t k) {
     uint32_t pair;
-    __builtin_memcpy(&pair, words + row / 2 * ldb + i, sizeof(pair));
-    pair = row % 2 == 0 ? pair << 16 : pair & 0xffff0000u;
+    __builtin_memcpy(&pair, &word, sizeof(pair));
+    pair = k % 2 == 0 ? pair << 16 : pair & 0xffff0000u;
     float value;
     __builtin_memcpy(&value, &pair, sizeof(value));
     return value;
@@ -46,7 +78,7 @@ struct Piece {
 // Scores of R query rows against P panels of keys: row r's go to
 // scores[r * ld], 16 a panel. Tokens past the context give numbers that nobody
 // reads.
-template <typename Cache, int R, int P>
+template <typename Cache, int R, int P, bool kPrefetch>
 inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
                         const Piece* keys, float* scores, int64_t ld) {
   Streams<P> b;
@@ -55,9 +87,12 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
     b.ahead[p] = keys[p].next;
   }
   Vec sum[R][P][kVecsPerPanel] = {};
-  Cache::template Add<R, P, true>(q, q_stride, dim, b, kPanel, sum);
+  Cache::template Add<R, P, kPrefetch>(q, q_stride, dim, b, kPanel, sum);
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
         Store(scores + r * ld + p * kPanel + v * kLanes, sum[r][p][v]);
       }
@@ -67,24 +102,30 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
 
 // out[r][i] += sum over n tokens of weights[r * ld + t] * values[t][i], t
 // ascending, for P panels of 16 places from `i` on.
-template <typename Cache, int R, int P>
+template <typename Cache, int R, int P, bool kPrefetch>
 inline void AddValuePanels(const float* weights, int64_t ld,
                            const Piece& values, int32_t dim, int32_t n,
                            int32_t i, float* out, int64_t out_stride) {
   Streams<P> b;
   Vec sum[R][P][kVecsPerPanel];
+#pragma GCC unroll 8
   for (int p = 0; p < P; ++p) {
     b.at[p] = values.at + i + p * kPanel;
     b.ahead[p] = values.next + i + p * kPanel;
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
         sum[r][p][v] = Load(out + r * out_stride + i + p * kPanel + v * kLanes);
       }
     }
   }
-  Cache::template Add<R, P, true>(weights, ld, n, b, dim, sum);
+  Cache::template Add<R, P, kPrefetch>(weights, ld, n, b, dim, sum);
+#pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
         Store(out + r * out_stride + i + p * kPanel + v * kLanes, sum[r][p][v]);
       }
@@ -93,24 +134,25 @@ inline void AddValuePanels(const float* weights, int64_t ld,
 }
 
 // The same for all places of a head.
-template <typename Cache, int R>
+template <typename Cache, int R, bool kPrefetch>
 inline void AddValues(const float* weights, int64_t ld, const Piece& values,
                       int32_t dim, int32_t n, float* out, int64_t out_stride) {
   constexpr int P = PanelsFor<F32Product>(R);
   int32_t i = 0;
   for (; i + P * kPanel <= dim; i += P * kPanel) {
-    AddValuePanels<Cache, R, P>(weights, ld, values, dim, n, i, out,
-                                out_stride);
+    AddValuePanels<Cache, R, P, kPrefetch>(weights, ld, values, dim, n, i, out,
+                                           out_stride);
   }
   for (; i + kPanel <= dim; i += kPanel) {
-    AddValuePanels<Cache, R, 1>(weights, ld, values, dim, n, i, out,
-                                out_stride);
+    AddValuePanels<Cache, R, 1, kPrefetch>(weights, ld, values, dim, n, i, out,
+                                           out_stride);
   }
   for (; i < dim; ++i) {
     for (int r = 0; r < R; ++r) {
       float sum = out[r * out_stride + i];
       for (int32_t t = 0; t < n; ++t) {
-        sum += weights[r * ld + t] * Cache::At(values.at, t, dim, i);
+        sum += Cache::Factor(weights + r * ld, t) *
+               Cache::At(values.at, t, dim, i);
       }
       out[r * out_stride + i] = sum;
     }
@@ -169,23 +211,32 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
 // The most rows whose scores for two panels fit in registers.
 constexpr int kMaxScoreRows = kLanes == 4 ? 1 : kLanes == 8 ? 3 : 6;
 
-// Walks over a range of a sequence's tokens in its blocks.
+// The rows whose places of 64 fit in registers.
+constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
+
+// A part of a context as what is read one after the other: 16 tokens' keys at a
+// time, then 16 tokens' values at a time, then what the caller reads next.
 template <typename Cache>
-class BlockWalk {
+class Pieces {
  public:
-  explicit BlockWalk(const DecodeAttention& a) : a_(a) {}
-  const float* Keys(int32_t token) const { return At(token, 0); }
-  const float* Values(int32_t token) const {
-    return At(token, int64_t{a_.kv.block_tokens} * a_.dim * Cache::kBytes);
+  explicit Pieces(const DecodeAttention& a)
+      : a_(a), num_panels_((a.end - a.begin + kPanel - 1) / kPanel) {}
+  int32_t num_panels() const { return num_panels_; }
+  const float* Keys(int32_t i) const { return At(i, 0); }
+  const float* Values(int32_t i) const {
+    return At(i, int64_t{a_.kv.block_tokens} * a_.dim * Cache::kBytes);
   }
-  // Tokens from `token` on that lie in its block, at most to the end.
-  int32_t Run(int32_t token) const {
-    const int32_t in_block = a_.kv.block_tokens - token % a_.kv.block_tokens;
-    return MinOf(in_block, a_.end - token);
+  // The i-th of all.
+  const float* Any(int32_t i) const {
+    if (i < num_panels_) return Keys(i);
+    if (i < 2 * num_panels_) return Values(i - num_panels_);
+    return reinterpret_cast<const float*>(
+        a_.next + (i - 2 * num_panels_) * kPanel * a_.dim * Cache::kBytes);
   }
 
  private:
-  const float* At(int32_t token, int64_t offset) const {
+  const float* At(int32_t i, int64_t offset) const {
+    const int32_t token = a_.begin + i * kPanel;
     const int32_t in_block = token % a_.kv.block_tokens;
     return reinterpret_cast<const float*>(
         a_.kv.base +
@@ -193,28 +244,30 @@ class BlockWalk {
         offset + int64_t{in_block} * a_.dim * Cache::kBytes);
   }
   const DecodeAttention& a_;
+  const int32_t num_panels_;
 };
 
 template <typename Cache>
 void AttendDecodeIn(const DecodeAttention& a) {
-  const BlockWalk<Cache> walk(a);
+  const Pieces<Cache> pieces(a);
   const int32_t n = a.end - a.begin;
+  const int32_t num_panels = pieces.num_panels();
   const int64_t ld = RoundUp(n, kPanel);
+  for (int32_t r = 0; r < a.num_rows; ++r) {
+    Cache::Prepare(a.q + r * a.dim, a.dim);
+  }
   // Two panels at a time, while the two after them are on their way.
-  const auto next_keys = [&](int32_t t) {
-    return t < a.end ? walk.Keys(t) : walk.Values(a.begin);
-  };
-  for (int32_t t = a.begin; t < a.end; t += 2 * kPanel) {
-    const Piece keys[2] = {{walk.Keys(t), next_keys(t + 2 * kPanel)},
-                           {next_keys(t + kPanel), next_keys(t + 3 * kPanel)}};
-    float* scores = a.scores + (t - a.begin);
+  for (int32_t i = 0; i < num_panels; i += 2) {
+    const Piece keys[2] = {{pieces.Keys(i), pieces.Any(i + 2)},
+                           {pieces.Any(i + 1), pieces.Any(i + 3)}};
+    float* scores = a.scores + i * kPanel;
     ForRowBlocks<kMaxScoreRows>(0, a.num_rows, [&]<int R>(int32_t r) {
-      if (t + kPanel < a.end) {
-        ScorePanels<Cache, R, 2>(a.q + r * a.dim, a.dim, a.dim, keys,
-                                 scores + r * ld, ld);
+      if (i + 1 < num_panels) {
+        ScorePanels<Cache, R, 2, true>(a.q + r * a.dim, a.dim, a.dim, keys,
+                                       scores + r * ld, ld);
       } else {
-        ScorePanels<Cache, R, 1>(a.q + r * a.dim, a.dim, a.dim, keys,
-                                 scores + r * ld, ld);
+        ScorePanels<Cache, R, 1, true>(a.q + r * a.dim, a.dim, a.dim, keys,
+                                       scores + r * ld, ld);
       }
     });
   }
@@ -226,16 +279,16 @@ void AttendDecodeIn(const DecodeAttention& a) {
     part[a.dim] = AddBias(
         scores, a.bias ? a.bias + r * a.bias_stride + a.begin : nullptr, n);
     part[a.dim + 1] = ExpInPlace(scores, n, part[a.dim]);
+    Cache::Prepare(scores, n);
   }
-  for (int32_t t = a.begin; t < a.end;) {
-    const int32_t run = walk.Run(t);
-    const Piece values = {walk.Values(t),
-                          walk.Values(t + run < a.end ? t + run : t)};
-    ForRowBlocks<kMaxTileRows>(0, a.num_rows, [&]<int R>(int32_t r) {
-      AddValues<Cache, R>(a.scores + r * ld + (t - a.begin), ld, values, a.dim,
-                          run, a.parts + r * part_stride, part_stride);
+  for (int32_t i = 0; i < num_panels; ++i) {
+    const Piece values = {pieces.Values(i), pieces.Any(num_panels + i + 2)};
+    const int32_t tokens = MinOf(kPanel, n - i * kPanel);
+    const float* weights = a.scores + i * Cache::kPanelFactors;
+    ForRowBlocks<kMaxValueRows>(0, a.num_rows, [&]<int R>(int32_t r) {
+      AddValues<Cache, R, true>(weights + r * ld, ld, values, a.dim, tokens,
+                                a.parts + r * part_stride, part_stride);
     });
-    t += run;
   }
 }
 
@@ -265,32 +318,55 @@ void JoinParts(const float* parts, int64_t stride, int32_t num_parts,
   ScaleRow(out, dim, 1.0f / sum);
 }
 
-// Rows of queries that pass over a part of the keys while it is in the cache.
-constexpr int32_t kQueryRows = 48;
+// All panels of a part of the keys for R rows, P at a time.
+template <typename Cache, int R, int P>
+inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
+                           int32_t num_panels, float* scores, int64_t ld) {
+  const int64_t panel_floats = int64_t{dim} * kPanel * Cache::kBytes / 4;
+  int32_t i = 0;
+  for (; i + P <= num_panels; i += P) {
+    Piece pieces[P];
+    for (int p = 0; p < P; ++p) {
+      pieces[p].at = pieces[p].next = keys + (i + p) * panel_floats;
+    }
+    ScorePanels<Cache, R, P, false>(q, dim, dim, pieces, scores + i * kPanel,
+                                    ld);
+  }
+  if constexpr (P > 1) {
+    if (i < num_panels) {
+      ScoreAllPanels<Cache, R, 1>(q, dim, keys + i * panel_floats,
+                                  num_panels - i, scores + i * kPanel, ld);
+    }
+  }
+}
 
 // The softmax of each row is kept relative to its greatest score so far.
-void AttendEncode(const EncodeAttention& a) {
+template <typename Cache>
+void AttendEncodeIn(const EncodeAttention& a) {
+  float* all_scores = a.scratch;
+  float* q = a.scratch + int64_t{kMaxValueRows} * kContextPart;
   float max[kQueryRows], sum[kQueryRows];
   for (int32_t first = a.first_row; first < a.end_row; first += kQueryRows) {
     const int32_t end = MinOf(first + kQueryRows, a.end_row);
     for (int32_t row = first; row < end; ++row) {
+      float* q_row = q + int64_t{row - first} * a.dim;
+      for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
+      Cache::Prepare(q_row, a.dim);
       ClearRow(a.out + row * a.out_stride, a.dim);
       max[row - first] = -kInfinity;
       sum[row - first] = 0;
     }
     for (int32_t t = 0; t < a.len; t += kContextPart) {
       const int32_t n = MinOf(kContextPart, a.len - t);
-      const float* keys = a.k_panels + int64_t{t} * a.dim;
-      const float* v = a.v + int64_t{t} * a.dim;
-      ForRowBlocks<MinOf(6, kMaxTileRows)>(first, end, [&]<int R>(int32_t row) {
-        for (int32_t i = 0; i < n; i += kPanel) {
-          const float* panel = keys + int64_t{i} * a.dim;
-          const Piece piece = {panel, panel};
-          ScorePanels<F32Cache, R, 1>(a.q + row * a.q_stride, a.q_stride, a.dim,
-                                      &piece, a.scores + i, kContextPart);
-        }
+      const int64_t offset = int64_t{t} * a.dim * Cache::kBytes;
+      const auto* keys = reinterpret_cast<const float*>(a.k_panels + offset);
+      const auto* v = reinterpret_cast<const float*>(a.v + offset);
+      ForRowBlocks<kMaxValueRows>(first, end, [&]<int R>(int32_t row) {
+        ScoreAllPanels<Cache, R, PanelsFor<F32Product>(R)>(
+            q + int64_t{row - first} * a.dim, a.dim, keys,
+            (n + kPanel - 1) / kPanel, all_scores, kContextPart);
         for (int32_t r = 0; r < R; ++r) {
-          float* scores = a.scores + r * kContextPart;
+          float* scores = all_scores + r * kContextPart;
           float& row_max = max[row + r - first];
           float& row_sum = sum[row + r - first];
           const float part_max = AddBias(scores, a.bias + t - (row + r), n);
@@ -301,13 +377,68 @@ void AttendEncode(const EncodeAttention& a) {
             row_max = part_max;
           }
           row_sum += ExpInPlace(scores, n, row_max);
+          Cache::Prepare(scores, n);
         }
-        AddValues<F32Cache, R>(a.scores, kContextPart, {v, v}, a.dim, n,
-                               a.out + row * a.out_stride, a.out_stride);
+        AddValues<Cache, R, false>(all_scores, kContextPart, {v, v}, a.dim, n,
+                                   a.out + row * a.out_stride, a.out_stride);
       });
     }
     for (int32_t row = first; row < end; ++row) {
       ScaleRow(a.out + row * a.out_stride, a.dim, 1.0f / sum[row - first]);
+    }
+  }
+}
+
+void AttendEncode(const EncodeAttention& a) {
+  if (a.type == KvType::kBf16) {
+    AttendEncodeIn<Bf16Cache>(a);
+  } else {
+    AttendEncodeIn<F32Cache>(a);
+  }
+}
+
+// The bfloat16 nearest to x, ties to even, in the upper half of a word.
+inline uint32_t RoundedBits(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof(bits));
+  return bits + 0x7fff + (bits >> 16 & 1);
+}
+
+void PackHead(const HeadRows& head, KvType type, char* k_panels, char* v) {
+  const int32_t dim = head.dim;
+  if (type == KvType::kF32) {
+    auto* keys = reinterpret_cast<float*>(k_panels);
+    auto* values = reinterpret_cast<float*>(v);
+    for (int32_t t = 0; t < head.len; ++t) {
+      const float* k_row = head.k + t * head.stride;
+      const float* v_row = head.v + t * head.stride;
+      float* lane = keys + int64_t{t / kPanel} * dim * kPanel + t % kPanel;
+      for (int32_t i = 0; i < dim; ++i) lane[i * kPanel] = k_row[i];
+      for (int32_t i = 0; i < dim; ++i) values[int64_t{t} * dim + i] = v_row[i];
+    }
+    return;
+  }
+  auto* keys = reinterpret_cast<uint32_t*>(k_panels);
+  auto* values = reinterpret_cast<uint32_t*>(v);
+  for (int32_t t = 0; t < head.len; ++t) {
+    const float* k_row = head.k + t * head.stride;
+    uint32_t* lane =
+        keys + int64_t{t / kPanel} * (dim / 2) * kPanel + t % kPanel;
+    for (int32_t i = 0; i < dim / 2; ++i) {
+      lane[i * kPanel] = RoundedBits(k_row[2 * i]) >> 16 |
+                         (RoundedBits(k_row[2 * i + 1]) & 0xffff0000u);
+    }
+  }
+  for (int32_t t = 0; t < head.len; t += 2) {
+    const float* v_row = head.v + t * head.stride;
+    uint32_t* row = values + int64_t{t / 2} * dim;
+    if (t + 1 < head.len) {
+      for (int32_t i = 0; i < dim; ++i) {
+        row[i] = RoundedBits(v_row[i]) >> 16 |
+                 (RoundedBits(v_row[head.stride + i]) & 0xffff0000u);
+      }
+    } else {
+      for (int32_t i = 0; i < dim; ++i) row[i] = RoundedBits(v_row[i]) >> 16;
     }
   }
 }

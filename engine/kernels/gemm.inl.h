@@ -106,6 +106,47 @@ inline __attribute__((always_inline)) void TileBf16(
   }
 }
 
+#if defined(__AVX512BF16__)
+// n floats become pairs of bfloat16, the nearest, ties to even; an odd one is
+// paired with a zero. `words` may begin where x does.
+inline void RoundToBf16(const float* x, int32_t n, int32_t* words) {
+  for (int32_t k = 0; k < n; k += 16) {
+    const int32_t left = MinOf(16, n - k);
+    const __m512 v =
+        _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << left) - 1), x + k);
+    _mm256_mask_storeu_epi32(words + k / 2,
+                             static_cast<__mmask8>((1u << (left + 1) / 2) - 1),
+                             reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v)));
+  }
+}
+
+// The same with rows of x in pairs of bfloat16, ldx words apart. In assembly,
+// as GCC 12 copies every sum around its own function.
+template <int R, int P, bool kPrefetch>
+inline __attribute__((always_inline)) void TileDot(
+    const int32_t* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
+    Vec (&sum)[R][P][kVecsPerPanel]) {
+  for (int32_t k = 0; k < (K + 1) / 2; ++k) {
+    Vec row[P];
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + k * ldb);
+      row[p] = Load(b.at[p] + k * ldb);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const __m512i pair = _mm512_set1_epi32(x[r * ldx + k]);
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+        asm("vdpbf16ps %2, %1, %0"
+            : "+v"(sum[r][p][0])
+            : "v"(pair), "v"(row[p]));
+      }
+    }
+  }
+}
+#endif
+
 // Writes or adds up to 16 sums; `n` of them count.
 inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
                        bool accumulate, float* y) {

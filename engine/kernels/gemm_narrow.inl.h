@@ -1,10 +1,6 @@
 // Matrix products with weights of 16 and 8 bits: see GemmBf16 and GemmInt8 in
 // kernels.h. The blocking is that of gemm.inl.h.
 
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
-
 namespace sheaf::kernels {
 namespace {
 
@@ -24,12 +20,26 @@ struct Bf16Product {
                   int64_t ahead) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
     const auto* w = reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
+    const Streams<P> streams = PanelStreams<P>(w, panel_pairs, ahead);
     Vec sum[R][P][kVecsPerPanel] = {};
-    TileBf16<R, P, true>(g.x + row * g.ldx, g.ldx, g.K,
-                         PanelStreams<P>(w, panel_pairs, ahead), kPanel, sum);
+#if defined(__AVX512BF16__)
+    TileDot<R, P, true>(g.words + row * ((g.K + 1) / 2), (g.K + 1) / 2, g.K,
+                        streams, kPanel, sum);
+#else
+    TileBf16<R, P, true>(g.x + row * g.ldx, g.ldx, g.K, streams, kPanel, sum);
+#endif
     StoreTile<R, P>(g, row, panel, sum);
   }
 };
+
+void MultiplyBf16(const GemmBf16& g) {
+#if defined(__AVX512BF16__)
+  for (int32_t row = 0; row < g.num_rows; ++row) {
+    RoundToBf16(g.x + row * g.ldx, g.K, g.words + row * ((g.K + 1) / 2));
+  }
+#endif
+  RunProduct<Bf16Product>(g);
+}
 
 // Scales sums and writes or adds them. One code for every Isa, without fused
 // multiply-adds, which not every Isa has: so the bits are the same.

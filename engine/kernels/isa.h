@@ -11,7 +11,7 @@ namespace sheaf::kernels {
 enum class Isa {
   kPortable,  // what every x86-64 (or other) processor has
   kAvx2,      // AVX2, FMA, F16C
-  kAvx512,    // AVX-512 F, BW, DQ, VL
+  kAvx512,    // AVX-512 F, BW, DQ, VL, VNNI; BF16 where the processor has it
 };
 
 // The best that this processor has.

@@ -6,6 +6,7 @@ extern const Kernels kPortableKernels;
 #if defined(__x86_64__)
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
+extern const Kernels kAvx512Bf16Kernels;
 #endif
 
 Isa DetectIsa() {
@@ -46,7 +47,10 @@ std::optional<Isa> ParseIsa(absl::string_view name) {
 
 const Kernels& KernelsFor(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512) return kAvx512Kernels;
+  if (isa == Isa::kAvx512) {
+    return __builtin_cpu_supports("avx512bf16") ? kAvx512Bf16Kernels
+                                                : kAvx512Kernels;
+  }
   if (isa == Isa::kAvx2) return kAvx2Kernels;
 #endif
   return kPortableKernels;

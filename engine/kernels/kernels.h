@@ -37,9 +37,11 @@ struct Gemm {
   bool accumulate;
 };
 
-// The same with weights in bfloat16, widened to f32 as they are read.
+// The same with weights in bfloat16: widened to f32 as they are read, or, with
+// Kernels::has_bf16_products, x rounded to bfloat16 and the sums in f32.
 //   w  panels [ceil(num_columns / 16)][ceil(K / 2)][16][2]: two k of a column
 //      side by side; an odd K ends with a zero
+//   words  [num_rows, ceil(K / 2)] scratch
 struct GemmBf16 {
   const float* x;
   int64_t ldx;
@@ -50,6 +52,7 @@ struct GemmBf16 {
   float* y;
   int64_t ldy;
   bool accumulate;
+  int32_t* words;
 };
 
 // y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n], or
@@ -75,7 +78,8 @@ struct GemmInt8 {
 };
 
 // What keys and values are kept as. bfloat16 are widened to f32 as they are
-// read.
+// read, or, with Kernels::has_bf16_products, queries and the softmax's weights
+// are rounded to bfloat16 too.
 enum class KvType { kF32, kBf16 };
 
 // The grouped keys and values of one KV head in one layer.
@@ -105,12 +109,13 @@ inline constexpr int64_t PartFloats(int32_t dim) { return dim + 16; }
 // scores are q[r] K^T + bias[r]; T5 does not scale them. The rows are a query
 // group, of one sequence or of several that share the context: each key and
 // value is read from memory once for all of them.
-//   q       [num_rows, dim], dense
+//   q       [num_rows, dim], dense; may be written over
 //   bias    row r adds bias[r * bias_stride + t] to token t; null for none
 //   parts   [num_rows, PartFloats(dim)]: what join_parts reads
 //   scores  [num_rows, end - begin rounded up to 16] scratch
+//   next    where the caller will read keys after this; any address will do
 struct DecodeAttention {
-  const float* q;
+  float* q;
   int32_t num_rows;
   int32_t dim;  // even for bfloat16
   KvView kv;
@@ -119,13 +124,30 @@ struct DecodeAttention {
   int64_t bias_stride;
   float* parts;
   float* scores;
+  const char* next;
 };
+
+// The keys and values of one head of a source, as rows `stride` apart.
+struct HeadRows {
+  const float* k;
+  const float* v;
+  int64_t stride;
+  int32_t len;
+  int32_t dim;  // even for bfloat16
+};
+
+// Rows of queries that pass over a part of the keys while it is in the cache.
+inline constexpr int32_t kQueryRows = 48;
+// Of EncodeAttention::scratch.
+inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
+  return 6 * kContextPart + int64_t{kQueryRows} * dim;
+}
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
 // tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where bias is
 // bias[len_max - 1 + t - i] for key t (one value a relative position).
-//   k_panels  [ceil(len / 16)][dim][16]; v [len][dim]
-//   scores    [6, kContextPart] scratch
+//   k_panels, v  as pack_head writes them
+//   scratch      [EncodeScratchFloats(dim)]
 struct EncodeAttention {
   const float* q;  // row 0 of the source
   int64_t q_stride;
@@ -134,10 +156,11 @@ struct EncodeAttention {
   int32_t first_row, end_row;
   int32_t dim;
   int32_t len;
-  const float* k_panels;
-  const float* v;
+  KvType type;
+  const char* k_panels;
+  const char* v;
   const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
-  float* scores;
+  float* scratch;
 };
 
 enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
@@ -155,6 +178,8 @@ struct Kernels {
   void (*gemm)(const Gemm& args);
   void (*gemm_bf16)(const GemmBf16& args);
   void (*gemm_int8)(const GemmInt8& args);
+  // Whether bfloat16 are multiplied as such, rather than widened.
+  bool has_bf16_products;
   // How many k of a row, or of a column, lie side by side for gemm_int8, and
   // fill a word of 32 bits: 2, as 16 bits each, or 4, as 8 bits with 128 added.
   int32_t int8_group;
@@ -169,6 +194,9 @@ struct Kernels {
   // context, which lie `stride` floats apart in the order of the context.
   void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
                      int32_t dim, float* out);
+  // Writes the keys as panels [ceil(len / 16)][dim][16] and the values as rows
+  // [len][dim], or both in pairs as KvView has them.
+  void (*pack_head)(const HeadRows& head, KvType type, char* k_panels, char* v);
   void (*attend_encode)(const EncodeAttention& args);
   // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +
   // epsilon) * weight, y dense.

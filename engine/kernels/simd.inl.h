@@ -8,6 +8,10 @@
 
 #include <cstdint>
 
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
 namespace sheaf::kernels {
 namespace {
 
@@ -17,6 +21,11 @@ typedef float UnalignedVec
     __attribute__((vector_size(SHEAF_VECTOR_BYTES), aligned(4), may_alias));
 
 constexpr int kLanes = SHEAF_VECTOR_BYTES / 4;
+#if defined(__AVX512BF16__)
+constexpr bool kHasBf16Products = true;
+#else
+constexpr bool kHasBf16Products = false;
+#endif
 constexpr float kInfinity = __builtin_inff();
 
 inline Vec Load(const float* p) {
@@ -24,8 +33,13 @@ inline Vec Load(const float* p) {
 }
 inline void Store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec Broadcast(float x) { return x - Vec{}; }
+#if defined(__AVX512F__)
+inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+#else
 inline Vec Max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec Min(Vec a, Vec b) { return a < b ? a : b; }
+#endif
 template <typename T>
 constexpr T MinOf(T a, T b) {
   return a < b ? a : b;

@@ -18,6 +18,10 @@ namespace {
 
 constexpr int64_t kPanel = kernels::kPanel;
 
+// Rows that are brought into the products' own form, and then multiplied, at a
+// time.
+constexpr int32_t kRowsAtOnce = 64;
+
 int64_t NumPanels(int64_t num_columns) {
   return (num_columns + kPanel - 1) / kPanel;
 }
@@ -144,9 +148,22 @@ class Linear::Bf16Panels : public Packed {
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate) override {
-    kernels_.gemm_bf16({x, ldx, num_rows, static_cast<int32_t>(K_), weights(),
-                        static_cast<int32_t>(num_columns_), y, ldy,
-                        accumulate});
+    thread_local std::vector<int32_t> words;
+    if (static_cast<int64_t>(words.size()) < kRowsAtOnce * num_pairs_) {
+      words.resize(kRowsAtOnce * num_pairs_);
+    }
+    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
+      kernels_.gemm_bf16({.x = x + row * ldx,
+                          .ldx = ldx,
+                          .num_rows = std::min(kRowsAtOnce, num_rows - row),
+                          .K = static_cast<int32_t>(K_),
+                          .w = weights(),
+                          .num_columns = static_cast<int32_t>(num_columns_),
+                          .y = y + row * ldy,
+                          .ldy = ldy,
+                          .accumulate = accumulate,
+                          .words = words.data()});
+    }
   }
 
   void ReadColumn(int64_t column, float* out) const override {
@@ -240,9 +257,6 @@ class Linear::Int8Panels : public Packed {
   }
 
  private:
-  // Rows that are quantized, and then multiplied, at a time.
-  static constexpr int32_t kRowsAtOnce = 64;
-
   int8_t* weights() { return reinterpret_cast<int8_t*>(panels_.data()); }
   int64_t Index(int64_t column, int64_t k) const {
     return GroupedAt(column, k, padded_K_, kernels_.int8_group);
@@ -260,7 +274,7 @@ class Linear::Int8Panels : public Packed {
 class Linear::OneDnnPacked : public Packed {
  public:
   OneDnnPacked(int64_t K, int64_t num_columns)
-      : K_(K), num_columns_(num_columns) {}
+      : K_(K), num_columns_(num_columns), dense_(kMaxRows * num_columns) {}
 
   // REQUIRES: all rows at once. Throws dnnl::error.
   void Pack(int64_t first_column, int64_t num_rows,
@@ -270,10 +284,8 @@ class Linear::OneDnnPacked : public Packed {
     const int64_t K = K_, num_columns = num_columns_;
     const memory::desc any({K, num_columns}, memory::data_type::f32,
                            memory::format_tag::any);
-    weights_ = memory(MakePrimitive(/*num_rows=*/1, any, K, num_columns,
-                                    /*accumulate=*/false)
-                          .weights_desc(),
-                      Engine());
+    weights_ = memory(
+        MakePrimitive(/*num_rows=*/1, any, /*ldx=*/K).weights_desc(), Engine());
     const memory::desc plain({K, num_columns}, memory::data_type::f32,
                              memory::format_tag::ba);
     memory from(plain, Engine(), const_cast<float*>(rows));
@@ -318,44 +330,45 @@ class Linear::OneDnnPacked : public Packed {
 
   dnnl::matmul::primitive_desc MakePrimitive(int64_t num_rows,
                                              const dnnl::memory::desc& weights,
-                                             int64_t ldx, int64_t ldy,
-                                             bool accumulate) const {
+                                             int64_t ldx) const {
     using dnnl::memory;
     dnnl::primitive_attr attr;
     attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    if (accumulate) {
-      dnnl::post_ops ops;
-      ops.append_sum(1.0f);
-      attr.set_post_ops(ops);
-    }
     const memory::desc x({num_rows, K_}, memory::data_type::f32, {ldx, 1});
     const memory::desc y({num_rows, num_columns_}, memory::data_type::f32,
-                         {ldy, 1});
+                         {num_columns_, 1});
     return dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, weights, y), attr,
                                         Engine());
   }
 
+  // Through dense rows: for rows of y that are apart, as a slice's are,
+  // oneDNN has nothing but its reference loops, a thousand times slower.
   void RunRows(const float* x, int64_t ldx, int32_t num_rows, float* y,
                int64_t ldy, bool accumulate) {
-    Primitive& primitive = PrimitiveFor(num_rows, ldx, ldy, accumulate);
+    Primitive& primitive = PrimitiveFor(num_rows, ldx);
     primitive.x.set_data_handle(const_cast<float*>(x));
-    primitive.y.set_data_handle(y);
+    primitive.y.set_data_handle(dense_.data());
     dnnl::stream stream(Engine());
     primitive.matmul.execute(stream,
                              {{DNNL_ARG_SRC, primitive.x},
                               {DNNL_ARG_WEIGHTS, weights_},
                               {DNNL_ARG_DST, primitive.y},
                               {DNNL_ARG_SCRATCHPAD, primitive.scratchpad}});
+    for (int32_t row = 0; row < num_rows; ++row) {
+      const float* from = dense_.data() + row * num_columns_;
+      float* to = y + row * ldy;
+      for (int64_t i = 0; i < num_columns_; ++i) {
+        to[i] = accumulate ? to[i] + from[i] : from[i];
+      }
+    }
   }
 
   // Made at its first use; a slice has one user at a time, so no lock.
-  Primitive& PrimitiveFor(int32_t num_rows, int64_t ldx, int64_t ldy,
-                          bool accumulate) {
+  Primitive& PrimitiveFor(int32_t num_rows, int64_t ldx) {
     for (auto& [key, primitive] : primitives_) {
-      if (key == Key{num_rows, ldx, ldy, accumulate}) return *primitive;
+      if (key == Key{num_rows, ldx}) return *primitive;
     }
-    const auto desc =
-        MakePrimitive(num_rows, weights_.get_desc(), ldx, ldy, accumulate);
+    const auto desc = MakePrimitive(num_rows, weights_.get_desc(), ldx);
     auto primitive = std::make_unique<Primitive>();
     primitive->matmul = dnnl::matmul(desc);
     primitive->x = dnnl::memory(desc.src_desc(), Engine(), nullptr);
@@ -363,19 +376,18 @@ class Linear::OneDnnPacked : public Packed {
     primitive->scratch.resize(desc.scratchpad_desc().get_size() + 1);
     primitive->scratchpad = dnnl::memory(desc.scratchpad_desc(), Engine(),
                                          primitive->scratch.data());
-    primitives_.emplace_back(Key{num_rows, ldx, ldy, accumulate},
-                             std::move(primitive));
+    primitives_.emplace_back(Key{num_rows, ldx}, std::move(primitive));
     return *primitives_.back().second;
   }
 
   struct Key {
     int32_t num_rows;
-    int64_t ldx, ldy;
-    bool accumulate;
+    int64_t ldx;
     bool operator==(const Key&) const = default;
   };
 
   const int64_t K_, num_columns_;
+  AlignedBuffer dense_;  // [kMaxRows, num_columns]
   dnnl::memory weights_;
   std::vector<std::pair<Key, std::unique_ptr<Primitive>>> primitives_;
 };
@@ -416,10 +428,7 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     absl::Span<const std::vector<WeightRows>> slices,
     const LinearOptions& options) {
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
-  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn ||
-                          (options.backend == GemmBackend::kAuto &&
-                           options.type == WeightType::kF32 &&
-                           options.kernels->isa == kernels::Isa::kAvx512);
+  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn;
   SHEAF_CHECK(!is_one_dnn || options.type == WeightType::kF32);
   Linear linear;
   linear.K_ = K;

@@ -31,15 +31,14 @@ int64_t BytesPerWeight(WeightType type);
 
 // Which code multiplies, and so how the weights lie in memory.
 enum class GemmBackend {
-  kAuto,    // oneDNN for f32 with AVX-512, our panels for all else
   kPanels,  // our kernels
-  kOneDnn,  // f32 only
+  kOneDnn,  // f32 only: what ours are measured against, and tested
 };
 
 struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
-  GemmBackend backend = GemmBackend::kAuto;
+  GemmBackend backend = GemmBackend::kPanels;
   WeightType type = WeightType::kF32;
 };
 

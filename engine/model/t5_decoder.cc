@@ -133,6 +133,7 @@ void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
     const int32_t n = std::min(num_rows - done, max_queries_ / group);
     plan.contexts.push_back(
         {blocks, len, first_row + done, n, num_parts, plan.num_parts});
+    plan.num_tokens += len;
     if (num_parts > 1) plan.num_parts += int64_t{num_parts} * n;
     done += n;
   }
@@ -141,7 +142,7 @@ void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
 void T5Decoder::PlanAttention() {
   for (AttentionPlan* plan : {&self_plan_, &cross_plan_}) {
     plan->contexts.clear();
-    plan->num_parts = 0;
+    plan->num_tokens = plan->num_parts = 0;
   }
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   for (int32_t row = 0; row < num_rows; ++row) {
@@ -181,26 +182,45 @@ void T5Decoder::WriteSelfKv(const ThreadTeam::Member& member,
   }
 }
 
-// The parts of all contexts, for each KV head, go to the members in turn. Where
-// a context has several, they are joined when all are there.
+// The parts of all contexts lie in a row, context by context and KV head by KV
+// head, as they do in memory; each member takes a stretch of as many tokens.
+// Where a context has several parts, they are joined when all are there.
 void T5Decoder::Attend(const ThreadTeam::Member& member,
                        const AttentionPlan& plan, int32_t layer_index,
                        int64_t q_stride) {
   const T5Config& config = weights_.config;
-  int64_t turn = 0;
+  MemberBuffers* const buffers =
+      member.index() < member.count() ? &members_[member.index()] : nullptr;
+  const auto [begin, end] = member.Share(plan.num_tokens * plan.num_kv_heads);
+  int64_t at = 0;  // tokens before a part
+  Part last = {};  // found, and not yet attended over
   for (const Context& context : plan.contexts) {
+    const int64_t tokens = int64_t{context.len} * plan.num_kv_heads;
+    if (at + tokens <= begin || at >= end) {
+      at += tokens;
+      continue;
+    }
     for (int32_t kv_head = 0; kv_head < plan.num_kv_heads; ++kv_head) {
-      for (int32_t part = 0; part < context.num_parts; ++part) {
-        if (turn++ % member.count() != member.index()) continue;
-        AttendPart(plan, context, part, kv_head, layer_index, q_stride,
-                   members_[member.index()]);
+      for (int32_t i = 0; i < context.num_parts; ++i) {
+        if (at >= begin && at < end) {
+          const Part part = {&context, kv_head, i};
+          if (last.context != nullptr) {
+            AttendPart(plan, last, part, layer_index, q_stride, *buffers);
+          }
+          last = part;
+        }
+        at += std::min(kernels::kContextPart,
+                       context.len - i * kernels::kContextPart);
       }
     }
+  }
+  if (last.context != nullptr) {
+    AttendPart(plan, last, last, layer_index, q_stride, *buffers);
   }
   if (plan.num_parts == 0) return;
   member.Barrier();
   const int64_t part_floats = kernels::PartFloats(config.d_kv);
-  turn = 0;
+  int64_t turn = 0;
   for (const Context& context : plan.contexts) {
     if (context.num_parts == 1) continue;
     const int64_t queries = int64_t{context.num_rows} * config.num_heads;
@@ -217,32 +237,39 @@ void T5Decoder::Attend(const ThreadTeam::Member& member,
   }
 }
 
-void T5Decoder::AttendPart(const AttentionPlan& plan, const Context& context,
-                           int32_t part, int32_t kv_head, int32_t layer_index,
+void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
+                           const Part& next, int32_t layer_index,
                            int64_t q_stride, MemberBuffers& buffers) {
   const T5Config& config = weights_.config;
+  const Context& context = *part.context;
   const int32_t dim = config.d_kv;
   const int32_t group = config.num_heads / plan.num_kv_heads;
-  const int32_t first_head = kv_head * group;
+  const int32_t first_head = part.kv_head * group;
   for (int32_t i = 0; i < context.num_rows; ++i) {
     std::copy_n(qkv_.data() + (context.first_row + i) * q_stride +
                     int64_t{first_head} * dim,
                 group * dim, buffers.q.data() + int64_t{i} * group * dim);
   }
   const bool is_self = plan.attention == Attention::kSelf;
-  const int32_t begin = part * kernels::kContextPart;
+  const int32_t begin = part.index * kernels::kContextPart;
+  const kernels::KvView next_view = storage_.View(
+      plan.attention, layer_index, next.kv_head, next.context->blocks);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
        .num_rows = group * context.num_rows,
        .dim = dim,
-       .kv =
-           storage_.View(plan.attention, layer_index, kv_head, context.blocks),
+       .kv = storage_.View(plan.attention, layer_index, part.kv_head,
+                           context.blocks),
        .begin = begin,
        .end = std::min(begin + kernels::kContextPart, context.len),
        .bias = is_self ? bias_.ForQuery(first_head, context.len - 1) : nullptr,
        .bias_stride = bias_.row_stride(),
        .parts = buffers.parts.data(),
-       .scores = buffers.scores.data()});
+       .scores = buffers.scores.data(),
+       .next = next_view.base +
+               next_view.block_ids[next.index * kernels::kContextPart /
+                                   next_view.block_tokens] *
+                   next_view.block_stride});
   // In parts_ and attended_ a row has all its query heads side by side.
   const int64_t part_floats = kernels::PartFloats(dim);
   for (int32_t i = 0; i < context.num_rows; ++i) {
@@ -257,12 +284,13 @@ void T5Decoder::AttendPart(const AttentionPlan& plan, const Context& context,
                     dim);
       }
     } else {
-      std::copy_n(from, group * part_floats,
-                  parts_.data() + ((context.first_part +
-                                    int64_t{part} * context.num_rows + i) *
-                                       config.num_heads +
-                                   first_head) *
-                                      part_floats);
+      std::copy_n(
+          from, group * part_floats,
+          parts_.data() + ((context.first_part +
+                            int64_t{part.index} * context.num_rows + i) *
+                               config.num_heads +
+                           first_head) *
+                              part_floats);
     }
   }
 }

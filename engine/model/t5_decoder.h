@@ -68,7 +68,14 @@ class T5Decoder {
     Attention attention;
     int32_t num_kv_heads;
     std::vector<Context> contexts;
-    int64_t num_parts = 0;  // of contexts that have several
+    int64_t num_tokens = 0;  // of all contexts
+    int64_t num_parts = 0;   // of contexts that have several
+  };
+  // What one call of the kernel attends over.
+  struct Part {
+    const Context* context;
+    int32_t kv_head;
+    int32_t index;  // of the context's parts
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
@@ -85,9 +92,10 @@ class T5Decoder {
   // Reads the queries in qkv_, whose rows are `q_stride` floats apart.
   void Attend(const ThreadTeam::Member& member, const AttentionPlan& plan,
               int32_t layer_index, int64_t q_stride);
-  void AttendPart(const AttentionPlan& plan, const Context& context,
-                  int32_t part, int32_t kv_head, int32_t layer_index,
-                  int64_t q_stride, MemberBuffers& buffers);
+  // `next` is the part that this member attends over after this one.
+  void AttendPart(const AttentionPlan& plan, const Part& part, const Part& next,
+                  int32_t layer_index, int64_t q_stride,
+                  MemberBuffers& buffers);
   void WriteLogits(const ThreadTeam::Member& member);
   void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
                  Attention attention);

@@ -16,6 +16,14 @@ int64_t RoundUp(int64_t n, int64_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
+kernels::KvType AttentionType(const T5Weights& weights,
+                              const kernels::Kernels& kernels) {
+  const bool is_bf16 = kernels.has_bf16_products &&
+                       weights.type != WeightType::kF32 &&
+                       weights.config.d_kv % 2 == 0;
+  return is_bf16 ? kernels::KvType::kBf16 : kernels::KvType::kF32;
+}
+
 }  // namespace
 
 T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
@@ -29,6 +37,7 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
             weights.config.relative_attention_num_buckets,
             weights.config.relative_attention_max_distance,
             /*is_bidirectional=*/true, max_source_tokens),
+      attention_type_(AttentionType(weights, kernels)),
       feed_forward_(weights.config, kUnitRows) {
   const T5Config& config = weights.config;
   const int64_t rows = std::max(max_tokens, max_source_tokens);
@@ -40,9 +49,9 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
   cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
   const int64_t len = RoundUp(max_source_tokens, kPanel);
   for (int32_t i = 0; i < team.size(); ++i) {
-    heads_.push_back({AlignedBuffer(len * config.d_kv),
-                      AlignedBuffer(len * config.d_kv),
-                      AlignedBuffer(6 * kernels::kContextPart)});
+    heads_.push_back(
+        {AlignedBuffer(len * config.d_kv), AlignedBuffer(len * config.d_kv),
+         AlignedBuffer(kernels::EncodeScratchFloats(config.d_kv))});
   }
 }
 
@@ -186,13 +195,14 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
   const int64_t stride = 3 * inner;
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
-  for (int32_t t = 0; t < source.len; ++t) {
-    const float* k = q + t * stride + inner;
-    float* lane = buffers.k_panels.data() + int64_t{t / kPanel} * dim * kPanel +
-                  t % kPanel;
-    for (int32_t i = 0; i < dim; ++i) lane[i * kPanel] = k[i];
-    std::copy_n(k + inner, dim, buffers.v.data() + int64_t{t} * dim);
-  }
+  auto* k_panels = reinterpret_cast<char*>(buffers.k_panels.data());
+  auto* v = reinterpret_cast<char*>(buffers.v.data());
+  kernels_.pack_head({.k = q + inner,
+                      .v = q + 2 * inner,
+                      .stride = stride,
+                      .len = source.len,
+                      .dim = dim},
+                     attention_type_, k_panels, v);
   kernels_.attend_encode(
       {.q = q,
        .q_stride = stride,
@@ -202,10 +212,11 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
        .end_row = source.len,
        .dim = dim,
        .len = source.len,
-       .k_panels = buffers.k_panels.data(),
-       .v = buffers.v.data(),
+       .type = attention_type_,
+       .k_panels = k_panels,
+       .v = v,
        .bias = bias_.ForQuery(head, 0),
-       .scores = buffers.scores.data()});
+       .scratch = buffers.scratch.data()});
 }
 
 void T5Encoder::FeedForward(const ThreadTeam::Member& member,

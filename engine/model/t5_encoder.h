@@ -56,9 +56,9 @@ class T5Encoder {
   };
   // Working memory of one member of the team: one head of one source.
   struct HeadBuffers {
-    AlignedBuffer k_panels;  // [len / 16][d_kv][16]
-    AlignedBuffer v;         // [len, d_kv]
-    AlignedBuffer scores;    // [6, kContextPart]
+    AlignedBuffer k_panels;  // as pack_head writes them
+    AlignedBuffer v;
+    AlignedBuffer scratch;  // of attend_encode
   };
 
   bool IsDone() const {
@@ -81,6 +81,8 @@ class T5Encoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
+  // bfloat16 where it is faster and the weights are not f32 either.
+  const kernels::KvType attention_type_;
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;

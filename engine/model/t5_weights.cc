@@ -1,6 +1,7 @@
 #include "engine/model/t5_weights.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,10 +42,10 @@ class Loader {
 
   // All rows of the tensors, one tensor after the other.
   Linear Fused(int64_t K, const std::vector<WeightRows>& tensors,
-               GemmBackend backend = GemmBackend::kAuto) {
+               std::optional<GemmBackend> backend = std::nullopt) {
     if (!HaveShapes(K, tensors)) return Linear();
     LinearOptions options = options_;
-    if (backend != GemmBackend::kAuto) options.backend = backend;
+    options.backend = backend.value_or(options.backend);
     return Take(Linear::Load(source_, K, tensors, options));
   }
 
@@ -206,6 +207,7 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
   Loader loader(source, options);
   T5Weights weights;
   weights.config = config;
+  weights.type = options.type;
   // A tied head is read as columns of a product and as rows of a table; our
   // panels serve both, so there is one copy.
   weights.head_is_embedding = config.is_tied;

@@ -55,6 +55,7 @@ struct T5Weights {
   int64_t decode_bytes() const;
 
   T5Config config;
+  WeightType type = WeightType::kF32;
   // [vocab_size, d_model], as f32, or as bfloat16 if the other weights are
   // narrower; both empty if the head has it.
   AlignedBuffer embedding;
