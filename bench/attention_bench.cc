@@ -38,33 +38,33 @@ void BM_AttendDecode(benchmark::State& state) {
   std::vector<int32_t> blocks(storage->shape().num_blocks);
   std::iota(blocks.begin(), blocks.end(), 0);
 
-  const int64_t group_floats = int64_t{group} * kHeadDim;
-  const std::vector<float> queries(group_floats, 0.1f);
-  std::vector<float> q(group_floats);
-  const int64_t part_floats = kernels::PartFloats(kHeadDim);
-  std::vector<float> parts(group * part_floats), out(kHeadDim),
-      scores(int64_t{group} * kernels::kContextPart);
+  const int64_t query_floats = int64_t{kv_heads} * group * kHeadDim;
+  const std::vector<float> queries(query_floats, 0.1f);
+  std::vector<float> q(query_floats),
+      parts(kv_heads * group * kernels::PartFloats(kHeadDim));
   int64_t sequence = 0;
   for (auto _ : state) {
-    for (int32_t kv_head = 0; kv_head < kv_heads; ++kv_head) {
-      for (int32_t begin = 0; begin < context; begin += kernels::kContextPart) {
-        q = queries;  // The kernel writes over it.
-        const kernels::KvView view =
-            storage->View(Attention::kSelf, /*layer=*/0, kv_head,
-                          blocks.data() + sequence * sequence_blocks);
-        kernels.attend_decode(
-            {.q = q.data(),
-             .num_rows = group,
-             .dim = kHeadDim,
-             .kv = view,
-             .begin = begin,
-             .end = std::min(begin + kernels::kContextPart, context),
-             .bias = nullptr,
-             .bias_stride = 0,
-             .parts = parts.data(),
-             .scores = scores.data(),
-             .next = view.base});
-      }
+    const kernels::KvView view =
+        storage->View(Attention::kSelf, /*layer=*/0, /*kv_head=*/0,
+                      blocks.data() + sequence * sequence_blocks);
+    for (int32_t begin = 0; begin < context; begin += kernels::kContextPart) {
+      q = queries;  // The kernel writes over it.
+      const int32_t end = std::min(begin + kernels::kContextPart, context);
+      kernels.attend_decode(
+          {.q = q.data(),
+           .num_kv_heads = kv_heads,
+           .num_rows = group,
+           .dim = kHeadDim,
+           .kv = view,
+           .begin = begin,
+           .end = end,
+           .bias = nullptr,
+           .bias_stride = 0,
+           .parts = parts.data(),
+           .next =
+               view.base +
+               view.block_ids[(end < context ? end : 0) / view.block_tokens] *
+                   view.block_stride});
     }
     benchmark::DoNotOptimize(parts.data());
     benchmark::ClobberMemory();
@@ -72,9 +72,9 @@ void BM_AttendDecode(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * sequence_bytes);
   state.SetLabel(std::string(KvTypeName(type)));
-  state.counters["flops"] = benchmark::Counter(
-      4.0 * static_cast<double>(kv_heads * group_floats * context),
-      benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["flops"] =
+      benchmark::Counter(4.0 * static_cast<double>(query_floats * context),
+                         benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_AttendDecode)
     ->ArgNames({"kv_heads", "context", "group", "type"})

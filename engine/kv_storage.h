@@ -57,11 +57,15 @@ class KvStorage {
     return shape_.block_bytes / shape_.block_tokens(attention);
   }
 
-  // The keys and values of one KV head, for the kernels.
+  // The keys and values from one KV head on, for the kernels.
   kernels::KvView View(Attention attention, int32_t layer, int32_t kv_head,
                        const int32_t* block_ids) const {
-    return {data_.get() + HeadOffset(attention, layer, kv_head), block_ids,
-            shape_.block_bytes, shape_.block_tokens(attention), dims_.type};
+    return {data_.get() + HeadOffset(attention, layer, kv_head),
+            block_ids,
+            shape_.block_bytes,
+            HeadOffset(attention, /*layer=*/0, /*kv_head=*/1),
+            shape_.block_tokens(attention),
+            dims_.type};
   }
 
   // Writes token `token_index` of one KV head: k and v are [head_dim].

@@ -307,7 +307,8 @@ struct Cache {
         }
       }
     }
-    view = {bytes.data(), ids.data(), bytes_of_block, block_tokens, type};
+    view = {bytes.data(),      ids.data(),   bytes_of_block,
+            /*head_stride=*/0, block_tokens, type};
   }
 
   int64_t bytes_of_block;
@@ -322,11 +323,11 @@ std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                                  const float* bias, int bias_stride) {
   const int64_t part_floats = PartFloats(dim);
   const int num_parts = (len + kContextPart - 1) / kContextPart;
-  std::vector<float> parts(num_parts * rows * part_floats), out(rows * dim),
-      scores(rows * kContextPart);
+  std::vector<float> parts(num_parts * rows * part_floats), out(rows * dim);
   for (int part = 0; part < num_parts; ++part) {
     std::vector<float> scratch(q, q + rows * dim);
     kernels.attend_decode({.q = scratch.data(),
+                           .num_kv_heads = 1,
                            .num_rows = rows,
                            .dim = dim,
                            .kv = view,
@@ -335,7 +336,6 @@ std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                            .bias = bias,
                            .bias_stride = bias_stride,
                            .parts = parts.data() + part * rows * part_floats,
-                           .scores = scores.data(),
                            .next = view.base});
   }
   for (int r = 0; r < rows; ++r) {

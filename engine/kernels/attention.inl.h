@@ -7,10 +7,9 @@ namespace {
 // of x with rows of keys or values. A row of the cache's words holds a token,
 // or a place of a head; in bfloat16 two of them. Rows of x are floats, but
 // pairs of bfloat16 where the Isa has products of those: Prepare() makes them
-// so, and 16 of them fill kPanelFactors floats.
+// so.
 struct F32Cache {
   static constexpr int64_t kBytes = 4;
-  static constexpr int kPanelFactors = kPanel;
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
@@ -26,11 +25,6 @@ struct F32Cache {
 
 struct Bf16Cache {
   static constexpr int64_t kBytes = 2;
-#if defined(__AVX512BF16__)
-  static constexpr int kPanelFactors = kPanel / 2;
-#else
-  static constexpr int kPanelFactors = kPanel;
-#endif
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
@@ -208,87 +202,85 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
   }
 }
 
-// The most rows whose scores for two panels fit in registers.
-constexpr int kMaxScoreRows = kLanes == 4 ? 1 : kLanes == 8 ? 3 : 6;
-
 // The rows whose places of 64 fit in registers.
 constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
 
-// A part of a context as what is read one after the other: 16 tokens' keys at a
-// time, then 16 tokens' values at a time, then what the caller reads next.
-template <typename Cache>
-class Pieces {
- public:
-  explicit Pieces(const DecodeAttention& a)
-      : a_(a), num_panels_((a.end - a.begin + kPanel - 1) / kPanel) {}
-  int32_t num_panels() const { return num_panels_; }
-  const float* Keys(int32_t i) const { return At(i, 0); }
-  const float* Values(int32_t i) const {
-    return At(i, int64_t{a_.kv.block_tokens} * a_.dim * Cache::kBytes);
+// Takes 16 more scores of a row, of which n count, into its part: they become
+// weights relative to the greatest score so far.
+inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
+                       float* part) {
+  for (int32_t t = n; t < kPanel; ++t) scores[t] = -kInfinity;
+  const float greatest = AddBias(scores, bias, n);
+  float& max = part[dim];
+  float* sums = part + dim + kPanel;
+  if (greatest > max) {
+    const float factor = Exp(Broadcast(max - greatest))[0];
+    ScaleRow(part, dim, factor);
+    ScaleRow(sums, kPanel, factor);
+    max = greatest;
   }
-  // The i-th of all.
-  const float* Any(int32_t i) const {
-    if (i < num_panels_) return Keys(i);
-    if (i < 2 * num_panels_) return Values(i - num_panels_);
-    return reinterpret_cast<const float*>(
-        a_.next + (i - 2 * num_panels_) * kPanel * a_.dim * Cache::kBytes);
+  for (int32_t t = 0; t < kPanel; t += kLanes) {
+    const Vec weights = Exp(Load(scores + t) - max);
+    Store(scores + t, weights);
+    Store(sums + t, Load(sums + t) + weights);
   }
+}
 
- private:
-  const float* At(int32_t i, int64_t offset) const {
-    const int32_t token = a_.begin + i * kPanel;
-    const int32_t in_block = token % a_.kv.block_tokens;
-    return reinterpret_cast<const float*>(
-        a_.kv.base +
-        a_.kv.block_ids[token / a_.kv.block_tokens] * a_.kv.block_stride +
-        offset + int64_t{in_block} * a_.dim * Cache::kBytes);
-  }
-  const DecodeAttention& a_;
-  const int32_t num_panels_;
-};
-
+// The tokens in panels of 16; of each panel all heads, keys then values: that
+// is the order in which they lie in memory.
 template <typename Cache>
 void AttendDecodeIn(const DecodeAttention& a) {
-  const Pieces<Cache> pieces(a);
-  const int32_t n = a.end - a.begin;
-  const int32_t num_panels = pieces.num_panels();
-  const int64_t ld = RoundUp(n, kPanel);
-  for (int32_t r = 0; r < a.num_rows; ++r) {
-    Cache::Prepare(a.q + r * a.dim, a.dim);
-  }
-  // Two panels at a time, while the two after them are on their way.
-  for (int32_t i = 0; i < num_panels; i += 2) {
-    const Piece keys[2] = {{pieces.Keys(i), pieces.Any(i + 2)},
-                           {pieces.Any(i + 1), pieces.Any(i + 3)}};
-    float* scores = a.scores + i * kPanel;
-    ForRowBlocks<kMaxScoreRows>(0, a.num_rows, [&]<int R>(int32_t r) {
-      if (i + 1 < num_panels) {
-        ScorePanels<Cache, R, 2, true>(a.q + r * a.dim, a.dim, a.dim, keys,
-                                       scores + r * ld, ld);
-      } else {
-        ScorePanels<Cache, R, 1, true>(a.q + r * a.dim, a.dim, a.dim, keys,
-                                       scores + r * ld, ld);
-      }
-    });
-  }
+  const int32_t num_queries = a.num_kv_heads * a.num_rows;
   const int64_t part_stride = PartFloats(a.dim);
-  for (int32_t r = 0; r < a.num_rows; ++r) {
-    float* scores = a.scores + r * ld;
-    float* part = a.parts + r * part_stride;
-    ClearRow(part, a.dim);
-    part[a.dim] = AddBias(
-        scores, a.bias ? a.bias + r * a.bias_stride + a.begin : nullptr, n);
-    part[a.dim + 1] = ExpInPlace(scores, n, part[a.dim]);
-    Cache::Prepare(scores, n);
+  const int64_t panel_bytes = int64_t{kPanel} * a.dim * Cache::kBytes;
+  const int64_t to_values = a.kv.block_tokens / kPanel * panel_bytes;
+  for (int32_t i = 0; i < num_queries; ++i) {
+    float* part = a.parts + i * part_stride;
+    ClearRow(part, static_cast<int32_t>(part_stride));
+    part[a.dim] = -kInfinity;
+    Cache::Prepare(a.q + i * a.dim, a.dim);
   }
-  for (int32_t i = 0; i < num_panels; ++i) {
-    const Piece values = {pieces.Values(i), pieces.Any(num_panels + i + 2)};
-    const int32_t tokens = MinOf(kPanel, n - i * kPanel);
-    const float* weights = a.scores + i * Cache::kPanelFactors;
-    ForRowBlocks<kMaxValueRows>(0, a.num_rows, [&]<int R>(int32_t r) {
-      AddValues<Cache, R, true>(weights + r * ld, ld, values, a.dim, tokens,
-                                a.parts + r * part_stride, part_stride);
-    });
+  const auto head_zero = [&](int32_t token) {
+    return a.kv.base +
+           a.kv.block_ids[token / a.kv.block_tokens] * a.kv.block_stride +
+           token % a.kv.block_tokens / kPanel * panel_bytes;
+  };
+  alignas(64) float scores[kMaxValueRows * kPanel];
+  for (int32_t t = a.begin; t < a.end; t += kPanel) {
+    const int32_t n = MinOf(kPanel, a.end - t);
+    const char* keys = head_zero(t);
+    for (int32_t head = 0; head < a.num_kv_heads; ++head) {
+      const char* next = head + 1 < a.num_kv_heads ? keys + a.kv.head_stride
+                         : t + kPanel < a.end      ? head_zero(t + kPanel)
+                                                   : a.next;
+      const Piece k = {reinterpret_cast<const float*>(keys),
+                       reinterpret_cast<const float*>(next)};
+      const Piece v = {reinterpret_cast<const float*>(keys + to_values),
+                       reinterpret_cast<const float*>(next + to_values)};
+      const int32_t first = head * a.num_rows;
+      ForRowBlocks<kMaxValueRows>(
+          first, first + a.num_rows, [&]<int R>(int32_t row) {
+            ScorePanels<Cache, R, 1, true>(a.q + row * a.dim, a.dim, a.dim, &k,
+                                           scores, kPanel);
+            float* part = a.parts + row * part_stride;
+            for (int32_t r = 0; r < R; ++r) {
+              TakeScores(
+                  scores + r * kPanel,
+                  a.bias ? a.bias + (row + r) * a.bias_stride + t : nullptr, n,
+                  a.dim, part + r * part_stride);
+              Cache::Prepare(scores + r * kPanel, n);
+            }
+            AddValues<Cache, R, true>(scores, kPanel, v, a.dim, n, part,
+                                      part_stride);
+          });
+      keys = next;
+    }
+  }
+  for (int32_t i = 0; i < num_queries; ++i) {
+    float* part = a.parts + i * part_stride;
+    float sum = 0;
+    for (int32_t t = 0; t < kPanel; ++t) sum += part[a.dim + kPanel + t];
+    part[a.dim + 1] = sum;
   }
 }
 

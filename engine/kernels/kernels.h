@@ -82,8 +82,9 @@ struct GemmInt8 {
 // are rounded to bfloat16 too.
 enum class KvType { kF32, kBf16 };
 
-// The grouped keys and values of one KV head in one layer.
-//   block b of the sequence is at base + block_ids[b] * block_stride:
+// The grouped keys and values of some KV heads in one layer.
+//   block b of the sequence is at base + block_ids[b] * block_stride, and in it
+//   head h at h * head_stride:
 //     K  [block_tokens / 16][dim][16]  token t is panel t / 16, lane t % 16
 //     V  [block_tokens][dim], right behind K
 //   and in bfloat16, two places of a head, or two tokens, side by side:
@@ -93,29 +94,31 @@ struct KvView {
   const char* base;
   const int32_t* block_ids;
   int64_t block_stride;  // bytes
+  int64_t head_stride;   // bytes
   int32_t block_tokens;  // a multiple of 16
   KvType type;
 };
 
-// Tokens of a context that attention takes at a time: their scores stay in the
-// nearest cache, and parts of a long context can be taken by several threads.
+// Tokens of a context that attention takes at a time: parts of a long context
+// can be taken by several threads.
 inline constexpr int32_t kContextPart = 256;
 
 // What attention over a part of a context leaves of a row: [dim] the sum of
 // exp(score - max) V, then max, then the sum of exp(score - max).
-inline constexpr int64_t PartFloats(int32_t dim) { return dim + 16; }
+inline constexpr int64_t PartFloats(int32_t dim) { return dim + 32; }
 
-// Attention of some query rows over tokens [begin, end) of one KV head, whose
-// scores are q[r] K^T + bias[r]; T5 does not scale them. The rows are a query
-// group, of one sequence or of several that share the context: each key and
-// value is read from memory once for all of them.
-//   q       [num_rows, dim], dense; may be written over
-//   bias    row r adds bias[r * bias_stride + t] to token t; null for none
-//   parts   [num_rows, PartFloats(dim)]: what join_parts reads
-//   scores  [num_rows, end - begin rounded up to 16] scratch
+// Attention of some query rows over tokens [begin, end) of some KV heads, whose
+// scores are q[r] K^T + bias[r]; T5 does not scale them. The rows of a head are
+// a query group, of one sequence or of several that share the context: each key
+// and value is read from memory once for all of them, in the order of memory.
+//   q       [num_kv_heads, num_rows, dim], dense; may be written over
+//   bias    row r of head h adds bias[(h * num_rows + r) * bias_stride + t] to
+//           token t; null for none
+//   parts   [num_kv_heads, num_rows, PartFloats(dim)]: what join_parts reads
 //   next    where the caller will read keys after this; any address will do
 struct DecodeAttention {
   float* q;
+  int32_t num_kv_heads;
   int32_t num_rows;
   int32_t dim;  // even for bfloat16
   KvView kv;
@@ -123,7 +126,6 @@ struct DecodeAttention {
   const float* bias;
   int64_t bias_stride;
   float* parts;
-  float* scores;
   const char* next;
 };
 

@@ -55,6 +55,9 @@ inline float Sum(Vec v) {
   return sum;
 }
 inline float MaxLane(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps(v);
+#endif
   float max = v[0];
   for (int i = 1; i < kLanes; ++i) max = v[i] > max ? v[i] : max;
   return max;

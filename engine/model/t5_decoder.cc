@@ -8,12 +8,8 @@
 namespace sheaf {
 namespace {
 
-// Query rows that attend over a part of a context in one call: as many as keep
-// their scores in the nearer caches, but always a whole group.
-int32_t MaxQueries(const T5Config& config) {
-  return std::max(64, config.num_heads / std::min(config.num_kv_heads,
-                                                  config.num_cross_kv_heads));
-}
+// Rows that attend over a context in one call: at least all beams of a request.
+constexpr int32_t kMaxContextRows = 16;
 
 }  // namespace
 
@@ -29,7 +25,6 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
             weights.config.relative_attention_max_distance,
             /*is_bidirectional=*/false, max_positions),
       max_rows_(max_rows),
-      max_queries_(MaxQueries(weights.config)),
       self_plan_{Attention::kSelf, weights.config.num_kv_heads, {}},
       cross_plan_{Attention::kCross, weights.config.num_cross_kv_heads, {}},
       feed_forward_(weights.config, max_rows) {
@@ -43,10 +38,9 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
   attended_ = AlignedBuffer(rows * inner);
   rows_.reserve(max_rows);
   for (int32_t i = 0; i < team.size(); ++i) {
-    members_.push_back(
-        {AlignedBuffer(max_queries_ * config.d_kv),
-         AlignedBuffer(max_queries_ * kernels::kContextPart),
-         AlignedBuffer(max_queries_ * kernels::PartFloats(config.d_kv))});
+    members_.push_back({AlignedBuffer(kMaxContextRows * inner),
+                        AlignedBuffer(kMaxContextRows * config.num_heads *
+                                      kernels::PartFloats(config.d_kv))});
   }
 }
 
@@ -126,11 +120,10 @@ void T5Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
 
 void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
                            int32_t len, int32_t first_row, int32_t num_rows) {
-  const int32_t group = weights_.config.num_heads / plan.num_kv_heads;
   const int32_t num_parts =
       (len + kernels::kContextPart - 1) / kernels::kContextPart;
   for (int32_t done = 0; done < num_rows;) {
-    const int32_t n = std::min(num_rows - done, max_queries_ / group);
+    const int32_t n = std::min(num_rows - done, kMaxContextRows);
     plan.contexts.push_back(
         {blocks, len, first_row + done, n, num_parts, plan.num_parts});
     plan.num_tokens += len;
@@ -182,41 +175,45 @@ void T5Decoder::WriteSelfKv(const ThreadTeam::Member& member,
   }
 }
 
-// The parts of all contexts lie in a row, context by context and KV head by KV
-// head, as they do in memory; each member takes a stretch of as many tokens.
-// Where a context has several parts, they are joined when all are there.
+// The parts of all contexts lie in a row, and the KV heads of each; every
+// member takes a stretch of as many tokens of heads, which lie together in
+// memory. Where a context has several parts, they are joined when all are
+// there.
 void T5Decoder::Attend(const ThreadTeam::Member& member,
                        const AttentionPlan& plan, int32_t layer_index,
                        int64_t q_stride) {
   const T5Config& config = weights_.config;
-  MemberBuffers* const buffers =
-      member.index() < member.count() ? &members_[member.index()] : nullptr;
   const auto [begin, end] = member.Share(plan.num_tokens * plan.num_kv_heads);
-  int64_t at = 0;  // tokens before a part
+  int64_t at = 0;  // tokens of heads before a part
   Part last = {};  // found, and not yet attended over
+  const auto attend_last = [&](const Part& next) {
+    if (last.context == nullptr) return;
+    AttendPart(plan, last, next, layer_index, q_stride,
+               members_[member.index()]);
+  };
   for (const Context& context : plan.contexts) {
     const int64_t tokens = int64_t{context.len} * plan.num_kv_heads;
     if (at + tokens <= begin || at >= end) {
       at += tokens;
       continue;
     }
-    for (int32_t kv_head = 0; kv_head < plan.num_kv_heads; ++kv_head) {
-      for (int32_t i = 0; i < context.num_parts; ++i) {
-        if (at >= begin && at < end) {
-          const Part part = {&context, kv_head, i};
-          if (last.context != nullptr) {
-            AttendPart(plan, last, part, layer_index, q_stride, *buffers);
-          }
-          last = part;
-        }
-        at += std::min(kernels::kContextPart,
-                       context.len - i * kernels::kContextPart);
+    for (int32_t i = 0; i < context.num_parts; ++i) {
+      const int64_t n = std::min(kernels::kContextPart,
+                                 context.len - i * kernels::kContextPart);
+      // The heads that begin in this member's stretch.
+      const auto head_at = [&](int64_t border) {
+        return static_cast<int32_t>(std::clamp<int64_t>(
+            (border - at + n - 1) / n, 0, plan.num_kv_heads));
+      };
+      const Part part = {&context, i, head_at(begin), head_at(end)};
+      if (part.first_kv_head < part.end_kv_head) {
+        attend_last(part);
+        last = part;
       }
+      at += n * plan.num_kv_heads;
     }
   }
-  if (last.context != nullptr) {
-    AttendPart(plan, last, last, layer_index, q_stride, *buffers);
-  }
+  attend_last(last);
   if (plan.num_parts == 0) return;
   member.Barrier();
   const int64_t part_floats = kernels::PartFloats(config.d_kv);
@@ -244,43 +241,55 @@ void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
   const Context& context = *part.context;
   const int32_t dim = config.d_kv;
   const int32_t group = config.num_heads / plan.num_kv_heads;
-  const int32_t first_head = part.kv_head * group;
-  for (int32_t i = 0; i < context.num_rows; ++i) {
-    std::copy_n(qkv_.data() + (context.first_row + i) * q_stride +
-                    int64_t{first_head} * dim,
-                group * dim, buffers.q.data() + int64_t{i} * group * dim);
-  }
+  const int32_t num_kv_heads = part.end_kv_head - part.first_kv_head;
+  // Calls fn with each group's first query head, its row in qkv_, and its place
+  // among the kernel's queries.
+  const auto for_groups = [&](auto fn) {
+    for (int32_t kv_head = 0; kv_head < num_kv_heads; ++kv_head) {
+      for (int32_t i = 0; i < context.num_rows; ++i) {
+        fn((part.first_kv_head + kv_head) * group, i,
+           (int64_t{kv_head} * context.num_rows + i) * group);
+      }
+    }
+  };
+  for_groups([&](int32_t head, int32_t i, int64_t query) {
+    std::copy_n(
+        qkv_.data() + (context.first_row + i) * q_stride + int64_t{head} * dim,
+        group * dim, buffers.q.data() + query * dim);
+  });
   const bool is_self = plan.attention == Attention::kSelf;
   const int32_t begin = part.index * kernels::kContextPart;
   const kernels::KvView next_view = storage_.View(
-      plan.attention, layer_index, next.kv_head, next.context->blocks);
+      plan.attention, layer_index, next.first_kv_head, next.context->blocks);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
+       .num_kv_heads = num_kv_heads,
        .num_rows = group * context.num_rows,
        .dim = dim,
-       .kv = storage_.View(plan.attention, layer_index, part.kv_head,
+       .kv = storage_.View(plan.attention, layer_index, part.first_kv_head,
                            context.blocks),
        .begin = begin,
        .end = std::min(begin + kernels::kContextPart, context.len),
-       .bias = is_self ? bias_.ForQuery(first_head, context.len - 1) : nullptr,
+       .bias = is_self
+                   ? bias_.ForQuery(part.first_kv_head * group, context.len - 1)
+                   : nullptr,
        .bias_stride = bias_.row_stride(),
        .parts = buffers.parts.data(),
-       .scores = buffers.scores.data(),
        .next = next_view.base +
                next_view.block_ids[next.index * kernels::kContextPart /
                                    next_view.block_tokens] *
                    next_view.block_stride});
   // In parts_ and attended_ a row has all its query heads side by side.
   const int64_t part_floats = kernels::PartFloats(dim);
-  for (int32_t i = 0; i < context.num_rows; ++i) {
-    const float* from = buffers.parts.data() + int64_t{i} * group * part_floats;
+  for_groups([&](int32_t head, int32_t i, int64_t query) {
+    const float* from = buffers.parts.data() + query * part_floats;
     if (context.num_parts == 1) {
       for (int32_t j = 0; j < group; ++j) {
         kernels_.join_parts(
             from + j * part_floats, part_floats, /*num_parts=*/1, dim,
             attended_.data() +
-                ((context.first_row + i) * int64_t{config.num_heads} +
-                 first_head + j) *
+                ((context.first_row + i) * int64_t{config.num_heads} + head +
+                 j) *
                     dim);
       }
     } else {
@@ -289,10 +298,10 @@ void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
           parts_.data() + ((context.first_part +
                             int64_t{part.index} * context.num_rows + i) *
                                config.num_heads +
-                           first_head) *
+                           head) *
                               part_floats);
     }
-  }
+  });
 }
 
 // The head's product for the rows that are asked about: they are moved

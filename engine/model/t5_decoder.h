@@ -74,14 +74,13 @@ class T5Decoder {
   // What one call of the kernel attends over.
   struct Part {
     const Context* context;
-    int32_t kv_head;
     int32_t index;  // of the context's parts
+    int32_t first_kv_head, end_kv_head;
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
-    AlignedBuffer q;       // [max_queries_, d_kv]
-    AlignedBuffer scores;  // [max_queries_, kContextPart]
-    AlignedBuffer parts;   // [max_queries_, PartFloats(d_kv)]
+    AlignedBuffer q;      // [kMaxContextRows, H, d_kv]
+    AlignedBuffer parts;  // [kMaxContextRows, H, PartFloats(d_kv)]
   };
 
   void PlanAttention();
@@ -107,7 +106,6 @@ class T5Decoder {
   const RelativeBias bias_;
   const int32_t max_rows_;
   T5DecoderObserver* observer_ = nullptr;
-  const int32_t max_queries_;  // that attend over a part of a context at a time
 
   std::vector<Row> rows_;
   AttentionPlan self_plan_;
