@@ -171,6 +171,11 @@ void Call::PushToDelivery() {
   PushLocked();
 }
 
+void Call::OnAdmitted(absl::Duration queued) {
+  absl::MutexLock lock(&mu_);
+  queued_ = queued;
+}
+
 void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   absl::MutexLock lock(&mu_);
   if (!first_token_.has_value() && segment_index >= first_segment_) {
@@ -282,6 +287,7 @@ void Call::CancelInEngine() {
 void Call::NoteEnd(const absl::Status& status) {
   record_.code = static_cast<grpc::StatusCode>(status.code());
   absl::MutexLock lock(&mu_);
+  record_.queued = queued_;
   record_.first_token = first_token_;
 }
 

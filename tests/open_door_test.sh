@@ -144,9 +144,14 @@ grep -q '"code":"UNAUTHENTICATED"' "$work/tls.log" || fail 'no refusal'
 if grep -qiE 'station|Bahnhof|sesame|morgen' "$work/tls.log"; then
   fail 'the log has a text or a token'
 fi
-python3 -c 'import json, sys
-for line in open(sys.argv[1]): json.loads(line)' "$work/tls.log" ||
-  fail 'a line is no JSON'
+python3 - "$work/tls.log" <<'END' || fail 'a line is no JSON, or its times are wrong'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+served = [line for line in lines if line.get("output_tokens")]
+assert served
+for line in served:
+    assert 0 <= line["queue_ms"] <= line["first_token_ms"] <= line["total_ms"], line
+END
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
 grep -q 'sheaf_client_requests_total{.*client="web".*} [1-9]' "$work/metrics" ||
   fail 'no metric of the token'
