@@ -416,10 +416,7 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     absl::Span<const std::vector<WeightRows>> slices,
     const LinearOptions& options) {
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
-  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn ||
-                          (options.backend == GemmBackend::kAuto &&
-                           options.type == WeightType::kF32 &&
-                           options.kernels->isa == kernels::Isa::kAvx512);
+  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn;
   SHEAF_CHECK(!is_one_dnn || options.type == WeightType::kF32);
   Linear linear;
   linear.K_ = K;

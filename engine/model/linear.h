@@ -31,7 +31,7 @@ int64_t BytesPerWeight(WeightType type);
 
 // Which code multiplies, and so how the weights lie in memory.
 enum class GemmBackend {
-  kAuto,    // oneDNN for f32 with AVX-512, our panels for all else
+  kAuto,    // our panels
   kPanels,  // our kernels
   kOneDnn,  // f32 only
 };
