@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
 #include "tests/server_fixture.h"
 
 namespace sheaf {
@@ -124,6 +125,15 @@ TEST(ServerLoadTest, AFullQueueRefusesWithRetryPushback) {
     const auto found = metadata.find("grpc-retry-pushback-ms");
     if (found != metadata.end()) {
       pushback->assign(found->second.data(), found->second.size());
+    }
+    google::rpc::Status details;
+    google::rpc::RetryInfo retry;
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+      EXPECT_TRUE(details.ParseFromString(status.error_details()) &&
+                  details.details_size() == 1 &&
+                  details.details(0).UnpackTo(&retry));
+      EXPECT_EQ(absl::StrCat(retry.retry_delay().nanos() / 1'000'000),
+                *pushback);
     }
     return status.error_code();
   };
