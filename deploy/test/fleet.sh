@@ -6,9 +6,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl python3
 
 translate() { "$bin/sheaf" translate --from=en --to=de "$@"; }
-# value METRICS SERIES_PREFIX
-value() { curl -fsS "http://$1/metrics" | grep "^$2" | sed 's/.* //' | head -1; }
-is_above_0() { [[ $(value "$@") -gt 0 ]]; }
 
 for _ in {1..12000}; do printf 'We are going home tomorrow. '; done >"$work/long"
 start_server killed && killed=$address killed_metrics=$metrics killed_id=$server
@@ -28,13 +25,13 @@ for begun in num_requests_running num_requests_waiting; do
   "$bin/sheaf" translate --server="$full" --from=en --to=de --stream \
     <"$work/long" >/dev/null 2>&1 &
   hogs+=("$!")
-  await 60 is_above_0 "$full_metrics" "sheaf_$begun"
+  await 60 is_above 0 "$full_metrics" "sheaf_$begun"
 done
 "$bin/sheaf" load --server="$all" --rate=25 --seconds=30 --timeout=20s \
   --max_attempts=5 --from=en --to=de --text='Where is the train station?' \
   >"$work/load.json" &
 load=$!
-await 60 is_above_0 "$full_metrics" 'sheaf_requests_rejected_total{.*queue_full'
+await 60 is_above 0 "$full_metrics" 'sheaf_requests_rejected_total{.*queue_full'
 kill "${hogs[@]}"
 sleep 6
 kill -TERM "$drained_id"

@@ -30,6 +30,15 @@ await() {
     sleep 0.2
   done
 }
+# value METRICS_ADDRESS SERIES_PREFIX: of the first series that begins so; nothing
+# if there is none.
+value() { curl -fsS "http://$1/metrics" | sed -n "s/^${2//\//\\/}.* //p" | head -1; }
+# is_above NUMBER METRICS_ADDRESS SERIES_PREFIX
+is_above() {
+  local now
+  now=$(value "${@:2}")
+  [[ ${now:-0} -gt $1 ]]
+}
 # free_port: one that nobody has now.
 free_port() {
   python3 -c 'import socket
