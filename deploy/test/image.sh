@@ -33,7 +33,7 @@ ccache_dir=${CCACHE_DIR:-$HOME/.cache/ccache}
 if [[ ! -d $ccache_dir ]]; then ccache_dir=$work/ccache; fi
 images build --pull-never --format docker --volume "$ccache_dir:/ccache" \
   -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
-  fail "$(tail -20 "$work/image.log")"
+  give_up "$work/image.log" 'the build'
 grep -A12 'bytes in all' "$work/image.log"
 
 echo '--- as 65532 on a root that cannot be written'

@@ -16,6 +16,14 @@ not_run() {
   echo "not run: $*"
   exit 77
 }
+# give_up LOG WHAT: ends a step that failed: as not run if its log says that the
+# package registry did not answer, else as failed.
+give_up() {
+  if grep -qE 'Failed to fetch|Unable to fetch|Could not resolve|Temporary failure' "$1"; then
+    not_run "$2: the package registry does not answer"
+  fi
+  fail "$2: $(tail -20 "$1")"
+}
 # need COMMAND ...: what apt could not install is not run.
 need() {
   for command in "$@"; do

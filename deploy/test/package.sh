@@ -63,7 +63,7 @@ inside() { "${in_system[@]}" "$@"; }
 {
   inside apt-get update -qq
   inside sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb'
-} >"$work/apt.log" 2>&1 || fail "apt: $(tail -3 "$work/apt.log")"
+} >"$work/apt.log" 2>&1 || give_up "$work/apt.log" 'installing'
 [[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flags file'
 inside id sheaf >/dev/null || fail 'there is no user sheaf'
 # As the unit starts it, but for the ports.
