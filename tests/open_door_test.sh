@@ -192,4 +192,33 @@ head -c 4000 /dev/zero | tr '\0' x >"$work/huge-token"
 expect 1 'RESOURCE_EXHAUSTED' call models --token_file="$work/huge-token" --max_attempts=1
 kill "$server" && wait "$server" || fail 'the server did not end well'
 
+echo '--- a limit of connections, and a server that has no descriptor left'
+start connections --max_connections=2
+exec 5<>"/dev/tcp/${address%:*}/${address#*:}" 6<>"/dev/tcp/${address%:*}/${address#*:}"
+expect 1 UNAVAILABLE call models --max_attempts=1
+grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
+  "$work/connections.log" || fail 'no line of a connection that was refused'
+curl -fsS "http://$metrics/metrics" >"$work/metrics"
+grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'no metric'
+exec 5>&-
+await call models --max_attempts=1
+exec 6>&-
+kill "$server" && wait "$server" || fail 'the server did not end well'
+(ulimit -n 80 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
+  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
+  >"$work/few.out" 2>"$work/few.log" &
+server=$!
+servers+=("$server")
+await grep -q '^listening on' "$work/few.out"
+address=$(sed -n 's/^listening on //p' "$work/few.out")
+python3 - "$address" <<'END'
+import socket, sys
+host, port = sys.argv[1].split(":")
+many = []
+for _ in range(90):
+    many.append(socket.create_connection((host, int(port)), timeout=20))
+END
+await call models --max_attempts=1
+kill "$server" && wait "$server" || fail 'the server did not end well'
+
 echo PASSED

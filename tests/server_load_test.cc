@@ -213,6 +213,38 @@ TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
   EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
 }
 
+TEST(ServerLoadTest, LivenessFailsWhileTheEngineIsStuckAndNothingElseDoes) {
+  ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/32,
+                        /*stuck_after=*/absl::Milliseconds(50));
+  // grpc.health.v1.Health/Check of a name: field 1; the answer is 1 (SERVING)
+  // or 2 (NOT_SERVING) in its field 1.
+  const auto health = [&](const std::string& name) {
+    const std::string request =
+        "\x0a" + std::string(1, static_cast<char>(name.size())) + name;
+    std::string answer;
+    EXPECT_TRUE(CallRaw(harness.channel, "/grpc.health.v1.Health/Check",
+                        request, &answer)
+                    .ok());
+    return answer;
+  };
+  const std::string serving("\x08\x01"), not_serving("\x08\x02");
+  EXPECT_EQ(health("liveness"), serving);
+  harness.gate.Close();
+  grpc::ClientContext context;
+  const auto reader = harness.text->GenerateStream(&context, Endless(50));
+  harness.gate.AwaitEngine();
+  while (health("liveness") != not_serving) {
+  }
+  EXPECT_EQ(health("sheaf.v1.TextService"), serving);
+  harness.gate.Open();
+  v1::GenerateChunk chunk;
+  while (reader->Read(&chunk)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  while (health("liveness") != serving) {
+  }
+}
+
 TEST(ServerLoadTest, WhatDoesNotEndWithinTheDrainIsCancelled) {
   ServerHarness harness;
   harness.gate.Close();
