@@ -76,13 +76,20 @@ void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
 // function and nothing beside it.
 std::atomic<Log*> grpc_log = nullptr;
 
+// Without the values of metadata, which are a stranger's.
+std::string WithoutValues(absl::string_view message) {
+  constexpr size_t kMost = 500;
+  return std::string(
+      message.substr(0, message.find(" value=")).substr(0, kMost));
+}
+
 void TakeGrpcLog(Log* log) {
   if (log == nullptr) return;
   grpc_log = log;
   gpr_set_log_function([](gpr_log_func_args* message) {
     LogEvent(grpc_log.load(), "grpc",
              {{"severity", gpr_log_severity_string(message->severity)},
-              {"message", std::string(message->message)}});
+              {"message", WithoutValues(message->message)}});
   });
 }
 

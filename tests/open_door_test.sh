@@ -184,6 +184,18 @@ until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01;
 expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
+# A :status that is no number, as a raw frame: gRPC logs what it cannot read.
+python3 - "$address" <<'END'
+import socket, sys
+host, port = sys.argv[1].split(":")
+headers = b"\x00\x07:status\x06sesame"
+with socket.create_connection((host, int(port)), timeout=20) as stranger:
+    stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+                     + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
+    stranger.recv(1000)
+END
+await grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
+if grep -q sesame "$work/limits.log"; then fail 'the log has what a stranger sent'; fi
 head -c 110000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'INVALID_ARGUMENT: text' call summarize --input="$work/huge"
 head -c 9000000 /dev/zero | tr '\0' x >"$work/huge"
