@@ -6,6 +6,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -128,6 +129,44 @@ TEST_F(ServerTest, WhatDoesNotParseIsTheClientsError) {
         CallRaw(harness_.channel, method, "\xff\xff\xff\xff");
     EXPECT_EQ(garbage.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
     EXPECT_THAT(garbage.error_message(), HasSubstr("4 bytes"));
+  }
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
+TEST_F(ServerTest, AnyBytesAreAnsweredWithTheClientsErrorOrAnAnswer) {
+  constexpr int kCalls = 2000;
+  const std::vector<std::string> methods = {
+      "/sheaf.v1.TextService/Translate", "/sheaf.v1.TextService/Summarize",
+      "/sheaf.v1.TextService/Generate", "/sheaf.v1.ModelService/GetModel"};
+  v1::TranslateRequest translate =
+      TranslateOf("Hello there. \xc3\xa4 and so on");
+  translate.mutable_decoding()->set_max_new_tokens(20);
+  translate.mutable_decoding()->set_top_p(0.5f);
+  translate.mutable_decoding()->add_stop(".");
+  v1::GenerateRequest generate = GenerateOf(ByteTokens("GO ON"));
+  generate.mutable_decoding()->set_beam_size(2);
+  generate.mutable_decoding()->mutable_target_prefix()->add_ids(40);
+  const std::vector<std::string> valid = {translate.SerializeAsString(),
+                                          generate.SerializeAsString()};
+  std::mt19937 random(7);
+  const auto below = [&](size_t n) { return random() % n; };
+  std::vector<int> num_ended(17);
+  for (int i = 0; i < kCalls; ++i) {
+    std::string bytes = valid[below(valid.size())];
+    const size_t num_spoilt = below(6);
+    for (size_t k = 0; k < num_spoilt; ++k) {
+      bytes[below(bytes.size())] = static_cast<char>(below(256));
+    }
+    if (below(10) == 0) bytes.resize(below(bytes.size()));
+    const std::string& method = methods[below(methods.size())];
+    ++num_ended[CallRaw(harness_.channel, method, bytes).error_code()];
+  }
+  EXPECT_GT(num_ended[grpc::StatusCode::OK], kCalls / 20);
+  EXPECT_GT(num_ended[grpc::StatusCode::INVALID_ARGUMENT], kCalls / 20);
+  for (grpc::StatusCode ours :
+       {grpc::StatusCode::UNKNOWN, grpc::StatusCode::INTERNAL,
+        grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::DATA_LOSS}) {
+    EXPECT_EQ(num_ended[ours], 0) << ours;
   }
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
