@@ -211,8 +211,9 @@ class Engine::Loop {
       encode_entries_.push_back({source, segment->cross_kv.ids()});
       stats_.num_prompt_tokens += static_cast<int32_t>(source.size());
       if (segment->index == 0) {
-        stats_.queue_seconds.push_back(
-            absl::ToDoubleSeconds(now - live.arrival));
+        const absl::Duration queued = now - live.arrival;
+        stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
+        live.request.sink->OnAdmitted(queued);
         absl::MutexLock lock(&mutex_);
         --num_waiting_;
       }

@@ -64,6 +64,10 @@ class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
+  // The request's first segment left the queue after this long, and is encoded
+  // now. No call if the request ends before.
+  virtual void OnAdmitted(absl::Duration /*queued*/) {}
+
   // Segment `segment_index` goes on with `tokens`, which are never taken back:
   // every beam that may still win has them.
   virtual void OnTokens(int32_t segment_index,

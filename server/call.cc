@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
 #include "server/wire.h"
@@ -9,9 +10,8 @@
 namespace sheaf {
 namespace {
 
-// How long a client that met a full queue should stay away.
+// How long gRPC's own retries stay away.
 constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
-constexpr char kRetryPushbackMs[] = "500";
 
 // The id that the log has. It trails: metadata in front would be an answer that
 // has begun, which gRPC's clients do not retry.
@@ -146,7 +146,9 @@ void Call::LimitTime() {
 void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   if (reason.has_value()) context_.metrics->CountRejected(*reason);
   if (status.code() == absl::StatusCode::kResourceExhausted) {
-    rpc_->AddTrailingMetadata(kRetryPushbackKey, kRetryPushbackMs);
+    rpc_->AddTrailingMetadata(
+        kRetryPushbackKey,
+        absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
   }
   NoteEnd(status);
   FinishRpc(status);
@@ -169,6 +171,11 @@ void Call::PushLocked() {
 void Call::PushToDelivery() {
   absl::MutexLock lock(&mu_);
   PushLocked();
+}
+
+void Call::OnAdmitted(absl::Duration queued) {
+  absl::MutexLock lock(&mu_);
+  queued_ = queued;
 }
 
 void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
@@ -282,6 +289,7 @@ void Call::CancelInEngine() {
 void Call::NoteEnd(const absl::Status& status) {
   record_.code = static_cast<grpc::StatusCode>(status.code());
   absl::MutexLock lock(&mu_);
+  record_.queued = queued_;
   record_.first_token = first_token_;
 }
 

@@ -73,8 +73,9 @@ struct CallContext {
 //   - The handler's or, for a long text, the door thread: Start(), once. The
 //     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
-//     news under mu_ and push this to the delivery thread. IsStopped() reads
-//     what Start() has set, and where the answer's segments begin.
+//     news under mu_ and push this to the delivery thread; OnAdmitted() notes
+//     what the log will say. IsStopped() reads what Start() has set, and where
+//     the answer's segments begin.
 //   - The delivery thread: Deliver() takes the news and does everything else;
 //     answer_, rounds_, StartWrite() and Finish() are its own, so need no lock.
 //   - The door thread again: between two rounds of a long summary it tokenizes
@@ -108,6 +109,7 @@ class Call : public TokenSink,
   // Whether the client has left. Any thread.
   bool is_gone();
 
+  void OnAdmitted(absl::Duration queued) final;
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
@@ -185,6 +187,7 @@ class Call : public TokenSink,
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Time> first_token_ ABSL_GUARDED_BY(mu_);
   // News wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "absl/strings/str_format.h"
+#include "server/field_error.h"
 
 namespace sheaf {
 namespace {
@@ -22,9 +23,10 @@ class Checker {
  public:
   const absl::Status& status() const { return status_; }
 
+  // The message begins with the field.
   void Complain(std::string message) {
     if (status_.ok()) {
-      status_ = absl::InvalidArgumentError("decoding." + message);
+      status_ = NamesField(absl::InvalidArgumentError("decoding." + message));
     }
   }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/field_error.h"
 #include "server/text/segmenter.h"
 
 namespace sheaf {
@@ -45,8 +46,8 @@ Door::Door(const ServedModel& model, const DoorLimits& limits)
 
 absl::Status Door::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
-  return absl::NotFoundError(absl::StrFormat(
-      "model is \"%s\"; this server serves \"%s\"", name, model_.name));
+  return NamesField(absl::NotFoundError(absl::StrFormat(
+      "model is \"%s\"; this server serves \"%s\"", Shown(name), model_.name)));
 }
 
 absl::Status Door::CheckText(const std::string& text) const {
@@ -56,12 +57,12 @@ absl::Status Door::CheckText(const std::string& text) const {
         model_.name));
   }
   if (text.empty()) {
-    return absl::InvalidArgumentError("text is empty");
+    return NamesField(absl::InvalidArgumentError("text is empty"));
   }
   if (static_cast<int64_t>(text.size()) > limits_.max_text_bytes) {
-    return absl::InvalidArgumentError(
+    return NamesField(absl::InvalidArgumentError(
         absl::StrFormat("text has %d bytes; this server allows 1..%d",
-                        text.size(), limits_.max_text_bytes));
+                        text.size(), limits_.max_text_bytes)));
   }
   return absl::OkStatus();
 }
@@ -129,6 +130,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   }
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
+  if (absl::IsInvalidArgument(task.status())) return NamesField(task.status());
   if (!task.ok()) return task.status();
   absl::StatusOr<AdmittedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
@@ -226,15 +228,15 @@ absl::Status Door::CheckSource(const v1::GenerateRequest& request,
   const char* field = is_text ? "text" : "tokens.ids";
   if (source.empty() ||
       static_cast<int32_t>(source.size()) > model_.max_source_tokens) {
-    return absl::InvalidArgumentError(absl::StrFormat(
+    return NamesField(absl::InvalidArgumentError(absl::StrFormat(
         "%s has %d tokens%s; this model takes 1..%d", field, source.size(),
-        is_text ? ", the end token included" : "", model_.max_source_tokens));
+        is_text ? ", the end token included" : "", model_.max_source_tokens)));
   }
   for (size_t i = 0; i < source.size() && !is_text; ++i) {
     if (source[i] >= 0 && source[i] < model_.vocab_size) continue;
-    return absl::InvalidArgumentError(
+    return NamesField(absl::InvalidArgumentError(
         absl::StrFormat("tokens.ids[%d] is %d; the vocabulary is 0..%d", i,
-                        source[i], model_.vocab_size - 1));
+                        source[i], model_.vocab_size - 1)));
   }
   return absl::OkStatus();
 }

@@ -66,6 +66,8 @@ ABSL_FLAG(int32_t, max_requests_per_caller, 0,
           "under way. 0: no limit.");
 ABSL_FLAG(int32_t, max_streams_per_connection, 1024,
           "Requests under way on one connection; more wait in the client.");
+ABSL_FLAG(int32_t, max_connections, 4096,
+          "Connections of the RPCs; one more is closed at once.");
 ABSL_FLAG(sheaf::ByteSize, max_metadata_bytes, {16 << 10},
           "Bytes of a call's metadata, at most.");
 ABSL_FLAG(absl::Duration, max_connection_age, absl::InfiniteDuration(),
@@ -334,6 +336,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   flags.max_requests_per_caller = absl::GetFlag(FLAGS_max_requests_per_caller);
   flags.max_streams_per_connection =
       absl::GetFlag(FLAGS_max_streams_per_connection);
+  flags.max_connections = absl::GetFlag(FLAGS_max_connections);
   const int64_t max_metadata_bytes =
       absl::GetFlag(FLAGS_max_metadata_bytes).bytes;
   flags.max_connection_age = absl::GetFlag(FLAGS_max_connection_age);
@@ -357,6 +360,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
                  1'000'000),
       CheckRange("max_streams_per_connection", flags.max_streams_per_connection,
                  1, 1'000'000),
+      CheckRange("max_connections", flags.max_connections, 1, 1'000'000),
       CheckRange("max_metadata_bytes", max_metadata_bytes, 1 << 10, 1 << 20),
       CheckConnectionAge(flags.max_connection_age),
       CheckOneOf("log_format", log_format, {"text", "json"}),

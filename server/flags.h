@@ -57,6 +57,7 @@ struct ServerFlags {
   std::string auth_tokens_file;         // empty: nobody is asked for a token
   int32_t max_requests_per_caller = 0;  // 0: no limit
   int32_t max_streams_per_connection = 0;
+  int32_t max_connections = 0;
   int32_t max_metadata_bytes = 0;
   absl::Duration max_connection_age;  // infinite: no limit
   bool has_reflection = true;

@@ -30,6 +30,7 @@
 #include "server/log.h"
 #include "server/memory_limit.h"
 #include "server/model_dir.h"
+#include "server/rpc_listener.h"
 #include "server/server.h"
 
 namespace sheaf {
@@ -207,6 +208,7 @@ ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
   options.auth_tokens_file = flags.auth_tokens_file;
   options.max_requests_per_caller = flags.max_requests_per_caller;
   options.max_streams_per_connection = flags.max_streams_per_connection;
+  options.max_connections = flags.max_connections;
   options.max_metadata_bytes = flags.max_metadata_bytes;
   options.max_connection_age = flags.max_connection_age;
   options.has_reflection = flags.has_reflection;
@@ -259,7 +261,7 @@ absl::Status CheckFiles(const ServerFlags& flags) {
       .status();
 }
 
-ExitCode Serve(const ServerFlags& flags) {
+ExitCode Serve(ServerFlags flags) {
   const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
   if (!isa.ok()) return Complain(kWrongFlags, isa.status());
   if (absl::Status status = CheckFiles(flags); !status.ok()) {
@@ -277,6 +279,12 @@ ExitCode Serve(const ServerFlags& flags) {
     return kServed;
   }
   Log log(flags.log_format);
+  if (const int32_t most = MostConnections(); flags.max_connections > most) {
+    log.Note(absl::StrFormat(
+        "note: --max_connections is %d; the process may open files for %d",
+        flags.max_connections, most));
+    flags.max_connections = most;
+  }
   LogNotes(served, log);
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(OptionsOf(flags, served, &log), served, (*model)->parts());

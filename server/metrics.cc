@@ -144,6 +144,9 @@ class Metrics::Series {
     rejected_[static_cast<int>(reason)]->Increment();
   }
 
+  void SetConnections(int32_t num_open) { connections_.Set(num_open); }
+  void CountRefusedConnection() { refused_connections_.Increment(); }
+
   void CountClient(const std::string& token_name) {
     client_family_.Add({{"client", token_name}}).Increment();
   }
@@ -239,6 +242,11 @@ class Metrics::Series {
   Gauge& sequences_running_ =
       AddGauge("sheaf_num_sequences_running",
                "Sequences that hold a place in the decode batch.");
+  Gauge& connections_ =
+      AddGauge("sheaf_num_connections", "Connections of the RPCs.");
+  Counter& refused_connections_ =
+      AddCounter("sheaf_connections_refused_total",
+                 "Connections beyond --max_connections, closed at once.");
   Counter& prompt_tokens_ = AddCounter("sheaf_prompt_tokens_total",
                                        "Source tokens given to the encoder.");
   Counter& generation_tokens_ =
@@ -383,6 +391,10 @@ void Metrics::CountSuccess(FinishReason reason) {
 void Metrics::CountRejected(Rejection reason) {
   series_->CountRejected(reason);
 }
+void Metrics::SetConnections(int32_t num_open) {
+  series_->SetConnections(num_open);
+}
+void Metrics::CountRefusedConnection() { series_->CountRefusedConnection(); }
 void Metrics::CountClient(const std::string& token_name) {
   series_->CountClient(token_name);
 }

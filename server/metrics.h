@@ -59,6 +59,8 @@ class Metrics {
   void OnStep(const StepStats& stats);
   void CountSuccess(FinishReason reason);
   void CountRejected(Rejection reason);
+  void SetConnections(int32_t num_open);
+  void CountRefusedConnection();
   // A request that came with the token of that name.
   void CountClient(const std::string& token_name);
 

@@ -1,6 +1,7 @@
 #include "server/model_service.h"
 
 #include "absl/strings/str_format.h"
+#include "server/field_error.h"
 #include "server/request_record.h"
 #include "server/wire.h"
 
@@ -65,9 +66,9 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
     return Finished(rpc, status);
   }
   if (!get.name().empty() && get.name() != model_.name()) {
-    return Finished(rpc, absl::NotFoundError(absl::StrFormat(
+    return Finished(rpc, NamesField(absl::NotFoundError(absl::StrFormat(
                              "name is \"%s\"; this server serves \"%s\"",
-                             get.name(), model_.name())));
+                             Shown(get.name()), model_.name()))));
   }
   *response = SerializeMessage(model_);
   return Finished(rpc, absl::OkStatus());

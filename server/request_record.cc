@@ -84,6 +84,9 @@ void WriteRecord(const RequestRecord& record, Log* log) {
     fields["output_tokens"] = record.ending.num_output_tokens;
     fields["segments"] = record.ending.num_segments;
   }
+  if (record.queued.has_value()) {
+    fields["queue_ms"] = Milliseconds(*record.queued);
+  }
   if (record.first_token.has_value()) {
     fields["first_token_ms"] =
         Milliseconds(*record.first_token - record.arrival);

@@ -22,6 +22,7 @@ struct RequestRecord {
   std::string token_name;   // empty: the server asks for no token
   std::string model;
   absl::Time arrival;
+  std::optional<absl::Duration> queued;  // none: it never left the queue
   std::optional<absl::Time> first_token;
   grpc::StatusCode code = grpc::StatusCode::OK;
   Ending ending;  // of an answer that is whole

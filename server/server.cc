@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
 #include "server/auth_tokens.h"
@@ -23,6 +22,7 @@
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
+#include "server/rpc_listener.h"
 #include "server/rpc_metrics.h"
 #include "server/text_service.h"
 #include "server/watchdog.h"
@@ -76,13 +76,20 @@ void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
 // function and nothing beside it.
 std::atomic<Log*> grpc_log = nullptr;
 
+// Without the values of metadata, which are a stranger's.
+std::string WithoutValues(absl::string_view message) {
+  constexpr size_t kMost = 500;
+  return std::string(
+      message.substr(0, message.find(" value=")).substr(0, kMost));
+}
+
 void TakeGrpcLog(Log* log) {
   if (log == nullptr) return;
   grpc_log = log;
   gpr_set_log_function([](gpr_log_func_args* message) {
     LogEvent(grpc_log.load(), "grpc",
              {{"severity", gpr_log_severity_string(message->severity)},
-              {"message", std::string(message->message)}});
+              {"message", WithoutValues(message->message)}});
   });
 }
 
@@ -101,7 +108,6 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              options.max_metadata_bytes);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
@@ -145,6 +151,9 @@ class Server::Parts {
       : tokens(std::move(auth_tokens)),
         guard(tokens.get(), options.max_requests_per_caller),
         log(options.log),
+        watchdog({.patience = options.stuck_after,
+                  .interval = std::min(options.stuck_after / 4,
+                                       Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         door(model, options.limits),
         engine(MakeEngineOptions(options, metrics, watchdog),
@@ -171,10 +180,29 @@ class Server::Parts {
         });
   }
 
+  void Listen(int32_t max_connections) {
+    RpcListener::Events events;
+    events.on_connection = [this](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+          connection;
+      connection.fd = fd;
+      acceptor->HandleNewConnection(&connection);
+    };
+    events.on_refused = [this, max_connections](int32_t num_open) {
+      metrics.CountRefusedConnection();
+      LogEvent(log, "connection_refused",
+               {{"num_open", num_open}, {"max_connections", max_connections}});
+    };
+    events.on_num_open = [this](int32_t num_open) {
+      metrics.SetConnections(num_open);
+    };
+    listener->Start(std::move(events));
+  }
+
   std::unique_ptr<AuthTokens> tokens;  // null: none are asked for
   Guard guard;
   Log* const log;
-  Watchdog watchdog{Watchdog::Options{}};
+  Watchdog watchdog;
   Metrics metrics;
   Door door;
   LiveCalls live_calls;
@@ -183,6 +211,9 @@ class Server::Parts {
   DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
+  std::unique_ptr<RpcListener> listener;
+  // gRPC's; what the listener accepts goes through it.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
 };
 
@@ -202,14 +233,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
+  absl::StatusOr<std::unique_ptr<RpcListener>> listener =
+      RpcListener::Listen(options.listen, options.max_connections);
+  if (!listener.ok()) return listener.status();
+  parts->listener = *std::move(listener);
+
   grpc::EnableDefaultHealthCheckService(true);
   if (options.has_reflection) {
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   }
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.listen.ToString(),
-                           MakeServerCredentials(options.tls), &port);
+  parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      MakeServerCredentials(options.tls));
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
   SetLimits(options, builder);
@@ -219,16 +255,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   interceptors.push_back(MakeRpcMetrics(&parts->metrics));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   parts->rpc_server = builder.BuildAndStart();
-  if (parts->rpc_server == nullptr || port == 0) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "cannot listen on %s; is the port taken?", options.listen.ToString()));
+  if (parts->rpc_server == nullptr) {
+    return absl::InternalError("gRPC does not start");
   }
   auto* health = parts->rpc_server->GetHealthCheckService();
   health->SetServingStatus(v1::TextService::service_full_name(), true);
   health->SetServingStatus(v1::ModelService::service_full_name(), true);
   health->SetServingStatus(kLiveness, true);
   parts->Watch();
+  parts->Listen(options.max_connections);
 
+  const int32_t port = parts->listener->port();
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->listen_ = {options.listen.host, port};
   server->metrics_listen_ = {options.metrics_listen.host, *metrics_port};
@@ -246,6 +283,7 @@ void Server::Drain(absl::Duration timeout) {
   parts_->engine.WaitUntilIdle(deadline - absl::Now());
   parts_->live_calls.WaitUntilNone(deadline - absl::Now());
   parts_->watchdog.Stop();
+  parts_->listener->Stop();
   // Cancels what is left, and waits until gRPC has let go of it.
   parts_->rpc_server->Shutdown(std::chrono::system_clock::now() +
                                kShutdownGrace);

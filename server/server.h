@@ -27,8 +27,11 @@ struct ServerOptions {
   std::string auth_tokens_file;         // empty: nobody is asked for a token
   int32_t max_requests_per_caller = 0;  // 0: no limit
   int32_t max_streams_per_connection = 1024;
+  int32_t max_connections = 4096;
   int32_t max_metadata_bytes = 16 << 10;
   absl::Duration max_connection_age = absl::InfiniteDuration();
+  // "liveness" is NOT_SERVING after so long with work and without a step.
+  absl::Duration stuck_after = absl::Seconds(30);
   bool has_reflection = true;
   Log* log = nullptr;  // not owned; null: no lines
 };

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "engine/check.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/field_error.h"
 
 namespace sheaf {
 namespace {
@@ -22,19 +24,39 @@ void KeepComplaint(google::protobuf::LogLevel, const char*, int,
   protobuf_complaint = message;
 }
 
-// The field in "String field 'sheaf.v1.TranslateRequest.text' contains invalid
-// UTF-8 data ...", without the package; empty if protobuf said another thing.
+// The path of the field in "String field 'sheaf.v1.TranslateRequest.text'
+// contains invalid UTF-8 data ..."; empty if protobuf said another thing.
 std::string FieldThatIsNotUtf8(absl::string_view complaint) {
-  constexpr absl::string_view kBefore = "String field '";
-  constexpr absl::string_view kPackage = "sheaf.v1.";
+  constexpr absl::string_view kBefore = "String field 'sheaf.v1.";
   const size_t begin = complaint.find(kBefore);
   if (begin == absl::string_view::npos) return "";
   absl::string_view name = complaint.substr(begin + kBefore.size());
   name = name.substr(0, name.find('\''));
-  if (name.substr(0, kPackage.size()) == kPackage) {
-    name.remove_prefix(kPackage.size());
+  const absl::string_view message = name.substr(0, name.find('.'));
+  const absl::string_view field = name.substr(name.find('.') + 1);
+  return absl::StrCat(message == "DecodingOptions" ? "decoding." : "", field);
+}
+
+// A serialized google.rpc.Status; empty if there is nothing to add.
+std::string DetailsOf(const absl::Status& status) {
+  google::rpc::Status details;
+  if (const std::string field = FieldOf(status); !field.empty()) {
+    google::rpc::BadRequest bad;
+    auto* violation = bad.add_field_violations();
+    violation->set_field(field);
+    violation->set_description(std::string(status.message()));
+    details.add_details()->PackFrom(bad);
   }
-  return std::string(name);
+  if (absl::IsResourceExhausted(status)) {
+    google::rpc::RetryInfo retry;
+    retry.mutable_retry_delay()->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(kRetryDelay)));
+    details.add_details()->PackFrom(retry);
+  }
+  if (details.details().empty()) return "";
+  details.set_code(static_cast<int32_t>(status.code()));
+  details.set_message(std::string(status.message()));
+  return details.SerializeAsString();
 }
 
 }  // namespace
@@ -56,8 +78,8 @@ absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
   if (message->ParseFromString(joined)) return absl::OkStatus();
   const std::string field = FieldThatIsNotUtf8(protobuf_complaint);
   if (!field.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s is not valid UTF-8", field));
+    return NamesField(absl::InvalidArgumentError(
+        absl::StrFormat("%s is not valid UTF-8", field)));
   }
   return absl::InvalidArgumentError(
       absl::StrFormat("the request's %d bytes are not a %s", joined.size(),
@@ -73,7 +95,7 @@ grpc::ByteBuffer SerializeMessage(
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   return grpc::Status(static_cast<grpc::StatusCode>(status.code()),
-                      std::string(status.message()));
+                      std::string(status.message()), DetailsOf(status));
 }
 
 }  // namespace sheaf

@@ -5,6 +5,7 @@
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 
 namespace sheaf {
 
@@ -20,7 +21,11 @@ absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 
-// Codes are the same one to one.
+// How long a client that is told RESOURCE_EXHAUSTED should stay away.
+inline constexpr absl::Duration kRetryDelay = absl::Milliseconds(500);
+
+// Codes are the same one to one. Its details say for programs what the message
+// says for people: the field that is wrong (NamesField), and when to retry.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace sheaf

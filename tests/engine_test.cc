@@ -181,6 +181,29 @@ TEST_F(EngineTest, RequestsJoinAndLeaveARunningBatch) {
   EXPECT_EQ(sizes.size(), 13);
 }
 
+TEST_F(EngineTest, ARequestIsToldOnceHowLongItWasQueued) {
+  std::atomic<int64_t> seconds = 0;
+  options_.now = [&] { return absl::FromUnixSeconds(seconds); };
+  options_.max_sequences = 1;
+  Start();
+  gate_.Close();
+  RecordingSink first, second(2), never;
+  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6}}, first)).ok());
+  gate_.WaitForBatch(1);
+  ASSERT_TRUE(engine_->Submit(MakeRequest({{7}, {8}}, second)).ok());
+  const auto last = engine_->Submit(MakeRequest({{9}}, never));
+  ASSERT_TRUE(last.ok());
+  engine_->Cancel(*last);
+  seconds = 7;
+  gate_.Open();
+  EXPECT_TRUE(first.Wait().ok());
+  EXPECT_TRUE(second.Wait().ok());
+  EXPECT_TRUE(absl::IsCancelled(never.Wait()));
+  EXPECT_THAT(first.queued(), ElementsAre(absl::ZeroDuration()));
+  EXPECT_THAT(second.queued(), ElementsAre(absl::Seconds(7)));
+  EXPECT_THAT(never.queued(), IsEmpty());
+}
+
 TEST_F(EngineTest, CancelFreesAllWithinAStep) {
   Start();
   gate_.Close();

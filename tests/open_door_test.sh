@@ -144,9 +144,14 @@ grep -q '"code":"UNAUTHENTICATED"' "$work/tls.log" || fail 'no refusal'
 if grep -qiE 'station|Bahnhof|sesame|morgen' "$work/tls.log"; then
   fail 'the log has a text or a token'
 fi
-python3 -c 'import json, sys
-for line in open(sys.argv[1]): json.loads(line)' "$work/tls.log" ||
-  fail 'a line is no JSON'
+python3 - "$work/tls.log" <<'END' || fail 'a line is no JSON, or its times are wrong'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+served = [line for line in lines if line.get("output_tokens")]
+assert served
+for line in served:
+    assert 0 <= line["queue_ms"] <= line["first_token_ms"] <= line["total_ms"], line
+END
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
 grep -q 'sheaf_client_requests_total{.*client="web".*} [1-9]' "$work/metrics" ||
   fail 'no metric of the token'
@@ -179,12 +184,53 @@ until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01;
 expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
+# A :status that is no number, as a raw frame: gRPC logs what it cannot read.
+python3 - "$address" <<'END'
+import socket, sys
+host, port = sys.argv[1].split(":")
+headers = b"\x00\x07:status\x06sesame"
+with socket.create_connection((host, int(port)), timeout=20) as stranger:
+    stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+                     + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
+    stranger.recv(1000)
+END
+await grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
+if grep -q sesame "$work/limits.log"; then fail 'the log has what a stranger sent'; fi
 head -c 110000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'INVALID_ARGUMENT: text' call summarize --input="$work/huge"
 head -c 9000000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'larger than max' call summarize --input="$work/huge" --max_attempts=1
 head -c 4000 /dev/zero | tr '\0' x >"$work/huge-token"
 expect 1 'RESOURCE_EXHAUSTED' call models --token_file="$work/huge-token" --max_attempts=1
+kill "$server" && wait "$server" || fail 'the server did not end well'
+
+echo '--- a limit of connections, and a server that has no descriptor left'
+start connections --max_connections=2
+exec 5<>"/dev/tcp/${address%:*}/${address#*:}" 6<>"/dev/tcp/${address%:*}/${address#*:}"
+expect 1 UNAVAILABLE call models --max_attempts=1
+grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
+  "$work/connections.log" || fail 'no line of a connection that was refused'
+curl -fsS "http://$metrics/metrics" >"$work/metrics"
+grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'no metric'
+exec 5>&-
+await call models --max_attempts=1
+exec 6>&-
+kill "$server" && wait "$server" || fail 'the server did not end well'
+(ulimit -n 80 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
+  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
+  >"$work/few.out" 2>"$work/few.log" &
+server=$!
+servers+=("$server")
+await grep -q '^listening on' "$work/few.out"
+address=$(sed -n 's/^listening on //p' "$work/few.out")
+python3 - "$address" <<'END'
+import socket, sys
+host, port = sys.argv[1].split(":")
+many = []
+for _ in range(90):
+    many.append(socket.create_connection((host, int(port)), timeout=20))
+END
+await call models --max_attempts=1
 kill "$server" && wait "$server" || fail 'the server did not end well'
 
 echo PASSED

@@ -16,6 +16,10 @@ class RecordingSink : public TokenSink {
   explicit RecordingSink(size_t num_segments = 1)
       : tokens_(num_segments), hypotheses_(num_segments) {}
 
+  void OnAdmitted(absl::Duration queued) override {
+    absl::MutexLock lock(&mutex_);
+    queued_.push_back(queued);
+  }
   void OnTokens(int32_t segment_index,
                 absl::Span<const int32_t> tokens) override {
     absl::MutexLock lock(&mutex_);
@@ -48,7 +52,8 @@ class RecordingSink : public TokenSink {
     mutex_.Await(absl::Condition(&has_tokens));
   }
 
-  // After Wait().
+  // After Wait(). One a call of OnAdmitted().
+  const std::vector<absl::Duration>& queued() const { return queued_; }
   const std::vector<int32_t>& tokens(int32_t segment_index = 0) const {
     return tokens_[segment_index];
   }
@@ -58,6 +63,7 @@ class RecordingSink : public TokenSink {
 
  private:
   absl::Mutex mutex_;
+  std::vector<absl::Duration> queued_;
   std::vector<std::vector<int32_t>> tokens_;         // by segment
   std::vector<std::vector<Hypothesis>> hypotheses_;  // by segment
   absl::Status status_;

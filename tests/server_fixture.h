@@ -65,8 +65,8 @@ class ServerTest : public testing::Test {
 
 // Bytes as they are, in and out.
 inline grpc::Status CallRaw(const std::shared_ptr<grpc::Channel>& channel,
-                            const std::string& method,
-                            const std::string& bytes) {
+                            const std::string& method, const std::string& bytes,
+                            std::string* answer = nullptr) {
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
   grpc::CompletionQueue queue;
@@ -80,6 +80,13 @@ inline grpc::Status CallRaw(const std::shared_ptr<grpc::Channel>& channel,
   void* tag;
   bool ok;
   queue.Next(&tag, &ok);
+  std::vector<grpc::Slice> slices;
+  if (answer != nullptr && status.ok() && response.Dump(&slices).ok()) {
+    answer->clear();
+    for (const grpc::Slice& each : slices) {
+      answer->append(reinterpret_cast<const char*>(each.begin()), each.size());
+    }
+  }
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
 #include "tests/server_fixture.h"
 
 namespace sheaf {
@@ -125,6 +126,15 @@ TEST(ServerLoadTest, AFullQueueRefusesWithRetryPushback) {
     if (found != metadata.end()) {
       pushback->assign(found->second.data(), found->second.size());
     }
+    google::rpc::Status details;
+    google::rpc::RetryInfo retry;
+    if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+      EXPECT_TRUE(details.ParseFromString(status.error_details()) &&
+                  details.details_size() == 1 &&
+                  details.details(0).UnpackTo(&retry));
+      EXPECT_EQ(absl::StrCat(retry.retry_delay().nanos() / 1'000'000),
+                *pushback);
+    }
     return status.error_code();
   };
   std::string ignored;
@@ -201,6 +211,38 @@ TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
   }
   drain.join();
   EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
+}
+
+TEST(ServerLoadTest, LivenessFailsWhileTheEngineIsStuckAndNothingElseDoes) {
+  ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/32,
+                        /*stuck_after=*/absl::Milliseconds(50));
+  // grpc.health.v1.Health/Check of a name: field 1; the answer is 1 (SERVING)
+  // or 2 (NOT_SERVING) in its field 1.
+  const auto health = [&](const std::string& name) {
+    const std::string request =
+        "\x0a" + std::string(1, static_cast<char>(name.size())) + name;
+    std::string answer;
+    EXPECT_TRUE(CallRaw(harness.channel, "/grpc.health.v1.Health/Check",
+                        request, &answer)
+                    .ok());
+    return answer;
+  };
+  const std::string serving("\x08\x01"), not_serving("\x08\x02");
+  EXPECT_EQ(health("liveness"), serving);
+  harness.gate.Close();
+  grpc::ClientContext context;
+  const auto reader = harness.text->GenerateStream(&context, Endless(50));
+  harness.gate.AwaitEngine();
+  while (health("liveness") != not_serving) {
+  }
+  EXPECT_EQ(health("sheaf.v1.TextService"), serving);
+  harness.gate.Open();
+  v1::GenerateChunk chunk;
+  while (reader->Read(&chunk)) {
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  while (health("liveness") != serving) {
+  }
 }
 
 TEST(ServerLoadTest, WhatDoesNotEndWithinTheDrainIsCancelled) {

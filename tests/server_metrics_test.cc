@@ -32,6 +32,8 @@ TEST_F(MetricsTest, EverySeriesIsThereFromTheStart) {
         "sheaf_num_requests_running{model=\"small\"}",
         "sheaf_num_requests_waiting{model=\"small\"}",
         "sheaf_num_sequences_running{model=\"small\"}",
+        "sheaf_num_connections{model=\"small\"}",
+        "sheaf_connections_refused_total{model=\"small\"}",
         "sheaf_prompt_tokens_total{model=\"small\"}",
         "sheaf_generation_tokens_total{model=\"small\"}",
         "sheaf_generation_tokens_per_second{model=\"small\"}",

@@ -7,6 +7,8 @@ bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
 [[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet examples image package)
+# A part that hangs fails. The longest, the image, takes a third of this.
+most_seconds=1200
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 summary=()
@@ -16,10 +18,12 @@ for name in "${names[@]}"; do
   mkdir "$work/$name"
   begin=$SECONDS
   code=0
-  "$here/$name.sh" "$bin" "$work/$name" 2>&1 | tee "$work/$name.log" || code=$?
+  timeout --kill-after=20 "$most_seconds" "$here/$name.sh" "$bin" "$work/$name" \
+    2>&1 | tee "$work/$name.log" || code=$?
   case $code in
     0) result=passed ;;
     77) result=$(tail -1 "$work/$name.log") ;;
+    124 | 137) result="FAILED: not done within $most_seconds s" has_failed=1 ;;
     *) result=FAILED has_failed=1 ;;
   esac
   summary+=("$(printf '%-11s %4d s  %s' "$name" $((SECONDS - begin)) "$result")")

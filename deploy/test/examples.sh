@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# The clients that people use, and examples/ in each language. Stubs are made
-# here; packages come from the languages' own registries, outside the tree.
+# examples/ in each language, and the clients that people use: each lists the
+# models, translates, streams, leaves a stream, meets its deadline, and reads
+# what was wrong. Stubs are made here; packages come from the languages' own
+# registries, outside the tree.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 proto=$root/proto
 start_server examples
+python3 -c 'import json
+print(json.dumps({"text": "We are going home tomorrow. " * 12000,
+                  "source_language": "en", "target_language": "de"}))' >"$work/long.json"
 missing=()
 
 # says_all NAME: the four things that every example prints.
@@ -29,32 +34,51 @@ else
   absent cpp 'it was not built'
 fi
 
+# left WHAT COMMAND ...: the command leaves a stream in its middle, and the
+# server lets go of it.
+left() {
+  local series='grpc_server_handled_total{grpc_code="Canceled",grpc_method="TranslateStream"'
+  local before
+  before=$(value "$metrics" "$series")
+  "${@:2}"
+  await 30 is_above "${before:-0}" "$metrics" "$series"
+  await 30 is_idle
+  echo "$1: passed"
+}
+is_idle() { [[ $(value "$metrics" sheaf_num_requests_running) == 0 ]]; }
+
 if python3 -m venv "$work/venv" >/dev/null 2>&1 &&
-  "$work/venv/bin/pip" install -q grpcio grpcio-tools >"$work/pip.log" 2>&1; then
+  "$work/venv/bin/pip" install -q grpcio grpcio-tools grpcio-status \
+    >"$work/pip.log" 2>&1; then
   "$work/venv/bin/python" -m grpc_tools.protoc -I "$proto" --python_out="$work/venv" \
     --grpc_python_out="$work/venv" sheaf/v1/text.proto sheaf/v1/model.proto
   PYTHONPATH=$work/venv "$work/venv/bin/python" "$root/examples/python/translate.py" \
     "$address" >"$work/python.out"
   says_all python
-  PYTHONPATH=$work/venv "$work/venv/bin/python" "$root/deploy/test/client_faults.py" "$address"
+  left 'python: stream left, deadline, details of an error' env PYTHONPATH="$work/venv" \
+    "$work/venv/bin/python" "$root/deploy/test/faults.py" "$address"
 else
   absent python 'no grpcio from PyPI'
 fi
 
-mkdir -p "$work/node" && cp "$root/examples/node/translate.mjs" "$work/node/"
+mkdir -p "$work/node" &&
+  cp "$root/examples/node/translate.mjs" "$root/deploy/test/faults.mjs" "$work/node/"
 if command -v npm >/dev/null &&
   (cd "$work/node" && npm install --silent --no-audit --no-fund @grpc/grpc-js \
-    @grpc/proto-loader >"$work/npm.log" 2>&1); then
+    @grpc/proto-loader protobufjs >"$work/npm.log" 2>&1); then
   (cd "$work/node" && PROTO=$proto node translate.mjs "$address") >"$work/node.out"
   says_all node
+  left 'node: stream left, deadline, details of an error' \
+    env PROTO="$proto" node "$work/node/faults.mjs" "$address"
 else
   absent node 'no grpc-js from npm'
 fi
 
-export GOPATH=$work/go GOFLAGS=-modcacherw GOTOOLCHAIN=local
+export GOPATH=$work/go GOFLAGS="-modcacherw -trimpath" GOTOOLCHAIN=local
 if command -v go >/dev/null && command -v protoc >/dev/null &&
   go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.31.0 >"$work/go.log" 2>&1 &&
-  go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0 >>"$work/go.log" 2>&1; then
+  go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0 >>"$work/go.log" 2>&1 &&
+  go mod download google.golang.org/grpc@v1.58.3 >>"$work/go.log" 2>&1; then
   mkdir -p "$work/example" && cp "$root/examples/go/translate.go" "$work/example/"
   packages=(--go_opt=paths=source_relative --go-grpc_opt=paths=source_relative)
   for file in text model; do
@@ -85,7 +109,46 @@ texts = re.findall(r'"text": "([^"]*)"', said)
 print("".join(texts[1:]))
 END
   says_all shell
+  "$work/go/bin/grpcurl" -plaintext -max-time 0.2 -d @ "$address" \
+    sheaf.v1.TextService/Translate <"$work/long.json" >"$work/late" 2>&1 || true
+  grep -q 'Code: DeadlineExceeded' "$work/late" || fail "grpcurl: $(cat "$work/late")"
+  grep -q '"field": "target_language"' "$work/shell.all" ||
+    fail 'grpcurl: no details of an error'
+  # Ended by a signal in the middle of its stream.
+  interrupt_grpcurl() {
+    "$work/go/bin/grpcurl" -plaintext -d @ "$address" \
+      sheaf.v1.TextService/TranslateStream <"$work/long.json" >"$work/begun" 2>&1 &
+    await 30 grep -q text "$work/begun"
+    kill -TERM "$!"
+  }
+  left 'grpcurl: stream left, deadline, details of an error' interrupt_grpcurl
 else
   absent shell 'no grpcurl among the Go modules'
 fi
-if ((${#missing[@]} == 5)); then not_run 'no language could be installed'; fi
+if command -v go >/dev/null &&
+  go install github.com/bojand/ghz/cmd/ghz@v0.120.0 >"$work/ghz.log" 2>&1; then
+  # ghz EXPECTED RPC FLAG ...: "CODE COUNT", and of errors the message.
+  run_ghz() {
+    "$work/go/bin/ghz" --insecure --format=json --call="sheaf.v1.$2" "${@:3}" "$address" \
+      >"$work/ghz.json" || fail "ghz: $(cat "$work/ghz.json")"
+    python3 - "$work/ghz.json" >"$work/ghz.said" <<'END'
+import json, sys
+report = json.load(open(sys.argv[1]))
+print(*(f"{code} {count}" for code, count in report["statusCodeDistribution"].items()),
+      *report.get("errorDistribution", {}))
+END
+    grep -q "^$1" "$work/ghz.said" || fail "ghz $2: $(cat "$work/ghz.said"), not $1"
+  }
+  short='{"text": "Where is the train station?", "source_language": "en", "target_language": "de"}'
+  run_ghz 'OK 3$' ModelService/ListModels -n 3 -c 1 -d '{}'
+  run_ghz 'OK 500$' TextService/Translate -n 500 -c 20 -d "$short"
+  run_ghz 'OK 20$' TextService/TranslateStream -n 20 -c 4 -d "$short"
+  run_ghz 'DeadlineExceeded 2 ' TextService/Translate -n 2 -c 2 -t 200ms -D "$work/long.json"
+  run_ghz 'InvalidArgument 1 .*target_language is' TextService/Translate -n 1 -c 1 \
+    -d '{"text": "a", "target_language": "xx"}'
+  left 'ghz: all six' run_ghz 'Canceled 1 ' TextService/TranslateStream -n 1 -c 1 \
+    --stream-call-count=3 -D "$work/long.json"
+else
+  absent ghz 'it is not among the Go modules'
+fi
+if ((${#missing[@]} == 6)); then not_run 'no language could be installed'; fi

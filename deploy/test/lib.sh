@@ -16,6 +16,14 @@ not_run() {
   echo "not run: $*"
   exit 77
 }
+# give_up LOG WHAT: ends a step that failed: as not run if its log says that the
+# package registry did not answer, else as failed.
+give_up() {
+  if grep -qE 'Failed to fetch|Unable to fetch|Could not resolve|Temporary failure' "$1"; then
+    not_run "$2: the package registry does not answer"
+  fi
+  fail "$2: $(tail -20 "$1")"
+}
 # need COMMAND ...: what apt could not install is not run.
 need() {
   for command in "$@"; do
@@ -29,6 +37,15 @@ await() {
     ((SECONDS < end)) || fail "in vain for $1 s: ${*:2}"
     sleep 0.2
   done
+}
+# value METRICS_ADDRESS SERIES_PREFIX: of the first series that begins so; nothing
+# if there is none.
+value() { curl -fsS "http://$1/metrics" | sed -n "s/^${2//\//\\/}.* //p" | head -1; }
+# is_above NUMBER METRICS_ADDRESS SERIES_PREFIX
+is_above() {
+  local now
+  now=$(value "${@:2}")
+  [[ ${now:-0} -gt $1 ]]
 }
 # free_port: one that nobody has now.
 free_port() {

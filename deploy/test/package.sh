@@ -6,6 +6,47 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need cpack dpkg-deb lintian
 build=$(cd "$bin/.." && pwd)
 
+# calls_of SET: the system calls of one of systemd's sets.
+calls_of() {
+  local name
+  systemd-analyze syscall-filter "$1" | sed -n 's/^    \([@a-z0-9_-]*\).*/\1/p' |
+    while read -r name; do
+      case $name in
+        @*) calls_of "$name" ;;
+        *) echo "$name" ;;
+      esac
+    done
+}
+# The unit kills a server that makes another call than its filter lets through.
+calls_within_filter() {
+  local unit=$work/x/usr/lib/systemd/system/sheaf-server.service set
+  local sets allowed=(@default) denied=()
+  for sets in $(sed -n 's/^SystemCallFilter=//p' "$unit" | tr ' ' ,); do
+    for set in $(tr , ' ' <<<"${sets#\~}"); do
+      if [[ $sets == ~* ]]; then denied+=("$set"); else allowed+=("$set"); fi
+    done
+  done
+  strace -f -qq -o "$work/trace" "$bin/sheaf-server" --listen=127.0.0.1:0 \
+    --metrics_listen=127.0.0.1:0 --kv_cache_bytes=64MiB >"$work/traced.out" 2>&1 &
+  local tracer=$!
+  children+=("$tracer")
+  await 60 grep -q '^listening on' "$work/traced.out"
+  address=$(sed -n 's/^listening on //p' "$work/traced.out")
+  metrics=$(sed -n 's/.*metrics on \([0-9.:]*\).*/\1/p' "$work/traced.out")
+  "$bin/sheaf" translate --server="$address" --from=en --to=de 'Good morning.' >/dev/null
+  curl -fsS "http://$metrics/metrics" >/dev/null
+  pkill -TERM -P "$tracer"
+  wait "$tracer" || fail 'the traced server did not end well'
+  sed -nE 's/^[0-9]+ +(<\.\.\. )?([a-z0-9_]+)(\(| resumed).*/\2/p' "$work/trace" |
+    sort -u >"$work/made"
+  for set in "${allowed[@]}"; do calls_of "$set"; done | sort -u >"$work/allowed"
+  for set in "${denied[@]}"; do calls_of "$set"; done | sort -u >"$work/denied"
+  (($(wc -l <"$work/made") > 30)) || fail 'the trace has hardly a system call'
+  comm -23 "$work/made" <(comm -23 "$work/allowed" "$work/denied") >"$work/beyond"
+  [[ ! -s $work/beyond ]] || fail "the unit forbids: $(tr '\n' ' ' <"$work/beyond")"
+  echo "the server's $(wc -l <"$work/made") system calls pass the unit's filter"
+}
+
 echo '--- the packages'
 (cd "$work" && cpack -G DEB --config "$build/CPackConfig.cmake" -B "$work/deb" \
   >"$work/cpack.log" 2>&1) || fail "$(tail -5 "$work/cpack.log")"
@@ -19,6 +60,11 @@ if command -v systemd-analyze >/dev/null; then
     "$work/x/usr/lib/systemd/system/sheaf-server.service" >"$work/security" ||
     fail "the unit is too open: $(tail -1 "$work/security")"
   tail -1 "$work/security"
+  if command -v strace >/dev/null; then
+    calls_within_filter
+  else
+    echo "not run: the unit's filter of system calls (no strace)"
+  fi
 else
   echo 'not run: the unit (no systemd-analyze)'
 fi
@@ -63,7 +109,7 @@ inside() { "${in_system[@]}" "$@"; }
 {
   inside apt-get update -qq
   inside sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb'
-} >"$work/apt.log" 2>&1 || fail "apt: $(tail -3 "$work/apt.log")"
+} >"$work/apt.log" 2>&1 || give_up "$work/apt.log" 'installing'
 [[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flags file'
 inside id sheaf >/dev/null || fail 'there is no user sheaf'
 # As the unit starts it, but for the ports.
