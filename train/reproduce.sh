@@ -120,7 +120,7 @@ sed -e '/"num_key_value_heads"\|"cross_num_key_value_heads"/d' "${edits[@]}" \
 cp "$model/spiece.model" "$model/generation_config.json" "$out/shape"
 train base --model="$out/shape" --init=random --steps="$steps" --short_first=0.2 \
   --dev="$out/dev.tok" --dev_pairs=200 --dev_decode=32
-heads=$(grep -o '"num_heads": *[0-9]*' "$model/config.json" | grep -o '[0-9]*$')
+heads=$(grep -o '"num_heads": *[0-9]*' "$out/shape/config.json" | grep -o '[0-9]*$')
 once "base mha" score "$out/base/last"
 
 for seed in "${seeds[@]}"; do
@@ -149,19 +149,37 @@ command -v gnuplot >/dev/null || {
   echo "no figures: gnuplot is not installed" >&2
   exit 0
 }
-# Means over seeds: KV heads, alpha, BLEU.
-awk -F'\t' '/^figure5/ { split($1, k, " "); n[k[3] " " k[4]]++; s[k[3] " " k[4]] += $2 }
-  END { for (key in n) print key, s[key] / n[key] }' "$results" | sort -k1n -k2n \
-  >"$out/figure5.dat"
+# Over seeds: figure, method, KV heads, alpha, runs, mean, least and most BLEU.
+awk -F'\t' '/^figure[45] / { split($1, k, " "); key = k[1] " " k[2] " " k[3] " " k[4]
+    if (!(key in n) || $2 < least[key]) least[key] = $2
+    if (!(key in n) || $2 > most[key]) most[key] = $2
+    n[key]++; sum[key] += $2 }
+  END { for (key in n) print key, n[key], sum[key] / n[key], least[key], most[key] }' \
+  "$results" | sort -k1,1 -k2,2 -k3n -k4n >"$out/summary.txt"
+for method in mean first random svd; do
+  awk -v m="$method" '$1 == "figure4" && $2 == m { v[$4] = $6; l[$4] = $7; h[$4] = $8 }
+    END { print m, v[0], l[0], h[0], v[5], l[5], h[5] }' "$out/summary.txt"
+done >"$out/figure4.dat"
+awk '$1 == "figure5" { print $3, $4, $6, $7, $8 }' "$out/summary.txt" >"$out/figure5.dat"
 sed -n 's/^figure6 t5-large \([0-9]*\)\t.*"step_seconds":\([0-9.e-]*\).*/\1 \2/p' \
   "$results" >"$out/figure6.dat"
 gnuplot <<END
-set terminal svg size 640,400
+set terminal svg size 640,400 background "white"
+set key top left
+set style data histograms
+set style histogram errorbars gap 2 lw 1
+set style fill solid 0.6
+set yrange [0:*]
+set ylabel "BLEU, tatoeba_dev"
+set output "$out/figure4.svg"
+plot "$out/figure4.dat" using 2:3:4:xtic(1) title "converted to 1 KV head", \
+  "" using 5:6:7 title "and trained 5 % further"
 set key bottom right
+set yrange [*:*]
 set output "$out/figure5.svg"
 set xlabel "training after conversion, % of the steps before"
 set ylabel "BLEU, tatoeba_dev"
-plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3 with linespoints title g . " KV heads"
+plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3:4:5 with yerrorlines title g . " KV heads"
 set output "$out/figure6.svg"
 set logscale x 2
 set xlabel "KV heads"
