@@ -77,7 +77,7 @@ grep -q '^first_sentence_rougeL 100.00$' "$work/summaries" ||
   fail "$(cat "$work/summaries")"
 
 echo '--- tokens are made of texts, and texts of tokens'
-"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align \
+"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align=words \
   --input="$work/pairs.tsv" --output="$work/pairs.tok" >"$work/tokenized"
 grep -q '^3 pairs, .*; 0 pairs left out$' "$work/tokenized" ||
   fail "$(cat "$work/tokenized")"

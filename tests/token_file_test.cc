@@ -87,6 +87,17 @@ TEST(WordAlignmentTest, WordsThatOccurTogetherAreAligned) {
   EXPECT_GE(num_right, 50);
 }
 
+// The first two ids are a prompt; 9 is in every source.
+TEST(WordAlignmentTest, CopiesAreAlignedWhereTheirNeighboursAgree) {
+  TokenFile file(/*vocab_size=*/100);
+  file.Add({3, 4, 20, 9, 30, 20, 9, 40, 1}, {20, 9, 40, 9, 50, 1});
+  for (int i = 0; i < 3; ++i) file.Add({3, 4, 9, 60 + i, 1}, {61, 1});
+  AlignCopies(/*most_common=*/0.3, file);
+  EXPECT_THAT(file.at(0).alignment, ElementsAre(5, 6, 7, 255, 255, 255));
+  EXPECT_THAT(file.at(1).alignment, ElementsAre(255, 255));
+  EXPECT_THAT(file.at(2).alignment, ElementsAre(3, 255));
+}
+
 absl::StatusOr<std::vector<TextPair>> Read(const std::string& text) {
   std::istringstream in(text);
   return ReadTextPairs(in, "pairs", /*max_references=*/2);

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "train/common/json.h"
+#include "train/uptrain/head_loss.h"
 #include "train/uptrain/t5.h"
 #include "train/uptrain/tensor_file.h"
 
@@ -115,6 +116,43 @@ TEST_P(TrainForwardTest, BfloatProductsStayNear) {
   const at::Tensor expected = expected_["input1.encoder_hidden"];
   EXPECT_LE(WorstGap(encoded[0], expected),
             0.1 * expected.abs().max().item<double>());
+}
+
+// The loss made a few rows at a time, and its gradients, against the
+// definition.
+TEST(HeadLossTest, IsTheSmoothedCrossEntropyAndItsGradient) {
+  at::manual_seed(1);
+  constexpr int64_t kRows = 700, kVocab = 8064, kWidth = 16;  // three rounds
+  constexpr double kSmoothing = 0.1;
+  at::Tensor states = at::randn({kRows, kWidth}).requires_grad_(true);
+  at::Tensor head = at::randn({kVocab, kWidth}).requires_grad_(true);
+  const at::Tensor targets = at::randint(kVocab, {kRows}, at::kLong);
+
+  const at::Tensor log_probs = at::log_softmax(at::linear(states, head), -1);
+  const at::Tensor expected = -log_probs.gather(1, targets.unsqueeze(1)).sum();
+  const at::Tensor expected_training =
+      expected * (1 - kSmoothing) - log_probs.mean(-1).sum() * kSmoothing;
+  expected_training.backward();
+  const at::Tensor states_gradient = states.grad().clone();
+  const at::Tensor head_gradient = head.grad().clone();
+
+  states.mutable_grad().zero_();
+  head.mutable_grad().zero_();
+  const HeadLoss loss =
+      ComputeHeadLoss(states, head, targets, kSmoothing, at::kFloat);
+  loss.training.backward();
+  const auto near = [](const at::Tensor& a, const at::Tensor& b) {
+    return WorstGap(a, b) <= 1e-4 * b.abs().max().item<double>();
+  };
+  EXPECT_TRUE(near(loss.cross_entropy, expected));
+  EXPECT_TRUE(near(loss.training, expected_training));
+  EXPECT_TRUE(near(states.grad(), states_gradient));
+  EXPECT_TRUE(near(head.grad(), head_gradient));
+
+  const c10::NoGradGuard no_grad;
+  EXPECT_TRUE(
+      near(ComputeHeadLoss(states, head, targets, 0, at::kFloat).training,
+           expected));
 }
 
 }  // namespace

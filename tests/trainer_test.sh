@@ -16,7 +16,7 @@ for i in {1..40}; do
   printf 'The %d cats see %d dogs.\tDie %d Katzen sehen %d Hunde.\n' \
     "$i" $((i * 3)) "$i" $((i * 3))
 done >"$work/pairs.tsv"
-"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align \
+"$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align=words \
   --input="$work/pairs.tsv" --output="$work/pairs.tok"
 
 # A model of random weights, small enough for a test.

@@ -7,7 +7,8 @@
 # MODEL_DIR gives shape and tokenizer. DATA_DIR has mt.en-de.train.tsv (or .xz) and
 # mt.en-de.dev.tatoeba_dev.tsv. Hours; killed, it goes on where it was. Every
 # result is a line of OUT_DIR/results.tsv; figureN.svg are drawn from it.
-#   STEPS, BATCH_TOKENS, SEEDS, ALPHAS, ITEMS, TRAIN_FLAGS: environment, as below
+#   STEPS, BATCH_TOKENS, SEEDS, ALPHAS, ITEMS, SHAPE, ORIGIN, MAX_TOKENS,
+#   TRAIN_FLAGS, UP_FLAGS: environment, as below
 set -euo pipefail
 shopt -s inherit_errexit
 bin=$1
@@ -19,7 +20,12 @@ batch_tokens=${BATCH_TOKENS:-4096}
 read -ra seeds <<<"${SEEDS:-1 2 3}"
 read -ra alphas <<<"${ALPHAS:-0 1 2.5 5 10}"  # per cent of $steps
 items=${ITEMS:-500}                           # of the dev set
+read -ra shape <<<"${SHAPE:-}"  # as num_layers=3 d_ff=512: changes to MODEL_DIR's
+origin=${ORIGIN:-}              # of the pairs, their third column; empty: all
+max_tokens=${MAX_TOKENS:-160}   # of a source or target; longer pairs are left out
 read -ra train_flags <<<"${TRAIN_FLAGS:-}"
+# After conversion: the average of the weights is short, as the training is.
+read -ra up_flags <<<"${UP_FLAGS:---rate=1e-3 --embedding_rate=1 --guide=0 --ema=0.9}"
 
 mkdir -p "$out"
 results=$out/results.tsv
@@ -42,8 +48,9 @@ tokens() {
   local file=$out/$1.tok
   shift
   if [[ -f $file ]]; then return; fi
-  "$@" | "$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align \
-    --max_source_tokens=160 --max_target_tokens=160 --output="$file.partial"
+  "$@" | "$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de \
+    --align=words --max_source_tokens="$max_tokens" --max_target_tokens="$max_tokens" \
+    --output="$file.partial"
   mv "$file.partial" "$file"
 }
 
@@ -53,8 +60,8 @@ train() {
   shift
   if [[ -f $out/$name/done ]]; then return; fi
   "$bin/sheaf-train" --output="$out/$name" --train="$out/train.tok" \
-    --dev="$out/dev.tok" --batch_tokens="$batch_tokens" --eval_every=0 \
-    "${train_flags[@]}" "$@" >&2
+    --batch_tokens="$batch_tokens" "${train_flags[@]}" "$@" >&2
+  rm -f "$out/$name/state.safetensors"
   touch "$out/$name/done"
 }
 
@@ -95,19 +102,25 @@ uptrained() {
     return
   fi
   local name=up-$1-g$2-a$3-s$4
-  train "$name" --model="$dir" --steps="$up_steps" --rate=3e-4 --guide=0 --seed="$4"
+  train "$name" --model="$dir" --steps="$up_steps" "${up_flags[@]}" --seed="$4"
   score "$out/$name/last"
 }
 
 any() { if [[ -f $1 ]]; then cat "$1"; else xzcat "$1.xz"; fi; }
-tokens train any "$data/mt.en-de.train.tsv"
+pairs() { any "$data/mt.en-de.train.tsv" | awk -F'\t' -v o="$origin" 'o == "" || $3 == o'; }
+tokens train pairs
 tokens dev cat "$dev"
 mkdir -p "$out/shape"
-grep -v '"num_key_value_heads"\|"cross_num_key_value_heads"' "$model/config.json" \
-  >"$out/shape/config.json"
+edits=()
+for change in "${shape[@]}"; do
+  edits+=(-e "s/\"${change%%=*}\": *[0-9]*/\"${change%%=*}\": ${change#*=}/")
+done
+sed -e '/"num_key_value_heads"\|"cross_num_key_value_heads"/d' "${edits[@]}" \
+  "$model/config.json" >"$out/shape/config.json"
 cp "$model/spiece.model" "$model/generation_config.json" "$out/shape"
-train base --model="$out/shape" --init=random --steps="$steps" --short_first=0.2
-heads=$(grep -o '"num_heads": *[0-9]*' "$model/config.json" | grep -o '[0-9]*$')
+train base --model="$out/shape" --init=random --steps="$steps" --short_first=0.2 \
+  --dev="$out/dev.tok" --dev_pairs=200 --dev_decode=32
+heads=$(grep -o '"num_heads": *[0-9]*' "$out/shape/config.json" | grep -o '[0-9]*$')
 once "base mha" score "$out/base/last"
 
 for seed in "${seeds[@]}"; do
@@ -136,19 +149,37 @@ command -v gnuplot >/dev/null || {
   echo "no figures: gnuplot is not installed" >&2
   exit 0
 }
-# Means over seeds: KV heads, alpha, BLEU.
-awk -F'\t' '/^figure5/ { split($1, k, " "); n[k[3] " " k[4]]++; s[k[3] " " k[4]] += $2 }
-  END { for (key in n) print key, s[key] / n[key] }' "$results" | sort -k1n -k2n \
-  >"$out/figure5.dat"
+# Over seeds: figure, method, KV heads, alpha, runs, mean, least and most BLEU.
+awk -F'\t' '/^figure[45] / { split($1, k, " "); key = k[1] " " k[2] " " k[3] " " k[4]
+    if (!(key in n) || $2 < least[key]) least[key] = $2
+    if (!(key in n) || $2 > most[key]) most[key] = $2
+    n[key]++; sum[key] += $2 }
+  END { for (key in n) print key, n[key], sum[key] / n[key], least[key], most[key] }' \
+  "$results" | sort -k1,1 -k2,2 -k3n -k4n >"$out/summary.txt"
+for method in mean first random svd; do
+  awk -v m="$method" '$1 == "figure4" && $2 == m { v[$4] = $6; l[$4] = $7; h[$4] = $8 }
+    END { print m, v[0], l[0], h[0], v[5], l[5], h[5] }' "$out/summary.txt"
+done >"$out/figure4.dat"
+awk '$1 == "figure5" { print $3, $4, $6, $7, $8 }' "$out/summary.txt" >"$out/figure5.dat"
 sed -n 's/^figure6 t5-large \([0-9]*\)\t.*"step_seconds":\([0-9.e-]*\).*/\1 \2/p' \
   "$results" >"$out/figure6.dat"
 gnuplot <<END
-set terminal svg size 640,400
+set terminal svg size 640,400 background "white"
+set key top left
+set style data histograms
+set style histogram errorbars gap 2 lw 1
+set style fill solid 0.6
+set yrange [0:*]
+set ylabel "BLEU, tatoeba_dev"
+set output "$out/figure4.svg"
+plot "$out/figure4.dat" using 2:3:4:xtic(1) title "converted to 1 KV head", \
+  "" using 5:6:7 title "and trained 5 % further"
 set key bottom right
+set yrange [*:*]
 set output "$out/figure5.svg"
 set xlabel "training after conversion, % of the steps before"
 set ylabel "BLEU, tatoeba_dev"
-plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3 with linespoints title g . " KV heads"
+plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3:4:5 with yerrorlines title g . " KV heads"
 set output "$out/figure6.svg"
 set logscale x 2
 set xlabel "KV heads"

@@ -34,13 +34,17 @@ ABSL_FLAG(int32_t, max_source_tokens, 512, "Longest source, end included.");
 ABSL_FLAG(int32_t, max_target_tokens, 256, "Longest target, end included.");
 ABSL_FLAG(std::string, too_long, "drop",
           "What becomes of longer: drop or cut.");
-ABSL_FLAG(bool, align, false, "Aligns target words with source words.");
+ABSL_FLAG(std::string, align, "none",
+          "Aligns target words with source words: none, words or copies.");
 ABSL_FLAG(std::string, ids, "", "File with lines of ids, to print as text.");
 
 namespace sheaf {
 namespace {
 
 enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
+
+// Share of the sources above which an id says little by being copied.
+constexpr double kMostCommonCopied = 0.2;
 
 constexpr char kUsage[] =
     "sheaf-tokenize --model=DIR --task=NAME --input=PAIRS --output=FILE\n"
@@ -53,7 +57,9 @@ constexpr char kUsage[] =
     "  --max_source_tokens=512   of a source, prompt and end token included\n"
     "  --max_target_tokens=256   of a target, end token included\n"
     "  --too_long=drop|cut       what becomes of pairs that are longer\n"
-    "  --align                   finds the source word of each target word\n";
+    "  --align=none|words|copies finds the source word of each target word: "
+    "the\n"
+    "                            one it translates, or the same word\n";
 
 ExitCode Complain(ExitCode code, const absl::Status& status) {
   std::fprintf(stderr, "sheaf-tokenize: %s\n",
@@ -79,6 +85,11 @@ absl::StatusOr<Limits> LimitsFromFlags() {
   if (too_long != "drop" && too_long != "cut") {
     return UsageError(absl::StrCat("--too_long is \"", too_long,
                                    "\"; allowed are drop and cut"));
+  }
+  const std::string align = absl::GetFlag(FLAGS_align);
+  if (align != "none" && align != "words" && align != "copies") {
+    return UsageError(absl::StrCat("--align is \"", align,
+                                   "\"; allowed are none, words and copies"));
   }
   return Limits{static_cast<size_t>(source), static_cast<size_t>(target),
                 too_long == "cut"};
@@ -145,7 +156,9 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
         Encode(tokenizer, pair.references[0], limits.target, limits.cuts);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
-  if (absl::GetFlag(FLAGS_align)) AlignWords({}, file);
+  const std::string align = absl::GetFlag(FLAGS_align);
+  if (align == "words") AlignWords({}, file);
+  if (align == "copies") AlignCopies(kMostCommonCopied, file);
   const std::string error = file.Write(absl::GetFlag(FLAGS_output));
   if (!error.empty()) return absl::InternalError(error);
   std::printf("%lld pairs, %lld ids; %lld pairs left out\n",

@@ -123,6 +123,19 @@ class Model {
   Table table_;
 };
 
+// How many ids agree around source[i] and target[j], theirs included.
+size_t Agreement(const TokenFile::Pair& pair, size_t i, size_t j) {
+  size_t n = 1;
+  for (size_t k = 1; k <= std::min(i, j); ++k, ++n) {
+    if (pair.source[i - k] != pair.target[j - k]) break;
+  }
+  const size_t after = std::min(pair.source.size() - i, pair.target.size() - j);
+  for (size_t k = 1; k < after; ++k, ++n) {
+    if (pair.source[i + k] != pair.target[j + k]) break;
+  }
+  return n;
+}
+
 }  // namespace
 
 void AlignWords(const AlignmentOptions& options, TokenFile& file) {
@@ -131,6 +144,39 @@ void AlignWords(const AlignmentOptions& options, TokenFile& file) {
   for (int i = 0; i < options.num_iterations; ++i) model.Improve(file);
   for (int64_t p = 0; p < file.size(); ++p) {
     file.SetAlignment(p, model.Align(file.at(p)));
+  }
+}
+
+void AlignCopies(double most_common, TokenFile& file) {
+  if (file.size() == 0) return;
+  const size_t prompt = PromptLength(file);
+  std::vector<int64_t> num_sources(TokenFile::kMaxVocab);
+  std::vector<int64_t> last_in(TokenFile::kMaxVocab, -1);
+  for (int64_t p = 0; p < file.size(); ++p) {
+    for (const uint16_t id : file.at(p).source) {
+      num_sources[id] += last_in[id] != p;
+      last_in[id] = p;
+    }
+  }
+  const double limit = most_common * static_cast<double>(file.size());
+  for (int64_t p = 0; p < file.size(); ++p) {
+    const TokenFile::Pair pair = file.at(p);
+    std::vector<uint8_t> places(pair.target.size(), TokenFile::kUnaligned);
+    const size_t end =
+        std::min<size_t>(pair.source.size() - 1, TokenFile::kUnaligned);
+    for (size_t j = 0; j + 1 < pair.target.size(); ++j) {
+      const bool is_common =
+          static_cast<double>(num_sources[pair.target[j]]) > limit;
+      size_t longest = is_common ? 1 : 0;
+      for (size_t i = prompt; i < end; ++i) {
+        if (pair.source[i] != pair.target[j]) continue;
+        const size_t n = Agreement(pair, i, j);
+        if (n <= longest) continue;
+        longest = n;
+        places[j] = static_cast<uint8_t>(i);
+      }
+    }
+    file.SetAlignment(p, places);
   }
 }
 

@@ -19,4 +19,11 @@ struct AlignmentOptions {
 // aligns with the end token. Sources beyond 254 ids are left unaligned.
 void AlignWords(const AlignmentOptions& options, TokenFile& file);
 
+// The same for targets in the language of their sources, as summaries: a target
+// token aligns with the source token of the same id, of several with the one
+// whose neighbours agree furthest, then with the first. Ids that more than
+// `most_common` of the sources have, such as commas, align only where a
+// neighbour agrees too.
+void AlignCopies(double most_common, TokenFile& file);
+
 }  // namespace sheaf

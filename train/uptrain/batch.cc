@@ -18,6 +18,13 @@ at::Tensor ToDevice(const at::Tensor& tensor, at::Device device) {
                                 /*non_blocking=*/true);
 }
 
+at::Tensor Longs(const std::vector<int64_t>& values) {
+  at::Tensor tensor =
+      at::empty({static_cast<int64_t>(values.size())}, at::kLong);
+  std::copy(values.begin(), values.end(), tensor.data_ptr<int64_t>());
+  return tensor;
+}
+
 // The first pairs of a file, cut in batches of similar size as they come.
 std::vector<std::vector<PairRef>> CutInBatches(const TokenFile& file,
                                                int64_t num_pairs,
@@ -54,8 +61,7 @@ Batch MakeBatch(const std::vector<TokenFile>& files,
   at::Tensor source = at::zeros({B, S}, at::kLong);
   at::Tensor source_mask = at::zeros({B, S}, at::kFloat);
   at::Tensor input = at::full({B, T}, start_id, at::kLong);
-  at::Tensor target = at::zeros({B, T}, at::kLong);
-  at::Tensor target_mask = at::zeros({B, T}, at::kFloat);
+  std::vector<int64_t> targets, target_rows;
   at::Tensor target_place = at::full({B, T}, -1, at::kLong);
   at::Tensor input_place = at::full({B, T}, -1, at::kLong);
   for (int64_t b = 0; b < B; ++b) {
@@ -64,9 +70,10 @@ Batch MakeBatch(const std::vector<TokenFile>& files,
     std::copy(pair.source.begin(), pair.source.end(),
               source.data_ptr<int64_t>() + s);
     std::fill_n(source_mask.data_ptr<float>() + s, pair.source.size(), 1.0f);
-    std::copy(pair.target.begin(), pair.target.end(),
-              target.data_ptr<int64_t>() + t);
-    std::fill_n(target_mask.data_ptr<float>() + t, pair.target.size(), 1.0f);
+    targets.insert(targets.end(), pair.target.begin(), pair.target.end());
+    for (size_t i = 0; i < pair.target.size(); ++i) {
+      target_rows.push_back(t + static_cast<int64_t>(i));
+    }
     std::copy(pair.target.begin(), pair.target.end() - 1,
               input.data_ptr<int64_t>() + t + 1);
     for (size_t i = 0; i < pair.alignment.size(); ++i) {
@@ -83,8 +90,8 @@ Batch MakeBatch(const std::vector<TokenFile>& files,
   batch.source = ToDevice(source, device);
   batch.source_mask = ToDevice(source_mask, device);
   batch.input = ToDevice(input, device);
-  batch.target = ToDevice(target, device);
-  batch.target_mask = ToDevice(target_mask, device);
+  batch.targets = ToDevice(Longs(targets), device);
+  batch.target_rows = ToDevice(Longs(target_rows), device);
   batch.target_place = ToDevice(target_place, device);
   batch.input_place = ToDevice(input_place, device);
   return batch;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "train/uptrain/head_loss.h"
 #include "train/uptrain/t5.h"
 
 namespace sheaf {
@@ -38,20 +39,13 @@ Loss ComputeLoss(const T5& model, const Batch& batch,
       model.Encode(batch.source, batch.source_mask, forward);
   std::vector<at::Tensor> attention;
   const bool is_guided = options.guide_weight > 0;
-  const at::Tensor logits =
-      model.Decode(batch.input, encoded, batch.source_mask, forward,
-                   is_guided ? &attention : nullptr);
-  const at::Tensor log_probs = at::log_softmax(logits, -1);
-  const at::Tensor truth =
-      log_probs.gather(2, batch.target.unsqueeze(2)).squeeze(2);
-  Loss loss;
-  loss.cross_entropy = -(truth * batch.target_mask).sum();
-  loss.training = loss.cross_entropy;
-  if (options.label_smoothing > 0) {
-    const at::Tensor uniform = -(log_probs.mean(-1) * batch.target_mask).sum();
-    loss.training = loss.cross_entropy * (1 - options.label_smoothing) +
-                    uniform * options.label_smoothing;
-  }
+  const at::Tensor states =
+      model.DecodeStates(batch.input, encoded, batch.source_mask, forward,
+                         is_guided ? &attention : nullptr);
+  const HeadLoss head = ComputeHeadLoss(
+      states.flatten(0, 1).index_select(0, batch.target_rows), model.Head(),
+      batch.targets, options.label_smoothing, forward.compute_type);
+  Loss loss{head.cross_entropy, head.training};
   if (is_guided) {
     loss.training =
         loss.training + GuideLoss(attention, batch) * options.guide_weight;

@@ -4,6 +4,12 @@
 #include <cmath>
 
 namespace sheaf {
+namespace {
+
+// Weights that go through the whole update at a time: what a cache holds.
+constexpr int64_t kCpuSlice = int64_t{1} << 16;
+
+}  // namespace
 
 AdamW::AdamW(const T5& model)
     : first(at::zeros_like(model.weights())),
@@ -13,37 +19,42 @@ AdamW::AdamW(const T5& model)
 void AdamW::Step(T5& model, const AdamOptions& options, int64_t step,
                  double gradient_scale, double ema) {
   const c10::NoGradGuard no_grad;
-  at::Tensor gradients = model.gradients();
-  gradients.mul_(gradient_scale);
+  const at::Tensor gradients = model.gradients();
   // Clipped without asking for the norm, which would wait for the device.
-  const at::Tensor norm = gradients.norm();
-  gradients.mul_((options.clip / (norm + 1e-6)).clamp_max(1));
-  first.mul_(options.beta1).add_(gradients, 1 - options.beta1);
-  second.mul_(options.beta2).addcmul_(gradients, gradients, 1 - options.beta2);
+  const at::Tensor norm = gradients.norm() * gradient_scale;
+  const at::Tensor scale =
+      (options.clip / (norm + 1e-6)).clamp_max(1) * gradient_scale;
   const double n = static_cast<double>(step);
   const double first_scale = 1 / (1 - std::pow(options.beta1, n));
   const double second_scale = 1 / (1 - std::pow(options.beta2, n));
-  const at::Tensor update =
-      (first * first_scale) /
-      ((second * second_scale).sqrt_().add_(options.epsilon));
-  int64_t at = 0;
+  // Young averages forget faster: the first weights are random.
+  const double keep = std::min(ema, n / (n + 10));
+  int64_t part_at = 0;
   for (const WeightPart part :
        {WeightPart::kEmbedding, WeightPart::kMatrices, WeightPart::kVectors}) {
-    const int64_t size = model.size_of(part);
-    at::Tensor weights = model.weights().narrow(0, at, size);
+    const int64_t part_end = part_at + model.size_of(part);
     const double rate =
         options.rate *
         (part == WeightPart::kEmbedding ? options.embedding_rate : 1);
-    if (part == WeightPart::kMatrices && options.weight_decay > 0) {
-      weights.mul_(1 - rate * options.weight_decay);
+    const double decay =
+        part == WeightPart::kMatrices ? 1 - rate * options.weight_decay : 1;
+    const int64_t slice = gradients.is_cuda() ? part_end : kCpuSlice;
+    for (int64_t at = part_at; at < part_end; at += slice) {
+      const int64_t size = std::min(slice, part_end - at);
+      const at::Tensor gradient = gradients.narrow(0, at, size).mul_(scale);
+      at::Tensor m = first.narrow(0, at, size);
+      at::Tensor v = second.narrow(0, at, size);
+      at::Tensor weights = model.weights().narrow(0, at, size);
+      m.mul_(options.beta1).add_(gradient, 1 - options.beta1);
+      v.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
+      if (decay != 1) weights.mul_(decay);
+      weights.addcdiv_(m, (v * second_scale).sqrt_().add_(options.epsilon),
+                       -rate * first_scale);
+      average.narrow(0, at, size).mul_(keep).add_(weights, 1 - keep);
     }
-    weights.add_(update.narrow(0, at, size), -rate);
-    at += size;
+    part_at = part_end;
   }
-  // Young averages forget faster: the first weights are random.
-  const double keep = std::min(ema, n / (n + 10));
-  average.mul_(keep).add_(model.weights(), 1 - keep);
-  gradients.zero_();
+  model.gradients().zero_();
 }
 
 }  // namespace sheaf

@@ -177,7 +177,12 @@ at::Tensor T5::Product(const at::Tensor& x, const std::string& name,
                     Weight(name + ".weight").to(options.compute_type));
 }
 
-at::Tensor T5::Norm(const at::Tensor& x, const std::string& name) const {
+at::Tensor T5::Norm(const at::Tensor& x, const std::string& name,
+                    const ForwardOptions& options) const {
+  return WideNorm(x, name).to(options.compute_type);
+}
+
+at::Tensor T5::WideNorm(const at::Tensor& x, const std::string& name) const {
   const at::Tensor wide = x.to(at::kFloat);
   const at::Tensor mean = wide.square().mean(-1, /*keepdim=*/true);
   return wide * at::rsqrt(mean + config_.layer_norm_epsilon) *
@@ -253,22 +258,22 @@ at::Tensor T5::Encode(const at::Tensor& source, const at::Tensor& source_mask,
       Dropped(at::embedding(Weight("shared.weight"), source), options);
   for (int64_t i = 0; i < config_.num_encoder_layers; ++i) {
     const std::string self = LayerName("encoder", i, 0);
-    const at::Tensor normed = Norm(x, self + "layer_norm");
+    const at::Tensor normed = Norm(x, self + "layer_norm", options);
     x = x + Dropped(Attend(normed, normed, bias, self + "SelfAttention",
                            config_.num_heads, options, nullptr),
                     options);
     const std::string last = LayerName("encoder", i, 1);
-    x = x + Dropped(FeedForward(Norm(x, last + "layer_norm"),
+    x = x + Dropped(FeedForward(Norm(x, last + "layer_norm", options),
                                 last + "DenseReluDense", options),
                     options);
   }
-  return Dropped(Norm(x, "encoder.final_layer_norm"), options);
+  return Dropped(WideNorm(x, "encoder.final_layer_norm"), options);
 }
 
-at::Tensor T5::Decode(const at::Tensor& input, const at::Tensor& encoded,
-                      const at::Tensor& source_mask,
-                      const ForwardOptions& options,
-                      std::vector<at::Tensor>* attention) const {
+at::Tensor T5::DecodeStates(const at::Tensor& input, const at::Tensor& encoded,
+                            const at::Tensor& source_mask,
+                            const ForwardOptions& options,
+                            std::vector<at::Tensor>* attention) const {
   const int64_t length = input.size(1);
   const at::Tensor causal = at::triu(
       at::full({length, length}, kMasked, weights_.options()), /*diagonal=*/1);
@@ -276,30 +281,42 @@ at::Tensor T5::Decode(const at::Tensor& input, const at::Tensor& encoded,
       PositionBias("decoder", length, /*is_bidirectional=*/false) + causal;
   const at::Tensor cross_bias =
       ((1 - source_mask) * kMasked).unsqueeze(1).unsqueeze(1);
+  const at::Tensor memory = encoded.to(options.compute_type);
   at::Tensor x =
       Dropped(at::embedding(Weight("shared.weight"), input), options);
   for (int64_t i = 0; i < config_.num_decoder_layers; ++i) {
     const std::string self = LayerName("decoder", i, 0);
-    const at::Tensor normed = Norm(x, self + "layer_norm");
+    const at::Tensor normed = Norm(x, self + "layer_norm", options);
     x = x + Dropped(Attend(normed, normed, self_bias, self + "SelfAttention",
                            config_.num_kv_heads, options, nullptr),
                     options);
     const std::string cross = LayerName("decoder", i, 1);
     at::Tensor probabilities;
-    x = x + Dropped(Attend(Norm(x, cross + "layer_norm"), encoded, cross_bias,
-                           cross + "EncDecAttention",
+    x = x + Dropped(Attend(Norm(x, cross + "layer_norm", options), memory,
+                           cross_bias, cross + "EncDecAttention",
                            config_.num_cross_kv_heads, options,
                            attention == nullptr ? nullptr : &probabilities),
                     options);
     if (attention != nullptr) attention->push_back(probabilities);
     const std::string last = LayerName("decoder", i, 2);
-    x = x + Dropped(FeedForward(Norm(x, last + "layer_norm"),
+    x = x + Dropped(FeedForward(Norm(x, last + "layer_norm", options),
                                 last + "DenseReluDense", options),
                     options);
   }
-  x = Dropped(Norm(x, "decoder.final_layer_norm"), options);
-  if (config_.is_tied) x = x * (1 / std::sqrt(double(config_.d_model)));
-  return Product(x, config_.is_tied ? "shared" : "lm_head", options)
+  x = Dropped(WideNorm(x, "decoder.final_layer_norm"), options);
+  return config_.is_tied ? x * (1 / std::sqrt(double(config_.d_model))) : x;
+}
+
+at::Tensor T5::Head() const {
+  return Weight(config_.is_tied ? "shared.weight" : "lm_head.weight");
+}
+
+at::Tensor T5::Decode(const at::Tensor& input, const at::Tensor& encoded,
+                      const at::Tensor& source_mask,
+                      const ForwardOptions& options) const {
+  return at::linear(DecodeStates(input, encoded, source_mask, options)
+                        .to(options.compute_type),
+                    Head().to(options.compute_type))
       .to(at::kFloat);
 }
 

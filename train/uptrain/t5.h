@@ -31,8 +31,8 @@ struct Batch {
   at::Tensor source;       // [B, S]
   at::Tensor source_mask;  // [B, S], f32: 1 where there is a token
   at::Tensor input;        // [B, T]: the start token, then the target but one
-  at::Tensor target;       // [B, T]
-  at::Tensor target_mask;  // [B, T]
+  at::Tensor targets;      // [num_targets]: the tokens to predict
+  at::Tensor target_rows;  // [num_targets]: their places in B * T
   // [B, T]: the place in the source of the target's token, and of the input's;
   // -1 where none is known.
   at::Tensor target_place, input_place;
@@ -63,12 +63,19 @@ class T5 {
   at::Tensor Encode(const at::Tensor& source, const at::Tensor& source_mask,
                     const ForwardOptions& options) const;
 
-  // Cross-attention [B, H, T, S] of each layer, in f32, if `attention` is not
-  // null. Returns [B, T, vocab_size], in f32.
+  // [B, T, d_model]: what Head() multiplies. Cross-attention [B, H, T, S] of
+  // each layer, in f32, if `attention` is not null.
+  at::Tensor DecodeStates(const at::Tensor& input, const at::Tensor& encoded,
+                          const at::Tensor& source_mask,
+                          const ForwardOptions& options,
+                          std::vector<at::Tensor>* attention = nullptr) const;
+
+  at::Tensor Head() const;  // [vocab_size, d_model], f32
+
+  // The logits: [B, T, vocab_size], in f32.
   at::Tensor Decode(const at::Tensor& input, const at::Tensor& encoded,
                     const at::Tensor& source_mask,
-                    const ForwardOptions& options,
-                    std::vector<at::Tensor>* attention = nullptr) const;
+                    const ForwardOptions& options) const;
 
  private:
   struct Spec {
@@ -82,7 +89,10 @@ class T5 {
   at::Tensor Weight(const std::string& name) const { return named_.at(name); }
   at::Tensor Product(const at::Tensor& x, const std::string& name,
                      const ForwardOptions& options) const;
-  at::Tensor Norm(const at::Tensor& x, const std::string& name) const;
+  // In the products' type, or in f32.
+  at::Tensor Norm(const at::Tensor& x, const std::string& name,
+                  const ForwardOptions& options) const;
+  at::Tensor WideNorm(const at::Tensor& x, const std::string& name) const;
   at::Tensor Attend(const at::Tensor& x, const at::Tensor& memory,
                     const at::Tensor& bias, const std::string& name,
                     int64_t num_kv_heads, const ForwardOptions& options,

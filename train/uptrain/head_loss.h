@@ -1,0 +1,21 @@
+#pragma once
+
+#include "ATen/ATen.h"
+#include "train/uptrain/t5.h"
+
+namespace sheaf {
+
+struct HeadLoss {
+  at::Tensor cross_entropy;  // scalar: summed over the rows, unsmoothed
+  at::Tensor training;       // scalar with a gradient: smoothed
+};
+
+// The loss of the tokens that `states` [n, d] predict through `head`
+// [vocab_size, d], whose true ids are `targets` [n]. The logits, by far the
+// largest tensor of a step, are made and used up a few rows at a time, and
+// their gradient with them, so that they stay in the processor's cache.
+HeadLoss ComputeHeadLoss(const at::Tensor& states, const at::Tensor& head,
+                         const at::Tensor& targets, double label_smoothing,
+                         at::ScalarType compute_type);
+
+}  // namespace sheaf
