@@ -126,6 +126,13 @@ template <int R, int P, bool kPrefetch>
 inline __attribute__((always_inline)) void TileDot(
     const int32_t* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
     Vec (&sum)[R][P][kVecsPerPanel]) {
+  // A copy of the sums, or the compiler leaves them in memory.
+  Vec sums[R][P];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) sums[r][p] = sum[r][p][0];
+  }
   for (int32_t k = 0; k < (K + 1) / 2; ++k) {
     Vec row[P];
 #pragma GCC unroll 8
@@ -138,11 +145,14 @@ inline __attribute__((always_inline)) void TileDot(
       const __m512i pair = _mm512_set1_epi32(x[r * ldx + k]);
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        asm("vdpbf16ps %2, %1, %0"
-            : "+v"(sum[r][p][0])
-            : "v"(pair), "v"(row[p]));
+        asm("vdpbf16ps %2, %1, %0" : "+v"(sums[r][p]) : "v"(pair), "v"(row[p]));
       }
     }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) sum[r][p][0] = sums[r][p];
   }
 }
 #endif
