@@ -409,6 +409,62 @@ TEST_P(KernelsTest, AttendDecodeInPartsMatchesTheDefinition) {
   }
 }
 
+// Several KV heads of a block in one call are what each is by itself.
+TEST_P(KernelsTest, AttendDecodeTakesHeadsThatLieApart) {
+  constexpr int kHeads = 3, kDim = 64, kRows = 2, kLen = 40;
+  constexpr int kQueryFloats = kRows * kDim;
+  for (KvType type : {KvType::kF32, KvType::kBf16}) {
+    const auto q = Random(rng_, kHeads * kQueryFloats);
+    const auto bias = Random(rng_, kHeads * kRows * kLen);
+    std::vector<Cache> caches;
+    for (int head = 0; head < kHeads; ++head) {
+      caches.emplace_back(type, /*block_tokens=*/16, kDim,
+                          Random(rng_, kLen * kDim), Random(rng_, kLen * kDim));
+    }
+    const int64_t head_bytes = caches[0].bytes_of_block;
+    std::vector<char> bytes(Cache::kNumBlocks * kHeads * head_bytes);
+    for (int64_t block = 0; block < Cache::kNumBlocks; ++block) {
+      for (int head = 0; head < kHeads; ++head) {
+        std::copy_n(&caches[head].bytes[block * head_bytes], head_bytes,
+                    &bytes[(block * kHeads + head) * head_bytes]);
+      }
+    }
+    const auto attend = [&](KvView view, int first_head, int num_heads) {
+      std::vector<float> scratch(
+          &q[first_head * kQueryFloats],
+          &q[first_head * kQueryFloats] + num_heads * kQueryFloats);
+      std::vector<float> parts(num_heads * kRows * PartFloats(kDim));
+      kernels().attend_decode({.q = scratch.data(),
+                               .num_kv_heads = num_heads,
+                               .num_rows = kRows,
+                               .dim = kDim,
+                               .kv = view,
+                               .begin = 0,
+                               .end = kLen,
+                               .bias = &bias[first_head * kRows * kLen],
+                               .bias_stride = kLen,
+                               .parts = parts.data(),
+                               .next = view.base});
+      return parts;
+    };
+    KvView together = caches[0].view;
+    together.block_ids = caches[0].ids.data();
+    together.base = bytes.data();
+    together.block_stride = kHeads * head_bytes;
+    together.head_stride = head_bytes;
+    const std::vector<float> parts = attend(together, 0, kHeads);
+    for (int head = 0; head < kHeads; ++head) {
+      KvView view = caches[head].view;
+      view.base = caches[head].bytes.data();
+      view.block_ids = caches[head].ids.data();
+      const std::vector<float> alone = attend(view, head, 1);
+      EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
+                             &parts[head * kRows * PartFloats(kDim)]))
+          << head;
+    }
+  }
+}
+
 TEST_P(KernelsTest, AttendEncodeMatchesTheDefinition) {
   for (KvType type : {KvType::kF32, KvType::kBf16}) {
     for (int dim : {8, 20, 64}) {
