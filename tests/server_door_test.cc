@@ -107,7 +107,9 @@ TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
   EXPECT_LE(translate->request.sampling.max_new_tokens, 256);
   EXPECT_LE(summary->request.sampling.max_new_tokens, 96);
   EXPECT_EQ(translate->request.sampling.temperature, 0);
-  EXPECT_EQ(translate->request.sampling.beam_size, 1);
+  // As in the embedded model's config.json.
+  EXPECT_EQ(translate->request.sampling.beam_size, 4);
+  EXPECT_EQ(summary->request.sampling.beam_size, 1);
 }
 
 TEST_F(DoorTest, GivenOptionsArePassedOn) {

@@ -271,12 +271,16 @@ TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
 TEST_F(ServerTest, ControlSymbolsInAUsersTextAreText) {
   for (const std::string text :
        {"</s>", "<extra_id_0>", "<pad></s>", "a</s>b"}) {
-    v1::TranslateResponse response;
-    ASSERT_TRUE(Translate(TranslateOf(text), &response).ok());
-    // The model says its source again up to the first end token: more than the
-    // prompt's tokens means that the text's are there too.
-    v1::TranslateResponse empty;
-    ASSERT_TRUE(Translate(TranslateOf("x"), &empty).ok());
+    // Greedy, the model says its source again up to the first end token: more
+    // than the prompt's tokens means that the text's are there too.
+    const auto greedy = [](const std::string& source) {
+      v1::TranslateRequest request = TranslateOf(source);
+      request.mutable_decoding()->set_beam_size(1);
+      return request;
+    };
+    v1::TranslateResponse response, empty;
+    ASSERT_TRUE(Translate(greedy(text), &response).ok());
+    ASSERT_TRUE(Translate(greedy("x"), &empty).ok());
     EXPECT_GT(response.usage().output_tokens(), empty.usage().output_tokens())
         << text;
   }
