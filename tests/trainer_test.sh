@@ -26,16 +26,17 @@ sed -e 's/"d_model": [0-9]*/"d_model": 32/; s/"d_ff": [0-9]*/"d_ff": 48/' \
   -e 's/"num_decoder_layers": [0-9]*/"num_decoder_layers": 2/' \
   "$model/config.json" >"$work/shape/config.json"
 cp "$model/spiece.model" "$model/generation_config.json" "$work/shape"
-# train OUTPUT FLAG ...
+# train OUTPUT FLAG ...: in a shell of its own, which becomes the trainer, so
+# that what kills the one kills the other.
 train() {
-  "$bin/sheaf-train" --model="$work/shape" --init=random --train="$work/pairs.tok" \
+  exec "$bin/sheaf-train" --model="$work/shape" --init=random --train="$work/pairs.tok" \
     --dev="$work/pairs.tok" --dev_decode=4 --output="$work/$1" --threads=1 \
     --steps=30 --batch_tokens=300 --accumulate=2 --log_every=1 --eval_every=15 \
     --save_every=10 "${@:2}"
 }
 
 echo '--- the loss falls'
-train whole >"$work/whole.log"
+(train whole) >"$work/whole.log"
 first=$(sed -n 's/^step 1 .*loss \([0-9.]*\).*/\1/p' "$work/whole.log")
 last=$(sed -n 's/^step 30 .*loss \([0-9.]*\).*/\1/p' "$work/whole.log" | head -1)
 awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a - 1) }' ||
@@ -51,7 +52,7 @@ done
 kill -KILL "$trainer" 2>/dev/null || true
 wait "$trainer" 2>/dev/null || true
 [[ ! -d $work/killed/last ]] || fail 'it was over before it was killed'
-train killed >"$work/resumed.log"
+(train killed) >"$work/resumed.log"
 grep -q 'from step [12]0$' "$work/resumed.log" ||
   fail "not resumed: $(head -1 "$work/resumed.log")"
 for directory in last best; do
