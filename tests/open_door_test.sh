@@ -128,6 +128,8 @@ call translate "${good[@]}" --from=en --to=de "$(cat "$work/long")" >"$work/whol
 call translate "${good[@]}" --from=en --to=de --stream "$(cat "$work/long")" \
   >"$work/streamed" &
 client=$!
+# Connected, and streaming.
+until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
 install_certificate second
 new=(--tls_ca="$work/second-ca.pem" --token_file="$work/token")
 await call models "${new[@]}" --max_attempts=1
