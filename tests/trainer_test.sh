@@ -60,6 +60,21 @@ for directory in last best; do
     "$work/killed/$directory/model.safetensors" || fail "$directory differs"
 done
 
+echo '--- with Muon too, and SIGTERM ends it with all that it did saved'
+(train muon --optimizer=muon) >"$work/muon.log"
+train stopped --optimizer=muon --save_every=0 >"$work/stopped.log" &
+trainer=$!
+until grep -q '^step 3 ' "$work/stopped.log"; do
+  kill -0 "$trainer" 2>/dev/null || break
+  sleep 0.01
+done
+kill -TERM "$trainer"
+wait "$trainer" || fail "exit code $? after SIGTERM"
+[[ ! -d $work/stopped/last ]] || fail 'it was over before it was stopped'
+(train stopped --optimizer=muon --save_every=0) >"$work/gone_on.log"
+cmp "$work/muon/last/model.safetensors" "$work/stopped/last/model.safetensors" ||
+  fail 'stopped and gone on, it differs'
+
 echo '--- what it wrote is a model directory'
 "$bin/sheaf-convert" --input="$work/whole/last" --output="$work/mqa" --kv_heads=1 \
   --method=svd

@@ -9,15 +9,34 @@ namespace {
 // Weights that go through the whole update at a time: what a cache holds.
 constexpr int64_t kCpuSlice = int64_t{1} << 16;
 
+constexpr double kMuonMomentum = 0.95;
+constexpr double kMuonSize = 0.2;  // of its steps' entries, root mean square
+
+// U V^T of the singular value decomposition of `x`, nearly: five rounds of
+// Newton and Schulz, with the coefficients of Jordan et al. (2024) that leave
+// the singular values between 0.7 and 1.2.
+at::Tensor Orthogonal(const at::Tensor& x) {
+  const bool is_tall = x.size(0) > x.size(1);
+  at::Tensor y = is_tall ? x.t() : x;
+  y = (y / (y.norm() + 1e-7)).to(at::kBFloat16);
+  for (int round = 0; round < 5; ++round) {
+    const at::Tensor square = at::mm(y, y.t());
+    const at::Tensor odd =
+        at::addmm(square, square, square, /*beta=*/-4.7750, /*alpha=*/2.0315);
+    y = at::addmm(y, odd, y, /*beta=*/3.4445, /*alpha=*/1);
+  }
+  return is_tall ? y.t() : y;
+}
+
 }  // namespace
 
-AdamW::AdamW(const T5& model)
+Optimizer::Optimizer(const T5& model)
     : first(at::zeros_like(model.weights())),
       second(at::zeros_like(model.weights())),
       average(model.weights().clone()) {}
 
-void AdamW::Step(T5& model, const AdamOptions& options, int64_t step,
-                 double gradient_scale, double ema) {
+void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
+                     double gradient_scale, double ema) {
   const c10::NoGradGuard no_grad;
   const at::Tensor gradients = model.gradients();
   // Clipped without asking for the norm, which would wait for the device.
@@ -29,10 +48,30 @@ void AdamW::Step(T5& model, const AdamOptions& options, int64_t step,
   const double second_scale = 1 / (1 - std::pow(options.beta2, n));
   // Young averages forget faster: the first weights are random.
   const double keep = std::min(ema, n / (n + 10));
+  if (options.is_muon) {
+    for (const auto& [place, shape] : model.matrices()) {
+      const int64_t size = shape[0] * shape[1];
+      const at::Tensor gradient = gradients.narrow(0, place, size).mul_(scale);
+      at::Tensor m = first.narrow(0, place, size);
+      m.mul_(kMuonMomentum).add_(gradient);
+      const at::Tensor direction =
+          Orthogonal(gradient.add(m, kMuonMomentum).view(shape));
+      at::Tensor weights = model.weights().narrow(0, place, size);
+      weights.mul_(1 - options.rate * options.weight_decay)
+          .add_(direction.reshape({size}),
+                -options.rate * kMuonSize *
+                    std::sqrt(double(std::max(shape[0], shape[1]))));
+      average.narrow(0, place, size).mul_(keep).add_(weights, 1 - keep);
+    }
+  }
   int64_t part_at = 0;
   for (const WeightPart part :
        {WeightPart::kEmbedding, WeightPart::kMatrices, WeightPart::kVectors}) {
     const int64_t part_end = part_at + model.size_of(part);
+    if (options.is_muon && part == WeightPart::kMatrices) {
+      part_at = part_end;
+      continue;
+    }
     const double rate =
         options.rate *
         (part == WeightPart::kEmbedding ? options.embedding_rate : 1);

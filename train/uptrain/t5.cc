@@ -74,6 +74,9 @@ T5::T5(const ModelConfig& config, at::Device device) : config_(config) {
       slice.normal_(0, spec.deviation);
     }
     places.push_back(at);
+    if (spec.part == WeightPart::kMatrices) {
+      matrices_.push_back({at, spec.shape});
+    }
     at += size;
   }
   weights_ = weights_.to(device);

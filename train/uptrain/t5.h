@@ -58,6 +58,12 @@ class T5 {
   int64_t size_of(WeightPart part) const {
     return part_sizes_[static_cast<int>(part)];
   }
+  struct Matrix {
+    int64_t place;               // in weights()
+    std::vector<int64_t> shape;  // [rows, columns]
+  };
+  // The part kMatrices.
+  const std::vector<Matrix>& matrices() const { return matrices_; }
 
   // [B, S, d_model], after the final norm.
   at::Tensor Encode(const at::Tensor& source, const at::Tensor& source_mask,
@@ -107,6 +113,7 @@ class T5 {
   at::Tensor weights_, gradients_;
   NamedTensors named_;  // leaves that share weights_
   int64_t part_sizes_[3] = {};
+  std::vector<Matrix> matrices_;
   // Of distances, by length and is_bidirectional, on the device.
   mutable std::map<std::pair<int64_t, bool>, at::Tensor> buckets_;
 };

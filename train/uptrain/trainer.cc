@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -48,6 +49,10 @@ std::string ReadFiles(const std::vector<std::string>& paths,
   return "";
 }
 
+volatile std::sig_atomic_t must_stop = 0;
+
+void AskToStop(int) { must_stop = 1; }
+
 class Trainer {
  public:
   explicit Trainer(const TrainOptions& options) : options_(options) {}
@@ -55,9 +60,15 @@ class Trainer {
   std::string Run() {
     std::string error = Prepare();
     if (!error.empty()) return error;
+    std::signal(SIGTERM, AskToStop);
     while (Progress() < 1) {
       error = Step();
       if (!error.empty()) return error;
+      if (must_stop != 0) {
+        Log("stopped at step " + std::to_string(step_) +
+            "; the same command goes on");
+        return SaveState();
+      }
     }
     error = Evaluate();
     if (error.empty()) error = SaveModel("last", optimizer_->average);
@@ -101,7 +112,7 @@ class Trainer {
   ModelConfig config_;
   std::vector<TokenFile> train_, dev_;
   std::unique_ptr<T5> model_;
-  std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> stream_;
 
   int64_t step_ = 0;
@@ -138,7 +149,7 @@ std::string Trainer::Prepare() {
     if (error.empty()) error = model_->Load(tensors);
     if (!error.empty()) return options_.model + ": " + error;
   }
-  optimizer_ = std::make_unique<AdamW>(*model_);
+  optimizer_ = std::make_unique<Optimizer>(*model_);
   std::error_code failed;
   fs::create_directories(options_.output, failed);
   if (failed) return options_.output + ": " + failed.message();
@@ -230,15 +241,16 @@ std::string Trainer::Step() {
     num_tokens_ += batch.num_tokens;
   }
   num_targets_ += num_targets;
-  AdamOptions adam;
-  adam.rate = Rate(progress);
-  adam.embedding_rate = options_.embedding_rate;
-  adam.beta2 = options_.beta2;
-  adam.weight_decay = options_.weight_decay;
-  adam.clip = options_.clip;
+  OptimizerOptions optimizer;
+  optimizer.is_muon = options_.optimizer == "muon";
+  optimizer.rate = Rate(progress);
+  optimizer.embedding_rate = options_.embedding_rate;
+  optimizer.beta2 = options_.beta2;
+  optimizer.weight_decay = options_.weight_decay;
+  optimizer.clip = options_.clip;
   ++step_;
-  optimizer_->Step(*model_, adam, step_, 1.0 / static_cast<double>(num_targets),
-                   options_.ema);
+  optimizer_->Step(*model_, optimizer, step_,
+                   1.0 / static_cast<double>(num_targets), options_.ema);
   if (step_ % options_.log_every == 0) {
     ReportProgress();
     if (!std::isfinite(loss_sum_.item<double>())) {

@@ -20,6 +20,7 @@ struct TrainOptions {
   double minutes = 0;
   int64_t batch_tokens = 4096;
   int64_t accumulate = 1;
+  std::string optimizer = "adamw";  // or "muon"
   double rate = 1e-3;
   double embedding_rate = 8;
   double warmup = 0.03;
@@ -54,6 +55,7 @@ struct TrainOptions {
 //   state.safetensors   what a run goes on from
 //   log.txt             a line for each printed one
 //   dev-NAME.ids        the last greedy outputs, one line of ids for each pair
+// SIGTERM ends it after the step at hand, with the state saved.
 // On one thread of a CPU, a run that was killed and resumed gives bit for bit
 // what one gives that was not (with --steps; --minutes counts the clock).
 //

@@ -1,0 +1,88 @@
+// The trainer's optimizer against its definitions, on a small checkpoint's
+// weights and gradients of our choice.
+
+#include <cmath>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "train/uptrain/optimizer.h"
+#include "train/uptrain/t5.h"
+#include "train/uptrain/tensor_file.h"
+
+namespace sheaf {
+namespace {
+
+class OptimizerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ModelConfig config;
+    ASSERT_EQ(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8", config), "");
+    at::manual_seed(1);
+    model_ = std::make_unique<T5>(config, at::kCPU);
+    options_.clip = 1e9;
+    before_ = model_->weights().clone();
+    gradient_ = at::randn_like(before_);
+    model_->gradients().copy_(gradient_);
+  }
+
+  at::Tensor Change(int64_t place, int64_t size) const {
+    return (model_->weights() - before_).narrow(0, place, size);
+  }
+
+  std::unique_ptr<T5> model_;
+  OptimizerOptions options_;
+  at::Tensor before_, gradient_;
+};
+
+// Unbiased, the first moments are the gradient and its square: every weight
+// moves by its rate against the gradient's sign.
+TEST_F(OptimizerTest, TheFirstAdamStepIsTheSignOfTheGradient) {
+  Optimizer(*model_).Step(*model_, options_, 1, /*gradient_scale=*/1, 0.9);
+  const int64_t embedding = model_->size_of(WeightPart::kEmbedding);
+  const at::Tensor sign = gradient_.sign();
+  const int64_t rest = before_.numel() - embedding;
+  EXPECT_LT((Change(0, embedding) + sign.narrow(0, 0, embedding) * 8e-3)
+                .abs()
+                .max()
+                .item<double>(),
+            1e-5);
+  EXPECT_LT((Change(embedding, rest) + sign.narrow(0, embedding, rest) * 1e-3)
+                .abs()
+                .max()
+                .item<double>(),
+            1e-5);
+  EXPECT_EQ(model_->gradients().abs().max().item<double>(), 0);
+}
+
+// A step's direction U has singular values near 1, and it comes from the
+// gradient's own singular vectors, so that U^T gradient is symmetric.
+TEST_F(OptimizerTest, AMuonStepIsTheGradientWithSingularValuesNearOne) {
+  options_.is_muon = true;
+  Optimizer(*model_).Step(*model_, options_, 1, /*gradient_scale=*/1, 0.9);
+  ASSERT_FALSE(model_->matrices().empty());
+  for (const auto& [place, shape] : model_->matrices()) {
+    const int64_t rows = shape[0], columns = shape[1];
+    const double size =
+        options_.rate * 0.2 * std::sqrt(double(std::max(rows, columns)));
+    at::Tensor u = Change(place, rows * columns).view(shape) / -size;
+    at::Tensor gradient =
+        gradient_.narrow(0, place, rows * columns).view(shape);
+    const at::Tensor both = at::mm(u.t(), gradient);
+    EXPECT_LT((both - both.t()).norm().item<double>(),
+              0.05 * both.norm().item<double>());
+    EXPECT_GT(both.trace().item<double>(), 0);
+    if (rows < columns) u = u.t();
+    for (int i = 0; i < 20; ++i) {  // its narrow side has full rank
+      const at::Tensor x = at::randn({u.size(1)});
+      const double ratio = (at::mv(u, x).norm() / x.norm()).item<double>();
+      EXPECT_GT(ratio, 0.6) << rows << " x " << columns;
+      EXPECT_LT(ratio, 1.3) << rows << " x " << columns;
+    }
+  }
+  // The other weights take Adam's step.
+  const int64_t embedding = model_->size_of(WeightPart::kEmbedding);
+  EXPECT_NEAR(Change(0, embedding).abs().mean().item<double>(), 8e-3, 1e-4);
+}
+
+}  // namespace
+}  // namespace sheaf
