@@ -47,7 +47,8 @@ void BM_PlanStep(benchmark::State& state) {
   constexpr int32_t kSourceTokens = 64, kNewTokens = 64;
   KvBlockPool pool({/*num_blocks=*/num_sequences * 8, /*block_bytes=*/4096,
                     /*self_block_tokens=*/16, /*cross_block_tokens=*/16});
-  Scheduler scheduler({num_sequences, num_sequences * kSourceTokens}, pool);
+  Scheduler scheduler({num_sequences}, pool);
+  const Admission admission = {num_sequences * kSourceTokens};
   for (int32_t i = 0; i < num_sequences; ++i) {
     Request request;
     request.segments.emplace_back(kSourceTokens, 5);
@@ -56,13 +57,11 @@ void BM_PlanStep(benchmark::State& state) {
                   absl::UnixEpoch());
   }
   for (Segment* segment :
-       StepPlan(scheduler.PlanStep(/*may_encode=*/true, /*start_token=*/0))
-           .encode) {
+       StepPlan(scheduler.PlanStep(admission, /*start_token=*/0)).encode) {
     scheduler.FinishEncode(*segment);
   }
   for (auto _ : state) {
-    const StepPlan& plan =
-        scheduler.PlanStep(/*may_encode=*/true, /*start_token=*/0);
+    const StepPlan& plan = scheduler.PlanStep(admission, /*start_token=*/0);
     benchmark::DoNotOptimize(plan.decode.data());
   }
 }

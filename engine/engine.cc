@@ -24,8 +24,12 @@ namespace {
 constexpr int64_t kEncodeSliceAlone = 4096;
 constexpr int64_t kFirstEncodeSlice = 64;
 // While sequences decode, the encoder may take so many times of what a decode
-// step takes: then the time between their tokens grows to two and a half times.
-constexpr double kEncodeShare = 1.5;
+// step takes: then the time between their tokens grows to little over twice.
+constexpr double kEncodeShare = 1.2;
+// A pass may overtake one of at least so many times its tokens, if it may have
+// this many at all: below, the weights are read for too few.
+constexpr int32_t kOvertakeRatio = 4;
+constexpr int32_t kLeastOvertakingTokens = 64;
 
 struct SubmitCommand {
   RequestId id;
@@ -51,7 +55,7 @@ class Engine::Loop {
   Loop(EngineOptions options, const KvPoolShape& kv_shape, ModelRunner& runner,
        ThreadTeam& team, const kernels::Kernels& kernels)
       : options_(std::move(options)),
-        limits_{options_.max_sequences, options_.max_encode_tokens},
+        limits_{options_.max_sequences},
         runner_(runner),
         pool_(kv_shape),
         scheduler_(limits_, pool_),
@@ -190,26 +194,45 @@ class Engine::Loop {
   }
 
   void Step() {
-    const StepPlan& plan = scheduler_.PlanStep(
-        /*may_encode=*/encoding_.empty(), runner_.start_token_id());
-    if (!plan.encode.empty()) BeginEncode(plan.encode);
-    if (!encoding_.empty()) AdvanceEncode(!plan.decode.empty());
+    const Admission admission = NextAdmission();
+    const StepPlan& plan =
+        scheduler_.PlanStep(admission, runner_.start_token_id());
+    if (!plan.encode.empty()) {
+      BeginEncode(
+          admission.is_overtaking ? EncodePass::kOvertaking : EncodePass::kMain,
+          plan.encode);
+    }
+    AdvanceEncode(!plan.decode.empty());
     if (plan.decode.empty()) return;
     decode_step_.Run(plan.decode, options_.now, ended_);
     last_decode_seconds_ = stats_.decode_seconds;
     EndAll(absl::OkStatus());
   }
 
-  void BeginEncode(const std::vector<Segment*>& segments) {
+  Admission NextAdmission() const {
+    const Pass& main = passes_[static_cast<int>(EncodePass::kMain)];
+    if (!main.is_under_way()) return {options_.max_encode_tokens};
+    if (passes_[static_cast<int>(EncodePass::kOvertaking)].is_under_way()) {
+      return {};
+    }
+    const int32_t room =
+        std::min(kMaxOvertakingTokens, main.num_tokens / kOvertakeRatio);
+    return {room >= kLeastOvertakingTokens ? room : 0, /*is_overtaking=*/true};
+  }
+
+  void BeginEncode(EncodePass which, const std::vector<Segment*>& segments) {
+    Pass& pass = passes_[static_cast<int>(which)];
+    pass.segments = segments;
+    pass.num_tokens = 0;
+    last_pass_ = EncodePass::kMain;  // so that one that overtakes comes first
     encode_entries_.clear();
-    encoding_ = segments;
     const absl::Time now = options_.now();
     for (Segment* segment : segments) {
       LiveRequest& live = *segment->request;
       const std::vector<int32_t>& source =
           live.request.segments[segment->index];
       encode_entries_.push_back({source, segment->cross_kv.ids()});
-      stats_.num_prompt_tokens += static_cast<int32_t>(source.size());
+      pass.num_tokens += static_cast<int32_t>(source.size());
       if (segment->index == 0) {
         const absl::Duration queued = now - live.arrival;
         stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
@@ -218,22 +241,30 @@ class Engine::Loop {
         --num_waiting_;
       }
     }
-    runner_.BeginEncode(encode_entries_);
+    stats_.num_prompt_tokens += pass.num_tokens;
+    runner_.BeginEncode(which, encode_entries_);
   }
 
+  // Goes on with the passes under way by turns.
   void AdvanceEncode(bool is_decoding) {
+    EncodePass which = last_pass_ == EncodePass::kMain ? EncodePass::kOvertaking
+                                                       : EncodePass::kMain;
+    if (!passes_[static_cast<int>(which)].is_under_way()) which = last_pass_;
+    Pass& pass = passes_[static_cast<int>(which)];
+    if (!pass.is_under_way()) return;
+    last_pass_ = which;
     const absl::Time begin = options_.now();
     const int64_t slice = is_decoding ? EncodeSlice() : kEncodeSliceAlone;
-    const bool is_done = runner_.AdvanceEncode(slice);
+    const bool is_done = runner_.AdvanceEncode(which, slice);
     stats_.encode_seconds = absl::ToDoubleSeconds(options_.now() - begin);
     if (!is_done && stats_.encode_seconds > 0) {
       encode_rate_ = static_cast<double>(slice) / stats_.encode_seconds;
     }
     if (!is_done) return;
-    for (Segment* segment : encoding_) {
+    for (Segment* segment : pass.segments) {
       if (segment != nullptr) scheduler_.FinishEncode(*segment);
     }
-    encoding_.clear();
+    pass.segments.clear();
   }
 
   // What the encoder does in kEncodeShare of the last decode step's time, going
@@ -254,10 +285,14 @@ class Engine::Loop {
 
   // Frees all of a request; Report() tells its sink.
   void End(LiveRequest& live, const absl::Status& status) {
-    for (size_t i = 0; i < encoding_.size(); ++i) {
-      if (encoding_[i] != nullptr && encoding_[i]->request == &live) {
-        runner_.DropEncode(static_cast<int32_t>(i));
-        encoding_[i] = nullptr;
+    for (const EncodePass which :
+         {EncodePass::kMain, EncodePass::kOvertaking}) {
+      std::vector<Segment*>& segments =
+          passes_[static_cast<int>(which)].segments;
+      for (size_t i = 0; i < segments.size(); ++i) {
+        if (segments[i] == nullptr || segments[i]->request != &live) continue;
+        runner_.DropEncode(which, static_cast<int32_t>(i));
+        segments[i] = nullptr;
       }
     }
     if (status.ok()) {
@@ -308,7 +343,13 @@ class Engine::Loop {
   std::vector<Command> taken_;
   KvBlockPool pool_;
   Scheduler scheduler_;
-  std::vector<Segment*> encoding_;  // the pass under way; null: dropped
+  struct Pass {
+    std::vector<Segment*> segments;  // null: dropped
+    int32_t num_tokens = 0;
+    bool is_under_way() const { return !segments.empty(); }
+  };
+  Pass passes_[kNumEncodePasses];
+  EncodePass last_pass_ = EncodePass::kMain;  // that was worked on
   std::vector<EncodeEntry> encode_entries_;
   double encode_rate_ = 0;  // tokens times layers a second; 0: not known
   double last_decode_seconds_ = 0;

@@ -6,6 +6,12 @@
 
 namespace sheaf {
 
+// A pass of the encoder is over several sources and may take many steps. A
+// short one may overtake a long one: two can be under way.
+enum class EncodePass { kMain, kOvertaking };
+constexpr int kNumEncodePasses = 2;
+constexpr int32_t kMaxOvertakingTokens = 256;  // of all its sources
+
 // One source to encode. The runner keeps no reference to it after BeginEncode()
 // but to the block ids, which stay valid until the pass ends or drops it.
 struct EncodeEntry {
@@ -42,16 +48,17 @@ class ModelRunner {
   virtual absl::Span<const int32_t> eos_token_ids() const = 0;
 
   // Starts a pass of the encoder over all `entries`, packed without padding.
-  // REQUIRES: no pass is under way.
-  virtual void BeginEncode(absl::Span<const EncodeEntry> entries) = 0;
+  // REQUIRES: `pass` is not under way.
+  virtual void BeginEncode(EncodePass pass,
+                           absl::Span<const EncodeEntry> entries) = 0;
 
   // Goes on with the pass by about `token_layers` tokens times layers of work,
   // at least a little. True when it is done: then the cross K/V of every entry
   // are in its blocks. So a long pass is spread over several steps.
-  virtual bool AdvanceEncode(int64_t token_layers) = 0;
+  virtual bool AdvanceEncode(EncodePass pass, int64_t token_layers) = 0;
 
   // Forgets one entry of the pass under way: its blocks are no longer touched.
-  virtual void DropEncode(int32_t entry_index) = 0;
+  virtual void DropEncode(EncodePass pass, int32_t entry_index) = 0;
 
   // Copies self K/V. No block is in two of the copies' `to`, nor in one's `to`
   // and another's `from`.

@@ -76,10 +76,11 @@ bool Scheduler::has_work() const {
                      [](const LiveRequest& live) { return live.has_work(); });
 }
 
-LiveRequest* Scheduler::NextToAdmit() {
+LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
   LiveRequest* next = nullptr;
   for (LiveRequest& live : requests_) {
-    if (live.num_admitted == static_cast<int32_t>(live.segments.size())) {
+    if (live.num_admitted == static_cast<int32_t>(live.segments.size()) ||
+        live.next_source_len() > max_tokens) {
       continue;
     }
     if (next == nullptr || live.num_running < next->num_running) next = &live;
@@ -87,16 +88,18 @@ LiveRequest* Scheduler::NextToAdmit() {
   return next;
 }
 
-bool Scheduler::TryAdmit(LiveRequest& live, int32_t start_token) {
-  const Need need = NeedOf(
-      live.request.sampling,
-      static_cast<int64_t>(live.request.segments[live.num_admitted].size()),
-      pool_->shape());
+Scheduler::Need Scheduler::NeedOfNext(const LiveRequest& live) const {
+  return NeedOf(live.request.sampling, live.next_source_len(), pool_->shape());
+}
+
+bool Scheduler::Fits(const Need& need) const {
   const int32_t reserved = reserved_self_blocks_ + reserved_cross_blocks_;
-  if (num_sequences_ + need.sequences > limits_.max_sequences ||
-      reserved + need.blocks() > pool_->num_blocks()) {
-    return false;
-  }
+  return num_sequences_ + need.sequences <= limits_.max_sequences &&
+         reserved + need.blocks() <= pool_->num_blocks();
+}
+
+void Scheduler::Admit(LiveRequest& live, int32_t start_token) {
+  const Need need = NeedOfNext(live);
   Segment& segment = live.segments[live.num_admitted++];
   ++live.num_running;
   segment.state = Segment::State::kEncoding;
@@ -117,7 +120,6 @@ bool Scheduler::TryAdmit(LiveRequest& live, int32_t start_token) {
   sequence.tokens.push_back(start_token);
   sequence.tokens.insert(sequence.tokens.end(), sampling.target_prefix.begin(),
                          sampling.target_prefix.end());
-  return true;
 }
 
 // With all that its steps will need set aside, so that a step allocates
@@ -178,21 +180,26 @@ void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
   spare_.clear();
 }
 
-const StepPlan& Scheduler::PlanStep(bool may_encode, int32_t start_token) {
+const StepPlan& Scheduler::PlanStep(const Admission& admission,
+                                    int32_t start_token) {
   plan_.encode.clear();
   plan_.decode.clear();
   int64_t encode_tokens = 0;
-  while (may_encode) {
-    LiveRequest* live = NextToAdmit();
-    if (live == nullptr) break;
-    const int64_t source_len =
-        live->request.segments[live->num_admitted].size();
-    if (!plan_.encode.empty() &&
-        encode_tokens + source_len > limits_.max_encode_tokens) {
+  while (encode_tokens < admission.max_encode_tokens) {
+    const int64_t room = admission.max_encode_tokens - encode_tokens;
+    LiveRequest* first = NextToAdmit(INT64_MAX);
+    if (first == nullptr) break;
+    LiveRequest* next = first;
+    if (admission.is_overtaking) {
+      next = NextToAdmit(room);
+      if (next == nullptr) break;
+    } else if (!plan_.encode.empty() && first->next_source_len() > room) {
       break;
     }
-    if (!TryAdmit(*live, start_token)) break;
-    encode_tokens += source_len;
+    const Need need = NeedOfNext(*next);
+    if (!Fits(next == first ? need : need + NeedOfNext(*first))) break;
+    encode_tokens += next->next_source_len();
+    Admit(*next, start_token);
     plan_.encode.push_back(running_.back());
   }
   for (Segment* segment : running_) {

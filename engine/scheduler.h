@@ -16,9 +16,17 @@
 namespace sheaf {
 
 struct SchedulerLimits {
-  int32_t max_sequences;      // that decode at the same time
-  int32_t max_encode_tokens;  // source tokens of one encoder pass (a single
-                              // source may be longer)
+  int32_t max_sequences;  // that decode at the same time
+};
+
+// Whom a step may admit, by what the encoder is doing.
+struct Admission {
+  // Source tokens of the pass that begins (unless it overtakes, a single source
+  // may be longer); 0: nobody.
+  int32_t max_encode_tokens = 0;
+  // A long pass is under way, and what fits in this short one overtakes it and
+  // the long sources that wait for it to end.
+  bool is_overtaking = false;
 };
 
 // Who is worked on in the next step. Valid until the next call.
@@ -39,7 +47,8 @@ struct StepPlan {
 // admitted is the first waiting segment of the request with the fewest running
 // segments, the oldest request among equals: a document of a thousand segments
 // fills an idle server and does not keep a short request waiting. If that one
-// does not fit, none is admitted: nothing overtakes it, so it cannot starve.
+// does not fit, none is admitted: nothing takes the place that it needs, so it
+// cannot starve. Short sources that overtake a long pass leave room for it too.
 //
 // Invariants, verified by CheckConsistency():
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
@@ -47,7 +56,8 @@ struct StepPlan {
 //   2. A segment holds no more blocks than it has reserved; one that is not
 //      admitted, or has finished, holds none.
 //   3. The running sequences are at most max_sequences.
-//   4. If any segment waits and none runs, PlanStep() admits one.
+//   4. If any segment waits and none runs, PlanStep() admits one, unless it
+//      may admit nobody.
 //
 // Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe: the
 // engine thread owns it.
@@ -72,9 +82,9 @@ class Scheduler {
   // Whether a segment waits or runs. False with requests left: all are open.
   bool has_work() const;
 
-  // Admits what fits and lists the step's work. With `may_encode` false (a
-  // pass is under way) nobody is admitted. `start_token` begins the sequences.
-  const StepPlan& PlanStep(bool may_encode, int32_t start_token);
+  // Admits what fits and lists the step's work. `start_token` begins the
+  // sequences.
+  const StepPlan& PlanStep(const Admission& admission, int32_t start_token);
 
   // The segment's cross K/V are there: from now on it decodes.
   void FinishEncode(Segment& segment);
@@ -106,11 +116,18 @@ class Scheduler {
   struct Need {
     int32_t self_blocks, cross_blocks, sequences;
     int32_t blocks() const { return self_blocks + cross_blocks; }
+    Need operator+(const Need& other) const {
+      return {self_blocks + other.self_blocks,
+              cross_blocks + other.cross_blocks, sequences + other.sequences};
+    }
   };
   static Need NeedOf(const SamplingParams& sampling, int64_t source_len,
                      const KvPoolShape& kv_shape);
-  LiveRequest* NextToAdmit();
-  bool TryAdmit(LiveRequest& request, int32_t start_token);
+  // The next one with a source of at most `max_tokens`.
+  LiveRequest* NextToAdmit(int64_t max_tokens);
+  Need NeedOfNext(const LiveRequest& request) const;
+  bool Fits(const Need& need) const;
+  void Admit(LiveRequest& request, int32_t start_token);
   void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
   void ShareHistory(const Sequence& parent, Sequence& child,
                     std::vector<BlockCopy>& copies);

@@ -71,6 +71,9 @@ struct LiveRequest {
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;
 
+  int64_t next_source_len() const {  // REQUIRES: one waits
+    return static_cast<int64_t>(request.segments[num_admitted].size());
+  }
   bool has_work() const {
     return num_finished < static_cast<int32_t>(segments.size());
   }

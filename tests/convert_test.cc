@@ -258,8 +258,8 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
   BlockTable cross(pool, Attention::kCross);
   ASSERT_TRUE(cross.GrowTo(5));
   const EncodeEntry entry = {source, cross.ids()};
-  model->runner->BeginEncode({&entry, 1});
-  while (!model->runner->AdvanceEncode(1)) {
+  model->runner->BeginEncode(EncodePass::kMain, {&entry, 1});
+  while (!model->runner->AdvanceEncode(EncodePass::kMain, 1)) {
   }
   const Matrix rows =
       Eigen::Map<const Eigen::MatrixXf>(model->runner->encoder_output().data(),

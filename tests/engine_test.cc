@@ -232,6 +232,44 @@ TEST_F(EngineTest, CancelDuringAnEncoderPassDropsItsSource) {
   ExpectNothingHeld();
 }
 
+TEST_F(EngineTest, AShortRequestOvertakesALongPass) {
+  runner_.advances_per_pass = 1'000'000'000;
+  Start();
+  const std::vector<int32_t> long_source(300, 9);
+  RecordingSink first, second, third;
+  const auto id = engine_->Submit(MakeRequest({long_source}, first));
+  ASSERT_TRUE(id.ok());
+  first.WaitForAdmission();
+  const auto waiting = engine_->Submit(MakeRequest({long_source}, second));
+  ASSERT_TRUE(waiting.ok());
+  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6}}, third)).ok());
+  EXPECT_TRUE(third.Wait().ok());
+  EXPECT_THAT(third.tokens(), ElementsAre(5, 6));
+  engine_->Cancel(*waiting);
+  engine_->Cancel(*id);
+  EXPECT_TRUE(absl::IsCancelled(first.Wait()));
+  EXPECT_TRUE(absl::IsCancelled(second.Wait()));
+  EXPECT_TRUE(second.queued().empty());
+  ExpectNothingHeld();
+}
+
+TEST_F(EngineTest, ALongPassGoesOnWhileAnotherOvertakes) {
+  runner_.advances_per_pass = 1'000;
+  runner_.advances_per_overtaking_pass = 1'000'000'000;
+  Start();
+  RecordingSink first, second;
+  ASSERT_TRUE(
+      engine_->Submit(MakeRequest({std::vector<int32_t>(300, 9)}, first, 3))
+          .ok());
+  first.WaitForAdmission();
+  const auto id = engine_->Submit(MakeRequest({{5, 6}}, second));
+  ASSERT_TRUE(id.ok());
+  EXPECT_TRUE(first.Wait().ok());
+  engine_->Cancel(*id);
+  EXPECT_TRUE(absl::IsCancelled(second.Wait()));
+  ExpectNothingHeld();
+}
+
 TEST_F(EngineTest, ADeadlineEndsARunningRequestAndFreesAll) {
   std::atomic<int64_t> now_seconds = 100;
   options_.now = [&] { return absl::FromUnixSeconds(now_seconds); };

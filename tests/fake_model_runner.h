@@ -49,31 +49,39 @@ class FakeModelRunner : public ModelRunner {
   int32_t num_copies = 0;  // of blocks
   // Calls of AdvanceEncode() that a pass takes.
   int32_t advances_per_pass = 1;
+  int32_t advances_per_overtaking_pass = 1;
 
   int32_t vocab_size() const override { return kVocabSize; }
   int32_t start_token_id() const override { return 0; }
   absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
 
-  void BeginEncode(absl::Span<const EncodeEntry> entries) override {
-    SHEAF_CHECK(pass_.empty());
+  void BeginEncode(EncodePass which,
+                   absl::Span<const EncodeEntry> entries) override {
+    Pass& pass = passes_[static_cast<int>(which)];
+    SHEAF_CHECK(pass.entries.empty());
     for (const EncodeEntry& entry : entries) {
-      pass_.push_back({{entry.source.begin(), entry.source.end()},
-                       entry.cross_blocks.front()});
+      pass.entries.push_back({{entry.source.begin(), entry.source.end()},
+                              entry.cross_blocks.front()});
     }
-    num_advances_ = 0;
+    pass.num_advances = 0;
   }
 
-  bool AdvanceEncode(int64_t) override {
-    if (++num_advances_ < advances_per_pass) return false;
-    for (const Encoding& each : pass_) {
+  bool AdvanceEncode(EncodePass which, int64_t) override {
+    Pass& pass = passes_[static_cast<int>(which)];
+    SHEAF_CHECK(!pass.entries.empty());
+    const int32_t advances = which == EncodePass::kMain
+                                 ? advances_per_pass
+                                 : advances_per_overtaking_pass;
+    if (++pass.num_advances < advances) return false;
+    for (const Encoding& each : pass.entries) {
       if (each.block >= 0) sources_[each.block] = each.source;
     }
-    pass_.clear();
+    pass.entries.clear();
     return true;
   }
 
-  void DropEncode(int32_t entry_index) override {
-    pass_[entry_index].block = -1;
+  void DropEncode(EncodePass which, int32_t entry_index) override {
+    passes_[static_cast<int>(which)].entries[entry_index].block = -1;
   }
 
   void Decode(absl::Span<const DecodeEntry> entries,
@@ -125,13 +133,16 @@ class FakeModelRunner : public ModelRunner {
     std::vector<int32_t> source;
     int32_t block;  // the first of its cross blocks; -1: dropped
   };
+  struct Pass {
+    std::vector<Encoding> entries;
+    int32_t num_advances = 0;
+  };
 
   const Rule rule_;
   const std::vector<int32_t> eos_ = {kEos};
   std::vector<std::vector<int32_t>> sources_;  // by first cross block
   std::vector<int32_t> self_;                  // tokens, by block and place
-  std::vector<Encoding> pass_;
-  int32_t num_advances_ = 0;
+  Pass passes_[kNumEncodePasses];
 };
 
 }  // namespace sheaf

@@ -42,6 +42,14 @@ class RecordingSink : public TokenSink {
     return status_;
   }
   bool HasFinished() const { return finished_.HasBeenNotified(); }
+  void WaitForAdmission() {
+    absl::MutexLock lock(&mutex_);
+    const auto is_admitted = [this] {
+      mutex_.AssertReaderHeld();
+      return !queued_.empty();
+    };
+    mutex_.Await(absl::Condition(&is_admitted));
+  }
   // Returns once the segment has `n` tokens.
   void WaitForTokens(size_t n, int32_t segment_index = 0) {
     absl::MutexLock lock(&mutex_);

@@ -29,15 +29,14 @@ Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
 class SchedulerTest : public ::testing::Test {
  protected:
   explicit SchedulerTest(int32_t num_blocks = 12, int32_t max_sequences = 4)
-      : pool_(Shape(num_blocks)),
-        scheduler_({max_sequences, /*max_encode_tokens=*/64}, pool_) {}
+      : pool_(Shape(num_blocks)), scheduler_({max_sequences}, pool_) {}
 
   LiveRequest& Add(Request request) {
     return scheduler_.Add(++last_id_, std::move(request), absl::UnixEpoch());
   }
   // Plans a step and makes all that it encodes decode from the next one on.
-  StepPlan Step() {
-    StepPlan plan = scheduler_.PlanStep(/*may_encode=*/true, kStart);
+  StepPlan Step(const Admission& admission = {.max_encode_tokens = 64}) {
+    StepPlan plan = scheduler_.PlanStep(admission, kStart);
     for (Segment* segment : plan.encode) scheduler_.FinishEncode(*segment);
     scheduler_.CheckConsistency();
     return plan;
@@ -97,8 +96,42 @@ TEST_F(SchedulerTest, APassTakesAtMostMaxEncodeTokensOrOneSource) {
 
 TEST_F(SchedulerTest, AdmitsNobodyWhileAPassIsUnderWay) {
   Add(MakeRequest({1}, 1));
-  EXPECT_THAT(scheduler_.PlanStep(/*may_encode=*/false, kStart).encode,
-              IsEmpty());
+  EXPECT_THAT(Step({.max_encode_tokens = 0}).encode, IsEmpty());
+}
+
+constexpr Admission kOvertaking = {.max_encode_tokens = 20,
+                                   .is_overtaking = true};
+
+TEST_F(SchedulerTest, ShortSourcesOvertakeALongPassAndWhoWaitsForItsEnd) {
+  Add(MakeRequest({30}, 1));
+  LiveRequest& second = Add(MakeRequest({8}, 1));
+  LiveRequest& third = Add(MakeRequest({13}, 1));  // 8 and 13 are too many
+  LiveRequest& fourth = Add(MakeRequest({12}, 1));
+  EXPECT_THAT(Step(kOvertaking).encode,
+              ElementsAre(&second.segments[0], &fourth.segments[0]));
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&third.segments[0]));
+  EXPECT_THAT(Step(kOvertaking).encode, IsEmpty());
+}
+
+TEST_F(SchedulerTest, WhatOvertakesLeavesRoomForTheFirstThatWaits) {
+  LiveRequest& running = Add(MakeRequest({16}, 16));  // 2 of 12 blocks
+  Step();
+  LiveRequest& first = Add(MakeRequest({64}, 64));  // 8
+  LiveRequest& small = Add(MakeRequest({16}, 16));  // 2: both fit
+  Add(MakeRequest({1}, 1));                         // 2: one too many
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&small.segments[0]));
+  EXPECT_THAT(Step(kOvertaking).encode, IsEmpty());
+  EXPECT_THAT(Step().encode, ElementsAre(&first.segments[0]));
+  scheduler_.Remove(running);
+}
+
+TEST_F(SchedulerTest, WhatOvertakesLeavesSequencesForTheFirstThatWaits) {
+  Request beams = MakeRequest({30}, 1);
+  beams.sampling.beam_size = 3;
+  Add(std::move(beams));
+  LiveRequest& second = Add(MakeRequest({1}, 1));
+  Add(MakeRequest({1}, 1));
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&second.segments[0]));
 }
 
 TEST_F(SchedulerTest, AShortRequestPassesALongDocument) {
@@ -191,14 +224,13 @@ TEST_F(SchedulerTest,
 
 TEST_F(SchedulerTest, SaysWhatCanNeverFit) {
   const absl::Status status =
-      Scheduler::CheckFits(MakeRequest({16}, 16 * 12), {4, 64}, Shape(12));
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 12), {4}, Shape(12));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("can need 13000 bytes of KV cache; this server has "
                         "12000"));
   EXPECT_TRUE(
-      Scheduler::CheckFits(MakeRequest({16}, 16 * 11), {4, 64}, Shape(12))
-          .ok());
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 11), {4}, Shape(12)).ok());
 }
 
 TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
@@ -212,7 +244,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         Request request = MakeRequest(lens, 1 + rng() % 60);
         request.sampling.beam_size = 1 + static_cast<int32_t>(rng() % 3);
         // Whatever can never fit is refused before it gets here.
-        if (Scheduler::CheckFits(request, {4, 64}, pool_.shape()).ok()) {
+        if (Scheduler::CheckFits(request, {4}, pool_.shape()).ok()) {
           Add(std::move(request));
         }
         break;
@@ -225,9 +257,10 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         }
         break;
       default: {
-        const StepPlan plan = Step();
+        const bool is_overtaking = rng() % 2 == 0;
+        const StepPlan plan = is_overtaking ? Step(kOvertaking) : Step();
         // Invariant 4.
-        if (!scheduler_.requests().empty()) {
+        if (!scheduler_.requests().empty() && !is_overtaking) {
           ASSERT_FALSE(plan.encode.empty() && plan.decode.empty());
         }
         for (Segment* segment : plan.decode) {

@@ -106,6 +106,58 @@ TEST_F(T5BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   }
 }
 
+// Two passes of the encoder in turns, against one after the other: the same
+// logits, to the last bit.
+TEST_F(T5BatchTest, APassThatOvertakesAnotherChangesNothing) {
+  auto model = Model();
+  T5Runner& runner = *model->runner;
+  KvBlockPool pool(model->storage->shape());
+  const std::vector<int32_t> sources[] = {std::vector<int32_t>(300, 17),
+                                          {21, 22, 23, 24, 25, 1}};
+  constexpr EncodePass kPasses[] = {EncodePass::kMain, EncodePass::kOvertaking};
+  std::vector<float> logits[2];
+  for (const bool is_in_turns : {false, true}) {
+    BlockTable cross[] = {{pool, Attention::kCross}, {pool, Attention::kCross}};
+    BlockTable self[] = {{pool, Attention::kSelf}, {pool, Attention::kSelf}};
+    const auto begin = [&](int i) {
+      const EncodeEntry entry = {sources[i], cross[i].ids()};
+      runner.BeginEncode(kPasses[i], {&entry, 1});
+    };
+    const auto advance = [&](int i) {
+      return runner.AdvanceEncode(kPasses[i], /*token_layers=*/1);
+    };
+    for (int i : {0, 1}) {
+      ASSERT_TRUE(cross[i].GrowTo(static_cast<int32_t>(sources[i].size())));
+      ASSERT_TRUE(self[i].GrowTo(1));
+    }
+    begin(0);
+    if (is_in_turns) {
+      ASSERT_FALSE(advance(0));
+      begin(1);
+      while (!advance(1)) ASSERT_FALSE(advance(0));
+    }
+    while (!advance(0)) {
+    }
+    if (!is_in_turns) {
+      begin(1);
+      while (!advance(1)) {
+      }
+    }
+    const int32_t start = runner.start_token_id();
+    std::vector<DecodeEntry> entries;
+    for (int i : {0, 1}) {
+      entries.push_back({{&start, 1},
+                         0,
+                         self[i].ids(),
+                         cross[i].ids(),
+                         static_cast<int32_t>(sources[i].size())});
+    }
+    logits[is_in_turns].resize(2 * runner.vocab_size());
+    runner.Decode(entries, absl::MakeSpan(logits[is_in_turns]));
+  }
+  EXPECT_TRUE(logits[0] == logits[1]);
+}
+
 TEST_F(T5BatchTest, TheNumberOfThreadsChangesNothing) {
   std::vector<Outcomes> outcomes[2];
   for (int32_t num_threads : {1, 3}) {

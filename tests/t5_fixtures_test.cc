@@ -126,8 +126,8 @@ TEST_P(T5FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
     encode.push_back({sources[i], cross[i].ids()});
   }
   T5Runner& runner = *model_->runner;
-  runner.BeginEncode(encode);
-  while (!runner.AdvanceEncode(/*token_layers=*/1)) {
+  runner.BeginEncode(EncodePass::kMain, encode);
+  while (!runner.AdvanceEncode(EncodePass::kMain, /*token_layers=*/1)) {
   }
   size_t at = 0;
   for (size_t i = 0; i < num_inputs; ++i) {

@@ -54,8 +54,8 @@ std::vector<float> Logits(T5TestModel& model,
   EXPECT_TRUE(cross.GrowTo(static_cast<int32_t>(source.size())));
   EXPECT_TRUE(self.GrowTo(static_cast<int32_t>(tokens.size())));
   const EncodeEntry encode = {source, cross.ids()};
-  model.runner->BeginEncode({&encode, 1});
-  while (!model.runner->AdvanceEncode(1)) {
+  model.runner->BeginEncode(EncodePass::kMain, {&encode, 1});
+  while (!model.runner->AdvanceEncode(EncodePass::kMain, 1)) {
   }
   const size_t vocab = model.runner->vocab_size();
   std::vector<float> logits(tokens.size() * vocab);

@@ -16,22 +16,28 @@ T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,
     : weights_(weights),
       storage_(storage),
       team_(team),
-      encoder_(std::make_unique<T5Encoder>(weights, storage, team, kernels,
-                                           limits.max_encode_tokens,
-                                           limits.max_source_tokens)),
+      encoders_{std::make_unique<T5Encoder>(weights, storage, team, kernels,
+                                            limits.max_encode_tokens,
+                                            limits.max_source_tokens),
+                std::make_unique<T5Encoder>(weights, storage, team, kernels,
+                                            kMaxOvertakingTokens,
+                                            kMaxOvertakingTokens)},
       decoder_(std::make_unique<T5Decoder>(weights, storage, team, kernels,
                                            limits.max_sequences,
                                            limits.max_new_tokens)) {}
 
 T5Runner::~T5Runner() = default;
 
-void T5Runner::BeginEncode(absl::Span<const EncodeEntry> entries) {
-  encoder_->Begin(entries);
+void T5Runner::BeginEncode(EncodePass pass,
+                           absl::Span<const EncodeEntry> entries) {
+  encoder(pass).Begin(entries);
 }
-bool T5Runner::AdvanceEncode(int64_t token_layers) {
-  return encoder_->Advance(token_layers);
+bool T5Runner::AdvanceEncode(EncodePass pass, int64_t token_layers) {
+  return encoder(pass).Advance(token_layers);
 }
-void T5Runner::DropEncode(int32_t entry_index) { encoder_->Drop(entry_index); }
+void T5Runner::DropEncode(EncodePass pass, int32_t entry_index) {
+  encoder(pass).Drop(entry_index);
+}
 void T5Runner::CopySelfBlocks(absl::Span<const BlockCopy> copies) {
   team_.Run([&](const ThreadTeam::Member& member) {
     const auto [begin, end] = member.Share(static_cast<int64_t>(copies.size()));
@@ -45,7 +51,7 @@ void T5Runner::Decode(absl::Span<const DecodeEntry> entries,
   decoder_->Decode(entries, logits);
 }
 absl::Span<const float> T5Runner::encoder_output() const {
-  return encoder_->output();
+  return encoders_[static_cast<int>(EncodePass::kMain)]->output();
 }
 void T5Runner::set_decoder_observer(T5DecoderObserver* observer) {
   decoder_->set_observer(observer);

@@ -45,25 +45,30 @@ class T5Runner : public ModelRunner {
     return weights_.config.eos_token_ids;
   }
 
-  void BeginEncode(absl::Span<const EncodeEntry> entries) override;
-  bool AdvanceEncode(int64_t token_layers) override;
-  void DropEncode(int32_t entry_index) override;
+  void BeginEncode(EncodePass pass,
+                   absl::Span<const EncodeEntry> entries) override;
+  bool AdvanceEncode(EncodePass pass, int64_t token_layers) override;
+  void DropEncode(EncodePass pass, int32_t entry_index) override;
   void CopySelfBlocks(absl::Span<const BlockCopy> copies) override;
   void Decode(absl::Span<const DecodeEntry> entries,
               absl::Span<float> logits) override;
 
-  // The encoder's output [tokens of the pass, d_model] after the final norm,
-  // once AdvanceEncode() has returned true and until the next pass: for tests.
+  // The main pass' output [tokens, d_model] after the final norm, once
+  // AdvanceEncode() has returned true and until the next one: for tests.
   absl::Span<const float> encoder_output() const;
 
   // Shows it what the decoder's attentions read; null: nobody. Not owned.
   void set_decoder_observer(T5DecoderObserver* observer);
 
  private:
+  T5Encoder& encoder(EncodePass pass) {
+    return *encoders_[static_cast<int>(pass)];
+  }
+
   const T5Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
-  std::unique_ptr<T5Encoder> encoder_;
+  std::unique_ptr<T5Encoder> encoders_[kNumEncodePasses];
   std::unique_ptr<T5Decoder> decoder_;
 };
 

@@ -100,8 +100,8 @@ void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
   SHEAF_CHECK(cross.GrowTo(source_len));
   SHEAF_CHECK(self.GrowTo(kCalibrationMaxOutput));
   const EncodeEntry encode = {source, cross.ids()};
-  runner.BeginEncode({&encode, 1});
-  while (!runner.AdvanceEncode(int64_t{1} << 40)) {
+  runner.BeginEncode(EncodePass::kMain, {&encode, 1});
+  while (!runner.AdvanceEncode(EncodePass::kMain, int64_t{1} << 40)) {
   }
   observer.OnEncoderOutput(runner.encoder_output());
   const auto ends = runner.eos_token_ids();
