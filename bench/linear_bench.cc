@@ -1,9 +1,11 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bench/one_dnn_linear.h"
 #include "bench/random_weights.h"
 #include "benchmark/benchmark.h"
 #include "engine/check.h"
@@ -21,14 +23,20 @@ constexpr int64_t kColdBytes = int64_t{100} << 20;
 struct Arguments {
   int64_t num_rows, K, num_columns;
   WeightType type;
-  GemmBackend backend;
+  bool is_one_dnn;  // instead of our kernels; f32
   int32_t num_threads;
   bool HasSameWeights(const Arguments& other) const {
     return K == other.K && num_columns == other.num_columns &&
-           type == other.type && backend == other.backend &&
+           type == other.type && is_one_dnn == other.is_one_dnn &&
            num_threads == other.num_threads;
   }
 };
+
+using Layer = std::variant<Linear, OneDnnLinear>;
+
+int64_t Bytes(const Layer& layer) {
+  return std::visit([](const auto& each) { return each.bytes(); }, layer);
+}
 
 // Enough copies of a layer that each is out of the caches when its turn comes.
 class ColdLayers {
@@ -38,25 +46,37 @@ class ColdLayers {
     RandomWeights weights;
     weights.Add("w", {arguments.num_columns, arguments.K}, /*mean=*/0,
                 /*standard_deviation=*/1);
-    for (int64_t bytes = 0; bytes < kColdBytes;
-         bytes += layers_.back().bytes()) {
-      absl::StatusOr<Linear> layer =
-          Linear::Load(weights, arguments.K, {{"w", 0, arguments.num_columns}},
-                       {&kernels::KernelsFor(kernels::DetectIsa()),
-                        team_.size(), arguments.backend, arguments.type});
-      SHEAF_CHECK(layer.ok());
-      layers_.push_back(*std::move(layer));
+    std::vector<float> rows;
+    if (arguments.is_one_dnn) {
+      rows.resize(arguments.num_columns * arguments.K);
+      SHEAF_CHECK(
+          weights.ReadRows("w", 0, arguments.num_columns, absl::MakeSpan(rows))
+              .ok());
+    }
+    for (int64_t bytes = 0; bytes < kColdBytes;) {
+      if (arguments.is_one_dnn) {
+        layers_.emplace_back(OneDnnLinear(rows, arguments.K,
+                                          arguments.num_columns, team_.size()));
+      } else {
+        absl::StatusOr<Linear> layer = Linear::Load(
+            weights, arguments.K, {{"w", 0, arguments.num_columns}},
+            {&kernels::KernelsFor(kernels::DetectIsa()), team_.size(),
+             arguments.type});
+        SHEAF_CHECK(layer.ok());
+        layers_.emplace_back(*std::move(layer));
+      }
+      bytes += Bytes(layers_.back());
     }
   }
 
   const Arguments& arguments() const { return arguments_; }
   ThreadTeam& team() { return team_; }
-  const Linear& Next() { return layers_[next_++ % layers_.size()]; }
+  const Layer& Next() { return layers_[next_++ % layers_.size()]; }
 
  private:
   const Arguments arguments_;
   ThreadTeam team_;
-  std::vector<Linear> layers_;
+  std::vector<Layer> layers_;
   size_t next_ = 0;
 };
 
@@ -77,31 +97,32 @@ ColdLayers& LayersFor(const Arguments& arguments) {
 // it is the first, with many the second.
 void BM_Linear(benchmark::State& state) {
   const Arguments arguments = {
-      state.range(0),
-      state.range(1),
-      state.range(2),
-      static_cast<WeightType>(state.range(3)),
-      state.range(4) == 0 ? GemmBackend::kPanels : GemmBackend::kOneDnn,
-      static_cast<int32_t>(state.range(5))};
+      state.range(0),      state.range(1),
+      state.range(2),      static_cast<WeightType>(state.range(3)),
+      state.range(4) == 1, static_cast<int32_t>(state.range(5))};
   ColdLayers& layers = LayersFor(arguments);
   const std::vector<float> x(arguments.num_rows * arguments.K, 0.5f);
   AlignedBuffer y(arguments.num_rows * arguments.num_columns);
   int64_t bytes = 0;
   for (auto _ : state) {
-    const Linear& layer = layers.Next();
+    const Layer& layer = layers.Next();
+    const int32_t num_rows = static_cast<int32_t>(arguments.num_rows);
     layers.team().Run([&](const ThreadTeam::Member& member) {
-      layer.Run(member, x.data(), arguments.K,
-                static_cast<int32_t>(arguments.num_rows), y.data(),
-                arguments.num_columns, /*accumulate=*/false);
+      if (const auto* linear = std::get_if<Linear>(&layer)) {
+        linear->Run(member, x.data(), arguments.K, num_rows, y.data(),
+                    arguments.num_columns, /*accumulate=*/false);
+      } else {
+        std::get<OneDnnLinear>(layer).Run(member, x.data(), num_rows, y.data(),
+                                          arguments.num_columns);
+      }
     });
-    bytes += layer.bytes();
+    bytes += Bytes(layer);
     benchmark::DoNotOptimize(y.data());
     benchmark::ClobberMemory();
   }
   state.SetBytesProcessed(bytes);
-  state.SetLabel(absl::StrCat(
-      WeightTypeName(arguments.type),
-      arguments.backend == GemmBackend::kPanels ? " panels" : " onednn"));
+  state.SetLabel(absl::StrCat(WeightTypeName(arguments.type),
+                              arguments.is_one_dnn ? " onednn" : " panels"));
   state.counters["flops"] = benchmark::Counter(
       2.0 * static_cast<double>(arguments.num_rows * arguments.K *
                                 arguments.num_columns),

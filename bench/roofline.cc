@@ -158,8 +158,9 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
   return best;
 }
 
-// The best of our kernels and oneDNN's on products whose weights, an eighth of
-// a megabyte to half a one a thread, stay in the caches.
+// The best of our kernels on products whose weights, an eighth of a megabyte to
+// half a one a thread, stay in the caches. (oneDNN's reach no more: see
+// linear_bench.)
 absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
   struct Way {
     Linear linear;
@@ -175,16 +176,11 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
   for (const int64_t depth : kDepths) {
     RandomWeights weights;
     weights.Add("w", {columns, depth}, /*mean=*/0, /*standard_deviation=*/1);
-    for (const GemmBackend backend :
-         {GemmBackend::kPanels, GemmBackend::kOneDnn}) {
-      if (backend == GemmBackend::kOneDnn && type != WeightType::kF32) continue;
-      for (const int32_t num_rows : kRowCounts) {
-        absl::StatusOr<Linear> linear =
-            Linear::Load(weights, depth, {{"w", 0, columns}},
-                         {&kernels, team.size(), backend, type});
-        if (!linear.ok()) return linear.status();
-        ways.push_back({*std::move(linear), num_rows});
-      }
+    for (const int32_t num_rows : kRowCounts) {
+      absl::StatusOr<Linear> linear = Linear::Load(
+          weights, depth, {{"w", 0, columns}}, {&kernels, team.size(), type});
+      if (!linear.ok()) return linear.status();
+      ways.push_back({*std::move(linear), num_rows});
     }
   }
   const std::vector<float> x(kMaxRows * kDepths[1], 0.5f);

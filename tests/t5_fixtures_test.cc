@@ -25,7 +25,6 @@ constexpr float kTolerance = 2e-4f;  // as testdata/README.md advises
 
 struct Case {
   const char* fixture;
-  GemmBackend backend;
   kernels::Isa isa;
   int32_t num_threads;
 };
@@ -44,10 +43,9 @@ class T5FixtureTest : public ::testing::TestWithParam<Case> {
         SafetensorsFile::Open(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
     tensors_ = std::make_unique<SafetensorsFile>(*std::move(tensors));
-    model_ =
-        T5TestModel::Load(directory, {.num_threads = GetParam().num_threads,
-                                      .backend = GetParam().backend,
-                                      .isa = GetParam().isa});
+    model_ = T5TestModel::Load(
+        directory,
+        {.num_threads = GetParam().num_threads, .isa = GetParam().isa});
   }
 
   std::vector<float> Tensor(const std::string& name) {
@@ -82,9 +80,8 @@ std::string Name(const ::testing::TestParamInfo<Case>& info) {
   for (char& c : name) {
     if (c == '-') c = '_';
   }
-  return name + "_" + std::string(kernels::IsaName(info.param.isa)) +
-         (info.param.backend == GemmBackend::kOneDnn ? "_onednn" : "_panels") +
-         "_" + std::to_string(info.param.num_threads);
+  return name + "_" + std::string(kernels::IsaName(info.param.isa)) + "_" +
+         std::to_string(info.param.num_threads);
 }
 
 std::vector<Case> AllCases() {
@@ -95,12 +92,11 @@ std::vector<Case> AllCases() {
         "t5v11-gated-untied", "text-end-to-end", "wide-heads"}) {
     for (kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
                              kernels::Isa::kAvx512}) {
-      cases.push_back({fixture, GemmBackend::kPanels, isa, 2});
+      cases.push_back({fixture, isa, 2});
     }
     const kernels::Isa best = kernels::DetectIsa();
-    cases.push_back({fixture, GemmBackend::kPanels, best, 1});
-    cases.push_back({fixture, GemmBackend::kOneDnn, best, 2});
-    cases.push_back({fixture, GemmBackend::kPanels, best, 3});
+    cases.push_back({fixture, best, 1});
+    cases.push_back({fixture, best, 3});
   }
   return cases;
 }

@@ -18,7 +18,6 @@ namespace sheaf {
 struct T5TestModel {
   struct Options {
     int32_t num_threads = 2;
-    GemmBackend backend = GemmBackend::kPanels;
     WeightType type = WeightType::kF32;
     kernels::KvType kv_type = kernels::KvType::kF32;
     kernels::Isa isa = kernels::DetectIsa();
@@ -33,9 +32,9 @@ struct T5TestModel {
     absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
     EXPECT_TRUE(config.ok()) << config.status();
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
-    absl::StatusOr<T5Weights> weights = T5Weights::Load(
-        *config, *checkpoint,
-        {model->kernels, options.num_threads, options.backend, options.type});
+    absl::StatusOr<T5Weights> weights =
+        T5Weights::Load(*config, *checkpoint,
+                        {model->kernels, options.num_threads, options.type});
     EXPECT_TRUE(weights.ok()) << weights.status();
     model->weights = *std::move(weights);
     absl::StatusOr<KvStorage> storage =

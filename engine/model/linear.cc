@@ -1,17 +1,13 @@
 #include "engine/model/linear.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_format.h"
 #include "engine/bf16.h"
 #include "engine/check.h"
 #include "engine/model/aligned_buffer.h"
-#include "oneapi/dnnl/dnnl.hpp"
 
 namespace sheaf {
 namespace {
@@ -21,6 +17,10 @@ constexpr int64_t kPanel = kernels::kPanel;
 // Rows that are brought into the products' own form, and then multiplied, at a
 // time.
 constexpr int32_t kRowsAtOnce = 64;
+
+// Rows of a tensor that are read, and then packed, at a time: few keep the
+// detour small.
+constexpr int64_t kPackRows = 256;
 
 int64_t NumPanels(int64_t num_columns) {
   return (num_columns + kPanel - 1) / kPanel;
@@ -269,129 +269,6 @@ class Linear::Int8Panels : public Packed {
   std::vector<int32_t> sums_;  // [num_columns rounded up to 16]
 };
 
-// oneDNN's own blocked layout. It asks for one primitive per number of rows;
-// the layout is that of one row, which oneDNN packs alike for any number.
-class Linear::OneDnnPacked : public Packed {
- public:
-  OneDnnPacked(int64_t K, int64_t num_columns)
-      : K_(K), num_columns_(num_columns), dense_(kMaxRows * num_columns) {}
-
-  // REQUIRES: all rows at once. Throws dnnl::error.
-  void Pack(int64_t first_column, int64_t num_rows,
-            const float* rows) override {
-    SHEAF_CHECK(first_column == 0 && num_rows == num_columns_);
-    using dnnl::memory;
-    const int64_t K = K_, num_columns = num_columns_;
-    const memory::desc any({K, num_columns}, memory::data_type::f32,
-                           memory::format_tag::any);
-    weights_ = memory(
-        MakePrimitive(/*num_rows=*/1, any, /*ldx=*/K).weights_desc(), Engine());
-    const memory::desc plain({K, num_columns}, memory::data_type::f32,
-                             memory::format_tag::ba);
-    memory from(plain, Engine(), const_cast<float*>(rows));
-    dnnl::stream stream(Engine());
-    dnnl::reorder(from, weights_).execute(stream, from, weights_);
-    stream.wait();
-  }
-
-  int64_t bytes() const override {
-    return static_cast<int64_t>(weights_.get_desc().get_size());
-  }
-
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate) override {
-    // oneDNN's own threads stay out of it: the team's members are the threads.
-    thread_local const bool is_single = (omp_set_num_threads(1), true);
-    (void)is_single;
-    for (int32_t row = 0; row < num_rows; row += kMaxRows) {
-      RunRows(x + row * ldx, ldx, std::min(kMaxRows, num_rows - row),
-              y + row * ldy, ldy, accumulate);
-    }
-  }
-
-  void ReadColumn(int64_t, float*) const override {
-    SHEAF_CHECK(false);  // oneDNN's layout is its own secret.
-  }
-
- private:
-  // Longer inputs go through in pieces: so there are few primitives.
-  static constexpr int32_t kMaxRows = 64;
-
-  struct Primitive {
-    dnnl::matmul matmul;
-    dnnl::memory x, y, scratchpad;
-    std::vector<uint8_t> scratch;
-  };
-
-  static dnnl::engine& Engine() {
-    static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-    return engine;
-  }
-
-  dnnl::matmul::primitive_desc MakePrimitive(int64_t num_rows,
-                                             const dnnl::memory::desc& weights,
-                                             int64_t ldx) const {
-    using dnnl::memory;
-    dnnl::primitive_attr attr;
-    attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const memory::desc x({num_rows, K_}, memory::data_type::f32, {ldx, 1});
-    const memory::desc y({num_rows, num_columns_}, memory::data_type::f32,
-                         {num_columns_, 1});
-    return dnnl::matmul::primitive_desc(dnnl::matmul::desc(x, weights, y), attr,
-                                        Engine());
-  }
-
-  // Through dense rows: for rows of y that are apart, as a slice's are,
-  // oneDNN has nothing but its reference loops, a thousand times slower.
-  void RunRows(const float* x, int64_t ldx, int32_t num_rows, float* y,
-               int64_t ldy, bool accumulate) {
-    Primitive& primitive = PrimitiveFor(num_rows, ldx);
-    primitive.x.set_data_handle(const_cast<float*>(x));
-    primitive.y.set_data_handle(dense_.data());
-    dnnl::stream stream(Engine());
-    primitive.matmul.execute(stream,
-                             {{DNNL_ARG_SRC, primitive.x},
-                              {DNNL_ARG_WEIGHTS, weights_},
-                              {DNNL_ARG_DST, primitive.y},
-                              {DNNL_ARG_SCRATCHPAD, primitive.scratchpad}});
-    for (int32_t row = 0; row < num_rows; ++row) {
-      const float* from = dense_.data() + row * num_columns_;
-      float* to = y + row * ldy;
-      for (int64_t i = 0; i < num_columns_; ++i) {
-        to[i] = accumulate ? to[i] + from[i] : from[i];
-      }
-    }
-  }
-
-  // Made at its first use; a slice has one user at a time, so no lock.
-  Primitive& PrimitiveFor(int32_t num_rows, int64_t ldx) {
-    for (auto& [key, primitive] : primitives_) {
-      if (key == Key{num_rows, ldx}) return *primitive;
-    }
-    const auto desc = MakePrimitive(num_rows, weights_.get_desc(), ldx);
-    auto primitive = std::make_unique<Primitive>();
-    primitive->matmul = dnnl::matmul(desc);
-    primitive->x = dnnl::memory(desc.src_desc(), Engine(), nullptr);
-    primitive->y = dnnl::memory(desc.dst_desc(), Engine(), nullptr);
-    primitive->scratch.resize(desc.scratchpad_desc().get_size() + 1);
-    primitive->scratchpad = dnnl::memory(desc.scratchpad_desc(), Engine(),
-                                         primitive->scratch.data());
-    primitives_.emplace_back(Key{num_rows, ldx}, std::move(primitive));
-    return *primitives_.back().second;
-  }
-
-  struct Key {
-    int32_t num_rows;
-    int64_t ldx;
-    bool operator==(const Key&) const = default;
-  };
-
-  const int64_t K_, num_columns_;
-  AlignedBuffer dense_;  // [kMaxRows, num_columns]
-  dnnl::memory weights_;
-  std::vector<std::pair<Key, std::unique_ptr<Primitive>>> primitives_;
-};
-
 Linear::Linear() = default;
 Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
@@ -428,8 +305,6 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     absl::Span<const std::vector<WeightRows>> slices,
     const LinearOptions& options) {
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
-  const bool is_one_dnn = options.backend == GemmBackend::kOneDnn;
-  SHEAF_CHECK(!is_one_dnn || options.type == WeightType::kF32);
   Linear linear;
   linear.K_ = K;
   for (const std::vector<WeightRows>& parts : slices) {
@@ -441,35 +316,20 @@ absl::StatusOr<Linear> Linear::LoadSlices(
       linear.packed_.push_back(nullptr);
       continue;
     }
-    std::unique_ptr<Packed> packed =
-        is_one_dnn ? std::make_unique<OneDnnPacked>(K, num_columns)
-                   : MakePanels(options, K, num_columns);
-    // oneDNN wants all rows of the slice at once; for the panels a few rows
-    // at a time keep the detour small.
-    const int64_t rows_at_once = is_one_dnn ? num_columns : 256;
-    std::vector<float> rows(std::min(rows_at_once, num_columns) * K);
+    std::unique_ptr<Packed> packed = MakePanels(options, K, num_columns);
+    std::vector<float> rows(std::min(kPackRows, num_columns) * K);
     int64_t column = 0;  // the next to be packed
-    int64_t held = 0;    // rows read and not yet packed
-    try {
-      for (const WeightRows& part : parts) {
-        for (int64_t done = 0; done < part.num_rows;) {
-          const int64_t n = std::min(rows_at_once - held, part.num_rows - done);
-          const absl::Status status =
-              source.ReadRows(part.tensor, part.first_row + done, n,
-                              absl::MakeSpan(rows).subspan(held * K, n * K));
-          if (!status.ok()) return status;
-          done += n;
-          held += n;
-          if (held == rows_at_once || column + held == num_columns) {
-            packed->Pack(column, held, rows.data());
-            column += held;
-            held = 0;
-          }
-        }
+    for (const WeightRows& part : parts) {
+      for (int64_t done = 0; done < part.num_rows;) {
+        const int64_t n = std::min(kPackRows, part.num_rows - done);
+        const absl::Status status =
+            source.ReadRows(part.tensor, part.first_row + done, n,
+                            absl::MakeSpan(rows).subspan(0, n * K));
+        if (!status.ok()) return status;
+        packed->Pack(column, n, rows.data());
+        done += n;
+        column += n;
       }
-    } catch (const dnnl::error& error) {
-      return absl::InternalError(absl::StrFormat(
-          "oneDNN cannot lay out %s: %s", parts.front().tensor, error.what()));
     }
     linear.bytes_ += packed->bytes();
     linear.packed_.push_back(std::move(packed));

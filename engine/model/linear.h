@@ -29,16 +29,9 @@ std::optional<WeightType> ParseWeightType(absl::string_view name);
 // At least: int8 has scales beside, and each type its padding.
 int64_t BytesPerWeight(WeightType type);
 
-// Which code multiplies, and so how the weights lie in memory.
-enum class GemmBackend {
-  kPanels,  // our kernels
-  kOneDnn,  // f32 only: what ours are measured against, and tested
-};
-
 struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
-  GemmBackend backend = GemmBackend::kPanels;
   WeightType type = WeightType::kF32;
 };
 
@@ -95,7 +88,6 @@ class Linear {
 
   // Copies column j of W^T, which is the j-th row loaded, to out [K], widened
   // from what it is kept as.
-  // REQUIRES: the backend is kPanels.
   void ReadColumn(int64_t column, float* out) const;
 
  private:
@@ -103,7 +95,6 @@ class Linear {
   class F32Panels;
   class Bf16Panels;
   class Int8Panels;
-  class OneDnnPacked;
   static std::unique_ptr<Packed> MakePanels(const LinearOptions& options,
                                             int64_t K, int64_t num_columns);
 

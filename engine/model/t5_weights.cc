@@ -1,7 +1,6 @@
 #include "engine/model/t5_weights.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,12 +40,9 @@ class Loader {
   }
 
   // All rows of the tensors, one tensor after the other.
-  Linear Fused(int64_t K, const std::vector<WeightRows>& tensors,
-               std::optional<GemmBackend> backend = std::nullopt) {
+  Linear Fused(int64_t K, const std::vector<WeightRows>& tensors) {
     if (!HaveShapes(K, tensors)) return Linear();
-    LinearOptions options = options_;
-    options.backend = backend.value_or(options.backend);
-    return Take(Linear::Load(source_, K, tensors, options));
+    return Take(Linear::Load(source_, K, tensors, options_));
   }
 
   // Each slice has its share of every tensor.
@@ -208,12 +204,11 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
   T5Weights weights;
   weights.config = config;
   weights.type = options.type;
-  // A tied head is read as columns of a product and as rows of a table; our
-  // panels serve both, so there is one copy.
+  // A tied head is read as columns of a product and as rows of a table; panels
+  // serve both, so there is one copy.
   weights.head_is_embedding = config.is_tied;
   if (config.is_tied) {
-    weights.head = loader.Fused(d_model, {{"shared.weight", 0, vocab}},
-                                GemmBackend::kPanels);
+    weights.head = loader.Fused(d_model, {{"shared.weight", 0, vocab}});
   } else {
     if (options.type == WeightType::kF32) {
       weights.embedding = loader.Rows("shared.weight", vocab, d_model);
