@@ -118,6 +118,23 @@ TEST_P(TrainForwardTest, BfloatProductsStayNear) {
             0.1 * expected.abs().max().item<double>());
 }
 
+// Of T5's buckets, 1 is the token before, and one more than half of them the
+// one after.
+TEST(RandomWeightsTest, TheEncodersHeadsBeginWithPlacesToLookAt) {
+  ModelConfig config;
+  ASSERT_EQ(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8", config), "");
+  const at::Tensor bias = T5(config, at::kCPU)
+                              .Tensors()
+                              .at("encoder.block.0.layer.0.SelfAttention."
+                                  "relative_attention_bias.weight");
+  const at::Tensor first = bias.argmax(0);  // bucket, by head
+  EXPECT_EQ(first[0].item<int64_t>(), 1);
+  EXPECT_EQ(first[1].item<int64_t>(), config.num_buckets / 2 + 1);
+  EXPECT_EQ(first[2].item<int64_t>(), 2);
+  EXPECT_GT(bias.select(1, 0).max().item<double>(), 6);
+  EXPECT_LT(bias.select(1, 7).abs().max().item<double>(), 1);
+}
+
 // The loss made a few rows at a time, and its gradients, against the
 // definition.
 TEST(HeadLossTest, IsTheSmoothedCrossEntropyAndItsGradient) {

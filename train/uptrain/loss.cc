@@ -18,16 +18,16 @@ at::Tensor PlaceLoss(const at::Tensor& attention, const at::Tensor& places) {
 
 at::Tensor GuideLoss(const std::vector<at::Tensor>& attention,
                      const Batch& batch) {
-  at::Tensor sum = PlaceLoss(attention[0].select(1, 0), batch.input_place);
-  double num_heads = 1;
-  for (size_t layer = 1; layer < attention.size(); ++layer) {
+  at::Tensor sum = at::zeros({}, attention[0].options());
+  for (size_t layer = 0; layer < attention.size(); ++layer) {
     // Of different groups, as long as there are several.
     for (const int64_t head : {int64_t{0}, attention[layer].size(1) / 2}) {
       sum =
-          sum + PlaceLoss(attention[layer].select(1, head), batch.target_place);
-      ++num_heads;
+          sum + PlaceLoss(attention[layer].select(1, head),
+                          layer == 0 ? batch.input_place : batch.target_place);
     }
   }
+  const double num_heads = 2 * static_cast<double>(attention.size());
   return sum / num_heads;
 }
 

@@ -9,6 +9,9 @@ namespace {
 // Where no attention goes: far below every score, and finite.
 constexpr double kMasked = -1e9;
 
+constexpr char kEncoderBias[] =
+    "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
+
 // Buckets of the distances key - query of [length, length], as T5 defines them.
 at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
                        int64_t max_distance, bool is_bidirectional) {
@@ -37,6 +40,48 @@ at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
     }
   }
   return buckets;
+}
+
+// Where the encoder's heads begin to look, as biases [buckets, heads] to add:
+// of eight, one each at the token before, the one after and the second before,
+// two around, the rest anywhere.
+at::Tensor FirstPlaces(const ModelConfig& config) {
+  constexpr float kAtOnePlace = 7;  // e^7 outweighs some hundred others
+  const int64_t reach = config.max_distance;
+  const at::Tensor buckets =
+      MakeBuckets(2 * reach + 1, config.num_buckets, reach,
+                  /*is_bidirectional=*/true)
+          .select(0, reach);
+  at::Tensor places = at::zeros({config.num_buckets, config.num_heads});
+  const int64_t* bucket = buckets.data_ptr<int64_t>();
+  for (int64_t head = 0; head < config.num_heads; ++head) {
+    for (int64_t key = -reach; key <= reach; ++key) {
+      const float distance = static_cast<float>(std::abs(key));
+      float bias = 0;
+      switch (head % 8) {
+        case 0:
+          bias = key == -1 ? kAtOnePlace : 0;
+          break;
+        case 1:
+          bias = key == 1 ? kAtOnePlace : 0;
+          break;
+        case 2:
+          bias = key == -2 ? kAtOnePlace : 0;
+          break;
+        case 3:
+          bias = -std::min(0.5f * distance, 6.0f);
+          break;
+        case 4:
+          bias = -std::min(0.1f * distance, 4.0f);
+          break;
+        default:
+          break;
+      }
+      places.data_ptr<float>()[bucket[reach + key] * config.num_heads + head] =
+          bias;
+    }
+  }
+  return places;
 }
 
 at::Tensor Dropped(const at::Tensor& x, const ForwardOptions& options) {
@@ -73,6 +118,7 @@ T5::T5(const ModelConfig& config, at::Device device) : config_(config) {
     } else {
       slice.normal_(0, spec.deviation);
     }
+    if (spec.name == kEncoderBias) slice.add_(FirstPlaces(config).flatten());
     places.push_back(at);
     if (spec.part == WeightPart::kMatrices) {
       matrices_.push_back({at, spec.shape});
@@ -134,11 +180,13 @@ std::vector<T5::Spec> T5::Specs() const {
     const bool is_decoder = stack[0] == 'd';
     const int64_t layers =
         is_decoder ? c.num_decoder_layers : c.num_encoder_layers;
-    vectors.push_back({LayerName(stack, 0, 0) +
-                           "SelfAttention.relative_attention_bias.weight",
-                       {c.num_buckets, c.num_heads},
-                       WeightPart::kVectors,
-                       deviation(c.d_model)});
+    // Biases are to become several units large: at the rate of matrices they
+    // would not in a short training, and an encoder has no other positions.
+    embeddings.push_back({LayerName(stack, 0, 0) +
+                              "SelfAttention.relative_attention_bias.weight",
+                          {c.num_buckets, c.num_heads},
+                          WeightPart::kEmbedding,
+                          deviation(c.d_model)});
     for (int64_t i = 0; i < layers; ++i) {
       attention(LayerName(stack, i, 0) + "SelfAttention",
                 is_decoder ? c.num_kv_heads : c.num_heads);

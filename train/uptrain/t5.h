@@ -42,7 +42,8 @@ struct Batch {
 
 class T5 {
  public:
-  // Random weights, as T5 is initialised, from at's generator.
+  // Random weights, as T5 is initialised, from at's generator; but the
+  // encoder's heads begin with places to look at.
   T5(const ModelConfig& config, at::Device device);
 
   // The weights of a checkpoint. Copies of the embedding, and what old
