@@ -320,6 +320,12 @@ class Engine::Loop {
     finished_.clear();
   }
 
+  struct Pass {                      // of the encoder
+    std::vector<Segment*> segments;  // null: dropped
+    int32_t num_tokens = 0;
+    bool is_under_way() const { return !segments.empty(); }
+  };
+
   struct Finished {
     TokenSink* sink;
     absl::Status status;
@@ -343,11 +349,6 @@ class Engine::Loop {
   std::vector<Command> taken_;
   KvBlockPool pool_;
   Scheduler scheduler_;
-  struct Pass {
-    std::vector<Segment*> segments;  // null: dropped
-    int32_t num_tokens = 0;
-    bool is_under_way() const { return !segments.empty(); }
-  };
   Pass passes_[kNumEncodePasses];
   EncodePass last_pass_ = EncodePass::kMain;  // that was worked on
   std::vector<EncodeEntry> encode_entries_;

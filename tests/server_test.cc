@@ -100,6 +100,8 @@ v1::SummarizeRequest LongSummary(int num_sentences, int32_t max_new_tokens) {
     absl::StrAppend(request.mutable_text(), "This is sentence ", i, ". ");
   }
   request.mutable_decoding()->set_max_new_tokens(max_new_tokens);
+  // The fake model repeats itself.
+  request.mutable_decoding()->set_no_repeat_ngram_size(0);
   return request;
 }
 
