@@ -12,6 +12,7 @@ show() {
   "$bin/sheaf" "$1" --server="$address" "${@:2}"
 }
 
+: >"$work/out"
 say 'Starting sheaf-server on the embedded model'
 "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
   --kv_cache_bytes=64MiB >"$work/out" 2>"$work/log" &
