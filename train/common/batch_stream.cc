@@ -32,8 +32,8 @@ BatchStream::BatchStream(const std::vector<TokenFile>& files,
   MakeEpoch();
   MakePool();
   // Of other files, or another batch size, than the position is of.
-  position_.batch_in_pool = std::min(position_.batch_in_pool,
-                                     static_cast<int64_t>(pool_.size()));
+  position_.batch_in_pool =
+      std::min(position_.batch_in_pool, static_cast<int64_t>(pool_.size()));
 }
 
 int64_t BatchStream::Length(const PairRef& pair) const {
