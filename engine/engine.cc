@@ -209,19 +209,17 @@ class Engine::Loop {
     EndAll(absl::OkStatus());
   }
 
-  Admission NextAdmission() const {
-    const Pass& main = passes_[static_cast<int>(EncodePass::kMain)];
+  Admission NextAdmission() {
+    const Pass& main = PassOf(EncodePass::kMain);
     if (!main.is_under_way()) return {options_.max_encode_tokens};
-    if (passes_[static_cast<int>(EncodePass::kOvertaking)].is_under_way()) {
-      return {};
-    }
+    if (PassOf(EncodePass::kOvertaking).is_under_way()) return {};
     const int32_t room =
         std::min(kMaxOvertakingTokens, main.num_tokens / kOvertakeRatio);
     return {room >= kLeastOvertakingTokens ? room : 0, /*is_overtaking=*/true};
   }
 
   void BeginEncode(EncodePass which, const std::vector<Segment*>& segments) {
-    Pass& pass = passes_[static_cast<int>(which)];
+    Pass& pass = PassOf(which);
     pass.segments = segments;
     pass.num_tokens = 0;
     last_pass_ = EncodePass::kMain;  // so that one that overtakes comes first
@@ -249,8 +247,8 @@ class Engine::Loop {
   void AdvanceEncode(bool is_decoding) {
     EncodePass which = last_pass_ == EncodePass::kMain ? EncodePass::kOvertaking
                                                        : EncodePass::kMain;
-    if (!passes_[static_cast<int>(which)].is_under_way()) which = last_pass_;
-    Pass& pass = passes_[static_cast<int>(which)];
+    if (!PassOf(which).is_under_way()) which = last_pass_;
+    Pass& pass = PassOf(which);
     if (!pass.is_under_way()) return;
     last_pass_ = which;
     const absl::Time begin = options_.now();
@@ -287,8 +285,7 @@ class Engine::Loop {
   void End(LiveRequest& live, const absl::Status& status) {
     for (const EncodePass which :
          {EncodePass::kMain, EncodePass::kOvertaking}) {
-      std::vector<Segment*>& segments =
-          passes_[static_cast<int>(which)].segments;
+      std::vector<Segment*>& segments = PassOf(which).segments;
       for (size_t i = 0; i < segments.size(); ++i) {
         if (segments[i] == nullptr || segments[i]->request != &live) continue;
         runner_.DropEncode(which, static_cast<int32_t>(i));
@@ -325,6 +322,7 @@ class Engine::Loop {
     int32_t num_tokens = 0;
     bool is_under_way() const { return !segments.empty(); }
   };
+  Pass& PassOf(EncodePass which) { return passes_[static_cast<int>(which)]; }
 
   struct Finished {
     TokenSink* sink;

@@ -81,6 +81,17 @@ TEST(BatchStreamTest, AStreamFromAPositionGoesOnAsTheFirst) {
   }
 }
 
+TEST(BatchStreamTest, APositionBeyondItsFilesGoesOnWithTheNextEpoch) {
+  const std::vector<TokenFile> files = Files();
+  for (const int64_t pool_start : {int64_t{0}, int64_t{1'000'000}}) {
+    StreamPosition position;
+    position.pool_start = pool_start;
+    position.batch_in_pool = 1'000'000;
+    BatchStream stream(files, Options(), position);
+    EXPECT_FALSE(stream.Next(0.5).empty());
+  }
+}
+
 TEST(BatchStreamTest, ShortPairsComeFirst) {
   const std::vector<TokenFile> files = Files();
   StreamOptions options = Options();

@@ -104,6 +104,8 @@ refuse() {
   grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
 }
 refuse 2 'there is no flag --speed' --speed=9
+refuse 1 'is of the other --optimizer' --model="$work/shape" --init=random --steps=30 \
+  --output="$work/stopped" --train="$work/pairs.tok"
 refuse 2 '--dropout=2 is not allowed' --dropout=2
 refuse 2 'one of --steps and --minutes' --model=a --output=b --train=c
 head -c 1000 "$work/pairs.tok" >"$work/cut.tok"

@@ -30,8 +30,10 @@ BatchStream::BatchStream(const std::vector<TokenFile>& files,
   }
   shortest_ = std::max(kShortest, least);
   MakeEpoch();
+  // The position may be of other files, or of another batch size.
+  position_.pool_start =
+      std::min(position_.pool_start, static_cast<int64_t>(epoch_.size()));
   MakePool();
-  // Of other files, or another batch size, than the position is of.
   position_.batch_in_pool =
       std::min(position_.batch_in_pool, static_cast<int64_t>(pool_.size()));
 }

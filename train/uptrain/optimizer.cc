@@ -48,27 +48,29 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
   const double second_scale = 1 / (1 - std::pow(options.beta2, n));
   // Young averages forget faster: the first weights are random.
   const double keep = std::min(ema, n / (n + 10));
-  if (options.is_muon) {
-    for (const auto& [place, shape] : model.matrices()) {
-      const int64_t size = shape[0] * shape[1];
-      const at::Tensor gradient = gradients.narrow(0, place, size).mul_(scale);
-      at::Tensor m = first.narrow(0, place, size);
-      m.mul_(kMuonMomentum).add_(gradient);
-      const at::Tensor direction =
-          Orthogonal(gradient.add(m, kMuonMomentum).view(shape));
-      at::Tensor weights = model.weights().narrow(0, place, size);
-      weights.mul_(1 - options.rate * options.weight_decay)
-          .add_(direction.reshape({size}),
-                -options.rate * kMuonSize *
-                    std::sqrt(double(std::max(shape[0], shape[1]))));
-      average.narrow(0, place, size).mul_(keep).add_(weights, 1 - keep);
-    }
-  }
+  const auto step_matrix = [&](int64_t place,
+                               const std::vector<int64_t>& shape) {
+    const int64_t size = shape[0] * shape[1];
+    const at::Tensor gradient = gradients.narrow(0, place, size).mul_(scale);
+    at::Tensor m = first.narrow(0, place, size);
+    m.mul_(kMuonMomentum).add_(gradient);
+    const at::Tensor direction =
+        Orthogonal(gradient.add(m, kMuonMomentum).view(shape));
+    at::Tensor weights = model.weights().narrow(0, place, size);
+    weights.mul_(1 - options.rate * options.weight_decay)
+        .add_(direction.reshape({size}),
+              -options.rate * kMuonSize *
+                  std::sqrt(double(std::max(shape[0], shape[1]))));
+    average.narrow(0, place, size).mul_(keep).add_(weights, 1 - keep);
+  };
   int64_t part_at = 0;
   for (const WeightPart part :
        {WeightPart::kEmbedding, WeightPart::kMatrices, WeightPart::kVectors}) {
     const int64_t part_end = part_at + model.size_of(part);
     if (options.is_muon && part == WeightPart::kMatrices) {
+      for (const auto& [place, shape] : model.matrices()) {
+        step_matrix(place, shape);
+      }
       part_at = part_end;
       continue;
     }

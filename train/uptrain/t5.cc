@@ -9,9 +9,6 @@ namespace {
 // Where no attention goes: far below every score, and finite.
 constexpr double kMasked = -1e9;
 
-constexpr char kEncoderBias[] =
-    "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
-
 // Buckets of the distances key - query of [length, length], as T5 defines them.
 at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
                        int64_t max_distance, bool is_bidirectional) {
@@ -52,33 +49,33 @@ at::Tensor FirstPlaces(const ModelConfig& config) {
       MakeBuckets(2 * reach + 1, config.num_buckets, reach,
                   /*is_bidirectional=*/true)
           .select(0, reach);
-  at::Tensor places = at::zeros({config.num_buckets, config.num_heads});
   const int64_t* bucket = buckets.data_ptr<int64_t>();
-  for (int64_t head = 0; head < config.num_heads; ++head) {
-    for (int64_t key = -reach; key <= reach; ++key) {
-      const float distance = static_cast<float>(std::abs(key));
-      float bias = 0;
-      switch (head % 8) {
-        case 0:
-          bias = key == -1 ? kAtOnePlace : 0;
-          break;
-        case 1:
-          bias = key == 1 ? kAtOnePlace : 0;
-          break;
-        case 2:
-          bias = key == -2 ? kAtOnePlace : 0;
-          break;
-        case 3:
-          bias = -std::min(0.5f * distance, 6.0f);
-          break;
-        case 4:
-          bias = -std::min(0.1f * distance, 4.0f);
-          break;
-        default:
-          break;
+  const auto bias = [&](int64_t head, int64_t key) {  // key: from the query
+    const float distance = static_cast<float>(std::abs(key));
+    switch (head % 8) {
+      case 0:
+        return key == -1 ? kAtOnePlace : 0;
+      case 1:
+        return key == 1 ? kAtOnePlace : 0;
+      case 2:
+        return key == -2 ? kAtOnePlace : 0;
+      case 3:
+        return -std::min(0.5f * distance, 6.0f);
+      case 4:
+        return -std::min(0.1f * distance, 4.0f);
+      default:
+        return 0.0f;
+    }
+  };
+  at::Tensor places = at::zeros({config.num_buckets, config.num_heads});
+  // From far to near: of a bucket's distances the least counts.
+  for (int64_t distance = reach; distance >= 0; --distance) {
+    for (const int64_t key : {-distance, distance}) {
+      float* row =
+          places.data_ptr<float>() + bucket[reach + key] * config.num_heads;
+      for (int64_t head = 0; head < config.num_heads; ++head) {
+        row[head] = bias(head, key);
       }
-      places.data_ptr<float>()[bucket[reach + key] * config.num_heads + head] =
-          bias;
     }
   }
   return places;
@@ -92,6 +89,11 @@ at::Tensor Dropped(const at::Tensor& x, const ForwardOptions& options) {
 std::string LayerName(const char* stack, int64_t layer, int sublayer) {
   return std::string(stack) + ".block." + std::to_string(layer) + ".layer." +
          std::to_string(sublayer) + ".";
+}
+
+std::string PositionBiasName(const std::string& stack) {
+  return LayerName(stack.c_str(), 0, 0) +
+         "SelfAttention.relative_attention_bias.weight";
 }
 
 }  // namespace
@@ -118,7 +120,9 @@ T5::T5(const ModelConfig& config, at::Device device) : config_(config) {
     } else {
       slice.normal_(0, spec.deviation);
     }
-    if (spec.name == kEncoderBias) slice.add_(FirstPlaces(config).flatten());
+    if (spec.name == PositionBiasName("encoder")) {
+      slice.add_(FirstPlaces(config).flatten());
+    }
     places.push_back(at);
     if (spec.part == WeightPart::kMatrices) {
       matrices_.push_back({at, spec.shape});
@@ -182,8 +186,7 @@ std::vector<T5::Spec> T5::Specs() const {
         is_decoder ? c.num_decoder_layers : c.num_encoder_layers;
     // Biases are to become several units large: at the rate of matrices they
     // would not in a short training, and an encoder has no other positions.
-    embeddings.push_back({LayerName(stack, 0, 0) +
-                              "SelfAttention.relative_attention_bias.weight",
+    embeddings.push_back({PositionBiasName(stack),
                           {c.num_buckets, c.num_heads},
                           WeightPart::kEmbedding,
                           deviation(c.d_model)});
@@ -242,8 +245,7 @@ at::Tensor T5::WideNorm(const at::Tensor& x, const std::string& name) const {
 
 at::Tensor T5::PositionBias(const std::string& stack, int64_t length,
                             bool is_bidirectional) const {
-  const at::Tensor table = Weight(
-      stack + ".block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+  const at::Tensor table = Weight(PositionBiasName(stack));
   return at::embedding(table, Buckets(length, is_bidirectional))
       .permute({2, 0, 1})
       .unsqueeze(0);

@@ -49,6 +49,9 @@ std::string ReadFiles(const std::vector<std::string>& paths,
   return "";
 }
 
+// Of a saved state. A change of where weights lie in it changes their number.
+constexpr int64_t kNumCounters = 5;
+
 volatile std::sig_atomic_t must_stop = 0;
 
 void AskToStop(int) { must_stop = 1; }
@@ -101,6 +104,7 @@ class Trainer {
     const double rest = (progress - options_.warmup) / (1 - options_.warmup);
     return options_.rate * 0.5 * (1 + std::cos(M_PI * std::min(rest, 1.0)));
   }
+  bool IsMuon() const { return options_.optimizer == "muon"; }
   ForwardOptions Forward(double dropout) const {
     return {options_.precision == "bf16" ? at::kBFloat16 : at::kFloat, dropout};
   }
@@ -184,7 +188,14 @@ std::string Trainer::Resume() {
     optimizer_->first.copy_(state["first"]);
     optimizer_->second.copy_(state["second"]);
     optimizer_->average.copy_(state["average"]);
+    if (state["counters"].numel() != kNumCounters) {
+      return path + ": is of another version of this program";
+    }
     const int64_t* counters = state["counters"].data_ptr<int64_t>();
+    if (counters[4] != IsMuon()) {
+      return path + ": is of the other --optimizer; the moments of the two " +
+             "are not alike";
+    }
     step_ = counters[0];
     position.epoch = counters[1];
     position.pool_start = counters[2];
@@ -204,10 +215,10 @@ std::string Trainer::Resume() {
 
 std::string Trainer::SaveState() {
   const StreamPosition& position = stream_->position();
-  at::Tensor counters = at::empty({4}, at::kLong);
+  at::Tensor counters = at::empty({kNumCounters}, at::kLong);
   at::Tensor clocks = at::empty({3}, at::kDouble);
   const int64_t integers[] = {step_, position.epoch, position.pool_start,
-                              position.batch_in_pool};
+                              position.batch_in_pool, IsMuon()};
   const double reals[] = {Elapsed(), position.pool_progress, best_dev_};
   std::copy(std::begin(integers), std::end(integers),
             counters.data_ptr<int64_t>());
@@ -242,7 +253,7 @@ std::string Trainer::Step() {
   }
   num_targets_ += num_targets;
   OptimizerOptions optimizer;
-  optimizer.is_muon = options_.optimizer == "muon";
+  optimizer.is_muon = IsMuon();
   optimizer.rate = Rate(progress);
   optimizer.embedding_rate = options_.embedding_rate;
   optimizer.beta2 = options_.beta2;
