@@ -75,6 +75,15 @@ wait "$trainer" || fail "exit code $? after SIGTERM"
 cmp "$work/muon/last/model.safetensors" "$work/stopped/last/model.safetensors" ||
   fail 'stopped and gone on, it differs'
 
+echo '--- two threads take a batch of a step each, and learn the same'
+losses() { sed -n 's/^step [1-9] .*loss \([0-9.]*\).*/\1/p' "$1"; }
+for threads in 1 2; do
+  (train "by_$threads" --dropout=0 --threads="$threads") >"$work/by_$threads.log"
+done
+paste <(losses "$work/by_1.log") <(losses "$work/by_2.log") |
+  awk '{ n += $1 - $2 < 0.002 && $2 - $1 < 0.002 } END { exit n != 9 }' ||
+  fail "losses: $(losses "$work/by_1.log") and $(losses "$work/by_2.log")"
+
 echo '--- what it wrote is a model directory'
 "$bin/sheaf-convert" --input="$work/whole/last" --output="$work/mqa" --kv_heads=1 \
   --method=svd

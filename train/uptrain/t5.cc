@@ -102,19 +102,13 @@ T5::T5(const ModelConfig& config, at::Device device) : config_(config) {
   const std::vector<Spec> specs = Specs();
   int64_t total = 0;
   for (const Spec& spec : specs) {
-    int64_t size = 1;
-    for (const int64_t n : spec.shape) size *= n;
-    part_sizes_[static_cast<int>(spec.part)] += size;
-    total += size;
+    part_sizes_[static_cast<int>(spec.part)] += spec.size();
+    total += spec.size();
   }
-  const at::TensorOptions options = at::TensorOptions(at::kFloat);
-  weights_ = at::empty({total}, options);
+  weights_ = at::empty({total}, at::TensorOptions(at::kFloat));
   int64_t at = 0;
-  std::vector<int64_t> places;
   for (const Spec& spec : specs) {
-    int64_t size = 1;
-    for (const int64_t n : spec.shape) size *= n;
-    at::Tensor slice = weights_.narrow(0, at, size);
+    at::Tensor slice = weights_.narrow(0, at, spec.size());
     if (spec.deviation < 0) {
       slice.fill_(1);
     } else {
@@ -123,24 +117,39 @@ T5::T5(const ModelConfig& config, at::Device device) : config_(config) {
     if (spec.name == PositionBiasName("encoder")) {
       slice.add_(FirstPlaces(config).flatten());
     }
-    places.push_back(at);
     if (spec.part == WeightPart::kMatrices) {
       matrices_.push_back({at, spec.shape});
     }
-    at += size;
+    at += spec.size();
   }
   weights_ = weights_.to(device);
+  MakeLeaves();
+}
+
+T5 T5::Replica() const {
+  T5 replica = *this;
+  replica.MakeLeaves();
+  return replica;
+}
+
+void T5::MakeLeaves() {
   gradients_ = at::zeros_like(weights_);
-  for (size_t i = 0; i < specs.size(); ++i) {
-    int64_t size = 1;
-    for (const int64_t n : specs[i].shape) size *= n;
-    at::Tensor weight =
-        weights_.narrow(0, places[i], size).view(specs[i].shape).detach();
-    weight.requires_grad_(true);
-    weight.mutable_grad() =
-        gradients_.narrow(0, places[i], size).view(specs[i].shape);
-    named_[specs[i].name] = weight;
+  int64_t at = 0;
+  for (const Spec& spec : Specs()) {
+    at::Tensor leaf =
+        weights_.narrow(0, at, spec.size()).view(spec.shape).detach();
+    leaf.requires_grad_(true);
+    leaf.mutable_grad() =
+        gradients_.narrow(0, at, spec.size()).view(spec.shape);
+    named_[spec.name] = leaf;
+    at += spec.size();
   }
+}
+
+int64_t T5::Spec::size() const {
+  int64_t size = 1;
+  for (const int64_t n : shape) size *= n;
+  return size;
 }
 
 std::vector<T5::Spec> T5::Specs() const {

@@ -17,7 +17,7 @@ namespace sheaf {
 //
 // All weights lie in one flat tensor, in f32, and so do their gradients: the
 // optimizer, clipping and averaging are a few operations whatever the model.
-// Not thread-safe.
+// Not thread-safe; threads that compute at once have a Replica() each.
 // The parts come in this order, so that each can have a rate of its own:
 enum class WeightPart { kEmbedding, kMatrices, kVectors };
 
@@ -45,6 +45,10 @@ class T5 {
   // Random weights, as T5 is initialised, from at's generator; but the
   // encoder's heads begin with places to look at.
   T5(const ModelConfig& config, at::Device device);
+
+  // The same weights() with gradients() of its own. Both may compute at once,
+  // while neither changes weights.
+  T5 Replica() const;
 
   // The weights of a checkpoint. Copies of the embedding, and what old
   // checkpoints have unused, are left out. Returns what is wrong.
@@ -90,8 +94,11 @@ class T5 {
     std::vector<int64_t> shape;
     WeightPart part;
     double deviation;  // of the initial weights; < 0: all are 1
+    int64_t size() const;
   };
   std::vector<Spec> Specs() const;
+  // Zero gradients, and the named leaves over weights_ that add to them.
+  void MakeLeaves();
 
   at::Tensor Weight(const std::string& name) const { return named_.at(name); }
   at::Tensor Product(const at::Tensor& x, const std::string& name,

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 #include <memory>
 
 #include "ATen/Context.h"
@@ -82,7 +83,9 @@ class Trainer {
  private:
   std::string Prepare();
   std::string Resume();
+  void MakeReplicas();
   std::string Step();
+  int64_t AddGradients(const LossOptions& loss_options, double progress);
   std::string Evaluate();
   std::string SaveState();
   std::string SaveModel(const std::string& name, const at::Tensor& weights);
@@ -116,6 +119,8 @@ class Trainer {
   ModelConfig config_;
   std::vector<TokenFile> train_, dev_;
   std::unique_ptr<T5> model_;
+  int threads_ = 1;           // in all
+  std::vector<T5> replicas_;  // of model_, for the threads beside this one
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> stream_;
 
@@ -132,9 +137,6 @@ class Trainer {
 };
 
 std::string Trainer::Prepare() {
-  if (options_.threads > 0) {
-    at::set_num_threads(static_cast<int>(options_.threads));
-  }
   std::string error = ModelConfig::Load(options_.model, config_);
   if (error.empty()) error = ReadFiles(options_.train, config_, train_);
   if (error.empty()) error = ReadFiles(options_.dev, config_, dev_);
@@ -153,6 +155,7 @@ std::string Trainer::Prepare() {
     if (error.empty()) error = model_->Load(tensors);
     if (!error.empty()) return options_.model + ": " + error;
   }
+  MakeReplicas();
   optimizer_ = std::make_unique<Optimizer>(*model_);
   std::error_code failed;
   fs::create_directories(options_.output, failed);
@@ -168,6 +171,21 @@ std::string Trainer::Prepare() {
       options_.precision.c_str(), static_cast<long long>(step_));
   Log(line);
   return "";
+}
+
+// A thread a batch, as far as a step has batches and there are threads: they
+// wait for one another once a step, where threads that share the operations of
+// a batch wait hundreds of times.
+void Trainer::MakeReplicas() {
+  if (options_.threads > 0) {
+    at::set_num_threads(static_cast<int>(options_.threads));
+  }
+  threads_ = at::get_num_threads();
+  if (!model_->device().is_cpu()) return;
+  for (int64_t i = 1; i < std::min<int64_t>(threads_, options_.accumulate);
+       ++i) {
+    replicas_.push_back(model_->Replica());
+  }
 }
 
 std::string Trainer::Resume() {
@@ -240,17 +258,7 @@ std::string Trainer::Step() {
   loss_options.label_smoothing = options_.label_smoothing;
   loss_options.guide_weight =
       options_.guide * std::max(0.0, 1 - progress / options_.guide_until);
-  int64_t num_targets = 0;
-  for (int64_t i = 0; i < options_.accumulate; ++i) {
-    const Batch batch = MakeBatch(train_, stream_->Next(progress),
-                                  config_.start_id, model_->device());
-    const Loss loss =
-        ComputeLoss(*model_, batch, Forward(options_.dropout), loss_options);
-    loss.training.backward();
-    loss_sum_ += loss.cross_entropy.detach();
-    num_targets += batch.num_targets;
-    num_tokens_ += batch.num_tokens;
-  }
+  const int64_t num_targets = AddGradients(loss_options, progress);
   num_targets_ += num_targets;
   OptimizerOptions optimizer;
   optimizer.is_muon = IsMuon();
@@ -280,6 +288,53 @@ std::string Trainer::Step() {
     error = SaveState();
   }
   return error;
+}
+
+// Of the batches of a step. Returns the tokens to predict in them.
+int64_t Trainer::AddGradients(const LossOptions& loss_options,
+                              double progress) {
+  std::vector<std::vector<PairRef>> batches;
+  for (int64_t i = 0; i < options_.accumulate; ++i) {
+    batches.push_back(stream_->Next(progress));
+  }
+  struct Sums {
+    at::Tensor loss;
+    int64_t num_targets = 0, num_tokens = 0;
+  };
+  const size_t at_once = replicas_.size() + 1;
+  const auto run = [&](T5& model, size_t first) {
+    Sums sums{at::zeros_like(loss_sum_)};
+    for (size_t i = first; i < batches.size(); i += at_once) {
+      const Batch batch =
+          MakeBatch(train_, batches[i], config_.start_id, model.device());
+      const Loss loss =
+          ComputeLoss(model, batch, Forward(options_.dropout), loss_options);
+      loss.training.backward();
+      sums.loss += loss.cross_entropy.detach();
+      sums.num_targets += batch.num_targets;
+      sums.num_tokens += batch.num_tokens;
+    }
+    return sums;
+  };
+  at::set_num_threads(std::max(threads_ / static_cast<int>(at_once), 1));
+  std::vector<std::future<Sums>> others;
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    others.push_back(
+        std::async(std::launch::async, run, std::ref(replicas_[i]), i + 1));
+  }
+  Sums sums = run(*model_, 0);
+  for (size_t i = 0; i < replicas_.size(); ++i) {
+    const Sums other = others[i].get();
+    sums.loss += other.loss;
+    sums.num_targets += other.num_targets;
+    sums.num_tokens += other.num_tokens;
+    model_->gradients().add_(replicas_[i].gradients());
+    replicas_[i].gradients().zero_();
+  }
+  at::set_num_threads(threads_);
+  loss_sum_ += sums.loss;
+  num_tokens_ += sums.num_tokens;
+  return sums.num_targets;
 }
 
 void Trainer::ReportProgress() {
