@@ -2,28 +2,8 @@
 # The programs that make models, as a user meets them: convert, serve, evaluate,
 # tokenize.   making_models_test.sh BIN_DIR MODEL_DIR
 set -euo pipefail
-bin=$1
 model=$2
-work=$(mktemp -d)
-server=
-trap '[[ -z $server ]] || kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# expect_equal WHAT ACTUAL EXPECTED
-expect_equal() {
-  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
-}
-# refuse CODE TEXT PROGRAM FLAG ...: it ends with CODE and one line with TEXT.
-refuse() {
-  local code=0
-  "$bin/$3" "${@:4}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
-  expect_equal "exit code of ${*:3}" "$code" "$1"
-  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
-  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
-}
+. "$(dirname "$0")/programs.sh"
 
 printf '%s\t%s\n' 'Where is the train station?' 'Wo ist der Bahnhof?' \
   'Tom is my brother.' 'Tom ist mein Bruder.' \
@@ -46,13 +26,7 @@ shrunk=$(($(stat -c %s "$model/model.safetensors") -
   $(stat -c %s "$work/mqa/model.safetensors")))
 ((shrunk > saved - 2000 && shrunk < saved + 2000)) ||
   fail "reported $saved bytes, the file shrank by $shrunk"
-"$bin/sheaf-server" --model="$work/mixed" --listen=127.0.0.1:0 \
-  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB >"$work/server.out" &
-server=$!
-until address=$(sed -n 's/^listening on //p' "$work/server.out") && [[ $address ]]; do
-  kill -0 "$server" 2>/dev/null || fail 'the server refused the model'
-  sleep 0.05
-done
+start mixed --model="$work/mixed"
 
 echo '--- a server and the file of its answers have the same scores'
 "$bin/sheaf-eval" --data="$work/pairs.tsv" --server="$address" --json \

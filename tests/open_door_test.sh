@@ -2,48 +2,12 @@
 # The server with its door open to others: encryption, certificates, tokens,
 # limits, and what the log says of who came.   open_door_test.sh BIN_DIR
 set -euo pipefail
-bin=$1
-work=$(mktemp -d)
-servers=()
-trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# expect CODE TEXT COMMAND ...: the command ends with CODE and says TEXT.
-expect() {
-  local code=0 said
-  said=$("${@:3}" 2>&1) || code=$?
-  [[ $code == "$1" ]] || fail "${*:3}: exit code $code, expected $1: $said"
-  [[ $said == *"$2"* ]] || fail "${*:3}: \"$said\" has no \"$2\""
-}
-# Waits until a command succeeds, half a minute at most.
-await() {
-  for _ in {1..300}; do
-    if "$@" >/dev/null 2>&1; then return; fi
-    sleep 0.1
-  done
-  fail "in vain: $*"
-}
+. "$(dirname "$0")/programs.sh"
 
 # A server that should end at once.
 refused() { timeout 30 "$bin/sheaf-server" "$@"; }
 
-# start NAME [FLAG ...]: sets address, metrics and server.
-start() {
-  : >"$work/$1.out"
-  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
-    --kv_cache_bytes=16MiB --log_format=json "${@:2}" \
-    >"$work/$1.out" 2>"$work/$1.log" &
-  server=$!
-  servers+=("$server")
-  until address=$(sed -n 's/^listening on //p' "$work/$1.out") && [[ $address ]]; do
-    kill -0 "$server" 2>/dev/null || fail "$1: $(cat "$work/$1.log")"
-    sleep 0.05
-  done
-  metrics=$(sed -n 's/.*"message":"metrics on \([^"]*\)".*/\1/p' "$work/$1.log")
-}
+start_logging() { start "$1" --log_format=json "${@:2}"; }
 
 # authority NAME: a root certificate. certificate NAME AUTHORITY: one below it.
 authority() {
@@ -94,7 +58,7 @@ expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
   --auth_tokens_file="$work/tokens"
 
 echo '--- encryption, and a token beside it'
-start tls --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
+start_logging tls --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
   --auth_tokens_file="$work/tokens"
 call() { "$bin/sheaf" "$1" --server="$address" --timeout=10s "${@:2}"; }
 say=(--from=en --to=de 'Where is the train station?')
@@ -165,7 +129,7 @@ kill "$server" && wait "$server" || fail 'the server did not end well'
 
 echo '--- clients that must have a certificate'
 install_certificate first
-start mutual --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
+start_logging mutual --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
   --tls_client_ca="$work/first-ca.pem"
 trust=--tls_ca=$work/first-ca.pem
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1
@@ -178,7 +142,7 @@ kill "$server" && wait "$server" || fail 'the server did not end well'
 echo '--- limits'
 # One sequence at a time: so the long text takes its time.
 rm -f "$work/streamed"
-start limits --max_sequences=1 --max_requests_per_caller=1 --max_text_bytes=100KiB \
+start_logging limits --max_sequences=1 --max_requests_per_caller=1 --max_text_bytes=100KiB \
   --max_metadata_bytes=1KiB --default_deadline=60s
 call translate --from=en --to=de --stream "$(cat "$work/long")" >"$work/streamed" &
 client=$!
@@ -207,7 +171,7 @@ expect 1 'RESOURCE_EXHAUSTED' call models --token_file="$work/huge-token" --max_
 kill "$server" && wait "$server" || fail 'the server did not end well'
 
 echo '--- a limit of connections, and a server that has no descriptor left'
-start connections --max_connections=2
+start_logging connections --max_connections=2
 exec 5<>"/dev/tcp/${address%:*}/${address#*:}" 6<>"/dev/tcp/${address%:*}/${address#*:}"
 expect 1 UNAVAILABLE call models --max_attempts=1
 grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
@@ -222,7 +186,7 @@ kill "$server" && wait "$server" || fail 'the server did not end well'
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
   >"$work/few.out" 2>"$work/few.log" &
 server=$!
-servers+=("$server")
+children+=("$server")
 await grep -q '^listening on' "$work/few.out"
 address=$(sed -n 's/^listening on //p' "$work/few.out")
 python3 - "$address" <<'END'

@@ -2,49 +2,16 @@
 # The programs as a user meets them: sheaf-server on the embedded model and on
 # broken directories, sheaf as its client.   programs_test.sh BIN_DIR MODELS_DIR
 set -euo pipefail
-bin=$1
 models=$2
-work=$(mktemp -d)
-servers=()
-trap 'kill "${servers[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+. "$(dirname "$0")/programs.sh"
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
-# expect_equal WHAT ACTUAL EXPECTED
-expect_equal() {
-  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
-}
-
-# start NAME [FLAG ...]: sets address, metrics and server.
-start() {
-  local name=$1
-  shift
-  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
-    --kv_cache_bytes=64MiB "$@" >"$work/$name.out" 2>"$work/$name.log" &
-  server=$!
-  servers+=("$server")
-  until address=$(sed -n 's/^listening on //p' "$work/$name.out") &&
-    [[ $address ]]; do
-    kill -0 "$server" 2>/dev/null || fail "$name: $(cat "$work/$name.log")"
-    sleep 0.05
-  done
-  metrics=$(sed -n 's/.*metrics on //p' "$work/$name.log")
-}
 metric() {
   curl -fsS "http://$metrics/metrics" | grep -v '^#' | grep -F "$1" | sed 's/.* //'
 }
 
-# refuse CODE TEXT FLAG ...: the server ends with CODE and one line with TEXT.
-refuse() {
-  local code=0
-  timeout 20 "$bin/sheaf-server" --listen=127.0.0.1:0 \
-    --metrics_listen=127.0.0.1:0 "${@:3}" >"$work/refuse.out" \
-    2>"$work/refuse.log" || code=$?
-  expect_equal "exit code of ${*:3}" "$code" "$1"
-  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
-  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
+# refuse_server CODE TEXT FLAG ...
+refuse_server() {
+  refuse "$1" "$2" sheaf-server --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 "${@:3}"
 }
 
 echo '--- a wrong model directory or flag is one clear line'
@@ -52,25 +19,25 @@ small=$models/sheaf-small
 broken() {
   rm -rf "$work/model" && cp -r "$small" "$work/model" && chmod -R u+w "$work/model"
 }
-refuse 3 "$work/nowhere" --model="$work/nowhere"
+refuse_server 3 "$work/nowhere" --model="$work/nowhere"
 broken && rm "$work/model/config.json"
-refuse 3 config.json --model="$work/model"
+refuse_server 3 config.json --model="$work/model"
 broken && rm "$work/model/model.safetensors"
-refuse 3 model.safetensors --model="$work/model"
+refuse_server 3 model.safetensors --model="$work/model"
 broken && truncate -s 1000000 "$work/model/model.safetensors"
-refuse 3 model.safetensors --model="$work/model"
+refuse_server 3 model.safetensors --model="$work/model"
 broken && truncate -s 100000 "$work/model/spiece.model"
-refuse 3 spiece.model --model="$work/model"
+refuse_server 3 spiece.model --model="$work/model"
 broken && sed -i 's/"d_ff": 640/"d_ff": 641/' "$work/model/config.json"
-refuse 3 'DenseReluDense' --model="$work/model"
+refuse_server 3 'DenseReluDense' --model="$work/model"
 broken && sed -i 's/"model_type": "t5"/"model_type": "bart"/' "$work/model/config.json"
-refuse 3 bart --model="$work/model"
-refuse 2 max_sequences --max_sequences=0
-refuse 2 allow_insecure --listen=0.0.0.0:0
-refuse 2 kv_cache_bytes --kv_cache_bytes=1000
+refuse_server 3 bart --model="$work/model"
+refuse_server 2 max_sequences --max_sequences=0
+refuse_server 2 allow_insecure --listen=0.0.0.0:0
+refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000
 
 echo '--- the embedded model translates, one line a line'
-start main
+start main --kv_cache_bytes=64MiB
 expect_equal 'a translation' \
   "$("$bin/sheaf" translate --server="$address" --from=en --to=de \
     'Where is the train station?')" 'Wo ist der Bahnhof?'

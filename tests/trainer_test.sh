@@ -2,15 +2,8 @@
 # The trainer as a user meets it: it learns, it resumes after kill -9 as if
 # nothing had been, its output is served.   trainer_test.sh BIN_DIR MODEL_DIR
 set -euo pipefail
-bin=$1
 model=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
+. "$(dirname "$0")/programs.sh"
 
 for i in {1..40}; do
   printf 'The %d cats see %d dogs.\tDie %d Katzen sehen %d Hunde.\n' \
@@ -92,36 +85,21 @@ echo '--- what it wrote is a model directory'
 "$bin/sheaf-tokenize" --model="$work/uptrained/last" --ids="$work/whole/dev-pairs.ids" \
   >"$work/texts"
 [[ $(wc -l <"$work/texts") == 4 ]] || fail "dev outputs: $(cat "$work/texts")"
-"$bin/sheaf-server" --model="$work/uptrained/last" --listen=127.0.0.1:0 \
-  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB >"$work/server.out" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
-until address=$(sed -n 's/^listening on //p' "$work/server.out") && [[ $address ]]; do
-  kill -0 "$server" 2>/dev/null || fail 'the server refused it'
-  sleep 0.05
-done
+start uptrained --model="$work/uptrained/last"
 "$bin/sheaf" translate --server="$address" --from=en --to=de --max_new_tokens=8 \
   'The 7 cats see 21 dogs.' >"$work/translated"
 
 echo '--- refusals are one clear line'
-# refuse CODE TEXT FLAG ...
-refuse() {
-  local code=0
-  "$bin/sheaf-train" "${@:3}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
-  [[ $code == "$1" ]] || fail "exit code $code of ${*:3}"
-  [[ $(wc -l <"$work/refuse.log") == 1 ]] || fail "$(cat "$work/refuse.log")"
-  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
-}
-refuse 2 'there is no flag --speed' --speed=9
-refuse 1 'is of the other --optimizer' --model="$work/shape" --init=random --steps=30 \
+refuse 2 'there is no flag --speed' sheaf-train --speed=9
+refuse 1 'is of the other --optimizer' sheaf-train --model="$work/shape" --init=random --steps=30 \
   --output="$work/stopped" --train="$work/pairs.tok"
-refuse 2 '--dropout=2 is not allowed' --dropout=2
-refuse 2 'one of --steps and --minutes' --model=a --output=b --train=c
+refuse 2 '--dropout=2 is not allowed' sheaf-train --dropout=2
+refuse 2 'one of --steps and --minutes' sheaf-train --model=a --output=b --train=c
 head -c 1000 "$work/pairs.tok" >"$work/cut.tok"
-refuse 1 'cut short' --model="$work/shape" --init=random --steps=1 \
+refuse 1 'cut short' sheaf-train --model="$work/shape" --init=random --steps=1 \
   --output="$work/x" --train="$work/cut.tok"
 printf 'x' | dd of="$work/pairs.tok" bs=1 seek=2000 conv=notrunc status=none
-refuse 1 'checksum' --model="$work/shape" --init=random --steps=1 \
+refuse 1 'checksum' sheaf-train --model="$work/shape" --init=random --steps=1 \
   --output="$work/x" --train="$work/pairs.tok"
 
 echo PASSED

@@ -27,6 +27,8 @@ read -ra train_flags <<<"${TRAIN_FLAGS:-}"
 # After conversion: the average of the weights is short, as the training is.
 read -ra up_flags <<<"${UP_FLAGS:---rate=1e-3 --embedding_rate=1 --guide=0 --ema=0.9}"
 
+methods=(mean first random svd svd-calibrated)
+
 mkdir -p "$out"
 results=$out/results.tsv
 dev=$data/mt.en-de.dev.tatoeba_dev.tsv
@@ -84,10 +86,14 @@ score() {
 
 # converted METHOD G SEED: the directory of the base model converted.
 converted() {
-  local dir=$out/$1-g$2-s$3
+  local dir=$out/$1-g$2-s$3 how=(--method="$1")
+  if [[ $1 == svd-calibrated ]]; then
+    how=(--method=svd --calibration="$out/calibration.tsv"
+      --calibration_prefix='translate English to German: ')
+  fi
   if [[ ! -d $dir ]]; then
     "$bin/sheaf-convert" --input="$out/base/last" --output="$dir" --kv_heads="$2" \
-      --method="$1" --seed="$3" >"$dir.log"
+      "${how[@]}" --seed="$3" >"$dir.log"
   fi
   echo "$dir"
 }
@@ -110,6 +116,7 @@ any() { if [[ -f $1 ]]; then cat "$1"; else xzcat "$1.xz"; fi; }
 pairs() { any "$data/mt.en-de.train.tsv" | awk -F'\t' -v o="$origin" 'o == "" || $3 == o'; }
 tokens train pairs
 tokens dev cat "$dev"
+[[ -f $out/calibration.tsv ]] || awk 'NR <= 200' <(pairs) >"$out/calibration.tsv"
 mkdir -p "$out/shape"
 edits=()
 for change in "${shape[@]}"; do
@@ -125,7 +132,7 @@ once "base mha" score "$out/base/last"
 
 for seed in "${seeds[@]}"; do
   for alpha in 0 5; do
-    for method in mean first random svd; do
+    for method in "${methods[@]}"; do
       # Only what draws weights, or trains, differs between seeds.
       if [[ $alpha == 0 && $method != random && $seed != "${seeds[0]}" ]]; then
         continue
@@ -156,7 +163,7 @@ awk -F'\t' '/^figure[45] / { split($1, k, " "); key = k[1] " " k[2] " " k[3] " "
     n[key]++; sum[key] += $2 }
   END { for (key in n) print key, n[key], sum[key] / n[key], least[key], most[key] }' \
   "$results" | sort -k1,1 -k2,2 -k3n -k4n >"$out/summary.txt"
-for method in mean first random svd; do
+for method in "${methods[@]}"; do
   awk -v m="$method" '$1 == "figure4" && $2 == m { v[$4] = $6; l[$4] = $7; h[$4] = $8 }
     END { print m, v[0], l[0], h[0], v[5], l[5], h[5] }' "$out/summary.txt"
 done >"$out/figure4.dat"

@@ -1,0 +1,52 @@
+# For the tests of programs, *_test.sh BIN_DIR ...: sourced by all of them.
+bin=$1
+work=$(mktemp -d)
+children=()
+trap 'kill "${children[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+# expect_equal WHAT ACTUAL EXPECTED
+expect_equal() {
+  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
+}
+# expect CODE TEXT COMMAND ...: the command ends with CODE and says TEXT.
+expect() {
+  local code=0 said
+  said=$("${@:3}" 2>&1) || code=$?
+  [[ $code == "$1" ]] || fail "${*:3}: exit code $code, expected $1: $said"
+  [[ $said == *"$2"* ]] || fail "${*:3}: \"$said\" has no \"$2\""
+}
+# refuse CODE TEXT PROGRAM FLAG ...: it ends with CODE, and one line with TEXT on
+# stderr.
+refuse() {
+  local code=0
+  timeout 30 "$bin/$3" "${@:4}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
+  expect_equal "exit code of ${*:3}" "$code" "$1"
+  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
+  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
+}
+# await COMMAND ...: until it succeeds, half a minute at most.
+await() {
+  for _ in {1..300}; do
+    if "$@" >/dev/null 2>&1; then return; fi
+    sleep 0.1
+  done
+  fail "in vain: $*"
+}
+# start NAME [FLAG ...]: a server, with its log in $work/NAME.log. Sets address,
+# metrics and server.
+start() {
+  : >"$work/$1.out"
+  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=16MiB "${@:2}" >"$work/$1.out" 2>"$work/$1.log" &
+  server=$!
+  children+=("$server")
+  until address=$(sed -n 's/^listening on //p' "$work/$1.out") && [[ $address ]]; do
+    kill -0 "$server" 2>/dev/null || fail "$1: $(cat "$work/$1.log")"
+    sleep 0.05
+  done
+  metrics=$(sed -n 's/.*metrics on \([0-9.:]*\).*/\1/p' "$work/$1.log")
+}
