@@ -47,7 +47,7 @@ void BM_PlanStep(benchmark::State& state) {
   constexpr int32_t kSourceTokens = 64, kNewTokens = 64;
   KvBlockPool pool({/*num_blocks=*/num_sequences * 8, /*block_bytes=*/4096,
                     /*self_block_tokens=*/16, /*cross_block_tokens=*/16});
-  Scheduler scheduler({num_sequences}, pool);
+  Scheduler scheduler(num_sequences, pool);
   const Admission admission = {num_sequences * kSourceTokens};
   for (int32_t i = 0; i < num_sequences; ++i) {
     Request request;

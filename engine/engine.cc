@@ -55,10 +55,9 @@ class Engine::Loop {
   Loop(EngineOptions options, const KvPoolShape& kv_shape, ModelRunner& runner,
        ThreadTeam& team, const kernels::Kernels& kernels)
       : options_(std::move(options)),
-        limits_{options_.max_sequences},
         runner_(runner),
         pool_(kv_shape),
-        scheduler_(limits_, pool_),
+        scheduler_(options_.max_sequences, pool_),
         decode_step_(options_.max_sequences, runner, team, kernels, scheduler_,
                      stats_) {
     thread_ = std::thread([this] { Run(); });
@@ -76,7 +75,7 @@ class Engine::Loop {
   absl::StatusOr<RequestId> Submit(Request request) {
     SHEAF_CHECK(request.sink != nullptr && !request.segments.empty());
     const absl::Status fits =
-        Scheduler::CheckFits(request, limits_, pool_.shape());
+        Scheduler::CheckFits(request, options_.max_sequences, pool_.shape());
     if (!fits.ok()) return fits;
     const absl::Time now = options_.now();
     absl::MutexLock lock(&mutex_);
@@ -331,7 +330,6 @@ class Engine::Loop {
   };
 
   const EngineOptions options_;
-  const SchedulerLimits limits_;
   ModelRunner& runner_;
 
   absl::Mutex mutex_;

@@ -29,13 +29,12 @@ Scheduler::Need Scheduler::NeedOf(const SamplingParams& sampling,
   return {common + (self - common) * beams, cross, beams};
 }
 
-absl::Status Scheduler::CheckFits(const Request& request,
-                                  const SchedulerLimits& limits,
+absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
                                   const KvPoolShape& kv_shape) {
-  if (request.sampling.beam_size > limits.max_sequences) {
+  if (request.sampling.beam_size > max_sequences) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "beam_size is %d; this server runs at most %d sequences at a time",
-        request.sampling.beam_size, limits.max_sequences));
+        request.sampling.beam_size, max_sequences));
   }
   int64_t longest = request.is_open ? request.max_segment_tokens : 0;
   for (const std::vector<int32_t>& segment : request.segments) {
@@ -94,7 +93,7 @@ Scheduler::Need Scheduler::NeedOfNext(const LiveRequest& live) const {
 
 bool Scheduler::Fits(const Need& need) const {
   const int32_t reserved = reserved_self_blocks_ + reserved_cross_blocks_;
-  return num_sequences_ + need.sequences <= limits_.max_sequences &&
+  return num_sequences_ + need.sequences <= max_sequences_ &&
          reserved + need.blocks() <= pool_->num_blocks();
 }
 
@@ -300,7 +299,7 @@ void Scheduler::CheckConsistency() const {
   SHEAF_CHECK(cross == reserved_cross_blocks_);
   SHEAF_CHECK(self + cross <= pool_->num_blocks());
   SHEAF_CHECK(sequences == num_sequences_);
-  SHEAF_CHECK(sequences <= limits_.max_sequences);
+  SHEAF_CHECK(sequences <= max_sequences_);
   SHEAF_CHECK(running == static_cast<int32_t>(running_.size()));
 }
 

@@ -15,10 +15,6 @@
 
 namespace sheaf {
 
-struct SchedulerLimits {
-  int32_t max_sequences;  // that decode at the same time
-};
-
 // Whom a step may admit, by what the encoder is doing.
 struct Admission {
   // Source tokens of the pass that begins (unless it overtakes, a single source
@@ -63,14 +59,14 @@ struct StepPlan {
 // engine thread owns it.
 class Scheduler {
  public:
-  Scheduler(const SchedulerLimits& limits, KvBlockPool& pool)
-      : limits_(limits), pool_(&pool) {}
+  // At most `max_sequences` decode at the same time.
+  Scheduler(int32_t max_sequences, KvBlockPool& pool)
+      : max_sequences_(max_sequences), pool_(&pool) {}
   ~Scheduler();  // Forgets what is left and gives its blocks back.
 
   // INVALID_ARGUMENT, with the figures, if `request` could not run on an idle
   // engine. Add() requires that it can. From any thread.
-  static absl::Status CheckFits(const Request& request,
-                                const SchedulerLimits& limits,
+  static absl::Status CheckFits(const Request& request, int32_t max_sequences,
                                 const KvPoolShape& kv_shape);
 
   // Queues the segments of a request. Returns where it lives until Remove().
@@ -133,7 +129,7 @@ class Scheduler {
                     std::vector<BlockCopy>& copies);
   void Release(Segment& segment);
 
-  const SchedulerLimits limits_;
+  const int32_t max_sequences_;
   KvBlockPool* pool_;  // not owned
   std::list<LiveRequest> requests_;
   std::vector<Segment*> running_;  // admitted, in order of admission

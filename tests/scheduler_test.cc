@@ -29,7 +29,7 @@ Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
 class SchedulerTest : public ::testing::Test {
  protected:
   explicit SchedulerTest(int32_t num_blocks = 12, int32_t max_sequences = 4)
-      : pool_(Shape(num_blocks)), scheduler_({max_sequences}, pool_) {}
+      : pool_(Shape(num_blocks)), scheduler_(max_sequences, pool_) {}
 
   LiveRequest& Add(Request request) {
     return scheduler_.Add(++last_id_, std::move(request), absl::UnixEpoch());
@@ -224,13 +224,13 @@ TEST_F(SchedulerTest,
 
 TEST_F(SchedulerTest, SaysWhatCanNeverFit) {
   const absl::Status status =
-      Scheduler::CheckFits(MakeRequest({16}, 16 * 12), {4}, Shape(12));
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 12), 4, Shape(12));
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("can need 13000 bytes of KV cache; this server has "
                         "12000"));
   EXPECT_TRUE(
-      Scheduler::CheckFits(MakeRequest({16}, 16 * 11), {4}, Shape(12)).ok());
+      Scheduler::CheckFits(MakeRequest({16}, 16 * 11), 4, Shape(12)).ok());
 }
 
 TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
@@ -244,7 +244,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         Request request = MakeRequest(lens, 1 + rng() % 60);
         request.sampling.beam_size = 1 + static_cast<int32_t>(rng() % 3);
         // Whatever can never fit is refused before it gets here.
-        if (Scheduler::CheckFits(request, {4}, pool_.shape()).ok()) {
+        if (Scheduler::CheckFits(request, 4, pool_.shape()).ok()) {
           Add(std::move(request));
         }
         break;
