@@ -36,7 +36,7 @@ printf '%s\n' 'Tom is my brother.' '' 'She has two cats.' 'It is cold today.' |
 echo '---'
 show translate --from=en --to=de <"$work/lines"
 
-say 'A summary (a small model begins well, then loses the text: see its card)'
+say 'A summary: the sentence that says what the text is about'
 show summarize 'We present a method to convert multi-head attention models into
 models with grouped-query attention using a small part of the training compute.
 Grouped-query attention uses fewer key and value heads than query heads, and
