@@ -6,6 +6,7 @@ source<TAB>target files for sheaf-tokenize --align=copies:
 
   whole.tsv      the document's first sentences, up to 165 words; the target is the
                  one of them that is nearest to the summary (ROUGE-1 + ROUGE-L)
+  long.tsv       the same target in up to 300 words, where the document has more
   windows.tsv    the same target with a few sentences around it
   sentences.tsv  two sentences of each document, each its own target
   words.tsv      few words in random order, again and again: who copies that must
@@ -18,7 +19,8 @@ import random
 import re
 import sys
 
-MAX_WORDS = 165  # of a document
+MAX_WORDS = 165  # of a document; targets come from these
+MAX_LONG_WORDS = 300
 WORD = re.compile(r'[a-z0-9]+')
 SENTENCE_END = re.compile(r'[.!?]["\')\]]*\s+(?=[A-Z0-9"\'(\[])')
 ABBREVIATION = re.compile(
@@ -60,11 +62,11 @@ def sentences_of(document):
   return sentences + [rest] if rest else sentences
 
 
-def first_sentences(document):
+def first_sentences(document, max_words):
   sentences, count = [], 0
   for sentence in sentences_of(document):
     count += len(sentence.split())
-    if count > MAX_WORDS:
+    if count > max_words:
       break
     sentences.append(sentence)
   return sentences
@@ -105,7 +107,7 @@ def main():
   random.seed(5)
   source, out = sys.argv[1:]
   files = {name: open(os.path.join(out, name + '.tsv'), 'w', encoding='utf-8')
-           for name in ('whole', 'windows', 'sentences', 'words')}
+           for name in ('whole', 'long', 'windows', 'sentences', 'words')}
 
   def write(name, text, target):
     files[name].write(text + '\t' + target + '\n')
@@ -114,11 +116,14 @@ def main():
       else open(source, encoding='utf-8')
   for line in opened:
     document, summary = line.rstrip('\n').split('\t')[:2]
-    sentences = first_sentences(document)
+    sentences = first_sentences(document, MAX_WORDS)
     place = nearest(sentences, summary)
     if len(sentences) < 2 or place is None:
       continue
     write('whole', ' '.join(sentences), sentences[place])
+    more = first_sentences(document, MAX_LONG_WORDS)
+    if len(more) > len(sentences):
+      write('long', ' '.join(more), sentences[place])
     some = window(sentences, place)
     if len(some) > 1:
       write('windows', ' '.join(some), sentences[place])
