@@ -69,17 +69,47 @@ std::vector<float> Logits(T5TestModel& model,
   return logits;
 }
 
+struct Pair {
+  std::vector<int32_t> source, tokens;  // as they are decoded: 0 first
+};
+
+// Sentences of the dev sets with their references, as sheaf-tokenize has them:
+// "Now that you are grown-up, it is up to you to decide what to do.", "This
+// poem was written by him last night.", "Access was denied on the media file.",
+// "Posting with a general journal creates entries on general ledger accounts
+// even when, for example, you post a journal line to a customer account."
+std::vector<Pair> Sentences() {
+  return {
+      {{5294, 1632, 264, 3690, 311, 3326, 286, 281,  306, 3373, 272, 269, 798,
+        261,  315,  279, 418,  264, 281,  264, 4937, 468, 264,  364, 259, 1},
+       {0,   4521, 261, 630, 318, 361,  407, 802, 260, 271, 978,  261,
+        290, 338,  295, 555, 291, 5560, 261, 316, 318, 669, 2210, 259}},
+      {{5294, 1632, 264, 3690, 311, 355, 1327, 900, 316, 3960, 330, 559, 982,
+        1803, 259, 1},
+       {0, 508, 260, 7891, 489, 309, 917, 3353, 1805, 2625, 259}},
+      {{5294, 1632, 264, 3690, 311, 4949, 316, 301, 2027, 298, 262, 3927, 601,
+        259, 1},
+       {0, 389, 3042, 303, 276, 5024, 271, 1384, 489, 420, 1896, 970, 266,
+        259}},
+      {{5294, 1632, 264, 3690, 311,  3807, 300, 267,  877, 1244, 3767,
+        989,  298,  877, 1317, 1663, 1117, 431, 261,  283, 650,  261,
+        281,  1089, 267, 1244, 599,  264,  267, 1021, 879, 259,  1},
+       {0,    333,  3962, 308,  459,  4208, 271,  2640, 794,  6732,
+        271,  303,  6025, 5160, 261,  572,  438,  277,  2122, 312,
+        2640, 3201, 303,  307,  1746, 2718, 1586, 259}},
+  };
+}
+
 // Root of the mean square of the difference, over that of the f32 logits about
 // their mean. The embedded model is stored in bfloat16, so bf16 loses nothing
 // where the processor widens it, and little where it rounds the activations.
-// Random tokens are harder than text: what int8 costs that is BLEU's to say.
 TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
   auto f32 = Model({WeightType::kF32, KvType::kF32});
-  const double bf16_limit = f32->kernels->has_bf16_products ? 0.02 : 1e-5;
+  const double bf16_limit = f32->kernels->has_bf16_products ? 0.01 : 1e-5;
   for (const auto& [types, limit] :
        {std::pair{Types{WeightType::kBf16, KvType::kF32}, bf16_limit},
-        std::pair{Types{WeightType::kInt8, KvType::kF32}, 0.15},
-        std::pair{Types{WeightType::kF32, KvType::kBf16}, 0.02}}) {
+        std::pair{Types{WeightType::kInt8, KvType::kF32}, 0.05},
+        std::pair{Types{WeightType::kF32, KvType::kBf16}, 0.01}}) {
     auto narrow = Model(types);
     if (types.weights != WeightType::kF32) {
       EXPECT_LT(narrow->weights.bytes(), f32->weights.bytes() * 0.6);
@@ -90,9 +120,7 @@ TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
     }
     double difference = 0, mean = 0, square = 0;
     size_t n = 0;
-    for (int seed = 0; seed < 4; ++seed) {
-      const auto source = RandomSource(seed, 25);
-      const std::vector<int32_t> tokens = {0, 300 + seed, 4000, 12, 77};
+    for (const auto& [source, tokens] : Sentences()) {
       const auto expected = Logits(*f32, source, tokens);
       const auto actual = Logits(*narrow, source, tokens);
       for (size_t i = 0; i < expected.size(); ++i) {

@@ -12,13 +12,8 @@
 
 namespace sheaf {
 
-// A T5 model to train: gated GELU or ReLU, grouped attention in the decoder.
-// What it computes is what engine/model computes.
-//
-// All weights lie in one flat tensor, in f32, and so do their gradients: the
-// optimizer, clipping and averaging are a few operations whatever the model.
-// Not thread-safe; threads that compute at once have a Replica() each.
-// The parts come in this order, so that each can have a rate of its own:
+// Of a model's weights. The parts lie in this order, so that each can have a
+// rate of its own.
 enum class WeightPart { kEmbedding, kMatrices, kVectors };
 
 struct ForwardOptions {
@@ -40,6 +35,12 @@ struct Batch {
   int64_t num_tokens = 0;   // of source and target, without padding
 };
 
+// A T5 model to train: gated GELU or ReLU, grouped attention in the decoder.
+// What it computes is what engine/model computes.
+//
+// All weights lie in one flat tensor, in f32, and so do their gradients: the
+// optimizer, clipping and averaging are a few operations whatever the model.
+// Not thread-safe; threads that compute at once have a Replica() each.
 class T5 {
  public:
   // Random weights, as T5 is initialised, from at's generator; but the

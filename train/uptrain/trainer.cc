@@ -316,7 +316,7 @@ int64_t Trainer::AddGradients(const LossOptions& loss_options,
     }
     return sums;
   };
-  at::set_num_threads(std::max(threads_ / static_cast<int>(at_once), 1));
+  at::set_num_threads(threads_ / static_cast<int>(at_once));
   std::vector<std::future<Sums>> others;
   for (size_t i = 0; i < replicas_.size(); ++i) {
     others.push_back(
