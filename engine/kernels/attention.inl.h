@@ -209,20 +209,33 @@ constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
 // weights relative to the greatest score so far.
 inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
                        float* part) {
-  for (int32_t t = n; t < kPanel; ++t) scores[t] = -kInfinity;
-  const float greatest = AddBias(scores, bias, n);
+  constexpr int kVecs = kVecsPerPanel;
+  if (n < kPanel) {
+    for (int32_t t = 0; bias != nullptr && t < n; ++t) scores[t] += bias[t];
+    for (int32_t t = n; t < kPanel; ++t) scores[t] = -kInfinity;
+    bias = nullptr;
+  }
+  Vec score[kVecs], greatest = Broadcast(-kInfinity);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    score[v] = Load(scores + v * kLanes);
+    if (bias != nullptr) score[v] += Load(bias + v * kLanes);
+    greatest = Max(greatest, score[v]);
+  }
   float& max = part[dim];
   float* sums = part + dim + kPanel;
-  if (greatest > max) {
-    const float factor = Exp(Broadcast(max - greatest))[0];
+  if (AnyAbove(greatest, max)) {
+    const float new_max = MaxLane(greatest);
+    const float factor = Exp(Broadcast(max - new_max))[0];
     ScaleRow(part, dim, factor);
     ScaleRow(sums, kPanel, factor);
-    max = greatest;
+    max = new_max;
   }
-  for (int32_t t = 0; t < kPanel; t += kLanes) {
-    const Vec weights = Exp(Load(scores + t) - max);
-    Store(scores + t, weights);
-    Store(sums + t, Load(sums + t) + weights);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const Vec weights = Exp(score[v] - max);
+    Store(scores + v * kLanes, weights);
+    Store(sums + v * kLanes, Load(sums + v * kLanes) + weights);
   }
 }
 

@@ -63,6 +63,20 @@ inline float MaxLane(Vec v) {
   return max;
 }
 
+// Whether a lane of v is above x.
+inline bool AnyAbove(Vec v, float x) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(v, Broadcast(x), _CMP_GT_OQ) != 0;
+#elif defined(__AVX2__)
+  return _mm256_movemask_ps(reinterpret_cast<__m256>(v > x)) != 0;
+#else
+  const IntVec above = v > x;
+  int32_t any = 0;
+  for (int i = 0; i < kLanes; ++i) any |= above[i];
+  return any != 0;
+#endif
+}
+
 // e^x with a relative error below 2e-7 (Cephes' polynomial); x is clamped to
 // [-87, 88], so e^-inf is 1.6e-38 and nothing becomes a denormal or infinite.
 inline Vec Exp(Vec x) {

@@ -1,27 +1,25 @@
 #!/usr/bin/env python3
 """Texts from which a small model learns to summarize by choosing and copying.
 
-summary_texts.py TRAIN.tsv[.xz] OUT_DIR, with document<TAB>summary lines, writes
+summary_texts.py TRAIN.tsv[.xz] OUT_DIR, with documents in the first column, writes
 source<TAB>target files for sheaf-tokenize --align=copies:
 
-  whole.tsv      the document's first sentences, up to 165 words; the target is the
-                 one of them that is nearest to the summary (ROUGE-1 + ROUGE-L)
-  long.tsv       the same target in up to 300 words, where the document has more
-  windows.tsv    the same target with a few sentences around it
+  whole.tsv      the document's first sentences, up to 300 words; the target is the
+                 first that says what its writers do ("we propose", "this article
+                 describes"), or else the first of all
+  windows.tsv    the same for a few sentences from anywhere in the document
   sentences.tsv  two sentences of each document, each its own target
   words.tsv      few words in random order, again and again: who copies that must
                  look at more than the last word
 """
-import collections
 import lzma
 import os
 import random
 import re
 import sys
 
-MAX_WORDS = 165  # of a document; targets come from these
-MAX_LONG_WORDS = 300
-WORD = re.compile(r'[a-z0-9]+')
+MAX_WORDS = 300  # of a document
+MAX_TARGET_WORDS = 55
 SENTENCE_END = re.compile(r'[.!?]["\')\]]*\s+(?=[A-Z0-9"\'(\[])')
 ABBREVIATION = re.compile(
     r'(?:\b(?:e\.g|i\.e|etc|vs|cf|al|Fig|Eq|Sec|No|Dr|Mr|St|approx|resp|w\.r\.t|[A-Z])\.)$')
@@ -30,24 +28,6 @@ WHO = re.compile(r'\b(we|this (paper|article|work|topic|study|note|thesis)|'
                  r'in this (paper|work|article|study|note))\b', re.I)
 DOES = re.compile(r'\b(propos|present|introduc|describ|develop|show|provid|demonstrat|explain|'
                   r'investigat|stud(y|ie)|prov|address|consider|discuss|analy)', re.I)
-
-
-def words_of(text):
-  return WORD.findall(text.lower())
-
-
-def rouge_1(a, b):
-  common = sum((collections.Counter(a) & collections.Counter(b)).values())
-  return 2 * common / (len(a) + len(b)) if common else 0
-
-
-def rouge_l(a, b):
-  row = [0] * (len(b) + 1)
-  for x in a:
-    before = row[:]
-    for j, y in enumerate(b):
-      row[j + 1] = before[j] + 1 if x == y else max(before[j + 1], row[j])
-  return 2 * row[-1] / (len(a) + len(b)) if row[-1] else 0
 
 
 def sentences_of(document):
@@ -72,27 +52,17 @@ def first_sentences(document, max_words):
   return sentences
 
 
-def nearest(sentences, summary):
-  """The place of the sentence nearest to the summary; None if none is near."""
-  truth = words_of(summary)
-  best, place = 0.25, None
-  for i, sentence in enumerate(sentences):
-    if not 5 <= len(sentence.split()) <= 55:
-      continue
-    found = words_of(sentence)
-    score = rouge_1(found, truth) + rouge_l(found, truth)
-    if WHO.search(sentence) and DOES.search(sentence):
-      score += 0.12
-    if score > best:
-      best, place = score, i
-  return place
+def chosen(sentences):
+  """The sentence that stands for all of them."""
+  said = [s for s in sentences if WHO.search(s) and DOES.search(s)]
+  return (said or sentences)[0]
 
 
-def window(sentences, place):
-  """Sentences around that place, 40 to 70 words."""
+def window(sentences):
+  """Sentences around a random place, up to 40, 55 or 70 words."""
   budget = random.choice([40, 55, 70])
-  low = high = place
-  count = len(sentences[place].split())
+  low = high = random.randrange(len(sentences))
+  count = len(sentences[low].split())
   while True:
     more = [i for i in (low - 1, high + 1) if 0 <= i < len(sentences)
             and count + len(sentences[i].split()) <= budget]
@@ -106,32 +76,29 @@ def window(sentences, place):
 def main():
   random.seed(5)
   source, out = sys.argv[1:]
+  os.makedirs(out, exist_ok=True)
   files = {name: open(os.path.join(out, name + '.tsv'), 'w', encoding='utf-8')
-           for name in ('whole', 'long', 'windows', 'sentences', 'words')}
+           for name in ('whole', 'windows', 'sentences', 'words')}
 
   def write(name, text, target):
-    files[name].write(text + '\t' + target + '\n')
+    if len(target.split()) <= MAX_TARGET_WORDS:
+      files[name].write(text + '\t' + target + '\n')
 
   opened = lzma.open(source, 'rt', encoding='utf-8') if source.endswith('.xz') \
       else open(source, encoding='utf-8')
   for line in opened:
-    document, summary = line.rstrip('\n').split('\t')[:2]
-    sentences = first_sentences(document, MAX_WORDS)
-    place = nearest(sentences, summary)
-    if len(sentences) < 2 or place is None:
+    sentences = first_sentences(line.rstrip('\n').split('\t')[0], MAX_WORDS)
+    if len(sentences) < 2:
       continue
-    write('whole', ' '.join(sentences), sentences[place])
-    more = first_sentences(document, MAX_LONG_WORDS)
-    if len(more) > len(sentences):
-      write('long', ' '.join(more), sentences[place])
-    some = window(sentences, place)
+    write('whole', ' '.join(sentences), chosen(sentences))
+    some = window(sentences)
     if len(some) > 1:
-      write('windows', ' '.join(some), sentences[place])
+      write('windows', ' '.join(some), chosen(some))
     alone = [s for s in random.sample(sentences, 2) if 5 <= len(s.split()) <= 32]
     for sentence in alone:
       write('sentences', sentence, sentence)
     if random.random() < 0.25:
-      few = sorted(set(sentences[place].split()))
+      few = sorted(set(chosen(sentences).split()))
       few = random.sample(few, min(len(few), random.randint(6, 16)))
       text = ' '.join(random.choices(few, k=random.randint(16, 34)))
       write('words', text, text)

@@ -15,10 +15,10 @@ constexpr double kMuonSize = 0.2;  // of its steps' entries, root mean square
 // U V^T of the singular value decomposition of `x`, nearly: five rounds of
 // Newton and Schulz, with the coefficients of Jordan et al. (2024) that leave
 // the singular values between 0.7 and 1.2.
-at::Tensor Orthogonal(const at::Tensor& x) {
+at::Tensor Orthogonal(const at::Tensor& x, at::ScalarType products) {
   const bool is_tall = x.size(0) > x.size(1);
   at::Tensor y = is_tall ? x.t() : x;
-  y = (y / (y.norm() + 1e-7)).to(at::kBFloat16);
+  y = (y / (y.norm() + 1e-7)).to(products);
   for (int round = 0; round < 5; ++round) {
     const at::Tensor square = at::mm(y, y.t());
     const at::Tensor odd =
@@ -54,8 +54,8 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     const at::Tensor gradient = gradients.narrow(0, place, size).mul_(scale);
     at::Tensor m = first.narrow(0, place, size);
     m.mul_(kMuonMomentum).add_(gradient);
-    const at::Tensor direction =
-        Orthogonal(gradient.add(m, kMuonMomentum).view(shape));
+    const at::Tensor direction = Orthogonal(
+        gradient.add(m, kMuonMomentum).view(shape), options.products);
     at::Tensor weights = model.weights().narrow(0, place, size);
     weights.mul_(1 - options.rate * options.weight_decay)
         .add_(direction.reshape({size}),

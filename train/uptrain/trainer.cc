@@ -108,8 +108,11 @@ class Trainer {
     return options_.rate * 0.5 * (1 + std::cos(M_PI * std::min(rest, 1.0)));
   }
   bool IsMuon() const { return options_.optimizer == "muon"; }
+  at::ScalarType ProductType() const {
+    return options_.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+  }
   ForwardOptions Forward(double dropout) const {
-    return {options_.precision == "bf16" ? at::kBFloat16 : at::kFloat, dropout};
+    return {ProductType(), dropout};
   }
   std::string PathOf(const std::string& name) const {
     return options_.output + "/" + name;
@@ -267,6 +270,7 @@ std::string Trainer::Step() {
   optimizer.beta2 = options_.beta2;
   optimizer.weight_decay = options_.weight_decay;
   optimizer.clip = options_.clip;
+  optimizer.products = ProductType();
   ++step_;
   optimizer_->Step(*model_, optimizer, step_,
                    1.0 / static_cast<double>(num_targets), options_.ema);
