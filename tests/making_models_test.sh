@@ -73,6 +73,8 @@ expect_equal 'the first sentence that says what we do, or else the first' \
   $'We present a fast model of words.\nCats are not dogs at all.'
 expect_equal 'the words of a text are those of the whole sentences up to 300' \
   "$(sed -n 2p "$work/texts/whole.tsv" | cut -f1 | wc -w)" 294
+awk -F'\t' '!index($1, $2) { exit 1 }' "$work/texts/whole.tsv" "$work/texts/windows.tsv" ||
+  fail 'a target is not in its text'
 awk -F'\t' '$1 != $2 { exit 1 }' "$work/texts/sentences.tsv" "$work/texts/words.tsv" ||
   fail 'what is to be copied is no copy'
 

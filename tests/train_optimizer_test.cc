@@ -12,6 +12,14 @@
 namespace sheaf {
 namespace {
 
+bool HasBf16Products() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 class OptimizerTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -65,9 +73,10 @@ INSTANTIATE_TEST_SUITE_P(Products, MuonTest,
 TEST_P(MuonTest, AStepIsTheGradientWithSingularValuesNearOne) {
   options_.is_muon = true;
   options_.products = GetParam();
-  // Where the processor has no products of bfloat16, libtorch 1.13 also sums in
-  // it.
-  const double asymmetry = GetParam() == at::kFloat ? 0.01 : 0.2;
+  if (GetParam() == at::kBFloat16 && !HasBf16Products()) {
+    GTEST_SKIP() << "without products of bfloat16 libtorch 1.13 sums in it too";
+  }
+  const double asymmetry = GetParam() == at::kFloat ? 0.01 : 0.05;
   Optimizer(*model_).Step(*model_, options_, 1, /*gradient_scale=*/1, 0.9);
   ASSERT_FALSE(model_->matrices().empty());
   for (const auto& [place, shape] : model_->matrices()) {

@@ -3,9 +3,6 @@
 namespace sheaf::kernels {
 namespace {
 
-// The rows whose places of 64 fit in registers.
-constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
-
 // What a type of the cache means to the kernels: the sums of products of rows
 // of x with rows of keys or values. A row of the cache's words holds a token,
 // or a place of a head; in bfloat16 two of them. Rows of x are floats, but
@@ -13,7 +10,6 @@ constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
 // so.
 struct F32Cache {
   static constexpr int64_t kBytes = 4;
-  static constexpr int kMaxRows = kMaxValueRows;
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
@@ -29,7 +25,6 @@ struct F32Cache {
 
 struct Bf16Cache {
   static constexpr int64_t kBytes = 2;
-  static constexpr int kMaxRows = kLanes == 8 ? 4 : kMaxValueRows;
   template <int R, int P, bool kPrefetch>
   static inline __attribute__((always_inline)) void Add(
       const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
@@ -207,6 +202,9 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
   }
 }
 
+// The rows whose places of 64 fit in registers.
+constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
+
 // Takes 16 more scores of a row, of which n count, into its part: they become
 // weights relative to the greatest score so far.
 inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
@@ -273,7 +271,7 @@ void AttendDecodeIn(const DecodeAttention& a) {
       const Piece v = {reinterpret_cast<const float*>(keys + to_values),
                        reinterpret_cast<const float*>(next + to_values)};
       const int32_t first = head * a.num_rows;
-      ForRowBlocks<Cache::kMaxRows>(
+      ForRowBlocks<kMaxValueRows>(
           first, first + a.num_rows, [&]<int R>(int32_t row) {
             ScorePanels<Cache, R, 1, true>(a.q + row * a.dim, a.dim, a.dim, &k,
                                            scores, kPanel);

@@ -40,16 +40,6 @@ inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }
 inline Vec Max(Vec a, Vec b) { return a > b ? a : b; }
 inline Vec Min(Vec a, Vec b) { return a < b ? a : b; }
 #endif
-// sum += a * b. In assembly, or GCC 12 keeps many sums in memory.
-inline void MultiplyAdd(Vec a, Vec b, Vec& sum) {
-#if defined(__AVX512F__)
-  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-#elif defined(__FMA__)
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
-#else
-  sum += a * b;
-#endif
-}
 template <typename T>
 constexpr T MinOf(T a, T b) {
   return a < b ? a : b;

@@ -42,11 +42,11 @@ def sentences_of(document):
   return sentences + [rest] if rest else sentences
 
 
-def first_sentences(document, max_words):
+def first_sentences(document):
   sentences, count = [], 0
   for sentence in sentences_of(document):
     count += len(sentence.split())
-    if count > max_words:
+    if count > MAX_WORDS:
       break
     sentences.append(sentence)
   return sentences
@@ -87,10 +87,11 @@ def main():
   opened = lzma.open(source, 'rt', encoding='utf-8') if source.endswith('.xz') \
       else open(source, encoding='utf-8')
   for line in opened:
-    sentences = first_sentences(line.rstrip('\n').split('\t')[0], MAX_WORDS)
+    sentences = first_sentences(line.rstrip('\n').split('\t')[0])
     if len(sentences) < 2:
       continue
-    write('whole', ' '.join(sentences), chosen(sentences))
+    target = chosen(sentences)
+    write('whole', ' '.join(sentences), target)
     some = window(sentences)
     if len(some) > 1:
       write('windows', ' '.join(some), chosen(some))
@@ -98,7 +99,7 @@ def main():
     for sentence in alone:
       write('sentences', sentence, sentence)
     if random.random() < 0.25:
-      few = sorted(set(chosen(sentences).split()))
+      few = sorted(set(target.split()))
       few = random.sample(few, min(len(few), random.randint(6, 16)))
       text = ' '.join(random.choices(few, k=random.randint(16, 34)))
       write('words', text, text)

@@ -16,8 +16,8 @@ struct OptimizerOptions {
   double epsilon = 1e-8;
   double weight_decay = 0;  // of matrices alone, decoupled (AdamW)
   double clip = 1;          // longest gradient
-  // Of Muon's products; kBFloat16 takes twenty times as long on processors
-  // without products of it.
+  // Of Muon's products; kBFloat16 is slow and imprecise on processors without
+  // products of it.
   at::ScalarType products = at::kFloat;
 };
 
