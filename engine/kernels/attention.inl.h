@@ -203,7 +203,7 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
 }
 
 // The rows whose places of 64 fit in registers.
-constexpr int kMaxValueRows = MinOf(6, kMaxTileRows);
+constexpr int kMaxValueRows = MinOf(kScoredRows, kMaxTileRows);
 
 // Takes 16 more scores of a row, of which n count, into its part: they become
 // weights relative to the greatest score so far.

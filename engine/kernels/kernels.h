@@ -140,9 +140,11 @@ struct HeadRows {
 
 // Rows of queries that pass over a part of the keys while it is in the cache.
 inline constexpr int32_t kQueryRows = 48;
+// Rows of queries whose scores are held at a time, at most.
+inline constexpr int32_t kScoredRows = 6;
 // Of EncodeAttention::scratch.
 inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
-  return 6 * kContextPart + int64_t{kQueryRows} * dim;
+  return int64_t{kScoredRows} * kContextPart + int64_t{kQueryRows} * dim;
 }
 
 // Attention of query rows [first_row, end_row) of one head over all `len`

@@ -9,8 +9,8 @@ source<TAB>target files for sheaf-tokenize --align=copies:
                  describes"), or else the first of all
   windows.tsv    the same for a few sentences from anywhere in the document
   sentences.tsv  two sentences of each document, each its own target
-  words.tsv      few words in random order, again and again: who copies that must
-                 look at more than the last word
+  words.tsv      few words in random order and some phrases of them, again and again:
+                 who copies that must look at more than the last words
 """
 import lzma
 import os
@@ -73,6 +73,17 @@ def window(sentences):
     low, high = min(low, i), max(high, i)
 
 
+def repeating(words):
+  """16 to 40 of the words in random order, with phrases that stand there more than once."""
+  phrases = [random.choices(words, k=random.randint(2, 5)) for _ in range(random.randint(1, 3))]
+  share = random.choice([0, 0.3, 0.6])
+  length = random.randint(16, 34)
+  text = []
+  while len(text) < length:
+    text += random.choice(phrases) if random.random() < share else [random.choice(words)]
+  return text
+
+
 def main():
   random.seed(5)
   source, out = sys.argv[1:]
@@ -101,7 +112,7 @@ def main():
     if random.random() < 0.25:
       few = sorted(set(target.split()))
       few = random.sample(few, min(len(few), random.randint(6, 16)))
-      text = ' '.join(random.choices(few, k=random.randint(16, 34)))
+      text = ' '.join(repeating(few))
       write('words', text, text)
   for file in files.values():
     file.close()

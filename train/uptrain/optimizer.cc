@@ -46,8 +46,6 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
   const double n = static_cast<double>(step);
   const double first_scale = 1 / (1 - std::pow(options.beta1, n));
   const double second_scale = 1 / (1 - std::pow(options.beta2, n));
-  // Young averages forget faster: the first weights are random.
-  const double keep = std::min(ema, n / (n + 10));
   const auto step_matrix = [&](int64_t place,
                                const std::vector<int64_t>& shape) {
     const int64_t size = shape[0] * shape[1];
@@ -56,17 +54,21 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     m.mul_(kMuonMomentum).add_(gradient);
     const at::Tensor direction = Orthogonal(
         gradient.add(m, kMuonMomentum).view(shape), options.products);
-    at::Tensor weights = model.weights().narrow(0, place, size);
-    weights.mul_(1 - options.rate * options.weight_decay)
+    model.weights()
+        .narrow(0, place, size)
         .add_(direction.reshape({size}),
               -options.rate * kMuonSize *
                   std::sqrt(double(std::max(shape[0], shape[1]))));
-    average.narrow(0, place, size).mul_(keep).add_(weights, 1 - keep);
   };
   int64_t part_at = 0;
   for (const WeightPart part :
        {WeightPart::kEmbedding, WeightPart::kMatrices, WeightPart::kVectors}) {
     const int64_t part_end = part_at + model.size_of(part);
+    if (part == WeightPart::kMatrices && options.weight_decay != 0) {
+      model.weights()
+          .narrow(0, part_at, part_end - part_at)
+          .mul_(1 - options.rate * options.weight_decay);
+    }
     if (options.is_muon && part == WeightPart::kMatrices) {
       for (const auto& [place, shape] : model.matrices()) {
         step_matrix(place, shape);
@@ -77,24 +79,24 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     const double rate =
         options.rate *
         (part == WeightPart::kEmbedding ? options.embedding_rate : 1);
-    const double decay =
-        part == WeightPart::kMatrices ? 1 - rate * options.weight_decay : 1;
     const int64_t slice = gradients.is_cuda() ? part_end : kCpuSlice;
     for (int64_t at = part_at; at < part_end; at += slice) {
       const int64_t size = std::min(slice, part_end - at);
       const at::Tensor gradient = gradients.narrow(0, at, size).mul_(scale);
       at::Tensor m = first.narrow(0, at, size);
       at::Tensor v = second.narrow(0, at, size);
-      at::Tensor weights = model.weights().narrow(0, at, size);
       m.mul_(options.beta1).add_(gradient, 1 - options.beta1);
       v.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
-      if (decay != 1) weights.mul_(decay);
-      weights.addcdiv_(m, (v * second_scale).sqrt_().add_(options.epsilon),
-                       -rate * first_scale);
-      average.narrow(0, at, size).mul_(keep).add_(weights, 1 - keep);
+      model.weights()
+          .narrow(0, at, size)
+          .addcdiv_(m, (v * second_scale).sqrt_().add_(options.epsilon),
+                    -rate * first_scale);
     }
     part_at = part_end;
   }
+  // Young averages forget faster: the first weights are random.
+  const double keep = std::min(ema, n / (n + 10));
+  average.mul_(keep).add_(model.weights(), 1 - keep);
   model.gradients().zero_();
 }
 
