@@ -74,7 +74,7 @@ def window(sentences):
 
 
 def repeating(words):
-  """16 to 40 of the words in random order, with phrases that stand there more than once."""
+  """16 to 38 of the words in random order; in most, some phrases come again."""
   phrases = [random.choices(words, k=random.randint(2, 5)) for _ in range(random.randint(1, 3))]
   share = random.choice([0, 0.3, 0.6])
   length = random.randint(16, 34)

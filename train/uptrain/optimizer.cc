@@ -6,7 +6,7 @@
 namespace sheaf {
 namespace {
 
-// Weights that go through the whole update at a time: what a cache holds.
+// Weights that go through AdamW's update at a time: what a cache holds.
 constexpr int64_t kCpuSlice = int64_t{1} << 16;
 
 constexpr double kMuonMomentum = 0.95;
