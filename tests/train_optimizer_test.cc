@@ -62,6 +62,28 @@ TEST_F(OptimizerTest, TheFirstAdamStepIsTheSignOfTheGradient) {
   EXPECT_EQ(model_->gradients().abs().max().item<double>(), 0);
 }
 
+// Without a gradient nothing moves but the matrices, which decay alike under
+// both methods; the average follows: at the first step it keeps 1 / 11.
+TEST_F(OptimizerTest, MatricesAloneDecayAndTheAverageFollows) {
+  options_.rate = 0.1;
+  options_.weight_decay = 0.5;
+  const int64_t begin = model_->size_of(WeightPart::kEmbedding);
+  const int64_t size = model_->size_of(WeightPart::kMatrices);
+  at::Tensor decayed = before_.clone();
+  decayed.narrow(0, begin, size).mul_(0.95);
+  for (const bool is_muon : {false, true}) {
+    options_.is_muon = is_muon;
+    model_->weights().copy_(before_);
+    model_->gradients().zero_();
+    Optimizer optimizer(*model_);
+    optimizer.Step(*model_, options_, 1, /*gradient_scale=*/1, 0.9);
+    EXPECT_TRUE(at::allclose(model_->weights(), decayed)) << is_muon;
+    EXPECT_TRUE(
+        at::allclose(optimizer.average, before_ / 11 + decayed * 10 / 11))
+        << is_muon;
+  }
+}
+
 class MuonTest : public OptimizerTest,
                  public ::testing::WithParamInterface<at::ScalarType> {};
 
