@@ -80,5 +80,54 @@ BENCHMARK(BM_AttendDecode)
     ->ArgNames({"kv_heads", "context", "group", "type"})
     ->ArgsProduct({{1, 4, 16}, {128, 512, 2048}, {1, 4, 16}, {0, 1}});
 
+// The encoder's attention of one head of a source, one thread: read flops
+// against those of a core's products in linear_bench. The type is that of
+// kernels::EncodeType.
+void BM_AttendEncode(benchmark::State& state) {
+  const int32_t len = static_cast<int32_t>(state.range(0));
+  const auto type = static_cast<kernels::EncodeType>(state.range(1));
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  // Numbers like any others: equal ones would be softmax's easiest.
+  std::vector<float> qkv(int64_t{len} * 3 * kHeadDim);
+  for (size_t i = 0; i < qkv.size(); ++i) {
+    qkv[i] = static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f;
+  }
+  const std::vector<float> bias(2 * len);
+  std::vector<float> out(int64_t{len} * kHeadDim),
+      scratch(kernels::EncodeScratchFloats(kHeadDim));
+  std::vector<char> keys(out.size() * sizeof(float)), values(keys.size());
+  for (auto _ : state) {
+    const kernels::HeadUnits units =
+        kernels.pack_head({.k = qkv.data() + kHeadDim,
+                           .v = qkv.data() + 2 * kHeadDim,
+                           .stride = 3 * kHeadDim,
+                           .len = len,
+                           .dim = kHeadDim},
+                          type, keys.data(), values.data());
+    kernels.attend_encode({.q = qkv.data(),
+                           .q_stride = 3 * kHeadDim,
+                           .out = out.data(),
+                           .out_stride = kHeadDim,
+                           .first_row = 0,
+                           .end_row = len,
+                           .dim = kHeadDim,
+                           .len = len,
+                           .type = type,
+                           .units = units,
+                           .k_panels = keys.data(),
+                           .v = values.data(),
+                           .bias = bias.data() + len,
+                           .scratch = scratch.data()});
+    benchmark::DoNotOptimize(out.data());
+    benchmark::ClobberMemory();
+  }
+  state.counters["flops"] =
+      benchmark::Counter(4.0 * kHeadDim * len * len,
+                         benchmark::Counter::kIsIterationInvariantRate);
+}
+BENCHMARK(BM_AttendEncode)
+    ->ArgNames({"source", "type"})
+    ->ArgsProduct({{512, 2048}, {0, 1, 2}});
+
 }  // namespace
 }  // namespace sheaf

@@ -15,6 +15,10 @@ constexpr int kMaxTileRows = kLanes == 4 ? 2 : kLanes == 8 ? 6 : 8;
 // with AVX-512, a quarter of one on a Zen 3.
 constexpr int64_t kPrefetchBytes = kLanes == 16 ? 4096 : 1024;
 
+// 16 words, of two products each, of integers up to this: their sum is below
+// 2^31.
+constexpr float kInt16Bound = 8191;
+
 // P panels that are read side by side, row by row, and for each where to ask
 // the memory for what is needed later: as many rows on from `ahead`.
 template <int P>
@@ -101,6 +105,52 @@ inline __attribute__((always_inline)) void TileBf16(
         for (int v = 0; v < kVecsPerPanel; ++v) {
           sum[r][p][v] += x_even * even[p][v];
           sum[r][p][v] += x_odd * odd[p][v];
+        }
+      }
+    }
+  }
+}
+
+// The same for integers of 16 bits within +-kInt16Bound, whose products of 16
+// words fit in 32 bits: two k in a word of x, and in a row of b.
+//   x  words, ldx apart
+template <int R, int P>
+inline __attribute__((always_inline)) void TileInt16(
+    const int32_t* x, int64_t ldx, int32_t num_words, const Streams<P>& b,
+    int64_t ldb, Vec (&sum)[R][P][kVecsPerPanel]) {
+  constexpr int32_t kWords = 16;
+  for (int32_t first = 0; first < num_words; first += kWords) {
+    const int32_t end = MinOf(first + kWords, num_words);
+    IntVec exact[R][P][kVecsPerPanel] = {};
+    for (int32_t k = first; k < end; ++k) {
+      IntVec row[P][kVecsPerPanel];
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecsPerPanel; ++v) {
+          row[p][v] =
+              reinterpret_cast<IntVec>(Load(b.at[p] + k * ldb + v * kLanes));
+        }
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        const IntVec pair = IntVec{} + x[r * ldx + k];
+#pragma GCC unroll 8
+        for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+          for (int v = 0; v < kVecsPerPanel; ++v) {
+            exact[r][p][v] += MultiplyPairs(pair, row[p][v]);
+          }
+        }
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+      for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+        for (int v = 0; v < kVecsPerPanel; ++v) {
+          sum[r][p][v] += __builtin_convertvector(exact[r][p][v], Vec);
         }
       }
     }

@@ -252,9 +252,8 @@ __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
     scales[row] = max / 127.0f;
     const float inverse = max > 0 ? 127.0f / max : 0.0f;
     for (k = 0; k < K; ++k) {
-      // Adding 1.5 * 2^23 rounds to an integer in the low bits.
-      const float shifted = x[k] * inverse + 12582912.0f;
-      PutQuantized(static_cast<int32_t>(shifted - 12582912.0f), q, k);
+      const float shifted = x[k] * inverse + kRounder;
+      PutQuantized(static_cast<int32_t>(shifted - kRounder), q, k);
     }
     for (; k < padded; ++k) PutQuantized(0, q, k);
   }

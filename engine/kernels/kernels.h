@@ -129,13 +129,25 @@ struct DecodeAttention {
   const char* next;
 };
 
+// What the encoder's attention multiplies. kBf16 is as in KvType. kInt16 is
+// integers of 16 bits within +-8191 in units of their own: one for each row of
+// queries, one for the keys and one for the values of a head, and 1/8191 for
+// the softmax's weights of a part. Their sums are exact.
+enum class EncodeType { kF32, kBf16, kInt16 };
+
 // The keys and values of one head of a source, as rows `stride` apart.
 struct HeadRows {
   const float* k;
   const float* v;
   int64_t stride;
   int32_t len;
-  int32_t dim;  // even for bfloat16
+  int32_t dim;  // even for kBf16, a multiple of 32 for kInt16
+};
+
+// What 1 stands for in packed keys and values: 1 unless they are kInt16.
+struct HeadUnits {
+  float k;
+  float v;
 };
 
 // Rows of queries that pass over a part of the keys while it is in the cache.
@@ -160,7 +172,8 @@ struct EncodeAttention {
   int32_t first_row, end_row;
   int32_t dim;
   int32_t len;
-  KvType type;
+  EncodeType type;
+  HeadUnits units;
   const char* k_panels;
   const char* v;
   const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
@@ -199,9 +212,14 @@ struct Kernels {
   void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
                      int32_t dim, float* out);
   // Writes the keys as panels [ceil(len / 16)][dim][16] and the values as rows
-  // [len][dim], or both in pairs as KvView has them.
-  void (*pack_head)(const HeadRows& head, KvType type, char* k_panels, char* v);
+  // [len][dim], in kBf16 both in pairs as KvView has them, in kInt16 in pairs
+  // of any order: [ceil(len / 16)][dim / 2][16][2] and, at most, [len rounded
+  // up to 32 / 2][dim][2].
+  HeadUnits (*pack_head)(const HeadRows& head, EncodeType type, char* k_panels,
+                         char* v);
   void (*attend_encode)(const EncodeAttention& args);
+  // The fastest where inputs are rounded anyway.
+  EncodeType narrow_encode_type;
   // x [num_rows, dim] with row stride ldx -> y by y = x / sqrt(mean(x^2) +
   // epsilon) * weight, y dense.
   void (*rms_norm)(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,

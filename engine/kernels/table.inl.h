@@ -9,6 +9,9 @@
 #include "engine/kernels/gemm.inl.h"
 //
 #include "engine/kernels/attention.inl.h"
+//
+#include "engine/kernels/attend_decode.inl.h"
+#include "engine/kernels/attend_encode.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/rowwise.inl.h"
 #include "engine/kernels/scan.inl.h"
@@ -29,6 +32,9 @@ constexpr Kernels TableOf(Isa isa) {
       .join_parts = JoinParts,
       .pack_head = PackHead,
       .attend_encode = AttendEncode,
+      .narrow_encode_type = kHasBf16Products ? EncodeType::kBf16
+                            : kLanes > 4     ? EncodeType::kInt16
+                                             : EncodeType::kF32,
       .rms_norm = RmsNorm,
       .activate = Activate,
       .max_and_sum = ScanMaxAndSum,

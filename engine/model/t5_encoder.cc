@@ -16,12 +16,11 @@ int64_t RoundUp(int64_t n, int64_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-kernels::KvType AttentionType(const T5Weights& weights,
-                              const kernels::Kernels& kernels) {
-  const bool is_bf16 = kernels.has_bf16_products &&
-                       weights.type != WeightType::kF32 &&
-                       weights.config.d_kv % 2 == 0;
-  return is_bf16 ? kernels::KvType::kBf16 : kernels::KvType::kF32;
+kernels::EncodeType AttentionType(const T5Weights& weights,
+                                  const kernels::Kernels& kernels) {
+  const bool is_narrow =
+      weights.type != WeightType::kF32 && weights.config.d_kv % 32 == 0;
+  return is_narrow ? kernels.narrow_encode_type : kernels::EncodeType::kF32;
 }
 
 }  // namespace
@@ -197,12 +196,13 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
   auto* k_panels = reinterpret_cast<char*>(buffers.k_panels.data());
   auto* v = reinterpret_cast<char*>(buffers.v.data());
-  kernels_.pack_head({.k = q + inner,
-                      .v = q + 2 * inner,
-                      .stride = stride,
-                      .len = source.len,
-                      .dim = dim},
-                     attention_type_, k_panels, v);
+  const kernels::HeadUnits units =
+      kernels_.pack_head({.k = q + inner,
+                          .v = q + 2 * inner,
+                          .stride = stride,
+                          .len = source.len,
+                          .dim = dim},
+                         attention_type_, k_panels, v);
   kernels_.attend_encode(
       {.q = q,
        .q_stride = stride,
@@ -213,6 +213,7 @@ void T5Encoder::AttendHead(const Source& source, int32_t head,
        .dim = dim,
        .len = source.len,
        .type = attention_type_,
+       .units = units,
        .k_panels = k_panels,
        .v = v,
        .bias = bias_.ForQuery(head, 0),

@@ -81,8 +81,8 @@ class T5Encoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
-  // bfloat16 where it is faster and the weights are not f32 either.
-  const kernels::KvType attention_type_;
+  // A narrow one where the weights are not f32 either.
+  const kernels::EncodeType attention_type_;
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;

@@ -1,0 +1,127 @@
+// Attention over KV blocks: see DecodeAttention in kernels.h.
+
+namespace sheaf::kernels {
+namespace {
+
+constexpr float kOnes[kScoredRows] = {1, 1, 1, 1, 1, 1};
+
+// Takes 16 more scores of a row, of which n count, into its part: they become
+// weights relative to the greatest score so far.
+inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
+                       float* part) {
+  constexpr int kVecs = kVecsPerPanel;
+  if (n < kPanel) {
+    for (int32_t t = 0; bias != nullptr && t < n; ++t) scores[t] += bias[t];
+    for (int32_t t = n; t < kPanel; ++t) scores[t] = -kInfinity;
+    bias = nullptr;
+  }
+  Vec score[kVecs], greatest = Broadcast(-kInfinity);
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    score[v] = Load(scores + v * kLanes);
+    if (bias != nullptr) score[v] += Load(bias + v * kLanes);
+    greatest = Max(greatest, score[v]);
+  }
+  float& max = part[dim];
+  float* sums = part + dim + kPanel;
+  if (AnyAbove(greatest, max)) {
+    const float new_max = MaxLane(greatest);
+    const float factor = Exp(Broadcast(max - new_max))[0];
+    ScaleRow(part, dim, factor);
+    ScaleRow(sums, kPanel, factor);
+    max = new_max;
+  }
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecs; ++v) {
+    const Vec weights = Exp(score[v] - max);
+    Store(scores + v * kLanes, weights);
+    Store(sums + v * kLanes, Load(sums + v * kLanes) + weights);
+  }
+}
+
+// The tokens in panels of 16; of each panel all heads, keys then values: that
+// is the order in which they lie in memory.
+template <typename Cache>
+void AttendDecodeIn(const DecodeAttention& a) {
+  const int32_t num_queries = a.num_kv_heads * a.num_rows;
+  const int64_t part_stride = PartFloats(a.dim);
+  const int64_t panel_bytes = int64_t{kPanel} * a.dim * Cache::kBytes;
+  const int64_t to_values = a.kv.block_tokens / kPanel * panel_bytes;
+  for (int32_t i = 0; i < num_queries; ++i) {
+    float* part = a.parts + i * part_stride;
+    ClearRow(part, static_cast<int32_t>(part_stride));
+    part[a.dim] = -kInfinity;
+    Cache::Prepare(a.q + i * a.dim, a.dim);
+  }
+  const auto head_zero = [&](int32_t token) {
+    return a.kv.base +
+           a.kv.block_ids[token / a.kv.block_tokens] * a.kv.block_stride +
+           token % a.kv.block_tokens / kPanel * panel_bytes;
+  };
+  alignas(64) float scores[kMaxValueRows * kPanel];
+  for (int32_t t = a.begin; t < a.end; t += kPanel) {
+    const int32_t n = MinOf(kPanel, a.end - t);
+    const char* keys = head_zero(t);
+    for (int32_t head = 0; head < a.num_kv_heads; ++head) {
+      const char* next = head + 1 < a.num_kv_heads ? keys + a.kv.head_stride
+                         : t + kPanel < a.end      ? head_zero(t + kPanel)
+                                                   : a.next;
+      const Piece k = {reinterpret_cast<const float*>(keys),
+                       reinterpret_cast<const float*>(next)};
+      const Piece v = {reinterpret_cast<const float*>(keys + to_values),
+                       reinterpret_cast<const float*>(next + to_values)};
+      const int32_t first = head * a.num_rows;
+      ForRowBlocks<kMaxValueRows>(
+          first, first + a.num_rows, [&]<int R>(int32_t row) {
+            ScorePanels<Cache, R, 1, true>(a.q + row * a.dim, a.dim, a.dim, &k,
+                                           scores, kPanel);
+            float* part = a.parts + row * part_stride;
+            for (int32_t r = 0; r < R; ++r) {
+              TakeScores(
+                  scores + r * kPanel,
+                  a.bias ? a.bias + (row + r) * a.bias_stride + t : nullptr, n,
+                  a.dim, part + r * part_stride);
+              Cache::Prepare(scores + r * kPanel, n);
+            }
+            AddValues<Cache, R, true>(scores, kPanel, kOnes, v, a.dim, n, part,
+                                      part_stride);
+          });
+      keys = next;
+    }
+  }
+  for (int32_t i = 0; i < num_queries; ++i) {
+    float* part = a.parts + i * part_stride;
+    float sum = 0;
+    for (int32_t t = 0; t < kPanel; ++t) sum += part[a.dim + kPanel + t];
+    part[a.dim + 1] = sum;
+  }
+}
+
+void AttendDecode(const DecodeAttention& a) {
+  if (a.kv.type == KvType::kBf16) {
+    AttendDecodeIn<Bf16Cache>(a);
+  } else {
+    AttendDecodeIn<F32Cache>(a);
+  }
+}
+
+void JoinParts(const float* parts, int64_t stride, int32_t num_parts,
+               int32_t dim, float* out) {
+  float max = -kInfinity;
+  for (int32_t p = 0; p < num_parts; ++p) {
+    const float part_max = parts[p * stride + dim];
+    max = part_max > max ? part_max : max;
+  }
+  ClearRow(out, dim);
+  float sum = 0;
+  for (int32_t p = 0; p < num_parts; ++p) {
+    const float* part = parts + p * stride;
+    const float weight = Exp(Broadcast(part[dim] - max))[0];
+    sum += weight * part[dim + 1];
+    for (int32_t i = 0; i < dim; ++i) out[i] += weight * part[i];
+  }
+  ScaleRow(out, dim, 1.0f / sum);
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

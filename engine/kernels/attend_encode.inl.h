@@ -1,0 +1,276 @@
+// Attention over a packed source: see EncodeAttention in kernels.h.
+
+namespace sheaf::kernels {
+namespace {
+
+// An integer of 16 bits nearest to x, within +-kInt16Bound, in the low half.
+inline uint32_t RoundedInt16(float x) {
+  const float shifted = x + kRounder;
+  uint32_t bits;
+  __builtin_memcpy(&bits, &shifted, sizeof(bits));
+  return bits & 0xffff;
+}
+
+// Of the encoder alone. Of each 2 * kLanes values the first half are the low
+// halves of words, the second half the high ones. Dimensions are multiples of
+// that, and what is past n counts for nothing.
+struct Int16Cache {
+  static constexpr int64_t kBytes = 2;
+  static constexpr bool kAnyDim = false;
+  static constexpr float kUnit = 1 / kInt16Bound;
+  template <int R, int P, bool kPrefetch>
+  static inline __attribute__((always_inline)) void Add(
+      const float* x, int64_t ldx, int32_t n, const Streams<P>& b, int64_t ldb,
+      Vec (&sum)[R][P][kVecsPerPanel]) {
+    TileInt16<R, P>(reinterpret_cast<const int32_t*>(x), ldx,
+                    RoundUp(n, 2 * kLanes) / 2, b, ldb, sum);
+  }
+  // Values within [-1, 1].
+  static void Prepare(float* x, int32_t n) {
+    for (int32_t k = 0; k < n; k += 2 * kLanes) {
+      const Vec low = Load(x + k) * kInt16Bound + kRounder;
+      const Vec high = k + kLanes < n
+                           ? Load(x + k + kLanes) * kInt16Bound + kRounder
+                           : Vec{};
+      Store(x + k / 2,
+            reinterpret_cast<Vec>((reinterpret_cast<IntVec>(low) & 0xffff) |
+                                  (reinterpret_cast<IntVec>(high) << 16)));
+    }
+  }
+  static int32_t WordOf(int32_t k) {
+    return k / (2 * kLanes) * kLanes + k % kLanes;
+  }
+};
+
+// scores[t] = scores[t] * scale + bias[t] for t < n; returns the greatest. What
+// follows up to a whole vector becomes -infinity.
+float AddBias(float* scores, float scale, const float* bias, int32_t n) {
+  int32_t t = 0;
+  for (; t + kLanes <= n; t += kLanes) {
+    Store(scores + t, Load(scores + t) * scale + Load(bias + t));
+  }
+  for (; t < n; ++t) scores[t] = scores[t] * scale + bias[t];
+  const int32_t padded = RoundUp(n, kLanes);
+  for (t = n; t < padded; ++t) scores[t] = -kInfinity;
+  Vec max = Broadcast(-kInfinity);
+  for (t = 0; t < padded; t += kLanes) max = Max(max, Load(scores + t));
+  return MaxLane(max);
+}
+
+// scores[t] = exp(scores[t] - max) for t < n; returns their sum.
+float ExpInPlace(float* scores, int32_t n, float max) {
+  const int32_t padded = RoundUp(n, kLanes);
+  Vec sum = {};
+  for (int32_t t = 0; t < padded; t += kLanes) {
+    const Vec e = Exp(Load(scores + t) - max);
+    Store(scores + t, e);
+    sum += e;
+  }
+  return Sum(sum);
+}
+
+// All panels of a part of the keys for R rows, P at a time.
+template <typename Cache, int R, int P>
+inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
+                           int32_t num_panels, float* scores, int64_t ld) {
+  const int64_t panel_floats = int64_t{dim} * kPanel * Cache::kBytes / 4;
+  int32_t i = 0;
+  for (; i + P <= num_panels; i += P) {
+    Piece pieces[P];
+    for (int p = 0; p < P; ++p) {
+      pieces[p].at = pieces[p].next = keys + (i + p) * panel_floats;
+    }
+    ScorePanels<Cache, R, P, false>(q, dim, dim, pieces, scores + i * kPanel,
+                                    ld);
+  }
+  if constexpr (P > 1) {
+    if (i < num_panels) {
+      ScoreAllPanels<Cache, R, 1>(q, dim, keys + i * panel_floats,
+                                  num_panels - i, scores + i * kPanel, ld);
+    }
+  }
+}
+
+// Of n values: the greatest magnitude.
+float MaxMagnitude(const float* x, int32_t n) {
+  float max = 0;
+  for (int32_t i = 0; i < n; ++i) {
+    const float magnitude = __builtin_fabsf(x[i]);
+    max = magnitude > max ? magnitude : max;
+  }
+  return max;
+}
+
+// A row of queries as the type has them; returns the size of its unit.
+template <typename Cache>
+float PrepareQuery(float* q, int32_t dim) {
+  float unit = 1;
+  if constexpr (Cache::kUnit != 1) {
+    const float max = MaxMagnitude(q, dim);
+    ScaleRow(q, dim, max > 0 ? 1 / max : 0);
+    unit = max * Cache::kUnit;
+  }
+  Cache::Prepare(q, dim);
+  return unit;
+}
+
+// The softmax of each row is kept relative to its greatest score so far, the
+// weights of a part relative to the part's greatest: so the finest of narrow
+// ones is not lost where another part has a greater.
+template <typename Cache>
+void AttendEncodeIn(const EncodeAttention& a) {
+  float* all_scores = a.scratch;
+  float* q = a.scratch + int64_t{kMaxValueRows} * kContextPart;
+  float unit[kQueryRows], max[kQueryRows], sum[kQueryRows];
+  for (int32_t first = a.first_row; first < a.end_row; first += kQueryRows) {
+    const int32_t end = MinOf(first + kQueryRows, a.end_row);
+    for (int32_t row = first; row < end; ++row) {
+      float* q_row = q + int64_t{row - first} * a.dim;
+      for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
+      unit[row - first] = PrepareQuery<Cache>(q_row, a.dim) * a.units.k;
+      ClearRow(a.out + row * a.out_stride, a.dim);
+      max[row - first] = -kInfinity;
+      sum[row - first] = 0;
+    }
+    for (int32_t t = 0; t < a.len; t += kContextPart) {
+      const int32_t n = MinOf(kContextPart, a.len - t);
+      const int64_t offset = int64_t{t} * a.dim * Cache::kBytes;
+      const auto* keys = reinterpret_cast<const float*>(a.k_panels + offset);
+      const auto* v = reinterpret_cast<const float*>(a.v + offset);
+      ForRowBlocks<kMaxValueRows>(first, end, [&]<int R>(int32_t row) {
+        ScoreAllPanels<Cache, R, PanelsFor<F32Product>(R)>(
+            q + int64_t{row - first} * a.dim, a.dim, keys,
+            (n + kPanel - 1) / kPanel, all_scores, kContextPart);
+        float factors[R];
+        for (int32_t r = 0; r < R; ++r) {
+          float* scores = all_scores + r * kContextPart;
+          float& row_max = max[row + r - first];
+          float& row_sum = sum[row + r - first];
+          const float part_max =
+              AddBias(scores, unit[row + r - first], a.bias + t - (row + r), n);
+          if (part_max > row_max) {
+            const float factor = Exp(Broadcast(row_max - part_max))[0];
+            ScaleRow(a.out + (row + r) * a.out_stride, a.dim, factor);
+            row_sum *= factor;
+            row_max = part_max;
+          }
+          factors[r] = Exp(Broadcast(part_max - row_max))[0];
+          row_sum += factors[r] * ExpInPlace(scores, n, part_max);
+          Cache::Prepare(scores, n);
+        }
+        AddValues<Cache, R, false>(all_scores, kContextPart, factors, {v, v},
+                                   a.dim, n, a.out + row * a.out_stride,
+                                   a.out_stride);
+      });
+    }
+    for (int32_t row = first; row < end; ++row) {
+      ScaleRow(a.out + row * a.out_stride, a.dim,
+               Cache::kUnit * a.units.v / sum[row - first]);
+    }
+  }
+}
+
+void AttendEncode(const EncodeAttention& a) {
+  switch (a.type) {
+    case EncodeType::kF32:
+      return AttendEncodeIn<F32Cache>(a);
+    case EncodeType::kBf16:
+      return AttendEncodeIn<Bf16Cache>(a);
+    case EncodeType::kInt16:
+      return AttendEncodeIn<Int16Cache>(a);
+  }
+}
+
+// The bfloat16 nearest to x, ties to even, in the upper half of a word.
+inline uint32_t RoundedBits(float x) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof(bits));
+  return bits + 0x7fff + (bits >> 16 & 1);
+}
+
+void PackF32(const HeadRows& head, float* keys, float* values) {
+  const int32_t dim = head.dim;
+  for (int32_t t = 0; t < head.len; ++t) {
+    const float* k_row = head.k + t * head.stride;
+    const float* v_row = head.v + t * head.stride;
+    float* lane = keys + int64_t{t / kPanel} * dim * kPanel + t % kPanel;
+    for (int32_t i = 0; i < dim; ++i) lane[i * kPanel] = k_row[i];
+    for (int32_t i = 0; i < dim; ++i) values[int64_t{t} * dim + i] = v_row[i];
+  }
+}
+
+void PackBf16(const HeadRows& head, uint32_t* keys, uint32_t* values) {
+  const int32_t dim = head.dim;
+  for (int32_t t = 0; t < head.len; ++t) {
+    const float* k_row = head.k + t * head.stride;
+    uint32_t* lane =
+        keys + int64_t{t / kPanel} * (dim / 2) * kPanel + t % kPanel;
+    for (int32_t i = 0; i < dim / 2; ++i) {
+      lane[i * kPanel] = RoundedBits(k_row[2 * i]) >> 16 |
+                         (RoundedBits(k_row[2 * i + 1]) & 0xffff0000u);
+    }
+  }
+  for (int32_t t = 0; t < head.len; t += 2) {
+    const float* v_row = head.v + t * head.stride;
+    uint32_t* row = values + int64_t{t / 2} * dim;
+    if (t + 1 < head.len) {
+      for (int32_t i = 0; i < dim; ++i) {
+        row[i] = RoundedBits(v_row[i]) >> 16 |
+                 (RoundedBits(v_row[head.stride + i]) & 0xffff0000u);
+      }
+    } else {
+      for (int32_t i = 0; i < dim; ++i) row[i] = RoundedBits(v_row[i]) >> 16;
+    }
+  }
+}
+
+HeadUnits PackInt16(const HeadRows& head, uint32_t* keys, uint32_t* values) {
+  const int32_t dim = head.dim;
+  float k_max = 0, v_max = 0;
+  for (int32_t t = 0; t < head.len; ++t) {
+    const float row_k = MaxMagnitude(head.k + t * head.stride, dim);
+    const float row_v = MaxMagnitude(head.v + t * head.stride, dim);
+    k_max = row_k > k_max ? row_k : k_max;
+    v_max = row_v > v_max ? row_v : v_max;
+  }
+  const float k_scale = k_max > 0 ? kInt16Bound / k_max : 0;
+  const float v_scale = v_max > 0 ? kInt16Bound / v_max : 0;
+  for (int32_t t = 0; t < head.len; ++t) {
+    const float* k_row = head.k + t * head.stride;
+    uint32_t* lane =
+        keys + int64_t{t / kPanel} * (dim / 2) * kPanel + t % kPanel;
+    for (int32_t i = 0; i < dim; ++i) {
+      uint32_t& word = lane[Int16Cache::WordOf(i) * kPanel];
+      const uint32_t bits = RoundedInt16(k_row[i] * k_scale);
+      word = i / kLanes % 2 == 0 ? bits : word | bits << 16;
+    }
+    const float* v_row = head.v + t * head.stride;
+    uint32_t* row = values + int64_t{Int16Cache::WordOf(t)} * dim;
+    for (int32_t i = 0; i < dim; ++i) {
+      const uint32_t bits = RoundedInt16(v_row[i] * v_scale);
+      row[i] = t / kLanes % 2 == 0 ? bits : row[i] | bits << 16;
+    }
+  }
+  return {k_max / kInt16Bound, v_max / kInt16Bound};
+}
+
+HeadUnits PackHead(const HeadRows& head, EncodeType type, char* k_panels,
+                   char* v) {
+  switch (type) {
+    case EncodeType::kF32:
+      PackF32(head, reinterpret_cast<float*>(k_panels),
+              reinterpret_cast<float*>(v));
+      break;
+    case EncodeType::kBf16:
+      PackBf16(head, reinterpret_cast<uint32_t*>(k_panels),
+               reinterpret_cast<uint32_t*>(v));
+      break;
+    case EncodeType::kInt16:
+      return PackInt16(head, reinterpret_cast<uint32_t*>(k_panels),
+                       reinterpret_cast<uint32_t*>(v));
+  }
+  return {1, 1};
+}
+
+}  // namespace
+}  // namespace sheaf::kernels
