@@ -67,16 +67,32 @@ echo '--- texts to copy are made of documents'
 long=$(for i in {1..60}; do printf 'Sentence %d says that number %d is there. ' "$i" "$i"; done)
 printf '%s\n' 'Fast models are needed. We present a fast model of words. We prove it.' \
   "Cats are not dogs at all. $long" >"$work/documents.tsv"
-"$(dirname "$0")/../train/data/summary_texts.py" "$work/documents.tsv" "$work/texts"
+texts=$(dirname "$0")/../train/data
+"$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
 expect_equal 'the first sentence that says what we do, or else the first' \
   "$(cut -f2 "$work/texts/whole.tsv")" \
   $'We present a fast model of words.\nCats are not dogs at all.'
 expect_equal 'the words of a text are those of the whole sentences up to 300' \
   "$(sed -n 2p "$work/texts/whole.tsv" | cut -f1 | wc -w)" 294
-awk -F'\t' '!index($1, $2) { exit 1 }' "$work/texts/whole.tsv" "$work/texts/windows.tsv" ||
+awk -F'\t' '!index($1, $2) { exit 1 }' "$work"/texts/{whole,windows,shuffled}.tsv ||
   fail 'a target is not in its text'
 awk -F'\t' '$1 != $2 { exit 1 }' "$work/texts/sentences.tsv" "$work/texts/words.tsv" ||
   fail 'what is to be copied is no copy'
+
+echo '--- and hold what leads a copy astray'
+for _ in {1..40}; do printf '%s\n' "$long"; done >"$work/documents.tsv"
+"$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
+awk -F'\t' '{ split($2, w, " "); begun += gsub(w[1] " " w[2] " says", "", $1) > 1 }
+  END { exit !(begun > 5) }' "$work/texts/shuffled.tsv" ||
+  fail 'no sentence begins as the target and goes on otherwise'
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$texts python3 - <<'END' || fail 'too few phrases come twice'
+import summary_texts
+def comes_again(words):
+  pairs = list(zip(words, words[1:]))
+  return len(set(pairs)) < len(pairs)
+many = [str(i) for i in range(1000)]
+assert sum(comes_again(summary_texts.repeating(many)) for _ in range(200)) > 100
+END
 
 echo '--- what is wrong is one clear line'
 refuse 3 "$work/nowhere" sheaf-convert --input="$work/nowhere" --output="$work/x" \

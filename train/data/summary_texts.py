@@ -11,6 +11,8 @@ source<TAB>target files for sheaf-tokenize --align=copies:
   sentences.tsv  two sentences of each document, each its own target
   words.tsv      few words in random order and some phrases of them, again and again:
                  who copies that must look at more than the last words
+  shuffled.tsv   the sentences of whole.tsv in random order, and in most some that begin
+                 as the target and go on as another, or the other way round
 """
 import lzma
 import os
@@ -42,14 +44,19 @@ def sentences_of(document):
   return sentences + [rest] if rest else sentences
 
 
-def first_sentences(document):
-  sentences, count = [], 0
-  for sentence in sentences_of(document):
+def first_of(sentences):
+  """As many as have MAX_WORDS together."""
+  first, count = [], 0
+  for sentence in sentences:
     count += len(sentence.split())
     if count > MAX_WORDS:
       break
-    sentences.append(sentence)
-  return sentences
+    first.append(sentence)
+  return first
+
+
+def first_sentences(document):
+  return first_of(sentences_of(document))
 
 
 def chosen(sentences):
@@ -84,12 +91,34 @@ def repeating(words):
   return text
 
 
+def crossed(one, other, dice):
+  """The beginning of one sentence and the end of the other, at a word of both if there is one."""
+  one, other = one.split(), other.split()
+  meetings = [(i, j) for i, word in enumerate(one[:-1]) if i for j, same in enumerate(other[:-1])
+              if same == word]
+  i, j = dice.choice(meetings or [(len(one) // 2, len(other) // 2)])
+  return ' '.join(one[:i + 1] + other[j + 1:])
+
+
+def shuffled(sentences, dice):
+  """In random order; behind the chosen one, some that are easily taken for it."""
+  sentences = dice.sample(sentences, len(sentences))
+  target = chosen(sentences)
+  place = sentences.index(target) + 1
+  for _ in range(dice.choice([0, 1, 1, 2, 3])):
+    pair = [target, dice.choice(sentences)]
+    dice.shuffle(pair)
+    sentences.insert(dice.randint(place, len(sentences)), crossed(*pair, dice))
+  return first_of(sentences)
+
+
 def main():
   random.seed(5)
+  dice = random.Random(6)
   source, out = sys.argv[1:]
   os.makedirs(out, exist_ok=True)
   files = {name: open(os.path.join(out, name + '.tsv'), 'w', encoding='utf-8')
-           for name in ('whole', 'windows', 'sentences', 'words')}
+           for name in ('whole', 'windows', 'sentences', 'words', 'shuffled')}
 
   def write(name, text, target):
     if len(target.split()) <= MAX_TARGET_WORDS:
@@ -114,6 +143,9 @@ def main():
       few = random.sample(few, min(len(few), random.randint(6, 16)))
       text = ' '.join(repeating(few))
       write('words', text, text)
+    mixed = shuffled(sentences, dice)
+    if len(mixed) > 1:
+      write('shuffled', ' '.join(mixed), chosen(mixed))
   for file in files.values():
     file.close()
 

@@ -1,7 +1,13 @@
 #include "train/uptrain/optimizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <functional>
+#include <vector>
+
+#include "ATen/Parallel.h"
+#include "train/uptrain/on_threads.h"
 
 namespace sheaf {
 namespace {
@@ -28,6 +34,16 @@ at::Tensor Orthogonal(const at::Tensor& x, at::ScalarType products) {
   return is_tall ? y.t() : y;
 }
 
+// On a processor the threads take whole updates in turn, each of which has the
+// same bits on any thread.
+void RunAll(const std::vector<std::function<void()>>& updates, bool is_cpu) {
+  std::atomic<size_t> next = 0;
+  OnThreads(is_cpu ? at::get_num_threads() : 1, [&](int) {
+    const c10::NoGradGuard no_grad;
+    for (size_t i; (i = next++) < updates.size();) updates[i]();
+  });
+}
+
 }  // namespace
 
 Optimizer::Optimizer(const T5& model)
@@ -39,6 +55,7 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
                      double gradient_scale, double ema) {
   const c10::NoGradGuard no_grad;
   const at::Tensor gradients = model.gradients();
+  const bool is_cpu = gradients.device().is_cpu();
   // Clipped without asking for the norm, which would wait for the device.
   const at::Tensor norm = gradients.norm() * gradient_scale;
   const at::Tensor scale =
@@ -60,6 +77,18 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
               -options.rate * kMuonSize *
                   std::sqrt(double(std::max(shape[0], shape[1]))));
   };
+  const auto step_slice = [&](int64_t place, int64_t size, double rate) {
+    const at::Tensor gradient = gradients.narrow(0, place, size).mul_(scale);
+    at::Tensor m = first.narrow(0, place, size);
+    at::Tensor v = second.narrow(0, place, size);
+    m.mul_(options.beta1).add_(gradient, 1 - options.beta1);
+    v.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
+    model.weights()
+        .narrow(0, place, size)
+        .addcdiv_(m, (v * second_scale).sqrt_().add_(options.epsilon),
+                  -rate * first_scale);
+  };
+  std::vector<std::function<void()>> updates;
   int64_t part_at = 0;
   for (const WeightPart part :
        {WeightPart::kEmbedding, WeightPart::kMatrices, WeightPart::kVectors}) {
@@ -71,29 +100,24 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     }
     if (options.is_muon && part == WeightPart::kMatrices) {
       for (const auto& [place, shape] : model.matrices()) {
-        step_matrix(place, shape);
+        updates.push_back([&step_matrix, place = place, shape = shape] {
+          step_matrix(place, shape);
+        });
       }
-      part_at = part_end;
-      continue;
-    }
-    const double rate =
-        options.rate *
-        (part == WeightPart::kEmbedding ? options.embedding_rate : 1);
-    const int64_t slice = gradients.is_cuda() ? part_end : kCpuSlice;
-    for (int64_t at = part_at; at < part_end; at += slice) {
-      const int64_t size = std::min(slice, part_end - at);
-      const at::Tensor gradient = gradients.narrow(0, at, size).mul_(scale);
-      at::Tensor m = first.narrow(0, at, size);
-      at::Tensor v = second.narrow(0, at, size);
-      m.mul_(options.beta1).add_(gradient, 1 - options.beta1);
-      v.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
-      model.weights()
-          .narrow(0, at, size)
-          .addcdiv_(m, (v * second_scale).sqrt_().add_(options.epsilon),
-                    -rate * first_scale);
+    } else {
+      const double rate =
+          options.rate *
+          (part == WeightPart::kEmbedding ? options.embedding_rate : 1);
+      const int64_t slice = is_cpu ? kCpuSlice : part_end;
+      for (int64_t at = part_at; at < part_end; at += slice) {
+        const int64_t size = std::min(slice, part_end - at);
+        updates.push_back(
+            [&step_slice, at, size, rate] { step_slice(at, size, rate); });
+      }
     }
     part_at = part_end;
   }
+  RunAll(updates, is_cpu);
   // Young averages forget faster: the first weights are random.
   const double keep = std::min(ema, n / (n + 10));
   average.mul_(keep).add_(model.weights(), 1 - keep);

@@ -1,16 +1,17 @@
 #include "train/uptrain/trainer.h"
 
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
-#include <future>
 #include <memory>
 
 #include "ATen/Context.h"
 #include "ATen/Parallel.h"
 #include "train/uptrain/batch.h"
+#include "train/uptrain/on_threads.h"
 #include "train/uptrain/optimizer.h"
 #include "train/uptrain/tensor_file.h"
 
@@ -108,6 +109,11 @@ class Trainer {
     return options_.rate * 0.5 * (1 + std::cos(M_PI * std::min(rest, 1.0)));
   }
   bool IsMuon() const { return options_.optimizer == "muon"; }
+  // Threads that compute apart, each with a model of its own.
+  int AtOnce() const { return static_cast<int>(replicas_.size()) + 1; }
+  T5& ModelOf(int thread) {
+    return thread == 0 ? *model_ : replicas_[thread - 1];
+  }
   at::ScalarType ProductType() const {
     return options_.precision == "bf16" ? at::kBFloat16 : at::kFloat;
   }
@@ -122,7 +128,6 @@ class Trainer {
   ModelConfig config_;
   std::vector<TokenFile> train_, dev_;
   std::unique_ptr<T5> model_;
-  int threads_ = 1;           // in all
   std::vector<T5> replicas_;  // of model_, for the threads beside this one
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> stream_;
@@ -176,17 +181,14 @@ std::string Trainer::Prepare() {
   return "";
 }
 
-// A thread a batch, as far as a step has batches and there are threads: they
-// wait for one another once a step, where threads that share the operations of
-// a batch wait hundreds of times.
+// A thread a batch, as far as a step has batches and there are threads.
 void Trainer::MakeReplicas() {
   if (options_.threads > 0) {
     at::set_num_threads(static_cast<int>(options_.threads));
   }
-  threads_ = at::get_num_threads();
   if (!model_->device().is_cpu()) return;
-  for (int64_t i = 1; i < std::min<int64_t>(threads_, options_.accumulate);
-       ++i) {
+  const int64_t threads = at::get_num_threads();
+  for (int64_t i = 1; i < std::min(threads, options_.accumulate); ++i) {
     replicas_.push_back(model_->Replica());
   }
 }
@@ -305,40 +307,32 @@ int64_t Trainer::AddGradients(const LossOptions& loss_options,
     at::Tensor loss;
     int64_t num_targets = 0, num_tokens = 0;
   };
-  const size_t at_once = replicas_.size() + 1;
-  const auto run = [&](T5& model, size_t first) {
-    Sums sums{at::zeros_like(loss_sum_)};
-    for (size_t i = first; i < batches.size(); i += at_once) {
+  const int at_once = AtOnce();
+  std::vector<Sums> sums(at_once, {at::zeros_like(loss_sum_)});
+  OnThreads(at_once, [&](int thread) {
+    T5& model = ModelOf(thread);
+    for (size_t i = thread; i < batches.size(); i += at_once) {
       const Batch batch =
           MakeBatch(train_, batches[i], config_.start_id, model.device());
       const Loss loss =
           ComputeLoss(model, batch, Forward(options_.dropout), loss_options);
       loss.training.backward();
-      sums.loss += loss.cross_entropy.detach();
-      sums.num_targets += batch.num_targets;
-      sums.num_tokens += batch.num_tokens;
+      sums[thread].loss = sums[thread].loss + loss.cross_entropy.detach();
+      sums[thread].num_targets += batch.num_targets;
+      sums[thread].num_tokens += batch.num_tokens;
     }
-    return sums;
-  };
-  at::set_num_threads(threads_ / static_cast<int>(at_once));
-  std::vector<std::future<Sums>> others;
-  for (size_t i = 0; i < replicas_.size(); ++i) {
-    others.push_back(
-        std::async(std::launch::async, run, std::ref(replicas_[i]), i + 1));
+  });
+  for (T5& replica : replicas_) {
+    model_->gradients().add_(replica.gradients());
+    replica.gradients().zero_();
   }
-  Sums sums = run(*model_, 0);
-  for (size_t i = 0; i < replicas_.size(); ++i) {
-    const Sums other = others[i].get();
-    sums.loss += other.loss;
-    sums.num_targets += other.num_targets;
-    sums.num_tokens += other.num_tokens;
-    model_->gradients().add_(replicas_[i].gradients());
-    replicas_[i].gradients().zero_();
+  int64_t num_targets = 0;
+  for (const Sums& sum : sums) {
+    loss_sum_ += sum.loss;
+    num_tokens_ += sum.num_tokens;
+    num_targets += sum.num_targets;
   }
-  at::set_num_threads(threads_);
-  loss_sum_ += sums.loss;
-  num_tokens_ += sums.num_tokens;
-  return sums.num_targets;
+  return num_targets;
 }
 
 void Trainer::ReportProgress() {
@@ -365,14 +359,21 @@ std::string Trainer::Evaluate() {
   evaluated_at_ = step_;
   const at::Tensor trained = model_->weights().clone();
   model_->weights().copy_(optimizer_->average);
+  std::vector<DevResult> results(dev_.size());
+  std::atomic<size_t> next = 0;
+  OnThreads(AtOnce(), [&](int thread) {
+    for (size_t i; (i = next++) < dev_.size();) {
+      results[i] =
+          EvaluateDev(ModelOf(thread), dev_[i],
+                      {options_.dev_pairs, options_.dev_decode,
+                       options_.dev_decode_tokens, options_.batch_tokens},
+                      Forward(0));
+    }
+  });
   std::string line = "step " + std::to_string(step_) + "  dev";
   double sum = 0;
   for (size_t i = 0; i < dev_.size(); ++i) {
-    const DevResult result =
-        EvaluateDev(*model_, dev_[i],
-                    {options_.dev_pairs, options_.dev_decode,
-                     options_.dev_decode_tokens, options_.batch_tokens},
-                    Forward(0));
+    const DevResult& result = results[i];
     const std::string name = fs::path(options_.dev[i]).stem().string();
     char text[200];
     std::snprintf(text, sizeof(text), "  %s loss %.4f token BLEU %.2f",

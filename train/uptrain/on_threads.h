@@ -1,0 +1,14 @@
+#pragma once
+
+#include <functional>
+
+namespace sheaf {
+
+// Calls run(0) here and run(1) ... run(n - 1) on a thread each, and returns
+// when all have returned; what one throws is thrown here. Each computes with
+// its share of libtorch's threads. Threads that compute apart wait for one
+// another once, those that share operations in each of them, and small ones
+// take longer to share than to do.
+void OnThreads(int n, const std::function<void(int)>& run);
+
+}  // namespace sheaf
