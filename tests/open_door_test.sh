@@ -78,13 +78,13 @@ expect 1 NOT_FOUND call health --tls_ca="$work/first-ca.pem" nobody
 
 echo '--- a token file that changes counts, a broken one does not'
 echo "batch $(hash_of wrong)" >"$work/next" && mv "$work/next" "$work/tokens"
-await call models --tls_ca="$work/first-ca.pem" --token_file="$work/wrong-token"
+await 30 call models --tls_ca="$work/first-ca.pem" --token_file="$work/wrong-token"
 expect 1 UNAUTHENTICATED call models "${good[@]}"
 echo "broken" >"$work/next" && mv "$work/next" "$work/tokens"
-await eval "call models '${good[0]}' --token_file='$work/wrong-token' &&
+await 30 eval "call models '${good[0]}' --token_file='$work/wrong-token' &&
   grep -q '\"is_taken\":false' '$work/tls.log'"
 echo "web $(hash_of open-sesame)" >"$work/next" && mv "$work/next" "$work/tokens"
-await call models "${good[@]}"
+await 30 call models "${good[@]}"
 
 echo '--- a certificate that changes: who is connected stays, who comes sees it'
 for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"
@@ -96,7 +96,7 @@ client=$!
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
 install_certificate second
 new=(--tls_ca="$work/second-ca.pem" --token_file="$work/token")
-await call models "${new[@]}" --max_attempts=1
+await 30 call models "${new[@]}" --max_attempts=1
 expect 1 UNAVAILABLE call models "${good[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
 cmp "$work/whole" "$work/streamed" || fail 'the stream was cut'
@@ -160,7 +160,7 @@ with socket.create_connection((host, int(port)), timeout=20) as stranger:
                      + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
     stranger.recv(1000)
 END
-await grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
+await 30 grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
 if grep -q sesame "$work/limits.log"; then fail 'the log has what a stranger sent'; fi
 head -c 110000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'INVALID_ARGUMENT: text' call summarize --input="$work/huge"
@@ -179,7 +179,7 @@ grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
 grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'no metric'
 exec 5>&-
-await call models --max_attempts=1
+await 30 call models --max_attempts=1
 exec 6>&-
 kill "$server" && wait "$server" || fail 'the server did not end well'
 (ulimit -n 80 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
@@ -187,7 +187,7 @@ kill "$server" && wait "$server" || fail 'the server did not end well'
   >"$work/few.out" 2>"$work/few.log" &
 server=$!
 children+=("$server")
-await grep -q '^listening on' "$work/few.out"
+await 30 grep -q '^listening on' "$work/few.out"
 address=$(sed -n 's/^listening on //p' "$work/few.out")
 python3 - "$address" <<'END'
 import socket, sys
@@ -196,7 +196,7 @@ many = []
 for _ in range(90):
     many.append(socket.create_connection((host, int(port)), timeout=20))
 END
-await call models --max_attempts=1
+await 30 call models --max_attempts=1
 kill "$server" && wait "$server" || fail 'the server did not end well'
 
 echo PASSED

@@ -1,8 +1,11 @@
-# For the tests of programs, *_test.sh BIN_DIR ...: sourced by all of them.
+# For the tests of programs, *_test.sh BIN_DIR ..., and for deploy/test/lib.sh:
+# sourced by all of them. Files go to $work: $sheaf_test_work, or a directory that
+# lasts as long as the test.
 bin=$1
-work=$(mktemp -d)
+work=${sheaf_test_work:-$(mktemp -d)}
 children=()
-trap 'kill "${children[@]}" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'kill "${children[@]}" 2>/dev/null || true
+  [[ ${sheaf_test_work:-} ]] || rm -rf "$work"' EXIT
 
 fail() {
   echo "FAILED: $*" >&2
@@ -28,13 +31,13 @@ refuse() {
   expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
   grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
 }
-# await COMMAND ...: until it succeeds, half a minute at most.
+# await SECONDS COMMAND ...: until it succeeds.
 await() {
-  for _ in {1..300}; do
-    if "$@" >/dev/null 2>&1; then return; fi
+  local end=$((SECONDS + $1))
+  until "${@:2}" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "in vain for $1 s: ${*:2}"
     sleep 0.1
   done
-  fail "in vain: $*"
 }
 # start NAME [FLAG ...]: a server, with its log in $work/NAME.log. Sets address,
 # metrics and server.

@@ -2,16 +2,10 @@
 #   deploy/test/NAME.sh BIN_DIR WORK_DIR
 # that ends with 0 (passed), 77 (not run: says why on its last line) or another
 # code (failed). Sourced by all of them.
-bin=$1
-work=$2
+sheaf_test_work=$2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-children=()
-trap 'kill "${children[@]}" 2>/dev/null || true' EXIT
+source "$root/tests/programs.sh"
 
-fail() {
-  echo "FAILED: $*" >&2
-  exit 1
-}
 not_run() {
   echo "not run: $*"
   exit 77
@@ -30,14 +24,6 @@ need() {
     command -v "$command" >/dev/null || not_run "there is no $command"
   done
 }
-# await SECONDS COMMAND ...: until it succeeds.
-await() {
-  local end=$((SECONDS + $1))
-  until "${@:2}" >/dev/null 2>&1; do
-    ((SECONDS < end)) || fail "in vain for $1 s: ${*:2}"
-    sleep 0.2
-  done
-}
 # value METRICS_ADDRESS SERIES_PREFIX: of the first series that begins so; nothing
 # if there is none.
 value() { curl -fsS "http://$1/metrics" | sed -n "s/^${2//\//\\/}.* //p" | head -1; }
@@ -52,15 +38,5 @@ free_port() {
   python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
-# start_server NAME [FLAG ...]: sets address, metrics and server.
-start_server() {
-  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
-    --kv_cache_bytes=64MiB "${@:2}" >"$work/$1.out" 2>"$work/$1.log" &
-  server=$!
-  children+=("$server")
-  until address=$(sed -n 's/^listening on //p' "$work/$1.out" 2>/dev/null) && [[ $address ]]; do
-    kill -0 "$server" 2>/dev/null || fail "$1: $(cat "$work/$1.log")"
-    sleep 0.05
-  done
-  metrics=$(sed -n 's/.*metrics on \([0-9.:]*\).*/\1/p' "$work/$1.log")
-}
+# start_server NAME [FLAG ...]: start, with a larger cache.
+start_server() { start "$1" --kv_cache_bytes=64MiB "${@:2}"; }

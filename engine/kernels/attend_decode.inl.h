@@ -41,17 +41,17 @@ inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
 
 // The tokens in panels of 16; of each panel all heads, keys then values: that
 // is the order in which they lie in memory.
-template <typename Cache>
+template <typename Kv>
 void AttendDecodeIn(const DecodeAttention& a) {
   const int32_t num_queries = a.num_kv_heads * a.num_rows;
   const int64_t part_stride = PartFloats(a.dim);
-  const int64_t panel_bytes = int64_t{kPanel} * a.dim * Cache::kBytes;
+  const int64_t panel_bytes = int64_t{kPanel} * a.dim * Kv::kBytes;
   const int64_t to_values = a.kv.block_tokens / kPanel * panel_bytes;
   for (int32_t i = 0; i < num_queries; ++i) {
     float* part = a.parts + i * part_stride;
     ClearRow(part, static_cast<int32_t>(part_stride));
     part[a.dim] = -kInfinity;
-    Cache::Prepare(a.q + i * a.dim, a.dim);
+    Kv::Prepare(a.q + i * a.dim, a.dim);
   }
   const auto head_zero = [&](int32_t token) {
     return a.kv.base +
@@ -73,18 +73,18 @@ void AttendDecodeIn(const DecodeAttention& a) {
       const int32_t first = head * a.num_rows;
       ForRowBlocks<kMaxValueRows>(
           first, first + a.num_rows, [&]<int R>(int32_t row) {
-            ScorePanels<Cache, R, 1, true>(a.q + row * a.dim, a.dim, a.dim, &k,
-                                           scores, kPanel);
+            ScorePanels<Kv, R, 1, true>(a.q + row * a.dim, a.dim, a.dim, &k,
+                                        scores, kPanel);
             float* part = a.parts + row * part_stride;
             for (int32_t r = 0; r < R; ++r) {
               TakeScores(
                   scores + r * kPanel,
                   a.bias ? a.bias + (row + r) * a.bias_stride + t : nullptr, n,
                   a.dim, part + r * part_stride);
-              Cache::Prepare(scores + r * kPanel, n);
+              Kv::Prepare(scores + r * kPanel, n);
             }
-            AddValues<Cache, R, true>(scores, kPanel, kOnes, v, a.dim, n, part,
-                                      part_stride);
+            AddValues<Kv, R, true>(scores, kPanel, kOnes, v, a.dim, n, part,
+                                   part_stride);
           });
       keys = next;
     }
@@ -99,9 +99,9 @@ void AttendDecodeIn(const DecodeAttention& a) {
 
 void AttendDecode(const DecodeAttention& a) {
   if (a.kv.type == KvType::kBf16) {
-    AttendDecodeIn<Bf16Cache>(a);
+    AttendDecodeIn<Bf16Kv>(a);
   } else {
-    AttendDecodeIn<F32Cache>(a);
+    AttendDecodeIn<F32Kv>(a);
   }
 }
 

@@ -14,7 +14,7 @@ inline uint32_t RoundedInt16(float x) {
 // Of the encoder alone. Of each 2 * kLanes values the first half are the low
 // halves of words, the second half the high ones. Dimensions are multiples of
 // that, and what is past n counts for nothing.
-struct Int16Cache {
+struct Int16Kv {
   static constexpr int64_t kBytes = 2;
   static constexpr bool kAnyDim = false;
   static constexpr float kUnit = 1 / kInt16Bound;
@@ -70,23 +70,22 @@ float ExpInPlace(float* scores, int32_t n, float max) {
 }
 
 // All panels of a part of the keys for R rows, P at a time.
-template <typename Cache, int R, int P>
+template <typename Kv, int R, int P>
 inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
                            int32_t num_panels, float* scores, int64_t ld) {
-  const int64_t panel_floats = int64_t{dim} * kPanel * Cache::kBytes / 4;
+  const int64_t panel_floats = int64_t{dim} * kPanel * Kv::kBytes / 4;
   int32_t i = 0;
   for (; i + P <= num_panels; i += P) {
     Piece pieces[P];
     for (int p = 0; p < P; ++p) {
       pieces[p].at = pieces[p].next = keys + (i + p) * panel_floats;
     }
-    ScorePanels<Cache, R, P, false>(q, dim, dim, pieces, scores + i * kPanel,
-                                    ld);
+    ScorePanels<Kv, R, P, false>(q, dim, dim, pieces, scores + i * kPanel, ld);
   }
   if constexpr (P > 1) {
     if (i < num_panels) {
-      ScoreAllPanels<Cache, R, 1>(q, dim, keys + i * panel_floats,
-                                  num_panels - i, scores + i * kPanel, ld);
+      ScoreAllPanels<Kv, R, 1>(q, dim, keys + i * panel_floats, num_panels - i,
+                               scores + i * kPanel, ld);
     }
   }
 }
@@ -102,22 +101,22 @@ float MaxMagnitude(const float* x, int32_t n) {
 }
 
 // A row of queries as the type has them; returns the size of its unit.
-template <typename Cache>
+template <typename Kv>
 float PrepareQuery(float* q, int32_t dim) {
   float unit = 1;
-  if constexpr (Cache::kUnit != 1) {
+  if constexpr (Kv::kUnit != 1) {
     const float max = MaxMagnitude(q, dim);
     ScaleRow(q, dim, max > 0 ? 1 / max : 0);
-    unit = max * Cache::kUnit;
+    unit = max * Kv::kUnit;
   }
-  Cache::Prepare(q, dim);
+  Kv::Prepare(q, dim);
   return unit;
 }
 
 // The softmax of each row is kept relative to its greatest score so far, the
 // weights of a part relative to the part's greatest: so the finest of narrow
 // ones is not lost where another part has a greater.
-template <typename Cache>
+template <typename Kv>
 void AttendEncodeIn(const EncodeAttention& a) {
   float* all_scores = a.scratch;
   float* q = a.scratch + int64_t{kMaxValueRows} * kContextPart;
@@ -127,18 +126,18 @@ void AttendEncodeIn(const EncodeAttention& a) {
     for (int32_t row = first; row < end; ++row) {
       float* q_row = q + int64_t{row - first} * a.dim;
       for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
-      unit[row - first] = PrepareQuery<Cache>(q_row, a.dim) * a.units.k;
+      unit[row - first] = PrepareQuery<Kv>(q_row, a.dim) * a.units.k;
       ClearRow(a.out + row * a.out_stride, a.dim);
       max[row - first] = -kInfinity;
       sum[row - first] = 0;
     }
     for (int32_t t = 0; t < a.len; t += kContextPart) {
       const int32_t n = MinOf(kContextPart, a.len - t);
-      const int64_t offset = int64_t{t} * a.dim * Cache::kBytes;
+      const int64_t offset = int64_t{t} * a.dim * Kv::kBytes;
       const auto* keys = reinterpret_cast<const float*>(a.k_panels + offset);
       const auto* v = reinterpret_cast<const float*>(a.v + offset);
       ForRowBlocks<kMaxValueRows>(first, end, [&]<int R>(int32_t row) {
-        ScoreAllPanels<Cache, R, PanelsFor<F32Product>(R)>(
+        ScoreAllPanels<Kv, R, PanelsFor<F32Product>(R)>(
             q + int64_t{row - first} * a.dim, a.dim, keys,
             (n + kPanel - 1) / kPanel, all_scores, kContextPart);
         float factors[R];
@@ -156,16 +155,16 @@ void AttendEncodeIn(const EncodeAttention& a) {
           }
           factors[r] = Exp(Broadcast(part_max - row_max))[0];
           row_sum += factors[r] * ExpInPlace(scores, n, part_max);
-          Cache::Prepare(scores, n);
+          Kv::Prepare(scores, n);
         }
-        AddValues<Cache, R, false>(all_scores, kContextPart, factors, {v, v},
-                                   a.dim, n, a.out + row * a.out_stride,
-                                   a.out_stride);
+        AddValues<Kv, R, false>(all_scores, kContextPart, factors, {v, v},
+                                a.dim, n, a.out + row * a.out_stride,
+                                a.out_stride);
       });
     }
     for (int32_t row = first; row < end; ++row) {
       ScaleRow(a.out + row * a.out_stride, a.dim,
-               Cache::kUnit * a.units.v / sum[row - first]);
+               Kv::kUnit * a.units.v / sum[row - first]);
     }
   }
 }
@@ -173,11 +172,11 @@ void AttendEncodeIn(const EncodeAttention& a) {
 void AttendEncode(const EncodeAttention& a) {
   switch (a.type) {
     case EncodeType::kF32:
-      return AttendEncodeIn<F32Cache>(a);
+      return AttendEncodeIn<F32Kv>(a);
     case EncodeType::kBf16:
-      return AttendEncodeIn<Bf16Cache>(a);
+      return AttendEncodeIn<Bf16Kv>(a);
     case EncodeType::kInt16:
-      return AttendEncodeIn<Int16Cache>(a);
+      return AttendEncodeIn<Int16Kv>(a);
   }
 }
 
@@ -240,12 +239,12 @@ HeadUnits PackInt16(const HeadRows& head, uint32_t* keys, uint32_t* values) {
     uint32_t* lane =
         keys + int64_t{t / kPanel} * (dim / 2) * kPanel + t % kPanel;
     for (int32_t i = 0; i < dim; ++i) {
-      uint32_t& word = lane[Int16Cache::WordOf(i) * kPanel];
+      uint32_t& word = lane[Int16Kv::WordOf(i) * kPanel];
       const uint32_t bits = RoundedInt16(k_row[i] * k_scale);
       word = i / kLanes % 2 == 0 ? bits : word | bits << 16;
     }
     const float* v_row = head.v + t * head.stride;
-    uint32_t* row = values + int64_t{Int16Cache::WordOf(t)} * dim;
+    uint32_t* row = values + int64_t{Int16Kv::WordOf(t)} * dim;
     for (int32_t i = 0; i < dim; ++i) {
       const uint32_t bits = RoundedInt16(v_row[i] * v_scale);
       row[i] = t / kLanes % 2 == 0 ? bits : row[i] | bits << 16;

@@ -9,7 +9,7 @@ namespace {
 // a place of a head; of narrow types two of them. Rows of x are floats, or
 // pairs of the narrow type: Prepare() makes them so, of values in units of
 // kUnit.
-struct F32Cache {
+struct F32Kv {
   static constexpr int64_t kBytes = 4;
   static constexpr bool kAnyDim = true;
   static constexpr float kUnit = 1;
@@ -26,7 +26,7 @@ struct F32Cache {
   static void Prepare(float*, int32_t) {}
 };
 
-struct Bf16Cache {
+struct Bf16Kv {
   static constexpr int64_t kBytes = 2;
   static constexpr bool kAnyDim = true;
   static constexpr float kUnit = 1;
@@ -77,7 +77,7 @@ struct Piece {
 // Scores of R query rows against P panels of keys: row r's go to
 // scores[r * ld], 16 a panel. Tokens past the context give numbers that nobody
 // reads.
-template <typename Cache, int R, int P, bool kPrefetch>
+template <typename Kv, int R, int P, bool kPrefetch>
 inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
                         const Piece* keys, float* scores, int64_t ld) {
   Streams<P> b;
@@ -86,7 +86,7 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
     b.ahead[p] = keys[p].next;
   }
   Vec sum[R][P][kVecsPerPanel] = {};
-  Cache::template Add<R, P, kPrefetch>(q, q_stride, dim, b, kPanel, sum);
+  Kv::template Add<R, P, kPrefetch>(q, q_stride, dim, b, kPanel, sum);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
@@ -101,7 +101,7 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
 
 // out[r][i] += factors[r] * (sum over n tokens of weights[r * ld + t] *
 // values[t][i], t ascending), for P panels of 16 places from `i` on.
-template <typename Cache, int R, int P, bool kPrefetch>
+template <typename Kv, int R, int P, bool kPrefetch>
 inline void AddValuePanels(const float* weights, int64_t ld,
                            const float* factors, const Piece& values,
                            int32_t dim, int32_t n, int32_t i, float* out,
@@ -112,7 +112,7 @@ inline void AddValuePanels(const float* weights, int64_t ld,
     b.ahead[p] = values.next + i + p * kPanel;
   }
   Vec sum[R][P][kVecsPerPanel] = {};
-  Cache::template Add<R, P, kPrefetch>(weights, ld, n, b, dim, sum);
+  Kv::template Add<R, P, kPrefetch>(weights, ld, n, b, dim, sum);
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
@@ -127,27 +127,26 @@ inline void AddValuePanels(const float* weights, int64_t ld,
 }
 
 // The same for all places of a head.
-template <typename Cache, int R, bool kPrefetch>
+template <typename Kv, int R, bool kPrefetch>
 inline void AddValues(const float* weights, int64_t ld, const float* factors,
                       const Piece& values, int32_t dim, int32_t n, float* out,
                       int64_t out_stride) {
   constexpr int P = PanelsFor<F32Product>(R);
   int32_t i = 0;
   for (; i + P * kPanel <= dim; i += P * kPanel) {
-    AddValuePanels<Cache, R, P, kPrefetch>(weights, ld, factors, values, dim, n,
-                                           i, out, out_stride);
+    AddValuePanels<Kv, R, P, kPrefetch>(weights, ld, factors, values, dim, n, i,
+                                        out, out_stride);
   }
   for (; i + kPanel <= dim; i += kPanel) {
-    AddValuePanels<Cache, R, 1, kPrefetch>(weights, ld, factors, values, dim, n,
-                                           i, out, out_stride);
+    AddValuePanels<Kv, R, 1, kPrefetch>(weights, ld, factors, values, dim, n, i,
+                                        out, out_stride);
   }
-  if constexpr (Cache::kAnyDim) {
+  if constexpr (Kv::kAnyDim) {
     for (; i < dim; ++i) {
       for (int r = 0; r < R; ++r) {
         float sum = 0;
         for (int32_t t = 0; t < n; ++t) {
-          sum += Cache::Factor(weights + r * ld, t) *
-                 Cache::At(values.at, t, dim, i);
+          sum += Kv::Factor(weights + r * ld, t) * Kv::At(values.at, t, dim, i);
         }
         out[r * out_stride + i] += factors[r] * sum;
       }
