@@ -18,9 +18,12 @@ int64_t RoundUp(int64_t n, int64_t unit) {
 
 kernels::EncodeType AttentionType(const T5Weights& weights,
                                   const kernels::Kernels& kernels) {
-  const bool is_narrow =
-      weights.type != WeightType::kF32 && weights.config.d_kv % 32 == 0;
-  return is_narrow ? kernels.narrow_encode_type : kernels::EncodeType::kF32;
+  const bool rounds_inputs =
+      weights.type == WeightType::kInt8 ||
+      (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
+  return rounds_inputs && weights.config.d_kv % 32 == 0
+             ? kernels.narrow_encode_type
+             : kernels::EncodeType::kF32;
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ class T5Encoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
-  // A narrow one where the weights are not f32 either.
+  // A narrow one where products round their inputs too.
   const kernels::EncodeType attention_type_;
 
   std::vector<Source> sources_;

@@ -1,6 +1,7 @@
 #include "train/uptrain/on_threads.h"
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 #include <vector>
 
@@ -22,6 +23,14 @@ void OnThreads(int n, const std::function<void(int)>& run) {
   run(0);
   for (std::future<void>& other : others) other.get();
   at::set_num_threads(threads);
+}
+
+void TakeInTurn(int n, size_t count,
+                const std::function<void(int, size_t)>& run) {
+  std::atomic<size_t> next = 0;
+  OnThreads(n, [&](int thread) {
+    for (size_t task; (task = next++) < count;) run(thread, task);
+  });
 }
 
 }  // namespace sheaf

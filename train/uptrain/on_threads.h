@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 
 namespace sheaf {
@@ -10,5 +11,10 @@ namespace sheaf {
 // another once, those that share operations in each of them, and small ones
 // take longer to share than to do.
 void OnThreads(int n, const std::function<void(int)>& run);
+
+// The same threads take tasks 0 ... count - 1 in turn, each as it gets free:
+// run(thread, task).
+void TakeInTurn(int n, size_t count,
+                const std::function<void(int, size_t)>& run);
 
 }  // namespace sheaf

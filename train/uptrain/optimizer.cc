@@ -1,7 +1,6 @@
 #include "train/uptrain/optimizer.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <functional>
 #include <vector>
@@ -32,16 +31,6 @@ at::Tensor Orthogonal(const at::Tensor& x, at::ScalarType products) {
     y = at::addmm(y, odd, y, /*beta=*/3.4445, /*alpha=*/1);
   }
   return is_tall ? y.t() : y;
-}
-
-// On a processor the threads take whole updates in turn, each of which has the
-// same bits on any thread.
-void RunAll(const std::vector<std::function<void()>>& updates, bool is_cpu) {
-  std::atomic<size_t> next = 0;
-  OnThreads(is_cpu ? at::get_num_threads() : 1, [&](int) {
-    const c10::NoGradGuard no_grad;
-    for (size_t i; (i = next++) < updates.size();) updates[i]();
-  });
 }
 
 }  // namespace
@@ -117,7 +106,12 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     }
     part_at = part_end;
   }
-  RunAll(updates, is_cpu);
+  // An update has the same bits on any thread.
+  TakeInTurn(is_cpu ? at::get_num_threads() : 1, updates.size(),
+             [&](int, size_t i) {
+               const c10::NoGradGuard no_grad_there;
+               updates[i]();
+             });
   // Young averages forget faster: the first weights are random.
   const double keep = std::min(ema, n / (n + 10));
   average.mul_(keep).add_(model.weights(), 1 - keep);

@@ -1,6 +1,5 @@
 #include "train/uptrain/trainer.h"
 
-#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
@@ -360,15 +359,12 @@ std::string Trainer::Evaluate() {
   const at::Tensor trained = model_->weights().clone();
   model_->weights().copy_(optimizer_->average);
   std::vector<DevResult> results(dev_.size());
-  std::atomic<size_t> next = 0;
-  OnThreads(AtOnce(), [&](int thread) {
-    for (size_t i; (i = next++) < dev_.size();) {
-      results[i] =
-          EvaluateDev(ModelOf(thread), dev_[i],
-                      {options_.dev_pairs, options_.dev_decode,
-                       options_.dev_decode_tokens, options_.batch_tokens},
-                      Forward(0));
-    }
+  TakeInTurn(AtOnce(), dev_.size(), [&](int thread, size_t i) {
+    results[i] =
+        EvaluateDev(ModelOf(thread), dev_[i],
+                    {options_.dev_pairs, options_.dev_decode,
+                     options_.dev_decode_tokens, options_.batch_tokens},
+                    Forward(0));
   });
   std::string line = "step " + std::to_string(step_) + "  dev";
   double sum = 0;
