@@ -29,6 +29,7 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
+#include "engine/model/t5_weights.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
@@ -165,8 +166,7 @@ absl::StatusOr<Model> MakeModel() {
   model.config = *std::move(config);
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
-  const int64_t weight_bytes =
-      NumParameters(model.config) * BytesPerWeight(weight_type);
+  const int64_t weight_bytes = LeastWeightBytes(model.config, weight_type);
   const int64_t memory_bytes =
       int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   if (weight_bytes > memory_bytes) {
@@ -272,6 +272,9 @@ ExitCode Main() {
   if (!roofline.ok()) return Complain(kFailed, roofline.status());
   std::printf("%s\n",
               Figures(*model, options, *result, *roofline).dump().c_str());
+  if (std::fflush(stdout) != 0) {
+    return Complain(kFailed, absl::DataLossError("stdout can not be written"));
+  }
   return kDone;
 }
 

@@ -30,7 +30,6 @@ ChosenToken ChooseToken(const TokenContext& context,
   const kernels::MaxAndSum model =
       kernels.max_and_sum(logits.data(), vocab_size);
   int32_t id = model.argmax;
-  float best = model.max;
   if (ApplyRules(context, /*log_z=*/0.0f, logits, scratch.rules)) {
     const absl::Span<const int32_t> top =
         TopTokens(kernels, logits, /*k=*/1, scratch.top);
@@ -39,10 +38,9 @@ ChosenToken ChooseToken(const TokenContext& context,
       return {id, LogitBeforeRules(id, logits, scratch.rules) - LogSum(model)};
     }
     id = top.front();
-    best = logits[id];
   }
   if (context.sampling.temperature > 0) {
-    id = SampleToken(context, kernels, logits, best, scratch.sampling);
+    id = SampleToken(context, kernels, logits, id, scratch.sampling);
   }
   return {id, LogitBeforeRules(id, logits, scratch.rules) - LogSum(model)};
 }

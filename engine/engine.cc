@@ -290,6 +290,11 @@ class Engine::Loop {
         runner_.DropEncode(which, static_cast<int32_t>(i));
         segments[i] = nullptr;
       }
+      // A pass that nobody waits for ends here.
+      if (std::all_of(segments.begin(), segments.end(),
+                      [](Segment* segment) { return segment == nullptr; })) {
+        segments.clear();
+      }
     }
     if (status.ok()) {
       stats_.e2e_seconds.push_back(

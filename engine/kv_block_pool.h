@@ -37,7 +37,7 @@ struct KvPoolShape {
 // sequence, in every layer. The pool deals only in block ids: the memory is
 // KvStorage's, and who waits is the Scheduler's decision.
 //
-// Invariants, verified by CheckConsistency():
+// Invariants; CheckConsistency() verifies 1 and 4:
 //   1. A block is either free (0 holders, listed once) or held (>= 1 holder).
 //   2. Only full blocks have several holders, so a shared block is never
 //      written.

@@ -58,6 +58,7 @@ class ModelRunner {
   virtual bool AdvanceEncode(EncodePass pass, int64_t token_layers) = 0;
 
   // Forgets one entry of the pass under way: its blocks are no longer touched.
+  // The pass is over once it has forgotten all.
   virtual void DropEncode(EncodePass pass, int32_t entry_index) = 0;
 
   // Copies self K/V. No block is in two of the copies' `to`, nor in one's `to`

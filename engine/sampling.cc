@@ -49,14 +49,19 @@ int32_t Draw(absl::Span<const int32_t> ids, WeightOf weight_of, double left) {
   return drawn;
 }
 
+// Below it a temperature changes nothing: two logits that differ are further
+// apart than the least weight allows. Its reciprocal is finite.
+constexpr float kLeastTemperature = 1e-30f;
+
 // The draw among the whole vocabulary, by weights.
 class WholeDraw {
  public:
   WholeDraw(const kernels::Kernels& kernels, absl::Span<const float> logits,
-            float max, float temperature, SamplingScratch& scratch)
+            int32_t best_id, float temperature, SamplingScratch& scratch)
       : logits_(logits),
-        max_(max),
-        scale_(1.0f / temperature),
+        best_id_(best_id),
+        max_(logits[best_id]),
+        scale_(1.0f / std::max(temperature, kLeastTemperature)),
         size_(static_cast<int32_t>(logits.size())),
         scratch_(scratch),
         weights_(scratch.weights) {
@@ -68,7 +73,7 @@ class WholeDraw {
   int32_t Draw(double uniform, float top_p) {
     if (top_p < 1.0f) CutTo(top_p);
     double left = total_ * uniform;
-    int32_t drawn = -1;
+    int32_t drawn = best_id_;
     for (int32_t id = 0; id < size_; ++id) {
       if (weights_[id] == 0) continue;
       drawn = id;
@@ -89,8 +94,11 @@ class WholeDraw {
     ranges.resize(size_);
     const float width = scale_ * kRangesPerPower;
     for (int32_t id = 0; id < size_; ++id) {
-      ranges[id] = static_cast<int32_t>(
-          std::min((max_ - logits_[id]) * width, kNumRanges - 1.0f));
+      const float range = (max_ - logits_[id]) * width;
+      // Forbidden ones, infinitely far, are in the last; so is what is no
+      // number.
+      ranges[id] = range < kNumRanges - 1.0f ? static_cast<int32_t>(range)
+                                             : kNumRanges - 1;
     }
   }
 
@@ -127,6 +135,7 @@ class WholeDraw {
   }
 
   const absl::Span<const float> logits_;
+  const int32_t best_id_;
   const float max_, scale_;
   const int32_t size_;
   SamplingScratch& scratch_;
@@ -138,20 +147,22 @@ class WholeDraw {
 
 int32_t SampleToken(const TokenContext& context,
                     const kernels::Kernels& kernels,
-                    absl::Span<const float> logits, float max,
+                    absl::Span<const float> logits, int32_t best_id,
                     SamplingScratch& scratch) {
   const SamplingParams& sampling = context.sampling;
   const double uniform =
       Uniform(sampling.seed, context.segment_index, context.tokens.size());
   if (sampling.top_k == 0 ||
       sampling.top_k >= static_cast<int32_t>(logits.size())) {
-    return WholeDraw(kernels, logits, max, sampling.temperature, scratch)
+    return WholeDraw(kernels, logits, best_id, sampling.temperature, scratch)
         .Draw(uniform, sampling.top_p);
   }
   absl::Span<const int32_t> ids =
       TopTokens(kernels, logits, sampling.top_k, scratch.top);
+  if (ids.empty()) return best_id;  // the logits are no numbers
   const auto weight_of = [&](int32_t id) {
-    return std::exp((double{logits[id]} - max) / sampling.temperature);
+    return std::exp((double{logits[id]} - logits[best_id]) /
+                    sampling.temperature);
   };
   double total = 0;
   for (int32_t id : ids) total += weight_of(id);

@@ -24,10 +24,11 @@ struct SamplingScratch {
 // lower id goes first among equals). The draw depends on (seed, segment_index,
 // number of tokens) alone: the same seed gives the same text in any batch.
 //
-// `max` is the greatest logit. REQUIRES: it is above kForbidden.
+// `best_id` has the greatest logit, which is drawn too if logits that are no
+// numbers leave nothing else. REQUIRES: it is not forbidden.
 int32_t SampleToken(const TokenContext& context,
                     const kernels::Kernels& kernels,
-                    absl::Span<const float> logits, float max,
+                    absl::Span<const float> logits, int32_t best_id,
                     SamplingScratch& scratch);
 
 }  // namespace sheaf

@@ -46,7 +46,7 @@ struct StepPlan {
 // does not fit, none is admitted: nothing takes the place that it needs, so it
 // cannot starve. Short sources that overtake a long pass leave room for it too.
 //
-// Invariants, verified by CheckConsistency():
+// Invariants; CheckConsistency() verifies the first three:
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
 //      their sum is at most the pool's size.
 //   2. A segment holds no more blocks than it has reserved; one that is not

@@ -67,7 +67,8 @@ void ThreadTeam::Member::Barrier() const {
     if (team.ShouldShrink(count)) {
       team.count_.store(count - 1, std::memory_order_relaxed);
     }
-    team.phase_.store(phase + 1, std::memory_order_release);
+    // Atomic numbers wrap around, which these do in days.
+    team.phase_.fetch_add(1, std::memory_order_release);
     team.phase_.notify_all();
     return;
   }
@@ -150,7 +151,7 @@ void ThreadTeam::WorkerLoop(int32_t index) {
   for (int32_t run = 0;;) {
     WaitWhile(run_, run);
     // No run is missed: the next begins only after this worker has finished.
-    ++run;
+    run = run_.load(std::memory_order_relaxed);
     if (is_stopping_.load(std::memory_order_relaxed)) return;
     (*fn_)(Member(this, index));
     if (finished_.fetch_add(1, std::memory_order_acq_rel) + 2 == size_) {

@@ -20,7 +20,7 @@ std::vector<std::string> GapsOfSummaries(int32_t num_segments) {
   return gaps;
 }
 
-Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)) {
+Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)), whole_(plan_.stop) {
   SHEAF_CHECK(static_cast<int32_t>(plan_.gaps.size()) ==
               plan_.num_segments + 1);
   ending_.num_input_tokens = plan_.num_input_tokens;
@@ -89,12 +89,12 @@ void Answer::Advance() {
   while (!is_complete_) {
     if (is_gap_due_) AddGap();
     is_gap_due_ = false;
-    if (next_ == plan_.num_segments) {
+    if (next_ == plan_.num_segments || whole_.has_matched()) {
       is_complete_ = true;
       break;
     }
     SegmentText& segment = SegmentAt(next_);
-    ready_.text += std::exchange(segment.ready.text, "");
+    ready_.text += whole_.Append(std::exchange(segment.ready.text, ""));
     ready_.tokens.insert(ready_.tokens.end(), segment.ready.tokens.begin(),
                          segment.ready.tokens.end());
     segment.ready.tokens.clear();
@@ -103,12 +103,25 @@ void Answer::Advance() {
     if (!segment.has_finished) return;
     Conclude(segment);
   }
+  if (whole_.has_matched()) {
+    ending_.finish_reason =
+        Worse(ending_.finish_reason, FinishReason::kStopSequence);
+  }
+  ready_.text += whole_.Finish();
   ending_.others.resize(std::min(ending_.others.size(), most_hypotheses_ - 1));
+  for (TextHypothesis& other : ending_.others) {
+    StopMatcher matcher(plan_.stop);
+    other.text = matcher.Append(other.text);
+    other.text += matcher.Finish();
+    if (!matcher.has_matched()) continue;
+    other.finish_reason =
+        Worse(other.finish_reason, FinishReason::kStopSequence);
+  }
 }
 
 void Answer::AddGap() {
   const std::string& gap = plan_.gaps[next_];
-  ready_.text += gap;
+  ready_.text += whole_.Append(gap);
   for (TextHypothesis& other : ending_.others) other.text += gap;
 }
 
@@ -127,7 +140,8 @@ void Answer::Conclude(const SegmentText& segment) {
     to.score += from.score;
     to.finish_reason = Worse(to.finish_reason, from.finish_reason);
   }
-  is_complete_ = segment.finish_reason == FinishReason::kStopSequence;
+  is_complete_ = whole_.has_matched() ||
+                 segment.finish_reason == FinishReason::kStopSequence;
   is_gap_due_ = true;
   segments_[next_++].reset();
 }

@@ -45,10 +45,11 @@ struct AnswerPlan {
 // The answer to one request as it grows: segments' tokens in, in any order; one
 // text out, in the order of the source.
 //
-// A stop sequence is looked for in each segment's text, whatever the borders of
-// its tokens. The first segment that has one ends the whole text there; its
-// tokens end with the one that completed the stop sequence, where the engine
-// ends it (stop_finder.h).
+// A stop sequence is looked for in the whole text, whatever the borders of its
+// tokens and segments. Where one ends a segment's own text, its tokens end with
+// the one that completed the stop sequence, as the engine ends it
+// (stop_finder.h); one that lies across segments, or between them, ends the
+// text once the engine is done with the last of those.
 //
 // With num_hypotheses above 1 there are other texts beside it: the n-th joins
 // the segments' n-th hypotheses, or their last.
@@ -100,6 +101,7 @@ class Answer {
   void Conclude(const SegmentText& segment);
 
   const AnswerPlan plan_;
+  StopMatcher whole_;  // of the text in order, gaps and all
   // [num_segments]; null before the segment's first news and once it is in
   // ready_, so that a text of very many sentences takes little.
   std::vector<std::unique_ptr<SegmentText>> segments_;

@@ -2,16 +2,12 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
 #include "server/wire.h"
 
 namespace sheaf {
 namespace {
-
-// How long gRPC's own retries stay away.
-constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 
 // The id that the log has. It trails: metadata in front would be an answer that
 // has begun, which gRPC's clients do not retry.
@@ -145,11 +141,7 @@ void Call::LimitTime() {
 
 void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   if (reason.has_value()) context_.metrics->CountRejected(*reason);
-  if (status.code() == absl::StatusCode::kResourceExhausted) {
-    rpc_->AddTrailingMetadata(
-        kRetryPushbackKey,
-        absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
-  }
+  AddPushback(status, rpc_);
   NoteEnd(status);
   FinishRpc(status);
 }
@@ -287,6 +279,8 @@ void Call::CancelInEngine() {
 }
 
 void Call::NoteEnd(const absl::Status& status) {
+  // Before the client knows, which may call again at once.
+  pass_.reset();
   record_.code = static_cast<grpc::StatusCode>(status.code());
   absl::MutexLock lock(&mu_);
   record_.queued = queued_;
@@ -318,7 +312,6 @@ void Call::ReleaseFromRpc() {
     is_done_ = true;
   }
   alarm_.Cancel();
-  pass_.reset();
   WriteRecord(record_, context_.log);
   context_.live_calls->Add(-1);
 }

@@ -164,7 +164,7 @@ class Call : public TokenSink,
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
   RequestRecord record_;
-  std::optional<Pass> pass_;  // set by Enter()
+  std::optional<Pass> pass_;  // from Enter() to NoteEnd()
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's

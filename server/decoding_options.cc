@@ -1,6 +1,7 @@
 #include "server/decoding_options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -13,10 +14,13 @@ namespace sheaf {
 namespace {
 
 constexpr int32_t kDefaultMaxNewTokens = 256;
-constexpr int32_t kMaxNgramSize = 64;
-constexpr float kMaxLengthPenalty = 10.0f;
-constexpr float kMaxRepetitionPenalty = 100.0f;
-constexpr float kMaxTemperature = 100.0f;
+
+// With as many digits as tell it from its neighbours: 0.7, 1.0000001.
+std::string Shown(float value) {
+  char digits[32];
+  const auto end = std::to_chars(digits, digits + sizeof(digits), value).ptr;
+  return std::string(digits, end);
+}
 
 // Checks the fields one by one and keeps the first complaint.
 class Checker {
@@ -39,15 +43,15 @@ class Checker {
   // NaN is in no range.
   void IsWithin(const char* field, float value, float min, float max) {
     if (value >= min && value <= max) return;
-    Complain(absl::StrFormat("%s is %g; this server allows %g..%g", field,
-                             value, min, max));
+    Complain(absl::StrFormat("%s is %s; this server allows %g..%g", field,
+                             Shown(value), min, max));
   }
 
   // 0 itself is not allowed.
   void IsAbove0(const char* field, float value, float max) {
     if (value > 0 && value <= max) return;
-    Complain(absl::StrFormat("%s is %g; this server allows more than 0, to %g",
-                             field, value, max));
+    Complain(absl::StrFormat("%s is %s; this server allows more than 0, to %g",
+                             field, Shown(value), max));
   }
 
   template <typename Ids>
@@ -128,7 +132,7 @@ void SetSearch(const v1::DecodingOptions& options,
           ? options.num_hypotheses()
           : std::min(defaults.num_hypotheses.value_or(1), sampling.beam_size);
   checker.InRange("num_hypotheses", sampling.num_hypotheses, 1,
-                  std::numeric_limits<int32_t>::max());
+                  limits.max_beam_size);
   sampling.search_end =
       options.has_early_stopping()
           ? ToSearchEnd(options.early_stopping() ? EarlyStopping::kYes
@@ -146,9 +150,9 @@ void CheckTogether(const v1::DecodingOptions& options,
                    const SamplingParams& sampling, Checker& checker) {
   if (sampling.beam_size > 1 && sampling.temperature > 0) {
     checker.Complain(absl::StrFormat(
-        "temperature is %g; with beam_size %d, which does not sample, only 0 "
+        "temperature is %s; with beam_size %d, which does not sample, only 0 "
         "is allowed",
-        sampling.temperature, sampling.beam_size));
+        Shown(sampling.temperature), sampling.beam_size));
   }
   if (sampling.num_hypotheses > sampling.beam_size) {
     checker.Complain(absl::StrFormat(
@@ -199,8 +203,8 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
       options.has_repetition_penalty()
           ? options.repetition_penalty()
           : defaults.repetition_penalty.value_or(1.0f);
-  checker.IsAbove0("repetition_penalty", sampling.repetition_penalty,
-                   kMaxRepetitionPenalty);
+  checker.IsWithin("repetition_penalty", sampling.repetition_penalty,
+                   kMinRepetitionPenalty, kMaxRepetitionPenalty);
   sampling.no_repeat_ngram_size =
       options.has_no_repeat_ngram_size()
           ? options.no_repeat_ngram_size()
@@ -224,6 +228,16 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
 
   const auto& prefix = options.target_prefix().ids();
   checker.AreTokens("target_prefix.ids", prefix, limits.vocab_size);
+  for (int i = 0; i < prefix.size(); ++i) {
+    if (std::count(limits.no_output_ids.begin(), limits.no_output_ids.end(),
+                   prefix[i]) == 0) {
+      continue;
+    }
+    checker.Complain(absl::StrFormat(
+        "target_prefix.ids[%d] is %d, which begins or ends a text; allowed is "
+        "what stands within one",
+        i, prefix[i]));
+  }
   sampling.target_prefix.assign(prefix.begin(), prefix.end());
   const auto& suppressed = options.suppressed_tokens();
   checker.AreTokens("suppressed_tokens", suppressed, limits.vocab_size);

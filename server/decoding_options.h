@@ -16,6 +16,7 @@ struct DecodingLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;
   int32_t vocab_size = 0;
+  std::vector<int32_t> no_output_ids = {};  // start and end tokens
   int32_t max_stops = 8;
   int32_t max_stop_bytes = 256;
   bool has_loop_guard = false;  // unless the request says otherwise

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
 #include "server/text/segmenter.h"
+#include "server/text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -64,6 +65,14 @@ absl::Status Door::CheckText(const std::string& text) const {
         absl::StrFormat("text has %d bytes; this server allows 1..%d",
                         text.size(), limits_.max_text_bytes)));
   }
+  // What is tokenized may be longer than what came.
+  const int64_t normalized_bytes = NormalizedBytes(text);
+  if (normalized_bytes > limits_.max_text_bytes) {
+    return NamesField(absl::InvalidArgumentError(absl::StrFormat(
+        "text has %d bytes once it is normalized (NFKC); this server allows "
+        "1..%d",
+        normalized_bytes, limits_.max_text_bytes)));
+  }
   return absl::OkStatus();
 }
 
@@ -75,6 +84,7 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
   limits.max_beam_size = limits_.max_beam_size;
   limits.max_new_tokens = limits_.max_new_tokens;
   limits.vocab_size = model_.vocab_size;
+  limits.no_output_ids = model_.no_output_ids;
   absl::StatusOr<CheckedOptions> checked =
       CheckDecodingOptions(options, defaults, limits);
   if (!checked.ok()) return checked.status();

@@ -126,6 +126,10 @@ absl::Status ParseFlagfile(const std::string& path, int32_t depth) {
           absl::StrCat(path, ": ", status.message()));
     }
   }
+  if (file.bad()) {  // as a directory is
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
+  }
   return absl::OkStatus();
 }
 

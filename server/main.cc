@@ -12,6 +12,7 @@
 #include "absl/flags/flag.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "engine/kernels/isa.h"
@@ -32,6 +33,7 @@
 #include "server/model_dir.h"
 #include "server/rpc_listener.h"
 #include "server/server.h"
+#include "server/text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -66,12 +68,32 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
                       name, kernels::IsaName(best)));
 }
 
+sigset_t EndSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// Main() blocks SIGTERM and SIGINT in all threads. While this lives, they end
+// the process: it has nothing to bring to an end yet.
+class EndsAtSignal {
+ public:
+  EndsAtSignal() { pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
+  ~EndsAtSignal() { pthread_sigmask(SIG_BLOCK, &signals_, nullptr); }
+
+ private:
+  const sigset_t signals_ = EndSignals();
+};
+
 // A model in memory, ready to run. Not movable: its parts point to one another.
 class LoadedModel {
  public:
   static absl::StatusOr<std::unique_ptr<LoadedModel>> Load(
       const std::string& dir, const ServerFlags& flags, kernels::Isa isa) {
     std::unique_ptr<LoadedModel> model(new LoadedModel(flags, isa));
+    const EndsAtSignal ends_at_signal;  // the team's threads have begun
     absl::Status status = model->LoadWeights(dir, flags);
     if (status.ok()) status = model->LoadText(dir, flags);
     if (!status.ok()) return status;
@@ -104,9 +126,18 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   absl::StatusOr<T5Config> config = LoadT5Config(dir);
   if (!config.ok()) return config.status();
   const WeightType type = ParseWeightType(flags.weight_type).value();
-  const absl::Status fits =
-      CheckMemoryFits(NumParameters(*config) * BytesPerWeight(type),
-                      flags.kv_cache_bytes, CgroupMemoryLimit());
+  const int32_t max_source_tokens =
+      flags.max_source_tokens > 0
+          ? flags.max_source_tokens
+          : config->n_positions.value_or(kDefaultMaxSourceTokens);
+  T5RunnerLimits limits;
+  limits.max_sequences = flags.max_sequences;
+  limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
+  limits.max_source_tokens = max_source_tokens;
+  limits.max_new_tokens = flags.max_new_tokens;
+  const absl::Status fits = CheckMemoryFits(
+      LeastWeightBytes(*config, type), ActivationBytes(*config, limits),
+      flags.kv_cache_bytes, CgroupMemoryLimit());
   if (!fits.ok()) return fits;
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
@@ -120,20 +151,16 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
                         flags.kv_cache_bytes);
   if (!storage.ok()) return storage.status();
   storage_ = std::make_unique<KvStorage>(*std::move(storage));
-
-  const int32_t max_source_tokens =
-      flags.max_source_tokens > 0
-          ? flags.max_source_tokens
-          : config->n_positions.value_or(kDefaultMaxSourceTokens);
-  T5RunnerLimits limits;
-  limits.max_sequences = flags.max_sequences;
-  limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
-  limits.max_source_tokens = max_source_tokens;
-  limits.max_new_tokens = flags.max_new_tokens;
   runner_ =
       std::make_unique<T5Runner>(*weights_, *storage_, team_, kernels_, limits);
 
   served_.name = ModelName(dir);
+  if (!IsValidUtf8(served_.name)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the model directory \"%s\" gives the model its name, which must be "
+        "UTF-8",
+        absl::CHexEscape(dir)));
+  }
   served_.architecture = config->architecture;
   served_.num_parameters = NumParameters(*config);
   served_.num_query_heads = config->num_heads;
@@ -147,6 +174,8 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
       storage_->bytes_per_token(Attention::kCross);
   served_.max_source_tokens = max_source_tokens;
   served_.vocab_size = config->vocab_size;
+  served_.no_output_ids = config->eos_token_ids;
+  served_.no_output_ids.push_back(config->decoder_start_token_id);
   return absl::OkStatus();
 }
 
@@ -174,14 +203,6 @@ void LogNotes(const ServedModel& model, Log& log) {
   for (const std::string& note : model.tasks.notes) {
     log.Note(absl::StrCat("note: ", note));
   }
-}
-
-sigset_t EndSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
 }
 
 // Returns on the first SIGTERM or SIGINT. A second one ends the process.

@@ -61,15 +61,19 @@ std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
   return limit;
 }
 
-absl::Status CheckMemoryFits(int64_t weight_bytes, int64_t kv_cache_bytes,
+absl::Status CheckMemoryFits(int64_t weight_bytes, int64_t activation_bytes,
+                             int64_t kv_cache_bytes,
                              std::optional<int64_t> limit_bytes) {
   if (!limit_bytes.has_value()) return absl::OkStatus();
-  const int64_t room = *limit_bytes - weight_bytes - kMemoryMarginBytes;
+  const int64_t rest =
+      kMemoryMarginBytes +
+      std::max<int64_t>(0, activation_bytes - kActivationsInMargin);
+  const int64_t room = *limit_bytes - weight_bytes - rest;
   if (kv_cache_bytes <= room) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrFormat(
       "--kv_cache_bytes is %d; the control group's memory limit of %d less %d "
       "of weights and %d for the rest of the process leaves %d",
-      kv_cache_bytes, *limit_bytes, weight_bytes, kMemoryMarginBytes,
+      kv_cache_bytes, *limit_bytes, weight_bytes, rest,
       std::max<int64_t>(room, 0)));
 }
 

@@ -9,9 +9,10 @@
 namespace sheaf {
 
 // What the process takes beside weights and KV cache: code and libraries,
-// gRPC's buffers, activations, tokenizer, requests. docs/OPERATIONS.md derives
-// a container's limit with it.
+// gRPC's buffers, tokenizer, requests, and activations up to some size.
+// docs/OPERATIONS.md derives a container's limit with it.
 inline constexpr int64_t kMemoryMarginBytes = int64_t{192} << 20;
+inline constexpr int64_t kActivationsInMargin = int64_t{64} << 20;
 
 // The memory limit of this process' control group, the least of it and its
 // parents (version 2, or version 1's memory controller). Nothing if there is
@@ -19,8 +20,10 @@ inline constexpr int64_t kMemoryMarginBytes = int64_t{192} << 20;
 std::optional<int64_t> CgroupMemoryLimit(const std::string& root = "/");
 
 // FAILED_PRECONDITION, with the most that --kv_cache_bytes may be, if weights,
-// KV cache and the margin do not fit within `limit_bytes`.
-absl::Status CheckMemoryFits(int64_t weight_bytes, int64_t kv_cache_bytes,
+// KV cache, the margin and the activations that it does not cover do not fit
+// within `limit_bytes`.
+absl::Status CheckMemoryFits(int64_t weight_bytes, int64_t activation_bytes,
+                             int64_t kv_cache_bytes,
                              std::optional<int64_t> limit_bytes);
 
 }  // namespace sheaf

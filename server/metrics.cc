@@ -158,6 +158,10 @@ class Metrics::Series {
       handled_family_.Add(HandledLabels(rpc, static_cast<int32_t>(code)));
     }
   }
+  RpcName KnownRpc(const RpcName& rpc) const {
+    if (started_family_.Has(RpcLabels(rpc))) return rpc;
+    return {"unknown", "unknown", "unknown"};
+  }
   void CountRpcStarted(const RpcName& rpc) {
     started_family_.Add(RpcLabels(rpc)).Increment();
   }
@@ -343,8 +347,11 @@ class Metrics::ScrapedSeries : public prometheus::Collectable {
 
 class Metrics::Listener {
  public:
+  // Connections that say nothing are let go soon, and hold up few others.
   explicit Listener(const std::string& address)
-      : exposer_(address, /*num_threads=*/2) {}
+      : exposer_(std::vector<std::string>{"listening_ports", address,
+                                          "num_threads", "8",
+                                          "request_timeout_ms", "2000"}) {}
   prometheus::Exposer& exposer() { return exposer_; }
 
  private:
@@ -399,6 +406,9 @@ void Metrics::CountClient(const std::string& token_name) {
   series_->CountClient(token_name);
 }
 void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
+RpcName Metrics::KnownRpc(const RpcName& rpc) const {
+  return series_->KnownRpc(rpc);
+}
 void Metrics::CountRpcStarted(const RpcName& rpc) {
   series_->CountRpcStarted(rpc);
 }

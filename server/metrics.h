@@ -66,6 +66,10 @@ class Metrics {
 
   // Makes the series of an RPC, so that they are there before its first call.
   void AddRpc(const RpcName& rpc);
+  // The RPC if AddRpc() made its series, else one that all others share: names
+  // are the callers' choice, and series stay for ever.
+  RpcName KnownRpc(const RpcName& rpc) const;
+  // REQUIRES: KnownRpc() gave the name.
   void CountRpcStarted(const RpcName& rpc);
   // `code` is a grpc::StatusCode.
   void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);

@@ -11,6 +11,7 @@ namespace {
 grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
                                    const absl::Status& status) {
   grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
+  AddPushback(status, rpc);
   reactor->Finish(ToGrpcStatus(status));
   return reactor;
 }

@@ -47,7 +47,7 @@ Addresses Resolve(const std::string& host, int32_t port) {
   return Addresses(found);
 }
 
-// -1 if that cannot be.
+// -1 if that cannot be, and errno says why.
 int ListenOn(const addrinfo& address) {
   const int fd =
       socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -61,8 +61,15 @@ int ListenOn(const addrinfo& address) {
       listen(fd, SOMAXCONN) == 0) {
     return fd;
   }
+  const int error = errno;
   close(fd);
+  errno = error;
   return -1;
+}
+
+absl::Status CannotListen(const HostPort& address) {
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "cannot listen on %s; is the port taken?", address.ToString()));
 }
 
 int32_t PortOf(int fd) {
@@ -118,14 +125,16 @@ absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
         reinterpret_cast<sockaddr_in*>(each->ai_addr)->sin_port = port;
       }
       const int fd = ListenOn(*each);
+      // Half of a name's addresses would be another program's. Those of a kind
+      // that the machine does not have (IPv6) do not count.
+      if (fd < 0 && errno == EADDRINUSE) return CannotListen(address);
       if (fd < 0) continue;
       listener->listening_fds_.push_back(fd);
       listener->port_ = PortOf(fd);
     }
   }
   if (!listener->listening_fds_.empty()) return listener;
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "cannot listen on %s; is the port taken?", address.ToString()));
+  return CannotListen(address);
 }
 
 RpcListener::~RpcListener() {

@@ -47,7 +47,9 @@ RpcName NameOf(const ServerRpcInfo& info) {
 class RpcMetrics final : public grpc::experimental::Interceptor {
  public:
   RpcMetrics(Metrics* metrics, const ServerRpcInfo& info)
-      : metrics_(metrics), name_(NameOf(info)), begin_(absl::Now()) {
+      : metrics_(metrics),
+        name_(metrics->KnownRpc(NameOf(info))),
+        begin_(absl::Now()) {
     metrics_->CountRpcStarted(name_);
   }
   ~RpcMetrics() override {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "server/text/tasks.h"
 #include "server/text/tokenizer.h"
@@ -23,6 +24,8 @@ struct ServedModel {
   int64_t cross_kv_bytes_per_token = 0;  // a source token
   int32_t max_source_tokens = 0;
   int32_t vocab_size = 0;
+  // The decoder's start token and those that end a text: no answer has them.
+  std::vector<int32_t> no_output_ids;
 
   const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
   ModelTasks tasks;

@@ -51,7 +51,7 @@ int MaxMessageBytes(int64_t max_text_bytes) {
 }
 
 // The RPCs whose metrics are there before the first call.
-void AddRpcs(Metrics& metrics) {
+void AddRpcs(bool has_reflection, Metrics& metrics) {
   for (const char* name : {v1::TextService::service_full_name(),
                            v1::ModelService::service_full_name()}) {
     const google::protobuf::ServiceDescriptor* service =
@@ -66,6 +66,10 @@ void AddRpcs(Metrics& metrics) {
   }
   metrics.AddRpc({"grpc.health.v1.Health", "Check", "unary"});
   metrics.AddRpc({"grpc.health.v1.Health", "Watch", "server_stream"});
+  if (has_reflection) {
+    metrics.AddRpc({"grpc.reflection.v1alpha.ServerReflection",
+                    "ServerReflectionInfo", "bidi_stream"});
+  }
 }
 
 void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
@@ -228,7 +232,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!tokens.ok()) return tokens.status();
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens));
-  AddRpcs(parts->metrics);
+  AddRpcs(options.has_reflection, parts->metrics);
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();

@@ -10,11 +10,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/field_error.h"
 
 namespace sheaf {
 namespace {
+
+// How long a client that is told RESOURCE_EXHAUSTED should stay away.
+constexpr absl::Duration kRetryDelay = absl::Milliseconds(500);
+// gRPC's own retries read it here.
+constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 
 // What protobuf last complained of on this thread.
 thread_local std::string protobuf_complaint;
@@ -90,6 +96,12 @@ grpc::ByteBuffer SerializeMessage(
     const google::protobuf::MessageLite& message) {
   const grpc::Slice slice(message.SerializeAsString());
   return grpc::ByteBuffer(&slice, 1);
+}
+
+void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc) {
+  if (!absl::IsResourceExhausted(status)) return;
+  rpc->AddTrailingMetadata(
+      kRetryPushbackKey, absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

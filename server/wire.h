@@ -1,11 +1,11 @@
 #pragma once
 
 #include <google/protobuf/message_lite.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 
 namespace sheaf {
 
@@ -21,8 +21,9 @@ absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 
-// How long a client that is told RESOURCE_EXHAUSTED should stay away.
-inline constexpr absl::Duration kRetryDelay = absl::Milliseconds(500);
+// Tells a client that is told RESOURCE_EXHAUSTED how long gRPC's own retries
+// are to stay away. Before the call is finished.
+void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc);
 
 // Codes are the same one to one. Its details say for programs what the message
 // says for people: the field that is wrong (NamesField), and when to retry.

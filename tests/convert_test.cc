@@ -149,6 +149,18 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
   EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
 }
 
+TEST(ConvertTest, WhatIsThereIsLeftAlone) {
+  TempDir dir;
+  const std::string input = dir.PathOf("out.partial");
+  std::filesystem::copy(TestdataDir("text-end-to-end"), input,
+                        std::filesystem::copy_options::recursive);
+  const absl::Status status =
+      Convert(input, dir.PathOf("out"), 1, GroupingMethod::kMean).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(status.message().find("out.partial"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(input + "/model.safetensors"));
+}
+
 TEST(ConvertTest, TheSameInputGivesTheSameFile) {
   TempDir dir;
   for (const char* name : {"a", "b"}) {

@@ -117,6 +117,38 @@ TEST_F(ChooseTokenTest, TopPKeepsTheSmallestSetThatReachesIt) {
   EXPECT_EQ(Frequencies(logits, 100).size(), 1);
 }
 
+TEST_F(ChooseTokenTest, TheLeastTemperaturesTakeTheGreatest) {
+  const float greatest = std::nextafter(1.0f, 2.0f);
+  for (float temperature : {1e-9f, 4e-38f, 1e-45f}) {
+    sampling_.temperature = temperature;
+    for (float top_p : {1.0f, 0.9f}) {
+      sampling_.top_p = top_p;
+      for (int32_t top_k : {0, 2}) {
+        sampling_.top_k = top_k;
+        EXPECT_EQ(Choose({1, -3, greatest, 0}, {}).id, 2)
+            << temperature << " " << top_p << " " << top_k;
+      }
+    }
+  }
+}
+
+TEST_F(ChooseTokenTest, LogitsThatAreNoNumbersStillGiveAToken) {
+  const float nan = std::nanf("");
+  sampling_.temperature = 1;
+  for (const std::vector<float>& logits :
+       {std::vector<float>(100, nan), {nan, 1, 2, nan}, {INFINITY, 1, nan}}) {
+    for (float top_p : {1.0f, 0.5f}) {
+      sampling_.top_p = top_p;
+      for (int32_t top_k : {0, 3}) {
+        sampling_.top_k = top_k;
+        const int32_t id = Choose(logits, {}).id;
+        EXPECT_GE(id, 0);
+        EXPECT_LT(id, static_cast<int32_t>(logits.size()));
+      }
+    }
+  }
+}
+
 TEST_F(ChooseTokenTest, TheDrawDependsOnSeedSegmentAndPlaceAlone) {
   sampling_.temperature = 1.0f;
   const std::vector<float> flat(64, 0.0f);

@@ -81,7 +81,12 @@ class FakeModelRunner : public ModelRunner {
   }
 
   void DropEncode(EncodePass which, int32_t entry_index) override {
-    passes_[static_cast<int>(which)].entries[entry_index].block = -1;
+    std::vector<Encoding>& entries = passes_[static_cast<int>(which)].entries;
+    entries[entry_index].block = -1;
+    if (std::all_of(entries.begin(), entries.end(),
+                    [](const Encoding& each) { return each.block < 0; })) {
+      entries.clear();
+    }
   }
 
   void Decode(absl::Span<const DecodeEntry> entries,

@@ -85,13 +85,32 @@ for _ in {1..40}; do printf '%s\n' "$long"; done >"$work/documents.tsv"
 awk -F'\t' '{ split($2, w, " "); begun += gsub(w[1] " " w[2] " says", "", $1) > 1 }
   END { exit !(begun > 5) }' "$work/texts/shuffled.tsv" ||
   fail 'no sentence begins as the target and goes on otherwise'
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$texts python3 - <<'END' || fail 'too few phrases come twice'
+for i in {1..9}; do printf 'Number %d is odd here.\n' "$i"; done >"$work/documents.tsv"
+"$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
+awk -F'\t' '{ texts++; if (gsub("is odd here", "", $1) < 3) exit 1 }
+  END { exit !(texts == 3) }' "$work/texts/gathered.tsv" ||
+  fail "texts of single sentences: $(cat "$work/texts/gathered.tsv")"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$texts python3 - <<'END' || fail 'phrases, or what is shortened'
 import summary_texts
 def comes_again(words):
   pairs = list(zip(words, words[1:]))
   return len(set(pairs)) < len(pairs)
 many = [str(i) for i in range(1000)]
 assert sum(comes_again(summary_texts.repeating(many)) for _ in range(200)) > 100
+long = ' '.join(many[:20])
+for sentence, short in {
+    'In this paper, we also show that cats are no dogs.': 'We also show that cats are no dogs.',
+    'This article describes how to feed a cat.': 'Describes how to feed a cat.',
+    'This article is about how to feed a cat.': 'This article is about how to feed a cat.',
+    f'A cat {long}, which has the food that it likes.': f'A cat {long}.',
+    f'A cat {long}, dogs, and all of the other animals.':
+        f'A cat {long}, dogs, and all of the other animals.',
+    f'When a cat {long}, and it is fed, it will sleep.':
+        f'When a cat {long}, and it is fed, it will sleep.',
+}.items():
+  assert summary_texts.shortened(sentence) == short, (sentence, summary_texts.shortened(sentence))
+late = ['It is so.'] * 8 + ['We present a cat.']
+assert summary_texts.chosen(late) == 'It is so.' and summary_texts.chosen(late[1:]) == late[-1]
 END
 
 echo '--- what is wrong is one clear line'

@@ -90,6 +90,35 @@ TEST_F(AnswerTest, AStopSequenceEndsTheWholeText) {
   EXPECT_EQ(answer.ending().score, -2);
 }
 
+TEST_F(AnswerTest, AStopSequenceMayLieAcrossSegments) {
+  for (const auto& [stop, text] :
+       {std::pair("\n", "ab"), {"b\nc", "a"}, {"\nc", "ab"}, {"d!", "ab\nc"}}) {
+    Answer answer(Plan({"", "\n", "!"}, {stop}));
+    std::string shown;
+    answer.AddTokens(0, Tokens("ab"));
+    shown += answer.TakePiece().text;
+    answer.AddTokens(1, Tokens("cd"));
+    answer.FinishSegment(0, Finished(FinishReason::kEos));
+    shown += answer.TakePiece().text;
+    answer.FinishSegment(1, Finished(FinishReason::kEos));
+    shown += answer.TakePiece().text;
+    EXPECT_EQ(shown, text) << stop;
+    EXPECT_TRUE(answer.is_complete());
+    EXPECT_EQ(answer.ending().finish_reason, FinishReason::kStopSequence);
+  }
+}
+
+TEST_F(AnswerTest, WhatOnlyBeganAStopSequenceIsShown) {
+  Answer answer(Plan({"", "\n", ""}, {"b\nd", "\nce"}));
+  answer.AddTokens(0, Tokens("ab"));
+  answer.FinishSegment(0, Finished(FinishReason::kEos));
+  EXPECT_EQ(answer.TakePiece().text, "a");
+  answer.AddTokens(1, Tokens("c"));
+  answer.FinishSegment(1, Finished(FinishReason::kEos));
+  EXPECT_EQ(answer.TakePiece().text, "b\nc");
+  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kEos);
+}
+
 TEST_F(AnswerTest, ASegmentThatWasCutMakesTheAnswerCut) {
   Answer answer(Plan({"", "", ""}));
   answer.FinishSegment(0, Finished(FinishReason::kLength));

@@ -98,6 +98,37 @@ TEST_F(DoorTest, TokensAreUsedAsGiven) {
   EXPECT_THAT(admitted->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
 }
 
+TEST_F(DoorTest, ATextThatGrowsOverTheLimitIsRefused) {
+  // U+FDFA becomes eighteen characters, of 33 bytes.
+  std::string text;
+  for (int64_t bytes = 0; bytes + 3 <= Limits().max_text_bytes; bytes += 3) {
+    text += "\xEF\xB7\xBA";
+  }
+  const absl::Status status = door_.Admit(TranslateOf(text), IsWanted).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr(absl::StrCat("text has ", text.size() / 3 * 33,
+                                     " bytes once it is normalized")));
+}
+
+TEST_F(DoorTest, NoPrefixBeginsOrEndsAText) {
+  ServedModel model = model_;
+  model.no_output_ids = {1, 0};
+  const Door door(model, {});
+  for (int32_t id : {0, 1, 2}) {
+    v1::GenerateRequest request = TokensOf({5});
+    request.mutable_decoding()->mutable_target_prefix()->add_ids(7);
+    request.mutable_decoding()->mutable_target_prefix()->add_ids(id);
+    const absl::Status status = door.Admit(request, IsWanted).status();
+    EXPECT_EQ(status.ok(), id == 2) << status;
+    if (id < 2) {
+      EXPECT_THAT(
+          std::string(status.message()),
+          HasSubstr(absl::StrCat("decoding.target_prefix.ids[1] is ", id)));
+    }
+  }
+}
+
 TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
   const auto translate = door_.Admit(TranslateOf("Hello."), IsWanted);
   v1::SummarizeRequest summarize;
@@ -193,7 +224,9 @@ TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
           {[=](Options& o) { o.set_length_penalty(infinity); },
            "decoding.length_penalty is inf"},
           {[](Options& o) { o.set_repetition_penalty(0); },
-           "decoding.repetition_penalty is 0; this server allows more than 0"},
+           "decoding.repetition_penalty is 0; this server allows 0.01..100"},
+          {[](Options& o) { o.set_repetition_penalty(1e-39f); },
+           "decoding.repetition_penalty is 1e-39"},
           {[=](Options& o) { o.set_repetition_penalty(nan); },
            "decoding.repetition_penalty is nan"},
           {[](Options& o) { o.set_no_repeat_ngram_size(-1); },

@@ -83,6 +83,7 @@ TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       {"translate", {"\"translate\" is no flag"}},
       {"--max_queue", {"--max_queue has no value"}},
       {"--flagfile=/no/such/file", {"/no/such/file", "cannot be read"}},
+      {"--flagfile=/", {"--flagfile is \"/\"", "cannot be read"}},
   };
   for (const auto& [arg, parts] : cases) {
     const std::string complaint = Complaint({arg});

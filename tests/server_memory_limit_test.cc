@@ -69,12 +69,15 @@ TEST(CgroupMemoryLimitTest, WithoutALimitThereIsNone) {
 
 TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
   const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
-  EXPECT_TRUE(CheckMemoryFits(1000, 500, limit).ok());
-  const absl::Status status = CheckMemoryFits(1000, 501, limit);
+  const int64_t few = kActivationsInMargin;  // which the margin is for
+  EXPECT_TRUE(CheckMemoryFits(1000, few, 500, limit).ok());
+  EXPECT_TRUE(CheckMemoryFits(1000, few + 7, 493, limit).ok());
+  EXPECT_FALSE(CheckMemoryFits(1000, few + 7, 494, limit).ok());
+  const absl::Status status = CheckMemoryFits(1000, few, 501, limit);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("--kv_cache_bytes is 501"));
   EXPECT_THAT(status.message(), HasSubstr("leaves 500"));
-  EXPECT_TRUE(CheckMemoryFits(1000, int64_t{1} << 40, std::nullopt).ok());
+  EXPECT_TRUE(CheckMemoryFits(1000, 0, int64_t{1} << 40, std::nullopt).ok());
 }
 
 }  // namespace

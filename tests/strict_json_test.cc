@@ -1,4 +1,4 @@
-#include "engine/model/strict_json.h"
+#include "files/strict_json.h"
 
 #include <string>
 

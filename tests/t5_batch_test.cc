@@ -158,6 +158,42 @@ TEST_F(T5BatchTest, APassThatOvertakesAnotherChangesNothing) {
   EXPECT_TRUE(logits[0] == logits[1]);
 }
 
+// The blocks of a source that is dropped while it is encoded go to another.
+TEST_F(T5BatchTest, ADroppedSourceIsWrittenNowhere) {
+  auto model = Model();
+  T5Runner& runner = *model->runner;
+  KvBlockPool pool(model->storage->shape());
+  const std::vector<int32_t> dropped(100, 17), kept(40, 18),
+      next = {21, 22, 23, 24, 25, 1};
+  BlockTable first(pool, Attention::kCross), second(pool, Attention::kCross),
+      self(pool, Attention::kSelf);
+  ASSERT_TRUE(first.GrowTo(100) && second.GrowTo(40) && self.GrowTo(1));
+  const auto encode_next = [&] {
+    const EncodeEntry entry = {next, first.ids()};
+    runner.BeginEncode(EncodePass::kOvertaking, {&entry, 1});
+    while (!runner.AdvanceEncode(EncodePass::kOvertaking, 1)) {
+    }
+  };
+  const auto logits_of_next = [&] {
+    const int32_t start = runner.start_token_id();
+    const DecodeEntry entry = {{&start, 1}, 0, self.ids(), first.ids(), 6};
+    std::vector<float> logits(runner.vocab_size());
+    runner.Decode({&entry, 1}, absl::MakeSpan(logits));
+    return logits;
+  };
+  encode_next();
+  const std::vector<float> expected = logits_of_next();
+
+  const EncodeEntry entries[] = {{dropped, first.ids()}, {kept, second.ids()}};
+  runner.BeginEncode(EncodePass::kMain, entries);
+  ASSERT_FALSE(runner.AdvanceEncode(EncodePass::kMain, /*token_layers=*/1));
+  runner.DropEncode(EncodePass::kMain, 0);
+  encode_next();
+  while (!runner.AdvanceEncode(EncodePass::kMain, 1'000)) {
+  }
+  EXPECT_TRUE(logits_of_next() == expected);
+}
+
 TEST_F(T5BatchTest, TheNumberOfThreadsChangesNothing) {
   std::vector<Outcomes> outcomes[2];
   for (int32_t num_threads : {1, 3}) {

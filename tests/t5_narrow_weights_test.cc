@@ -45,6 +45,34 @@ std::vector<int32_t> RandomSource(int seed, int len) {
   return source;
 }
 
+class ZeroWeights : public WeightSource {
+ public:
+  bool Has(absl::string_view) const override { return true; }
+  absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view) const override {
+    return absl::UnimplementedError("");
+  }
+  absl::Status ReadRows(absl::string_view, int64_t, int64_t,
+                        absl::Span<float> out) const override {
+    std::fill(out.begin(), out.end(), 0.0f);
+    return absl::OkStatus();
+  }
+};
+
+TEST(LinearTest, Int8TakesNoMoreInputsThanItsSumsHaveRoomFor) {
+  const WeightRows rows = {"", 0, 1};
+  LinearOptions options;
+  options.kernels = &kernels::KernelsFor(kernels::Isa::kPortable);
+  options.type = WeightType::kInt8;
+  const int64_t most = kernels::kMaxInt8K;
+  EXPECT_TRUE(Linear::Load(ZeroWeights(), most, {&rows, 1}, options).ok());
+  EXPECT_EQ(Linear::Load(ZeroWeights(), most + 1, {&rows, 1}, options)
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+  options.type = WeightType::kF32;
+  EXPECT_TRUE(Linear::Load(ZeroWeights(), most + 1, {&rows, 1}, options).ok());
+}
+
 // The logits after each of `tokens`, [tokens, vocab].
 std::vector<float> Logits(T5TestModel& model,
                           const std::vector<int32_t>& source,

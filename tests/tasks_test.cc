@@ -88,7 +88,8 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
   };
   for (const Case& each : {
            Case{"[]", "", "config.json: is not a JSON object"},
-           Case{"{", "", "config.json: is not a JSON object"},
+           Case{"{", "", "config.json"},
+           Case{"{}", R"({"num_beams": 2, "num_beams": 3})", "num_beams"},
            Case{R"({"task_specific_params": 3})", "", "not an object"},
            Case{R"({"task_specific_params": {"summarization": 3}})", "",
                 "config.json: summarization: no object"},
@@ -102,6 +103,15 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
            Case{"{}", R"({"num_beams": 99999999999999999999})", "num_beams"},
            Case{"{}", R"({"top_p": 2, "do_sample": true})", "top_p is 2"},
            Case{"{}", R"({"early_stopping": "maybe"})", "\"maybe\""},
+           // What no request may ask for.
+           Case{"{}", R"({"length_penalty": 11})",
+                "length_penalty is 11; allowed is a number from -10 to 10"},
+           Case{"{}", R"({"repetition_penalty": 0.001})",
+                "allowed is a number from 0.01 to 100"},
+           Case{"{}", R"({"no_repeat_ngram_size": 65})",
+                "allowed is a whole number from 0 to 64"},
+           Case{"{}", R"({"temperature": 101, "do_sample": true})",
+                "temperature is 101"},
        }) {
     const absl::Status status =
         ParseModelTasks(each.config, each.generation, "").status();

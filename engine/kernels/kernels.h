@@ -14,6 +14,10 @@ namespace sheaf::kernels {
 // Columns of a weight panel, and tokens of a K panel.
 inline constexpr int32_t kPanel = 16;
 
+// The most inputs of a product in int8: then no sum overflows 32 bits, nor does
+// one with 128 added to each input.
+inline constexpr int32_t kMaxInt8K = 66000;
+
 // Values that the scans of a row of logits take together.
 inline constexpr int32_t kScanBlock = 64;
 // Powers below have the weight 0 (exp_weights): e^-80 of the greatest's weight.
@@ -24,7 +28,8 @@ inline constexpr float kLeastWeightPower = -80.0f;
 //   w  panels [ceil(num_columns / 16)][K][16]: column n is panel n / 16, lane
 //      n % 16; the lanes past num_columns are read and not used
 //   y  [num_rows, num_columns], row stride ldy; may not overlap x
-// Reads each panel once for up to 6 rows; memory-bound there.
+// Reads each panel once for as many rows as the registers hold (6 with AVX2, 8
+// with AVX-512); memory-bound there.
 struct Gemm {
   const float* x;
   int64_t ldx;
@@ -67,7 +72,7 @@ struct GemmInt8 {
   int64_t ldx;            // words
   const float* x_scales;  // [num_rows]
   int32_t num_rows;
-  int32_t K;  // a multiple of 4; at most 66,000, so that no sum overflows
+  int32_t K;  // a multiple of 4, at most kMaxInt8K
   const int8_t* w;
   const float* w_scales;  // [num_columns]
   const int32_t* w_sums;
@@ -160,8 +165,8 @@ inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
 }
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
-// tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where bias is
-// bias[len_max - 1 + t - i] for key t (one value a relative position).
+// tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where key t's bias
+// is bias[t - i] (one value a relative position).
 //   k_panels, v  as pack_head writes them
 //   scratch      [EncodeScratchFloats(dim)]
 struct EncodeAttention {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_format.h"
 #include "engine/bf16.h"
 #include "engine/check.h"
 #include "engine/model/aligned_buffer.h"
@@ -46,18 +47,6 @@ std::optional<WeightType> ParseWeightType(absl::string_view name) {
     if (name == WeightTypeName(type)) return type;
   }
   return std::nullopt;
-}
-
-int64_t BytesPerWeight(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return 4;
-    case WeightType::kBf16:
-      return 2;
-    case WeightType::kInt8:
-      return 1;
-  }
-  return 0;
 }
 
 // The weights of one slice, [K, num_columns], in the layout of its code.
@@ -305,6 +294,12 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     absl::Span<const std::vector<WeightRows>> slices,
     const LinearOptions& options) {
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
+  if (options.type == WeightType::kInt8 && K > kernels::kMaxInt8K) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "weight_type is int8, which allows a row of weights %d values at most; "
+        "this model's has %d",
+        kernels::kMaxInt8K, K));
+  }
   Linear linear;
   linear.K_ = K;
   for (const std::vector<WeightRows>& parts : slices) {

@@ -19,16 +19,13 @@ namespace sheaf {
 // products in every case.
 enum class WeightType {
   kF32,
-  kBf16,  // widened to f32 in the product
+  kBf16,  // widened to f32 in the product, or inputs rounded (GemmBf16)
   kInt8,  // symmetric: weights by output channel, inputs by row at run time
 };
 
 absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
 // The inverse; nothing for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
-// At least: int8 has scales beside, and each type its padding.
-int64_t BytesPerWeight(WeightType type);
-
 struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
@@ -58,8 +55,9 @@ class Linear {
   };
 
   // Column j of y belongs to the j-th row listed in `slices`, slice after
-  // slice. REQUIRES: slices.size() == options.num_slices, each with at least
-  // one row or none at all.
+  // slice. INVALID_ARGUMENT if K is above kMaxInt8K in int8. REQUIRES:
+  // slices.size() == options.num_slices, each with at least one row or none at
+  // all.
   static absl::StatusOr<Linear> LoadSlices(
       const WeightSource& source, int64_t K,
       absl::Span<const std::vector<WeightRows>> slices,

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/model/input_file.h"
-#include "engine/model/strict_json.h"
+#include "files/input_file.h"
+#include "files/strict_json.h"
 
 namespace sheaf {
 namespace {

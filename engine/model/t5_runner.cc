@@ -1,5 +1,7 @@
 #include "engine/model/t5_runner.h"
 
+#include <algorithm>
+
 #include "engine/model/t5_decoder.h"
 #include "engine/model/t5_encoder.h"
 
@@ -8,6 +10,16 @@ namespace sheaf {
 KvDims KvDimsOf(const T5Config& config, kernels::KvType type) {
   return {config.num_decoder_layers, config.d_kv, config.num_kv_heads,
           config.num_cross_kv_heads, type};
+}
+
+int64_t ActivationBytes(const T5Config& config, const T5RunnerLimits& limits) {
+  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  const int64_t encoder_row = 2 * int64_t{config.d_model} + 4 * inner;
+  const int64_t rows =
+      std::max(limits.max_encode_tokens, limits.max_source_tokens);
+  return static_cast<int64_t>(sizeof(float)) *
+         ((rows + kMaxOvertakingTokens) * encoder_row +
+          int64_t{limits.max_sequences} * config.vocab_size);
 }
 
 T5Runner::T5Runner(const T5Weights& weights, KvStorage& storage,

@@ -24,9 +24,14 @@ class T5Encoder;
 class T5Decoder;
 class T5DecoderObserver;
 
+// Bytes that a runner and the engine's logits take, once a pass and a step of
+// the greatest size have been: about, for the larger of the buffers.
+int64_t ActivationBytes(const T5Config& config, const T5RunnerLimits& limits);
+
 // Computes a T5 model on a thread team: the encoder over packed sources, the
-// decoder over the running sequences, with K and V in KvStorage. All memory is
-// taken by the constructor.
+// decoder over the running sequences, with K and V in KvStorage. The
+// constructor takes the memory, but for what grows until a step as large has
+// been: a part of attention a context, and the products' narrow inputs.
 //
 // Not thread-safe: the engine thread owns it.
 class T5Runner : public ModelRunner {

@@ -278,4 +278,19 @@ int64_t T5Weights::bytes() const {
   return bytes;
 }
 
+int64_t LeastWeightBytes(const T5Config& config, WeightType type) {
+  const int64_t num_parameters = NumParameters(config);
+  switch (type) {
+    case WeightType::kF32:
+      return 4 * num_parameters;
+    case WeightType::kBf16:
+      return 2 * num_parameters;
+    case WeightType::kInt8:
+      // An embedding of its own stays in bfloat16.
+      return num_parameters +
+             (config.is_tied ? 0 : int64_t{config.vocab_size} * config.d_model);
+  }
+  return 0;
+}
+
 }  // namespace sheaf

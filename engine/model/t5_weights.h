@@ -73,4 +73,8 @@ struct T5Weights {
   Linear cross_kv;
 };
 
+// What bytes() of such a model will be, at least: int8 has scales beside, and
+// each type its padding.
+int64_t LeastWeightBytes(const T5Config& config, WeightType type);
+
 }  // namespace sheaf

@@ -13,9 +13,10 @@ namespace sheaf {
 absl::StatusOr<std::string> ParseLanguage(absl::string_view field,
                                           absl::string_view tag) {
   const absl::Status unknown = absl::InvalidArgumentError(absl::StrFormat(
-      "%s is \"%s\"; a BCP 47 language tag is asked for, as \"en\" or "
+      "%s is \"%s%s\"; a BCP 47 language tag is asked for, as \"en\" or "
       "\"de-AT\"",
-      field, absl::CHexEscape(tag.substr(0, 40))));
+      field, absl::CHexEscape(tag.substr(0, 40)),
+      tag.size() > 40 ? "..." : ""));
   constexpr size_t kMaxTag = 100;
   if (tag.empty() || tag.size() > kMaxTag) return unknown;
   for (char c : tag) {

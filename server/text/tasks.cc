@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
 #include "absl/algorithm/container.h"
@@ -14,6 +11,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "files/input_file.h"
+#include "files/strict_json.h"
 #include "nlohmann/json.hpp"
 #include "server/text/languages.h"
 
@@ -22,33 +21,20 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t kMaxFileBytes = 16 << 20;
 constexpr size_t kMaxPrefixBytes = 4096;
 
 // Reads a small file; an absent one is empty if it is `optional`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, bool optional) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    if (optional) return std::string();
-    return absl::NotFoundError(
-        absl::StrFormat("%s: there is no such file", path));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file || !std::filesystem::is_regular_file(path, error) ||
-      static_cast<int64_t>(std::filesystem::file_size(path, error)) >
-          kMaxFileBytes) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "%s: is not a readable file of at most %d bytes", path, kMaxFileBytes));
-  }
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  absl::StatusOr<std::string> text = ReadTextFile(path, kMaxJsonBytes);
+  if (optional && absl::IsNotFound(text.status())) return std::string();
+  return text;
 }
 
 absl::StatusOr<json> ParseObject(absl::string_view file,
                                  absl::string_view text) {
   if (text.empty()) return json::object();
-  json value = json::parse(text.begin(), text.end(), /*cb=*/nullptr,
-                           /*allow_exceptions=*/false);
-  if (!value.is_object()) {
+  absl::StatusOr<json> value = ParseStrictJson(text, file);
+  if (value.ok() && !value->is_object()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: is not a JSON object", file));
   }
@@ -64,19 +50,20 @@ class DefaultsReader {
 
   const absl::Status& status() const { return status_; }
 
-  std::optional<int32_t> Integer(const char* key, int32_t min) {
+  std::optional<int32_t> Integer(
+      const char* key, int32_t min,
+      int32_t max = std::numeric_limits<int32_t>::max()) {
     const json* value = Find(key);
     if (value == nullptr) return std::nullopt;
     if (value->is_number_integer()) {
-      const bool is_large =
-          value->is_number_unsigned() &&
-          value->get<uint64_t>() > std::numeric_limits<int32_t>::max();
+      const bool is_large = value->is_number_unsigned() &&
+                            value->get<uint64_t>() > static_cast<uint64_t>(max);
       if (!is_large && value->get<int64_t>() >= min) {
         return static_cast<int32_t>(value->get<int64_t>());
       }
     }
     Refuse(key, *value,
-           absl::StrFormat("a whole number from %d to 2147483647", min));
+           absl::StrFormat("a whole number from %d to %d", min, max));
     return std::nullopt;
   }
 
@@ -163,21 +150,21 @@ absl::StatusOr<DecodingDefaults> ReadDefaults(const std::string& where,
       defaults.min_new_tokens = std::max(0, *length - 1);
     }
   }
-  constexpr double kMaxFloat = 1e6;
   defaults.beam_size = reader.Integer("num_beams", 1);
   defaults.num_hypotheses = reader.Integer("num_return_sequences", 1);
   defaults.length_penalty =
-      reader.Number("length_penalty", -kMaxFloat, kMaxFloat);
+      reader.Number("length_penalty", -kMaxLengthPenalty, kMaxLengthPenalty);
   defaults.early_stopping = reader.Early("early_stopping");
-  defaults.repetition_penalty =
-      reader.Number("repetition_penalty", 1e-6, kMaxFloat);
-  defaults.no_repeat_ngram_size = reader.Integer("no_repeat_ngram_size", 0);
+  defaults.repetition_penalty = reader.Number(
+      "repetition_penalty", kMinRepetitionPenalty, kMaxRepetitionPenalty);
+  defaults.no_repeat_ngram_size =
+      reader.Integer("no_repeat_ngram_size", 0, kMaxNgramSize);
   defaults.forced_last_token = reader.Integer("forced_eos_token_id", 0);
   const std::optional<bool> do_sample = reader.Flag("do_sample");
   if (do_sample == false) defaults.temperature = 0.0f;
   if (do_sample == true) {
     defaults.temperature =
-        reader.Number("temperature", 0, kMaxFloat).value_or(1.0f);
+        reader.Number("temperature", 0, kMaxTemperature).value_or(1.0f);
     defaults.top_k = reader.Integer("top_k", 0);
     defaults.top_p = reader.Number("top_p", 1e-6, 1);
   }

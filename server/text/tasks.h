@@ -12,6 +12,13 @@ namespace sheaf {
 
 enum class EarlyStopping { kNo, kYes, kNever };
 
+// What a request, or a model's file, may ask for.
+inline constexpr int32_t kMaxNgramSize = 64;
+inline constexpr float kMaxLengthPenalty = 10.0f;  // or as far below 0
+inline constexpr float kMinRepetitionPenalty = 0.01f;
+inline constexpr float kMaxRepetitionPenalty = 100.0f;
+inline constexpr float kMaxTemperature = 100.0f;
+
 // What a model's files say of decoding; absent where they say nothing.
 struct DecodingDefaults {
   std::optional<int32_t> max_new_tokens;

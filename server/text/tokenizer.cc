@@ -9,14 +9,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "engine/check.h"
+#include "files/input_file.h"
 #include "server/text/sentencepiece_library.h"
 #include "server/text/sentencepiece_model.h"
-#include "server/text/text_file.h"
 
 namespace sheaf {
 namespace {
 
-constexpr int64_t kMaxModelBytes = int64_t{64} << 20;
+constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
 constexpr absl::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
 
 Tokenizer::Token MakeToken(const SentencePieceModel::Piece& piece,
@@ -65,7 +65,7 @@ Tokenizer::~Tokenizer() = default;
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(
     const std::string& path, int32_t vocab_size) {
-  absl::StatusOr<std::string> bytes = ReadRegularFile(path, kMaxModelBytes);
+  absl::StatusOr<std::string> bytes = ReadTextFile(path, kMaxModelBytes);
   if (!bytes.ok()) return bytes.status();
   absl::StatusOr<SentencePieceModel> model =
       ReadSentencePieceModel(*bytes, vocab_size);

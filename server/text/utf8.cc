@@ -1,7 +1,11 @@
 #include "server/text/utf8.h"
 
+#include <unicode/bytestream.h>
+#include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
 #include <unicode/utf8.h>
+
+#include "engine/check.h"
 
 namespace sheaf {
 
@@ -30,6 +34,22 @@ bool HasLetterOrDigit(absl::string_view text) {
     if (u_isalnum(NextCharacter(text, at))) return true;
   }
   return false;
+}
+
+int64_t NormalizedBytes(absl::string_view text) {
+  class Counter : public icu::ByteSink {
+   public:
+    void Append(const char*, int32_t n) override { bytes += n; }
+    int64_t bytes = 0;
+  } counter;
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* nfkc = icu::Normalizer2::getNFKCInstance(error);
+  SHEAF_CHECK(U_SUCCESS(error));
+  nfkc->normalizeUTF8(
+      0, icu::StringPiece(text.data(), static_cast<int32_t>(text.size())),
+      counter, /*edits=*/nullptr, error);
+  SHEAF_CHECK(U_SUCCESS(error));
+  return counter.bytes;
 }
 
 }  // namespace sheaf

@@ -21,4 +21,8 @@ bool IsWhitespace(int32_t character);
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);
 
+// Bytes of the text in Unicode's form NFKC, which is about what a tokenizer
+// makes of it: one character may become eighteen.
+int64_t NormalizedBytes(absl::string_view text);
+
 }  // namespace sheaf

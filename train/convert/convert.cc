@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/strict_json.h"
+#include "files/strict_json.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/stored_tensor.h"
 
@@ -334,11 +334,14 @@ absl::Status ConvertModel(
     absl::FunctionRef<void(const ConvertedAttention&)> report) {
   const std::string partial = options.output + kPartialSuffix;
   std::error_code error;
-  if (fs::exists(options.output, error)) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "--output is \"", options.output, "\", which exists already"));
+  // Nothing that was there is touched: a partial one may be somebody's model.
+  for (const std::string& path : {options.output, partial}) {
+    if (fs::exists(path, error)) {
+      return absl::AlreadyExistsError(absl::StrCat("--output is \"",
+                                                   options.output, "\"; \"",
+                                                   path, "\" exists already"));
+    }
   }
-  fs::remove_all(partial, error);  // of a run that was killed
   fs::create_directories(partial, error);
   if (error) {
     return absl::InternalError(absl::StrCat("--output: can not make \"",

@@ -12,8 +12,8 @@
 #include "absl/strings/str_split.h"
 #include "client/flag_parser.h"
 #include "client/status.h"
-#include "engine/model/input_file.h"
 #include "engine/model/t5_config.h"
+#include "files/input_file.h"
 #include "server/text/tokenizer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
@@ -171,6 +171,9 @@ ExitCode Convert(ConvertOptions options) {
       static_cast<long long>(saved), kv_bytes(config->num_kv_heads),
       kv_bytes(options.num_kv_heads), kv_bytes(config->num_cross_kv_heads),
       kv_bytes(options.num_cross_kv_heads));
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    return Complain(kFailed, absl::DataLossError("stdout can not be written"));
+  }
   return kDone;
 }
 

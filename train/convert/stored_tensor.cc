@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/bf16.h"
 #include "engine/check.h"
-#include "engine/model/input_file.h"
+#include "files/input_file.h"
 
 namespace sheaf {
 namespace {

@@ -109,15 +109,15 @@ absl::StatusOr<std::vector<std::string>> ReadHypotheses(const std::string& path,
 absl::Status WriteLines(const std::string& path,
                         const std::vector<std::string>& lines) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("--output=", path, ": can not be written"));
+  if (file != nullptr) {
+    for (const std::string& line : lines) {
+      std::fprintf(file, "%s\n", OneLine(line).c_str());
+    }
+    const bool has_failed = std::ferror(file) != 0;
+    if (std::fclose(file) == 0 && !has_failed) return absl::OkStatus();
   }
-  for (const std::string& line : lines) {
-    std::fprintf(file, "%s\n", OneLine(line).c_str());
-  }
-  std::fclose(file);
-  return absl::OkStatus();
+  return absl::ErrnoToStatus(
+      errno, absl::StrCat("--output=", path, ": can not be written"));
 }
 
 absl::StatusOr<ServerRun> AskServer(const std::vector<TextPair>& pairs,
@@ -234,6 +234,9 @@ absl::Status Evaluate() {
   }
   if (!server_figures.is_null()) figures.update(server_figures);
   Print(figures);
+  if (std::fflush(stdout) != 0) {
+    return absl::DataLossError("stdout can not be written");
+  }
   return absl::OkStatus();
 }
 

@@ -1,4 +1,4 @@
-#include "engine/model/strict_json.h"
+#include "files/strict_json.h"
 
 #include <utility>
 #include <vector>
@@ -7,7 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "engine/model/input_file.h"
+#include "files/input_file.h"
 
 namespace sheaf {
 namespace {
