@@ -86,6 +86,7 @@ void Answer::FinishSegment(int32_t segment_index,
 
 // Moves what is next in order to ready_.
 void Answer::Advance() {
+  if (is_complete_) return;  // news of what comes after the end
   while (!is_complete_) {
     if (is_gap_due_) AddGap();
     is_gap_due_ = false;

@@ -26,6 +26,7 @@ enum class WeightType {
 absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
 // The inverse; nothing for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
+
 struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
