@@ -89,8 +89,7 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
   for (const Case& each : {
            Case{"[]", "", "config.json: is not a JSON object"},
            Case{"{", "", "config.json: not valid JSON at byte 2"},
-           Case{"{}", R"({"num_beams": 2, "num_beams": 3})",
-                "twice"},
+           Case{"{}", R"({"num_beams": 2, "num_beams": 3})", "twice"},
            Case{R"({"task_specific_params": 3})", "", "not an object"},
            Case{R"({"task_specific_params": {"summarization": 3}})", "",
                 "config.json: summarization: no object"},
