@@ -242,7 +242,7 @@ inline void StoreTile(const Args& g, int32_t row, int32_t panel,
 struct F32Product {
   using Args = Gemm;
   static constexpr int kAccumulators = kLanes == 16 ? 24 : kLanes == 8 ? 12 : 8;
-  static constexpr int32_t MaxRows(int32_t) { return kMaxTileRows; }
+  static constexpr int32_t kMaxRows = kMaxTileRows;
   static int64_t PanelBytes(const Gemm& g) {
     return int64_t{g.K} * kPanel * static_cast<int64_t>(sizeof(float));
   }
@@ -298,8 +298,8 @@ void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
 template <typename Product>
 void RunProduct(const typename Product::Args& g) {
   const int32_t num_panels = (g.num_columns + kPanel - 1) / kPanel;
-  const int32_t max_rows = Product::MaxRows(g.num_rows);
-  const int32_t num_blocks = (g.num_rows + max_rows - 1) / max_rows;
+  const int32_t num_blocks =
+      (g.num_rows + Product::kMaxRows - 1) / Product::kMaxRows;
   if (num_blocks <= 1) {
     if (num_blocks == 1) {
       RunRowBlock<Product, true>(g, 0, g.num_rows, 0, num_panels,

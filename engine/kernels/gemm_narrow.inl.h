@@ -8,9 +8,7 @@ struct Bf16Product {
   using Args = GemmBf16;
   static constexpr int kAccumulators = F32Product::kAccumulators;
   // Widening takes registers too: fewer rows than in f32.
-  static constexpr int32_t MaxRows(int32_t) {
-    return kLanes == 8 ? 4 : kMaxTileRows;
-  }
+  static constexpr int32_t kMaxRows = kLanes == 8 ? 4 : kMaxTileRows;
   static int64_t PanelBytes(const GemmBf16& g) {
     return int64_t{(g.K + 1) / 2} * kPanel *
            static_cast<int64_t>(sizeof(float));
@@ -52,9 +50,11 @@ __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
   }
 }
 
-// The sums of a panel, and how the Isa adds to them the products of a few words
-// of x with as many of each column.
+// The sums of a panel for one of R rows that are multiplied together, and how
+// the Isa adds to them the products of a few words of x with as many of each
+// column.
 #if defined(__AVX512VNNI__)
+template <int R>
 struct Int8Panel {
   static constexpr int kGroup = 4, kVecs = 1, kWords = 1;
   static constexpr int kAccumulators = 24;
@@ -78,33 +78,39 @@ struct Int8Panel {
   static void Store(int32_t* to, Sum sum) { _mm512_storeu_si512(to, sum); }
 };
 #elif defined(__AVX2__)
+template <int R>
 struct Int8Panel {
-  static constexpr int kGroup = 2, kVecs = 2, kWords = 2;
+  // Two words as long as the registers suffice: their products are added before
+  // they meet the sum, so that the chain of dependent additions is half as
+  // long.
+  static constexpr int kGroup = 2, kVecs = 2, kWords = R <= 4 ? 2 : 1;
   static constexpr int kAccumulators = 8;
   using Sum = __m256i;
   struct Weights {
-    __m256i v[4];  // two of the first word, two of the second
+    __m256i v[kWords][kVecs];
   };
   static Sum First(const int32_t*, int) { return _mm256_setzero_si256(); }
   static Weights Load(const int8_t* w) {
     const auto* from = reinterpret_cast<const __m128i*>(w);
     Weights wide;
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      wide.v[i] = _mm256_cvtepi8_epi16(_mm_loadu_si128(from + i));
+    for (int i = 0; i < kWords * kVecs; ++i) {
+      wide.v[i / kVecs][i % kVecs] =
+          _mm256_cvtepi8_epi16(_mm_loadu_si128(from + i));
     }
     return wide;
   }
-  // Two products are added before they meet the sum: so the chain of dependent
-  // additions is half as long.
   static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
     const __m256i first = _mm256_set1_epi32(x[0]);
-    const __m256i second = _mm256_set1_epi32(x[1]);
+    const __m256i last = _mm256_set1_epi32(x[kWords - 1]);
 #pragma GCC unroll 2
     for (int v = 0; v < kVecs; ++v) {
-      sum[v] = _mm256_add_epi32(
-          sum[v], _mm256_add_epi32(_mm256_madd_epi16(first, w.v[v]),
-                                   _mm256_madd_epi16(second, w.v[2 + v])));
+      __m256i products = _mm256_madd_epi16(first, w.v[0][v]);
+      if constexpr (kWords > 1) {
+        products =
+            _mm256_add_epi32(products, _mm256_madd_epi16(last, w.v[1][v]));
+      }
+      sum[v] = _mm256_add_epi32(sum[v], products);
     }
   }
   static void Store(int32_t* to, Sum sum) {
@@ -112,6 +118,7 @@ struct Int8Panel {
   }
 };
 #elif defined(__SSE2__)
+template <int R>
 struct Int8Panel {
   static constexpr int kGroup = 2, kVecs = 4, kWords = 1;
   static constexpr int kAccumulators = 8;
@@ -140,6 +147,7 @@ struct Int8Panel {
   }
 };
 #else
+template <int R>
 struct Int8Panel {
   static constexpr int kGroup = 2, kVecs = kPanel, kWords = 1;
   static constexpr int kAccumulators = 16;
@@ -162,17 +170,13 @@ struct Int8Panel {
 
 struct Int8Product {
   using Args = GemmInt8;
-  static constexpr int kAccumulators = Int8Panel::kAccumulators;
-  // Three rows multiply fastest on AVX2; but few passes are better while the
-  // panels come from memory.
-  static constexpr int32_t MaxRows(int32_t num_rows) {
-    return kLanes == 8 ? (num_rows <= 8 ? 4 : 3) : kMaxTileRows;
-  }
+  static constexpr int kAccumulators = Int8Panel<1>::kAccumulators;
+  static constexpr int32_t kMaxRows = kMaxTileRows;
   static int64_t PanelBytes(const GemmInt8& g) { return int64_t{g.K} * kPanel; }
   template <int R, int P>
   static void Run(const GemmInt8& g, int32_t row, int32_t panel,
                   int64_t ahead) {
-    using V = Int8Panel;
+    using V = Int8Panel<R>;
     constexpr int kStepK = V::kGroup * V::kWords;
     const int64_t panel_bytes = int64_t{g.K} * kPanel;
     const int8_t* w = g.w + panel * panel_bytes;
@@ -224,7 +228,7 @@ struct Int8Product {
 
 // One value as a word holds it.
 inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
-  if constexpr (Int8Panel::kGroup == 4) {
+  if constexpr (Int8Panel<1>::kGroup == 4) {
     reinterpret_cast<uint8_t*>(words)[k] = static_cast<uint8_t>(value + 128);
   } else {
     const int16_t narrow = static_cast<int16_t>(value);
@@ -236,7 +240,7 @@ inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
 __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
     const float* x, int64_t ldx, int32_t num_rows, int32_t K, int32_t* q,
     int64_t ldq, float* scales) {
-  const int32_t padded = static_cast<int32_t>(ldq) * Int8Panel::kGroup;
+  const int32_t padded = static_cast<int32_t>(ldq) * Int8Panel<1>::kGroup;
   for (int32_t row = 0; row < num_rows; ++row, x += ldx, q += ldq) {
     Vec maxima = {};
     int32_t k = 0;

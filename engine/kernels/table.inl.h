@@ -26,7 +26,7 @@ constexpr Kernels TableOf(Isa isa) {
       .gemm_bf16 = MultiplyBf16,
       .gemm_int8 = RunProduct<Int8Product>,
       .has_bf16_products = kHasBf16Products,
-      .int8_group = Int8Panel::kGroup,
+      .int8_group = Int8Panel<1>::kGroup,
       .quantize_rows = QuantizeRows,
       .attend_decode = AttendDecode,
       .join_parts = JoinParts,
