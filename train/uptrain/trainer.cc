@@ -9,6 +9,7 @@
 
 #include "ATen/Context.h"
 #include "ATen/Parallel.h"
+#include "c10/util/Exception.h"
 #include "train/uptrain/batch.h"
 #include "train/uptrain/on_threads.h"
 #include "train/uptrain/optimizer.h"
@@ -432,7 +433,9 @@ void Trainer::Log(const std::string& line) {
 std::string Train(const TrainOptions& options) {
   try {
     return Trainer(options).Run();
-  } catch (const std::exception& error) {  // libtorch's, as out of memory
+  } catch (const c10::Error& error) {  // as out of memory
+    return error.what_without_backtrace();
+  } catch (const std::exception& error) {
     return error.what();
   }
 }
