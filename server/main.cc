@@ -174,6 +174,7 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
       storage_->bytes_per_token(Attention::kCross);
   served_.max_source_tokens = max_source_tokens;
   served_.vocab_size = config->vocab_size;
+  served_.warnings = config->warnings;
   served_.no_output_ids = config->eos_token_ids;
   served_.no_output_ids.push_back(config->decoder_start_token_id);
   return absl::OkStatus();
@@ -193,6 +194,9 @@ absl::Status LoadedModel::LoadText(const std::string& dir,
   absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, flags.tasks);
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
+  served_.warnings.insert(served_.warnings.end(),
+                          served_.tasks.warnings.begin(),
+                          served_.tasks.warnings.end());
   return CheckTasks(served_);
 }
 
@@ -200,8 +204,8 @@ void LogNotes(const ServedModel& model, Log& log) {
   if (model.tokenizer == nullptr) {
     log.Note("note: no spiece.model; only Generate with tokens is served");
   }
-  for (const std::string& note : model.tasks.notes) {
-    log.Note(absl::StrCat("note: ", note));
+  for (const std::string& warning : model.warnings) {
+    log.Note(absl::StrCat("warning: ", warning));
   }
 }
 
@@ -263,7 +267,8 @@ void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
                         {"metrics_listen", server.metrics_listen().ToString()},
                         {"model", model.name},
                         {"isa", kernels::IsaName(isa)},
-                        {"weight_bytes", model.weight_bytes}};
+                        {"weight_bytes", model.weight_bytes},
+                        {"warnings", model.warnings}};
   for (const auto& [name, value] : FlagValues()) {
     fields["flags"][name] = value;
   }
@@ -297,6 +302,9 @@ ExitCode Serve(ServerFlags flags) {
   if (flags.is_check_only) {
     std::printf("flags, files and model \"%s\" are right\n",
                 served.name.c_str());
+    for (const std::string& warning : served.warnings) {
+      std::printf("warning: %s\n", warning.c_str());
+    }
     return kServed;
   }
   Log log(flags.log_format);

@@ -35,6 +35,9 @@ ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
   model_.set_kv_capacity_bytes(kv_capacity_bytes);
   model_.set_max_source_tokens(model.max_source_tokens);
   for (const Task& task : model.tasks.tasks) model_.add_tasks(task.name);
+  for (const std::string& warning : model.warnings) {
+    model_.add_warnings(warning);
+  }
 }
 
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,

@@ -29,6 +29,9 @@ struct ServedModel {
 
   const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
   ModelTasks tasks;
+
+  // What of the model's files is not followed, each with its effect.
+  std::vector<std::string> warnings;
 };
 
 }  // namespace sheaf

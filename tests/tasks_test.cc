@@ -45,8 +45,8 @@ TEST(ModelTasksTest, ReadsT5sOwnTasks) {
   EXPECT_EQ(summarization->defaults.no_repeat_ngram_size, 3);
   EXPECT_EQ(summarization->defaults.early_stopping, EarlyStopping::kYes);
   EXPECT_EQ(summarization->defaults.temperature, std::nullopt);
-  ASSERT_THAT(model.notes, SizeIs(1));
-  EXPECT_THAT(model.notes[0], HasSubstr("cola"));
+  ASSERT_THAT(model.warnings, SizeIs(1));
+  EXPECT_THAT(model.warnings[0], HasSubstr("cola"));
 }
 
 TEST(ModelTasksTest, TheModelsDefaultsFillATasksGaps) {

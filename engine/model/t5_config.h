@@ -52,6 +52,10 @@ struct T5Config {
   int32_t decoder_start_token_id = 0;
   int32_t pad_token_id = 0;
   std::vector<int32_t> eos_token_ids;  // at least one
+
+  // Keys of the files that the reference implementation follows and this one
+  // does not, each with its effect.
+  std::vector<std::string> warnings;
 };
 
 // The configuration in the text of a config.json and, if the directory has one,

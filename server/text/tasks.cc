@@ -290,7 +290,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     if (name == "summarization") {
       task.kind = Task::Kind::kSummarization;
     } else if (!ParseTranslationName(name, task)) {
-      model.notes.push_back(absl::StrCat(where, " is no task of this server"));
+      model.warnings.push_back(absl::StrCat(where, " is no task of this server"));
       continue;
     }
     if (!params.is_object()) {
@@ -309,7 +309,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
              other.target_language == task.target_language;
     };
     if (absl::c_any_of(model.tasks, is_same)) {
-      model.notes.push_back(absl::StrCat(where, " is there twice"));
+      model.warnings.push_back(absl::StrCat(where, " is there twice"));
       continue;
     }
     model.tasks.push_back(std::move(task));

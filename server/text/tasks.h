@@ -54,7 +54,8 @@ struct Task {
 struct ModelTasks {
   std::vector<Task> tasks;         // in the order of their names
   DecodingDefaults defaults;       // the model's own (generation_config.json)
-  std::vector<std::string> notes;  // what was not understood and left out
+  // What of the files is not followed, each with its effect.
+  std::vector<std::string> warnings;
 
   const Task* summarization() const;  // null: none
 
