@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -130,6 +131,48 @@ void BM_RankTokens(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * kVocabSize);
 }
 BENCHMARK(BM_RankTokens)->ArgName("beam_size")->Arg(1)->Arg(4)->Arg(16);
+
+// The same for a vocabulary with 256 tokens that are bytes: subtract the time
+// without the rule (output_text 0). `within` is a beam that stands within a
+// character.
+void BM_RankTokensWithBytes(benchmark::State& state) {
+  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  constexpr int32_t kFirstByte = 3;
+  std::vector<Utf8Rule::ByteToken> bytes;
+  for (int32_t byte = 0; byte < 256; ++byte) {
+    bytes.emplace_back(kFirstByte + byte,
+                       std::string(1, static_cast<char>(byte)));
+  }
+  const Utf8Rule rule(bytes);
+  SamplingParams sampling;
+  sampling.beam_size = static_cast<int32_t>(state.range(0));
+  sampling.output_text = static_cast<OutputText>(state.range(1));
+  const bool is_within = state.range(2) != 0;
+  const std::vector<int32_t> eos = {1};
+  const std::vector<int32_t> tokens = {0, 1000,
+                                       is_within ? kFirstByte + 0xE2 : 1000};
+  std::vector<float> logits = RandomLogits();
+  std::vector<ChosenToken> ranked(2 * sampling.beam_size);
+  DecodingScratch scratch;
+  for (auto _ : state) {
+    const TokenContext context = {sampling, eos, tokens, /*segment_index=*/0,
+                                  &rule};
+    if (sampling.beam_size == 1) {
+      benchmark::DoNotOptimize(
+          ChooseToken(context, kernels, absl::MakeSpan(logits), scratch));
+    } else {
+      benchmark::DoNotOptimize(RankTokens(context, kernels,
+                                          absl::MakeSpan(logits), scratch,
+                                          absl::MakeSpan(ranked)));
+    }
+  }
+  state.SetItemsProcessed(state.iterations() * kVocabSize);
+}
+BENCHMARK(BM_RankTokensWithBytes)
+    ->ArgNames({"beam_size", "output_text", "within"})
+    ->ArgsProduct({{1, 4}, {0, 2}, {0}})
+    ->Args({1, 2, 1})
+    ->Args({4, 2, 1});
 
 // Read the time of one source's step of the search itself, by the same measure.
 void BM_BeamSearchAdvance(benchmark::State& state) {

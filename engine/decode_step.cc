@@ -27,10 +27,12 @@ absl::Span<const int32_t> NewTokens(const Sequence& sequence) {
 
 DecodeStep::DecodeStep(int32_t max_sequences, ModelRunner& runner,
                        ThreadTeam& team, const kernels::Kernels& kernels,
-                       Scheduler& scheduler, StepStats& stats)
+                       const Utf8Rule* utf8_rule, Scheduler& scheduler,
+                       StepStats& stats)
     : runner_(runner),
       team_(team),
       kernels_(kernels),
+      utf8_rule_(utf8_rule),
       scheduler_(scheduler),
       stats_(stats),
       max_ranked_(
@@ -86,6 +88,11 @@ void DecodeStep::AddRows(Segment& segment) {
     segment.beams =
         std::make_unique<BeamSearch>(request.sampling, runner_.eos_token_ids());
   }
+  if (utf8_rule_ != nullptr &&
+      segment.sequences.front().num_computed_tokens == 0) {
+    segment.source_controls =
+        utf8_rule_->ControlsOf(request.segments[segment.index]);
+  }
   for (Sequence& sequence : segment.sequences) {
     entries_.push_back(
         {absl::MakeConstSpan(sequence.tokens)
@@ -103,8 +110,12 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
   const int64_t vocab_size = runner_.vocab_size();
   const absl::Span<float> logits =
       absl::MakeSpan(logits_).subspan(row * vocab_size, vocab_size);
-  const TokenContext context = {sampling, runner_.eos_token_ids(),
-                                rows_[row].sequence->tokens, segment.index};
+  const TokenContext context = {sampling,
+                                runner_.eos_token_ids(),
+                                rows_[row].sequence->tokens,
+                                segment.index,
+                                utf8_rule_,
+                                segment.source_controls};
   if (segment.beams == nullptr) {
     chosen_[row] = ChooseToken(context, kernels_, logits, scratch);
     return;
@@ -188,7 +199,12 @@ std::optional<FinishReason> DecodeStep::EndOf(
       request.sink->IsStopped(segment.index, tokens)) {
     return FinishReason::kStopSequence;
   }
-  if (request.sampling.has_loop_guard && IsLooping(tokens)) {
+  const auto is_within_character = [&] {
+    return request.sampling.output_text != OutputText::kRaw &&
+           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens);
+  };
+  if (request.sampling.has_loop_guard && IsLooping(tokens) &&
+      !is_within_character()) {
     return FinishReason::kRepetition;
   }
   return std::nullopt;

@@ -33,10 +33,10 @@ namespace sheaf {
 // Not thread-safe: the engine thread owns it. Choosing runs on the team.
 class DecodeStep {
  public:
-  // None is owned; all outlive this.
+  // None is owned; all outlive this. `utf8_rule` may be null.
   DecodeStep(int32_t max_sequences, ModelRunner& runner, ThreadTeam& team,
-             const kernels::Kernels& kernels, Scheduler& scheduler,
-             StepStats& stats);
+             const kernels::Kernels& kernels, const Utf8Rule* utf8_rule,
+             Scheduler& scheduler, StepStats& stats);
 
   // Adds the requests that have no segment left to `ended`; their segments are
   // finished with the scheduler.
@@ -65,6 +65,7 @@ class DecodeStep {
   ModelRunner& runner_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
+  const Utf8Rule* const utf8_rule_;
   Scheduler& scheduler_;
   StepStats& stats_;
   const int32_t max_ranked_;  // candidates that a beam offers at most

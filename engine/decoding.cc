@@ -29,17 +29,28 @@ ChosenToken ChooseToken(const TokenContext& context,
   const int32_t vocab_size = static_cast<int32_t>(logits.size());
   const kernels::MaxAndSum model =
       kernels.max_and_sum(logits.data(), vocab_size);
+  const bool is_sampling = context.sampling.temperature > 0;
+  // The greatest logit's id, or -1 if the rules forbid every token.
   int32_t id = model.argmax;
-  if (ApplyRules(context, /*log_z=*/0.0f, logits, scratch.rules)) {
+  const auto find_greatest = [&] {
     const absl::Span<const int32_t> top =
         TopTokens(kernels, logits, /*k=*/1, scratch.top);
-    if (top.empty()) {
-      id = context.eos_ids.front();
-      return {id, LogitBeforeRules(id, logits, scratch.rules) - LogSum(model)};
-    }
-    id = top.front();
+    id = top.empty() ? -1 : top.front();
+  };
+  if (ApplyRules(context, /*log_z=*/0.0f, logits, scratch.rules)) {
+    find_greatest();
   }
-  if (context.sampling.temperature > 0) {
+  if (context.has_utf8_rule() && id >= 0) {
+    // As long as the rule allows the greatest, it stays the greatest.
+    const bool is_allowed = Utf8RuleAllows(context, id);
+    if (!is_allowed || is_sampling) {
+      ApplyUtf8Rule(context, logits, scratch.rules);
+    }
+    if (!is_allowed) find_greatest();
+  }
+  if (id < 0) {
+    id = context.eos_ids.front();
+  } else if (is_sampling) {
     id = SampleToken(context, kernels, logits, id, scratch.sampling);
   }
   return {id, LogitBeforeRules(id, logits, scratch.rules) - LogSum(model)};
@@ -56,6 +67,7 @@ int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
   const float log_z = LogSum(
       kernels.max_and_sum(logits.data(), static_cast<int32_t>(logits.size())));
   ApplyRules(context, log_z, logits, scratch.rules);
+  if (context.has_utf8_rule()) ApplyUtf8Rule(context, logits, scratch.rules);
   int32_t num = 0;
   for (int32_t id : TopTokens(kernels, logits, static_cast<int32_t>(out.size()),
                               scratch.top)) {

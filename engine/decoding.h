@@ -23,7 +23,8 @@ struct DecodingScratch {
   SamplingScratch sampling;
 };
 
-// Chooses the next token. First the rules change the logits (logit_rules.h).
+// Chooses the next token. First the rules change the logits (logit_rules.h,
+// utf8_rule.h).
 // Then temperature 0 takes the greatest (the lowest id among equals); else a
 // token is drawn (sampling.h). The log-probability is the model's: log softmax
 // of the logits as they were before the rules; that of a forced token is 0.

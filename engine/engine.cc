@@ -58,8 +58,8 @@ class Engine::Loop {
         runner_(runner),
         pool_(kv_shape),
         scheduler_(options_.max_sequences, pool_),
-        decode_step_(options_.max_sequences, runner, team, kernels, scheduler_,
-                     stats_) {
+        decode_step_(options_.max_sequences, runner, team, kernels,
+                     options_.utf8_rule.get(), scheduler_, stats_) {
     thread_ = std::thread([this] { Run(); });
     pthread_setname_np(thread_.native_handle(), "sheaf-engine");
   }

@@ -14,6 +14,7 @@
 #include "engine/request.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
+#include "engine/utf8_rule.h"
 
 namespace sheaf {
 
@@ -21,6 +22,8 @@ struct EngineOptions {
   int32_t max_sequences = 64;        // in one decode step
   int32_t max_queue = 256;           // requests that wait for their first place
   int32_t max_encode_tokens = 2048;  // in one encoder pass
+  // Which tokens are bytes; null: none is.
+  std::shared_ptr<const Utf8Rule> utf8_rule;
   // The wall clock; tests pass their own.
   std::function<absl::Time()> now = absl::Now;
   // Called by the engine thread after every turn of its loop that changed

@@ -36,6 +36,10 @@ void ForbidRepeatedNgrams(absl::Span<const int32_t> tokens, int32_t n,
   }
 }
 
+Utf8Rule::Context PlaceOf(const TokenContext& context) {
+  return {context.sampling, context.source_controls, context.tokens};
+}
+
 }  // namespace
 
 bool ApplyRules(const TokenContext& context, float log_z,
@@ -57,6 +61,30 @@ bool ApplyRules(const TokenContext& context, float log_z,
     for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
   }
   return !scratch.edits.empty();
+}
+
+void ApplyUtf8Rule(const TokenContext& context, absl::Span<float> logits,
+                   RulesScratch& scratch) {
+  const Utf8Rule& rule = *context.utf8_rule;
+  const Utf8Rule::Context place = PlaceOf(context);
+  if (!rule.AllowedWithin(place, scratch.allowed)) {
+    rule.ForEachForbidden(
+        place, [&](int32_t id) { Set(id, kForbidden, logits, scratch); });
+    return;
+  }
+  scratch.allowed_logits.clear();
+  for (int32_t id : scratch.allowed) {
+    scratch.allowed_logits.push_back(logits[id]);
+  }
+  for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
+  std::fill(logits.begin(), logits.end(), kForbidden);
+  for (size_t i = 0; i < scratch.allowed.size(); ++i) {
+    logits[scratch.allowed[i]] = scratch.allowed_logits[i];
+  }
+}
+
+bool Utf8RuleAllows(const TokenContext& context, int32_t id) {
+  return context.utf8_rule->Allows(PlaceOf(context), id);
 }
 
 int32_t ForcedToken(const TokenContext& context) {

@@ -22,6 +22,14 @@ enum class SearchEnd {
   kNoneEver,    // "never": nor could it at the best length to come
 };
 
+// Which byte tokens may be generated (utf8_rule.h).
+enum class OutputText {
+  kRaw,   // all
+  kText,  // those that make whole characters, and no control characters except
+          // tab, line breaks and those of the source
+  kLine,  // the same without tab and line breaks
+};
+
 // What shapes the choice of the next token. Checked before it gets here: the
 // server's door refuses what is out of range.
 struct SamplingParams {
@@ -41,6 +49,7 @@ struct SamplingParams {
   std::vector<int32_t> suppressed_tokens;  // never chosen
   // What the last possible place must hold, at no cost; -1: anything.
   int32_t forced_last_token = -1;
+  OutputText output_text = OutputText::kRaw;
   bool has_loop_guard = false;  // ends what IsLooping() (loop_guard.h)
   bool has_stop = false;        // ends where the sink says IsStopped()
 };

@@ -9,6 +9,7 @@
 #include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
 #include "engine/request.h"
+#include "engine/utf8_rule.h"
 
 namespace sheaf {
 
@@ -47,8 +48,9 @@ struct Segment {
   // Empty before it is admitted; of a beam search the live beams, best first.
   std::vector<Sequence> sequences;
   std::unique_ptr<BeamSearch>
-      beams;             // from its first step on; null: beam_size 1
-  int32_t num_sent = 0;  // tokens that the sink has been given
+      beams;  // from its first step on; null: beam_size 1
+  Utf8Rule::Controls source_controls;  // set at its first step
+  int32_t num_sent = 0;                // tokens that the sink has been given
   absl::Time last_token = absl::InfinitePast();  // when one was chosen
   int32_t reserved_self_blocks = 0;  // the most it can need; 0 unless admitted
   int32_t reserved_cross_blocks = 0;

@@ -145,6 +145,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   absl::StatusOr<AdmittedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
+  prepared->request.sampling.output_text = OutputText::kLine;
   const std::string& prefix = (*task)->prefix;
   const auto count = [&](absl::string_view text) {
     return CountSource(prefix, text, is_wanted);
@@ -172,6 +173,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   absl::StatusOr<AdmittedRequest> prepared =
       Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
+  prepared->request.sampling.output_text = OutputText::kLine;
   absl::StatusOr<std::vector<std::vector<int32_t>>> sources =
       SummarySources(request.text(), is_wanted);
   if (!sources.ok()) return sources.status();
@@ -226,6 +228,9 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
       Prepare(request.decoding(), model_.tasks.defaults,
               /*has_loop_guard=*/false);
   if (!out.ok()) return out;
+  // Token ids are answered with the reference's, whatever text they make.
+  out->request.sampling.output_text =
+      request.has_text() ? OutputText::kText : OutputText::kRaw;
   out->request.segments.push_back(std::move(source));
   out->plan.gaps = {"", ""};
   SetCounts(*out);

@@ -130,9 +130,38 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
-EngineOptions MakeEngineOptions(const ServerOptions& options, Metrics& metrics,
+bool HasControlCharacter(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t byte = static_cast<uint8_t>(text[i]);
+    const uint8_t next =
+        i + 1 < text.size() ? static_cast<uint8_t>(text[i + 1]) : 0;
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) return true;
+  }
+  return false;
+}
+
+// Null if no token of the model is a byte or has a control character.
+std::shared_ptr<const Utf8Rule> Utf8RuleOf(const Tokenizer* tokenizer) {
+  if (tokenizer == nullptr) return nullptr;
+  using Kind = Tokenizer::Token::Kind;
+  std::vector<Utf8Rule::ByteToken> tokens;
+  for (int32_t id = 0; id < tokenizer->num_pieces(); ++id) {
+    const Tokenizer::Token& token = tokenizer->token(id);
+    if (token.kind == Kind::kByte) {
+      tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));
+    } else if (token.kind == Kind::kText && HasControlCharacter(token.text)) {
+      tokens.emplace_back(id, token.text);
+    }
+  }
+  return tokens.empty() ? nullptr : std::make_shared<const Utf8Rule>(tokens);
+}
+
+EngineOptions MakeEngineOptions(const ServerOptions& options,
+                                const ServedModel& model, Metrics& metrics,
                                 Watchdog& watchdog) {
   EngineOptions out;
+  out.utf8_rule = Utf8RuleOf(model.tokenizer);
   out.max_sequences = options.max_sequences;
   out.max_queue = options.max_queue;
   out.max_encode_tokens = options.max_encode_tokens;
@@ -160,7 +189,7 @@ class Server::Parts {
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         door(model, options.limits),
-        engine(MakeEngineOptions(options, metrics, watchdog),
+        engine(MakeEngineOptions(options, model, metrics, watchdog),
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
         door_thread(options.max_queue),
