@@ -64,6 +64,21 @@ expect_equal 'a stream of beams' \
   "$("$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
     --beam_size=4 'Where is the train station?')" 'Wo ist der Bahnhof?'
 
+echo '--- what is answered are whole characters, none of them a control character'
+# The embedded model writes each of these signs as bytes.
+printf '%s\n' 'It costs 5 €.' 'The ticket is €12.50 today.' 'Pay £20 now.' \
+  'Pay ¥900 now.' '漢字 and 😀 are here.' >"$work/signs"
+for beams in 1 4; do
+  "$bin/sheaf" translate --server="$address" --from=en --to=de \
+    --beam_size="$beams" --input="$work/signs" >"$work/translated"
+  python3 - "$work/translated" <<'END' || fail "$(cat -A "$work/translated")"
+import sys, unicodedata
+text = open(sys.argv[1], encoding="utf-8", errors="strict").read()
+wrong = [c for c in text if c == "\ufffd" or (unicodedata.category(c) == "Cc" and c != "\n")]
+sys.exit(f"{len(wrong)} wrong characters" if wrong else 0)
+END
+done
+
 echo '--- a text longer than a source is summarized in rounds'
 for i in {1..100}; do echo "The sentence with number $i is about a dog."; done \
   >"$work/long"

@@ -92,6 +92,20 @@ TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
   EXPECT_EQ(admitted->plan.num_segments, 2);
 }
 
+TEST_F(DoorTest, TextIsAnsweredInWholeCharactersTokensAsTheModelChooses) {
+  v1::SummarizeRequest summarize;
+  summarize.set_text("Hello.");
+  v1::GenerateRequest generate;
+  generate.set_text("Hello.");
+  const auto output_text = [this](const auto& request) {
+    return door_.Admit(request, IsWanted)->request.sampling.output_text;
+  };
+  EXPECT_EQ(output_text(TranslateOf("Hello.")), OutputText::kLine);
+  EXPECT_EQ(output_text(summarize), OutputText::kLine);
+  EXPECT_EQ(output_text(generate), OutputText::kText);
+  EXPECT_EQ(output_text(TokensOf({5, 6, 7})), OutputText::kRaw);
+}
+
 TEST_F(DoorTest, TokensAreUsedAsGiven) {
   const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
