@@ -96,6 +96,11 @@ ABSL_FLAG(std::optional<TokenIdList>, target_prefix, std::nullopt,
           "Token ids that the output starts with, as 5,6,7.");
 ABSL_FLAG(std::optional<TokenIdList>, suppressed_tokens, std::nullopt,
           "Token ids that are never chosen, as 5,6,7.");
+ABSL_FLAG(std::optional<int32_t>, forced_bos_token_id, std::nullopt,
+          "Token id at the output's first place; -1 for any.");
+ABSL_FLAG(std::optional<int32_t>, forced_eos_token_id, std::nullopt,
+          "Token id at the last place that --max_new_tokens allows; -1 for "
+          "any.");
 ABSL_FLAG(std::optional<bool>, loop_guard, std::nullopt,
           "Ends an output that repeats itself: a token 32 times, a phrase of 8 "
           "to 32 tokens 4 times. Not given: on, but off for generate.");
@@ -177,6 +182,8 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   SHEAF_SET_IF_GIVEN(top_p);
   SHEAF_SET_IF_GIVEN(seed);
   SHEAF_SET_IF_GIVEN(loop_guard);
+  SHEAF_SET_IF_GIVEN(forced_bos_token_id);
+  SHEAF_SET_IF_GIVEN(forced_eos_token_id);
 #undef SHEAF_SET_IF_GIVEN
   if (absl::Status status = AddStops(decoding); !status.ok()) return status;
   if (const auto prefix = absl::GetFlag(FLAGS_target_prefix)) {

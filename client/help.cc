@@ -28,7 +28,7 @@ constexpr absl::string_view kDecodingFlags =
     "model max_new_tokens min_new_tokens beam_size num_hypotheses "
     "length_penalty early_stopping repetition_penalty no_repeat_ngram_size "
     "temperature top_k top_p seed stop target_prefix suppressed_tokens "
-    "loop_guard";
+    "forced_bos_token_id forced_eos_token_id loop_guard";
 
 constexpr Command kCommands[] = {
     {"translate", "sheaf translate --to=LANGUAGE [FLAGS] [TEXT... | < TEXT]",
@@ -93,7 +93,8 @@ Examples:
 How the output is chosen: --beam_size --num_hypotheses --length_penalty
 --early_stopping --repetition_penalty --no_repeat_ngram_size --temperature
 --top_k --top_p --seed --min_new_tokens --max_new_tokens --stop --target_prefix
---suppressed_tokens --loop_guard; see: sheaf help translate
+--suppressed_tokens --forced_bos_token_id --forced_eos_token_id --loop_guard;
+see: sheaf help translate
 
 Text after -- is never a flag: sheaf translate --to=de -- --quiet is a flag
 Exit code: 0 done, 1 a call failed, 2 the command line is wrong.

@@ -64,14 +64,21 @@ int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
     out.front() = {forced, 0.0f};
     return 1;
   }
-  const float log_z = LogSum(
-      kernels.max_and_sum(logits.data(), static_cast<int32_t>(logits.size())));
-  ApplyRules(context, log_z, logits, scratch.rules);
-  if (context.has_utf8_rule()) ApplyUtf8Rule(context, logits, scratch.rules);
+  const int32_t vocab_size = static_cast<int32_t>(logits.size());
+  const float log_z = LogSum(kernels.max_and_sum(logits.data(), vocab_size));
+  bool has_edits = ApplyRules(context, log_z, logits, scratch.rules);
+  if (context.has_utf8_rule()) {
+    ApplyUtf8Rule(context, logits, scratch.rules);
+    has_edits = true;
+  }
+  const float log_z_left =
+      has_edits && context.sampling.is_renormalized
+          ? LogSum(kernels.max_and_sum(logits.data(), vocab_size))
+          : log_z;
   int32_t num = 0;
   for (int32_t id : TopTokens(kernels, logits, static_cast<int32_t>(out.size()),
                               scratch.top)) {
-    out[num++] = {id, logits[id] - log_z};
+    out[num++] = {id, logits[id] - log_z_left};
   }
   if (num > 0) return num;
   const int32_t eos = context.eos_ids.front();

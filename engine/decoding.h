@@ -39,8 +39,9 @@ ChosenToken ChooseToken(const TokenContext& context,
 // What may follow a beam: the out.size() best tokens, best first, the lower id
 // first among equals; returns how many, fewer if the rules forbid the rest. As
 // the reference does for beams, the rules work on log softmax of the logits,
-// and their result is the log-probability; nothing is normalised again. If they
-// forbid every token, the first of `eos_ids` is the only one, with the model's.
+// and their result is the log-probability, which is normalized again only if
+// the request is_renormalized. If the rules forbid every token, the first of
+// `eos_ids` is the only one, with the model's log-probability.
 //
 // `logits` [vocab_size] is changed. Thread-safe for distinct arguments.
 int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,

@@ -40,6 +40,34 @@ Utf8Rule::Context PlaceOf(const TokenContext& context) {
   return {context.sampling, context.source_controls, context.tokens};
 }
 
+bool IsEos(int32_t id, const TokenContext& context) {
+  return std::find(context.eos_ids.begin(), context.eos_ids.end(), id) !=
+         context.eos_ids.end();
+}
+
+// Forbids every token that would complete one of `bad_words`.
+void ForbidBadWords(const TokenContext& context,
+                    const std::vector<std::vector<int32_t>>& bad_words,
+                    absl::Span<float> logits, RulesScratch& scratch) {
+  const absl::Span<const int32_t> tokens = context.tokens;
+  for (const std::vector<int32_t>& word : bad_words) {
+    const size_t num_before = word.size() - 1;
+    if (num_before == 0 && IsEos(word.front(), context)) continue;
+    if (num_before > tokens.size()) continue;
+    if (std::equal(word.begin(), word.end() - 1, tokens.end() - num_before)) {
+      Set(word.back(), kForbidden, logits, scratch);
+    }
+  }
+}
+
+// The place of the first token that nothing forces, start token first.
+size_t FirstFreePlace(const SamplingParams& sampling) {
+  if (!sampling.target_prefix.empty()) {
+    return 1 + sampling.target_prefix.size();
+  }
+  return sampling.forced_first_token >= 0 ? 2 : 1;
+}
+
 }  // namespace
 
 bool ApplyRules(const TokenContext& context, float log_z,
@@ -54,11 +82,20 @@ bool ApplyRules(const TokenContext& context, float log_z,
     ForbidRepeatedNgrams(context.tokens, sampling.no_repeat_ngram_size, logits,
                          scratch);
   }
-  for (int32_t id : sampling.suppressed_tokens) {
-    Set(id, kForbidden, logits, scratch);
+  if (sampling.bad_words != nullptr) {
+    ForbidBadWords(context, *sampling.bad_words, logits, scratch);
   }
   if (static_cast<int32_t>(context.tokens.size()) <= sampling.min_new_tokens) {
     for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
+  }
+  for (int32_t id : sampling.suppressed_tokens) {
+    Set(id, kForbidden, logits, scratch);
+  }
+  if (!sampling.first_suppressed_tokens.empty() &&
+      context.tokens.size() == FirstFreePlace(sampling)) {
+    for (int32_t id : sampling.first_suppressed_tokens) {
+      Set(id, kForbidden, logits, scratch);
+    }
   }
   return !scratch.edits.empty();
 }
@@ -88,9 +125,13 @@ bool Utf8RuleAllows(const TokenContext& context, int32_t id) {
 }
 
 int32_t ForcedToken(const TokenContext& context) {
-  const bool is_last = static_cast<int32_t>(context.tokens.size()) ==
-                       context.sampling.max_new_tokens;
-  return is_last ? context.sampling.forced_last_token : -1;
+  const SamplingParams& sampling = context.sampling;
+  const int32_t num_tokens = static_cast<int32_t>(context.tokens.size());
+  if (num_tokens == sampling.max_new_tokens &&
+      sampling.forced_last_token >= 0) {
+    return sampling.forced_last_token;
+  }
+  return num_tokens == 1 ? sampling.forced_first_token : -1;
 }
 
 }  // namespace sheaf

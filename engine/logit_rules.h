@@ -41,8 +41,8 @@ struct RulesScratch {
 };
 
 // Changes the logits [vocab_size] by the request's rules, in the reference
-// implementation's order: repetition penalty, no repeated n-gram, suppressed
-// tokens, no EOS before min_new_tokens.
+// implementation's order: repetition penalty, no repeated n-gram, bad words, no
+// EOS before min_new_tokens, suppressed tokens.
 //
 // The penalty applies once to each distinct token of `tokens`: with x = logit -
 // log_z, to x * penalty if x < 0, else to x / penalty. `log_z` is 0 for a rule
@@ -62,7 +62,9 @@ void ApplyUtf8Rule(const TokenContext& context, absl::Span<float> logits,
 // Whether the same rule lets `id` follow. Takes constant time.
 bool Utf8RuleAllows(const TokenContext& context, int32_t id);
 
-// The token that the rules force; -1: none. Its log-probability counts as 0.
+// The token that the rules force, whatever else they forbid; -1: none. At the
+// last place a forced last token comes before a forced first one. The
+// log-probability of a forced token counts as 0.
 int32_t ForcedToken(const TokenContext& context);
 
 }  // namespace sheaf

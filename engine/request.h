@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -44,12 +45,24 @@ struct SamplingParams {
   float temperature = 0.0f;          // 0: greedy
   int32_t top_k = 0;                 // 0: all tokens
   float top_p = 1.0f;                // 1: all tokens
+  float min_p = 0.0f;  // of the likeliest token's probability; 0: all tokens
   uint64_t seed = 0;
   std::vector<int32_t> target_prefix;      // forced first tokens
   std::vector<int32_t> suppressed_tokens;  // never chosen
-  // What the last possible place must hold, at no cost; -1: anything.
+  // Not chosen as the first token that is free: the one after target_prefix,
+  // or after forced_first_token.
+  std::vector<int32_t> first_suppressed_tokens;
+  // Runs of tokens that no output has: the last token of each is not chosen
+  // after the others. A run that is one end token has no effect. Null: none.
+  // Shared by the requests of a model.
+  std::shared_ptr<const std::vector<std::vector<int32_t>>> bad_words;
+  // The token at the first place, unless target_prefix is there, and at the
+  // last possible one. Both have log-probability 0; -1: any token.
+  int32_t forced_first_token = -1;
   int32_t forced_last_token = -1;
   OutputText output_text = OutputText::kRaw;
+  // The log-probabilities of beams are normalized again after the rules.
+  bool is_renormalized = false;
   bool has_loop_guard = false;  // ends what IsLooping() (loop_guard.h)
   bool has_stop = false;        // ends where the sink says IsStopped()
 };
@@ -60,8 +73,9 @@ enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without the start token and EOS
   // Sum of log-probabilities / length^length_penalty. EOS counts in both;
-  // tokens of target_prefix add 0 to the sum and count in the length. Beams
-  // sum what the rules made of the log-probabilities, as the reference does.
+  // tokens of target_prefix and forced ones add 0 to the sum and count in the
+  // length. Beams sum what the rules made of the log-probabilities, as the
+  // reference does.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
 };

@@ -70,8 +70,9 @@ class WholeDraw {
                                  weights_.data());
   }
 
-  int32_t Draw(double uniform, float top_p) {
+  int32_t Draw(double uniform, float top_p, float min_p) {
     if (top_p < 1.0f) CutTo(top_p);
+    if (min_p > 0.0f) DropBelow(min_p);
     double left = total_ * uniform;
     int32_t drawn = best_id_;
     for (int32_t id = 0; id < size_; ++id) {
@@ -134,6 +135,15 @@ class WholeDraw {
     for (size_t i = num_kept; i < range.size(); ++i) weights_[range[i]] = 0;
   }
 
+  // The best token's weight is 1, so `min_p` is a bound on weights.
+  void DropBelow(float min_p) {
+    total_ = 0;
+    for (float& weight : weights_) {
+      if (weight < min_p) weight = 0.0f;
+      total_ += weight;
+    }
+  }
+
   const absl::Span<const float> logits_;
   const int32_t best_id_;
   const float max_, scale_;
@@ -155,7 +165,7 @@ int32_t SampleToken(const TokenContext& context,
   if (sampling.top_k == 0 ||
       sampling.top_k >= static_cast<int32_t>(logits.size())) {
     return WholeDraw(kernels, logits, best_id, sampling.temperature, scratch)
-        .Draw(uniform, sampling.top_p);
+        .Draw(uniform, sampling.top_p, sampling.min_p);
   }
   absl::Span<const int32_t> ids =
       TopTokens(kernels, logits, sampling.top_k, scratch.top);
@@ -169,6 +179,14 @@ int32_t SampleToken(const TokenContext& context,
   if (sampling.top_p < 1.0f) {
     total *= sampling.top_p;
     ids = ids.first(NumToReach(ids, weight_of, total));
+  }
+  if (sampling.min_p > 0.0f) {
+    size_t num = 0;
+    total = 0;
+    while (num < ids.size() && weight_of(ids[num]) >= sampling.min_p) {
+      total += weight_of(ids[num++]);
+    }
+    ids = ids.first(num);
   }
   return Draw(ids, weight_of, total * uniform);
 }

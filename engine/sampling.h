@@ -21,8 +21,10 @@ struct SamplingScratch {
 
 // Draws a token from softmax(logits / temperature) cut to the top_k best and
 // then to the smallest set that has probability top_p (of what top_k left; the
-// lower id goes first among equals). The draw depends on (seed, segment_index,
-// number of tokens) alone: the same seed gives the same text in any batch.
+// lower id goes first among equals), and to those of it that have min_p times
+// the best token's probability or more. The draw depends on (seed,
+// segment_index, number of tokens) alone: the same seed gives the same text in
+// any batch.
 //
 // `best_id` has the greatest logit, which is drawn too if logits that are no
 // numbers leave nothing else. REQUIRES: it is not forbidden.

@@ -15,6 +15,8 @@ namespace {
 
 constexpr int32_t kDefaultMaxNewTokens = 256;
 
+static_assert(kMaxBeams == kMaxBeamSize);  // as the model's files are told
+
 // With as many digits as tell it from its neighbours: 0.7, 1.0000001.
 std::string Shown(float value) {
   char digits[32];
@@ -73,8 +75,10 @@ uint64_t RandomSeed() {
 }
 
 template <typename Ids>
-std::vector<int32_t> Distinct(const Ids& ids) {
+std::vector<int32_t> Distinct(const Ids& ids,
+                              const std::vector<int32_t>& more) {
   std::vector<int32_t> out(ids.begin(), ids.end());
+  out.insert(out.end(), more.begin(), more.end());
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
@@ -145,6 +149,30 @@ void SetSearch(const v1::DecodingOptions& options,
                    -kMaxLengthPenalty, kMaxLengthPenalty);
 }
 
+// -1 is none, in a request too.
+void SetForcedTokens(const v1::DecodingOptions& options,
+                     const DecodingDefaults& defaults,
+                     const DecodingLimits& limits, Checker& checker,
+                     SamplingParams& sampling) {
+  sampling.forced_first_token = options.has_forced_bos_token_id()
+                                    ? options.forced_bos_token_id()
+                                    : defaults.forced_first_token.value_or(-1);
+  checker.InRange("forced_bos_token_id", sampling.forced_first_token, -1,
+                  limits.vocab_size - 1);
+  if (options.has_forced_bos_token_id() &&
+      !limits.allows_output(options.forced_bos_token_id())) {
+    checker.Complain(absl::StrFormat(
+        "forced_bos_token_id is %d, which begins or ends a text; allowed is "
+        "what stands within one, or -1 for none",
+        options.forced_bos_token_id()));
+  }
+  sampling.forced_last_token = options.has_forced_eos_token_id()
+                                   ? options.forced_eos_token_id()
+                                   : defaults.forced_last_token.value_or(-1);
+  checker.InRange("forced_eos_token_id", sampling.forced_last_token, -1,
+                  limits.vocab_size - 1);
+}
+
 // Fields whose own values are right may still not go together.
 void CheckTogether(const v1::DecodingOptions& options,
                    const SamplingParams& sampling, Checker& checker) {
@@ -166,6 +194,26 @@ void CheckTogether(const v1::DecodingOptions& options,
         sampling.min_new_tokens, sampling.max_new_tokens,
         sampling.max_new_tokens));
   }
+  const int32_t forced = sampling.forced_first_token;
+  if (options.forced_bos_token_id() >= 0 && options.has_forced_bos_token_id() &&
+      options.target_prefix().ids_size() > 0 &&
+      options.target_prefix().ids(0) != forced) {
+    checker.Complain(absl::StrFormat(
+        "forced_bos_token_id is %d; with target_prefix.ids[0] %d, %d or -1 is "
+        "allowed",
+        forced, options.target_prefix().ids(0),
+        options.target_prefix().ids(0)));
+  }
+  if (options.target_prefix().ids_size() == 0 &&
+      std::binary_search(sampling.suppressed_tokens.begin(),
+                         sampling.suppressed_tokens.end(), forced)) {
+    checker.Complain(absl::StrFormat(
+        "suppressed_tokens has %d, which is the first token that %s forces; "
+        "forced_bos_token_id -1 forces none",
+        forced,
+        options.has_forced_bos_token_id() ? "forced_bos_token_id"
+                                          : "the model"));
+  }
   const int32_t prefix_size = options.target_prefix().ids_size();
   if (prefix_size >= sampling.max_new_tokens) {
     checker.Complain(absl::StrFormat(
@@ -176,6 +224,11 @@ void CheckTogether(const v1::DecodingOptions& options,
 }
 
 }  // namespace
+
+bool DecodingLimits::allows_output(int32_t id) const {
+  return std::find(no_output_ids.begin(), no_output_ids.end(), id) ==
+         no_output_ids.end();
+}
 
 absl::StatusOr<CheckedOptions> CheckDecodingOptions(
     const v1::DecodingOptions& options, const DecodingDefaults& defaults,
@@ -221,18 +274,16 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.seed = options.has_seed() ? options.seed() : RandomSeed();
   sampling.has_loop_guard =
       options.has_loop_guard() ? options.loop_guard() : limits.has_loop_guard;
-  sampling.forced_last_token = defaults.forced_last_token.value_or(-1);
-  if (sampling.forced_last_token >= limits.vocab_size) {
-    sampling.forced_last_token = -1;
-  }
+  sampling.min_p = defaults.min_p.value_or(0.0f);
+  sampling.bad_words = defaults.bad_words;
+  sampling.first_suppressed_tokens = defaults.first_suppressed_tokens;
+  sampling.is_renormalized = defaults.is_renormalized;
+  SetForcedTokens(options, defaults, limits, checker, sampling);
 
   const auto& prefix = options.target_prefix().ids();
   checker.AreTokens("target_prefix.ids", prefix, limits.vocab_size);
   for (int i = 0; i < prefix.size(); ++i) {
-    if (std::count(limits.no_output_ids.begin(), limits.no_output_ids.end(),
-                   prefix[i]) == 0) {
-      continue;
-    }
+    if (limits.allows_output(prefix[i])) continue;
     checker.Complain(absl::StrFormat(
         "target_prefix.ids[%d] is %d, which begins or ends a text; allowed is "
         "what stands within one",
@@ -241,7 +292,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.target_prefix.assign(prefix.begin(), prefix.end());
   const auto& suppressed = options.suppressed_tokens();
   checker.AreTokens("suppressed_tokens", suppressed, limits.vocab_size);
-  sampling.suppressed_tokens = Distinct(suppressed);
+  sampling.suppressed_tokens = Distinct(suppressed, defaults.suppressed_tokens);
   if (static_cast<int64_t>(sampling.suppressed_tokens.size()) >=
       limits.vocab_size) {
     checker.Complain("suppressed_tokens has the whole vocabulary");

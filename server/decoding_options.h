@@ -20,6 +20,8 @@ struct DecodingLimits {
   int32_t max_stops = 8;
   int32_t max_stop_bytes = 256;
   bool has_loop_guard = false;  // unless the request says otherwise
+
+  bool allows_output(int32_t id) const;  // it is none of no_output_ids
 };
 
 struct CheckedOptions {

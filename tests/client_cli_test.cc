@@ -149,6 +149,8 @@ TEST_F(SheafTest, EveryDecodingFlagReachesTheServer) {
                  "--stop=\\n",
                  "--target_prefix=5,6",
                  "--suppressed_tokens=7,8",
+                 "--forced_bos_token_id=9",
+                 "--forced_eos_token_id=-1",
                  "--noloop_guard",
                  "--model=fake",
                  "text"})
@@ -174,6 +176,8 @@ TEST_F(SheafTest, EveryDecodingFlagReachesTheServer) {
   EXPECT_THAT(options.stop(), ElementsAre("a, b", "\n"));
   EXPECT_THAT(options.target_prefix().ids(), ElementsAre(5, 6));
   EXPECT_THAT(options.suppressed_tokens(), ElementsAre(7, 8));
+  EXPECT_EQ(options.forced_bos_token_id(), 9);
+  EXPECT_EQ(options.forced_eos_token_id(), -1);
   EXPECT_TRUE(options.has_loop_guard());
   EXPECT_FALSE(options.loop_guard());
 }

@@ -16,6 +16,12 @@ namespace {
 
 constexpr int32_t kEos = 1;
 
+std::shared_ptr<const std::vector<std::vector<int32_t>>> BadWords(
+    std::vector<std::vector<int32_t>> words) {
+  return std::make_shared<const std::vector<std::vector<int32_t>>>(
+      std::move(words));
+}
+
 class ChooseTokenTest : public ::testing::Test {
  protected:
   ChosenToken Choose(std::vector<float> logits,
@@ -80,6 +86,78 @@ TEST_F(ChooseTokenTest, EosWaitsForMinNewTokens) {
 TEST_F(ChooseTokenTest, EndsIfEverythingIsForbidden) {
   sampling_.suppressed_tokens = {0, 1, 2};
   EXPECT_EQ(Choose({3, 1, 2}).id, kEos);
+}
+
+TEST_F(ChooseTokenTest, ABadWordsLastTokenDoesNotFollowItsOthers) {
+  sampling_.bad_words = BadWords({{3, 2, 4}, {2, 5}});
+  const std::vector<float> logits = {0, 1, 2, 3, 9, 8};
+  EXPECT_EQ(Choose(logits, {0, 2}).id, 4);     // 3 is missing before 2
+  EXPECT_EQ(Choose(logits, {0, 3, 2}).id, 3);  // neither 4 nor 5
+  EXPECT_EQ(Choose(logits, {0, 3, 2, 1}).id, 4);
+}
+
+TEST_F(ChooseTokenTest, ABadWordOfOneTokenNeverComesUnlessItEndsTheText) {
+  sampling_.bad_words = BadWords({{4}, {kEos}});
+  EXPECT_EQ(Choose({0, 8, 2, 3, 9}).id, kEos);
+}
+
+TEST_F(ChooseTokenTest, ABadWordMayBeginWithTheStartToken) {
+  sampling_.bad_words = BadWords({{0, 2}});
+  EXPECT_EQ(Choose({0, 1, 9, 5}, {0}).id, 3);
+  EXPECT_EQ(Choose({0, 1, 9, 5}, {0, 3}).id, 2);
+}
+
+TEST_F(ChooseTokenTest, ABadWordLongerThanTheTextForbidsNothing) {
+  sampling_.bad_words = BadWords({{7, 0, 2}});
+  EXPECT_EQ(Choose({0, 1, 9, 5}, {0}).id, 2);
+}
+
+TEST_F(ChooseTokenTest, AForcedFirstTokenComesWhateverIsForbidden) {
+  sampling_.forced_first_token = 3;
+  sampling_.suppressed_tokens = {3};
+  sampling_.min_new_tokens = 5;
+  const ChosenToken first = Choose({0, 1, 9, 5}, {0});
+  EXPECT_EQ(first.id, 3);
+  EXPECT_EQ(first.logprob, 0);
+  EXPECT_EQ(Choose({0, 1, 9, 5}, {0, 3}).id, 2);
+}
+
+TEST_F(ChooseTokenTest, AtTheOnlyPlaceTheForcedLastTokenComesFirst) {
+  sampling_.forced_first_token = 3;
+  sampling_.forced_last_token = 2;
+  sampling_.max_new_tokens = 1;
+  EXPECT_EQ(Choose({0, 9, 1, 5}, {0}).id, 2);
+}
+
+TEST_F(ChooseTokenTest, WhatIsForbiddenAtFirstIsSoAtTheFirstFreePlace) {
+  sampling_.first_suppressed_tokens = {2};
+  const std::vector<float> logits = {0, 1, 9, 5};
+  EXPECT_EQ(Choose(logits, {0}).id, 3);
+  EXPECT_EQ(Choose(logits, {0, 1}).id, 2);
+  sampling_.forced_first_token = 1;
+  EXPECT_EQ(Choose(logits, {0, 1}).id, 3);
+  EXPECT_EQ(Choose(logits, {0, 1, 1}).id, 2);
+  sampling_.target_prefix = {1, 1};
+  EXPECT_EQ(Choose(logits, {0, 1}).id, 2);
+  EXPECT_EQ(Choose(logits, {0, 1, 1}).id, 3);
+}
+
+TEST_F(ChooseTokenTest, MinPDropsWhatIsFarLessLikelyThanTheBest) {
+  sampling_.temperature = 1.0f;
+  // Probabilities 0.5, 0.3, 0.15, 0.05.
+  const std::vector<float> logits = {std::log(0.3f), std::log(0.5f),
+                                     std::log(0.05f), std::log(0.15f)};
+  for (int32_t top_k : {0, 3}) {
+    sampling_.top_k = top_k;
+    sampling_.min_p = 0.59f;  // 0.3 / 0.5 is more
+    const auto two = Frequencies(logits, 20'000);
+    ASSERT_EQ(two.size(), 2);
+    EXPECT_NEAR(two.at(1), 0.5 / 0.8, 0.015);
+    sampling_.min_p = 0.61f;
+    EXPECT_EQ(Frequencies(logits, 100).size(), 1);
+    sampling_.min_p = 1.0f;
+    EXPECT_EQ(Frequencies(logits, 100).size(), 1);
+  }
 }
 
 TEST_F(ChooseTokenTest, SamplesFromTheSoftmaxAtTheTemperature) {
@@ -319,6 +397,33 @@ TEST_F(RankTokensTest, AForcedLastTokenIsTheOnlyOneAndCostsNothing) {
   ASSERT_EQ(last.size(), 1);
   EXPECT_EQ(last[0].id, 1);
   EXPECT_EQ(last[0].logprob, 0);
+}
+
+TEST_F(RankTokensTest, AForcedFirstTokenIsTheOnlyOneAndCostsNothing) {
+  sampling_.forced_first_token = 1;
+  const std::vector<ChosenToken> first = Rank({0, 1, 5}, 2, {0});
+  ASSERT_EQ(first.size(), 1);
+  EXPECT_EQ(first[0].id, 1);
+  EXPECT_EQ(first[0].logprob, 0);
+  EXPECT_EQ(Rank({0, 1, 5}, 2, {0, 1}).size(), 2);
+}
+
+TEST_F(RankTokensTest, WhatIsLeftSumsToOneIfItIsRenormalized) {
+  sampling_.is_renormalized = true;
+  sampling_.suppressed_tokens = {0, 2};  // in whole vectors and beside them
+  std::vector<float> logits(37);
+  for (size_t i = 0; i < logits.size(); ++i) logits[i] = 0.1f * i;
+  double sum = 0;
+  for (const ChosenToken& token : Rank(logits, 40)) {
+    sum += std::exp(token.logprob);
+  }
+  EXPECT_NEAR(sum, 1, 1e-5);
+  sampling_.is_renormalized = false;
+  double left = 0;
+  for (const ChosenToken& token : Rank(logits, 40)) {
+    left += std::exp(token.logprob);
+  }
+  EXPECT_LT(left, 0.999);
 }
 
 TEST_F(RankTokensTest, EndsIfEverythingIsForbidden) {

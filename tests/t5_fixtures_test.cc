@@ -39,6 +39,11 @@ class T5FixtureTest : public ::testing::TestWithParam<Case> {
         std::string(SHEAF_TESTDATA_DIR "/") + GetParam().fixture;
     std::ifstream file(directory + "/expected.json");
     expected_ = json::parse(file);
+    std::ifstream rules(directory + "/expected_rules.json");
+    if (rules) {
+      const json more = json::parse(rules);
+      for (const json& each : more["cases"]) expected_["cases"].push_back(each);
+    }
     absl::StatusOr<SafetensorsFile> tensors =
         SafetensorsFile::Open(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
@@ -176,12 +181,16 @@ SamplingParams ToSampling(const json& options) {
                                      options.value("min_length", 1) - 1);
   sampling.repetition_penalty = options.value("repetition_penalty", 1.0f);
   sampling.no_repeat_ngram_size = options.value("no_repeat_ngram_size", 0);
-  for (const json& word : options.value("bad_words_ids", json::array())) {
-    sampling.suppressed_tokens.push_back(word[0]);
+  using Ids = std::vector<int32_t>;
+  if (options.contains("bad_words_ids")) {
+    sampling.bad_words = std::make_shared<const std::vector<Ids>>(
+        options["bad_words_ids"].get<std::vector<Ids>>());
   }
-  if (options.contains("forced_bos_token_id")) {
-    sampling.target_prefix = {options["forced_bos_token_id"]};
-  }
+  sampling.suppressed_tokens = options.value("suppress_tokens", Ids());
+  sampling.first_suppressed_tokens =
+      options.value("begin_suppress_tokens", Ids());
+  sampling.is_renormalized = options.value("renormalize_logits", false);
+  sampling.forced_first_token = options.value("forced_bos_token_id", -1);
   sampling.forced_last_token = options.value("forced_eos_token_id", -1);
   sampling.beam_size = options.value("num_beams", 1);
   sampling.num_hypotheses = options.value("num_return_sequences", 1);
@@ -211,8 +220,10 @@ TEST_P(T5FixtureTest, TokensAndScoresAreTheReferences) {
   };
   std::vector<Sent> sent;
   int num_beam_runs = 0;
-  Engine engine({}, model_->storage->shape(), *model_->runner, model_->team,
-                *model_->kernels);
+  EngineOptions options;
+  options.max_queue = 1024;  // all runs at once
+  Engine engine(options, model_->storage->shape(), *model_->runner,
+                model_->team, *model_->kernels);
   for (const json& each : expected_["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;

@@ -1,8 +1,7 @@
 #include "server/text/tasks.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
+#include <cstdint>
+#include <utility>
 
 #include "absl/algorithm/container.h"
 #include "absl/status/status.h"
@@ -22,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxPrefixBytes = 4096;
+constexpr int32_t kMaxVocabSize = 1 << 24;
 
 // Reads a small file; an absent one is empty if it is `optional`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, bool optional) {
@@ -41,137 +41,6 @@ absl::StatusOr<json> ParseObject(absl::string_view file,
   return value;
 }
 
-// Reads the keys of one object; the first error sticks.
-class DefaultsReader {
- public:
-  // `where` begins the messages: the file, and the task if there is one.
-  DefaultsReader(std::string where, const json& object)
-      : where_(std::move(where)), object_(object) {}
-
-  const absl::Status& status() const { return status_; }
-
-  std::optional<int32_t> Integer(
-      const char* key, int32_t min,
-      int32_t max = std::numeric_limits<int32_t>::max()) {
-    const json* value = Find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_number_integer()) {
-      const bool is_large = value->is_number_unsigned() &&
-                            value->get<uint64_t>() > static_cast<uint64_t>(max);
-      if (!is_large && value->get<int64_t>() >= min) {
-        return static_cast<int32_t>(value->get<int64_t>());
-      }
-    }
-    Refuse(key, *value,
-           absl::StrFormat("a whole number from %d to %d", min, max));
-    return std::nullopt;
-  }
-
-  std::optional<float> Number(const char* key, double min, double max) {
-    const json* value = Find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_number()) {
-      const double number = value->get<double>();
-      if (std::isfinite(number) && number >= min && number <= max) {
-        return static_cast<float>(number);
-      }
-    }
-    Refuse(key, *value, absl::StrFormat("a number from %g to %g", min, max));
-    return std::nullopt;
-  }
-
-  std::optional<EarlyStopping> Early(const char* key) {
-    const json* value = Find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_boolean()) {
-      return value->get<bool>() ? EarlyStopping::kYes : EarlyStopping::kNo;
-    }
-    if (value->is_string() && value->get<std::string>() == "never") {
-      return EarlyStopping::kNever;
-    }
-    Refuse(key, *value, "true, false or \"never\"");
-    return std::nullopt;
-  }
-
-  std::optional<bool> Flag(const char* key) {
-    const json* value = Find(key);
-    if (value == nullptr) return std::nullopt;
-    if (value->is_boolean()) return value->get<bool>();
-    Refuse(key, *value, "true or false");
-    return std::nullopt;
-  }
-
-  std::string Text(const char* key) {
-    const json* value = Find(key);
-    if (value == nullptr) return "";
-    if (value->is_string()) {
-      std::string text = value->get<std::string>();
-      if (text.size() <= kMaxPrefixBytes) return text;
-    }
-    Refuse(key, *value,
-           absl::StrFormat("a text of at most %d bytes", kMaxPrefixBytes));
-    return "";
-  }
-
- private:
-  const json* Find(const char* key) {
-    const auto it = object_.find(key);
-    return it == object_.end() || it->is_null() ? nullptr : &*it;
-  }
-
-  void Refuse(const char* key, const json& value, absl::string_view allowed) {
-    if (!status_.ok()) return;
-    const std::string shown =
-        value.dump(-1, ' ', true, json::error_handler_t::replace);
-    status_ = absl::InvalidArgumentError(
-        absl::StrFormat("%s: %s is %s; allowed is %s", where_, key,
-                        shown.substr(0, 80), allowed));
-  }
-
-  const std::string where_;
-  const json& object_;
-  absl::Status status_;
-};
-
-// Hugging Face's keys. max_length and min_length count the start token.
-absl::StatusOr<DecodingDefaults> ReadDefaults(const std::string& where,
-                                              const json& object) {
-  DefaultsReader reader(where, object);
-  DecodingDefaults defaults;
-  defaults.max_new_tokens = reader.Integer("max_new_tokens", 1);
-  if (!defaults.max_new_tokens) {
-    if (const auto length = reader.Integer("max_length", 1)) {
-      defaults.max_new_tokens = std::max(1, *length - 1);
-    }
-  }
-  defaults.min_new_tokens = reader.Integer("min_new_tokens", 0);
-  if (!defaults.min_new_tokens) {
-    if (const auto length = reader.Integer("min_length", 0)) {
-      defaults.min_new_tokens = std::max(0, *length - 1);
-    }
-  }
-  defaults.beam_size = reader.Integer("num_beams", 1);
-  defaults.num_hypotheses = reader.Integer("num_return_sequences", 1);
-  defaults.length_penalty =
-      reader.Number("length_penalty", -kMaxLengthPenalty, kMaxLengthPenalty);
-  defaults.early_stopping = reader.Early("early_stopping");
-  defaults.repetition_penalty = reader.Number(
-      "repetition_penalty", kMinRepetitionPenalty, kMaxRepetitionPenalty);
-  defaults.no_repeat_ngram_size =
-      reader.Integer("no_repeat_ngram_size", 0, kMaxNgramSize);
-  defaults.forced_last_token = reader.Integer("forced_eos_token_id", 0);
-  const std::optional<bool> do_sample = reader.Flag("do_sample");
-  if (do_sample == false) defaults.temperature = 0.0f;
-  if (do_sample == true) {
-    defaults.temperature =
-        reader.Number("temperature", 0, kMaxTemperature).value_or(1.0f);
-    defaults.top_k = reader.Integer("top_k", 0);
-    defaults.top_p = reader.Number("top_p", 1e-6, 1);
-  }
-  if (!reader.status().ok()) return reader.status();
-  return defaults;
-}
-
 // "translation_en_to_de" -> en, de; false if it is not of that form.
 bool ParseTranslationName(const std::string& name, Task& task) {
   absl::string_view pair = name;
@@ -187,27 +56,43 @@ bool ParseTranslationName(const std::string& name, Task& task) {
   return true;
 }
 
-template <typename T>
-void Fill(std::optional<T>& value, const std::optional<T>& other) {
-  if (!value) value = other;
+// task_specific_params of `config`, or what stands in for it.
+absl::StatusOr<json> ReadTasks(const json& config,
+                               absl::string_view tasks_json) {
+  if (!tasks_json.empty()) return ParseObject("the tasks file", tasks_json);
+  json tasks = config.value("task_specific_params", json());
+  if (tasks.is_null()) return json::object();
+  if (tasks.is_object()) return tasks;
+  return absl::InvalidArgumentError(
+      "config.json: task_specific_params is not an object");
+}
+
+// Ids are below this; T5Config refuses a config.json that does not say it.
+int32_t VocabSize(const json& config) {
+  const json size = config.value("vocab_size", json());
+  return size.is_number_integer() && size > 0 && size <= kMaxVocabSize
+             ? size.get<int32_t>()
+             : kMaxVocabSize;
+}
+
+// The prompt of a task that has none of its own is config.json's.
+absl::StatusOr<std::string> ReadPrefix(const GenerationKeys& task,
+                                       const json& config) {
+  const bool is_own = task.object->contains("prefix");
+  const json prefix = (is_own ? *task.object : config).value("prefix", json());
+  if (prefix.is_null()) return std::string();
+  if (prefix.is_string()) {
+    std::string text = prefix.get<std::string>();
+    if (text.size() <= kMaxPrefixBytes) return text;
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s: prefix is %s; allowed is a text of at most %d bytes",
+      is_own ? task.where : "config.json",
+      prefix.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80),
+      kMaxPrefixBytes));
 }
 
 }  // namespace
-
-void DecodingDefaults::FillFrom(const DecodingDefaults& other) {
-  Fill(max_new_tokens, other.max_new_tokens);
-  Fill(min_new_tokens, other.min_new_tokens);
-  Fill(beam_size, other.beam_size);
-  Fill(num_hypotheses, other.num_hypotheses);
-  Fill(length_penalty, other.length_penalty);
-  Fill(early_stopping, other.early_stopping);
-  Fill(repetition_penalty, other.repetition_penalty);
-  Fill(no_repeat_ngram_size, other.no_repeat_ngram_size);
-  Fill(temperature, other.temperature);
-  Fill(top_k, other.top_k);
-  Fill(top_p, other.top_p);
-  Fill(forced_last_token, other.forced_last_token);
-}
 
 const Task* ModelTasks::summarization() const {
   for (const Task& task : tasks) {
@@ -262,54 +147,60 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     absl::string_view config_json, absl::string_view generation_config_json,
     absl::string_view tasks_json) {
   ModelTasks model;
+  absl::StatusOr<json> config = ParseObject("config.json", config_json);
+  if (!config.ok()) return config.status();
   absl::StatusOr<json> generation =
       ParseObject("generation_config.json", generation_config_json);
   if (!generation.ok()) return generation.status();
-  absl::StatusOr<DecodingDefaults> defaults =
-      ReadDefaults("generation_config.json", *generation);
+  const bool is_model_config = generation_config_json.empty();
+  const GenerationKeys models_own =
+      is_model_config ? GenerationKeys{"config.json", &*config}
+                      : GenerationKeys{"generation_config.json", &*generation};
+  const int32_t vocab_size = VocabSize(*config);
+  absl::StatusOr<DecodingDefaults> defaults = ReadGenerationKeys(
+      {models_own}, vocab_size, is_model_config, model.warnings);
   if (!defaults.ok()) return defaults.status();
-  model.defaults = *defaults;
-
-  const char* file = tasks_json.empty() ? "config.json" : "the tasks file";
-  absl::StatusOr<json> root =
-      ParseObject(file, tasks_json.empty() ? config_json : tasks_json);
-  if (!root.ok()) return root.status();
-  json tasks = *root;
-  if (tasks_json.empty()) {
-    tasks = root->value("task_specific_params", json());
-    if (tasks.is_null()) tasks = json::object();
-    if (!tasks.is_object()) {
-      return absl::InvalidArgumentError(
-          "config.json: task_specific_params is not an object");
-    }
+  model.defaults = *std::move(defaults);
+  if (!is_model_config) {
+    WarnOfUnreadKeys(*config, *generation, model.warnings);
   }
-  for (const auto& [name, params] : tasks.items()) {
+
+  absl::StatusOr<json> tasks = ReadTasks(*config, tasks_json);
+  if (!tasks.ok()) return tasks.status();
+  for (const auto& [name, params] : tasks->items()) {
+    const GenerationKeys tasks_own = {
+        absl::StrCat(tasks_json.empty() ? "config.json" : "the tasks file",
+                     ": ", name),
+        &params};
     Task task;
     task.name = name;
-    const std::string where = absl::StrCat(file, ": ", name);
     if (name == "summarization") {
       task.kind = Task::Kind::kSummarization;
     } else if (!ParseTranslationName(name, task)) {
-      model.warnings.push_back(absl::StrCat(where, " is no task of this server"));
+      model.warnings.push_back(
+          absl::StrCat(tasks_own.where, " is no task of this server"));
       continue;
     }
     if (!params.is_object()) {
-      return absl::InvalidArgumentError(absl::StrCat(where, ": no object"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(tasks_own.where, ": no object"));
     }
-    DefaultsReader reader(where, params);
-    task.prefix = reader.Text("prefix");
-    if (!reader.status().ok()) return reader.status();
-    absl::StatusOr<DecodingDefaults> own = ReadDefaults(where, params);
+    absl::StatusOr<std::string> prefix = ReadPrefix(tasks_own, *config);
+    if (!prefix.ok()) return prefix.status();
+    task.prefix = *std::move(prefix);
+    absl::StatusOr<DecodingDefaults> own =
+        ReadGenerationKeys({tasks_own, models_own}, vocab_size,
+                           /*is_model_config=*/false, model.warnings);
     if (!own.ok()) return own.status();
-    task.defaults = *own;
-    task.defaults.FillFrom(model.defaults);
+    task.defaults = *std::move(own);
     const auto is_same = [&](const Task& other) {
       return other.kind == task.kind &&
              other.source_language == task.source_language &&
              other.target_language == task.target_language;
     };
     if (absl::c_any_of(model.tasks, is_same)) {
-      model.warnings.push_back(absl::StrCat(where, " is there twice"));
+      model.warnings.push_back(
+          absl::StrCat(tasks_own.where, " is there twice"));
       continue;
     }
     model.tasks.push_back(std::move(task));

@@ -1,42 +1,13 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/text/generation_config.h"
 
 namespace sheaf {
-
-enum class EarlyStopping { kNo, kYes, kNever };
-
-// What a request, or a model's file, may ask for.
-inline constexpr int32_t kMaxNgramSize = 64;
-inline constexpr float kMaxLengthPenalty = 10.0f;  // or as far below 0
-inline constexpr float kMinRepetitionPenalty = 0.01f;
-inline constexpr float kMaxRepetitionPenalty = 100.0f;
-inline constexpr float kMaxTemperature = 100.0f;
-
-// What a model's files say of decoding; absent where they say nothing.
-struct DecodingDefaults {
-  std::optional<int32_t> max_new_tokens;
-  std::optional<int32_t> min_new_tokens;
-  std::optional<int32_t> beam_size;
-  std::optional<int32_t> num_hypotheses;
-  std::optional<float> length_penalty;
-  std::optional<EarlyStopping> early_stopping;
-  std::optional<float> repetition_penalty;
-  std::optional<int32_t> no_repeat_ngram_size;
-  std::optional<float> temperature;  // only if the files ask for sampling
-  std::optional<int32_t> top_k;
-  std::optional<float> top_p;
-  std::optional<int32_t> forced_last_token;  // at the last place there is
-
-  // Fills what is absent here from `other`.
-  void FillFrom(const DecodingDefaults& other);
-};
 
 // Something the model was trained for, with the prompt that asks for it.
 struct Task {
@@ -52,8 +23,8 @@ struct Task {
 
 // What a model directory says of tasks and defaults.
 struct ModelTasks {
-  std::vector<Task> tasks;         // in the order of their names
-  DecodingDefaults defaults;       // the model's own (generation_config.json)
+  std::vector<Task> tasks;    // in the order of their names
+  DecodingDefaults defaults;  // the model's own
   // What of the files is not followed, each with its effect.
   std::vector<std::string> warnings;
 
@@ -67,10 +38,11 @@ struct ModelTasks {
       absl::string_view target_language) const;
 };
 
-// Reads `task_specific_params` of config.json and the defaults of
-// generation_config.json in `directory`. If `tasks_file` is not empty, that
-// file's object stands in for `task_specific_params`. INVALID_ARGUMENT names
-// file, key, value and what is allowed.
+// Reads tasks and defaults of `directory`: `task_specific_params` of
+// config.json, below them generation_config.json, and if there is none the same
+// keys at the top level of config.json, as the reference does. If `tasks_file`
+// is not empty, that file's object stands in for `task_specific_params`.
+// INVALID_ARGUMENT names file, key, value and what is allowed.
 absl::StatusOr<ModelTasks> LoadModelTasks(const std::string& directory,
                                           const std::string& tasks_file);
 
