@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "engine/stats.h"
 #include "server/flags.h"
+#include "server/http_listener.h"
 
 namespace sheaf {
 
@@ -76,11 +77,8 @@ class Metrics {
 
  private:
   class Series;
-  class ScrapedSeries;
-  class Listener;
-  std::shared_ptr<Series> series_;
-  std::shared_ptr<ScrapedSeries> scraped_;  // reads series_
-  std::unique_ptr<Listener> listener_;      // reads both
+  const std::unique_ptr<Series> series_;
+  std::unique_ptr<HttpListener> listener_;  // last: it reads series_
 };
 
 }  // namespace sheaf
