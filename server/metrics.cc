@@ -115,7 +115,7 @@ void AddProcessFamilies(std::vector<prometheus::MetricFamily>& families) {
 class Metrics::Series {
  public:
   Series(const std::string& model_name, int64_t kv_capacity_bytes,
-         std::function<absl::Time()> now)
+         std::function<MonotonicTime()> now)
       : model_({{"model", model_name}}), now_(std::move(now)) {
     for (const char* reason : kFinishReasons) {
       success_.push_back(&success_family_.Add({{"finished_reason", reason}}));
@@ -239,7 +239,7 @@ class Metrics::Series {
   }
 
   const Labels model_;
-  const std::function<absl::Time()> now_;
+  const std::function<MonotonicTime()> now_;
   prometheus::Registry registry_;
   RateWindow generated_;
 
@@ -330,7 +330,7 @@ class Metrics::Series {
 };
 
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
-                 std::function<absl::Time()> now)
+                 std::function<MonotonicTime()> now)
     : series_(std::make_unique<Series>(model_name, kv_capacity_bytes,
                                        std::move(now))) {}
 

@@ -6,8 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 #include "engine/stats.h"
 #include "server/flags.h"
 #include "server/http_listener.h"
@@ -43,9 +42,9 @@ struct RpcName {
 // holds for long.
 class Metrics {
  public:
-  // `kv_capacity_bytes` is what the KV cache has; `now` the wall clock.
+  // `kv_capacity_bytes` is what the KV cache has.
   Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
-          std::function<absl::Time()> now = absl::Now);
+          std::function<MonotonicTime()> now = MonotonicTime::Now);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
