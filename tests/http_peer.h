@@ -52,6 +52,14 @@ class HttpPeer {
     received_.erase(0, size);
     return taken;
   }
+  // So many bytes; fewer if the other side closed or sends none for long.
+  std::string ReadExactly(size_t size) {
+    while (received_.size() < size && ReadSome(10'000)) {
+    }
+    const std::string taken = received_.substr(0, size);
+    received_.erase(0, size);
+    return taken;
+  }
   std::string ReadAll() {
     while (ReadSome(10'000)) {
     }
