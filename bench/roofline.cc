@@ -14,13 +14,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "bench/random_weights.h"
 #include "bench/read_loops.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/linear.h"
+#include "engine/monotonic_time.h"
 
 namespace sheaf {
 
@@ -54,9 +53,9 @@ constexpr int kGemmRounds = 200;
 // The seconds that `fn`, run by all members, takes.
 double SecondsOfRun(ThreadTeam& team,
                     absl::FunctionRef<void(const ThreadTeam::Member&)> fn) {
-  const absl::Time begin = absl::Now();
+  const MonotonicTime begin = MonotonicTime::Now();
   team.Run(fn);
-  return absl::ToDoubleSeconds(absl::Now() - begin);
+  return absl::ToDoubleSeconds(MonotonicTime::Now() - begin);
 }
 
 // Memory in large pages where there are some, each member's share written by

@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "benchmark/benchmark.h"
 #include "engine/beam_search.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
+#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
 #include "engine/thread_team.h"
@@ -55,7 +55,7 @@ void BM_PlanStep(benchmark::State& state) {
     request.segments.emplace_back(kSourceTokens, 5);
     request.sampling.max_new_tokens = kNewTokens;
     scheduler.Add(static_cast<RequestId>(i), std::move(request),
-                  absl::UnixEpoch());
+                  MonotonicTime());
   }
   for (Segment* segment :
        StepPlan(scheduler.PlanStep(admission, /*start_token=*/0)).encode) {

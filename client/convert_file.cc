@@ -13,15 +13,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "client/line_io.h"
 #include "client/progress.h"
 
 namespace sheaf {
 namespace {
 
-constexpr absl::Duration kProgressPeriod = absl::Milliseconds(100);
+constexpr std::chrono::milliseconds kProgressPeriod(100);
 constexpr size_t kReadBytes = 1 << 20;
 
 struct LineCount {
@@ -115,11 +113,11 @@ class ProgressLine {
       : writer_(fd, "the progress"),
         is_shown_(fd >= 0),
         total_(total),
-        progress_(total, done, absl::Now()) {}
+        progress_(total, done, Progress::Clock::now()) {}
 
   // A progress that can't be shown is no error of the work.
   void Update(int64_t done) {
-    const absl::Time now = absl::Now();
+    const auto now = Progress::Clock::now();
     if (!is_shown_ || (done < total_ && now < next_)) return;
     next_ = now + kProgressPeriod;
     was_drawn_ = true;
@@ -136,7 +134,7 @@ class ProgressLine {
   const bool is_shown_;
   const int64_t total_;
   const Progress progress_;
-  absl::Time next_ = absl::InfinitePast();
+  Progress::Clock::time_point next_;
   bool was_drawn_ = false;
 };
 

@@ -26,11 +26,12 @@ std::string FormatTime(int64_t seconds) {
 
 }  // namespace
 
-Progress::Progress(int64_t total, int64_t done_at_start, absl::Time start)
+Progress::Progress(int64_t total, int64_t done_at_start,
+                   Clock::time_point start)
     : total_(total), done_at_start_(done_at_start), start_(start) {}
 
-std::string Progress::Render(int64_t done, absl::Time now) const {
-  const double seconds = absl::ToDoubleSeconds(now - start_);
+std::string Progress::Render(int64_t done, Clock::time_point now) const {
+  const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? (done - done_at_start_) / seconds : 0;
   std::string line = absl::StrFormat("%s  %d/%d lines  %.1f lines/s",
                                      Bar(done, total_), done, total_, rate);

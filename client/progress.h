@@ -1,9 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
-
-#include "absl/time/time.h"
 
 namespace sheaf {
 
@@ -12,15 +11,17 @@ namespace sheaf {
 // then.
 class Progress {
  public:
-  Progress(int64_t total, int64_t done_at_start, absl::Time start);
+  using Clock = std::chrono::steady_clock;
+
+  Progress(int64_t total, int64_t done_at_start, Clock::time_point start);
 
   // "[=====>    ]  50/100 lines  12.5 lines/s  0:00:04 left"
-  std::string Render(int64_t done, absl::Time now) const;
+  std::string Render(int64_t done, Clock::time_point now) const;
 
  private:
   const int64_t total_;
   const int64_t done_at_start_;
-  const absl::Time start_;
+  const Clock::time_point start_;
 };
 
 }  // namespace sheaf

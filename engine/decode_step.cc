@@ -50,9 +50,9 @@ DecodeStep::DecodeStep(int32_t max_sequences, ModelRunner& runner,
 }
 
 void DecodeStep::Run(const std::vector<Segment*>& segments,
-                     const std::function<absl::Time()>& now,
+                     const std::function<MonotonicTime()>& now,
                      std::vector<LiveRequest*>& ended) {
-  const absl::Time begin = now();
+  const MonotonicTime begin = now();
   ended_ = &ended;
   entries_.clear();
   rows_.clear();
@@ -248,7 +248,7 @@ void DecodeStep::NoteToken(Segment& segment) {
     stats_.time_to_first_token_seconds.push_back(
         absl::ToDoubleSeconds(now_ - live.arrival));
   }
-  if (segment.last_token != absl::InfinitePast()) {
+  if (segment.last_token != MonotonicTime::InfinitePast()) {
     stats_.inter_token_seconds.push_back(
         absl::ToDoubleSeconds(now_ - segment.last_token));
   }

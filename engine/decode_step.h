@@ -6,11 +6,11 @@
 #include <optional>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model_runner.h"
+#include "engine/monotonic_time.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"
@@ -41,7 +41,7 @@ class DecodeStep {
   // Adds the requests that have no segment left to `ended`; their segments are
   // finished with the scheduler.
   void Run(const std::vector<Segment*>& segments,
-           const std::function<absl::Time()>& now,
+           const std::function<MonotonicTime()>& now,
            std::vector<LiveRequest*>& ended);
 
  private:
@@ -80,7 +80,7 @@ class DecodeStep {
   std::vector<BeamStep> candidates_;      // of one segment
   std::vector<int32_t> grown_;            // one beam's tokens
   std::vector<BlockCopy> copies_;         // of the step
-  absl::Time now_;                        // when the step's tokens were chosen
+  MonotonicTime now_;                     // when the step's tokens were chosen
   std::vector<LiveRequest*>* ended_ = nullptr;
 };
 

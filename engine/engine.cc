@@ -10,10 +10,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_format.h"
-#include "absl/synchronization/mutex.h"
 #include "engine/check.h"
 #include "engine/decode_step.h"
 #include "engine/scheduler.h"
+#include "engine/timed_mutex.h"
 
 namespace sheaf {
 namespace {
@@ -34,7 +34,7 @@ constexpr int32_t kLeastOvertakingTokens = 64;
 struct SubmitCommand {
   RequestId id;
   Request request;
-  absl::Time arrival;
+  MonotonicTime arrival;
 };
 struct CancelCommand {
   RequestId id;
@@ -66,7 +66,7 @@ class Engine::Loop {
 
   ~Loop() {
     {
-      absl::MutexLock lock(&mutex_);
+      TimedMutexLock lock(&mutex_);
       is_stopping_ = true;
     }
     thread_.join();
@@ -77,8 +77,8 @@ class Engine::Loop {
     const absl::Status fits =
         Scheduler::CheckFits(request, options_.max_sequences, pool_.shape());
     if (!fits.ok()) return fits;
-    const absl::Time now = options_.now();
-    absl::MutexLock lock(&mutex_);
+    const MonotonicTime now = options_.now();
+    TimedMutexLock lock(&mutex_);
     if (is_draining_ || is_stopping_) {
       return absl::UnavailableError("the server is draining");
     }
@@ -95,21 +95,20 @@ class Engine::Loop {
   }
 
   void Send(Command command) {
-    absl::MutexLock lock(&mutex_);
+    TimedMutexLock lock(&mutex_);
     commands_.push_back(std::move(command));
   }
 
   void Drain() {
-    absl::MutexLock lock(&mutex_);
+    TimedMutexLock lock(&mutex_);
     is_draining_ = true;
   }
 
   bool WaitUntilIdle(absl::Duration timeout) {
-    absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(
-        absl::Condition(
-            +[](int32_t* num_live) { return *num_live == 0; }, &num_live_),
-        timeout);
+    TimedMutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout([this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(
+                                       mutex_) { return num_live_ == 0; },
+                                   timeout);
   }
 
  private:
@@ -132,14 +131,12 @@ class Engine::Loop {
   // Waits while there is nothing to do. False: the engine is to stop.
   bool TakeCommands() {
     taken_.clear();
-    absl::MutexLock lock(&mutex_);
+    TimedMutexLock lock(&mutex_);
     if (!scheduler_.has_work()) {
       mutex_.AwaitWithTimeout(
-          absl::Condition(
-              +[](Loop* loop) ABSL_EXCLUSIVE_LOCKS_REQUIRED(loop->mutex_) {
-                return loop->is_stopping_ || !loop->commands_.empty();
-              },
-              this),
+          [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+            return is_stopping_ || !commands_.empty();
+          },
           TimeToDeadline());
     }
     std::swap(taken_, commands_);
@@ -155,7 +152,7 @@ class Engine::Loop {
 
   // Of the open requests that wait to be extended.
   absl::Duration TimeToDeadline() {
-    absl::Time first = absl::InfiniteFuture();
+    MonotonicTime first = MonotonicTime::InfiniteFuture();
     for (const LiveRequest& live : scheduler_.requests()) {
       first = std::min(first, live.request.deadline);
     }
@@ -185,7 +182,7 @@ class Engine::Loop {
   }
 
   void ExpireDeadlines() {
-    const absl::Time now = options_.now();
+    const MonotonicTime now = options_.now();
     for (LiveRequest& live : scheduler_.requests()) {
       if (live.request.deadline <= now) ended_.push_back(&live);
     }
@@ -223,7 +220,7 @@ class Engine::Loop {
     pass.num_tokens = 0;
     last_pass_ = EncodePass::kMain;  // so that one that overtakes comes first
     encode_entries_.clear();
-    const absl::Time now = options_.now();
+    const MonotonicTime now = options_.now();
     for (Segment* segment : segments) {
       LiveRequest& live = *segment->request;
       const std::vector<int32_t>& source =
@@ -234,7 +231,7 @@ class Engine::Loop {
         const absl::Duration queued = now - live.arrival;
         stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
         live.request.sink->OnAdmitted(queued);
-        absl::MutexLock lock(&mutex_);
+        TimedMutexLock lock(&mutex_);
         --num_waiting_;
       }
     }
@@ -250,7 +247,7 @@ class Engine::Loop {
     Pass& pass = PassOf(which);
     if (!pass.is_under_way()) return;
     last_pass_ = which;
-    const absl::Time begin = options_.now();
+    const MonotonicTime begin = options_.now();
     const int64_t slice = is_decoding ? EncodeSlice() : kEncodeSliceAlone;
     const bool is_done = runner_.AdvanceEncode(which, slice);
     stats_.encode_seconds = absl::ToDoubleSeconds(options_.now() - begin);
@@ -314,7 +311,7 @@ class Engine::Loop {
     options_.on_step(stats_);
     for (const Finished& each : finished_) {
       each.sink->OnFinished(each.status);
-      absl::MutexLock lock(&mutex_);
+      TimedMutexLock lock(&mutex_);
       --num_live_;
       if (each.was_waiting) --num_waiting_;
     }
@@ -337,7 +334,7 @@ class Engine::Loop {
   const EngineOptions options_;
   ModelRunner& runner_;
 
-  absl::Mutex mutex_;
+  TimedMutex mutex_;
   std::vector<Command> commands_ ABSL_GUARDED_BY(mutex_);
   RequestId next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   int32_t num_waiting_ ABSL_GUARDED_BY(mutex_) = 0;  // requests

@@ -11,6 +11,7 @@
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
+#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
@@ -24,8 +25,7 @@ struct EngineOptions {
   int32_t max_encode_tokens = 2048;  // in one encoder pass
   // Which tokens are bytes; null: none is.
   std::shared_ptr<const Utf8Rule> utf8_rule;
-  // The wall clock; tests pass their own.
-  std::function<absl::Time()> now = absl::Now;
+  std::function<MonotonicTime()> now = MonotonicTime::Now;  // tests pass one
   // Called by the engine thread after every turn of its loop that changed
   // something. Must not block, and must not call the engine.
   std::function<void(const StepStats&)> on_step = [](const StepStats&) {};

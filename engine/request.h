@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/monotonic_time.h"
 
 namespace sheaf {
 
@@ -122,7 +123,7 @@ struct Request {
   // within the vocabulary. At least one.
   std::vector<std::vector<int32_t>> segments;
   SamplingParams sampling;
-  absl::Time deadline = absl::InfiniteFuture();
+  MonotonicTime deadline = MonotonicTime::InfiniteFuture();
   // More segments may follow (Engine::Extend): the request goes on, though all
   // that it has are finished, until it is told that no more will come.
   bool is_open = false;

@@ -50,7 +50,8 @@ absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
       kv_shape.num_blocks * kv_shape.block_bytes));
 }
 
-LiveRequest& Scheduler::Add(RequestId id, Request request, absl::Time arrival) {
+LiveRequest& Scheduler::Add(RequestId id, Request request,
+                            MonotonicTime arrival) {
   LiveRequest& live = requests_.emplace_back();
   live.id = id;
   live.request = std::move(request);

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 #include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
+#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"
@@ -70,7 +70,7 @@ class Scheduler {
                                 const KvPoolShape& kv_shape);
 
   // Queues the segments of a request. Returns where it lives until Remove().
-  LiveRequest& Add(RequestId id, Request request, absl::Time arrival);
+  LiveRequest& Add(RequestId id, Request request, MonotonicTime arrival);
 
   // Queues more segments of an open request.
   void Extend(LiveRequest& request, std::vector<std::vector<int32_t>> segments);

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
+#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/utf8_rule.h"
 
@@ -51,8 +51,9 @@ struct Segment {
       beams;  // from its first step on; null: beam_size 1
   Utf8Rule::Controls source_controls;  // set at its first step
   int32_t num_sent = 0;                // tokens that the sink has been given
-  absl::Time last_token = absl::InfinitePast();  // when one was chosen
-  int32_t reserved_self_blocks = 0;  // the most it can need; 0 unless admitted
+  MonotonicTime last_token =
+      MonotonicTime::InfinitePast();  // when one was chosen
+  int32_t reserved_self_blocks = 0;   // the most it can need; 0 unless admitted
   int32_t reserved_cross_blocks = 0;
 };
 
@@ -68,7 +69,7 @@ struct LiveRequest {
   int32_t num_running = 0;  // admitted and not finished
   int32_t num_finished = 0;
 
-  absl::Time arrival;
+  MonotonicTime arrival;
   bool has_token = false;  // its first token is out
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;

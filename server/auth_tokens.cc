@@ -44,7 +44,7 @@ bool IsSha256(absl::string_view hex) {
 
 AuthTokens::AuthTokens(std::string path,
                        std::function<void(const absl::Status&)> on_reload,
-                       std::function<absl::Time()> now)
+                       std::function<MonotonicTime()> now)
     : path_(std::move(path)),
       on_reload_(std::move(on_reload)),
       now_(std::move(now)) {}
@@ -83,7 +83,7 @@ absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
     const std::string& path, std::function<void(const absl::Status&)> on_reload,
-    std::function<absl::Time()> now) {
+    std::function<MonotonicTime()> now) {
   std::unique_ptr<AuthTokens> tokens(
       new AuthTokens(path, std::move(on_reload), std::move(now)));
   absl::MutexLock lock(&tokens->mu_);

@@ -13,8 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 
 namespace sheaf {
 
@@ -35,7 +34,7 @@ class AuthTokens {
   static absl::StatusOr<std::unique_ptr<AuthTokens>> Load(
       const std::string& path,
       std::function<void(const absl::Status&)> on_reload,
-      std::function<absl::Time()> now = absl::Now);
+      std::function<MonotonicTime()> now = MonotonicTime::Now);
 
   // The token's name; nothing if it is not in the file. Takes the same time
   // wherever in the file it is, and however much of it is right.
@@ -49,15 +48,15 @@ class AuthTokens {
   using Entries = std::vector<Entry>;
 
   AuthTokens(std::string path, std::function<void(const absl::Status&)>,
-             std::function<absl::Time()> now);
+             std::function<MonotonicTime()> now);
   static absl::StatusOr<Entries> Read(const std::string& path);
   std::shared_ptr<const Entries> Current();
 
   const std::string path_;
   const std::function<void(const absl::Status&)> on_reload_;
-  const std::function<absl::Time()> now_;
+  const std::function<MonotonicTime()> now_;
   absl::Mutex mu_;
-  absl::Time next_look_ ABSL_GUARDED_BY(mu_);
+  MonotonicTime next_look_ ABSL_GUARDED_BY(mu_);
   std::string stamp_ ABSL_GUARDED_BY(mu_);  // tells one state from another
   std::shared_ptr<const Entries> entries_ ABSL_GUARDED_BY(mu_);
 };

@@ -2,8 +2,8 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "engine/check.h"
+#include "server/grpc_time.h"
 #include "server/wire.h"
 
 namespace sheaf {
@@ -130,7 +130,7 @@ void Call::NoteGone() {
 void Call::LimitTime() {
   // The alarm keeps its function as long as it lives itself, in this: a
   // shared_ptr in there would keep both for ever.
-  alarm_.Set(absl::ToChronoTime(deadline_ + kReadGrace),
+  alarm_.Set(ToGrpc(deadline_ + kReadGrace),
              [weak = weak_from_this()](bool has_fired) {
                const std::shared_ptr<Call> self = weak.lock();
                if (self == nullptr) return;
@@ -173,7 +173,7 @@ void Call::OnAdmitted(absl::Duration queued) {
 void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   absl::MutexLock lock(&mu_);
   if (!first_token_.has_value() && segment_index >= first_segment_) {
-    first_token_ = absl::Now();
+    first_token_ = MonotonicTime::Now();
   }
   News& news = NewsOf(segment_index);
   news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
@@ -297,8 +297,8 @@ void Call::EndWell() {
 void Call::EndBadly(const absl::Status& status) {
   has_ended_ = true;
   // gRPC cancels a call whose deadline has passed: then that is the reason.
-  const bool is_late =
-      status.code() == absl::StatusCode::kCancelled && absl::Now() >= deadline_;
+  const bool is_late = status.code() == absl::StatusCode::kCancelled &&
+                       MonotonicTime::Now() >= deadline_;
   const absl::Status ending =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
   NoteEnd(ending);

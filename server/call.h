@@ -17,7 +17,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "engine/engine.h"
+#include "engine/monotonic_time.h"
 #include "engine/request.h"
+#include "engine/timed_mutex.h"
 #include "server/answer.h"
 #include "server/delivery.h"
 #include "server/door.h"
@@ -35,20 +37,19 @@ namespace sheaf {
 class LiveCalls {
  public:
   void Add(int32_t n) {
-    absl::MutexLock lock(&mu_);
+    TimedMutexLock lock(&mu_);
     count_ += n;
   }
   // False if some are left after `timeout`.
   bool WaitUntilNone(absl::Duration timeout) {
-    absl::MutexLock lock(&mu_);
+    TimedMutexLock lock(&mu_);
     return mu_.AwaitWithTimeout(
-        absl::Condition(
-            +[](int64_t* count) { return *count == 0; }, &count_),
+        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return count_ == 0; },
         timeout);
   }
 
  private:
-  absl::Mutex mu_;
+  TimedMutex mu_;
   int64_t count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
@@ -174,7 +175,7 @@ class Call : public TokenSink,
   std::atomic<int32_t> first_segment_ = 0;
   std::optional<StopFinder> stop_finder_;
   std::string model_;
-  absl::Time deadline_;
+  MonotonicTime deadline_;
 
   bool has_ended_ = false;  // FinishRpc() was called; the delivery thread's
 
@@ -188,7 +189,7 @@ class Call : public TokenSink,
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
-  std::optional<absl::Time> first_token_ ABSL_GUARDED_BY(mu_);
+  std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
   // News wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;

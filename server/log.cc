@@ -35,10 +35,10 @@ std::string TextOf(const nlohmann::ordered_json& value) {
 }  // namespace
 
 Log::Log(LogFormat format, std::function<void(absl::string_view)> write,
-         std::function<absl::Time()> now)
+         Clocks clocks)
     : format_(format),
       write_(std::move(write)),
-      now_(std::move(now)),
+      clocks_(std::move(clocks)),
       thread_([this] { Loop(); }) {}
 
 Log::~Log() {
@@ -53,12 +53,12 @@ Log::Rate& Log::RateOf(absl::string_view name) {
   for (Rate& rate : rates_) {
     if (rate.name == name) return rate;
   }
-  rates_.push_back({std::string(name), absl::InfinitePast()});
+  rates_.push_back({std::string(name), MonotonicTime::InfinitePast()});
   return rates_.back();
 }
 
 void Log::Event(absl::string_view name, const Fields& fields) {
-  const absl::Time now = now_();
+  const MonotonicTime now = clocks_.monotonic();
   absl::MutexLock lock(&mu_);
   Rate& rate = RateOf(name);
   if (now - rate.second >= absl::Seconds(1)) {
@@ -84,8 +84,8 @@ void Log::Note(absl::string_view message) {
 }
 
 std::string Log::Line(absl::string_view name, const Fields& fields) const {
-  const std::string time =
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", now_(), absl::UTCTimeZone());
+  const std::string time = absl::FormatTime(
+      "%Y-%m-%dT%H:%M:%E3SZ", clocks_.wall(), absl::UTCTimeZone());
   if (format_ == LogFormat::kJson) {
     Fields line = {{"time", time}, {"event", std::string(name)}};
     line.update(fields);

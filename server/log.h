@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 #include "nlohmann/json.hpp"
 
 namespace sheaf {
@@ -32,10 +33,15 @@ class Log {
   using Fields = nlohmann::ordered_json;  // an object of words and numbers
   static constexpr int32_t kMaxPerSecond = 200;
 
+  struct Clocks {
+    std::function<absl::Time()> wall;  // for the stamps
+    std::function<MonotonicTime()> monotonic;
+  };
+
   // `write` gets a line and its end; the log's thread calls it.
   explicit Log(LogFormat format,
                std::function<void(absl::string_view)> write = WriteToStderr,
-               std::function<absl::Time()> now = absl::Now);
+               Clocks clocks = {absl::Now, MonotonicTime::Now});
   ~Log();  // Writes what is left.
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
@@ -52,7 +58,7 @@ class Log {
  private:
   struct Rate {
     std::string name;
-    absl::Time second;  // that `count` is of
+    MonotonicTime second;  // when that began which `count` is of
     int32_t count = 0;
     int64_t left_out = 0;
   };
@@ -63,7 +69,7 @@ class Log {
 
   const LogFormat format_;
   const std::function<void(absl::string_view)> write_;
-  const std::function<absl::Time()> now_;
+  const Clocks clocks_;
   absl::Mutex mu_;
   std::deque<std::string> lines_ ABSL_GUARDED_BY(mu_);
   std::deque<Rate> rates_ ABSL_GUARDED_BY(mu_);  // a handful of names

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <utility>
@@ -332,9 +331,7 @@ ExitCode Serve(ServerFlags flags) {
   (*server)->Drain(flags.drain_timeout);
   log.Event("end", Log::Fields::object());
   log.Flush();
-  // Nothing is left to do, and the metrics' listener would take two seconds to
-  // notice that it is to end.
-  std::_Exit(kServed);
+  return kServed;
 }
 
 ExitCode Main(const std::vector<std::string>& args) {

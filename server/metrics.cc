@@ -1,7 +1,6 @@
 #include "server/metrics.h"
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -9,12 +8,10 @@
 #include <prometheus/text_serializer.h>
 
 #include <array>
-#include <exception>
-#include <iterator>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_format.h"
+#include "absl/strings/str_cat.h"
 #include "server/process_stats.h"
 #include "server/rate_window.h"
 
@@ -88,13 +85,37 @@ prometheus::MetricFamily ScrapedFamily(const char* name, const char* help,
   return {name, help, type, {metric}};
 }
 
+void AddProcessFamilies(std::vector<prometheus::MetricFamily>& families) {
+  using prometheus::MetricType;
+  const ProcessStats process = ReadProcessStats();
+  const auto add = [&families](const char* name, const char* help,
+                               MetricType type, double value) {
+    families.push_back(ScrapedFamily(name, help, type, value, {}));
+  };
+  add("process_resident_memory_bytes", "Resident memory size in bytes.",
+      MetricType::Gauge, static_cast<double>(process.resident_bytes));
+  add("process_virtual_memory_bytes", "Virtual memory size in bytes.",
+      MetricType::Gauge, static_cast<double>(process.virtual_bytes));
+  add("process_cpu_seconds_total",
+      "Total user and system CPU time spent in seconds.", MetricType::Counter,
+      process.cpu_seconds);
+  add("process_open_fds", "Number of open file descriptors.", MetricType::Gauge,
+      static_cast<double>(process.num_open_fds));
+  add("process_max_fds", "Maximum number of open file descriptors.",
+      MetricType::Gauge, static_cast<double>(process.max_fds));
+  add("process_start_time_seconds",
+      "Start time of the process since unix epoch in seconds.",
+      MetricType::Gauge, process.start_time_seconds);
+}
+
 }  // namespace
 
-// The series that change when something happens.
+// Those that change when something happens are in the registry; the rest is
+// worked out when it is asked for.
 class Metrics::Series {
  public:
   Series(const std::string& model_name, int64_t kv_capacity_bytes,
-         std::function<absl::Time()> now)
+         std::function<MonotonicTime()> now)
       : model_({{"model", model_name}}), now_(std::move(now)) {
     for (const char* reason : kFinishReasons) {
       success_.push_back(&success_family_.Add({{"finished_reason", reason}}));
@@ -170,12 +191,15 @@ class Metrics::Series {
     handling_family_.Add(RpcLabels(rpc), RequestBuckets()).Observe(seconds);
   }
 
-  double GenerationTokensPerSecond() const {
-    return generated_.PerSecond(now_());
+  std::vector<prometheus::MetricFamily> Collect() const {
+    std::vector<prometheus::MetricFamily> families = registry_.Collect();
+    AddProcessFamilies(families);
+    families.push_back(ScrapedFamily(
+        "sheaf_generation_tokens_per_second",
+        "Tokens generated each second, over the last ten.",
+        prometheus::MetricType::Gauge, generated_.PerSecond(now_()), model_));
+    return families;
   }
-  const Labels& model() const { return model_; }
-  prometheus::Registry& registry() { return *registry_; }
-  std::shared_ptr<prometheus::Registry> shared_registry() { return registry_; }
 
  private:
   static void ObserveAll(const std::vector<double>& values,
@@ -188,7 +212,7 @@ class Metrics::Series {
         .Name(name)
         .Help(help)
         .Labels(model_)
-        .Register(*registry_);
+        .Register(registry_);
   }
   prometheus::Family<Counter>& CounterFamily(const char* name, const char* help,
                                              const Labels& labels) {
@@ -196,7 +220,7 @@ class Metrics::Series {
         .Name(name)
         .Help(help)
         .Labels(labels)
-        .Register(*registry_);
+        .Register(registry_);
   }
   Gauge& AddGauge(const char* name, const char* help) {
     return GaugeFamily(name, help).Add({});
@@ -210,14 +234,13 @@ class Metrics::Series {
         .Name(name)
         .Help(help)
         .Labels(model_)
-        .Register(*registry_)
+        .Register(registry_)
         .Add({}, buckets);
   }
 
   const Labels model_;
-  const std::function<absl::Time()> now_;
-  const std::shared_ptr<prometheus::Registry> registry_ =
-      std::make_shared<prometheus::Registry>();
+  const std::function<MonotonicTime()> now_;
+  prometheus::Registry registry_;
   RateWindow generated_;
 
   prometheus::Family<Gauge>& kv_family_ = GaugeFamily(
@@ -301,94 +324,35 @@ class Metrics::Series {
       prometheus::BuildHistogram()
           .Name("grpc_server_handling_seconds")
           .Help("From an RPC's arrival at the server to its status.")
-          .Register(*registry_);
+          .Register(registry_);
   std::vector<Counter*> success_;   // by FinishReason
   std::vector<Counter*> rejected_;  // by Rejection
 };
 
-// The series that are worked out when they are asked for.
-class Metrics::ScrapedSeries : public prometheus::Collectable {
- public:
-  explicit ScrapedSeries(std::shared_ptr<const Series> series)
-      : series_(std::move(series)) {}
-
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    using prometheus::MetricType;
-    const ProcessStats process = ReadProcessStats();
-    return {
-        ScrapedFamily("sheaf_generation_tokens_per_second",
-                      "Tokens generated each second, over the last ten.",
-                      MetricType::Gauge, series_->GenerationTokensPerSecond(),
-                      series_->model()),
-        ScrapedFamily("process_resident_memory_bytes",
-                      "Resident memory size in bytes.", MetricType::Gauge,
-                      static_cast<double>(process.resident_bytes), {}),
-        ScrapedFamily("process_virtual_memory_bytes",
-                      "Virtual memory size in bytes.", MetricType::Gauge,
-                      static_cast<double>(process.virtual_bytes), {}),
-        ScrapedFamily("process_cpu_seconds_total",
-                      "Total user and system CPU time spent in seconds.",
-                      MetricType::Counter, process.cpu_seconds, {}),
-        ScrapedFamily("process_open_fds", "Number of open file descriptors.",
-                      MetricType::Gauge,
-                      static_cast<double>(process.num_open_fds), {}),
-        ScrapedFamily(
-            "process_max_fds", "Maximum number of open file descriptors.",
-            MetricType::Gauge, static_cast<double>(process.max_fds), {}),
-        ScrapedFamily("process_start_time_seconds",
-                      "Start time of the process since unix epoch in seconds.",
-                      MetricType::Gauge, process.start_time_seconds, {}),
-    };
-  }
-
- private:
-  const std::shared_ptr<const Series> series_;
-};
-
-class Metrics::Listener {
- public:
-  // Connections that say nothing are let go soon, and hold up few others.
-  explicit Listener(const std::string& address)
-      : exposer_(std::vector<std::string>{"listening_ports", address,
-                                          "num_threads", "8",
-                                          "request_timeout_ms", "2000"}) {}
-  prometheus::Exposer& exposer() { return exposer_; }
-
- private:
-  prometheus::Exposer exposer_;
-};
-
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
-                 std::function<absl::Time()> now)
-    : series_(std::make_shared<Series>(model_name, kv_capacity_bytes,
-                                       std::move(now))),
-      scraped_(std::make_shared<ScrapedSeries>(series_)) {}
+                 std::function<MonotonicTime()> now)
+    : series_(std::make_unique<Series>(model_name, kv_capacity_bytes,
+                                       std::move(now))) {}
 
 Metrics::~Metrics() = default;
 
 absl::StatusOr<int32_t> Metrics::Serve(const HostPort& address) {
-  HostPort numeric = address;  // civetweb takes no names
-  if (numeric.host == "localhost") numeric.host = "127.0.0.1";
-  try {
-    listener_ = std::make_unique<Listener>(numeric.ToString());
-  } catch (const std::exception& error) {
-    return absl::FailedPreconditionError(
-        absl::StrFormat("cannot listen on %s for metrics: %s",
-                        address.ToString(), error.what()));
+  absl::StatusOr<std::unique_ptr<HttpListener>> listener = HttpListener::Start(
+      address,
+      {.path = "/metrics",
+       .content_type = "text/plain; version=0.0.4; charset=utf-8",
+       .render = [this] { return Scrape(); }},
+      HttpListener::Limits());
+  if (!listener.ok()) {
+    return absl::Status(listener.status().code(),
+                        absl::StrCat("metrics: ", listener.status().message()));
   }
-  listener_->exposer().RegisterCollectable(series_->shared_registry());
-  listener_->exposer().RegisterCollectable(scraped_);
-  const std::vector<int> ports = listener_->exposer().GetListeningPorts();
-  return ports.empty() ? address.port : ports.front();
+  listener_ = *std::move(listener);
+  return listener_->port();
 }
 
 std::string Metrics::Scrape() const {
-  std::vector<prometheus::MetricFamily> families =
-      series_->registry().Collect();
-  std::vector<prometheus::MetricFamily> scraped = scraped_->Collect();
-  families.insert(families.end(), std::make_move_iterator(scraped.begin()),
-                  std::make_move_iterator(scraped.end()));
-  return prometheus::TextSerializer().Serialize(families);
+  return prometheus::TextSerializer().Serialize(series_->Collect());
 }
 
 void Metrics::OnStep(const StepStats& stats) { series_->OnStep(stats); }

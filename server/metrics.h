@@ -6,10 +6,10 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 #include "engine/stats.h"
 #include "server/flags.h"
+#include "server/http_listener.h"
 
 namespace sheaf {
 
@@ -42,9 +42,9 @@ struct RpcName {
 // holds for long.
 class Metrics {
  public:
-  // `kv_capacity_bytes` is what the KV cache has; `now` the wall clock.
+  // `kv_capacity_bytes` is what the KV cache has.
   Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
-          std::function<absl::Time()> now = absl::Now);
+          std::function<MonotonicTime()> now = MonotonicTime::Now);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
@@ -76,11 +76,8 @@ class Metrics {
 
  private:
   class Series;
-  class ScrapedSeries;
-  class Listener;
-  std::shared_ptr<Series> series_;
-  std::shared_ptr<ScrapedSeries> scraped_;  // reads series_
-  std::unique_ptr<Listener> listener_;      // reads both
+  const std::unique_ptr<Series> series_;
+  std::unique_ptr<HttpListener> listener_;  // last: it reads series_
 };
 
 }  // namespace sheaf

@@ -5,7 +5,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 
 namespace sheaf {
 
@@ -16,7 +16,7 @@ namespace sheaf {
 class RateWindow {
  public:
   // `count` more at time `now`.
-  void Add(absl::Time now, int64_t count) {
+  void Add(MonotonicTime now, int64_t count) {
     absl::MutexLock lock(&mu_);
     Bucket& bucket = buckets_[Tick(now) % kNumBuckets];
     if (bucket.tick != Tick(now)) bucket = {Tick(now), 0};
@@ -24,7 +24,7 @@ class RateWindow {
   }
 
   // What was added in the ten seconds before `now`, each second.
-  double PerSecond(absl::Time now) const {
+  double PerSecond(MonotonicTime now) const {
     absl::MutexLock lock(&mu_);
     int64_t sum = 0;
     for (const Bucket& bucket : buckets_) {
@@ -43,8 +43,8 @@ class RateWindow {
     int64_t tick = -kNumBuckets;
     int64_t count = 0;
   };
-  static int64_t Tick(absl::Time t) {
-    return absl::ToUnixMillis(t) * kTicksPerSecond / 1000;
+  static int64_t Tick(MonotonicTime t) {
+    return absl::ToInt64Milliseconds(t.since_zero()) * kTicksPerSecond / 1000;
   }
 
   mutable absl::Mutex mu_;

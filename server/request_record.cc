@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 
 namespace sheaf {
 namespace {
@@ -63,7 +62,7 @@ RequestRecord ArrivalOf(const grpc::ServerContextBase& rpc,
   }
   record.method = std::string(method);
   record.peer = rpc.peer();
-  record.arrival = absl::Now();
+  record.arrival = MonotonicTime::Now();
   return record;
 }
 
@@ -91,7 +90,7 @@ void WriteRecord(const RequestRecord& record, Log* log) {
     fields["first_token_ms"] =
         Milliseconds(*record.first_token - record.arrival);
   }
-  fields["total_ms"] = Milliseconds(absl::Now() - record.arrival);
+  fields["total_ms"] = Milliseconds(MonotonicTime::Now() - record.arrival);
   log->Event("request", fields);
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 #include "server/log.h"
 #include "server/reply.h"
 
@@ -21,9 +22,9 @@ struct RequestRecord {
   std::string peer;         // gRPC's: "ipv4:192.0.2.1:12345"
   std::string token_name;   // empty: the server asks for no token
   std::string model;
-  absl::Time arrival;
+  MonotonicTime arrival;
   std::optional<absl::Duration> queued;  // none: it never left the queue
-  std::optional<absl::Time> first_token;
+  std::optional<MonotonicTime> first_token;
   grpc::StatusCode code = grpc::StatusCode::OK;
   Ending ending;  // of an answer that is whole
 };

@@ -1,7 +1,6 @@
 #include "server/rpc_listener.h"
 
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -13,14 +12,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <string>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "server/http_listener.h"
 
 namespace sheaf {
 namespace {
@@ -29,57 +25,6 @@ namespace {
 constexpr int kLookMs = 1000;
 // How long to wait for file descriptors.
 constexpr absl::Duration kNoRoomPause = absl::Milliseconds(100);
-
-struct FreeAddresses {
-  void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-Addresses Resolve(const std::string& host, int32_t port) {
-  addrinfo hints = {};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), absl::StrCat(port).c_str(), &hints, &found) !=
-      0) {
-    return nullptr;
-  }
-  return Addresses(found);
-}
-
-// -1 if that cannot be, and errno says why.
-int ListenOn(const addrinfo& address) {
-  const int fd =
-      socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  const int on = 1, off = 0;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (address.ai_family == AF_INET6) {
-    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-  }
-  if (bind(fd, address.ai_addr, address.ai_addrlen) == 0 &&
-      listen(fd, SOMAXCONN) == 0) {
-    return fd;
-  }
-  const int error = errno;
-  close(fd);
-  errno = error;
-  return -1;
-}
-
-absl::Status CannotListen(const HostPort& address) {
-  return absl::FailedPreconditionError(absl::StrFormat(
-      "cannot listen on %s; is the port taken?", address.ToString()));
-}
-
-int32_t PortOf(int fd) {
-  sockaddr_storage address = {};
-  socklen_t size = sizeof(address);
-  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-  return ntohs(address.ss_family == AF_INET6
-                   ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
-                   : reinterpret_cast<sockaddr_in&>(address).sin_port);
-}
 
 // 0 if there is no such descriptor.
 ino_t InodeOf(int fd) {
@@ -90,7 +35,8 @@ ino_t InodeOf(int fd) {
 }  // namespace
 
 int32_t MostConnections() {
-  constexpr rlim_t kOtherFiles = 64;
+  // Those of the metrics' listener, and 64 for all else.
+  constexpr rlim_t kOtherFiles = HttpListener::kMaxConnections + 64;
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1;
   files.rlim_cur = files.rlim_max;
@@ -108,33 +54,13 @@ RpcListener::RpcListener(int32_t max_connections)
 
 absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
     const HostPort& address, int32_t max_connections) {
+  absl::StatusOr<ListeningSockets> sockets =
+      ListeningSockets::ListenOn(address);
+  if (!sockets.ok()) return sockets.status();
   std::unique_ptr<RpcListener> listener(new RpcListener(max_connections));
-  std::vector<std::string> hosts = {address.host};
-  // One socket for both, or where there is no IPv6 the one for IPv4.
-  if (address.host == "0.0.0.0") hosts = {"::", "0.0.0.0"};
-  listener->port_ = address.port;
-  for (const std::string& host : hosts) {
-    if (!listener->listening_fds_.empty()) break;
-    // A name may have several addresses; with port 0 the first picks it.
-    const Addresses found = Resolve(host, 0);
-    for (addrinfo* each = found.get(); each != nullptr; each = each->ai_next) {
-      const in_port_t port = htons(static_cast<uint16_t>(listener->port_));
-      if (each->ai_family == AF_INET6) {
-        reinterpret_cast<sockaddr_in6*>(each->ai_addr)->sin6_port = port;
-      } else {
-        reinterpret_cast<sockaddr_in*>(each->ai_addr)->sin_port = port;
-      }
-      const int fd = ListenOn(*each);
-      // Half of a name's addresses would be another program's. Those of a kind
-      // that the machine does not have (IPv6) do not count.
-      if (fd < 0 && errno == EADDRINUSE) return CannotListen(address);
-      if (fd < 0) continue;
-      listener->listening_fds_.push_back(fd);
-      listener->port_ = PortOf(fd);
-    }
-  }
-  if (!listener->listening_fds_.empty()) return listener;
-  return CannotListen(address);
+  listener->sockets_ = *std::move(sockets);
+  listener->port_ = listener->sockets_.port();
+  return listener;
 }
 
 RpcListener::~RpcListener() {
@@ -152,13 +78,12 @@ void RpcListener::Stop() {
     eventfd_write(end_fd_, 1);
     thread_.join();
   }
-  for (int fd : listening_fds_) close(fd);
-  listening_fds_.clear();
+  sockets_.Close();
 }
 
 void RpcListener::Loop() {
   std::vector<pollfd> polled = {{end_fd_, POLLIN, 0}};
-  for (int fd : listening_fds_) polled.push_back({fd, POLLIN, 0});
+  for (int fd : sockets_.fds()) polled.push_back({fd, POLLIN, 0});
   for (;;) {
     poll(polled.data(), polled.size(), kLookMs);
     if (polled[0].revents != 0) return;

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/flags.h"
+#include "server/listening_sockets.h"
 
 namespace sheaf {
 
@@ -38,9 +39,7 @@ class RpcListener {
     std::function<void(int32_t num_open)> on_num_open;
   };
 
-  // Listens, and accepts nobody yet. Port 0 picks one. "0.0.0.0" is IPv6 as
-  // well, where the machine has it. FAILED_PRECONDITION if the address is taken
-  // or no address of this machine.
+  // Listens, and accepts nobody yet. Errors as of ListeningSockets::ListenOn().
   static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
       const HostPort& address, int32_t max_connections);
   ~RpcListener();
@@ -69,7 +68,7 @@ class RpcListener {
 
   const int32_t max_connections_;
   int32_t port_ = 0;
-  std::vector<int> listening_fds_;
+  ListeningSockets sockets_;
   int end_fd_;  // an eventfd: readable once Stop() is called
   Events events_;
   std::vector<Connection> open_;  // the thread's, as the next

@@ -5,8 +5,8 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 
 namespace sheaf {
 namespace {
@@ -49,7 +49,7 @@ class RpcMetrics final : public grpc::experimental::Interceptor {
   RpcMetrics(Metrics* metrics, const ServerRpcInfo& info)
       : metrics_(metrics),
         name_(metrics->KnownRpc(NameOf(info))),
-        begin_(absl::Now()) {
+        begin_(MonotonicTime::Now()) {
     metrics_->CountRpcStarted(name_);
   }
   ~RpcMetrics() override {
@@ -68,13 +68,13 @@ class RpcMetrics final : public grpc::experimental::Interceptor {
  private:
   void Handled(grpc::StatusCode code) {
     is_handled_ = true;
-    metrics_->CountRpcHandled(name_, code,
-                              absl::ToDoubleSeconds(absl::Now() - begin_));
+    metrics_->CountRpcHandled(
+        name_, code, absl::ToDoubleSeconds(MonotonicTime::Now() - begin_));
   }
 
   Metrics* const metrics_;
   const RpcName name_;
-  const absl::Time begin_;
+  const MonotonicTime begin_;
   bool is_handled_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <google/protobuf/descriptor.h>
+#include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
@@ -8,13 +9,15 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <limits>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "engine/monotonic_time.h"
+#include "engine/timed_mutex.h"
 #include "server/auth_tokens.h"
 #include "server/call.h"
 #include "server/delivery.h"
@@ -39,7 +42,7 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For what has no end of its own, as a watch of the health.
-constexpr std::chrono::milliseconds kShutdownGrace(200);
+constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // Clients that watch the health, or are refused once, have gone elsewhere by
 // then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
@@ -128,6 +131,29 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinClientPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+// Lets no call begin, gives those that are left kShutdownGrace and cancels the
+// rest; returns once gRPC has let go of all. The deadline that Shutdown() takes
+// follows the wall clock: it can be an hour late.
+void ShutDown(grpc::Server& server) {
+  TimedMutex mutex;
+  bool has_ended = false;
+  std::thread thread([&] {
+    server.Shutdown();
+    TimedMutexLock lock(&mutex);
+    has_ended = true;
+  });
+  {
+    TimedMutexLock lock(&mutex);
+    const auto is_over = [&] { return has_ended; };
+    // More than once, in case the thread has not begun yet.
+    while (!mutex.AwaitWithTimeout(is_over, kShutdownGrace)) {
+      grpc_server_cancel_all_calls(server.c_server());
+    }
+  }
+  thread.join();
+  server.Wait();
 }
 
 bool HasControlCharacter(absl::string_view text) {
@@ -307,20 +333,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
 void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
-  const absl::Time deadline = absl::Now() + timeout;
+  const MonotonicTime deadline = MonotonicTime::Now() + timeout;
   parts_->engine.Drain();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout, kDrainNotice));
-  parts_->engine.WaitUntilIdle(deadline - absl::Now());
-  parts_->live_calls.WaitUntilNone(deadline - absl::Now());
+  parts_->engine.WaitUntilIdle(deadline - MonotonicTime::Now());
+  parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
   parts_->watchdog.Stop();
   parts_->listener->Stop();
-  // Cancels what is left, and waits until gRPC has let go of it.
-  parts_->rpc_server->Shutdown(std::chrono::system_clock::now() +
-                               kShutdownGrace);
-  parts_->rpc_server->Wait();
+  ShutDown(*parts_->rpc_server);
   parts_->live_calls.WaitUntilNone(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }

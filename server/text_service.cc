@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "server/grpc_time.h"
 #include "server/wire.h"
 
 namespace sheaf {
@@ -26,8 +26,8 @@ constexpr size_t kShortRequestBytes = 8 << 10;
 
 template <typename Request>
 absl::StatusOr<AdmittedRequest> TextService::Admit(
-    Call& call, absl::Time deadline, const grpc::ByteBuffer& bytes) const {
-  const auto is_in_time = [&] { return absl::Now() < deadline; };
+    Call& call, MonotonicTime deadline, const grpc::ByteBuffer& bytes) const {
+  const auto is_in_time = [&] { return MonotonicTime::Now() < deadline; };
   const auto too_late = [] {
     return absl::DeadlineExceededError(
         "the deadline passed before the request was admitted");
@@ -50,8 +50,8 @@ void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::ByteBuffer& request) const {
   call->Hold();
   if (!call->Enter()) return;
-  const absl::Time deadline = std::min(absl::FromChrono(rpc.deadline()),
-                                       absl::Now() + default_deadline_);
+  const MonotonicTime deadline = std::min(
+      FromGrpc(rpc.raw_deadline()), MonotonicTime::Now() + default_deadline_);
   const auto admit = [this, call, deadline, request] {
     call->Start(Admit<Request>(*call, deadline, request));
   };

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "absl/time/time.h"
+#include "engine/monotonic_time.h"
 #include "server/call.h"
 #include "server/door.h"
 #include "sheaf/v1/text.grpc.pb.h"
@@ -56,7 +57,7 @@ class TextService final
              const grpc::CallbackServerContext& rpc,
              const grpc::ByteBuffer& request) const;
   template <typename Request>
-  absl::StatusOr<AdmittedRequest> Admit(Call& call, absl::Time deadline,
+  absl::StatusOr<AdmittedRequest> Admit(Call& call, MonotonicTime deadline,
                                         const grpc::ByteBuffer& bytes) const;
   template <typename Request>
   grpc::ServerUnaryReactor* StartUnary(ReplyKind kind, const char* method,

@@ -16,14 +16,14 @@ void Watchdog::Start(std::function<bool()> has_work,
 
 void Watchdog::Stop() {
   {
-    absl::MutexLock lock(&mu_);
+    TimedMutexLock lock(&mu_);
     is_ending_ = true;
   }
   if (thread_.joinable()) thread_.join();
 }
 
 void Watchdog::OnStep() {
-  absl::MutexLock lock(&mu_);
+  TimedMutexLock lock(&mu_);
   last_move_ = options_.now();
 }
 
@@ -31,8 +31,8 @@ void Watchdog::Look() {
   const bool has_work = has_work_();
   bool is_stuck = false;
   {
-    absl::MutexLock lock(&mu_);
-    const absl::Time now = options_.now();
+    TimedMutexLock lock(&mu_);
+    const MonotonicTime now = options_.now();
     if (!has_work) last_move_ = now;
     is_stuck = now - last_move_ > options_.patience;
   }
@@ -40,9 +40,11 @@ void Watchdog::Look() {
 }
 
 void Watchdog::Loop() {
-  absl::MutexLock lock(&mu_);
-  while (
-      !mu_.AwaitWithTimeout(absl::Condition(&is_ending_), options_.interval)) {
+  TimedMutexLock lock(&mu_);
+  const auto is_ending = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return is_ending_;
+  };
+  while (!mu_.AwaitWithTimeout(is_ending, options_.interval)) {
     mu_.Unlock();
     Look();
     mu_.Lock();

@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "engine/monotonic_time.h"
+#include "engine/timed_mutex.h"
 
 namespace sheaf {
 
@@ -19,7 +19,7 @@ class Watchdog {
   struct Options {
     absl::Duration patience = absl::Seconds(30);  // with work and without step
     absl::Duration interval = absl::Seconds(1);   // between two looks
-    std::function<absl::Time()> now = absl::Now;
+    std::function<MonotonicTime()> now = MonotonicTime::Now;
   };
 
   explicit Watchdog(Options options);
@@ -45,8 +45,8 @@ class Watchdog {
   std::function<bool()> has_work_;  // set by Start()
   std::function<void(bool)> on_change_;
   bool is_stuck_ = false;  // the thread's own
-  absl::Mutex mu_;
-  absl::Time last_move_ ABSL_GUARDED_BY(mu_);  // a step, or no work
+  TimedMutex mu_;
+  MonotonicTime last_move_ ABSL_GUARDED_BY(mu_);  // a step, or no work
   bool is_ending_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };

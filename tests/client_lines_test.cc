@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <thread>
@@ -11,8 +12,6 @@
 #include "absl/flags/reflection.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "client/flag_parser.h"
 #include "client/flags.h"
 #include "client/help.h"
@@ -183,9 +182,9 @@ TEST(ConvertLinesTest, AWriteErrorEndsTheWork) {
 }
 
 TEST(ProgressTest, SpeedAndTimeLeftCountOnlyThisRunsLines) {
-  const absl::Time start = absl::FromUnixSeconds(1000);
+  const Progress::Clock::time_point start(std::chrono::seconds(1000));
   const Progress progress(/*total=*/100, /*done_at_start=*/40, start);
-  EXPECT_EQ(progress.Render(50, start + absl::Seconds(5)),
+  EXPECT_EQ(progress.Render(50, start + std::chrono::seconds(5)),
             "[============>           ]  50/100 lines  2.0 lines/s  "
             "0:00:25 left");
   EXPECT_THAT(progress.Render(40, start), HasSubstr("40/100 lines  0.0"));
@@ -279,12 +278,13 @@ TEST(LoadTest, RequestsStartWhateverHasBecomeOfThoseBefore) {
 
 TEST(LoadTest, ALateStartIsInTheLatenciesAndReported) {
   const LoadOptions options{.rate = 2000, .seconds = 0.05};
-  const absl::Time begin = absl::Now();
+  const auto begin = std::chrono::steady_clock::now();
   const LoadReport report =
       RunLoad(options, [&](int64_t index, std::function<void()> on_output,
                            Client::OnDone on_done) {
         // The first holds up all that were to start in these 50 ms.
-        while (index == 0 && absl::Now() < begin + absl::Milliseconds(50)) {
+        while (index == 0 && std::chrono::steady_clock::now() <
+                                 begin + std::chrono::milliseconds(50)) {
         }
         on_output();
         on_done(StreamEnd{});

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/notification.h"
+#include "client/channel.h"
 #include "client/utf8.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -237,6 +238,17 @@ TEST_F(ClientTest, WhatIsNotUtf8IsRefusedWithoutACall) {
   EXPECT_THAT(client_.Translate(request).status().message(),
               HasSubstr("stop is not valid UTF-8"));
   EXPECT_TRUE(server_.translate_requests().empty());
+}
+
+TEST(ClientContextTest, ATimeoutIsCountedByTheClockThatNobodySets) {
+  grpc::ClientContext context;
+  PrepareContext(/*token=*/"", {.timeout = absl::Hours(1)}, context);
+  const gpr_timespec deadline = context.raw_deadline();
+  ASSERT_EQ(deadline.clock_type, GPR_CLOCK_MONOTONIC);
+  const gpr_timespec left =
+      gpr_time_sub(deadline, gpr_now(GPR_CLOCK_MONOTONIC));
+  EXPECT_GE(left.tv_sec, 3500);
+  EXPECT_LE(left.tv_sec, 3600);
 }
 
 TEST_F(ClientTest, AsynchronousChunksComeInOrderAndDoneIsLast) {

@@ -391,7 +391,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestThatIsNotExtendedEndsByItsDeadline) {
   Request request = MakeRequest({7}, 1, 5);
   request.is_open = true;
   request.max_segment_tokens = 20;
-  request.deadline = absl::Now() + absl::Milliseconds(50);
+  request.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   request.sink = &sink;
   ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
   EXPECT_EQ(sink.Wait().code(), absl::StatusCode::kDeadlineExceeded);

@@ -183,7 +183,9 @@ TEST_F(EngineTest, RequestsJoinAndLeaveARunningBatch) {
 
 TEST_F(EngineTest, ARequestIsToldOnceHowLongItWasQueued) {
   std::atomic<int64_t> seconds = 0;
-  options_.now = [&] { return absl::FromUnixSeconds(seconds); };
+  options_.now = [&] {
+    return MonotonicTime() + absl::Seconds(seconds.load());
+  };
   options_.max_sequences = 1;
   Start();
   gate_.Close();
@@ -281,12 +283,14 @@ TEST_F(EngineTest, ALongPassGoesOnWhileAnotherOvertakes) {
 
 TEST_F(EngineTest, ADeadlineEndsARunningRequestAndFreesAll) {
   std::atomic<int64_t> now_seconds = 100;
-  options_.now = [&] { return absl::FromUnixSeconds(now_seconds); };
+  options_.now = [&] {
+    return MonotonicTime() + absl::Seconds(now_seconds.load());
+  };
   Start();
   gate_.Close();
   RecordingSink sink;
   Request request = MakeRequest({std::vector<int32_t>(30, 5)}, sink);
-  request.deadline = absl::FromUnixSeconds(110);
+  request.deadline = MonotonicTime() + absl::Seconds(110);
   ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
   gate_.WaitForBatch(1);
   now_seconds = 110;

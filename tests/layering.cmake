@@ -40,9 +40,10 @@ forbid(FILES "^engine/[^/]*$" INCLUDES "^(engine/model/|nlohmann|oneapi)")
 # Kernels know pointers and shapes.
 forbid(FILES "^engine/kernels/"
   INCLUDES "^(engine/[^k]|engine/kv|thread|mutex|absl/status)")
-# oneDNN is measured against, and Prometheus is one file's business.
+# oneDNN is measured against; Prometheus and Boost are one file's business each.
 forbid(FILES "." EXCEPT "^bench/one_dnn_linear\\.cc$" INCLUDES "^oneapi/")
 forbid(FILES "." EXCEPT "^server/metrics\\.cc$" INCLUDES "^prometheus/")
+forbid(FILES "." EXCEPT "^server/http_listener\\.cc$" INCLUDES "^boost/")
 forbid(FILES "." EXCEPT "^server/text/" INCLUDES "^(sentencepiece|unicode/)")
 # The server takes engine and model together in one place.
 forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")

@@ -182,7 +182,7 @@ exec 5>&-
 await 30 call models --max_attempts=1
 exec 6>&-
 kill "$server" && wait "$server" || fail 'the server did not end well'
-(ulimit -n 80 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
+(ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
   >"$work/few.out" 2>"$work/few.log" &
 server=$!

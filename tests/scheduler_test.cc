@@ -32,7 +32,7 @@ class SchedulerTest : public ::testing::Test {
       : pool_(Shape(num_blocks)), scheduler_(max_sequences, pool_) {}
 
   LiveRequest& Add(Request request) {
-    return scheduler_.Add(++last_id_, std::move(request), absl::UnixEpoch());
+    return scheduler_.Add(++last_id_, std::move(request), MonotonicTime());
   }
   // Plans a step and makes all that it encodes decode from the next one on.
   StepPlan Step(const Admission& admission = {.max_encode_tokens = 64}) {

@@ -38,7 +38,7 @@ class AuthTokensTest : public testing::Test {
   }
 
   const std::string path_ = absl::StrCat(testing::TempDir(), "/auth_tokens");
-  absl::Time now_ = absl::UnixEpoch();
+  MonotonicTime now_;
   std::vector<bool> reloads_;
 };
 

@@ -52,15 +52,7 @@ class ServerTest : public testing::Test {
     return Translate(request, &response);
   }
 
-  // One for all tests: it takes two seconds to stop listening for metrics.
-  static void SetUpTestSuite() { shared_ = new ServerHarness; }
-  static void TearDownTestSuite() {
-    delete shared_;
-    shared_ = nullptr;
-  }
-  static inline ServerHarness* shared_ = nullptr;
-
-  ServerHarness& harness_ = *shared_;
+  ServerHarness harness_;
 };
 
 // Bytes as they are, in and out.

@@ -114,7 +114,8 @@ class ServerHarness {
   Gate gate;
 
   explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32,
-                         absl::Duration stuck_after = absl::Seconds(30)) {
+                         absl::Duration stuck_after = absl::Seconds(30),
+                         Log* log = nullptr) {
     runner_.before_decode = [this](int32_t) { gate.Pass(); };
     LoadModel();
     ServerOptions options;
@@ -126,6 +127,7 @@ class ServerHarness {
     options.max_sequences = max_sequences;
     options.max_queue = max_queue;
     options.stuck_after = stuck_after;
+    options.log = log;
     EngineParts parts;
     parts.kv_shape = {.num_blocks = kNumBlocks,
                       .block_bytes = 1024,

@@ -19,18 +19,19 @@ class LogTest : public testing::Test {
   std::function<void(absl::string_view)> Write() {
     return [this](absl::string_view line) { lines_.emplace_back(line); };
   }
-  std::function<absl::Time()> Now() {
-    return [this] { return now_; };
+  Log::Clocks Clocks() {
+    return {[this] { return now_; }, [this] { return monotonic_now_; }};
   }
 
   absl::Time now_ = absl::FromCivil(absl::CivilSecond(2026, 1, 31, 12, 0, 0),
                                     absl::UTCTimeZone()) +
                     absl::Milliseconds(7);
+  MonotonicTime monotonic_now_;
   std::vector<std::string> lines_;  // the log's thread's, until Flush()
 };
 
 TEST_F(LogTest, AnEventIsOneJsonObjectInOrder) {
-  Log log(LogFormat::kJson, Write(), Now());
+  Log log(LogFormat::kJson, Write(), Clocks());
   log.Event("request", {{"code", "OK"}, {"tokens", 3}, {"ms", 1.5}});
   log.Note("two\nlines \"quoted\" \xff");
   log.Flush();
@@ -44,7 +45,7 @@ TEST_F(LogTest, AnEventIsOneJsonObjectInOrder) {
 }
 
 TEST_F(LogTest, TextIsWordsAndANoteIsItsMessage) {
-  Log log(LogFormat::kText, Write(), Now());
+  Log log(LogFormat::kText, Write(), Clocks());
   log.Event("request", {{"code", "OK"}, {"why", "a b"}, {"n", 3}});
   log.Note("metrics on 127.0.0.1:1");
   log.Flush();
@@ -54,11 +55,12 @@ TEST_F(LogTest, TextIsWordsAndANoteIsItsMessage) {
 }
 
 TEST_F(LogTest, BeyondTheRateTheNextSecondSaysHowManyWereLeftOut) {
-  Log log(LogFormat::kText, Write(), Now());
+  Log log(LogFormat::kText, Write(), Clocks());
   for (int i = 0; i < Log::kMaxPerSecond + 5; ++i)
     log.Event("many", {{"i", i}});
   log.Event("other", {{"i", 0}});  // has a rate of its own
   now_ += absl::Seconds(1);
+  monotonic_now_ += absl::Seconds(1);
   log.Event("many", {{"i", -1}});
   log.Event("many", {{"i", -2}});
   log.Flush();
@@ -69,13 +71,28 @@ TEST_F(LogTest, BeyondTheRateTheNextSecondSaysHowManyWereLeftOut) {
             "2026-01-31T12:00:01.007Z many i=-2\n");
 }
 
+TEST_F(LogTest, TheRateDoesNotFollowTheWallClock) {
+  Log log(LogFormat::kText, Write(), Clocks());
+  for (int i = 0; i < Log::kMaxPerSecond + 5; ++i)
+    log.Event("many", {{"i", i}});
+  now_ += absl::Hours(1);
+  log.Event("many", {{"i", -1}});  // too many still
+  now_ -= absl::Hours(2);
+  monotonic_now_ += absl::Seconds(1);
+  log.Event("many", {{"i", -2}});
+  log.Flush();
+  ASSERT_THAT(lines_, SizeIs(Log::kMaxPerSecond + 1));
+  EXPECT_EQ(lines_.back(), "2026-01-31T11:00:00.007Z many i=-2 left_out=6\n");
+}
+
 TEST_F(LogTest, WhoLogsDoesNotWaitForWhoReads) {
   absl::Notification reader_is_back;
   Log log(
       LogFormat::kText,
-      [&](absl::string_view) { reader_is_back.WaitForNotification(); }, Now());
+      [&](absl::string_view) { reader_is_back.WaitForNotification(); },
+      Clocks());
   for (int i = 0; i < 100; ++i) {
-    now_ += absl::Seconds(1);
+    monotonic_now_ += absl::Seconds(1);
     for (int k = 0; k < Log::kMaxPerSecond; ++k) log.Event("e", {{"k", k}});
   }
   reader_is_back.Notify();

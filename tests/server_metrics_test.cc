@@ -18,7 +18,7 @@ class MetricsTest : public testing::Test {
     return MetricValue(metrics_.Scrape(), series);
   }
 
-  absl::Time now_ = absl::FromUnixSeconds(1'000'000);
+  MonotonicTime now_;
   Metrics metrics_{"small", kCapacity, [this] { return now_; }};
 };
 

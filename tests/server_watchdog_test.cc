@@ -29,7 +29,7 @@ class WatchdogTest : public testing::Test {
           ++num_changes_;
         });
   }
-  absl::Time Now() {
+  MonotonicTime Now() {
     absl::MutexLock lock(&mu_);
     return now_;
   }
@@ -48,7 +48,7 @@ class WatchdogTest : public testing::Test {
   }
 
   absl::Mutex mu_;
-  absl::Time now_ = absl::UnixEpoch();
+  MonotonicTime now_;
   bool has_work_ = false;
   bool is_stuck_ = false;
   int num_looks_ = 0;

@@ -1,11 +1,11 @@
 #include "train/evaluate/server_run.h"
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "client/status.h"
 
 namespace sheaf {
@@ -73,11 +73,13 @@ absl::StatusOr<ServerRun> RunOnServer(Client& client,
       run.output_tokens += answer->usage.output_tokens();
     }
   };
-  const absl::Time begin = absl::Now();
+  const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> threads;
   for (int i = 0; i < options.concurrency; ++i) threads.emplace_back(work);
   for (std::thread& thread : threads) thread.join();
-  run.seconds = absl::ToDoubleSeconds(absl::Now() - begin);
+  run.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
   if (!first_error.ok()) return first_error;
   return run;
 }

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+
+namespace sheaf {
+
+// A mutex for waits that have a timeout, by the clock that only goes forward.
+//
+// Abseil's (20220623) waits until a point of the wall clock: when that is set
+// back by an hour, a wait of a second takes an hour longer. Where nothing waits
+// with a timeout, absl::Mutex is the one to use.
+class ABSL_LOCKABLE TimedMutex {
+ public:
+  TimedMutex() = default;
+  TimedMutex(const TimedMutex&) = delete;
+  TimedMutex& operator=(const TimedMutex&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  // What the holder changed may be what others wait for.
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    if (num_waiting_ > 0) unlocked_.notify_all();
+    mutex_.unlock();
+  }
+
+  // Waits, unlocked meanwhile, until `is_true()`, which is called with the
+  // mutex held; false if that has not come true within `timeout`.
+  // REQUIRES: the caller holds the mutex.
+  template <typename Predicate>
+  bool AwaitWithTimeout(const Predicate& is_true, absl::Duration timeout)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    // What is longer would overflow the clock.
+    constexpr absl::Duration kLongest = absl::Hours(24 * 365 * 100);
+    const auto end = std::chrono::steady_clock::now() +
+                     absl::ToChronoNanoseconds(std::min(timeout, kLongest));
+    std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
+    bool has_come = is_true();
+    // What the caller changed before may be what others wait for.
+    if (!has_come && num_waiting_ > 0) unlocked_.notify_all();
+    ++num_waiting_;
+    while (!has_come &&
+           unlocked_.wait_until(lock, end) == std::cv_status::no_timeout) {
+      has_come = is_true();
+    }
+    --num_waiting_;
+    lock.release();  // the caller's still
+    return has_come || is_true();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable unlocked_;
+  int32_t num_waiting_ = 0;  // guarded by mutex_
+};
+
+class ABSL_SCOPED_LOCKABLE TimedMutexLock {
+ public:
+  explicit TimedMutexLock(TimedMutex* mutex) ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex)
+      : mutex_(mutex) {
+    mutex_->Lock();
+  }
+  ~TimedMutexLock() ABSL_UNLOCK_FUNCTION() { mutex_->Unlock(); }
+  TimedMutexLock(const TimedMutexLock&) = delete;
+  TimedMutexLock& operator=(const TimedMutexLock&) = delete;
+
+ private:
+  TimedMutex* const mutex_;
+};
+
+}  // namespace sheaf

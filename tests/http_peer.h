@@ -1,0 +1,92 @@
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+namespace sheaf {
+
+// A connection to a port of this machine, byte for byte.
+class HttpPeer {
+ public:
+  explicit HttpPeer(int32_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<uint16_t>(port));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    is_connected_ =
+        connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
+  }
+  ~HttpPeer() { close(fd_); }
+  HttpPeer(const HttpPeer&) = delete;
+  HttpPeer& operator=(const HttpPeer&) = delete;
+
+  // False if the other side has closed.
+  bool Send(absl::string_view bytes) {
+    return is_connected_ &&
+           send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+               static_cast<ssize_t>(bytes.size());
+  }
+
+  // What came until `end` was there or the other side closed. No more than
+  // `timeout_ms` pass without a byte.
+  std::string ReadUntil(const std::string& end, int timeout_ms = 10'000) {
+    size_t at = received_.find(end);
+    while (at == std::string::npos) {
+      const size_t old_size = received_.size();
+      if (!ReadSome(timeout_ms)) break;
+      at = received_.find(end, old_size - std::min(old_size, end.size()));
+    }
+    const size_t size =
+        at == std::string::npos ? received_.size() : at + end.size();
+    const std::string taken = received_.substr(0, size);
+    received_.erase(0, size);
+    return taken;
+  }
+  // So many bytes; fewer if the other side closed or sends none for long.
+  std::string ReadExactly(size_t size) {
+    while (received_.size() < size && ReadSome(10'000)) {
+    }
+    const std::string taken = received_.substr(0, size);
+    received_.erase(0, size);
+    return taken;
+  }
+  std::string ReadAll() {
+    while (ReadSome(10'000)) {
+    }
+    return std::exchange(received_, "");
+  }
+  // Whether the other side closes within `timeout_ms`.
+  bool IsClosed(int timeout_ms) {
+    pollfd polled = {fd_, POLLIN, 0};
+    if (poll(&polled, 1, timeout_ms) == 0) return false;
+    char byte;
+    return recv(fd_, &byte, 1, MSG_PEEK) <= 0;
+  }
+
+ private:
+  bool ReadSome(int timeout_ms) {
+    pollfd polled = {fd_, POLLIN, 0};
+    if (poll(&polled, 1, timeout_ms) != 1) return false;
+    char buffer[4096];
+    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    if (n <= 0) return false;
+    received_.append(buffer, n);
+    return true;
+  }
+
+  const int fd_;
+  bool is_connected_;
+  std::string received_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,17 @@
+#pragma once
+
+// A wall clock that a test can set, for everything in its process: tests that
+// link wall_clock read this one in place of the system's. Waits until a point
+// of the wall clock follow it as well (those of futex(2), which Abseil uses).
+//
+// The monotonic clock stays what it is.
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Sets the clock forward or, with a negative number, back.
+void MoveWallClock(long seconds);
+
+#ifdef __cplusplus
+}
+#endif
