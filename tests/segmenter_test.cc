@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/text/utf8.h"
@@ -63,6 +65,65 @@ TEST(SplitForTranslationTest, WhitespaceAndSignsAloneAreOneGap) {
   }
 }
 
+TEST(SplitForTranslationTest, LongMarksAreGapsWhereverTheyStand) {
+  const std::string dashes(2000, '-');
+  for (const std::string& text :
+       {"Hello. " + dashes, "Hello." + dashes, "Hello.\n" + dashes,
+        "Hello.\n\n" + dashes + "\n"}) {
+    const SegmentedText split = Split(text);
+    EXPECT_THAT(split.segments, ElementsAre("Hello.")) << text.substr(0, 20);
+    EXPECT_EQ(Join(split), text);
+  }
+  for (const std::string& text :
+       {dashes + " Hello.", dashes + "Hello.", dashes + "\nHello.",
+        std::string("* * * *\nHello."), std::string("===== Hello."),
+        std::string("\u2192\u2192\u2192\u2192 Hello.")}) {
+    const SegmentedText split = Split(text);
+    EXPECT_THAT(split.segments, ElementsAre("Hello.")) << text.substr(0, 20);
+    EXPECT_EQ(Join(split), text);
+  }
+  EXPECT_THAT(Split("Chapter 1 " + dashes + " 12").segments,
+              ElementsAre("Chapter 1", "12"));
+  EXPECT_THAT(Split("==== Title ====").segments, ElementsAre("Title"));
+  EXPECT_THAT(Split("Hello. --- World. * * *").segments,
+              ElementsAre("Hello.", "--- World."));
+}
+
+TEST(SplitForTranslationTest, ShortMarksAreTextOfTheirSentence) {
+  for (const char* text :
+       {"- Open", "* [ ] Open", "(\"Open\")...", "Really?!",
+        "It costs 5 \u20ac", "\u00a1Hola!", "**Bold**", "\u00ab Oui ! \u00bb",
+        "My name is ____ now.", "e\u0301"}) {
+    EXPECT_THAT(Split(text).segments, ElementsAre(text));
+  }
+}
+
+TEST(SplitForTranslationTest, OneOfManyTerminalMarksStays) {
+  const SegmentedText split = Split("Stop!!!!!!! Go......");
+  EXPECT_THAT(split.segments, ElementsAre("Stop!", "Go."));
+  EXPECT_THAT(split.gaps, ElementsAre("", "!!!!!! ", "....."));
+}
+
+// Quadratic time would be minutes.
+TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
+  const auto count = [](absl::string_view part) {
+    return static_cast<int64_t>(part.size() / 4) + 5;
+  };
+  for (const char* unit :
+       {"-",          ".",      ". ",           "! ",      ". - ",
+        "x",          "\u6f22", "\u6f22\u3002", "\u0e01",  "\n",
+        "\U0001F600", "...",    "\".\" ",       "(.) ",    "A. ",
+        "1. ",        "a. b. ", "- x\n",        "\u0301",  " ",
+        "a ? B ",     ".[1] ",  "x . . ",       "x ----- "}) {
+    std::string text;
+    while (text.size() < (1 << 20)) text += unit;
+    const absl::Time begin = absl::Now();
+    const SegmentedText split = SplitForTranslation(text, "en", 512, count);
+    EXPECT_LT(absl::Now() - begin, absl::Seconds(10)) << unit;
+    EXPECT_EQ(Join(split), text) << unit;
+  }
+}
+
 TEST(SplitForTranslationTest, ALongSentenceIsCutAfterAClauseElseAtASpace) {
   EXPECT_THAT(Split("aaaa bbbb cccc, dddd eeee ffff gggg", 20).segments,
               ElementsAre("aaaa bbbb cccc,", "dddd eeee ffff gggg"));
@@ -98,6 +159,11 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
                                           "\t",
                                           "Ende. ",
                                           "\u3002",
+                                          "--------",
+                                          "* ",
+                                          "\u00bb ",
+                                          "\" ",
+                                          "(1) ",
                                           std::string(1, '\0')};
   std::mt19937 rng(301);
   for (int i = 0; i < 300; ++i) {
@@ -111,6 +177,7 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
     for (const std::string& segment : split.segments) {
       ASSERT_FALSE(segment.empty());
       ASSERT_TRUE(IsValidUtf8(segment));
+      ASSERT_TRUE(HasLetterOrDigit(segment)) << segment;
       ASSERT_LE(CountCharacters(segment), max_tokens) << segment;
     }
   }

@@ -1,77 +1,23 @@
 #include "server/text/segmenter.h"
 
-#include <unicode/brkiter.h>
-#include <unicode/locid.h>
-#include <unicode/utext.h>
-
 #include <algorithm>
-#include <memory>
 
 #include "absl/strings/match.h"
+#include "server/text/marks.h"
+#include "server/text/sentences.h"
 #include "server/text/utf8.h"
 
 namespace sheaf {
 namespace {
 
-// [begin, end) in bytes.
-struct Range {
-  size_t begin, end;
-  size_t size() const { return end - begin; }
-};
-
-absl::string_view Slice(absl::string_view text, Range range) {
-  return text.substr(range.begin, range.size());
-}
-
-// Without the white space at both ends.
-Range Trim(absl::string_view text, Range range) {
-  size_t begin = range.begin;
-  while (begin < range.end) {
-    size_t next = begin;
-    if (!IsWhitespace(NextCharacter(text, next))) break;
-    begin = next;
-  }
-  size_t end = begin;
-  for (size_t at = begin; at < range.end;) {
-    if (!IsWhitespace(NextCharacter(text, at))) end = at;
-  }
-  return {begin, end};
-}
-
-// Where sentences end by ICU's rules, which know each language's abbreviations
-// ("ss=standard"): 0 first, the text's size last. If ICU has no rules, the text
-// is one sentence.
-std::vector<size_t> SentenceBoundaries(absl::string_view text,
-                                       const std::string& language) {
-  std::vector<size_t> boundaries = {0};
-  UErrorCode status = U_ZERO_ERROR;
-  const std::unique_ptr<icu::BreakIterator> iterator(
-      icu::BreakIterator::createSentenceInstance(
-          icu::Locale((language + "@ss=standard").c_str()), status));
-  UText utext = UTEXT_INITIALIZER;
-  utext_openUTF8(&utext, text.data(), static_cast<int64_t>(text.size()),
-                 &status);
-  if (U_SUCCESS(status)) {
-    iterator->setText(&utext, status);
-    while (U_SUCCESS(status)) {
-      const int32_t at = iterator->next();
-      if (at == icu::BreakIterator::DONE) break;
-      boundaries.push_back(at);
-    }
-  }
-  utext_close(&utext);
-  if (boundaries.back() != text.size()) boundaries.push_back(text.size());
-  return boundaries;
-}
-
-// Sentences, trimmed, that have a letter or a digit.
-std::vector<Range> Sentences(absl::string_view text,
-                             const std::string& language) {
-  std::vector<Range> sentences;
-  const std::vector<size_t> boundaries = SentenceBoundaries(text, language);
-  for (size_t i = 1; i < boundaries.size(); ++i) {
-    const Range range = Trim(text, {boundaries[i - 1], boundaries[i]});
-    if (HasLetterOrDigit(Slice(text, range))) sentences.push_back(range);
+// Sentences, trimmed, as the model should read them.
+std::vector<TextRange> Sentences(absl::string_view text,
+                                 absl::string_view language) {
+  std::vector<TextRange> sentences;
+  size_t begin = 0;
+  for (const size_t end : SentenceEnds(text, language)) {
+    AppendReadableParts(text, {begin, end}, sentences);
+    begin = end;
   }
   return sentences;
 }
@@ -82,7 +28,7 @@ class LongTextCutter {
   LongTextCutter(absl::string_view text, int64_t max_tokens, TokenCounter count)
       : text_(text), max_tokens_(max_tokens), count_(count) {}
 
-  void Cut(Range range, std::vector<Range>& pieces) {
+  void Cut(TextRange range, std::vector<TextRange>& pieces) {
     if (count_(Slice(text_, range)) <= max_tokens_) {
       pieces.push_back(range);
       return;
@@ -95,15 +41,15 @@ class LongTextCutter {
     const size_t last = characters_.size() - 1;
     for (size_t first = 0; first < last;) {
       const size_t end = BestEnd(first, Longest(first));
-      const Range piece = Between(first, end);
-      if (piece.size() > 0) pieces.push_back(piece);
+      const TextRange piece = Between(first, end);
+      if (HasLetterOrDigit(Slice(text_, piece))) pieces.push_back(piece);
       first = end;
     }
   }
 
  private:
   // Trimmed; ends are indexes of characters_.
-  Range Between(size_t first, size_t end) const {
+  TextRange Between(size_t first, size_t end) const {
     return Trim(text_, {characters_[first], characters_[end]});
   }
 
@@ -181,14 +127,14 @@ class LongTextCutter {
 SegmentedText SplitForTranslation(absl::string_view text,
                                   const std::string& language,
                                   int64_t max_tokens, TokenCounter count) {
-  std::vector<Range> pieces;
+  std::vector<TextRange> pieces;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const Range& sentence : Sentences(text, language)) {
+  for (const TextRange& sentence : Sentences(text, language)) {
     cutter.Cut(sentence, pieces);
   }
   SegmentedText result;
   size_t at = 0;
-  for (const Range& piece : pieces) {
+  for (const TextRange& piece : pieces) {
     result.gaps.emplace_back(Slice(text, {at, piece.begin}));
     result.segments.emplace_back(Slice(text, piece));
     at = piece.end;
@@ -201,19 +147,19 @@ std::vector<std::string> SplitForSummary(absl::string_view text,
                                          const std::string& language,
                                          int64_t max_tokens,
                                          TokenCounter count) {
-  const Range whole = Trim(text, {0, text.size()});
+  const TextRange whole = Trim(text, {0, text.size()});
   if (count(Slice(text, whole)) <= max_tokens) {
     return {std::string(Slice(text, whole))};
   }
-  std::vector<Range> sentences;
+  std::vector<TextRange> sentences;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const Range& sentence : Sentences(text, language)) {
+  for (const TextRange& sentence : Sentences(text, language)) {
     cutter.Cut(sentence, sentences);
   }
   const int64_t prompt = count("");
   const int64_t room = max_tokens - prompt;
   std::vector<int64_t> own_tokens;  // beside sentences
-  for (const Range& sentence : sentences) {
+  for (const TextRange& sentence : sentences) {
     own_tokens.push_back(count(Slice(text, sentence)) - prompt);
   }
   std::vector<std::string> parts;
@@ -236,7 +182,7 @@ std::vector<std::string> SplitForSummary(absl::string_view text,
     }
     if (end < sentences.size()) {
       for (size_t i = end; i > first + (end - first) / 2 && i > first; --i) {
-        const Range between = {sentences[i - 1].end, sentences[i].begin};
+        const TextRange between = {sentences[i - 1].end, sentences[i].begin};
         if (absl::StrContains(Slice(text, between), "\n")) {
           end = i;
           break;

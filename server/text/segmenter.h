@@ -11,8 +11,10 @@ namespace sheaf {
 
 // A text cut into segments for the model and the layout between them.
 //
-// Invariant: gaps.size() == segments.size() + 1, and gaps[0] + segments[0] +
-// gaps[1] + ... + segments[n - 1] + gaps[n] is the text, byte for byte.
+// Invariants:
+//   1. gaps.size() == segments.size() + 1, and gaps[0] + segments[0] +
+//      gaps[1] + ... + segments[n - 1] + gaps[n] is the text, byte for byte.
+//   2. Each segment has a letter or a digit.
 struct SegmentedText {
   std::vector<std::string> segments;
   std::vector<std::string> gaps;
@@ -21,10 +23,11 @@ struct SegmentedText {
 // How many tokens a segment would take, task prompt and end token included.
 using TokenCounter = absl::FunctionRef<int64_t(absl::string_view segment)>;
 
-// One segment a sentence, by ICU's rules for `language` ("en"). Line breaks,
-// white space around sentences, and what has no letter or digit ("---") are
-// gaps. A sentence of more than `max_tokens` is cut where it hurts least: after
-// clause punctuation, else at a space, else between characters.
+// One segment per sentence, by the rules of `language` ("en"; sentences.h).
+// Line breaks, white space around sentences, and long or separate marks
+// ("-----"; marks.h) are gaps. A sentence of more than `max_tokens` is cut
+// where it hurts least: after clause punctuation, else at a space, else between
+// characters.
 //
 // REQUIRES: `text` is UTF-8; a single character counts at most max_tokens.
 SegmentedText SplitForTranslation(absl::string_view text,

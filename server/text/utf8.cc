@@ -27,11 +27,40 @@ int32_t NextCharacter(absl::string_view text, size_t& at) {
   return character;
 }
 
+int32_t PreviousCharacter(absl::string_view text, size_t& at) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  UChar32 character;
+  U8_PREV_UNSAFE(bytes, at, character);
+  return character;
+}
+
+void AppendCharacter(int32_t character, std::string& text) {
+  uint8_t bytes[U8_MAX_LENGTH];
+  int32_t size = 0;
+  U8_APPEND_UNSAFE(bytes, size, character);
+  text.append(reinterpret_cast<const char*>(bytes), size);
+}
+
 bool IsWhitespace(int32_t character) { return u_isUWhiteSpace(character); }
+
+bool IsLineBreak(int32_t character) {
+  switch (character) {
+    case '\n':
+    case '\r':
+    case 0x85:    // next line
+    case 0x2028:  // line separator
+    case 0x2029:  // paragraph separator
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsLetterOrDigit(int32_t character) { return u_isalnum(character); }
 
 bool HasLetterOrDigit(absl::string_view text) {
   for (size_t at = 0; at < text.size();) {
-    if (u_isalnum(NextCharacter(text, at))) return true;
+    if (IsLetterOrDigit(NextCharacter(text, at))) return true;
   }
   return false;
 }

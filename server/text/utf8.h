@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -15,8 +16,21 @@ bool IsValidUtf8(absl::string_view text);
 // is UTF-8 and `at` is the beginning of a character.
 int32_t NextCharacter(absl::string_view text, size_t& at);
 
+// The character that ends at `at`, which moves before it. REQUIRES: `text` is
+// UTF-8, `at` > 0 is the end of a character.
+int32_t PreviousCharacter(absl::string_view text, size_t& at);
+
+// REQUIRES: `character` is one of Unicode's and no surrogate.
+void AppendCharacter(int32_t character, std::string& text);
+
 // Unicode's White_Space.
 bool IsWhitespace(int32_t character);
+
+// Ends a line or a paragraph, by itself or as a part of CRLF.
+bool IsLineBreak(int32_t character);
+
+// A letter or a decimal digit of any script.
+bool IsLetterOrDigit(int32_t character);
 
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+namespace sheaf {
+
+// Where the sentences of a text end, in bytes, ascending; the end of the text
+// is always the last.
+//
+// A sentence ends
+//   - at a line break
+//   - after terminal punctuation of any script (Unicode's Sentence_Break) and
+//     the closing quotes and brackets behind it, if white space follows.
+//     Scripts whose punctuation is of no other use (。！？।) need no white
+//     space.
+//
+// It does not end
+//   - before a lower-case letter, except after "!" and "?" in a sentence that
+//     began with one itself
+//   - before a comma or another sign that continues a sentence
+//   - after an abbreviation, initial, ordinal or list number of `language`
+//     (abbreviations.h); a code without a table has those that all languages
+//     share
+//   - at an operator ("a ? B : c") or a sign in brackets ("[...]", "(!)").
+//
+// The time is linear in the text. REQUIRES: `text` is UTF-8.
+std::vector<size_t> SentenceEnds(absl::string_view text,
+                                 absl::string_view language);
+
+}  // namespace sheaf
