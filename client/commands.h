@@ -21,6 +21,10 @@ struct Invocation {
 absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
     const Invocation& invocation);
 
+// The TEXT arguments, or all of --input or stdin without its last line end. A
+// UsageError if there are both arguments and --input.
+absl::StatusOr<std::string> ReadText(const Invocation& invocation);
+
 // The subcommands: help.cc tells what each does. They return a UsageError if
 // the command line is wrong, before anything is sent.
 absl::Status RunTranslate(Invocation& invocation);

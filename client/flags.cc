@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "client/status.h"
 
+using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;
 using sheaf::TokenIdList;
 
@@ -53,6 +54,12 @@ ABSL_FLAG(std::string, output, "",
           "File to write instead of stdout, a line for each line of --input. "
           "Lines that it has already are kept, and work goes on after them.");
 ABSL_FLAG(bool, overwrite, false, "Starts --output anew.");
+ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
+          "Translates all of stdin or of --input as one text, whose layout is "
+          "kept, and says what its line breaks mean: keep (each ends a "
+          "sentence), paragraphs (the lines of a paragraph are joined) or "
+          "automatic (those of hard-wrapped paragraphs are). Not given: line "
+          "by line; automatic for a TEXT argument.");
 ABSL_FLAG(int32_t, concurrency, 8, "Lines to translate at the same time.");
 ABSL_FLAG(std::optional<TokenIdList>, ids, std::nullopt,
           "Token ids to run the model on instead of a text, as 5,6,7. The end "
@@ -162,6 +169,29 @@ bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
 
 std::string AbslUnparseFlag(const TokenIdList& flag) {
   return absl::StrJoin(flag.ids, ",");
+}
+
+bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
+                   std::string* error) {
+  for (const v1::LineBreaks value :
+       {v1::LINE_BREAKS_UNSPECIFIED, v1::LINE_BREAKS_KEEP,
+        v1::LINE_BREAKS_PARAGRAPHS}) {
+    flag->value = value;
+    if (text == AbslUnparseFlag(*flag)) return true;
+  }
+  *error = "it must be automatic, keep or paragraphs";
+  return false;
+}
+
+std::string AbslUnparseFlag(const LineBreaksFlag& flag) {
+  switch (flag.value) {
+    case v1::LINE_BREAKS_KEEP:
+      return "keep";
+    case v1::LINE_BREAKS_PARAGRAPHS:
+      return "paragraphs";
+    default:
+      return "automatic";
+  }
 }
 
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {

@@ -23,6 +23,14 @@ bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const TokenIdList& flag);
 
+// "automatic", "keep" or "paragraphs".
+struct LineBreaksFlag {
+  v1::LineBreaks value = v1::LINE_BREAKS_UNSPECIFIED;
+};
+bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
+                   std::string* error);
+std::string AbslUnparseFlag(const LineBreaksFlag& flag);
+
 // What the flags say; a flag that was not given leaves its field absent.
 // Ranges are the server's to check. Errors are UsageErrors.
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
@@ -48,6 +56,7 @@ ABSL_DECLARE_FLAG(bool, json);
 ABSL_DECLARE_FLAG(std::string, input);
 ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
+ABSL_DECLARE_FLAG(std::optional<sheaf::LineBreaksFlag>, line_breaks);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
 ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);

@@ -38,8 +38,9 @@ constexpr Command kCommands[] = {
      "With\n"
      "--input and --output an interrupted run goes on where it stopped when "
      "the\n"
-     "same command is given again.\n",
-     "from to stream json input output overwrite concurrency",
+     "same command is given again. With --line_breaks stdin or --input is one\n"
+     "text.\n",
+     "from to stream json input output overwrite concurrency line_breaks",
      /*has_decoding_flags=*/true},
     {"summarize", "sheaf summarize [FLAGS] [TEXT... | < TEXT]",
      "Summarizes one text: the arguments, or all of stdin or of --input.\n",

@@ -16,24 +16,6 @@
 namespace sheaf {
 namespace {
 
-// The TEXT arguments, or all of --input or stdin without its last line end.
-absl::StatusOr<std::string> ReadText(const Invocation& invocation) {
-  if (!invocation.arguments.empty()) {
-    if (!absl::GetFlag(FLAGS_input).empty()) {
-      return UsageError("there is a TEXT and an --input; give one of them");
-    }
-    return absl::StrJoin(invocation.arguments, " ");
-  }
-  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
-  if (!reader.ok()) return reader.status();
-  absl::StatusOr<std::string> text = (*reader)->Rest();
-  if (!text.ok()) return text.status();
-  absl::string_view trimmed = *text;
-  absl::ConsumeSuffix(&trimmed, "\n");
-  absl::ConsumeSuffix(&trimmed, "\r");
-  return std::string(trimmed);
-}
-
 absl::Status CheckUsage() {
   if (absl::GetFlag(FLAGS_stream) && absl::GetFlag(FLAGS_json)) {
     return UsageError("--stream does not go with --json");
@@ -90,6 +72,23 @@ absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
   const std::string path = absl::GetFlag(FLAGS_input);
   if (!path.empty()) return LineReader::Open(path);
   return std::make_unique<LineReader>(invocation.input_fd, "stdin");
+}
+
+absl::StatusOr<std::string> ReadText(const Invocation& invocation) {
+  if (!invocation.arguments.empty()) {
+    if (!absl::GetFlag(FLAGS_input).empty()) {
+      return UsageError("there is a TEXT and an --input; give one of them");
+    }
+    return absl::StrJoin(invocation.arguments, " ");
+  }
+  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
+  if (!reader.ok()) return reader.status();
+  absl::StatusOr<std::string> text = (*reader)->Rest();
+  if (!text.ok()) return text.status();
+  absl::string_view trimmed = *text;
+  absl::ConsumeSuffix(&trimmed, "\n");
+  absl::ConsumeSuffix(&trimmed, "\r");
+  return std::string(trimmed);
 }
 
 absl::Status RunSummarize(Invocation& invocation) {

@@ -6,7 +6,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/convert_file.h"
@@ -34,6 +33,9 @@ class Translator {
     request.set_source_language(absl::GetFlag(FLAGS_from));
     request.set_target_language(absl::GetFlag(FLAGS_to));
     *request.mutable_decoding() = *std::move(decoding);
+    if (const auto line_breaks = absl::GetFlag(FLAGS_line_breaks)) {
+      request.set_line_breaks(line_breaks->value);
+    }
     return Translator(*std::move(client), *call, std::move(request));
   }
 
@@ -100,6 +102,11 @@ absl::Status CheckUsage(const Invocation& invocation) {
   if (has_output && !has_input) {
     return UsageError("--output needs --input; without, redirect stdout");
   }
+  if (has_output && absl::GetFlag(FLAGS_line_breaks).has_value()) {
+    return UsageError(
+        "--line_breaks goes not with --output, whose lines are those of "
+        "--input; without, redirect stdout");
+  }
   if (absl::GetFlag(FLAGS_overwrite) && !has_output) {
     return UsageError("--overwrite needs --output");
   }
@@ -135,11 +142,14 @@ absl::Status RunTranslate(Invocation& invocation) {
   };
   const bool is_streaming = absl::GetFlag(FLAGS_stream);
 
-  if (!invocation.arguments.empty()) {
-    const std::string text = absl::StrJoin(invocation.arguments, " ");
-    if (is_streaming) return translator->Stream(text, invocation.out);
+  const bool is_one_text = !invocation.arguments.empty() ||
+                           absl::GetFlag(FLAGS_line_breaks).has_value();
+  if (is_one_text) {
+    absl::StatusOr<std::string> text = ReadText(invocation);
+    if (!text.ok()) return text.status();
+    if (is_streaming) return translator->Stream(*text, invocation.out);
     absl::StatusOr<std::string> translation =
-        translator->Translate(text, /*between=*/"\n");
+        translator->Translate(*text, /*between=*/"\n");
     if (!translation.ok()) return translation.status();
     return invocation.out.Write(absl::StrCat(*translation, "\n"));
   }

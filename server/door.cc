@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
+#include "server/text/line_breaks.h"
 #include "server/text/segmenter.h"
 #include "server/text/utf8.h"
 
@@ -17,6 +18,22 @@ constexpr char kSummaryLanguage[] = "en";
 // Tokens that one character may take: NFKC makes at most 18 of it, most of them
 // one token or, as bytes, three.
 constexpr int64_t kMaxCharacterTokens = 54;
+
+absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
+  switch (line_breaks) {
+    case v1::LINE_BREAKS_UNSPECIFIED:
+      return LineBreaks::kAutomatic;
+    case v1::LINE_BREAKS_KEEP:
+      return LineBreaks::kKeep;
+    case v1::LINE_BREAKS_PARAGRAPHS:
+      return LineBreaks::kParagraphs;
+    default:
+      return NamesField(absl::InvalidArgumentError(
+          absl::StrFormat("line_breaks is %d; this server allows 0..%d",
+                          static_cast<int>(line_breaks),
+                          static_cast<int>(v1::LineBreaks_MAX))));
+  }
+}
 
 void SetCounts(AdmittedRequest& admitted) {
   AnswerPlan& plan = admitted.plan;
@@ -138,6 +155,9 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   if (absl::Status status = CheckText(request.text()); !status.ok()) {
     return status;
   }
+  const absl::StatusOr<LineBreaks> line_breaks =
+      ParseLineBreaks(request.line_breaks());
+  if (!line_breaks.ok()) return line_breaks.status();
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
   if (absl::IsInvalidArgument(task.status())) return NamesField(task.status());
@@ -152,8 +172,9 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   };
   return AdmitSegments(
       *std::move(prepared), prefix,
-      SplitForTranslation(request.text(), (*task)->source_language,
-                          model_.max_source_tokens, count),
+      SplitForTranslation(JoinLines(request.text(), *line_breaks),
+                          (*task)->source_language, model_.max_source_tokens,
+                          count),
       is_wanted);
 }
 

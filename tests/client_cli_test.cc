@@ -202,6 +202,24 @@ TEST_F(SheafTest, EveryInputLineGivesOneOutputLine) {
   EXPECT_EQ(server_.translate_requests().size(), 3u);  // None for a blank line.
 }
 
+TEST_F(SheafTest, WithLineBreaksAllLinesAreOneText) {
+  EXPECT_EQ(Run({"translate", "--to=de", "--line_breaks=paragraphs"},
+                "one\ntwo\n\nthree\n")
+                .out,
+            "ONE\nTWO\n\nTHREE\n");
+  WriteFile(Path("in"), "four\nfive\n");
+  EXPECT_EQ(Run({"translate", "--to=de", "--line_breaks=keep", "--stream",
+                 "--input=" + Path("in")})
+                .out,
+            "FOUR\nFIVE\n");
+  Run({"translate", "--to=de", "--line_breaks=automatic", "six"});
+  const std::vector<v1::TranslateRequest> seen = server_.translate_requests();
+  ASSERT_GE(seen.size(), 2u);
+  EXPECT_EQ(seen.front().text(), "one\ntwo\n\nthree");
+  EXPECT_EQ(seen.front().line_breaks(), v1::LINE_BREAKS_PARAGRAPHS);
+  EXPECT_EQ(seen.back().line_breaks(), v1::LINE_BREAKS_UNSPECIFIED);
+}
+
 TEST_F(SheafTest, AnswersThatOvertakeEachOtherComeOutInOrder) {
   server_.ReverseGroupsOf(8);
   std::string in, expected;
@@ -307,6 +325,9 @@ TEST_F(SheafTest, AWrongCommandLineIsExitCode2) {
            {"translate", "--to=de", "--concurrency=0", "a"},
            {"translate", "--to=de", "--stream", "--json", "a"},
            {"translate", "--to=de", "--output=x"},
+           {"translate", "--to=de", "--line_breaks=some", "a"},
+           {"translate", "--to=de", "--line_breaks=keep", "--input=x",
+            "--output=y"},
            {"translate", "--to=de", "--stop=\\", "a"},
            {"generate", "--ids=1", "text"},
            {"load", "--rate=0"},

@@ -174,9 +174,9 @@ TEST(SentenceEndsTest, QuotesBracketsAndFootnotesBelongToTheSentenceBefore) {
               ElementsAre("He said \"Stop!\"", "Then he left.[12]",
                           "(All left.)", "End."));
   ExpectWhole({"There were \"Yes!\" - Shouts."}, "en");
-  EXPECT_THAT(Sentences("\"Yes.\" - \"No.\" He left. - She stayed."),
-              ElementsAre("\"Yes.\"", "- \"No.\"", "He left.",
-                          "- She stayed."));
+  EXPECT_THAT(
+      Sentences("\"Yes.\" - \"No.\" He left. - She stayed."),
+      ElementsAre("\"Yes.\"", "- \"No.\"", "He left.", "- She stayed."));
   EXPECT_THAT(Sentences("I said \"no.\" He said \"yes.\""),
               ElementsAre("I said \"no.\"", "He said \"yes.\""));
   EXPECT_THAT(Sentences("**Stop.** Now [...] Then (!) Go on."),

@@ -106,6 +106,40 @@ TEST_F(DoorTest, TextIsAnsweredInWholeCharactersTokensAsTheModelChooses) {
   EXPECT_EQ(output_text(TokensOf({5, 6, 7})), OutputText::kRaw);
 }
 
+TEST_F(DoorTest, LineBreaksAreReadAsTheRequestSays) {
+  v1::TranslateRequest request = TranslateOf("Good\nday.");
+  const auto num_segments = [&](v1::LineBreaks line_breaks) {
+    request.set_line_breaks(line_breaks);
+    const auto admitted = door_.Admit(request, IsWanted);
+    EXPECT_TRUE(admitted.ok()) << admitted.status();
+    return admitted.ok() ? admitted->plan.num_segments : 0;
+  };
+  EXPECT_EQ(num_segments(v1::LINE_BREAKS_UNSPECIFIED), 2);
+  EXPECT_EQ(num_segments(v1::LINE_BREAKS_KEEP), 2);
+  EXPECT_EQ(num_segments(v1::LINE_BREAKS_PARAGRAPHS), 1);
+  request.set_line_breaks(static_cast<v1::LineBreaks>(7));
+  ExpectRefused(request, absl::StatusCode::kInvalidArgument,
+                "line_breaks is 7; this server allows 0..2");
+}
+
+TEST_F(DoorTest, WithoutALineBreakSettingAWrappedSentenceIsOneSegment) {
+  const auto admitted =
+      door_.Admit(TranslateOf("The river that runs through our\n"
+                              "town was so low last summer that\n"
+                              "we could walk across it."),
+                  IsWanted);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_EQ(admitted->plan.num_segments, 1);
+}
+
+TEST_F(DoorTest, MarksWithoutLettersAreReturnedAndNotRun) {
+  const std::string dashes(900, '-');
+  const auto admitted = door_.Admit(TranslateOf("Hello. " + dashes), IsWanted);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  EXPECT_EQ(admitted->plan.num_segments, 1);
+  EXPECT_THAT(admitted->plan.gaps, ElementsAre("", " " + dashes));
+}
+
 TEST_F(DoorTest, TokensAreUsedAsGiven) {
   const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();

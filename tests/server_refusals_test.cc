@@ -86,6 +86,10 @@ TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
        },
        StatusCode::INVALID_ARGUMENT,
        "decoding.temperature is 0.5; with beam_size 4"},
+      {"line breaks of a later version",
+       [](auto& r) { r.set_line_breaks(static_cast<v1::LineBreaks>(-1)); },
+       StatusCode::INVALID_ARGUMENT,
+       "line_breaks is -1; this server allows 0..2"},
       {"id out of range",
        [](auto& r) {
          r.mutable_decoding()->mutable_target_prefix()->add_ids(100);

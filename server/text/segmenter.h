@@ -15,6 +15,8 @@ namespace sheaf {
 //   1. gaps.size() == segments.size() + 1, and gaps[0] + segments[0] +
 //      gaps[1] + ... + segments[n - 1] + gaps[n] is the text, byte for byte.
 //   2. Each segment has a letter or a digit.
+// If the lines of paragraphs are to be joined, the text is the one that
+// JoinLines() returns (line_breaks.h).
 struct SegmentedText {
   std::vector<std::string> segments;
   std::vector<std::string> gaps;
