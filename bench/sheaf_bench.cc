@@ -29,6 +29,7 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
@@ -164,6 +165,13 @@ absl::StatusOr<Model> MakeModel() {
     if (!status.ok()) return status;
   }
   model.config = *std::move(config);
+  if (!dir.empty()) {
+    absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
+    if (!checkpoint.ok()) return checkpoint.status();
+    absl::Status matched = MatchT5Tensors(*checkpoint, model.config);
+    if (!matched.ok()) return matched;
+    model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
+  }
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   const int64_t weight_bytes = LeastWeightBytes(model.config, weight_type);
@@ -176,11 +184,7 @@ absl::StatusOr<Model> MakeModel() {
   }
   if (dir.empty()) {
     model.weights = std::make_unique<RandomWeights>(model.config);
-    return model;
   }
-  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
-  if (!checkpoint.ok()) return checkpoint.status();
-  model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
   return model;
 }
 

@@ -22,6 +22,7 @@
 #include "engine/model/linear.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/t5_runner.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/thread_team.h"
 #include "server/auth_tokens.h"
@@ -135,12 +136,16 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
   limits.max_source_tokens = max_source_tokens;
   limits.max_new_tokens = flags.max_new_tokens;
+  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
+  if (!checkpoint.ok()) return checkpoint.status();
+  if (absl::Status matched = MatchT5Tensors(*checkpoint, *config);
+      !matched.ok()) {
+    return matched;
+  }
   const absl::Status fits = CheckMemoryFits(
       LeastWeightBytes(*config, type), ActivationBytes(*config, limits),
       flags.kv_cache_bytes, CgroupMemoryLimit());
   if (!fits.ok()) return fits;
-  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
-  if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<T5Weights> weights = T5Weights::Load(
       *config, *checkpoint,
       {.kernels = &kernels_, .num_slices = team_.size(), .type = type});

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/t5_config.h"
+#include "engine/model/t5_tensors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -121,9 +122,10 @@ TEST(CheckpointTest, EveryFixtureGivesItsValues) {
 TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
   for (const std::string& model : TestdataModels()) {
     const auto checkpoint = Checkpoint::Open(TestdataDir(model));
-    const auto config = LoadT5Config(TestdataDir(model));
+    auto config = LoadT5Config(TestdataDir(model));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
     ASSERT_TRUE(config.ok()) << config.status();
+    ASSERT_EQ(MatchT5Tensors(*checkpoint, *config), absl::OkStatus());
     int64_t num_parameters = 0;
     for (const SafetensorsFile& file : checkpoint->files()) {
       for (const TensorInfo& tensor : file.tensors()) {

@@ -59,7 +59,7 @@ TEST(T5ConfigTest, ReadsAFixture) {
   EXPECT_FLOAT_EQ(config->layer_norm_epsilon, 1e-3f);
   EXPECT_EQ(config->relative_attention_num_buckets, 16);
   EXPECT_EQ(config->relative_attention_max_distance, 40);
-  EXPECT_FALSE(config->is_tied);
+  EXPECT_FALSE(config->scales_output);
   EXPECT_EQ(config->n_positions, std::nullopt);
   EXPECT_EQ(config->decoder_start_token_id, 0);
   EXPECT_EQ(config->pad_token_id, 0);
@@ -80,7 +80,7 @@ TEST(T5ConfigTest, AnOldConfigGetsT5sDefaults) {
   EXPECT_EQ(config->num_decoder_layers, 2);
   EXPECT_FALSE(config->is_gated);
   EXPECT_EQ(config->activation, Activation::kRelu);
-  EXPECT_TRUE(config->is_tied);
+  EXPECT_TRUE(config->scales_output);
   EXPECT_EQ(config->relative_attention_num_buckets, 32);
   EXPECT_EQ(config->relative_attention_max_distance, 128);
   EXPECT_EQ(config->n_positions, 512);
@@ -96,7 +96,7 @@ TEST(T5ConfigTest, AbsentAndNullKeysGetDefaults) {
     EXPECT_EQ(config.architecture, "T5ForConditionalGeneration");
     EXPECT_EQ(config.num_decoder_layers, 2);
     EXPECT_FALSE(config.is_gated);
-    EXPECT_TRUE(config.is_tied);
+    EXPECT_TRUE(config.scales_output);
     EXPECT_EQ(config.num_kv_heads, 6);
     EXPECT_EQ(config.num_cross_kv_heads, 6);
     EXPECT_FLOAT_EQ(config.layer_norm_epsilon, 1e-6f);
@@ -115,8 +115,7 @@ TEST(T5ConfigTest, Mt5HasDefaultsOfItsOwn) {
   EXPECT_EQ(config.architecture, "MT5ForConditionalGeneration");
   EXPECT_TRUE(config.is_gated);
   EXPECT_EQ(config.activation, Activation::kGeluTanh);
-  EXPECT_FALSE(config.is_tied);
-  EXPECT_TRUE(Parse(Config(R"(, "tie_word_embeddings": true)", "mt5")).is_tied);
+  EXPECT_FALSE(config.scales_output);
 }
 
 TEST(T5ConfigTest, GroupingKeysCount) {
@@ -244,6 +243,7 @@ TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
       R"({"model_type": "t5", "vocab_size": 4194304, "d_model": 65536,
           "d_kv": 1024, "d_ff": 1048576, "num_layers": 512, "num_heads": 1024,
           "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false})");
+  config.head_tensor = "lm_head.weight";
   EXPECT_GT(NumParameters(config), int64_t{1} << 47);
   for (const std::string keys :
        {R"("vocab_size": 4194305)", R"("d_model": 65537)", R"("d_kv": 1025)",

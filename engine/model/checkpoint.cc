@@ -156,6 +156,16 @@ absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
       absl::StrFormat("%s: no tensor %s", directory_, Quoted(name)));
 }
 
+std::vector<std::string> Checkpoint::Names() const {
+  std::vector<std::string> names;
+  for (const SafetensorsFile& file : files_) {
+    for (const TensorInfo& tensor : file.tensors()) {
+      names.push_back(tensor.name);
+    }
+  }
+  return names;
+}
+
 bool Checkpoint::Has(absl::string_view name) const { return Find(name).ok(); }
 
 absl::StatusOr<std::vector<int64_t>> Checkpoint::Shape(

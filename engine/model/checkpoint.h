@@ -30,6 +30,7 @@ class Checkpoint : public WeightSource {
   // In the order of their names.
   absl::Span<const SafetensorsFile> files() const { return files_; }
 
+  std::vector<std::string> Names() const override;
   bool Has(absl::string_view name) const override;
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;

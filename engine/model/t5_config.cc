@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "engine/model/key_reader.h"
 #include "files/input_file.h"
 #include "files/strict_json.h"
 
@@ -39,7 +40,7 @@ constexpr size_t kMaxLabelBytes = 128;
 struct ModelType {
   absl::string_view name;
   absl::string_view feed_forward_proj;  // if the key is absent
-  bool is_tied;                         // if tie_word_embeddings is absent
+  bool can_scale;                       // its decoder's output
   absl::string_view architecture;       // if architectures is absent
 };
 
@@ -82,91 +83,6 @@ std::string JoinNames(const Entry (&table)[kSize]) {
     absl::StrAppend(out, entry.name);
   });
 }
-
-// `value` as a message shows it.
-std::string Shown(const json& value) {
-  if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
-  if (value.is_structured()) {
-    return value.is_array() ? "an array" : "an object";
-  }
-  return value.dump();
-}
-
-// Reads the keys of one file's object. The first refusal stays in status(), and
-// what is read after it does not matter: so callers check once, at the end.
-class KeyReader {
- public:
-  KeyReader(const json& object, std::string path)
-      : object_(object), path_(std::move(path)) {}
-
-  const absl::Status& status() const { return status_; }
-
-  // Null if the key is absent or its value null.
-  const json* Find(absl::string_view key) const {
-    const auto place = object_.find(std::string(key));
-    return place == object_.end() || place->is_null() ? nullptr : &*place;
-  }
-
-  void Refuse(absl::string_view key, const json& value,
-              absl::string_view allowed) {
-    if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %s is %s; allowed is %s", path_, key, Shown(value), allowed));
-  }
-
-  void RefuseAbsent(absl::string_view key, absl::string_view allowed) {
-    if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %s is missing; allowed is %s", path_, key, allowed));
-  }
-
-  // REQUIRES: min >= 0.
-  int32_t IntOf(absl::string_view key, const json& value, int32_t min,
-                int32_t max) {
-    // One past int64 wraps to a negative number and is refused as such.
-    const bool is_integer = value.is_number_integer();
-    const int64_t number = is_integer ? value.get<int64_t>() : 0;
-    if (!is_integer || number < min || number > max) {
-      Refuse(key, value, absl::StrFormat("an integer in %d..%d", min, max));
-      return min;
-    }
-    return static_cast<int32_t>(number);
-  }
-
-  // The default is not held against min..max.
-  int32_t Int(absl::string_view key, int32_t min, int32_t max,
-              std::optional<int32_t> default_value = std::nullopt) {
-    const json* value = Find(key);
-    if (value != nullptr) return IntOf(key, *value, min, max);
-    if (!default_value.has_value()) {
-      RefuseAbsent(key, absl::StrFormat("an integer in %d..%d", min, max));
-    }
-    return default_value.value_or(min);
-  }
-
-  bool Bool(absl::string_view key, bool default_value) {
-    const json* value = Find(key);
-    if (value == nullptr) return default_value;
-    if (!value->is_boolean()) Refuse(key, *value, "true or false");
-    return value->is_boolean() && value->get<bool>();
-  }
-
-  double Number(absl::string_view key, double min, double max,
-                double default_value) {
-    const json* value = Find(key);
-    if (value == nullptr) return default_value;
-    const double number = value->is_number() ? value->get<double>() : 0;
-    if (!value->is_number() || number < min || number > max) {
-      Refuse(key, *value, absl::StrFormat("a number in %g..%g", min, max));
-    }
-    return number;
-  }
-
- private:
-  const json& object_;
-  const std::string path_;
-  absl::Status status_;
-};
 
 const ModelType* ReadModelType(KeyReader& reader) {
   const std::string allowed =
@@ -216,6 +132,18 @@ void ReadFeedForward(KeyReader& reader, const ModelType& type,
   }
   config.is_gated = found->is_gated;
   config.activation = found->activation;
+}
+
+// As transformers 5 does: it always ties the head to the table, unless the
+// checkpoint has a head of its own, and tie_word_embeddings is what tells T5
+// (true or absent) from T5 1.1 (false). It then saves scale_decoder_outputs.
+void ReadOutputScale(KeyReader& reader, const ModelType& type,
+                     T5Config& config) {
+  constexpr absl::string_view kScale = "scale_decoder_outputs";
+  const bool is_tied = reader.Bool("tie_word_embeddings", true);
+  // Null is not absent here: it stands for false.
+  const bool scales = reader.Bool(kScale, !reader.Has(kScale) && is_tied);
+  config.scales_output = type.can_scale && scales;
 }
 
 void ReadHeads(KeyReader& reader, T5Config& config) {
@@ -294,7 +222,7 @@ void ReadConfig(KeyReader& reader, T5Config& config) {
                                          config.num_encoder_layers);
   config.layer_norm_epsilon = static_cast<float>(
       reader.Number("layer_norm_epsilon", kMinEpsilon, kMaxEpsilon, 1e-6));
-  config.is_tied = reader.Bool("tie_word_embeddings", type->is_tied);
+  ReadOutputScale(reader, *type, config);
   ReadHeads(reader, config);
   ReadFeedForward(reader, *type, config);
   ReadPositions(reader, config);
@@ -365,7 +293,7 @@ int64_t NumParameters(const T5Config& config) {
   const int64_t decoder = config.num_decoder_layers *
                           (attention(config.num_kv_heads) +
                            attention(config.num_cross_kv_heads) + feed_forward);
-  const int64_t tables = config.is_tied ? 1 : 2;
+  const int64_t tables = config.has_own_head() ? 2 : 1;
   return tables * config.vocab_size * d_model + encoder + decoder +
          2 * (position_bias + d_model);
 }
