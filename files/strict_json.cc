@@ -114,6 +114,9 @@ absl::StatusOr<json> ParseStrictJson(absl::string_view text,
         absl::StrFormat("%s has %d bytes; at most %d are read", name,
                         text.size(), kMaxJsonBytes));
   }
+  if (text.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
+  }
   if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
     return bytes;
   }

@@ -32,6 +32,20 @@ broken && sed -i 's/"d_ff": 640/"d_ff": 641/' "$work/model/config.json"
 refuse_server 3 'DenseReluDense' --model="$work/model"
 broken && sed -i 's/"model_type": "t5"/"model_type": "bart"/' "$work/model/config.json"
 refuse_server 3 bart --model="$work/model"
+for file in config.json generation_config.json model.safetensors spiece.model; do
+  broken
+  printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 9999\n' 0 \
+    >"$work/model/$file"
+  refuse_server 3 "$file is a Git LFS pointer" --model="$work/model"
+done
+cp "$work/model/spiece.model" "$work/tasks.json"
+refuse_server 3 'tasks.json is a Git LFS pointer' --model="$small" --tasks="$work/tasks.json"
+broken && : >"$work/model/model.safetensors"
+refuse_server 3 'model.safetensors is empty' --model="$work/model"
+broken && : >"$work/model/spiece.model"
+refuse_server 3 'spiece.model' --model="$work/model"
+broken && mv "$work/model/model.safetensors" "$work/model/pytorch_model.bin"
+refuse_server 3 'save it as safetensors' --model="$work/model"
 refuse_server 2 max_sequences --max_sequences=0
 refuse_server 2 allow_insecure --listen=0.0.0.0:0
 refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000

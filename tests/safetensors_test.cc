@@ -115,6 +115,21 @@ TEST(SafetensorsTest, ReadsOutsideATensorAreRefused) {
   }
 }
 
+TEST(SafetensorsTest, FilesOfOtherFormatsAreNamed) {
+  const std::pair<std::string, std::string> kFormats[] = {
+      {"PK\3\4", "a PyTorch file or another ZIP archive"},
+      {"GGUF", "a GGUF file"},
+      {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
+      {"", "is empty"}};
+  for (const auto& [begin, name] : kFormats) {
+    TempDir dir;
+    const std::string path =
+        dir.Write("m", begin.empty() ? begin : begin + std::string(100, '\1'));
+    EXPECT_THAT(SafetensorsFile::Open(path).status().message(),
+                HasSubstr(name));
+  }
+}
+
 TEST(SafetensorsTest, OnlyFloatsAreReadAsFloat) {
   TempDir dir;
   const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
