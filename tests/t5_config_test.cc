@@ -153,6 +153,30 @@ TEST(T5ConfigTest, FeedForwardNamesAreT5s) {
   }
 }
 
+// Found by comparing the reference's logits.
+TEST(T5ConfigTest, TheSavedFormOfTheFeedForwardCountsBeforeItsName) {
+  T5Config config = Parse(
+      Config(R"(, "feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu")"));
+  EXPECT_TRUE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kGeluErf);
+  config = Parse(
+      Config(R"(, "feed_forward_proj": "gated-gelu", "is_gated_act": false)"));
+  EXPECT_FALSE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kGeluTanh);
+  config = Parse(Config(R"(, "dense_act_fn": "swish", "is_gated_act": true)"));
+  EXPECT_TRUE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kSilu);
+}
+
+TEST(T5ConfigTest, TheStartTokenIsTheBosTokenWhereThereIsNoOther) {
+  const std::string bos = Config(R"(, "bos_token_id": 5)");
+  EXPECT_EQ(Parse(bos).decoder_start_token_id, 5);
+  EXPECT_EQ(Parse(bos, R"({"bos_token_id": 6})").decoder_start_token_id, 6);
+  EXPECT_EQ(
+      Parse(bos, R"({"decoder_start_token_id": 7})").decoder_start_token_id, 7);
+  EXPECT_EQ(Parse(Config(R"(, "bos_token_id": -1)")).decoder_start_token_id, 0);
+}
+
 TEST(T5ConfigTest, GenerationConfigCountsFirst) {
   const std::string config = Config(
       R"(, "eos_token_id": 2, "pad_token_id": 3, "decoder_start_token_id": 4)");
@@ -260,7 +284,7 @@ TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
 
 TEST(T5ConfigTest, UnknownKeysAreHarmless) {
   Parse(Config(R"(, "task_specific_params": {"a": [1, {"b": null}]},
-                    "dense_act_fn": 7, "d_model_2": "x")"),
+                    "layer_norm_eps": 7, "d_model_2": "x")"),
         R"({"num_beams": 4, "max_length": "x"})");
 }
 
