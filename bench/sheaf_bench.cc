@@ -32,6 +32,7 @@
 #include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/request.h"
+#include "engine/start_guard.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
 
@@ -239,6 +240,9 @@ ExitCode Complain(ExitCode code, const absl::Status& status) {
 }
 
 ExitCode Main() {
+  const StartGuard guard("sheaf-bench",
+                         "the model, its KV cache and activations take it",
+                         kFailed);
   if (absl::Status status = CheckNumbers(); !status.ok()) {
     return Complain(kWrongFlags, status);
   }

@@ -1,10 +1,14 @@
 // sheaf-server: joins a model to the engine and serves it.
 
+#include <malloc.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +28,7 @@
 #include "engine/model/t5_runner.h"
 #include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
+#include "engine/start_guard.h"
 #include "engine/thread_team.h"
 #include "server/auth_tokens.h"
 #include "server/credentials.h"
@@ -41,6 +46,7 @@ namespace {
 
 enum ExitCode { kServed = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
 
+constexpr char kProgram[] = "sheaf-server";
 constexpr int32_t kDefaultMaxSourceTokens = 512;
 
 // Tokens of one encoder pass: some short sources, or one of the longest.
@@ -54,7 +60,7 @@ ExitCode Complain(ExitCode code, const absl::Status& status) {
   for (char& c : line) {
     if (c == '\n') c = ' ';
   }
-  std::fprintf(stderr, "sheaf-server: %s\n", line.c_str());
+  std::fprintf(stderr, "%s: %s\n", kProgram, line.c_str());
   return code;
 }
 
@@ -130,7 +136,8 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   const int32_t max_source_tokens =
       flags.max_source_tokens > 0
           ? flags.max_source_tokens
-          : config->n_positions.value_or(kDefaultMaxSourceTokens);
+          : std::min(config->n_positions.value_or(kDefaultMaxSourceTokens),
+                     kMaxSourceTokens);
   T5RunnerLimits limits;
   limits.max_sequences = flags.max_sequences;
   limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
@@ -142,10 +149,18 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
       !matched.ok()) {
     return matched;
   }
-  const absl::Status fits = CheckMemoryFits(
-      LeastWeightBytes(*config, type), ActivationBytes(*config, limits),
-      flags.kv_cache_bytes, CgroupMemoryLimit());
+  const MemoryNeeds needs = {LeastWeightBytes(*config, type),
+                             ActivationBytes(*config, limits),
+                             flags.kv_cache_bytes};
+  absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
   if (!fits.ok()) return fits;
+  const StartGuard guard(
+      kProgram,
+      absl::StrFormat("weights take %d bytes or more, activations %d, "
+                      "--kv_cache_bytes is %d",
+                      needs.weight_bytes, needs.activation_bytes,
+                      needs.kv_cache_bytes),
+      kWrongModel);
   absl::StatusOr<T5Weights> weights = T5Weights::Load(
       *config, *checkpoint,
       {.kernels = &kernels_, .num_slices = team_.size(), .type = type});
@@ -298,6 +313,9 @@ ExitCode Serve(ServerFlags flags) {
   if (absl::Status status = CheckFiles(flags); !status.ok()) {
     return Complain(kWrongFlags, status);
   }
+  std::optional<StartGuard> guard;
+  guard.emplace(kProgram, "the server takes memory and threads at start",
+                kWrongModel);
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
   if (!dir.ok()) return Complain(kWrongModel, dir.status());
   absl::StatusOr<std::unique_ptr<LoadedModel>> model =
@@ -326,6 +344,7 @@ ExitCode Serve(ServerFlags flags) {
     log.Flush();
     return Complain(kFailed, server.status());
   }
+  guard.reset();
   WarnOfOpenDoors(flags, log);
   LogStart(**server, served, *isa, log);
   log.Flush();
@@ -342,7 +361,17 @@ ExitCode Serve(ServerFlags flags) {
   std::_Exit(kServed);
 }
 
+// Where address space is limited (ulimit -v), threads must not each reserve 64
+// MiB of it for what they allocate: their stacks would find none.
+void ShareArenas() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    mallopt(M_ARENA_MAX, 1);
+  }
+}
+
 ExitCode Main(const std::vector<std::string>& args) {
+  ShareArenas();
   // Before any thread starts, so that all inherit it: only AwaitEndSignal()
   // takes these, and a closed connection is an error, not a signal.
   const sigset_t signals = EndSignals();
