@@ -22,7 +22,6 @@ class KeyReader {
       : object_(object), path_(std::move(path)) {}
 
   const absl::Status& status() const { return status_; }
-  const std::string& path() const { return path_; }
 
   // Whether the key is there, be its value null.
   bool Has(absl::string_view key) const;

@@ -215,7 +215,7 @@ void ReadOutputScale(KeyReader& reader, const ModelType& type,
     config.warnings.push_back(absl::StrFormat(
         "%s: %s is true and %s %s: that version multiplied %s's decoder output "
         "by d_model^-0.5, transformers 5 and this server do not",
-        reader.path(), kTie, kVersion, Shown(*version), type.name));
+        kConfigFile, kTie, kVersion, Shown(*version), type.name));
   }
 }
 

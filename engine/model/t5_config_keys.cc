@@ -162,10 +162,10 @@ void JudgeT5ConfigKeys(KeyReader& reader, std::vector<std::string>& warnings) {
     const json* value = reader.Find(key.name);
     if (value == nullptr || AsksForNothing(*value)) continue;
     if (key.fate == Fate::kWarns) {
+      // Without the directory, which need not be UTF-8.
       warnings.push_back(
-          absl::StrFormat("%s: %s is %s, which is not followed: "
-                          "%s",
-                          reader.path(), key.name, Shown(*value), key.note));
+          absl::StrFormat("config.json: %s is %s, which is not followed: %s",
+                          key.name, Shown(*value), key.note));
     } else if (key.note != kDtype || !IsReadDtype(*value)) {
       reader.Refuse(key.name, *value, key.note);
     }
