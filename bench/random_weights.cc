@@ -38,8 +38,10 @@ constexpr float kBiasDeviation = 0.5f;
 
 RandomWeights::RandomWeights(const T5Config& config) {
   const int64_t d_model = config.d_model, vocab = config.vocab_size;
-  Add("shared.weight", {vocab, d_model}, 0, 1);
-  if (!config.is_tied) Add("lm_head.weight", {vocab, d_model}, 0, Fan(d_model));
+  Add(config.table_tensor, {vocab, d_model}, 0, 1);
+  if (config.has_own_head()) {
+    Add(config.head_tensor, {vocab, d_model}, 0, Fan(d_model));
+  }
   for (const absl::string_view stack : {"encoder", "decoder"}) {
     const bool is_decoder = stack == "decoder";
     Add(absl::StrCat(stack, ".final_layer_norm.weight"), {d_model}, 1,
@@ -99,6 +101,12 @@ void RandomWeights::Add(const std::string& name, std::vector<int64_t> shape,
                         float mean, float standard_deviation) {
   const float half = standard_deviation * std::sqrt(3.0f);
   tensors_[name] = {std::move(shape), mean - half, 2 * half, SeedOf(name)};
+}
+
+std::vector<std::string> RandomWeights::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors_) names.push_back(name);
+  return names;
 }
 
 bool RandomWeights::Has(absl::string_view name) const {

@@ -23,7 +23,8 @@ class RandomWeights : public WeightSource {
  public:
   RandomWeights() = default;
 
-  // All tensors of such a model, scaled as T5 is initialized: what goes through
+  // All tensors of such a model, table_tensor and head_tensor included, scaled
+  // as T5 is initialized: what goes through
   // the layers stays in a range where no arithmetic is slower than in a trained
   // model (no infinities, no denormals).
   explicit RandomWeights(const T5Config& config);
@@ -32,6 +33,7 @@ class RandomWeights : public WeightSource {
   void Add(const std::string& name, std::vector<int64_t> shape, float mean,
            float standard_deviation);
 
+  std::vector<std::string> Names() const override;
   bool Has(absl::string_view name) const override;
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;

@@ -37,7 +37,9 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
     config.num_decoder_layers = shape.num_layers;
     config.is_gated = true;
     config.activation = Activation::kGeluTanh;
-    config.is_tied = false;
+    config.scales_output = false;
+    config.table_tensor = "shared.weight";
+    config.head_tensor = "lm_head.weight";
     config.eos_token_ids = {1};
     return config;
   }

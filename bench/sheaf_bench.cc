@@ -29,8 +29,10 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/request.h"
+#include "engine/start_guard.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
 
@@ -164,6 +166,13 @@ absl::StatusOr<Model> MakeModel() {
     if (!status.ok()) return status;
   }
   model.config = *std::move(config);
+  if (!dir.empty()) {
+    absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
+    if (!checkpoint.ok()) return checkpoint.status();
+    absl::Status matched = MatchT5Tensors(*checkpoint, model.config);
+    if (!matched.ok()) return matched;
+    model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
+  }
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   const int64_t weight_bytes = LeastWeightBytes(model.config, weight_type);
@@ -176,11 +185,7 @@ absl::StatusOr<Model> MakeModel() {
   }
   if (dir.empty()) {
     model.weights = std::make_unique<RandomWeights>(model.config);
-    return model;
   }
-  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
-  if (!checkpoint.ok()) return checkpoint.status();
-  model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
   return model;
 }
 
@@ -235,6 +240,9 @@ ExitCode Complain(ExitCode code, const absl::Status& status) {
 }
 
 ExitCode Main() {
+  const StartGuard guard("sheaf-bench",
+                         "the model, its KV cache and activations take it",
+                         kFailed);
   if (absl::Status status = CheckNumbers(); !status.ok()) {
     return Complain(kWrongFlags, status);
   }

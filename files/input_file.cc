@@ -4,14 +4,54 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace sheaf {
+
+namespace {
+
+// Of a Git LFS pointer, by its specification.
+constexpr uint64_t kMaxPointerBytes = 1023;
+constexpr absl::string_view kPointerBegin =
+    "version https://git-lfs.github.com/spec/v";
+
+// Refuses what is often saved in place of a file: the pointer that Git leaves
+// where the file itself was not fetched, and the page that a server sends
+// where it has no such file.
+absl::Status CheckIsNoStandIn(const InputFile& file) {
+  uint8_t bytes[64];
+  const size_t num_bytes = std::min<uint64_t>(sizeof(bytes), file.size());
+  absl::Status read = file.ReadAt(0, absl::MakeSpan(bytes, num_bytes));
+  if (!read.ok()) return read;
+  const absl::string_view begin(reinterpret_cast<const char*>(bytes),
+                                num_bytes);
+  if (file.size() <= kMaxPointerBytes &&
+      absl::StartsWith(begin, kPointerBegin)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s is a Git LFS pointer, not the file that it stands for; \"git lfs "
+        "pull\" in its repository fetches that",
+        file.path()));
+  }
+  const absl::string_view text = absl::StripLeadingAsciiWhitespace(begin);
+  for (const absl::string_view page : {"<!doctype html", "<html", "<?xml"}) {
+    if (!absl::StartsWithIgnoreCase(text, page)) continue;
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s is an HTML or XML page, as servers send where they do not have a "
+        "file or do not give it; fetch the file anew",
+        file.path()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
   // Without O_NONBLOCK a pipe would hold us until somebody writes to it.
@@ -31,6 +71,9 @@ absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
         S_ISDIR(stat.st_mode) ? "a directory" : "a pipe, socket or device"));
   }
   file.size_ = static_cast<uint64_t>(stat.st_size);
+  if (absl::Status status = CheckIsNoStandIn(file); !status.ok()) {
+    return status;
+  }
   return file;
 }
 

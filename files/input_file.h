@@ -16,8 +16,9 @@ namespace sheaf {
 // Thread-safe: reads share no position.
 class InputFile {
  public:
-  // NotFound if there is no such file, InvalidArgument if it is a directory, a
-  // pipe or a device (which is not waited for), else the system's reason.
+  // NotFound if there is no such file. InvalidArgument if it is a directory, a
+  // pipe or a device (which is not waited for), or stands in place of a file: a
+  // Git LFS pointer, a web page. Else the system's reason.
   static absl::StatusOr<InputFile> Open(const std::string& path);
 
   InputFile(InputFile&& other) noexcept;

@@ -18,7 +18,8 @@ using nlohmann::json;
 // arrays that have begun and not ended, outermost first.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
-  explicit TreeBuilder(absl::string_view name) : name_(name) {}
+  TreeBuilder(absl::string_view name, int64_t max_values)
+      : name_(name), max_values_(max_values) {}
 
   absl::Status& status() { return status_; }
   json& root() { return root_; }
@@ -60,7 +61,13 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return false;
   }
 
+  // Null, and status() says why, if there are too many values.
   json* Add(json value) {
+    if (num_values_ == max_values_) {
+      Refuse(absl::StrFormat("has more than %d values", max_values_));
+      return nullptr;
+    }
+    ++num_values_;
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -77,8 +84,9 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     if (open_.size() == kMaxJsonDepth) {
       return Refuse(absl::StrFormat("nests deeper than %d", kMaxJsonDepth));
     }
-    open_.push_back(Add(std::move(empty)));
-    return true;
+    json* const value = Add(std::move(empty));
+    open_.push_back(value);
+    return value != nullptr;
   }
 
   bool End() {
@@ -86,7 +94,9 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return true;
   }
 
-  absl::string_view name_;
+  const absl::string_view name_;
+  const int64_t max_values_;
+  int64_t num_values_ = 0;
   absl::Status status_;
   json root_;
   std::vector<json*> open_;
@@ -108,25 +118,30 @@ absl::Status CheckJsonBytes(absl::string_view text, absl::string_view name) {
 }
 
 absl::StatusOr<json> ParseStrictJson(absl::string_view text,
-                                     absl::string_view name) {
-  if (text.size() > kMaxJsonBytes) {
+                                     absl::string_view name,
+                                     const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s has %d bytes; at most %d are read", name,
-                        text.size(), kMaxJsonBytes));
+                        text.size(), limits.max_bytes));
+  }
+  if (text.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
   }
   if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
     return bytes;
   }
-  TreeBuilder builder(name);
+  TreeBuilder builder(name, limits.max_values);
   json::sax_parse(text.begin(), text.end(), &builder);
   if (!builder.status().ok()) return std::move(builder.status());
   return std::move(builder.root());
 }
 
-absl::StatusOr<json> ReadStrictJson(const std::string& path) {
-  absl::StatusOr<std::string> text = ReadTextFile(path, kMaxJsonBytes);
+absl::StatusOr<json> ReadStrictJson(const std::string& path,
+                                    const JsonLimits& limits) {
+  absl::StatusOr<std::string> text = ReadTextFile(path, limits.max_bytes);
   if (!text.ok()) return text.status();
-  return ParseStrictJson(*text, path);
+  return ParseStrictJson(*text, path, limits);
 }
 
 }  // namespace sheaf

@@ -56,7 +56,8 @@ ABSL_FLAG(int32_t, max_queue, 256, "Requests that may wait.");
 ABSL_FLAG(int32_t, threads, 0,
           "Threads that compute. 0: the processors that the process may use.");
 ABSL_FLAG(int32_t, max_source_tokens, 0,
-          "Tokens of one source, at most. 0: the model's n_positions, or 512.");
+          "Tokens of one source, at most. 0: the model's n_positions (up to "
+          "65536), or 512.");
 ABSL_FLAG(int32_t, max_new_tokens, 1024,
           "The most that a request may ask for in max_new_tokens.");
 ABSL_FLAG(sheaf::ByteSize, max_text_bytes, {int64_t{1} << 20},
@@ -357,7 +358,8 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckRange("max_sequences", flags.max_sequences, 1, 4096),
       CheckRange("max_queue", flags.max_queue, 1, 1'000'000),
       CheckRange("threads", flags.num_threads, 0, 256),
-      CheckRange("max_source_tokens", flags.max_source_tokens, 0, 65536),
+      CheckRange("max_source_tokens", flags.max_source_tokens, 0,
+                 kMaxSourceTokens),
       CheckRange("max_new_tokens", flags.max_new_tokens, 1, 65536),
       CheckRange("max_text_bytes", flags.max_text_bytes, 1, kGiB),
       CheckRange("max_requests_per_caller", flags.max_requests_per_caller, 0,

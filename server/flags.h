@@ -35,6 +35,8 @@ struct HostPort {
 };
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text);
 
+inline constexpr int32_t kMaxSourceTokens = 65536;
+
 // The program's flags, checked.
 struct ServerFlags {
   std::string model;  // empty: the embedded one

@@ -1,9 +1,13 @@
 // sheaf-server: joins a model to the engine and serves it.
 
+#include <malloc.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +25,9 @@
 #include "engine/model/linear.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/t5_runner.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
+#include "engine/start_guard.h"
 #include "engine/thread_team.h"
 #include "server/auth_tokens.h"
 #include "server/credentials.h"
@@ -39,6 +45,7 @@ namespace {
 
 enum ExitCode { kServed = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
 
+constexpr char kProgram[] = "sheaf-server";
 constexpr int32_t kDefaultMaxSourceTokens = 512;
 
 // Tokens of one encoder pass: some short sources, or one of the longest.
@@ -52,7 +59,7 @@ ExitCode Complain(ExitCode code, const absl::Status& status) {
   for (char& c : line) {
     if (c == '\n') c = ' ';
   }
-  std::fprintf(stderr, "sheaf-server: %s\n", line.c_str());
+  std::fprintf(stderr, "%s: %s\n", kProgram, line.c_str());
   return code;
 }
 
@@ -128,18 +135,31 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   const int32_t max_source_tokens =
       flags.max_source_tokens > 0
           ? flags.max_source_tokens
-          : config->n_positions.value_or(kDefaultMaxSourceTokens);
+          : std::min(config->n_positions.value_or(kDefaultMaxSourceTokens),
+                     kMaxSourceTokens);
   T5RunnerLimits limits;
   limits.max_sequences = flags.max_sequences;
   limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
   limits.max_source_tokens = max_source_tokens;
   limits.max_new_tokens = flags.max_new_tokens;
-  const absl::Status fits = CheckMemoryFits(
-      LeastWeightBytes(*config, type), ActivationBytes(*config, limits),
-      flags.kv_cache_bytes, CgroupMemoryLimit());
-  if (!fits.ok()) return fits;
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
+  if (absl::Status matched = MatchT5Tensors(*checkpoint, *config);
+      !matched.ok()) {
+    return matched;
+  }
+  const MemoryNeeds needs = {LeastWeightBytes(*config, type),
+                             ActivationBytes(*config, limits),
+                             flags.kv_cache_bytes};
+  absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
+  if (!fits.ok()) return fits;
+  const StartGuard guard(
+      kProgram,
+      absl::StrFormat("weights take %d bytes or more, activations %d, "
+                      "--kv_cache_bytes is %d",
+                      needs.weight_bytes, needs.activation_bytes,
+                      needs.kv_cache_bytes),
+      kWrongModel);
   absl::StatusOr<T5Weights> weights = T5Weights::Load(
       *config, *checkpoint,
       {.kernels = &kernels_, .num_slices = team_.size(), .type = type});
@@ -292,6 +312,9 @@ ExitCode Serve(ServerFlags flags) {
   if (absl::Status status = CheckFiles(flags); !status.ok()) {
     return Complain(kWrongFlags, status);
   }
+  std::optional<StartGuard> guard;
+  guard.emplace(kProgram, "the server takes memory and threads at start",
+                kWrongModel);
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
   if (!dir.ok()) return Complain(kWrongModel, dir.status());
   absl::StatusOr<std::unique_ptr<LoadedModel>> model =
@@ -320,6 +343,7 @@ ExitCode Serve(ServerFlags flags) {
     log.Flush();
     return Complain(kFailed, server.status());
   }
+  guard.reset();
   WarnOfOpenDoors(flags, log);
   LogStart(**server, served, *isa, log);
   log.Flush();
@@ -334,7 +358,17 @@ ExitCode Serve(ServerFlags flags) {
   return kServed;
 }
 
+// Where address space is limited (ulimit -v), threads must not each reserve 64
+// MiB of it for what they allocate: their stacks would find none.
+void ShareArenas() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    mallopt(M_ARENA_MAX, 1);
+  }
+}
+
 ExitCode Main(const std::vector<std::string>& args) {
+  ShareArenas();
   // Before any thread starts, so that all inherit it: only AwaitEndSignal()
   // takes these, and a closed connection is an error, not a signal.
   const sigset_t signals = EndSignals();

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/t5_config.h"
+#include "engine/model/t5_tensors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -121,9 +122,10 @@ TEST(CheckpointTest, EveryFixtureGivesItsValues) {
 TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
   for (const std::string& model : TestdataModels()) {
     const auto checkpoint = Checkpoint::Open(TestdataDir(model));
-    const auto config = LoadT5Config(TestdataDir(model));
+    auto config = LoadT5Config(TestdataDir(model));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
     ASSERT_TRUE(config.ok()) << config.status();
+    ASSERT_EQ(MatchT5Tensors(*checkpoint, *config), absl::OkStatus());
     int64_t num_parameters = 0;
     for (const SafetensorsFile& file : checkpoint->files()) {
       for (const TensorInfo& tensor : file.tensors()) {
@@ -255,7 +257,7 @@ TEST(CheckpointTest, ShardsGiveTheirTensors) {
 
 TEST(CheckpointTest, AnIndexThatIsNotOneIsRefused) {
   const std::pair<std::string, std::string> kBad[] = {
-      {"", "not valid JSON"},
+      {"", "is empty"},
       {"[]", "must hold an object"},
       {"{}", "weight_map must be an object"},
       {R"({"weight_map":[]})", "weight_map must be an object"},
@@ -311,6 +313,64 @@ TEST(CheckpointTest, IndexAndShardsMustAgree) {
   const auto missing = OpenSharded(index, {{one, {"a"}}});
   EXPECT_EQ(missing.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(missing.status().message(), HasSubstr(two));
+}
+
+TEST(CheckpointTest, AnIndexMayListNamesOfASharedTensorThatNoShardHolds) {
+  for (const std::string name :
+       {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight",
+        "lm_head.weight", "shared.weight"}) {
+    const auto checkpoint =
+        OpenSharded(absl::StrCat(R"({"weight_map":{"a":"1.safetensors",")",
+                                 name, R"(":"1.safetensors"}})"),
+                    {{"1.safetensors", {"a"}}});
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+    EXPECT_FALSE(checkpoint->Has(name));
+  }
+}
+
+TEST(CheckpointTest, AllShardsThatAreMissingAreNamed) {
+  const auto checkpoint = OpenSharded(
+      R"({"weight_map":{"a":"1.safetensors","b":"2.safetensors",
+                        "c":"3.safetensors"}})",
+      {{"2.safetensors", {"b"}}});
+  EXPECT_EQ(checkpoint.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(checkpoint.status().message(),
+              HasSubstr("2 of 3 shards are not in the directory: "
+                        "\"1.safetensors\", \"3.safetensors\""));
+}
+
+TEST(CheckpointTest, WeightsInOtherFormatsAreNamed) {
+  for (const std::string name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+        "flax_model.msgpack"}) {
+    TempDir dir;
+    dir.Write(name, "x");
+    const absl::Status status = Checkpoint::Open(dir.path()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(status.message(), HasSubstr("but " + name));
+    EXPECT_THAT(status.message(), HasSubstr("save it as safetensors"));
+  }
+}
+
+// The reference loads the model that the adapter names, and the adapter.
+TEST(CheckpointTest, AnAdapterIsRefused) {
+  TempDir dir;
+  dir.Write("model.safetensors", Shard({"a"}));
+  EXPECT_TRUE(Checkpoint::Open(dir.path()).ok());
+  dir.Write("adapter_config.json", "{}");
+  EXPECT_THAT(Checkpoint::Open(dir.path()).status().message(),
+              HasSubstr("has adapter_config.json"));
+}
+
+// As the reference does.
+TEST(CheckpointTest, ASingleFileComesBeforeAnIndex) {
+  TempDir dir;
+  dir.Write("model.safetensors", Shard({"a"}));
+  dir.Write(kIndex, R"({"weight_map":{"b":"s.safetensors"}})");
+  dir.Write("s.safetensors", Shard({"b"}));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_THAT(checkpoint->Names(), ElementsAre("a"));
 }
 
 TEST(CheckpointTest, AnIndexOfTooManyShardsIsRefused) {

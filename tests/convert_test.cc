@@ -11,6 +11,7 @@
 #include "engine/model/checkpoint.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "tests/model_files.h"
 #include "tests/t5_test_model.h"
 #include "train/common/safetensors_writer.h"
@@ -88,6 +89,43 @@ TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
     }
   }
   EXPECT_GE(num_compared, 16);
+}
+
+// As transformers 5 saves T5 1.1: the head is not the table although
+// tie_word_embeddings is true.
+TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
+  TempDir dir;
+  const std::string input = dir.PathOf("in"), output = dir.PathOf("out");
+  std::filesystem::copy(TestdataDir("t5v11-gated-untied"), input);
+  nlohmann::json keys =
+      nlohmann::json::parse(FileBytes(input + "/config.json"));
+  keys["tie_word_embeddings"] = true;
+  keys["scale_decoder_outputs"] = false;
+  dir.Write("in/config.json", keys.dump());
+  ASSERT_TRUE(Convert(input, output, 2, GroupingMethod::kMean).ok());
+  T5Config config = LoadT5Config(output).value();
+  EXPECT_EQ(config.num_kv_heads, 2);
+  EXPECT_FALSE(config.scales_output);
+  const Checkpoint checkpoint = Checkpoint::Open(output).value();
+  ASSERT_EQ(MatchT5Tensors(checkpoint, config), absl::OkStatus());
+  EXPECT_EQ(config.head_tensor, "lm_head.weight");
+  EXPECT_EQ(Read(checkpoint, "lm_head.weight"),
+            Read(Checkpoint::Open(input).value(), "lm_head.weight"));
+}
+
+TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
+  TempDir dir;
+  const std::string input = dir.PathOf("in"), output = dir.PathOf("out");
+  std::filesystem::copy(TestdataDir("t5v11-gated-untied"), input);
+  nlohmann::json keys =
+      nlohmann::json::parse(FileBytes(input + "/config.json"));
+  keys["num_layers"] = 1;
+  keys["num_decoder_layers"] = 2;
+  dir.Write("in/config.json", keys.dump());
+  EXPECT_THAT(
+      Convert(input, output, 2, GroupingMethod::kMean).status().message(),
+      HasSubstr("encoder.block.1"));
+  EXPECT_FALSE(std::filesystem::exists(output));
 }
 
 TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {

@@ -79,6 +79,31 @@ TEST(InputFileTest, OnlyRegularFilesOpen) {
             absl::StatusCode::kInvalidArgument);
 }
 
+TEST(InputFileTest, WhatStandsInPlaceOfAFileIsNamed) {
+  TempDir dir;
+  const auto message = [&](absl::string_view bytes) {
+    const absl::Status status = InputFile::Open(dir.Write("f", bytes)).status();
+    EXPECT_EQ(ReadTextFile(dir.PathOf("f"), 1 << 20).status(), status);
+    return std::string(status.message());
+  };
+  const std::string pointer =
+      "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\n"
+      "size 12345\n";
+  EXPECT_THAT(message(pointer),
+              HasSubstr(dir.PathOf("f") + " is a Git LFS pointer"));
+  // A pointer has less than 1024 bytes.
+  EXPECT_EQ(message(pointer + std::string(1024, ' ')), "");
+  for (const std::string page :
+       {"<!DOCTYPE html><html>", "\n <!doctype HTML>", "<html lang=\"en\">",
+        "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>"}) {
+    EXPECT_THAT(message(page), HasSubstr("is an HTML or XML page")) << page;
+  }
+  for (const std::string text :
+       {"", " ", "<", "version https://git-lfs", "{}"}) {
+    EXPECT_EQ(message(text), "") << text;
+  }
+}
+
 TEST(ReadTextFileTest, RefusesMoreThanTheLimit) {
   TempDir dir;
   const std::string path = dir.Write("f", "abcdef");

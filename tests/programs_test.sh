@@ -32,6 +32,60 @@ broken && sed -i 's/"d_ff": 640/"d_ff": 641/' "$work/model/config.json"
 refuse_server 3 'DenseReluDense' --model="$work/model"
 broken && sed -i 's/"model_type": "t5"/"model_type": "bart"/' "$work/model/config.json"
 refuse_server 3 bart --model="$work/model"
+for file in config.json generation_config.json model.safetensors spiece.model; do
+  broken
+  printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 9999\n' 0 \
+    >"$work/model/$file"
+  refuse_server 3 "$file is a Git LFS pointer" --model="$work/model"
+done
+cp "$work/model/spiece.model" "$work/tasks.json"
+refuse_server 3 'tasks.json is a Git LFS pointer' --model="$small" --tasks="$work/tasks.json"
+broken && : >"$work/model/model.safetensors"
+refuse_server 3 'model.safetensors is empty' --model="$work/model"
+broken && : >"$work/model/spiece.model"
+refuse_server 3 'spiece.model' --model="$work/model"
+broken && mv "$work/model/model.safetensors" "$work/model/pytorch_model.bin"
+refuse_server 3 'save it as safetensors' --model="$work/model"
+echo '--- sizes are checked before memory is taken, and what is not given is one line'
+broken && sed -i 's/"vocab_size": [0-9]*/"vocab_size": 4194304/; s/"d_model": [0-9]*/"d_model": 65536/' \
+  "$work/model/config.json"
+refuse_server 3 'config.json asks for [4194304, 65536]' --model="$work/model"
+python3 - "$work/model" <<'END' # a sparse file that has what an enormous config.json asks for
+import json, struct, sys
+vocab, wide = 1 << 22, 1 << 16
+header, end = {}, 0
+def tensor(name, *shape):
+    global end
+    size = 2
+    for n in shape:
+        size *= n
+    header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [end, end + size]}
+    end += size
+tensor("shared.weight", vocab, wide)
+for stack, attentions in ("encoder", ["SelfAttention"]), ("decoder", ["SelfAttention", "EncDecAttention"]):
+    layer = stack + ".block.0.layer."
+    tensor(stack + ".final_layer_norm.weight", wide)
+    tensor(layer + "0.SelfAttention.relative_attention_bias.weight", 32, 1)
+    for i, attention in enumerate(attentions):
+        for name in "qkv":
+            tensor(f"{layer}{i}.{attention}.{name}.weight", 1, wide)
+        tensor(f"{layer}{i}.{attention}.o.weight", wide, 1)
+        tensor(f"{layer}{i}.layer_norm.weight", wide)
+    tensor(f"{layer}{len(attentions)}.DenseReluDense.wi.weight", 1, wide)
+    tensor(f"{layer}{len(attentions)}.DenseReluDense.wo.weight", wide, 1)
+    tensor(f"{layer}{len(attentions)}.layer_norm.weight", wide)
+text = json.dumps(header).encode()
+with open(sys.argv[1] + "/model.safetensors", "wb") as file:
+    file.write(struct.pack("<Q", len(text)) + text)
+    file.truncate(8 + len(text) + end)
+config = {"model_type": "t5", "vocab_size": vocab, "d_model": wide, "d_kv": 1, "d_ff": 1,
+          "num_layers": 1, "num_heads": 1}
+with open(sys.argv[1] + "/config.json", "w") as file:
+    json.dump(config, file)
+END
+refuse_server 3 'less 1099517657344 of weights' --model="$work/model"
+(ulimit -v 600000 && refuse_server 3 'limit (ulimit -v) leaves' --model="$small")
+(ulimit -d 400000 && refuse_server 3 'limit (ulimit -d) leaves' --model="$small")
 refuse_server 2 max_sequences --max_sequences=0
 refuse_server 2 allow_insecure --listen=0.0.0.0:0
 refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000

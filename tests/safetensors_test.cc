@@ -115,6 +115,21 @@ TEST(SafetensorsTest, ReadsOutsideATensorAreRefused) {
   }
 }
 
+TEST(SafetensorsTest, FilesOfOtherFormatsAreNamed) {
+  const std::pair<std::string, std::string> kFormats[] = {
+      {"PK\3\4", "a PyTorch file or another ZIP archive"},
+      {"GGUF", "a GGUF file"},
+      {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
+      {"", "is empty"}};
+  for (const auto& [begin, name] : kFormats) {
+    TempDir dir;
+    const std::string path =
+        dir.Write("m", begin.empty() ? begin : begin + std::string(100, '\1'));
+    EXPECT_THAT(SafetensorsFile::Open(path).status().message(),
+                HasSubstr(name));
+  }
+}
+
 TEST(SafetensorsTest, OnlyFloatsAreReadAsFloat) {
   TempDir dir;
   const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
@@ -309,7 +324,7 @@ TEST(SafetensorsTest, EachBrokenRuleIsNamed) {
 TEST(SafetensorsTest, AHeaderLengthPastTheLimitOrTheFileIsRefused) {
   TempDir dir;
   for (const uint64_t length :
-       {uint64_t{3}, uint64_t{100'000'001}, UINT64_MAX, UINT64_MAX - 7}) {
+       {uint64_t{3}, uint64_t{8'388'609}, UINT64_MAX, UINT64_MAX - 7}) {
     const auto file = SafetensorsFile::Open(
         dir.Write("m", SafetensorsBytes(length, "{}", "")));
     EXPECT_THAT(file.status().message(),
@@ -317,10 +332,10 @@ TEST(SafetensorsTest, AHeaderLengthPastTheLimitOrTheFileIsRefused) {
   }
   // The limit holds where the file is long enough, too.
   const std::string path =
-      dir.Write("m", SafetensorsBytes(100'000'001, "{}", ""));
+      dir.Write("m", SafetensorsBytes(8'388'609, "{}", ""));
   ASSERT_EQ(truncate(path.c_str(), 200'000'000), 0);
   EXPECT_THAT(SafetensorsFile::Open(path).status().message(),
-              HasSubstr("at most 100000000 are allowed"));
+              HasSubstr("at most 8388608 are allowed"));
 }
 
 TEST(SafetensorsTest, AFileThatShrinksIsDataLoss) {

@@ -27,6 +27,9 @@ class Root {
   std::optional<int64_t> Limit() const {
     return CgroupMemoryLimit(dir_.string());
   }
+  std::vector<MemoryLimit> Limits() const {
+    return MemoryLimits(dir_.string());
+  }
 
  private:
   const fs::path dir_ = absl::StrCat(testing::TempDir(), "/memory_limit_root");
@@ -67,17 +70,58 @@ TEST(CgroupMemoryLimitTest, WithoutALimitThereIsNone) {
   EXPECT_EQ(root.Limit(), std::nullopt);
 }
 
+TEST(MemoryLimitsTest, AreTheGroupsTheMachinesAndTheProcesses) {
+  Root root;
+  root.Write("proc/self/cgroup", "0::/\n")
+      .Write("sys/fs/cgroup/memory.max", "3000\n")
+      .Write(
+          "proc/meminfo",
+          "MemTotal:       100 kB\nMemFree:        1 kB\n"
+          "MemAvailable:   40 kB\nSwapTotal:      9 kB\nSwapFree:      2 kB\n")
+      .Write(
+          "proc/self/limits",
+          "Limit                     Soft Limit           Hard Limit\n"
+          "Max data size             8000                 9000       bytes\n"
+          "Max address space         9000                 unlimited  bytes\n")
+      .Write("proc/self/status",
+             "Name:\tx\nVmSize:\t       3 kB\nVmData:\t   2 kB\n");
+  std::vector<MemoryLimit> limits = root.Limits();
+  ASSERT_EQ(limits.size(), 4u);
+  EXPECT_EQ(limits[0].bytes, 3000);
+  EXPECT_EQ(limits[1].bytes, (40 + 2) * 1024);
+  EXPECT_EQ(limits[2].bytes, 9000 - 3 * 1024);
+  EXPECT_EQ(limits[2].margin_bytes, kAddressMarginBytes);
+  EXPECT_EQ(limits[3].bytes, 8000 - 2 * 1024);
+}
+
+TEST(MemoryLimitsTest, WhatIsUnlimitedOrNotToldIsNone) {
+  Root root;
+  EXPECT_TRUE(root.Limits().empty());
+  root.Write(
+          "proc/self/limits",
+          "Max address space         unlimited            unlimited  bytes\n")
+      .Write("proc/self/status", "VmSize:\t       3 kB\n");
+  EXPECT_TRUE(root.Limits().empty());
+}
+
 TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
   const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
   const int64_t few = kActivationsInMargin;  // which the margin is for
-  EXPECT_TRUE(CheckMemoryFits(1000, few, 500, limit).ok());
-  EXPECT_TRUE(CheckMemoryFits(1000, few + 7, 493, limit).ok());
-  EXPECT_FALSE(CheckMemoryFits(1000, few + 7, 494, limit).ok());
-  const absl::Status status = CheckMemoryFits(1000, few, 501, limit);
+  const auto check = [&](int64_t activations, int64_t kv) {
+    return CheckMemoryFits(
+        {1000, activations, kv},
+        {{"the room", int64_t{1} << 50}, {"the rest", limit}});
+  };
+  EXPECT_TRUE(check(few, 500).ok());
+  EXPECT_TRUE(check(few + 7, 493).ok());
+  EXPECT_FALSE(check(few + 7, 494).ok());
+  const absl::Status status = check(few, 501);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("--kv_cache_bytes is 501"));
   EXPECT_THAT(status.message(), HasSubstr("leaves 500"));
-  EXPECT_TRUE(CheckMemoryFits(1000, 0, int64_t{1} << 40, std::nullopt).ok());
+  EXPECT_THAT(status.message(),
+              HasSubstr(absl::StrCat("the rest of ", limit, " less 1000")));
+  EXPECT_TRUE(CheckMemoryFits({1000, 0, int64_t{1} << 40}, {}).ok());
 }
 
 }  // namespace

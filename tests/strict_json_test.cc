@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/model_files.h"
@@ -62,10 +63,35 @@ TEST(StrictJsonTest, NestsToItsLimitAndNoDeeper) {
 TEST(StrictJsonTest, RefusesMoreThanItsLimitOfBytes) {
   const std::string text(kMaxJsonBytes + 1, ' ');
   EXPECT_THAT(ParseStrictJson(text, "f").status().message(),
-              HasSubstr("at most 16777216"));
+              HasSubstr("at most 4194304"));
   TempDir dir;
   EXPECT_THAT(ReadStrictJson(dir.Write("f", text)).status().message(),
-              HasSubstr("at most 16777216"));
+              HasSubstr("at most 4194304"));
+}
+
+TEST(StrictJsonTest, RefusesMoreThanItsLimitOfValues) {
+  // An array of five, an object of three, and themselves.
+  const std::string text = R"([1, "a", null, [], {"a": 1, "b": {}, "c": 2.5}])";
+  EXPECT_TRUE(ParseStrictJson(text, "f", {.max_values = 9}).ok());
+  EXPECT_EQ(ParseStrictJson(text, "f", {.max_values = 8}).status().message(),
+            "f: has more than 8 values");
+  for (const std::string value : {"0", "[]", "{}", R"({"":""})"}) {
+    std::string many = "[" + value;
+    for (int64_t i = 0; i < kMaxJsonValues; ++i)
+      absl::StrAppend(&many, ",", value);
+    EXPECT_THAT(ParseStrictJson(many + "]", "f").status().message(),
+                HasSubstr("has more than 262144 values"));
+  }
+}
+
+TEST(StrictJsonTest, TheCallerSetsTheLimits) {
+  TempDir dir;
+  const std::string text = "\"" + std::string(kMaxJsonBytes, 'x') + "\"";
+  EXPECT_TRUE(
+      ReadStrictJson(dir.Write("f", text), {.max_bytes = kMaxJsonBytes + 2})
+          .ok());
+  EXPECT_FALSE(
+      ReadStrictJson(dir.PathOf("f"), {.max_bytes = kMaxJsonBytes + 1}).ok());
 }
 
 TEST(StrictJsonTest, AFileThatIsAbsentIsNotFound) {

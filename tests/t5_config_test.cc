@@ -59,7 +59,7 @@ TEST(T5ConfigTest, ReadsAFixture) {
   EXPECT_FLOAT_EQ(config->layer_norm_epsilon, 1e-3f);
   EXPECT_EQ(config->relative_attention_num_buckets, 16);
   EXPECT_EQ(config->relative_attention_max_distance, 40);
-  EXPECT_FALSE(config->is_tied);
+  EXPECT_FALSE(config->scales_output);
   EXPECT_EQ(config->n_positions, std::nullopt);
   EXPECT_EQ(config->decoder_start_token_id, 0);
   EXPECT_EQ(config->pad_token_id, 0);
@@ -80,7 +80,7 @@ TEST(T5ConfigTest, AnOldConfigGetsT5sDefaults) {
   EXPECT_EQ(config->num_decoder_layers, 2);
   EXPECT_FALSE(config->is_gated);
   EXPECT_EQ(config->activation, Activation::kRelu);
-  EXPECT_TRUE(config->is_tied);
+  EXPECT_TRUE(config->scales_output);
   EXPECT_EQ(config->relative_attention_num_buckets, 32);
   EXPECT_EQ(config->relative_attention_max_distance, 128);
   EXPECT_EQ(config->n_positions, 512);
@@ -96,7 +96,7 @@ TEST(T5ConfigTest, AbsentAndNullKeysGetDefaults) {
     EXPECT_EQ(config.architecture, "T5ForConditionalGeneration");
     EXPECT_EQ(config.num_decoder_layers, 2);
     EXPECT_FALSE(config.is_gated);
-    EXPECT_TRUE(config.is_tied);
+    EXPECT_TRUE(config.scales_output);
     EXPECT_EQ(config.num_kv_heads, 6);
     EXPECT_EQ(config.num_cross_kv_heads, 6);
     EXPECT_FLOAT_EQ(config.layer_norm_epsilon, 1e-6f);
@@ -115,8 +115,7 @@ TEST(T5ConfigTest, Mt5HasDefaultsOfItsOwn) {
   EXPECT_EQ(config.architecture, "MT5ForConditionalGeneration");
   EXPECT_TRUE(config.is_gated);
   EXPECT_EQ(config.activation, Activation::kGeluTanh);
-  EXPECT_FALSE(config.is_tied);
-  EXPECT_TRUE(Parse(Config(R"(, "tie_word_embeddings": true)", "mt5")).is_tied);
+  EXPECT_FALSE(config.scales_output);
 }
 
 TEST(T5ConfigTest, GroupingKeysCount) {
@@ -152,6 +151,30 @@ TEST(T5ConfigTest, FeedForwardNamesAreT5s) {
     EXPECT_EQ(config.is_gated, c.is_gated) << c.name;
     EXPECT_EQ(config.activation, c.activation) << c.name;
   }
+}
+
+// Found by comparing the reference's logits.
+TEST(T5ConfigTest, TheSavedFormOfTheFeedForwardCountsBeforeItsName) {
+  T5Config config = Parse(
+      Config(R"(, "feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu")"));
+  EXPECT_TRUE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kGeluErf);
+  config = Parse(
+      Config(R"(, "feed_forward_proj": "gated-gelu", "is_gated_act": false)"));
+  EXPECT_FALSE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kGeluTanh);
+  config = Parse(Config(R"(, "dense_act_fn": "swish", "is_gated_act": true)"));
+  EXPECT_TRUE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kSilu);
+}
+
+TEST(T5ConfigTest, TheStartTokenIsTheBosTokenWhereThereIsNoOther) {
+  const std::string bos = Config(R"(, "bos_token_id": 5)");
+  EXPECT_EQ(Parse(bos).decoder_start_token_id, 5);
+  EXPECT_EQ(Parse(bos, R"({"bos_token_id": 6})").decoder_start_token_id, 6);
+  EXPECT_EQ(
+      Parse(bos, R"({"decoder_start_token_id": 7})").decoder_start_token_id, 7);
+  EXPECT_EQ(Parse(Config(R"(, "bos_token_id": -1)")).decoder_start_token_id, 0);
 }
 
 TEST(T5ConfigTest, GenerationConfigCountsFirst) {
@@ -244,6 +267,7 @@ TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
       R"({"model_type": "t5", "vocab_size": 4194304, "d_model": 65536,
           "d_kv": 1024, "d_ff": 1048576, "num_layers": 512, "num_heads": 1024,
           "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false})");
+  config.head_tensor = "lm_head.weight";
   EXPECT_GT(NumParameters(config), int64_t{1} << 47);
   for (const std::string keys :
        {R"("vocab_size": 4194305)", R"("d_model": 65537)", R"("d_kv": 1025)",
@@ -260,7 +284,7 @@ TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
 
 TEST(T5ConfigTest, UnknownKeysAreHarmless) {
   Parse(Config(R"(, "task_specific_params": {"a": [1, {"b": null}]},
-                    "dense_act_fn": 7, "d_model_2": "x")"),
+                    "layer_norm_eps": 7, "d_model_2": "x")"),
         R"({"num_beams": 4, "max_length": "x"})");
 }
 

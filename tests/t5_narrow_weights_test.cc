@@ -47,6 +47,7 @@ std::vector<int32_t> RandomSource(int seed, int len) {
 
 class ZeroWeights : public WeightSource {
  public:
+  std::vector<std::string> Names() const override { return {}; }
   bool Has(absl::string_view) const override { return true; }
   absl::StatusOr<std::vector<int64_t>> Shape(absl::string_view) const override {
     return absl::UnimplementedError("");

@@ -8,6 +8,7 @@
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/t5_runner.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/thread_team.h"
 #include "gtest/gtest.h"
@@ -32,6 +33,7 @@ struct T5TestModel {
     absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
     EXPECT_TRUE(config.ok()) << config.status();
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
+    EXPECT_EQ(MatchT5Tensors(*checkpoint, *config), absl::OkStatus());
     absl::StatusOr<T5Weights> weights =
         T5Weights::Load(*config, *checkpoint,
                         {model->kernels, options.num_threads, options.type});

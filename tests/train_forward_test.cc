@@ -37,9 +37,10 @@ class TrainForwardTest : public ::testing::TestWithParam<const char*> {
     directory_ = std::string(SHEAF_TESTDATA_DIR "/") + GetParam();
     ModelConfig config;
     ASSERT_EQ(ModelConfig::Load(directory_, config), "");
-    model_ = std::make_unique<T5>(config, at::kCPU);
     NamedTensors tensors;
     ASSERT_EQ(ReadTensors(directory_, tensors), "");
+    ASSERT_EQ(MatchTensors(tensors, config), "");
+    model_ = std::make_unique<T5>(config, at::kCPU);
     ASSERT_EQ(model_->Load(tensors), "");
     ASSERT_EQ(ReadTensorFile(directory_ + "/expected.safetensors", expected_),
               "");
@@ -116,6 +117,108 @@ TEST_P(TrainForwardTest, BfloatProductsStayNear) {
   const at::Tensor expected = expected_["input1.encoder_hidden"];
   EXPECT_LE(WorstGap(encoded[0], expected),
             0.1 * expected.abs().max().item<double>());
+}
+
+// A checkpoint's tensors and config.json as transformers 5 saves them, or with
+// the table under another name, give the same logits.
+class HeadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(ModelConfig::Load(kDirectory, config_), "");
+    ASSERT_EQ(ReadTensors(kDirectory, tensors_), "");
+  }
+
+  void ExpectTheReferencesLogits() {
+    ASSERT_EQ(MatchTensors(tensors_, config_), "");
+    T5 model(config_, at::kCPU);
+    ASSERT_EQ(model.Load(tensors_), "");
+    NamedTensors expected;
+    std::string text, error;
+    ASSERT_EQ(ReadTensorFile(kDirectory + "/expected.safetensors", expected),
+              "");
+    ASSERT_TRUE(ReadFile(kDirectory + "/expected.json", text));
+    const Json json = Json::Parse(text, error);
+    const c10::NoGradGuard no_grad;
+    const at::Tensor source = Ids(json["inputs"].array[1]["ids"]);
+    const at::Tensor mask = at::ones_like(source, at::kFloat);
+    const at::Tensor logits =
+        model.Decode(Ids(json["teacher_forcing"]["decoder_ids"]),
+                     model.Encode(source, mask, {}), mask, {});
+    EXPECT_LE(WorstGap(logits[0], expected["input1.teacher_logits"]),
+              kTolerance);
+  }
+
+  const std::string kDirectory = SHEAF_TESTDATA_DIR "/t5v11-gated-untied";
+  ModelConfig config_;
+  NamedTensors tensors_;
+};
+
+TEST_F(HeadTest, IsTheTensorThatDiffersWhateverConfigJsonSays) {
+  config_.has_own_head = false;  // tie_word_embeddings is true
+  ExpectTheReferencesLogits();
+  EXPECT_TRUE(config_.has_own_head);
+}
+
+TEST_F(HeadTest, TheTableMayHaveTheNameOfACopy) {
+  tensors_["decoder.embed_tokens.weight"] = tensors_["shared.weight"];
+  tensors_.erase("shared.weight");
+  ExpectTheReferencesLogits();
+}
+
+TEST_F(HeadTest, ACopyOfTheTableIsNoHeadOfItsOwn) {
+  config_.has_own_head = false;
+  tensors_["lm_head.weight"] = tensors_["shared.weight"].clone();
+  ASSERT_EQ(MatchTensors(tensors_, config_), "");
+  EXPECT_FALSE(config_.has_own_head);
+  EXPECT_EQ(T5(config_, at::kCPU).Load(tensors_), "");
+}
+
+TEST_F(HeadTest, ATableOfOneStackAloneIsRefused) {
+  tensors_["encoder.embed_tokens.weight"] = tensors_["shared.weight"] + 1;
+  EXPECT_EQ(MatchTensors(tensors_, config_),
+            "tensor encoder.embed_tokens.weight differs from shared.weight");
+}
+
+TEST_F(HeadTest, ATensorOfAnotherModelIsRefused) {
+  tensors_["encoder.block.0.layer.0.SelfAttention.q.bias"] = at::zeros({48});
+  ASSERT_EQ(MatchTensors(tensors_, config_), "");
+  EXPECT_EQ(T5(config_, at::kCPU).Load(tensors_),
+            "tensor encoder.block.0.layer.0.SelfAttention.q.bias has no place "
+            "in the model that config.json describes");
+}
+
+TEST(ModelConfigTest, HeadAndScaleFollowTheKeysAsTheEngineReadsThem) {
+  const std::string directory = ::testing::TempDir() + "/model_config_test";
+  std::filesystem::create_directories(directory);
+  struct Case {
+    const char* keys;
+    bool scales_output;
+    bool has_own_head;
+  };
+  for (const Case& c : {
+           Case{R"("model_type": "t5")", true, false},
+           Case{R"("tie_word_embeddings": false)", false, true},
+           Case{R"("tie_word_embeddings": true,
+                   "scale_decoder_outputs": false)",
+                false, false},
+           Case{R"("tie_word_embeddings": false,
+                   "scale_decoder_outputs": true)",
+                true, true},
+           Case{R"("scale_decoder_outputs": null)", false, false},
+           Case{R"("model_type": "mt5", "tie_word_embeddings": true)", false,
+                false},
+           Case{R"("model_type": "mt5")", false, true},
+       }) {
+    std::ofstream(directory + "/config.json")
+        << R"({"vocab_size": 9, "d_model": 4, "d_kv": 2, "d_ff": 6,
+               "num_layers": 1, "num_heads": 2, )"
+        << c.keys << "}";
+    ModelConfig config;
+    ASSERT_EQ(ModelConfig::Load(directory, config), "") << c.keys;
+    EXPECT_EQ(config.scales_output, c.scales_output) << c.keys;
+    EXPECT_EQ(config.has_own_head, c.has_own_head) << c.keys;
+  }
+  std::filesystem::remove_all(directory);
 }
 
 // Of T5's buckets, 1 is the token before, and one more than half of them the

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdlib>
+#include <new>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "engine/check.h"
 
 namespace sheaf {
 namespace {
@@ -29,10 +28,10 @@ constexpr bool kHasChunks = true;
 #endif
 
 std::shared_ptr<std::byte> Allocate(int64_t bytes, int64_t alignment) {
+  const std::align_val_t align{static_cast<size_t>(alignment)};
   auto* data = static_cast<std::byte*>(
-      std::aligned_alloc(alignment, RoundUp(bytes, alignment)));
-  SHEAF_CHECK(data != nullptr);
-  return {data, [](std::byte* data) { std::free(data); }};
+      ::operator new(static_cast<size_t>(RoundUp(bytes, alignment)), align));
+  return {data, [align](std::byte* data) { ::operator delete(data, align); }};
 }
 
 // Where the next buffer goes.

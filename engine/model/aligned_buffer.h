@@ -6,7 +6,8 @@
 namespace sheaf {
 
 // Floats that begin on a cache line; not initialized. Running out of memory
-// ends the program: it happens at start.
+// ends the program, as for any other container: it happens at start, where a
+// StartGuard says so.
 //
 // Buffers lie one behind the other in chunks that ask for large pages: a step
 // reads all weights once, and with pages of 4 KiB a processor spends a fifth of

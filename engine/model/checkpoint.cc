@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -20,6 +21,7 @@ using nlohmann::json;
 
 constexpr absl::string_view kSingleFile = "model.safetensors";
 constexpr absl::string_view kIndexFile = "model.safetensors.index.json";
+constexpr absl::string_view kAdapterFile = "adapter_config.json";
 constexpr size_t kMaxShards = 256;  // each holds a file descriptor
 
 // The index's weight_map: file name of the shard by tensor name.
@@ -61,6 +63,14 @@ absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
   return result;
 }
 
+// Whether it is a name of a tensor that has several. When a model is saved, one
+// of them is written and the others are dropped, but some programs make the
+// index first.
+bool MayBeDropped(absl::string_view tensor) {
+  return tensor == "shared.weight" || tensor == "lm_head.weight" ||
+         absl::EndsWith(tensor, ".embed_tokens.weight");
+}
+
 // Invariants 1 and 2. `names[i]` is the file name of `shards[i]`.
 absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
                          absl::Span<const std::string> names,
@@ -86,6 +96,7 @@ absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
   }
   for (const auto& [tensor, shard] : map) {
     const auto found = shard_of.find(tensor);
+    if (found == shard_of.end() && MayBeDropped(tensor)) continue;
     if (found == shard_of.end()) {
       return refuse(tensor, absl::StrCat("maps to ", Quoted(shard),
                                          ", but is in no shard"));
@@ -97,6 +108,25 @@ absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
     }
   }
   return absl::OkStatus();
+}
+
+bool HasFile(const std::string& directory, absl::string_view name) {
+  std::error_code error;
+  return std::filesystem::exists(absl::StrCat(directory, "/", name), error);
+}
+
+// What to do about weights in a format that is not read; "" if there are none.
+std::string OtherWeights(const std::string& directory) {
+  for (const absl::string_view name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
+        "flax_model.msgpack"}) {
+    if (!HasFile(directory, name)) continue;
+    return absl::StrFormat(
+        ", but %s, which is not read; load the model with transformers and "
+        "save it as safetensors (save_pretrained)",
+        name);
+  }
+  return "";
 }
 
 absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
@@ -111,11 +141,21 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
   }
   const std::vector<std::string> names(distinct.begin(), distinct.end());
   std::vector<SafetensorsFile> shards;
+  std::vector<std::string> missing;
   for (const std::string& name : names) {
     absl::StatusOr<SafetensorsFile> shard =
         SafetensorsFile::Open(absl::StrCat(directory, "/", name));
+    if (absl::IsNotFound(shard.status())) {
+      missing.push_back(Quoted(name));
+      continue;
+    }
     if (!shard.ok()) return shard.status();
     shards.push_back(*std::move(shard));
+  }
+  if (!missing.empty()) {
+    return absl::NotFoundError(absl::StrFormat(
+        "%s: %d of %d shards are not in the directory: %s", index_path,
+        missing.size(), names.size(), absl::StrJoin(missing, ", ")));
   }
   absl::Status status = CheckShards(index_path, map, names, shards);
   if (!status.ok()) return status;
@@ -125,6 +165,12 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
 }  // namespace
 
 absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
+  if (HasFile(directory, kAdapterFile)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s has %s: its weights change those of another model; merge them "
+        "(merge_and_unload) and save the model whole",
+        directory, kAdapterFile));
+  }
   absl::StatusOr<SafetensorsFile> single =
       SafetensorsFile::Open(absl::StrCat(directory, "/", kSingleFile));
   if (single.ok()) {
@@ -136,8 +182,9 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
   const std::string index_path = absl::StrCat(directory, "/", kIndexFile);
   absl::StatusOr<WeightMap> map = ReadWeightMap(index_path);
   if (absl::IsNotFound(map.status())) {
-    return absl::NotFoundError(absl::StrFormat(
-        "%s has neither %s nor %s", directory, kSingleFile, kIndexFile));
+    return absl::NotFoundError(
+        absl::StrFormat("%s has neither %s nor %s%s", directory, kSingleFile,
+                        kIndexFile, OtherWeights(directory)));
   }
   if (!map.ok()) return map.status();
   absl::StatusOr<std::vector<SafetensorsFile>> shards =
@@ -154,6 +201,16 @@ absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
   }
   return absl::NotFoundError(
       absl::StrFormat("%s: no tensor %s", directory_, Quoted(name)));
+}
+
+std::vector<std::string> Checkpoint::Names() const {
+  std::vector<std::string> names;
+  for (const SafetensorsFile& file : files_) {
+    for (const TensorInfo& tensor : file.tensors()) {
+      names.push_back(tensor.name);
+    }
+  }
+  return names;
 }
 
 bool Checkpoint::Has(absl::string_view name) const { return Find(name).ok(); }

@@ -19,17 +19,20 @@ namespace sheaf {
 //
 // Invariants, which Open() verifies and what breaks one is refused:
 //   1. A tensor is in one file only.
-//   2. The index maps exactly the tensors of the shards, each to its shard.
+//   2. The index maps exactly the tensors of the shards, each to its shard; it
+//      may also list names of shared tensors that no shard holds.
 //   3. A shard is a file of the directory itself: its name has no path.
 class Checkpoint : public WeightSource {
  public:
   // Opens all files; reads their headers, no weights. NotFound if the directory
-  // has neither file, or lacks a shard that its index names.
+  // has neither file, or lacks shards that its index names. InvalidArgument if
+  // it is that of an adapter.
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 
   // In the order of their names.
   absl::Span<const SafetensorsFile> files() const { return files_; }
 
+  std::vector<std::string> Names() const override;
   bool Has(absl::string_view name) const override;
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;

@@ -2,15 +2,29 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace sheaf {
 namespace {
 
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;  // as the reference reader's
+// The largest T5 has a header of 0.2 MB; a sparse file can claim any.
+constexpr uint64_t kMaxHeaderBytes = uint64_t{8} << 20;
 constexpr uint64_t kLengthBytes = 8;
+// What is given the name of a safetensors file by mistake, by its first bytes.
+constexpr size_t kMagicBytes = 4;
+struct Format {
+  char magic[kMagicBytes + 1];
+  absl::string_view name;
+};
+constexpr Format kOtherFormats[] = {
+    {"PK\3\4", "a PyTorch file or another ZIP archive"},
+    {"GGUF", "a GGUF file"},
+    {"\x89HDF", "an HDF5 file"}};
+
 constexpr size_t kReadBytes = size_t{256} << 10;
 
 // Byte by byte, so that the machine's byte order does not matter; compilers
@@ -49,6 +63,9 @@ float WidenBf16(uint16_t bits) {
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   absl::StatusOr<InputFile> file = InputFile::Open(path);
   if (!file.ok()) return file.status();
+  if (file->size() == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is empty"));
+  }
   if (file->size() < kLengthBytes) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s has %d bytes; the header's length alone takes %d",
@@ -60,6 +77,11 @@ absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   const uint64_t header_bytes = LoadU64(length);
   const uint64_t rest_bytes = file->size() - kLengthBytes;
   if (header_bytes > kMaxHeaderBytes || header_bytes > rest_bytes) {
+    for (const Format& format : kOtherFormats) {
+      if (std::memcmp(length, format.magic, kMagicBytes) != 0) continue;
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s is %s, not a safetensors file", path, format.name));
+    }
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: header of %d bytes; at most %d are allowed, and the file has %d",
         path, header_bytes, kMaxHeaderBytes, rest_bytes));

@@ -18,7 +18,7 @@ namespace sheaf {
 //
 // The file is a stranger's. Open() reads the header alone and refuses, naming
 // file, tensor and rule, whatever does not hold:
-//   1. The header is one JSON object of at most 100 MB, in valid UTF-8, padded
+//   1. The header is one JSON object of at most 8 MiB, in valid UTF-8, padded
 //      at the end by white space at most; no key is there twice, at any level.
 //   2. Each tensor has exactly dtype (one of Dtype's), shape and data_offsets;
 //      `__metadata__`, the only other key, maps strings to strings.

@@ -7,6 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "engine/model/key_reader.h"
+#include "engine/model/t5_config_keys.h"
 #include "files/input_file.h"
 #include "files/strict_json.h"
 
@@ -17,6 +20,10 @@ using nlohmann::json;
 
 constexpr absl::string_view kConfigFile = "config.json";
 constexpr absl::string_view kGenerationFile = "generation_config.json";
+
+constexpr absl::string_view kFeedForwardKey = "feed_forward_proj";
+constexpr absl::string_view kDenseKey = "dense_act_fn";
+constexpr absl::string_view kGatedKey = "is_gated_act";
 
 constexpr int32_t kDefaultEosTokenId = 1;
 constexpr int32_t kMinVocab = kDefaultEosTokenId + 1;
@@ -39,7 +46,7 @@ constexpr size_t kMaxLabelBytes = 128;
 struct ModelType {
   absl::string_view name;
   absl::string_view feed_forward_proj;  // if the key is absent
-  bool is_tied;                         // if tie_word_embeddings is absent
+  bool can_scale;                       // its decoder's output
   absl::string_view architecture;       // if architectures is absent
 };
 
@@ -48,23 +55,32 @@ constexpr ModelType kModelTypes[] = {
     {"mt5", "gated-gelu", false, "MT5ForConditionalGeneration"},
 };
 
-struct FeedForward {
+struct ActivationName {
   absl::string_view name;
-  bool is_gated;
   Activation activation;
 };
 
-// "gated-gelu" has meant the tanh form since the first T5 1.1; "gelu" alone is
-// the exact one.
-constexpr FeedForward kFeedForwards[] = {
-    {"relu", false, Activation::kRelu},
-    {"gelu", false, Activation::kGeluErf},
-    {"gelu_new", false, Activation::kGeluTanh},
-    {"silu", false, Activation::kSilu},
-    {"gated-relu", true, Activation::kRelu},
-    {"gated-gelu", true, Activation::kGeluTanh},
-    {"gated-gelu_new", true, Activation::kGeluTanh},
-    {"gated-silu", true, Activation::kSilu},
+// As the reference names them: "gelu" alone is the exact form.
+constexpr ActivationName kActivations[] = {
+    {"relu", Activation::kRelu},
+    {"gelu", Activation::kGeluErf},
+    {"gelu_python", Activation::kGeluErf},
+    {"gelu_new", Activation::kGeluTanh},
+    {"gelu_pytorch_tanh", Activation::kGeluTanh},
+    {"silu", Activation::kSilu},
+    {"swish", Activation::kSilu},
+};
+
+// Other names of keys, which the reference takes for the same.
+struct Alias {
+  absl::string_view name;
+  absl::string_view key;
+};
+constexpr Alias kAliases[] = {
+    {"hidden_size", "d_model"},
+    {"head_dim", "d_kv"},
+    {"num_hidden_layers", "num_layers"},
+    {"num_attention_heads", "num_heads"},
 };
 
 // The entry of `table` whose name is `name`, or null.
@@ -82,91 +98,6 @@ std::string JoinNames(const Entry (&table)[kSize]) {
     absl::StrAppend(out, entry.name);
   });
 }
-
-// `value` as a message shows it.
-std::string Shown(const json& value) {
-  if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
-  if (value.is_structured()) {
-    return value.is_array() ? "an array" : "an object";
-  }
-  return value.dump();
-}
-
-// Reads the keys of one file's object. The first refusal stays in status(), and
-// what is read after it does not matter: so callers check once, at the end.
-class KeyReader {
- public:
-  KeyReader(const json& object, std::string path)
-      : object_(object), path_(std::move(path)) {}
-
-  const absl::Status& status() const { return status_; }
-
-  // Null if the key is absent or its value null.
-  const json* Find(absl::string_view key) const {
-    const auto place = object_.find(std::string(key));
-    return place == object_.end() || place->is_null() ? nullptr : &*place;
-  }
-
-  void Refuse(absl::string_view key, const json& value,
-              absl::string_view allowed) {
-    if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %s is %s; allowed is %s", path_, key, Shown(value), allowed));
-  }
-
-  void RefuseAbsent(absl::string_view key, absl::string_view allowed) {
-    if (!status_.ok()) return;
-    status_ = absl::InvalidArgumentError(absl::StrFormat(
-        "%s: %s is missing; allowed is %s", path_, key, allowed));
-  }
-
-  // REQUIRES: min >= 0.
-  int32_t IntOf(absl::string_view key, const json& value, int32_t min,
-                int32_t max) {
-    // One past int64 wraps to a negative number and is refused as such.
-    const bool is_integer = value.is_number_integer();
-    const int64_t number = is_integer ? value.get<int64_t>() : 0;
-    if (!is_integer || number < min || number > max) {
-      Refuse(key, value, absl::StrFormat("an integer in %d..%d", min, max));
-      return min;
-    }
-    return static_cast<int32_t>(number);
-  }
-
-  // The default is not held against min..max.
-  int32_t Int(absl::string_view key, int32_t min, int32_t max,
-              std::optional<int32_t> default_value = std::nullopt) {
-    const json* value = Find(key);
-    if (value != nullptr) return IntOf(key, *value, min, max);
-    if (!default_value.has_value()) {
-      RefuseAbsent(key, absl::StrFormat("an integer in %d..%d", min, max));
-    }
-    return default_value.value_or(min);
-  }
-
-  bool Bool(absl::string_view key, bool default_value) {
-    const json* value = Find(key);
-    if (value == nullptr) return default_value;
-    if (!value->is_boolean()) Refuse(key, *value, "true or false");
-    return value->is_boolean() && value->get<bool>();
-  }
-
-  double Number(absl::string_view key, double min, double max,
-                double default_value) {
-    const json* value = Find(key);
-    if (value == nullptr) return default_value;
-    const double number = value->is_number() ? value->get<double>() : 0;
-    if (!value->is_number() || number < min || number > max) {
-      Refuse(key, *value, absl::StrFormat("a number in %g..%g", min, max));
-    }
-    return number;
-  }
-
- private:
-  const json& object_;
-  const std::string path_;
-  absl::Status status_;
-};
 
 const ModelType* ReadModelType(KeyReader& reader) {
   const std::string allowed =
@@ -199,23 +130,93 @@ std::string ReadArchitecture(KeyReader& reader, const ModelType& type) {
   return value->front().get<std::string>();
 }
 
+const ActivationName* FindActivation(KeyReader& reader, absl::string_view key,
+                                     absl::string_view name) {
+  const ActivationName* found = FindByName(kActivations, name);
+  if (found == nullptr) {
+    reader.Refuse(
+        key, std::string(name),
+        absl::StrFormat(
+            "one of %s%s", JoinNames(kActivations),
+            key == kFeedForwardKey ? ", alone or after \"gated-\"" : ""));
+  }
+  return found;
+}
+
+// dense_act_fn and is_gated_act, which the reference saves, count before what
+// it derives them from.
 void ReadFeedForward(KeyReader& reader, const ModelType& type,
                      T5Config& config) {
-  constexpr absl::string_view kKey = "feed_forward_proj";
-  const json* value = reader.Find(kKey);
-  const FeedForward* found = nullptr;
-  if (value == nullptr) {
-    found = FindByName(kFeedForwards, type.feed_forward_proj);
-  } else if (value->is_string()) {
-    found = FindByName(kFeedForwards, value->get_ref<const std::string&>());
-  }
-  if (found == nullptr) {
-    reader.Refuse(kKey, *value,
-                  absl::StrCat("one of ", JoinNames(kFeedForwards)));
+  const json* value = reader.Find(kFeedForwardKey);
+  if (value != nullptr && !value->is_string()) {
+    reader.Refuse(kFeedForwardKey, *value, "a name");
     return;
   }
-  config.is_gated = found->is_gated;
-  config.activation = found->activation;
+  const std::string name = value == nullptr
+                               ? std::string(type.feed_forward_proj)
+                               : value->get<std::string>();
+  absl::string_view activation = name;
+  const bool is_gated = absl::ConsumePrefix(&activation, "gated-");
+  // It has meant the tanh form since the first T5 1.1.
+  if (name == "gated-gelu") activation = "gelu_new";
+  for (const absl::string_view key : {kDenseKey, kGatedKey}) {
+    if (reader.Has(key) && reader.Find(key) == nullptr) {
+      reader.Refuse(key, nullptr,
+                    "what feed_forward_proj says, or no such key");
+    }
+  }
+  config.is_gated = reader.Bool(kGatedKey, is_gated);
+  const json* dense = reader.Find(kDenseKey);
+  const ActivationName* found = nullptr;
+  if (dense == nullptr) {
+    found = FindActivation(reader, kFeedForwardKey, activation);
+  } else if (dense->is_string()) {
+    found = FindActivation(reader, kDenseKey, dense->get<std::string>());
+  } else {
+    reader.Refuse(kDenseKey, *dense, "a name");
+  }
+  if (found != nullptr) config.activation = found->activation;
+}
+
+void CheckAliases(KeyReader& reader) {
+  for (const Alias& alias : kAliases) {
+    const json* value = reader.Find(alias.name);
+    if (value == nullptr) continue;
+    const json* meant = reader.Find(alias.key);
+    if (meant != nullptr && *value == *meant) continue;
+    reader.Refuse(alias.name, *value,
+                  absl::StrFormat("the value of %s, which it is another name "
+                                  "of, or no such key",
+                                  alias.key));
+  }
+}
+
+bool IsBeforeVersion5(absl::string_view version) {
+  return version.size() > 1 && version[0] >= '2' && version[0] <= '4' &&
+         version[1] == '.';
+}
+
+// As transformers 5 does: it always ties the head to the table, unless the
+// checkpoint has a head of its own, and tie_word_embeddings is what tells T5
+// (true or absent) from T5 1.1 (false). It then saves scale_decoder_outputs.
+void ReadOutputScale(KeyReader& reader, const ModelType& type,
+                     T5Config& config) {
+  constexpr absl::string_view kScale = "scale_decoder_outputs";
+  constexpr absl::string_view kTie = "tie_word_embeddings";
+  constexpr absl::string_view kVersion = "transformers_version";
+  const bool is_tied = reader.Bool(kTie, true);
+  // Null is not absent here: it stands for false.
+  const bool scales = reader.Bool(kScale, !reader.Has(kScale) && is_tied);
+  config.scales_output = type.can_scale && scales;
+  const json* version = reader.Find(kVersion);
+  if (!type.can_scale && reader.Find(kTie) != nullptr && is_tied &&
+      version != nullptr && version->is_string() &&
+      IsBeforeVersion5(version->get_ref<const std::string&>())) {
+    config.warnings.push_back(absl::StrFormat(
+        "%s: %s is true and %s %s: that version multiplied %s's decoder output "
+        "by d_model^-0.5, transformers 5 and this server do not",
+        kConfigFile, kTie, kVersion, Shown(*version), type.name));
+  }
 }
 
 void ReadHeads(KeyReader& reader, T5Config& config) {
@@ -251,13 +252,26 @@ void ReadPositions(KeyReader& reader, T5Config& config) {
   }
 }
 
+// Token ids of both files, as far as they are there.
+struct StartIds {
+  std::optional<int32_t> decoder_start, bos;
+};
+
 // Takes the token ids that the file has and leaves the others as they are.
-void ReadTokenIds(KeyReader& reader, T5Config& config) {
+void ReadTokenIds(KeyReader& reader, T5Config& config, StartIds& start) {
   const int32_t max_id = config.vocab_size - 1;
   config.pad_token_id =
       reader.Int("pad_token_id", 0, max_id, config.pad_token_id);
-  config.decoder_start_token_id = reader.Int(
-      "decoder_start_token_id", 0, max_id, config.decoder_start_token_id);
+  constexpr absl::string_view kStart = "decoder_start_token_id";
+  if (const json* id = reader.Find(kStart)) {
+    start.decoder_start = reader.IntOf(kStart, *id, 0, max_id);
+  }
+  // Only read where it stands for the start token, so it may be anything else.
+  const json* bos = reader.Find("bos_token_id");
+  if (bos != nullptr && bos->is_number_integer() && *bos >= 0 &&
+      *bos <= max_id) {
+    start.bos = bos->get<int32_t>();
+  }
   constexpr absl::string_view kEos = "eos_token_id";
   const json* eos = reader.Find(kEos);
   if (eos == nullptr) return;
@@ -276,7 +290,7 @@ void ReadTokenIds(KeyReader& reader, T5Config& config) {
   }
 }
 
-void ReadConfig(KeyReader& reader, T5Config& config) {
+void ReadConfig(KeyReader& reader, T5Config& config, StartIds& start) {
   const ModelType* type = ReadModelType(reader);
   if (type == nullptr) return;
   config.model_type = std::string(type->name);
@@ -294,11 +308,13 @@ void ReadConfig(KeyReader& reader, T5Config& config) {
                                          config.num_encoder_layers);
   config.layer_norm_epsilon = static_cast<float>(
       reader.Number("layer_norm_epsilon", kMinEpsilon, kMaxEpsilon, 1e-6));
-  config.is_tied = reader.Bool("tie_word_embeddings", type->is_tied);
+  ReadOutputScale(reader, *type, config);
+  CheckAliases(reader);
+  JudgeT5ConfigKeys(reader, config.warnings);
   ReadHeads(reader, config);
   ReadFeedForward(reader, *type, config);
   ReadPositions(reader, config);
-  ReadTokenIds(reader, config);
+  ReadTokenIds(reader, config, start);
 }
 
 // Has `read` take from the object that is `text` what it wants.
@@ -322,16 +338,20 @@ absl::StatusOr<T5Config> ParseT5Config(
     std::optional<absl::string_view> generation_config_json,
     absl::string_view directory) {
   T5Config config;
+  StartIds start;
   absl::Status status =
       ReadObject(config_json, absl::StrCat(directory, "/", kConfigFile),
-                 [&](KeyReader& reader) { ReadConfig(reader, config); });
+                 [&](KeyReader& reader) { ReadConfig(reader, config, start); });
   if (!status.ok()) return status;
   if (generation_config_json.has_value()) {
     status = ReadObject(
         *generation_config_json, absl::StrCat(directory, "/", kGenerationFile),
-        [&](KeyReader& reader) { ReadTokenIds(reader, config); });
+        [&](KeyReader& reader) { ReadTokenIds(reader, config, start); });
     if (!status.ok()) return status;
   }
+  // As the reference; where it has neither, it does not decode.
+  config.decoder_start_token_id = start.decoder_start.value_or(
+      start.bos.value_or(config.decoder_start_token_id));
   return config;
 }
 
@@ -365,7 +385,7 @@ int64_t NumParameters(const T5Config& config) {
   const int64_t decoder = config.num_decoder_layers *
                           (attention(config.num_kv_heads) +
                            attention(config.num_cross_kv_heads) + feed_forward);
-  const int64_t tables = config.is_tied ? 1 : 2;
+  const int64_t tables = config.has_own_head() ? 2 : 1;
   return tables * config.vocab_size * d_model + encoder + decoder +
          2 * (position_bias + d_model);
 }

@@ -42,9 +42,14 @@ struct T5Config {
   // divides by ln(max_distance / (num_buckets / 2)), is defined.
   int32_t relative_attention_max_distance = 128;
 
-  // Whether logits are (h * d_model^-0.5) . shared^T. If not, they are
-  // lm_head . h, unscaled.
-  bool is_tied = true;
+  // Whether the decoder's output is multiplied by d_model^-0.5 before the head.
+  bool scales_output = true;
+
+  // The tensors that are the embedding table and the head: one and the same, or
+  // a head of its own. The checkpoint says which: both are empty until
+  // MatchT5Tensors() has looked at it.
+  std::string table_tensor, head_tensor;
+  bool has_own_head() const { return head_tensor != table_tensor; }
 
   std::optional<int32_t> n_positions;  // source tokens seen in pre-training
 
@@ -73,7 +78,8 @@ absl::StatusOr<T5Config> LoadT5Config(const std::string& directory);
 
 // The number of weights of such a model, each counted once: no copies of the
 // embedding (`encoder.embed_tokens`, `decoder.embed_tokens`, and `lm_head` if
-// tied), no cross-attention position bias, which old checkpoints hold unused.
+// it is equal), no cross-attention position bias, which old checkpoints hold
+// unused. A configuration that met no checkpoint counts no head of its own.
 int64_t NumParameters(const T5Config& config);
 
 }  // namespace sheaf

@@ -309,8 +309,9 @@ void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
 void T5Decoder::WriteLogits(const ThreadTeam::Member& member) {
   const T5Config& config = weights_.config;
   const int64_t d_model = config.d_model;
-  const float scale =
-      config.is_tied ? 1.0f / std::sqrt(static_cast<float>(d_model)) : 1.0f;
+  const float scale = config.scales_output
+                          ? 1.0f / std::sqrt(static_cast<float>(d_model))
+                          : 1.0f;
   // Every member finds the same places; each norms its own.
   int32_t num_asked = 0;
   float* first_logits = nullptr;
@@ -322,7 +323,7 @@ void T5Decoder::WriteLogits(const ThreadTeam::Member& member) {
       kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, config.d_model,
                         weights_.decoder_norm.data(), config.layer_norm_epsilon,
                         normed);
-      if (config.is_tied) {
+      if (config.scales_output) {
         for (int64_t i = 0; i < d_model; ++i) normed[i] *= scale;
       }
     }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "engine/bf16.h"
+#include "engine/check.h"
 
 namespace sheaf {
 namespace {
@@ -200,25 +201,21 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
   const std::string bias =
       ".block.0.layer.0.SelfAttention."
       "relative_attention_bias.weight";
+  SHEAF_CHECK(!config.table_tensor.empty());
   Loader loader(source, options);
   T5Weights weights;
   weights.config = config;
   weights.type = options.type;
-  // A tied head is read as columns of a product and as rows of a table; panels
-  // serve both, so there is one copy.
-  weights.head_is_embedding = config.is_tied;
-  if (config.is_tied) {
-    weights.head = loader.Fused(d_model, {{"shared.weight", 0, vocab}});
-  } else {
+  // A head that is the table is read as columns of a product and as rows of a
+  // table; panels serve both, so there is one copy.
+  weights.head = loader.Fused(d_model, {{config.head_tensor, 0, vocab}});
+  if (config.has_own_head()) {
     if (options.type == WeightType::kF32) {
-      weights.embedding = loader.Rows("shared.weight", vocab, d_model);
+      weights.embedding = loader.Rows(config.table_tensor, vocab, d_model);
     } else {
-      weights.embedding_bf16 = loader.Bf16Rows("shared.weight", vocab, d_model);
+      weights.embedding_bf16 =
+          loader.Bf16Rows(config.table_tensor, vocab, d_model);
     }
-    weights.head = loader.Fused(
-        d_model,
-        {{source.Has("lm_head.weight") ? "lm_head.weight" : "shared.weight", 0,
-          vocab}});
   }
   weights.encoder_bias =
       loader.Matrix("encoder" + bias, config.relative_attention_num_buckets,
@@ -244,7 +241,7 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
 }
 
 void T5Weights::Embed(int32_t id, float* out) const {
-  if (head_is_embedding) return head.ReadColumn(id, out);
+  if (!config.has_own_head()) return head.ReadColumn(id, out);
   const int64_t d_model = config.d_model;
   if (embedding_bf16.empty()) {
     std::copy_n(embedding.data() + id * d_model, d_model, out);
@@ -287,8 +284,9 @@ int64_t LeastWeightBytes(const T5Config& config, WeightType type) {
       return 2 * num_parameters;
     case WeightType::kInt8:
       // An embedding of its own stays in bfloat16.
-      return num_parameters +
-             (config.is_tied ? 0 : int64_t{config.vocab_size} * config.d_model);
+      return num_parameters + (config.has_own_head()
+                                   ? int64_t{config.vocab_size} * config.d_model
+                                   : 0);
   }
   return 0;
 }

@@ -41,8 +41,8 @@ struct T5DecoderLayer {
 // A T5 model's weights, each laid out once for the code that reads it. Grouped
 // key and value projections stay grouped. Immutable after Load().
 struct T5Weights {
-  // INVALID_ARGUMENT names a tensor whose shape does not fit the
-  // configuration, NOT_FOUND one that is absent.
+  // Errors name a tensor that cannot be read. REQUIRES: MatchT5Tensors() has
+  // matched `config` with `source`.
   static absl::StatusOr<T5Weights> Load(const T5Config& config,
                                         const WeightSource& source,
                                         const LinearOptions& options);
@@ -60,7 +60,6 @@ struct T5Weights {
   // narrower; both empty if the head has it.
   AlignedBuffer embedding;
   std::vector<uint16_t> embedding_bf16;
-  bool head_is_embedding = false;
   Linear head;                      // [vocab_size] columns
   std::vector<float> encoder_bias;  // [buckets, H]
   std::vector<float> decoder_bias;

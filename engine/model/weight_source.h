@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,6 +19,9 @@ namespace sheaf {
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
+
+  // Of all tensors.
+  virtual std::vector<std::string> Names() const = 0;
 
   virtual bool Has(absl::string_view name) const = 0;
 

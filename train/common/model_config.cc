@@ -14,6 +14,38 @@ std::string CheckHeads(const char* key, int64_t heads, int64_t num_heads) {
          "; it must divide num_heads, " + std::to_string(num_heads);
 }
 
+bool IsMt5(const Json& json) { return json["model_type"].string == "mt5"; }
+
+// As engine/model/t5_config.cc reads them.
+void ReadHead(const Json& json, ModelConfig& config) {
+  const Json& tie = json["tie_word_embeddings"];
+  const bool has_scale = json.object.count("scale_decoder_outputs") > 0;
+  config.scales_output = !IsMt5(json) && json["scale_decoder_outputs"].BoolOr(
+                                             !has_scale && tie.BoolOr(true));
+  config.has_own_head = !tie.BoolOr(!IsMt5(json));
+}
+
+// Only the forms that T5 was made with are trained.
+std::string ReadFeedForward(const Json& json, ModelConfig& config) {
+  const Json& key = json["feed_forward_proj"];
+  const std::string name =
+      key.is_null() ? (IsMt5(json) ? "gated-gelu" : "relu") : key.string;
+  config.is_gated = name == "gated-gelu";
+  if (!config.is_gated && name != "relu") {
+    return "feed_forward_proj is \"" + name +
+           "\"; allowed are gated-gelu and relu";
+  }
+  const Json& is_gated = json["is_gated_act"];
+  const Json& act = json["dense_act_fn"];
+  const char* expected = config.is_gated ? "gelu_new" : "relu";
+  if (is_gated.BoolOr(config.is_gated) != config.is_gated ||
+      (!act.is_null() && act.string != expected)) {
+    return "is_gated_act and dense_act_fn contradict feed_forward_proj, " +
+           name;
+  }
+  return "";
+}
+
 std::string Check(const ModelConfig& config) {
   for (const auto& [key, value] :
        {std::pair{"vocab_size", config.vocab_size},
@@ -72,17 +104,11 @@ std::string ModelConfig::Load(const std::string& directory,
   config.layer_norm_epsilon = json["layer_norm_epsilon"].NumberOr(1e-6);
   config.num_buckets = integer("relative_attention_num_buckets", 32);
   config.max_distance = integer("relative_attention_max_distance", 128);
-  config.is_tied = json["tie_word_embeddings"].BoolOr(true);
+  ReadHead(json, config);
   config.start_id = integer("decoder_start_token_id", 0);
   config.eos_id = integer("eos_token_id", 1);
-  const Json& feed_forward = json["feed_forward_proj"];
-  config.is_gated = feed_forward.string == "gated-gelu";
-  if (!config.is_gated && !feed_forward.is_null() &&
-      feed_forward.string != "relu") {
-    return path + ": feed_forward_proj is \"" + feed_forward.string +
-           "\"; allowed are gated-gelu and relu";
-  }
-  error = Check(config);
+  error = ReadFeedForward(json, config);
+  if (error.empty()) error = Check(config);
   return error.empty() ? "" : path + ": " + error;
 }
 

@@ -22,7 +22,11 @@ struct ModelConfig {
   double layer_norm_epsilon = 1e-6;
   int64_t num_buckets = 32;
   int64_t max_distance = 128;
-  bool is_tied = true;
+  // Whether the decoder's output is multiplied by d_model^-0.5 before the head.
+  bool scales_output = true;
+  // Whether the head is a tensor beside the table: of random weights, and of a
+  // checkpoint unless MatchTensors() finds otherwise.
+  bool has_own_head = false;
   int64_t start_id = 0;
   int64_t eos_id = 1;
 

@@ -13,6 +13,7 @@
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_decoder.h"
 #include "engine/model/t5_runner.h"
+#include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/thread_team.h"
 
@@ -120,12 +121,14 @@ void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
 }  // namespace
 
 absl::StatusOr<Calibration> Calibrate(
-    const std::string& directory, const T5Config& config,
+    const std::string& directory, T5Config config,
     const std::vector<std::vector<int32_t>>& sources) {
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   ThreadTeam team(NumUsableProcessors());
+  absl::Status matched = MatchT5Tensors(*checkpoint, config);
+  if (!matched.ok()) return matched;
   const absl::StatusOr<T5Weights> weights = T5Weights::Load(
       config, *checkpoint, {.kernels = &kernels, .num_slices = team.size()});
   if (!weights.ok()) return weights.status();

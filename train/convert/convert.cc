@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/checkpoint.h"
+#include "engine/model/t5_tensors.h"
 #include "files/strict_json.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/stored_tensor.h"
@@ -248,6 +249,11 @@ absl::Status WriteWeights(
     absl::FunctionRef<void(const ConvertedAttention&)> report) {
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(options.input);
   if (!checkpoint.ok()) return checkpoint.status();
+  T5Config matched = config;
+  if (absl::Status status = MatchT5Tensors(*checkpoint, matched);
+      !status.ok()) {
+    return status;
+  }
   const std::vector<DecoderAttention> attentions = AttentionsOf(config);
   const absl::StatusOr<Plan> plan =
       MakePlan(*checkpoint, attentions, config, options);

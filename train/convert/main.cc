@@ -13,6 +13,7 @@
 #include "client/flag_parser.h"
 #include "client/status.h"
 #include "engine/model/t5_config.h"
+#include "engine/start_guard.h"
 #include "files/input_file.h"
 #include "server/text/tokenizer.h"
 #include "train/convert/calibration.h"
@@ -185,6 +186,10 @@ ExitCode Main(const std::vector<std::string>& args) {
     std::fputs(kUsage, stdout);
     return kDone;
   }
+  const StartGuard guard("sheaf-convert",
+                         "conversion takes memory for some tensors, "
+                         "--calibration for the whole model",
+                         kWrongModel);
   const absl::StatusOr<ConvertOptions> options = OptionsFromFlags();
   if (!options.ok()) return Complain(kWrongFlags, options.status());
   return Convert(*options);

@@ -179,11 +179,11 @@ std::vector<T5::Spec> T5::Specs() const {
     }
     matrix(name + ".wo", c.d_model, c.d_ff, deviation(c.d_ff));
   };
-  // A tied embedding is also the head, whose logits are scaled by
-  // d_model^-0.5, so that it may start at 1.
+  // A table that is also the head has its logits scaled by d_model^-0.5, so
+  // that it may start at 1.
   embeddings.push_back(
       {"shared.weight", {c.vocab_size, c.d_model}, WeightPart::kEmbedding, 1});
-  if (!c.is_tied) {
+  if (c.has_own_head) {
     embeddings.push_back({"lm_head.weight",
                           {c.vocab_size, c.d_model},
                           WeightPart::kEmbedding,
@@ -228,6 +228,12 @@ std::string T5::Load(const NamedTensors& tensors) {
       return "tensor " + name + " has not the shape that config.json gives it";
     }
     at::Tensor(weight).copy_(found->second);
+  }
+  for (const auto& [name, tensor] : tensors) {
+    if (named_.count(name) == 0) {
+      return "tensor " + name +
+             " has no place in the model that config.json describes";
+    }
   }
   return "";
 }
@@ -366,11 +372,12 @@ at::Tensor T5::DecodeStates(const at::Tensor& input, const at::Tensor& encoded,
                     options);
   }
   x = Dropped(WideNorm(x, "decoder.final_layer_norm"), options);
-  return config_.is_tied ? x * (1 / std::sqrt(double(config_.d_model))) : x;
+  return config_.scales_output ? x * (1 / std::sqrt(double(config_.d_model)))
+                               : x;
 }
 
 at::Tensor T5::Head() const {
-  return Weight(config_.is_tied ? "shared.weight" : "lm_head.weight");
+  return Weight(config_.has_own_head ? "lm_head.weight" : "shared.weight");
 }
 
 at::Tensor T5::Decode(const at::Tensor& input, const at::Tensor& encoded,

@@ -51,8 +51,8 @@ class T5 {
   // while neither changes weights.
   T5 Replica() const;
 
-  // The weights of a checkpoint. Copies of the embedding, and what old
-  // checkpoints have unused, are left out. Returns what is wrong.
+  // The weights of a checkpoint that MatchTensors() has seen. Returns what is
+  // wrong: a tensor that is absent, of another shape, or of another model.
   std::string Load(const NamedTensors& tensors);
   NamedTensors Tensors() const;  // views of weights()
 

@@ -85,9 +85,10 @@ std::string ReadTensorFile(const std::string& path, NamedTensors& tensors) {
 
 std::string ReadTensors(const std::string& directory, NamedTensors& tensors) {
   const std::string index_path = directory + "/model.safetensors.index.json";
+  const std::string single_path = directory + "/model.safetensors";
   std::string text, error;
-  if (!ReadFile(index_path, text)) {
-    return ReadTensorFile(directory + "/model.safetensors", tensors);
+  if (std::ifstream(single_path) || !ReadFile(index_path, text)) {
+    return ReadTensorFile(single_path, tensors);
   }
   const Json index = Json::Parse(text, error);
   if (!error.empty()) return index_path + ": " + error;
@@ -98,6 +99,39 @@ std::string ReadTensors(const std::string& directory, NamedTensors& tensors) {
   for (const std::string& shard : shards) {
     error = ReadTensorFile(directory + "/" + shard, tensors);
     if (!error.empty()) return error;
+  }
+  return "";
+}
+
+std::string MatchTensors(NamedTensors& tensors, ModelConfig& config) {
+  const char* const copies[] = {"encoder.embed_tokens.weight",
+                                "decoder.embed_tokens.weight"};
+  for (const char* copy : copies) {
+    if (tensors.count("shared.weight") == 0 && tensors.count(copy) > 0) {
+      tensors["shared.weight"] = tensors[copy];
+    }
+  }
+  if (tensors.count("shared.weight") == 0) {
+    return "there is no tensor shared.weight";
+  }
+  const at::Tensor table = tensors["shared.weight"].to(at::kFloat);
+  const auto is_table = [&](const std::string& name) {
+    return at::equal(tensors[name].to(at::kFloat), table);
+  };
+  for (const char* copy : copies) {
+    if (tensors.count(copy) > 0 && !is_table(copy)) {
+      return std::string("tensor ") + copy + " differs from shared.weight";
+    }
+    tensors.erase(copy);
+  }
+  tensors.erase(
+      "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
+  if (tensors.count("lm_head.weight") == 0) {
+    if (config.has_own_head) tensors["lm_head.weight"] = table;
+  } else if (!is_table("lm_head.weight")) {
+    config.has_own_head = true;
+  } else if (!config.has_own_head) {
+    tensors.erase("lm_head.weight");
   }
   return "";
 }

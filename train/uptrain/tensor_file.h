@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ATen/ATen.h"
+#include "train/common/model_config.h"
 
 namespace sheaf {
 
@@ -18,6 +19,13 @@ std::string ReadTensors(const std::string& directory, NamedTensors& tensors);
 
 // The same of one safetensors file.
 std::string ReadTensorFile(const std::string& path, NamedTensors& tensors);
+
+// Brings the tensors of a checkpoint to those that T5 has: the table is
+// `shared.weight` under whatever name the checkpoint has it, copies of it are
+// left out as is what old checkpoints hold unused, and `config` has a head of
+// its own where the checkpoint has one that differs, or where config.json asks
+// for one. Returns what is wrong.
+std::string MatchTensors(NamedTensors& tensors, ModelConfig& config);
 
 // Writes a safetensors file by way of a second one beside it, so that `path`
 // is always whole. Tensors are written in the order of their names, those that

@@ -156,13 +156,15 @@ std::string Trainer::Prepare() {
   const at::Device device(has_cuda && options_.device != "cpu" ? at::kCUDA
                                                                : at::kCPU);
   at::manual_seed(options_.seed);
-  model_ = std::make_unique<T5>(config_, device);
-  if (options_.init == "checkpoint") {
-    NamedTensors tensors;
+  NamedTensors tensors;
+  const bool has_weights = options_.init == "checkpoint";
+  if (has_weights) {
     error = ReadTensors(options_.model, tensors);
-    if (error.empty()) error = model_->Load(tensors);
-    if (!error.empty()) return options_.model + ": " + error;
+    if (error.empty()) error = MatchTensors(tensors, config_);
   }
+  model_ = std::make_unique<T5>(config_, device);
+  if (has_weights && error.empty()) error = model_->Load(tensors);
+  if (!error.empty()) return options_.model + ": " + error;
   MakeReplicas();
   optimizer_ = std::make_unique<Optimizer>(*model_);
   std::error_code failed;
