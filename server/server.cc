@@ -13,15 +13,18 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
 #include "server/auth_tokens.h"
 #include "server/call.h"
+#include "server/certificates.h"
 #include "server/delivery.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
+#include "server/reloader.h"
 #include "server/rpc_listener.h"
 #include "server/rpc_metrics.h"
 #include "server/text_service.h"
@@ -43,6 +46,7 @@ constexpr std::chrono::milliseconds kShutdownGrace(200);
 // Clients that watch the health, or are refused once, have gone elsewhere by
 // then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
+constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -108,6 +112,28 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
       });
 }
 
+// Null without encryption.
+absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
+    const ServerOptions& options) {
+  if (!options.tls.is_set()) return nullptr;
+  auto certificates = Certificates::Load(
+      options.tls,
+      [log = options.log](const absl::Status& now, absl::Time not_after) {
+        LogEvent(log, "certificates",
+                 {{"is_taken", now.ok()},
+                  {"not_after", absl::FormatTime(absl::RFC3339_sec, not_after,
+                                                 absl::UTCTimeZone())},
+                  {"message", std::string(now.message())}});
+      });
+  if (!certificates.ok() || options.log == nullptr) return certificates;
+  const absl::Status valid =
+      CheckValidAt((*certificates)->current(), options.tls, absl::Now());
+  if (!valid.ok()) {
+    options.log->Note(absl::StrCat("warning: ", valid.message()));
+  }
+  return certificates;
+}
+
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
@@ -151,8 +177,10 @@ class Server::Parts {
  public:
   Parts(const ServerOptions& options, const ServedModel& model,
         const EngineParts& engine_parts,
-        std::unique_ptr<AuthTokens> auth_tokens)
+        std::unique_ptr<AuthTokens> auth_tokens,
+        std::unique_ptr<Certificates> tls_certificates)
       : tokens(std::move(auth_tokens)),
+        certificates(std::move(tls_certificates)),
         guard(tokens.get(), options.max_requests_per_caller),
         log(options.log),
         watchdog({.patience = options.stuck_after,
@@ -203,7 +231,15 @@ class Server::Parts {
     listener->Start(std::move(events));
   }
 
-  std::unique_ptr<AuthTokens> tokens;  // null: none are asked for
+  void WatchFiles() {
+    reloader.Start([this](bool is_asked) {
+      if (tokens != nullptr) tokens->Look(is_asked);
+      if (certificates != nullptr) certificates->Look(is_asked);
+    });
+  }
+
+  std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
+  std::unique_ptr<Certificates> certificates;  // null: no encryption
   Guard guard;
   Log* const log;
   Watchdog watchdog;
@@ -219,6 +255,7 @@ class Server::Parts {
   // gRPC's; what the listener accepts goes through it.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
+  Reloader reloader{kReloadInterval};
 };
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -230,8 +267,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   TakeGrpcLog(options.log);
   absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
   if (!tokens.ok()) return tokens.status();
+  absl::StatusOr<std::unique_ptr<Certificates>> certificates =
+      LoadCertificates(options);
+  if (!certificates.ok()) return certificates.status();
   auto parts =
-      std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens));
+      std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
+                              *std::move(certificates));
   AddRpcs(options.has_reflection, parts->metrics);
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
@@ -249,7 +290,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      MakeServerCredentials(options.tls));
+      parts->certificates == nullptr
+          ? grpc::InsecureServerCredentials()
+          : parts->certificates->MakeServerCredentials());
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
   SetLimits(options, builder);
@@ -267,6 +310,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   health->SetServingStatus(v1::ModelService::service_full_name(), true);
   health->SetServingStatus(kLiveness, true);
   parts->Watch();
+  parts->WatchFiles();
   parts->Listen(options.max_connections);
 
   const int32_t port = parts->listener->port();
@@ -276,14 +320,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   return server;
 }
 
+void Server::Reload() { parts_->reloader.AskNow(); }
+
 void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
-  const absl::Time deadline = absl::Now() + timeout;
+  // gRPC's own shutdown is part of the time.
+  const absl::Duration grace =
+      std::min(absl::FromChrono(kShutdownGrace), timeout / 4);
+  const absl::Time deadline = absl::Now() + timeout - grace;
   parts_->engine.Drain();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
-  absl::SleepFor(std::min(timeout, kDrainNotice));
+  absl::SleepFor(std::min(timeout - grace, kDrainNotice));
   parts_->engine.WaitUntilIdle(deadline - absl::Now());
   parts_->live_calls.WaitUntilNone(deadline - absl::Now());
   parts_->watchdog.Stop();
