@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "engine/thread_team.h"
+#include "server/unix_socket.h"
 
 ABSL_FLAG(bool, help, false, "Print this and exit.");
 ABSL_FLAG(std::string, model, "",
@@ -24,7 +25,8 @@ ABSL_FLAG(std::string, model, "",
 ABSL_FLAG(std::string, tasks, "",
           "JSON file of tasks, in place of the model's task_specific_params.");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
-          "HOST:PORT of the RPCs; port 0 picks one.");
+          "HOST:PORT of the RPCs; port 0 picks one. Or unix:PATH, a Unix "
+          "socket.");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics; port 0 picks one.");
 ABSL_FLAG(bool, allow_insecure, false,
@@ -196,6 +198,19 @@ absl::Status CheckDuration(absl::string_view flag, absl::Duration value,
                       absl::FormatDuration(value), absl::FormatDuration(min)));
 }
 
+absl::StatusOr<HostPort> ParseUnixPath(absl::string_view path) {
+  // gRPC's clients split a path at a comma.
+  if (!path.empty() && path.size() <= kMaxUnixPathBytes &&
+      path.find_first_of(absl::string_view("\0,", 2)) ==
+          absl::string_view::npos) {
+    return HostPort{"", 0, std::string(path)};
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the path has %d bytes; allowed is unix:PATH with a path of 1..%d bytes, "
+      "without a comma or a zero",
+      path.size(), kMaxUnixPathBytes));
+}
+
 absl::StatusOr<HostPort> CheckedAddress(absl::string_view flag,
                                         const std::string& value,
                                         bool is_encrypted) {
@@ -269,12 +284,13 @@ std::string AbslUnparseFlag(ByteSize size) {
 }
 
 std::string HostPort::ToString() const {
+  if (is_unix()) return absl::StrCat("unix:", path);
   return absl::StrContains(host, ':') ? absl::StrFormat("[%s]:%d", host, port)
                                       : absl::StrFormat("%s:%d", host, port);
 }
 
 bool HostPort::is_loopback() const {
-  if (host == "localhost") return true;
+  if (is_unix() || host == "localhost") return true;
   in_addr v4;
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
     return (ntohl(v4.s_addr) >> 24) == 127;
@@ -285,9 +301,10 @@ bool HostPort::is_loopback() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
+  if (absl::ConsumePrefix(&text, "unix:")) return ParseUnixPath(text);
   const absl::Status wrong = absl::InvalidArgumentError(
-      "allowed is HOST:PORT, as 127.0.0.1:50051 or "
-      "[::1]:50051, with a port of 0..65535");
+      "allowed is HOST:PORT, as 127.0.0.1:50051 or [::1]:50051, with a port of "
+      "0..65535; or, for --listen, unix:PATH");
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) return wrong;
   HostPort out;
@@ -384,6 +401,12 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckedAddress("metrics_listen", absl::GetFlag(FLAGS_metrics_listen),
                      /*is_encrypted=*/false);
   if (!metrics_listen.ok()) return metrics_listen.status();
+  if (metrics_listen->is_unix()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--metrics_listen is \"%s\"; a Unix socket is not possible there, "
+        "allowed is HOST:PORT",
+        metrics_listen->ToString()));
+  }
   flags.metrics_listen = *std::move(metrics_listen);
   return flags;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "server/wire.h"
 
 namespace sheaf {
 namespace {
@@ -62,7 +63,7 @@ RequestRecord ArrivalOf(const grpc::ServerContextBase& rpc,
     record.traceparent = std::string(*traceparent);
   }
   record.method = std::string(method);
-  record.peer = rpc.peer();
+  record.peer = PeerOf(rpc);
   record.arrival = absl::Now();
   return record;
 }

@@ -109,6 +109,14 @@ RpcListener::RpcListener(int32_t max_connections)
 absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
     const HostPort& address, int32_t max_connections) {
   std::unique_ptr<RpcListener> listener(new RpcListener(max_connections));
+  if (address.is_unix()) {
+    absl::StatusOr<std::unique_ptr<UnixSocketFile>> file =
+        UnixSocketFile::Listen(address.path);
+    if (!file.ok()) return file.status();
+    listener->unix_file_ = *std::move(file);
+    listener->listening_fds_ = {listener->unix_file_->fd()};
+    return listener;
+  }
   std::vector<std::string> hosts = {address.host};
   // One socket for both, or where there is no IPv6 the one for IPv4.
   if (address.host == "0.0.0.0") hosts = {"::", "0.0.0.0"};
@@ -152,6 +160,7 @@ void RpcListener::Stop() {
     eventfd_write(end_fd_, 1);
     thread_.join();
   }
+  unix_file_.reset();  // a server that follows must not meet a dead one's
   for (int fd : listening_fds_) close(fd);
   listening_fds_.clear();
 }

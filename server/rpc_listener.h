@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/flags.h"
+#include "server/unix_socket.h"
 
 namespace sheaf {
 
@@ -38,20 +39,21 @@ class RpcListener {
     std::function<void(int32_t num_open)> on_num_open;
   };
 
-  // Listens, and accepts nobody yet. Port 0 picks one. "0.0.0.0" is IPv6 as
-  // well, where the machine has it. FAILED_PRECONDITION if the address is taken
-  // or no address of this machine.
+  // Listens, and accepts no client yet. Port 0 picks one. "0.0.0.0" is IPv6 as
+  // well, where the machine has it; a Unix socket is as UnixSocketFile's.
+  // FAILED_PRECONDITION if the address is taken or no address of this machine.
   static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
       const HostPort& address, int32_t max_connections);
   ~RpcListener();
   RpcListener(const RpcListener&) = delete;
   RpcListener& operator=(const RpcListener&) = delete;
 
-  int32_t port() const { return port_; }
+  int32_t port() const { return port_; }  // of a Unix socket 0
 
   // Once only.
   void Start(Events events);
-  // Nobody is accepted from now on; who is connected stays.
+  // Accepts no client from now on and removes the Unix socket's file; who is
+  // connected stays.
   void Stop();
 
  private:
@@ -70,6 +72,7 @@ class RpcListener {
   const int32_t max_connections_;
   int32_t port_ = 0;
   std::vector<int> listening_fds_;
+  std::unique_ptr<UnixSocketFile> unix_file_;  // null: a port
   int end_fd_;  // an eventfd: readable once Stop() is called
   Events events_;
   std::vector<Connection> open_;  // the thread's, as the next

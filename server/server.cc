@@ -313,9 +313,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   parts->WatchFiles();
   parts->Listen(options.max_connections);
 
-  const int32_t port = parts->listener->port();
+  HostPort listen = options.listen;
+  listen.port = parts->listener->port();
   std::unique_ptr<Server> server(new Server(std::move(parts)));
-  server->listen_ = {options.listen.host, port};
+  server->listen_ = std::move(listen);
   server->metrics_listen_ = {options.metrics_listen.host, *metrics_port};
   return server;
 }

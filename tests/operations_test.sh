@@ -66,6 +66,40 @@ await 30 grep -q ' reload' "$work/signals.log"
 expect 0 SERVING "$bin/sheaf" health --server="$address"
 ends 0 4
 
+echo '--- a Unix socket'
+socket="$work/dir with %41/sheaf.sock"
+mkdir "$work/dir with %41"
+start_on_socket() {
+  : >"$work/unix.out"
+  "$bin/sheaf-server" --listen="unix:$socket" --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=16MiB --max_connections=1 >"$work/unix.out" 2>"$work/unix.log" &
+  server=$!
+  children+=("$server")
+  await 30 grep -qF "listening on unix:$socket" "$work/unix.out"
+}
+start_on_socket
+expect 0 'Wo ist der Bahnhof?' "$bin/sheaf" translate --server="unix:$socket" \
+  --from=en --to=de 'Where is the train station?'
+expect 0 SERVING "$bin/sheaf" health --server="unix:$socket"
+expect 0 SERVING env -C "$work" "$bin/sheaf" health --server='unix:dir with %41/sheaf.sock'
+grep -q 'code=OK peer=unix ' "$work/unix.log" || fail 'no peer in the log'
+refuse 1 'is the address taken?' sheaf-server --listen="unix:$socket" \
+  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB
+python3 - "$socket" <<'END' &
+import socket, sys, time
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+time.sleep(60)
+END
+children+=("$!")
+is_full() { ! "$bin/sheaf" health --timeout=500ms --server="unix:$socket" && grep -q connection_refused "$work/unix.log"; }
+await 30 is_full
+kill -KILL "$server" && wait "$server" 2>/dev/null || true
+[[ -S $socket ]] || fail 'the socket of a server that was killed is gone'
+start_on_socket
+ends 0 4
+[[ ! -e $socket ]] || fail 'the socket is left over'
+
 echo '--- SIGTERM while the model is loaded, and a second one'
 mkfifo "$work/model.flags"
 launch --flagfile="$work/model.flags" 2>"$work/loading.log"

@@ -93,6 +93,22 @@ TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
   }
 }
 
+TEST(ServerFlagsTest, AUnixSocketIsAPathThatFits) {
+  for (const std::string path : {"/run/sheaf.sock", "a b", "::1"}) {
+    const absl::StatusOr<ServerFlags> flags = Flags({"--listen=unix:" + path});
+    ASSERT_TRUE(flags.ok()) << flags.status();
+    EXPECT_EQ(flags->listen.path, path);
+    EXPECT_EQ(flags->listen.ToString(), "unix:" + path);
+  }
+  EXPECT_TRUE(Flags({"--listen=unix:" + std::string(107, 'x')}).ok());
+  for (const std::string& path : {std::string(), std::string(108, 'x'),
+                                  std::string("a,b"), std::string("a\0b", 3)}) {
+    EXPECT_THAT(Complaint({"--listen=unix:" + path}), HasSubstr("1..107"));
+  }
+  EXPECT_THAT(Complaint({"--metrics_listen=unix:/run/metrics.sock"}),
+              HasSubstr("--metrics_listen is \"unix:/run/metrics.sock\""));
+}
+
 TEST(ServerFlagsTest, AnAddressOthersReachNeedsAllowInsecure) {
   for (const std::string flag : {"--listen", "--metrics_listen"}) {
     for (const std::string address :
