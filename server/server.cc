@@ -2,7 +2,6 @@
 
 #include <google/protobuf/descriptor.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -16,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/auth_tokens.h"
 #include "server/call.h"
 #include "server/certificates.h"
@@ -24,6 +24,7 @@
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
+#include "server/reflection_service.h"
 #include "server/reloader.h"
 #include "server/rpc_listener.h"
 #include "server/rpc_metrics.h"
@@ -54,25 +55,31 @@ int MaxMessageBytes(int64_t max_text_bytes) {
                         std::numeric_limits<int>::max()));
 }
 
+std::vector<std::string> ServiceNames() {
+  // By a message, so that the linker does not leave the proto out.
+  const google::protobuf::FileDescriptor* health =
+      grpc::health::v1::HealthCheckRequest::descriptor()->file();
+  return {v1::TextService::service_full_name(),
+          v1::ModelService::service_full_name(),
+          health->service(0)->full_name()};
+}
+
+absl::string_view KindOf(const google::protobuf::MethodDescriptor& method) {
+  if (!method.server_streaming()) return "unary";
+  return method.client_streaming() ? "bidi_stream" : "server_stream";
+}
+
 // The RPCs whose metrics are there before the first call.
-void AddRpcs(bool has_reflection, Metrics& metrics) {
-  for (const char* name : {v1::TextService::service_full_name(),
-                           v1::ModelService::service_full_name()}) {
+void AddRpcs(const std::vector<std::string>& services, Metrics& metrics) {
+  for (const std::string& name : services) {
     const google::protobuf::ServiceDescriptor* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
             name);
     SHEAF_CHECK(service != nullptr);
     for (int i = 0; i < service->method_count(); ++i) {
       const google::protobuf::MethodDescriptor& method = *service->method(i);
-      metrics.AddRpc({name, method.name(),
-                      method.server_streaming() ? "server_stream" : "unary"});
+      metrics.AddRpc({name, method.name(), std::string(KindOf(method))});
     }
-  }
-  metrics.AddRpc({"grpc.health.v1.Health", "Check", "unary"});
-  metrics.AddRpc({"grpc.health.v1.Health", "Watch", "server_stream"});
-  if (has_reflection) {
-    metrics.AddRpc({"grpc.reflection.v1alpha.ServerReflection",
-                    "ServerReflectionInfo", "bidi_stream"});
   }
 }
 
@@ -251,6 +258,7 @@ class Server::Parts {
   DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
+  std::vector<std::unique_ptr<grpc::Service>> reflection_services;
   std::unique_ptr<RpcListener> listener;
   // gRPC's; what the listener accepts goes through it.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -273,7 +281,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
                               *std::move(certificates));
-  AddRpcs(options.has_reflection, parts->metrics);
+  AddRpcs(ServiceNames(), parts->metrics);
+  if (options.has_reflection) {
+    AddRpcs(ReflectionServiceNames(), parts->metrics);
+    parts->reflection_services = MakeReflectionServices(ServiceNames());
+  }
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
@@ -284,9 +296,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   parts->listener = *std::move(listener);
 
   grpc::EnableDefaultHealthCheckService(true);
-  if (options.has_reflection) {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  }
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
@@ -295,6 +304,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
           : parts->certificates->MakeServerCredentials());
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
+  for (const auto& service : parts->reflection_services) {
+    builder.RegisterService(service.get());
+  }
   SetLimits(options, builder);
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>

@@ -66,6 +66,15 @@ await 30 grep -q ' reload' "$work/signals.log"
 expect 0 SERVING "$bin/sheaf" health --server="$address"
 ends 0 4
 
+echo '--- reflection: both versions are served, or neither'
+rpcs() { curl -fsS "http://$metrics/metrics" | grep -o 'grpc_service="grpc.reflection[^"]*' | sort -u | wc -l; }
+start reflection
+expect_equal 'versions of reflection' "$(rpcs)" 2
+ends 0 4
+start noreflection --noreflection
+expect_equal 'versions of reflection' "$(rpcs)" 0
+ends 0 4
+
 echo '--- a Unix socket'
 socket="$work/dir with %41/sheaf.sock"
 mkdir "$work/dir with %41"
