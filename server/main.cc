@@ -35,6 +35,7 @@
 #include "server/log.h"
 #include "server/memory_limit.h"
 #include "server/model_dir.h"
+#include "server/resource_limits.h"
 #include "server/rpc_listener.h"
 #include "server/server.h"
 #include "server/signals.h"
@@ -302,6 +303,9 @@ ExitCode Serve(ServerFlags flags) {
   if (absl::Status status = CheckFiles(flags); !status.ok()) {
     return Complain(kWrongFlags, status);
   }
+  absl::Status can_start = CheckOpenFiles();
+  can_start.Update(CheckThreads(ThreadsAtStart(flags.num_threads)));
+  if (!can_start.ok()) return Complain(kFailed, can_start);
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
   if (!dir.ok()) return Complain(kWrongModel, dir.status());
   absl::StatusOr<std::unique_ptr<LoadedModel>> model =

@@ -21,6 +21,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
+#include "server/resource_limits.h"
 
 namespace sheaf {
 namespace {
@@ -90,14 +91,13 @@ ino_t InodeOf(int fd) {
 }  // namespace
 
 int32_t MostConnections() {
-  constexpr rlim_t kOtherFiles = 64;
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   getrlimit(RLIMIT_NOFILE, &files);
   const rlim_t most = std::min<rlim_t>(files.rlim_cur, 1 << 30);
-  return most > kOtherFiles ? static_cast<int32_t>(most - kOtherFiles) : 1;
+  return most > kOtherFiles ? static_cast<int32_t>(most) - kOtherFiles : 1;
 }
 
 RpcListener::RpcListener(int32_t max_connections)

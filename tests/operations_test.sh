@@ -8,7 +8,7 @@ set -euo pipefail
 ends() {
   local code=0 begin=$EPOCHREALTIME
   kill -TERM "$server"
-  timeout "$2" tail --pid="$server" -f /dev/null ||
+  timeout "$2" tail -s 0.1 --pid="$server" -f /dev/null ||
     fail "the server did not end within $2 s of SIGTERM"
   wait "$server" || code=$?
   expect_equal "exit code after SIGTERM, from $begin" "$code" "$1"
@@ -108,6 +108,21 @@ kill -KILL "$server" && wait "$server" 2>/dev/null || true
 start_on_socket
 ends 0 4
 [[ ! -e $socket ]] || fail 'the socket is left over'
+
+echo '--- limits of the machine are told, with their values'
+limited() { bash -c "$1 && exec '$bin/sheaf-server' --listen=$address --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB"; }
+expect 1 'may open 20 files (ulimit -n); the server needs 65' limited 'ulimit -n 20'
+# The superuser has no limit of processes.
+as_user() {
+  if [[ $EUID == 0 ]]; then setpriv --reuid=54321 --clear-groups "$@"; else "$@"; fi
+}
+if as_user test -x "$bin/sheaf-server"; then
+  expect 1 'may have 8 processes and threads (ulimit -u)' as_user bash -c \
+    "ulimit -u 8 && exec '$bin/sheaf-server' --listen=$address"
+else
+  echo "not run: ulimit -u (another user cannot read $bin)"
+fi
+expect 1 '100000 KiB of address space (ulimit -v)' limited 'ulimit -v 100000'
 
 echo '--- SIGTERM while the model is loaded, and a second one'
 mkfifo "$work/model.flags"
