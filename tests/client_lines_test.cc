@@ -105,7 +105,7 @@ TEST(ConvertLinesTest, LinesComeOutInOrderWhateverTheirTime) {
   int64_t last_written = 0;
   const absl::Status status = ConvertLines(
       reader, {.concurrency = 4},
-      [](const std::string& line) -> absl::StatusOr<std::string> {
+      [](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         for (int i = std::stoi(line) % 7; i > 0; --i) std::this_thread::yield();
         return line + "\n!";
       },
@@ -132,7 +132,7 @@ TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
   });
   EXPECT_TRUE(ConvertLines(
                   reader, {.concurrency = 2},
-                  [](const std::string& line) { return line; },
+                  [](const std::string& line, int64_t) { return line; },
                   [&](absl::string_view, int64_t) {
                     first_written.Notify();
                     return absl::OkStatus();
@@ -153,7 +153,7 @@ TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
   std::string out;
   const absl::Status status = ConvertLines(
       reader, {.concurrency = 3, .first_line = 10},
-      [&](const std::string& line) -> absl::StatusOr<std::string> {
+      [&](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         if (line == "last") last_seen.Notify();
         if (line != "bad") return line;
         bad_begun.Notify();
@@ -175,7 +175,7 @@ TEST(ConvertLinesTest, AWriteErrorEndsTheWork) {
   LineReader reader(pipe.reading_fd(), "pipe");
   EXPECT_EQ(ConvertLines(
                 reader, {.concurrency = 2},
-                [](const std::string& line) { return line; },
+                [](const std::string& line, int64_t) { return line; },
                 [](absl::string_view, int64_t) {
                   return absl::DataLossError("disk");
                 }),
