@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "engine/thread_team.h"
+#include "files/flag_file.h"
 #include "server/unix_socket.h"
 
 ABSL_FLAG(bool, help, false, "Print this and exit.");
@@ -83,8 +84,6 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
 namespace sheaf {
 namespace {
 
-constexpr int32_t kMaxFlagfileDepth = 8;
-
 // Not those that the libraries define.
 bool IsOurs(const absl::CommandLineFlag& flag) {
   return absl::EndsWith(flag.Filename(), "server/flags.cc");
@@ -105,37 +104,51 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value) {
   return absl::OkStatus();
 }
 
-absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth);
+bool IsBool(absl::string_view name) {
+  const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+  return flag != nullptr && flag->IsOfType<bool>();
+}
 
-absl::Status ParseFlagfile(const std::string& path, int32_t depth) {
-  if (depth >= kMaxFlagfileDepth) {
+absl::Status ApplyFlagfile(const std::string& path, int32_t depth);
+
+// Sets a flag as it stands on the command line or in a file within `depth`
+// others: without a value it is --bool or --nobool.
+absl::Status ApplyFlag(absl::string_view name,
+                       const std::optional<std::string>& value, int32_t depth) {
+  if (value.has_value()) {
+    return name == "flagfile" ? ApplyFlagfile(*value, depth)
+                              : SetFlag(name, *value);
+  }
+  if (IsBool(name)) return SetFlag(name, "true");
+  const bool is_known =
+      name == "flagfile" || absl::FindCommandLineFlag(name) != nullptr;
+  absl::string_view positive = name;
+  if (!is_known && absl::ConsumePrefix(&positive, "no") && IsBool(positive)) {
+    return SetFlag(positive, "false");
+  }
+  if (!is_known) return SetFlag(name, "");  // says so
+  return absl::InvalidArgumentError(absl::StrFormat("--%s has no value", name));
+}
+
+absl::Status ApplyFlagfile(const std::string& path, int32_t depth) {
+  if (depth >= kMaxFlagFileDepth) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "--flagfile is \"%s\": more than %d files within one another", path,
-        kMaxFlagfileDepth));
+        kMaxFlagFileDepth));
   }
-  std::ifstream file(path);
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
-  }
-  std::string line;
-  while (std::getline(file, line)) {
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (text.empty() || text.front() == '#') continue;
-    const std::vector<std::string> arg = {std::string(text)};
-    if (absl::Status status = ParseArgs(arg, depth + 1); !status.ok()) {
+  const absl::StatusOr<std::vector<FlagLine>> lines = ReadFlagFile(path);
+  if (!lines.ok()) return absl::InvalidArgumentError(lines.status().message());
+  for (const FlagLine& line : *lines) {
+    const absl::Status status = ApplyFlag(line.name, line.value, depth + 1);
+    if (!status.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": ", status.message()));
+          absl::StrCat(path, ":", line.number, ": ", status.message()));
     }
-  }
-  if (file.bad()) {  // as a directory is
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
   }
   return absl::OkStatus();
 }
 
-absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
+absl::Status ParseArgs(absl::Span<const std::string> args) {
   for (size_t i = 0; i < args.size(); ++i) {
     absl::string_view arg = args[i];
     if (!absl::ConsumePrefix(&arg, "--") && !absl::ConsumePrefix(&arg, "-")) {
@@ -144,30 +157,16 @@ absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
     }
     const size_t equals = arg.find('=');
     const absl::string_view name = arg.substr(0, equals);
-    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
-    const bool is_bool = flag != nullptr && flag->IsOfType<bool>();
-    absl::Status status;
-    if (equals == absl::string_view::npos && flag == nullptr &&
-        absl::StartsWith(name, "no") &&
-        absl::FindCommandLineFlag(name.substr(2)) != nullptr &&
-        absl::FindCommandLineFlag(name.substr(2))->IsOfType<bool>()) {
-      status = SetFlag(name.substr(2), "false");
-    } else {
-      std::string value;
-      if (equals != absl::string_view::npos) {
-        value = std::string(arg.substr(equals + 1));
-      } else if (is_bool) {
-        value = "true";
-      } else if ((flag != nullptr || name == "flagfile") &&
-                 i + 1 < args.size()) {
-        value = args[++i];
-      } else if (flag != nullptr || name == "flagfile") {
-        return absl::InvalidArgumentError(
-            absl::StrFormat("--%s has no value", name));
-      }
-      status = name == "flagfile" ? ParseFlagfile(value, depth)
-                                  : SetFlag(name, value);
+    const bool takes_next =
+        (name == "flagfile" || absl::FindCommandLineFlag(name) != nullptr) &&
+        !IsBool(name);
+    std::optional<std::string> value;
+    if (equals != absl::string_view::npos) {
+      value = std::string(arg.substr(equals + 1));
+    } else if (takes_next && i + 1 < args.size()) {
+      value = args[++i];
     }
+    const absl::Status status = ApplyFlag(name, value, /*depth=*/0);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -329,7 +328,7 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
 }
 
 absl::Status ParseFlags(absl::Span<const std::string> args) {
-  return ParseArgs(args, /*depth=*/0);
+  return ParseArgs(args);
 }
 
 absl::StatusOr<ServerFlags> CheckedFlags() {

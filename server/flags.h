@@ -68,10 +68,9 @@ struct ServerFlags {
 };
 
 // Sets the flags from the command line without the program's name:
-// --name=value,
-// --name value, --bool, --nobool, and --flagfile=FILE with one of those a line
-// (blank lines and lines that begin with '#' are skipped). INVALID_ARGUMENT
-// names what is wrong. Unlike absl::ParseCommandLine it never ends the process.
+// --name=value, --name value, --bool, --nobool, and --flagfile=FILE, a file as
+// files/flag_file.h says. INVALID_ARGUMENT names what is wrong, and where.
+// Unlike absl::ParseCommandLine it never ends the process.
 absl::Status ParseFlags(absl::Span<const std::string> args);
 
 // What the flags say. INVALID_ARGUMENT names the flag, its value and what is

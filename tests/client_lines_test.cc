@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -208,6 +209,24 @@ TEST(FlagParserTest, AFlagFileMayHaveFlagsBlankLinesAndComments) {
   ASSERT_TRUE(AbslParseFlag(absl::FindCommandLineFlag("stop")->CurrentValue(),
                             &stop, &error));
   EXPECT_THAT(stop.values, ElementsAre("a, b", "\n\\"));
+}
+
+TEST(FlagParserTest, AFlagfileMayNameAnotherAndErrorsNameTheLine) {
+  const std::string inner = absl::StrCat(::testing::TempDir(), "/inner");
+  const std::string outer = absl::StrCat(::testing::TempDir(), "/outer");
+  std::ofstream(inner) << "--rate \"4\" # a second\n";
+  std::ofstream(outer) << "--flagfile=" << inner << "\n";
+  const absl::Status status = ParseFlags({"--flagfile=" + outer}).status();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(absl::GetFlag(FLAGS_rate), 4);
+  for (const std::string wrong : {"--rate", "--rate=\"4", "--colour=red"}) {
+    std::ofstream(inner) << "\n" << wrong << "\n";
+    EXPECT_THAT(ParseFlags({"--flagfile=" + outer}).status().message(),
+                HasSubstr(inner + ":2: "));
+  }
+  std::ofstream(inner) << "--flagfile=" << inner << "\n";
+  EXPECT_THAT(ParseFlags({"--flagfile=" + inner}).status().message(),
+              HasSubstr("within one another"));
 }
 
 TEST(FlagParserTest, WhatIsWrongIsNamed) {

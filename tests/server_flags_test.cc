@@ -57,6 +57,16 @@ TEST(ServerFlagsTest, AFlagfileHasAFlagALine) {
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->max_queue, 9);
   EXPECT_EQ(flags->num_threads, 3);
+  std::ofstream(path) << "--max_queue \"8\" # few\n--noreflection\n";
+  const absl::StatusOr<ServerFlags> quoted = Flags({"--flagfile=" + path});
+  ASSERT_TRUE(quoted.ok()) << quoted.status();
+  EXPECT_EQ(quoted->max_queue, 8);
+  EXPECT_FALSE(quoted->has_reflection);
+  std::ofstream(path) << "--reflection\n\n--max_queue=\"8\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr(path + ":3: "));
+  std::ofstream(path) << "--max_queue\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}),
+              HasSubstr(path + ":1: --max_queue has no value"));
   std::ofstream(path) << "--flagfile=" << path << "\n";
   EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr("--flagfile"));
 }
