@@ -7,11 +7,15 @@
 
 #include <algorithm>
 #include <cerrno>
-
-#include "absl/time/clock.h"
+#include <chrono>
 
 namespace sheaf {
 namespace {
+
+// Does not jump, unlike the time of day.
+absl::Duration Uptime() {
+  return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
+}
 
 // For poll(2): rounded up; -1 is for ever.
 int PollMs(absl::Duration wait) {
@@ -23,10 +27,10 @@ int PollMs(absl::Duration wait) {
 }
 
 // Waits until a write of at most PIPE_BUF bytes would not block.
-bool AwaitRoom(int fd, absl::Time deadline) {
+bool AwaitRoom(int fd, absl::Duration deadline) {
   for (;;) {
     pollfd wait = {fd, POLLOUT, 0};
-    const int num_ready = poll(&wait, 1, PollMs(deadline - absl::Now()));
+    const int num_ready = poll(&wait, 1, PollMs(deadline - Uptime()));
     if (num_ready > 0) return true;
     if (num_ready == 0 || errno != EINTR) return false;
   }
@@ -45,7 +49,7 @@ void FillStandardStreams() {
 }
 
 bool WriteWithin(int fd, absl::string_view text, absl::Duration timeout) {
-  const absl::Time deadline = absl::Now() + timeout;
+  const absl::Duration deadline = Uptime() + timeout;
   while (!text.empty()) {
     if (!AwaitRoom(fd, deadline)) return false;
     // A pipe that poll() calls writable has room for this many bytes.
