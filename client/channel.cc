@@ -7,11 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/strings/substitute.h"
 #include "absl/time/time.h"
 
@@ -56,7 +59,8 @@ absl::Status CheckAddress(absl::string_view server) {
       port > 65535) {
     return absl::InvalidArgumentError(
         absl::StrCat("server is \"", server,
-                     "\"; it must be HOST:PORT with a port in 1..65535"));
+                     "\"; it must be HOST:PORT with a port in 1..65535, or "
+                     "unix:PATH"));
   }
   return absl::OkStatus();
 }
@@ -72,8 +76,35 @@ absl::string_view FamilyOf(absl::string_view address) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 ? "ipv6" : "";
 }
 
+// What fits into a sockaddr_un with its final zero.
+constexpr size_t kMaxUnixPathBytes = 107;
+constexpr absl::string_view kUnixScheme = "unix:";
+
+// gRPC's name for a Unix socket: a URI, in which some characters are escaped.
+absl::StatusOr<std::string> UnixTarget(absl::string_view path) {
+  // gRPC would split it at a comma.
+  if (path.empty() || path.size() > kMaxUnixPathBytes ||
+      absl::StrContains(path, ',')) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "server is \"unix:%s\"; the path has %d bytes, it must have 1..%d and "
+        "no comma",
+        path, path.size(), kMaxUnixPathBytes));
+  }
+  std::string target(kUnixScheme);
+  for (const char c : path) {
+    if (absl::ascii_isalnum(c) || absl::StrContains("/-_.~", c)) {
+      target += c;
+    } else {
+      absl::StrAppendFormat(&target, "%%%02X", static_cast<unsigned char>(c));
+    }
+  }
+  return target;
+}
+
 // gRPC's name for all the servers together.
 absl::StatusOr<std::string> TargetOf(const std::string& servers) {
+  absl::string_view path = servers;
+  if (absl::ConsumePrefix(&path, kUnixScheme)) return UnixTarget(path);
   const std::vector<std::string> addresses = absl::StrSplit(servers, ',');
   for (const std::string& address : addresses) {
     if (absl::Status status = CheckAddress(address); !status.ok()) {
@@ -87,8 +118,8 @@ absl::StatusOr<std::string> TargetOf(const std::string& servers) {
       return absl::InvalidArgumentError(absl::StrCat(
           "server is \"", servers,
           "\"; a list must be of IPv4 addresses or of IPv6 ones, as "
-          "192.0.2.1:50051,192.0.2.2:50051; a name that has several addresses "
-          "stands alone"));
+          "192.0.2.1:50051,192.0.2.2:50051; a name that has several addresses, "
+          "or unix:PATH, stands alone"));
     }
   }
   return absl::StrCat(family, ":", servers);

@@ -25,7 +25,8 @@ struct TlsOptions {
 
 struct ClientOptions {
   // "HOST:PORT", a name with all its addresses; or addresses separated by
-  // commas. Calls go round over those that are there and healthy.
+  // commas. Calls go round over those that are there and healthy. Or
+  // "unix:PATH", one Unix socket.
   std::string server = "127.0.0.1:50051";
   std::optional<TlsOptions> tls = std::nullopt;  // None: not encrypted.
   std::string token = "";  // Sent as "authorization: Bearer TOKEN".

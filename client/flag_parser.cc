@@ -1,6 +1,5 @@
 #include "client/flag_parser.h"
 
-#include <fstream>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -9,13 +8,13 @@
 
 #include "absl/flags/commandlineflag.h"
 #include "absl/flags/reflection.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/status.h"
+#include "files/flag_file.h"
 
 namespace sheaf {
 namespace {
@@ -70,35 +69,39 @@ absl::Status SetValue(absl::CommandLineFlag& flag, absl::string_view value) {
   return UsageError(absl::StrCat("--", flag.Name(), "=", value, ": ", error));
 }
 
-absl::Status ReadFlagFile(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
-    return UsageError(absl::StrCat("--flagfile=", path, ": can not be read"));
+absl::Status ApplyFlagFile(const std::string& path, int32_t depth);
+
+// Sets the token's flag, and those of the file if it is --flagfile. `depth` is
+// the number of files that it stands in.
+absl::Status Apply(absl::CommandLineFlag& flag, const FlagToken& token,
+                   int32_t depth) {
+  if (!token.value.has_value()) {
+    return UsageError(absl::StrCat("--", token.name, " needs a value"));
   }
-  std::string line;
-  for (int number = 1; std::getline(file, line); ++number) {
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (text.empty() || absl::StartsWith(text, "#")) continue;
-    const std::string where = absl::StrCat(path, ":", number);
-    std::optional<FlagToken> token = SplitFlag(text);
-    if (!token.has_value()) {
-      return UsageError(absl::StrCat(where, ": \"", text,
-                                     "\" is no flag: a line is --name=value"));
-    }
-    absl::StatusOr<absl::CommandLineFlag*> flag = Resolve(*token);
-    if (!flag.ok()) return WithPrefix(flag.status(), where);
-    if ((*flag)->Name() == "flagfile") {
-      return UsageError(absl::StrCat(where, ": a flagfile can't name another"));
-    }
-    if (!token->value.has_value() && !IsBool(**flag)) {
-      return UsageError(
-          absl::StrCat(where, ": --", token->name, " needs a value"));
-    }
-    absl::Status status = SetValue(**flag, token->value.value_or("true"));
-    if (!status.ok()) return WithPrefix(status, where);
+  const absl::Status status = SetValue(flag, *token.value);
+  if (!status.ok() || flag.Name() != "flagfile") return status;
+  return ApplyFlagFile(*token.value, depth);
+}
+
+absl::Status ApplyFlagFile(const std::string& path, int32_t depth) {
+  if (depth >= kMaxFlagFileDepth) {
+    return UsageError(absl::StrCat("--flagfile is \"", path, "\": more than ",
+                                   kMaxFlagFileDepth,
+                                   " files within one another"));
   }
-  if (file.bad()) {
-    return UsageError(absl::StrCat("--flagfile=", path, ": can not be read"));
+  const absl::StatusOr<std::vector<FlagLine>> lines = ReadFlagFile(path);
+  if (!lines.ok()) return UsageError(lines.status().message());
+  for (const FlagLine& line : *lines) {
+    FlagToken token{line.name, line.value};
+    absl::StatusOr<absl::CommandLineFlag*> flag = Resolve(token);
+    absl::Status status = flag.status();
+    if (status.ok()) {
+      if (!token.value.has_value() && IsBool(**flag)) token.value = "true";
+      status = Apply(**flag, token, depth + 1);
+    }
+    if (!status.ok()) {
+      return WithPrefix(status, absl::StrCat(path, ":", line.number));
+    }
   }
   return absl::OkStatus();
 }
@@ -143,16 +146,10 @@ absl::StatusOr<ParsedFlags> ParseFlags(
     absl::StatusOr<absl::CommandLineFlag*> flag = Resolve(*token);
     if (!flag.ok()) return flag.status();
     if (!token->value.has_value() && IsBool(**flag)) token->value = "true";
-    if (!token->value.has_value()) {
-      if (std::next(it) == arguments.end()) {
-        return UsageError(absl::StrCat("--", token->name, " needs a value"));
-      }
+    if (!token->value.has_value() && std::next(it) != arguments.end()) {
       token->value = *++it;
     }
-    absl::Status status = SetValue(**flag, *token->value);
-    if (status.ok() && token->name == "flagfile") {
-      status = ReadFlagFile(*token->value);
-    }
+    absl::Status status = Apply(**flag, *token, /*depth=*/0);
     if (!status.ok()) return status;
     parsed.given.push_back(token->name);
   }

@@ -27,9 +27,9 @@ struct ParsedFlags {
 
 // Sets the program's absl flags from `arguments` (without the program's name):
 // --name=value, --name value, --name and --noname for a bool, one dash as two.
-// --flagfile=FILE reads one flag a line, as --name=value or --name; blank lines
-// and lines that start with # are skipped. What follows "--" is no flag. Of a
-// flag given twice the last counts, but a RepeatedString gathers all.
+// --flagfile=FILE reads a file as files/flag_file.h says. What follows "--" is
+// no flag. Of a flag given twice the last counts, but a RepeatedString gathers
+// all.
 //
 // Errors (UsageError) name the flag, and the file and line in a flagfile; the
 // flags before the wrong one are then set. absl::ParseCommandLine is not used

@@ -24,7 +24,8 @@ ABSL_FLAG(std::string, flagfile, "",
 
 // The call.
 ABSL_FLAG(std::string, server, "127.0.0.1:50051",
-          "HOST:PORT of the server, or of several, separated by commas.");
+          "HOST:PORT of the server, or of several, separated by commas; or "
+          "unix:PATH.");
 ABSL_FLAG(bool, tls, false, "Encrypts. The flags tls_... mean it too.");
 ABSL_FLAG(std::string, tls_ca, "",
           "PEM file of the authorities to trust; empty for the system's.");

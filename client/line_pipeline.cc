@@ -48,7 +48,7 @@ class Pipeline {
 
   void Work() {
     while (std::optional<Line> line = Take()) {
-      Put(line->index, convert_(line->text));
+      Put(line->index, convert_(line->text, line->index + 1));
     }
   }
 

@@ -11,9 +11,10 @@
 
 namespace sheaf {
 
-// Converts a line; called by several threads at once.
-using ConvertLine =
-    absl::FunctionRef<absl::StatusOr<std::string>(const std::string& line)>;
+// Converts the line with that number, from 1; called by several threads at
+// once.
+using ConvertLine = absl::FunctionRef<absl::StatusOr<std::string>(
+    const std::string& line, int64_t number)>;
 // Takes one or more whole output lines, each with its newline, and the number
 // of lines written when they are; called by one thread at a time.
 using WriteLines =

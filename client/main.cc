@@ -1,28 +1,16 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "client/program.h"
+#include "files/standard_streams.h"
 
 namespace {
 
-// If the caller closed stdin, stdout or stderr, no descriptor of a library must
-// take its number. Read-only, so that writing to a closed stdout still fails.
-void FillStandardDescriptors() {
-  for (;;) {
-    const int fd = open("/dev/null", O_RDONLY);
-    if (fd > STDERR_FILENO) close(fd);
-    if (fd < 0 || fd > STDERR_FILENO) return;
-  }
-}
-
 // Run before the libraries' constructors: gRPC's opens an eventfd.
 [[gnu::section(".preinit_array"),
-  gnu::used]] void (*const kBeforeLibraries)() = FillStandardDescriptors;
+  gnu::used]] void (*const kBeforeLibraries)() = sheaf::FillStandardStreams;
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include "absl/strings/strip.h"
 #include "client/client.h"
 #include "client/commands.h"
+#include "client/cut_answers.h"
 #include "client/flags.h"
 #include "client/output.h"
 #include "client/status.h"
@@ -23,12 +24,32 @@ absl::Status CheckUsage() {
   return CheckStreamOfOne();
 }
 
+// Says on stderr if the only answer was cut.
+void TellIfCut(v1::FinishReason reason) {
+  CutAnswers cut;
+  cut.Add(reason, /*line=*/0);
+  cut.Tell();
+}
+
 // What writing within a stream and the stream itself came to, and the newline.
 absl::Status FinishStream(const absl::StatusOr<StreamEnd>& end,
                           const absl::Status& written, Writer& out) {
   if (!end.ok()) return end.status();
   if (!written.ok()) return written;
-  return out.Write("\n");
+  const absl::Status status = out.Write("\n");
+  TellIfCut(end->finish_reason);
+  return status;
+}
+
+// `reason` is a field of the JSON object.
+template <typename Response>
+absl::Status WriteAnswer(const Response& response, v1::FinishReason reason,
+                         Writer& out) {
+  const bool is_json = absl::GetFlag(FLAGS_json);
+  const absl::Status status = out.Write(
+      absl::StrCat(is_json ? ToJson(response) : ToText(response), "\n"));
+  if (!is_json) TellIfCut(reason);
+  return status;
 }
 
 absl::Status StreamSummary(Client& client, const v1::SummarizeRequest& request,
@@ -112,8 +133,7 @@ absl::Status RunSummarize(Invocation& invocation) {
   const absl::StatusOr<v1::SummarizeResponse> response =
       client->Summarize(request, *call);
   if (!response.ok()) return response.status();
-  return invocation.out.Write(absl::StrCat(
-      absl::GetFlag(FLAGS_json) ? ToJson(*response) : ToText(*response), "\n"));
+  return WriteAnswer(*response, response->finish_reason(), invocation.out);
 }
 
 absl::Status RunGenerate(Invocation& invocation) {
@@ -147,8 +167,10 @@ absl::Status RunGenerate(Invocation& invocation) {
   const absl::StatusOr<v1::GenerateResponse> response =
       client->Generate(request, *call);
   if (!response.ok()) return response.status();
-  return invocation.out.Write(absl::StrCat(
-      absl::GetFlag(FLAGS_json) ? ToJson(*response) : ToText(*response), "\n"));
+  const v1::FinishReason reason = response->hypotheses_size() == 0
+                                      ? v1::FINISH_REASON_UNSPECIFIED
+                                      : response->hypotheses(0).finish_reason();
+  return WriteAnswer(*response, reason, invocation.out);
 }
 
 absl::Status RunModels(Invocation& invocation) {

@@ -9,6 +9,7 @@
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/convert_file.h"
+#include "client/cut_answers.h"
 #include "client/flags.h"
 #include "client/line_pipeline.h"
 #include "client/output.h"
@@ -41,8 +42,8 @@ class Translator {
 
   // The text, or of several hypotheses all, with `between` them; one JSON
   // object with --json. A blank text is its own, empty, translation, and no
-  // request is made.
-  absl::StatusOr<std::string> Translate(const std::string& text,
+  // request is made. `line` is as in CutAnswers.
+  absl::StatusOr<std::string> Translate(const std::string& text, int64_t line,
                                         absl::string_view between) {
     v1::TranslateResponse response;
     if (!IsBlank(text)) {
@@ -50,13 +51,14 @@ class Translator {
           client_.Translate(RequestFor(text), call_);
       if (!answer.ok()) return answer.status();
       response = *std::move(answer);
+      cut_answers_->Add(response.finish_reason(), line);
     }
     return absl::GetFlag(FLAGS_json) ? ToJson(response)
                                      : ToText(response, between);
   }
 
   // Writes the text as it comes, then a newline. One line stays one line.
-  absl::Status Stream(const std::string& text, Writer& out) {
+  absl::Status Stream(const std::string& text, int64_t line, Writer& out) {
     const bool is_line = text.find('\n') == std::string::npos;
     absl::Status written;
     if (!IsBlank(text)) {
@@ -69,9 +71,15 @@ class Translator {
           },
           call_);
       if (!end.ok()) return end.status();
+      cut_answers_->Add(end->finish_reason, line);
     }
     if (!written.ok()) return written;
     return out.Write("\n");
+  }
+
+  // With --json each answer has its finish reason.
+  void TellOfCutAnswers() const {
+    if (!absl::GetFlag(FLAGS_json)) cut_answers_->Tell();
   }
 
  private:
@@ -88,6 +96,8 @@ class Translator {
   Client client_;
   const CallOptions call_;
   const v1::TranslateRequest request_;  // All but the text.
+  // Behind a pointer for the sake of moves.
+  std::unique_ptr<CutAnswers> cut_answers_ = std::make_unique<CutAnswers>();
 };
 
 absl::Status CheckUsage(const Invocation& invocation) {
@@ -123,9 +133,48 @@ absl::Status StreamLines(LineReader& reader, Translator& translator,
     absl::StatusOr<std::optional<std::string>> line = reader.Next();
     if (!line.ok()) return line.status();
     if (!line->has_value()) return absl::OkStatus();
-    absl::Status status = translator.Stream(**line, out);
+    absl::Status status = translator.Stream(**line, number, out);
     if (!status.ok()) return WithPrefix(status, absl::StrCat("line ", number));
   }
+}
+
+// Translates what the command line says: one text, or lines.
+absl::Status TranslateAll(Invocation& invocation, Translator& translator,
+                          int concurrency) {
+  // A line in is a line out, whatever is on it.
+  const auto translate_line = [&](const std::string& text, int64_t number) {
+    return translator.Translate(text, number, /*between=*/"\t");
+  };
+  const bool is_streaming = absl::GetFlag(FLAGS_stream);
+
+  const bool is_one_text = !invocation.arguments.empty() ||
+                           absl::GetFlag(FLAGS_line_breaks).has_value();
+  if (is_one_text) {
+    constexpr int64_t kNoLine = 0;
+    absl::StatusOr<std::string> text = ReadText(invocation);
+    if (!text.ok()) return text.status();
+    if (is_streaming) return translator.Stream(*text, kNoLine, invocation.out);
+    absl::StatusOr<std::string> translation =
+        translator.Translate(*text, kNoLine, /*between=*/"\n");
+    if (!translation.ok()) return translation.status();
+    return invocation.out.Write(absl::StrCat(*translation, "\n"));
+  }
+  if (const std::string output = absl::GetFlag(FLAGS_output); !output.empty()) {
+    const bool is_terminal = isatty(STDERR_FILENO);
+    return ConvertFile({.input = absl::GetFlag(FLAGS_input),
+                        .output = output,
+                        .overwrite = absl::GetFlag(FLAGS_overwrite),
+                        .concurrency = concurrency,
+                        .progress_fd = is_terminal ? STDERR_FILENO : -1},
+                       translate_line);
+  }
+  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
+  if (!reader.ok()) return reader.status();
+  if (is_streaming) return StreamLines(**reader, translator, invocation.out);
+  return ConvertLines(**reader, {.concurrency = concurrency}, translate_line,
+                      [&](absl::string_view lines, int64_t) {
+                        return invocation.out.Write(lines);
+                      });
 }
 
 }  // namespace
@@ -136,39 +185,10 @@ absl::Status RunTranslate(Invocation& invocation) {
   if (!translator.ok()) return translator.status();
   absl::StatusOr<int> concurrency = ConcurrencyFromFlags();
   if (!concurrency.ok()) return concurrency.status();
-  // A line in is a line out, whatever is on it.
-  const auto translate_line = [&](const std::string& text) {
-    return translator->Translate(text, /*between=*/"\t");
-  };
-  const bool is_streaming = absl::GetFlag(FLAGS_stream);
-
-  const bool is_one_text = !invocation.arguments.empty() ||
-                           absl::GetFlag(FLAGS_line_breaks).has_value();
-  if (is_one_text) {
-    absl::StatusOr<std::string> text = ReadText(invocation);
-    if (!text.ok()) return text.status();
-    if (is_streaming) return translator->Stream(*text, invocation.out);
-    absl::StatusOr<std::string> translation =
-        translator->Translate(*text, /*between=*/"\n");
-    if (!translation.ok()) return translation.status();
-    return invocation.out.Write(absl::StrCat(*translation, "\n"));
-  }
-  if (const std::string output = absl::GetFlag(FLAGS_output); !output.empty()) {
-    const bool is_terminal = isatty(STDERR_FILENO);
-    return ConvertFile({.input = absl::GetFlag(FLAGS_input),
-                        .output = output,
-                        .overwrite = absl::GetFlag(FLAGS_overwrite),
-                        .concurrency = *concurrency,
-                        .progress_fd = is_terminal ? STDERR_FILENO : -1},
-                       translate_line);
-  }
-  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
-  if (!reader.ok()) return reader.status();
-  if (is_streaming) return StreamLines(**reader, *translator, invocation.out);
-  return ConvertLines(**reader, {.concurrency = *concurrency}, translate_line,
-                      [&](absl::string_view lines, int64_t) {
-                        return invocation.out.Write(lines);
-                      });
+  const absl::Status status =
+      TranslateAll(invocation, *translator, *concurrency);
+  translator->TellOfCutAnswers();
+  return status;
 }
 
 }  // namespace sheaf

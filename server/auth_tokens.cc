@@ -5,26 +5,30 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <fstream>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "files/input_file.h"
 
 namespace sheaf {
 namespace {
 
-constexpr absl::Duration kLookInterval = absl::Seconds(1);
 constexpr size_t kMaxNameBytes = 64;
+constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
 
 // Empty if there is no such file. A file that was replaced is another inode.
 std::string StampOf(const std::string& path) {
   struct stat file;
   if (stat(path.c_str(), &file) != 0) return "";
-  return absl::StrFormat("%d %d %d.%09d", file.st_ino, file.st_size,
-                         file.st_mtim.tv_sec, file.st_mtim.tv_nsec);
+  // The second time changes with permissions and owner too.
+  return absl::StrFormat("%d %d %d %d.%09d %d.%09d", file.st_dev, file.st_ino,
+                         file.st_size, file.st_mtim.tv_sec,
+                         file.st_mtim.tv_nsec, file.st_ctim.tv_sec,
+                         file.st_ctim.tv_nsec);
 }
 
 // A name is a label of a metric and a word in the log.
@@ -43,21 +47,19 @@ bool IsSha256(absl::string_view hex) {
 }  // namespace
 
 AuthTokens::AuthTokens(std::string path,
-                       std::function<void(const absl::Status&)> on_reload,
-                       std::function<MonotonicTime()> now)
-    : path_(std::move(path)),
-      on_reload_(std::move(on_reload)),
-      now_(std::move(now)) {}
+                       std::function<void(const absl::Status&)> on_reload)
+    : path_(std::move(path)), on_reload_(std::move(on_reload)) {}
 
 absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) {
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxFileBytes);
+  if (!text.ok()) {
     return absl::NotFoundError(
-        absl::StrFormat("--auth_tokens_file is \"%s\": cannot be read", path));
+        absl::StrFormat("--auth_tokens_file is \"%s\": cannot be read: %s",
+                        path, text.status().message()));
   }
   Entries entries;
   int32_t line_number = 0;
-  for (std::string line; std::getline(file, line);) {
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     ++line_number;
     const std::vector<absl::string_view> words =
         absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
@@ -82,31 +84,37 @@ absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
 }
 
 absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
-    const std::string& path, std::function<void(const absl::Status&)> on_reload,
-    std::function<MonotonicTime()> now) {
+    const std::string& path,
+    std::function<void(const absl::Status&)> on_reload) {
   std::unique_ptr<AuthTokens> tokens(
-      new AuthTokens(path, std::move(on_reload), std::move(now)));
+      new AuthTokens(path, std::move(on_reload)));
+  absl::MutexLock look_lock(&tokens->look_mu_);
   absl::MutexLock lock(&tokens->mu_);
   tokens->stamp_ = StampOf(path);
   absl::StatusOr<Entries> entries = Read(path);
   if (!entries.ok()) return entries.status();
   tokens->entries_ = std::make_shared<const Entries>(*std::move(entries));
-  tokens->next_look_ = tokens->now_() + kLookInterval;
   return tokens;
+}
+
+void AuthTokens::Look(bool is_asked) {
+  absl::MutexLock look_lock(&look_mu_);
+  // Before the reading: a change after it is seen by the next look.
+  const std::string stamp = StampOf(path_);
+  const bool has_changed = stamp != std::exchange(stamp_, stamp);
+  if (!has_changed && status_.ok() && !is_asked) return;
+  absl::StatusOr<Entries> entries = Read(path_);
+  const bool is_other =
+      entries.status() != std::exchange(status_, entries.status());
+  if (entries.ok()) {
+    absl::MutexLock lock(&mu_);
+    entries_ = std::make_shared<const Entries>(*std::move(entries));
+  }
+  if (has_changed || is_other || is_asked) on_reload_(status_);
 }
 
 std::shared_ptr<const AuthTokens::Entries> AuthTokens::Current() {
   absl::MutexLock lock(&mu_);
-  if (now_() < next_look_) return entries_;
-  next_look_ = now_() + kLookInterval;
-  const std::string stamp = StampOf(path_);
-  if (stamp == stamp_) return entries_;
-  stamp_ = stamp;
-  absl::StatusOr<Entries> entries = Read(path_);
-  on_reload_(entries.status());
-  if (entries.ok()) {
-    entries_ = std::make_shared<const Entries>(*std::move(entries));
-  }
   return entries_;
 }
 

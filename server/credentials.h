@@ -1,11 +1,10 @@
 #pragma once
 
-#include <grpcpp/security/server_credentials.h>
-
-#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 namespace sheaf {
 
@@ -18,14 +17,25 @@ struct TlsFiles {
   bool is_set() const { return !cert.empty(); }
 };
 
-// INVALID_ARGUMENT names the flag and what is wrong with its file: it cannot be
-// read, is no PEM, or the key is not the certificate's.
-absl::Status CheckTlsFiles(const TlsFiles& files);
+// What the files held at one moment: a certificate, its key and the clients'
+// authorities, all of which gRPC will take.
+struct TlsIdentity {
+  std::string cert_pem;
+  std::string key_pem;
+  std::string client_ca_pem;  // empty: clients need no certificate
+  absl::Time not_before;      // of the server's certificate
+  absl::Time not_after;
+};
 
-// What the server listens with. The files are looked at each second: who
-// connects after they changed meets the new ones, and who is connected stays.
-// REQUIRES: CheckTlsFiles(files), if they are set.
-std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials(
-    const TlsFiles& files);
+// Reads the files and checks that they are whole and belong together.
+// INVALID_ARGUMENT names the flag and what is wrong with its file: it cannot be
+// read, is no PEM or cut short, OpenSSL refuses its key as too weak, or the key
+// is not the certificate's. REQUIRES: files.is_set().
+absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files);
+
+// INVALID_ARGUMENT if the certificate is not valid yet or has expired, which a
+// client would refuse.
+absl::Status CheckValidAt(const TlsIdentity& identity, const TlsFiles& files,
+                          absl::Time now);
 
 }  // namespace sheaf

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,6 +17,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "engine/thread_team.h"
+#include "files/flag_file.h"
+#include "server/unix_socket.h"
 
 ABSL_FLAG(bool, help, false, "Print this and exit.");
 ABSL_FLAG(std::string, model, "",
@@ -24,7 +26,8 @@ ABSL_FLAG(std::string, model, "",
 ABSL_FLAG(std::string, tasks, "",
           "JSON file of tasks, in place of the model's task_specific_params.");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
-          "HOST:PORT of the RPCs; port 0 picks one.");
+          "HOST:PORT of the RPCs; port 0 picks one. Or unix:PATH, a Unix "
+          "socket.");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics; port 0 picks one.");
 ABSL_FLAG(bool, allow_insecure, false,
@@ -82,8 +85,6 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
 namespace sheaf {
 namespace {
 
-constexpr int32_t kMaxFlagfileDepth = 8;
-
 // Not those that the libraries define.
 bool IsOurs(const absl::CommandLineFlag& flag) {
   return absl::EndsWith(flag.Filename(), "server/flags.cc");
@@ -104,37 +105,51 @@ absl::Status SetFlag(absl::string_view name, absl::string_view value) {
   return absl::OkStatus();
 }
 
-absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth);
+bool IsBool(absl::string_view name) {
+  const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
+  return flag != nullptr && flag->IsOfType<bool>();
+}
 
-absl::Status ParseFlagfile(const std::string& path, int32_t depth) {
-  if (depth >= kMaxFlagfileDepth) {
+absl::Status ApplyFlagfile(const std::string& path, int32_t depth);
+
+// Sets a flag as it stands on the command line or in a file within `depth`
+// others: without a value it is --bool or --nobool.
+absl::Status ApplyFlag(absl::string_view name,
+                       const std::optional<std::string>& value, int32_t depth) {
+  if (value.has_value()) {
+    return name == "flagfile" ? ApplyFlagfile(*value, depth)
+                              : SetFlag(name, *value);
+  }
+  if (IsBool(name)) return SetFlag(name, "true");
+  const bool is_known =
+      name == "flagfile" || absl::FindCommandLineFlag(name) != nullptr;
+  absl::string_view positive = name;
+  if (!is_known && absl::ConsumePrefix(&positive, "no") && IsBool(positive)) {
+    return SetFlag(positive, "false");
+  }
+  if (!is_known) return SetFlag(name, "");  // says so
+  return absl::InvalidArgumentError(absl::StrFormat("--%s has no value", name));
+}
+
+absl::Status ApplyFlagfile(const std::string& path, int32_t depth) {
+  if (depth >= kMaxFlagFileDepth) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "--flagfile is \"%s\": more than %d files within one another", path,
-        kMaxFlagfileDepth));
+        kMaxFlagFileDepth));
   }
-  std::ifstream file(path);
-  if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
-  }
-  std::string line;
-  while (std::getline(file, line)) {
-    const absl::string_view text = absl::StripAsciiWhitespace(line);
-    if (text.empty() || text.front() == '#') continue;
-    const std::vector<std::string> arg = {std::string(text)};
-    if (absl::Status status = ParseArgs(arg, depth + 1); !status.ok()) {
+  const absl::StatusOr<std::vector<FlagLine>> lines = ReadFlagFile(path);
+  if (!lines.ok()) return absl::InvalidArgumentError(lines.status().message());
+  for (const FlagLine& line : *lines) {
+    const absl::Status status = ApplyFlag(line.name, line.value, depth + 1);
+    if (!status.ok()) {
       return absl::InvalidArgumentError(
-          absl::StrCat(path, ": ", status.message()));
+          absl::StrCat(path, ":", line.number, ": ", status.message()));
     }
-  }
-  if (file.bad()) {  // as a directory is
-    return absl::InvalidArgumentError(
-        absl::StrFormat("--flagfile is \"%s\": cannot be read", path));
   }
   return absl::OkStatus();
 }
 
-absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
+absl::Status ParseArgs(absl::Span<const std::string> args) {
   for (size_t i = 0; i < args.size(); ++i) {
     absl::string_view arg = args[i];
     if (!absl::ConsumePrefix(&arg, "--") && !absl::ConsumePrefix(&arg, "-")) {
@@ -143,30 +158,16 @@ absl::Status ParseArgs(absl::Span<const std::string> args, int32_t depth) {
     }
     const size_t equals = arg.find('=');
     const absl::string_view name = arg.substr(0, equals);
-    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(name);
-    const bool is_bool = flag != nullptr && flag->IsOfType<bool>();
-    absl::Status status;
-    if (equals == absl::string_view::npos && flag == nullptr &&
-        absl::StartsWith(name, "no") &&
-        absl::FindCommandLineFlag(name.substr(2)) != nullptr &&
-        absl::FindCommandLineFlag(name.substr(2))->IsOfType<bool>()) {
-      status = SetFlag(name.substr(2), "false");
-    } else {
-      std::string value;
-      if (equals != absl::string_view::npos) {
-        value = std::string(arg.substr(equals + 1));
-      } else if (is_bool) {
-        value = "true";
-      } else if ((flag != nullptr || name == "flagfile") &&
-                 i + 1 < args.size()) {
-        value = args[++i];
-      } else if (flag != nullptr || name == "flagfile") {
-        return absl::InvalidArgumentError(
-            absl::StrFormat("--%s has no value", name));
-      }
-      status = name == "flagfile" ? ParseFlagfile(value, depth)
-                                  : SetFlag(name, value);
+    const bool takes_next =
+        (name == "flagfile" || absl::FindCommandLineFlag(name) != nullptr) &&
+        !IsBool(name);
+    std::optional<std::string> value;
+    if (equals != absl::string_view::npos) {
+      value = std::string(arg.substr(equals + 1));
+    } else if (takes_next && i + 1 < args.size()) {
+      value = args[++i];
     }
+    const absl::Status status = ApplyFlag(name, value, /*depth=*/0);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -195,6 +196,19 @@ absl::Status CheckDuration(absl::string_view flag, absl::Duration value,
   return absl::InvalidArgumentError(
       absl::StrFormat("--%s is %s; allowed is %s to 24h", flag,
                       absl::FormatDuration(value), absl::FormatDuration(min)));
+}
+
+absl::StatusOr<HostPort> ParseUnixPath(absl::string_view path) {
+  // gRPC's clients split a path at a comma.
+  if (!path.empty() && path.size() <= kMaxUnixPathBytes &&
+      path.find_first_of(absl::string_view("\0,", 2)) ==
+          absl::string_view::npos) {
+    return HostPort{"", 0, std::string(path)};
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "the path has %d bytes; allowed is unix:PATH with a path of 1..%d bytes, "
+      "without a comma or a zero",
+      path.size(), kMaxUnixPathBytes));
 }
 
 absl::StatusOr<HostPort> CheckedAddress(absl::string_view flag,
@@ -270,12 +284,13 @@ std::string AbslUnparseFlag(ByteSize size) {
 }
 
 std::string HostPort::ToString() const {
+  if (is_unix()) return absl::StrCat("unix:", path);
   return absl::StrContains(host, ':') ? absl::StrFormat("[%s]:%d", host, port)
                                       : absl::StrFormat("%s:%d", host, port);
 }
 
 bool HostPort::is_loopback() const {
-  if (host == "localhost") return true;
+  if (is_unix() || host == "localhost") return true;
   in_addr v4;
   if (inet_pton(AF_INET, host.c_str(), &v4) == 1) {
     return (ntohl(v4.s_addr) >> 24) == 127;
@@ -286,9 +301,10 @@ bool HostPort::is_loopback() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
+  if (absl::ConsumePrefix(&text, "unix:")) return ParseUnixPath(text);
   const absl::Status wrong = absl::InvalidArgumentError(
-      "allowed is HOST:PORT, as 127.0.0.1:50051 or "
-      "[::1]:50051, with a port of 0..65535");
+      "allowed is HOST:PORT, as 127.0.0.1:50051 or [::1]:50051, with a port of "
+      "0..65535; or, for --listen, unix:PATH");
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) return wrong;
   HostPort out;
@@ -313,7 +329,7 @@ absl::StatusOr<HostPort> ParseHostPort(absl::string_view text) {
 }
 
 absl::Status ParseFlags(absl::Span<const std::string> args) {
-  return ParseArgs(args, /*depth=*/0);
+  return ParseArgs(args);
 }
 
 absl::StatusOr<ServerFlags> CheckedFlags() {
@@ -386,6 +402,12 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
       CheckedAddress("metrics_listen", absl::GetFlag(FLAGS_metrics_listen),
                      /*is_encrypted=*/false);
   if (!metrics_listen.ok()) return metrics_listen.status();
+  if (metrics_listen->is_unix()) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--metrics_listen is \"%s\"; a Unix socket is not possible there, "
+        "allowed is HOST:PORT",
+        metrics_listen->ToString()));
+  }
   flags.metrics_listen = *std::move(metrics_listen);
   return flags;
 }

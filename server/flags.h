@@ -23,13 +23,15 @@ struct ByteSize {
 bool AbslParseFlag(absl::string_view text, ByteSize* size, std::string* error);
 std::string AbslUnparseFlag(ByteSize size);
 
-// "127.0.0.1:50051", "localhost:0", "[::1]:9464".
+// "127.0.0.1:50051", "localhost:0", "[::1]:9464", "unix:/run/sheaf.sock".
 struct HostPort {
-  std::string host;  // without brackets
-  int32_t port = 0;  // 0 to 65535; 0: any that is free
+  std::string host;       // without brackets
+  int32_t port = 0;       // 0 to 65535; 0: any that is free
+  std::string path = "";  // of a Unix socket, in place of the two above
 
-  // "HOST:PORT", an IPv6 address in brackets.
+  // "HOST:PORT", an IPv6 address in brackets; or "unix:PATH".
   std::string ToString() const;
+  bool is_unix() const { return !path.empty(); }
   // True if only this machine can connect.
   bool is_loopback() const;
 };
@@ -68,10 +70,9 @@ struct ServerFlags {
 };
 
 // Sets the flags from the command line without the program's name:
-// --name=value,
-// --name value, --bool, --nobool, and --flagfile=FILE with one of those a line
-// (blank lines and lines that begin with '#' are skipped). INVALID_ARGUMENT
-// names what is wrong. Unlike absl::ParseCommandLine it never ends the process.
+// --name=value, --name value, --bool, --nobool, and --flagfile=FILE, a file as
+// files/flag_file.h says. INVALID_ARGUMENT names what is wrong, and where.
+// Unlike absl::ParseCommandLine it never ends the process.
 absl::Status ParseFlags(absl::Span<const std::string> args);
 
 // What the flags say. INVALID_ARGUMENT names the flag, its value and what is

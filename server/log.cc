@@ -2,15 +2,17 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "files/standard_streams.h"
 
 namespace sheaf {
 namespace {
 
 constexpr size_t kMaxWaitingLines = 4096;
+// Of the destructor, with a reader that does not read.
+constexpr absl::Duration kEndTimeout = absl::Seconds(1);
 
 // What is not UTF-8 becomes U+FFFD; a line break is escaped.
 std::string Dump(const nlohmann::ordered_json& value) {
@@ -34,19 +36,23 @@ std::string TextOf(const nlohmann::ordered_json& value) {
 
 }  // namespace
 
-Log::Log(LogFormat format, std::function<void(absl::string_view)> write,
+Log::Log(LogFormat format, std::function<bool(absl::string_view)> write,
          Clocks clocks)
-    : format_(format),
-      write_(std::move(write)),
-      clocks_(std::move(clocks)),
-      thread_([this] { Loop(); }) {}
+    : writer_(std::make_shared<const Writer>(
+          Writer{format, std::move(write), std::move(clocks)})),
+      queue_(std::make_shared<Queue>()),
+      thread_([writer = writer_, queue = queue_] { writer->Run(*queue); }) {}
 
 Log::~Log() {
   {
-    absl::MutexLock lock(&mu_);
-    is_ending_ = true;
+    TimedMutexLock lock(&queue_->mu);
+    queue_->is_ending = true;
   }
-  thread_.join();
+  if (queue_->WaitUntilWritten(kEndTimeout)) {
+    thread_.join();
+  } else {
+    thread_.detach();  // it owns what it uses
+  }
 }
 
 Log::Rate& Log::RateOf(absl::string_view name) {
@@ -58,35 +64,38 @@ Log::Rate& Log::RateOf(absl::string_view name) {
 }
 
 void Log::Event(absl::string_view name, const Fields& fields) {
-  const MonotonicTime now = clocks_.monotonic();
+  const MonotonicTime now = writer_->clocks.monotonic();
   absl::MutexLock lock(&mu_);
+  TimedMutexLock queue_lock(&queue_->mu);
+  std::deque<std::string>& lines = queue_->lines;
   Rate& rate = RateOf(name);
   if (now - rate.second >= absl::Seconds(1)) {
     rate.second = now;
     rate.count = 0;
   }
-  if (rate.count >= kMaxPerSecond || lines_.size() >= kMaxWaitingLines) {
+  if (rate.count >= kMaxPerSecond || lines.size() >= kMaxWaitingLines) {
     ++rate.left_out;
     return;
   }
   ++rate.count;
   if (rate.left_out == 0) {
-    lines_.push_back(Line(name, fields));
+    lines.push_back(writer_->Line(name, fields));
     return;
   }
   Fields with_left_out = fields;
   with_left_out["left_out"] = std::exchange(rate.left_out, 0);
-  lines_.push_back(Line(name, with_left_out));
+  lines.push_back(writer_->Line(name, with_left_out));
 }
 
 void Log::Note(absl::string_view message) {
   Event("note", {{"message", std::string(message)}});
 }
 
-std::string Log::Line(absl::string_view name, const Fields& fields) const {
-  const std::string time = absl::FormatTime(
-      "%Y-%m-%dT%H:%M:%E3SZ", clocks_.wall(), absl::UTCTimeZone());
-  if (format_ == LogFormat::kJson) {
+std::string Log::Writer::Line(absl::string_view name,
+                              const Fields& fields) const {
+  const std::string time = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ",
+                                            clocks.wall(), absl::UTCTimeZone());
+  if (format == LogFormat::kJson) {
     Fields line = {{"time", time}, {"event", std::string(name)}};
     line.update(fields);
     return absl::StrCat(Dump(line), "\n");
@@ -101,39 +110,44 @@ std::string Log::Line(absl::string_view name, const Fields& fields) const {
   return absl::StrCat(line, "\n");
 }
 
-void Log::Flush() {
-  const auto is_written = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return lines_.empty() && !is_writing_;
+bool Log::Queue::WaitUntilWritten(absl::Duration timeout) {
+  const auto is_written = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    return lines.empty() && !is_writing;
   };
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(&is_written));
+  TimedMutexLock lock(&mu);
+  return mu.AwaitWithTimeout(is_written, timeout);
 }
 
-void Log::WriteToStderr(absl::string_view line) {
-  while (!line.empty()) {
-    const ssize_t n = write(STDERR_FILENO, line.data(), line.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;  // nobody reads: there is nowhere to say so
-    line.remove_prefix(n);
-  }
+bool Log::Flush(absl::Duration timeout) {
+  return queue_->WaitUntilWritten(timeout);
 }
 
-void Log::Loop() {
-  const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return !lines_.empty() || is_ending_;
+bool Log::WriteToStderr(absl::string_view line) {
+  return WriteWithin(STDERR_FILENO, line, absl::InfiniteDuration());
+}
+
+void Log::Writer::Run(Queue& queue) const {
+  const auto has_work = [&queue]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue.mu) {
+    return !queue.lines.empty() || queue.is_ending;
   };
+  int64_t num_lost = 0;
   std::string line;
   while (true) {
     {
-      absl::MutexLock lock(&mu_);
-      is_writing_ = false;
-      mu_.Await(absl::Condition(&has_work));
-      if (lines_.empty()) return;
-      line = std::move(lines_.front());
-      lines_.pop_front();
-      is_writing_ = true;
+      TimedMutexLock lock(&queue.mu);
+      queue.is_writing = false;
+      queue.mu.AwaitWithTimeout(has_work, absl::InfiniteDuration());
+      if (queue.lines.empty()) return;
+      line = std::move(queue.lines.front());
+      queue.lines.pop_front();
+      queue.is_writing = true;
     }
-    write_(line);
+    // A line of which a part was written ends first.
+    if (num_lost > 0 &&
+        write(absl::StrCat("\n", Line("log", {{"lost", num_lost}})))) {
+      num_lost = 0;
+    }
+    if (!write(line)) ++num_lost;
   }
 }
 

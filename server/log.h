@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "engine/monotonic_time.h"
+#include "engine/timed_mutex.h"
 #include "nlohmann/json.hpp"
 
 namespace sheaf {
@@ -23,9 +25,14 @@ enum class LogFormat { kText, kJson };
 // kJson: an object with "time" (RFC 3339, UTC) and "event" first. kText: the
 // same as words, "2026-01-31T12:00:00.123Z request code=OK ...".
 //
-// Nobody who logs waits for whoever reads: a thread writes, and events beyond
+// Logging never blocks on a slow reader: a thread writes, and events beyond
 // `kMaxPerSecond` of one name in a second, or for which there is no room, are
-// left out; the next of that name says how many, as "left_out".
+// left out; the next of that name says how many, as "left_out". Lines that
+// cannot be written (a full disk) are counted; once there is room, the event
+// "log" says how many are "lost".
+//
+// The end of the program does not wait for a reader either: Flush() and the
+// destructor have a limit. The thread then stays in its write.
 //
 // Thread-safe.
 class Log {
@@ -38,11 +45,13 @@ class Log {
     std::function<MonotonicTime()> monotonic;
   };
 
-  // `write` gets a line and its end; the log's thread calls it.
+  // `write` gets a line and its end; the log's thread calls it, perhaps after
+  // the log's end if a call takes longer than the destructor waits. It returns
+  // false if the line is lost.
   explicit Log(LogFormat format,
-               std::function<void(absl::string_view)> write = WriteToStderr,
+               std::function<bool(absl::string_view)> write = WriteToStderr,
                Clocks clocks = {absl::Now, MonotonicTime::Now});
-  ~Log();  // Writes what is left.
+  ~Log();  // Writes what is left, within a second.
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
@@ -50,10 +59,12 @@ class Log {
   // For people: the text format has the message alone on its line.
   void Note(absl::string_view message);
 
-  // Returns once all that came before is written.
-  void Flush();
+  // Returns true once all that came before is written, or false after
+  // `timeout`: nobody reads.
+  bool Flush(absl::Duration timeout);
 
-  static void WriteToStderr(absl::string_view line);
+  // Waits for a reader for as long as it takes.
+  static bool WriteToStderr(absl::string_view line);
 
  private:
   struct Rate {
@@ -62,19 +73,31 @@ class Log {
     int32_t count = 0;
     int64_t left_out = 0;
   };
+  // The lines' way to the thread, which may outlive the log.
+  struct Queue {
+    TimedMutex mu;
+    std::deque<std::string> lines ABSL_GUARDED_BY(mu);
+    bool is_writing ABSL_GUARDED_BY(mu) = false;
+    bool is_ending ABSL_GUARDED_BY(mu) = false;
 
-  std::string Line(absl::string_view name, const Fields& fields) const;
+    bool WaitUntilWritten(absl::Duration timeout);
+  };
+  // What turns an event into a line.
+  struct Writer {
+    const LogFormat format;
+    const std::function<bool(absl::string_view)> write;
+    const Clocks clocks;
+
+    std::string Line(absl::string_view name, const Fields& fields) const;
+    void Run(Queue& queue) const;
+  };
+
   Rate& RateOf(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Loop();
 
-  const LogFormat format_;
-  const std::function<void(absl::string_view)> write_;
-  const Clocks clocks_;
-  absl::Mutex mu_;
-  std::deque<std::string> lines_ ABSL_GUARDED_BY(mu_);
+  const std::shared_ptr<const Writer> writer_;
+  const std::shared_ptr<Queue> queue_;
+  absl::Mutex mu_;                               // before the queue's
   std::deque<Rate> rates_ ABSL_GUARDED_BY(mu_);  // a handful of names
-  bool is_writing_ ABSL_GUARDED_BY(mu_) = false;
-  bool is_ending_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };
 

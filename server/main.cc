@@ -2,10 +2,11 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
@@ -27,8 +30,10 @@
 #include "engine/model/t5_runner.h"
 #include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
+#include "engine/monotonic_time.h"
 #include "engine/start_guard.h"
 #include "engine/thread_team.h"
+#include "files/standard_streams.h"
 #include "server/auth_tokens.h"
 #include "server/credentials.h"
 #include "server/door.h"
@@ -36,8 +41,10 @@
 #include "server/log.h"
 #include "server/memory_limit.h"
 #include "server/model_dir.h"
+#include "server/resource_limits.h"
 #include "server/rpc_listener.h"
 #include "server/server.h"
+#include "server/signals.h"
 #include "server/text/utf8.h"
 
 namespace sheaf {
@@ -53,13 +60,22 @@ int32_t MaxEncodeTokens(int32_t max_source_tokens) {
   return std::max(2048, max_source_tokens);
 }
 
+// Run before the libraries' constructors, which open descriptors.
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kBeforeLibraries)() = FillStandardStreams;
+
+// How long a word to a reader that does not read holds up start or end.
+constexpr absl::Duration kStreamTimeout = absl::Milliseconds(500);
+// What may pass beyond --drain_timeout before the process ends by force.
+constexpr absl::Duration kEndMargin = absl::Seconds(1);
+
 // One line, whatever is in it.
 ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::string line(status.message());
+  std::string line = absl::StrCat(kProgram, ": ", status.message());
   for (char& c : line) {
     if (c == '\n') c = ' ';
   }
-  std::fprintf(stderr, "%s: %s\n", kProgram, line.c_str());
+  WriteWithin(STDERR_FILENO, absl::StrCat(line, "\n"), kStreamTimeout);
   return code;
 }
 
@@ -74,32 +90,14 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
                       name, kernels::IsaName(best)));
 }
 
-sigset_t EndSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-// Main() blocks SIGTERM and SIGINT in all threads. While this lives, they end
-// the process: it has nothing to bring to an end yet.
-class EndsAtSignal {
- public:
-  EndsAtSignal() { pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr); }
-  ~EndsAtSignal() { pthread_sigmask(SIG_BLOCK, &signals_, nullptr); }
-
- private:
-  const sigset_t signals_ = EndSignals();
-};
-
 // A model in memory, ready to run. Not movable: its parts point to one another.
 class LoadedModel {
  public:
   static absl::StatusOr<std::unique_ptr<LoadedModel>> Load(
       const std::string& dir, const ServerFlags& flags, kernels::Isa isa) {
     std::unique_ptr<LoadedModel> model(new LoadedModel(flags, isa));
-    const EndsAtSignal ends_at_signal;  // the team's threads have begun
+    // The team's threads have begun. A check that was ended found nothing.
+    const EndsAtSignal ends_at_signal(flags.is_check_only ? kFailed : kServed);
     absl::Status status = model->LoadWeights(dir, flags);
     if (status.ok()) status = model->LoadText(dir, flags);
     if (!status.ok()) return status;
@@ -228,14 +226,6 @@ void LogNotes(const ServedModel& model, Log& log) {
   }
 }
 
-// Returns on the first SIGTERM or SIGINT. A second one ends the process.
-void AwaitEndSignal() {
-  const sigset_t signals = EndSignals();
-  int signal = 0;
-  sigwait(&signals, &signal);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-}
-
 ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
                         Log* log) {
   ServerOptions options;
@@ -297,13 +287,35 @@ void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
 // Flags and files that are looked at before a model is loaded.
 absl::Status CheckFiles(const ServerFlags& flags) {
   if (flags.tls.is_set()) {
-    if (absl::Status status = CheckTlsFiles(flags.tls); !status.ok()) {
-      return status;
-    }
+    const absl::StatusOr<TlsIdentity> identity = ReadTlsFiles(flags.tls);
+    if (!identity.ok()) return identity.status();
+    // The server itself starts: the machine's clock may be wrong at boot.
+    const absl::Status valid = CheckValidAt(*identity, flags.tls, absl::Now());
+    if (flags.is_check_only && !valid.ok()) return valid;
   }
   if (flags.auth_tokens_file.empty()) return absl::OkStatus();
   return AuthTokens::Load(flags.auth_tokens_file, [](const absl::Status&) {})
       .status();
+}
+
+// Tells who started the server that it is ready. A reader that does not read
+// does not hold up the service.
+void Announce(const HostPort& address, Log& log) {
+  const std::string line =
+      absl::StrCat("listening on ", address.ToString(), "\n");
+  if (WriteWithin(STDOUT_FILENO, line, kStreamTimeout)) return;
+  log.Note(absl::StrCat("note: stdout does not take \"listening on ",
+                        address.ToString(), "\""));
+}
+
+void DrainAndFlush(Server& server, absl::Duration timeout, Log& log) {
+  const MonotonicTime deadline = MonotonicTime::Now() + timeout;
+  log.Event("drain", {{"timeout_ms", absl::ToInt64Milliseconds(timeout)}});
+  server.Drain(timeout);
+  log.Event("end", Log::Fields::object());
+  constexpr absl::Duration kLeastFlush = absl::Milliseconds(100);
+  log.Flush(
+      std::clamp(deadline - MonotonicTime::Now(), kLeastFlush, kStreamTimeout));
 }
 
 ExitCode Serve(ServerFlags flags) {
@@ -312,6 +324,9 @@ ExitCode Serve(ServerFlags flags) {
   if (absl::Status status = CheckFiles(flags); !status.ok()) {
     return Complain(kWrongFlags, status);
   }
+  absl::Status can_start = CheckOpenFiles();
+  can_start.Update(CheckThreads(ThreadsAtStart(flags.num_threads)));
+  if (!can_start.ok()) return Complain(kFailed, can_start);
   std::optional<StartGuard> guard;
   guard.emplace(kProgram, "the server takes memory and threads at start",
                 kWrongModel);
@@ -340,22 +355,23 @@ ExitCode Serve(ServerFlags flags) {
   absl::StatusOr<std::unique_ptr<Server>> server =
       Server::Start(OptionsOf(flags, served, &log), served, (*model)->parts());
   if (!server.ok()) {
-    log.Flush();
+    log.Flush(kStreamTimeout);
     return Complain(kFailed, server.status());
   }
   guard.reset();
   WarnOfOpenDoors(flags, log);
   LogStart(**server, served, *isa, log);
-  log.Flush();
-  std::printf("listening on %s\n", (*server)->listen().ToString().c_str());
-  std::fflush(stdout);
-  AwaitEndSignal();
-  log.Event("drain",
-            {{"timeout_ms", absl::ToInt64Milliseconds(flags.drain_timeout)}});
-  (*server)->Drain(flags.drain_timeout);
-  log.Event("end", Log::Fields::object());
-  log.Flush();
-  return kServed;
+  log.Flush(kStreamTimeout);
+  Announce((*server)->listen(), log);
+  while (AwaitSignal() == SignalMeaning::kReload) {
+    log.Event("reload", Log::Fields::object());
+    (*server)->Reload();
+  }
+  EndAtSignalOrAfter(flags.drain_timeout + kEndMargin, kServed);
+  DrainAndFlush(**server, flags.drain_timeout, log);
+  // Nothing is left to do, and the log's thread may be in a write that its
+  // reader holds up.
+  std::_Exit(kServed);
 }
 
 // Where address space is limited (ulimit -v), threads must not each reserve 64
@@ -369,11 +385,7 @@ void ShareArenas() {
 
 ExitCode Main(const std::vector<std::string>& args) {
   ShareArenas();
-  // Before any thread starts, so that all inherit it: only AwaitEndSignal()
-  // takes these, and a closed connection is an error, not a signal.
-  const sigset_t signals = EndSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::signal(SIGPIPE, SIG_IGN);
+  PrepareSignals();
   if (absl::Status status = ParseFlags(args); !status.ok()) {
     return Complain(kWrongFlags, status);
   }

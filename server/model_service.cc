@@ -44,7 +44,7 @@ absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
   const absl::StatusOr<Pass> pass =
-      guard_->Enter(rpc.peer(), MetadataOf(rpc, "authorization"));
+      guard_->Enter(PeerOf(rpc), MetadataOf(rpc, "authorization"));
   if (!pass.ok()) return pass.status();
   return ParseMessage(bytes, request);
 }

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "server/wire.h"
 
 namespace sheaf {
 namespace {
@@ -61,7 +62,7 @@ RequestRecord ArrivalOf(const grpc::ServerContextBase& rpc,
     record.traceparent = std::string(*traceparent);
   }
   record.method = std::string(method);
-  record.peer = rpc.peer();
+  record.peer = PeerOf(rpc);
   record.arrival = MonotonicTime::Now();
   return record;
 }

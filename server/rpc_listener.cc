@@ -16,7 +16,8 @@
 
 #include "absl/time/clock.h"
 #include "engine/check.h"
-#include "server/http_listener.h"
+#include "server/listening_sockets.h"
+#include "server/resource_limits.h"
 
 namespace sheaf {
 namespace {
@@ -35,15 +36,13 @@ ino_t InodeOf(int fd) {
 }  // namespace
 
 int32_t MostConnections() {
-  // Those of the metrics' listener, and 64 for all else.
-  constexpr rlim_t kOtherFiles = HttpListener::kMaxConnections + 64;
   rlimit files;
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return 1;
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   getrlimit(RLIMIT_NOFILE, &files);
   const rlim_t most = std::min<rlim_t>(files.rlim_cur, 1 << 30);
-  return most > kOtherFiles ? static_cast<int32_t>(most - kOtherFiles) : 1;
+  return most > kOtherFiles ? static_cast<int32_t>(most) - kOtherFiles : 1;
 }
 
 RpcListener::RpcListener(int32_t max_connections)
@@ -54,12 +53,20 @@ RpcListener::RpcListener(int32_t max_connections)
 
 absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
     const HostPort& address, int32_t max_connections) {
+  std::unique_ptr<RpcListener> listener(new RpcListener(max_connections));
+  if (address.is_unix()) {
+    absl::StatusOr<std::unique_ptr<UnixSocketFile>> file =
+        UnixSocketFile::Listen(address.path);
+    if (!file.ok()) return file.status();
+    listener->unix_file_ = *std::move(file);
+    listener->listening_fds_ = {listener->unix_file_->fd()};
+    return listener;
+  }
   absl::StatusOr<ListeningSockets> sockets =
       ListeningSockets::ListenOn(address);
   if (!sockets.ok()) return sockets.status();
-  std::unique_ptr<RpcListener> listener(new RpcListener(max_connections));
-  listener->sockets_ = *std::move(sockets);
-  listener->port_ = listener->sockets_.port();
+  listener->port_ = sockets->port();
+  listener->listening_fds_ = sockets->Release();
   return listener;
 }
 
@@ -78,12 +85,14 @@ void RpcListener::Stop() {
     eventfd_write(end_fd_, 1);
     thread_.join();
   }
-  sockets_.Close();
+  unix_file_.reset();  // a server that follows must not meet a dead one's
+  for (int fd : listening_fds_) close(fd);
+  listening_fds_.clear();
 }
 
 void RpcListener::Loop() {
   std::vector<pollfd> polled = {{end_fd_, POLLIN, 0}};
-  for (int fd : sockets_.fds()) polled.push_back({fd, POLLIN, 0});
+  for (int fd : listening_fds_) polled.push_back({fd, POLLIN, 0});
   for (;;) {
     poll(polled.data(), polled.size(), kLookMs);
     if (polled[0].revents != 0) return;

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/flags.h"
-#include "server/listening_sockets.h"
+#include "server/unix_socket.h"
 
 namespace sheaf {
 
@@ -39,18 +39,20 @@ class RpcListener {
     std::function<void(int32_t num_open)> on_num_open;
   };
 
-  // Listens, and accepts nobody yet. Errors as of ListeningSockets::ListenOn().
+  // Listens, and accepts no client yet. Errors as of
+  // ListeningSockets::ListenOn() and UnixSocketFile::Listen().
   static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
       const HostPort& address, int32_t max_connections);
   ~RpcListener();
   RpcListener(const RpcListener&) = delete;
   RpcListener& operator=(const RpcListener&) = delete;
 
-  int32_t port() const { return port_; }
+  int32_t port() const { return port_; }  // of a Unix socket 0
 
   // Once only.
   void Start(Events events);
-  // Nobody is accepted from now on; who is connected stays.
+  // Accepts no client from now on and removes the Unix socket's file; who is
+  // connected stays.
   void Stop();
 
  private:
@@ -68,7 +70,8 @@ class RpcListener {
 
   const int32_t max_connections_;
   int32_t port_ = 0;
-  ListeningSockets sockets_;
+  std::vector<int> listening_fds_;
+  std::unique_ptr<UnixSocketFile> unix_file_;  // null: a port
   int end_fd_;  // an eventfd: readable once Stop() is called
   Events events_;
   std::vector<Connection> open_;  // the thread's, as the next

@@ -3,7 +3,6 @@
 #include <google/protobuf/descriptor.h>
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 
@@ -14,17 +13,22 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "engine/check.h"
 #include "engine/monotonic_time.h"
 #include "engine/timed_mutex.h"
+#include "grpc/health/v1/health.pb.h"
 #include "server/auth_tokens.h"
 #include "server/call.h"
+#include "server/certificates.h"
 #include "server/delivery.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
+#include "server/reflection_service.h"
+#include "server/reloader.h"
 #include "server/rpc_listener.h"
 #include "server/rpc_metrics.h"
 #include "server/text_service.h"
@@ -46,6 +50,7 @@ constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // Clients that watch the health, or are refused once, have gone elsewhere by
 // then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
+constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -53,25 +58,31 @@ int MaxMessageBytes(int64_t max_text_bytes) {
                         std::numeric_limits<int>::max()));
 }
 
+std::vector<std::string> ServiceNames() {
+  // By a message, so that the linker does not leave the proto out.
+  const google::protobuf::FileDescriptor* health =
+      grpc::health::v1::HealthCheckRequest::descriptor()->file();
+  return {v1::TextService::service_full_name(),
+          v1::ModelService::service_full_name(),
+          health->service(0)->full_name()};
+}
+
+absl::string_view KindOf(const google::protobuf::MethodDescriptor& method) {
+  if (!method.server_streaming()) return "unary";
+  return method.client_streaming() ? "bidi_stream" : "server_stream";
+}
+
 // The RPCs whose metrics are there before the first call.
-void AddRpcs(bool has_reflection, Metrics& metrics) {
-  for (const char* name : {v1::TextService::service_full_name(),
-                           v1::ModelService::service_full_name()}) {
+void AddRpcs(const std::vector<std::string>& services, Metrics& metrics) {
+  for (const std::string& name : services) {
     const google::protobuf::ServiceDescriptor* service =
         google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
             name);
     SHEAF_CHECK(service != nullptr);
     for (int i = 0; i < service->method_count(); ++i) {
       const google::protobuf::MethodDescriptor& method = *service->method(i);
-      metrics.AddRpc({name, method.name(),
-                      method.server_streaming() ? "server_stream" : "unary"});
+      metrics.AddRpc({name, method.name(), std::string(KindOf(method))});
     }
-  }
-  metrics.AddRpc({"grpc.health.v1.Health", "Check", "unary"});
-  metrics.AddRpc({"grpc.health.v1.Health", "Watch", "server_stream"});
-  if (has_reflection) {
-    metrics.AddRpc({"grpc.reflection.v1alpha.ServerReflection",
-                    "ServerReflectionInfo", "bidi_stream"});
   }
 }
 
@@ -109,6 +120,28 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
             log, "auth_tokens",
             {{"is_taken", now.ok()}, {"message", std::string(now.message())}});
       });
+}
+
+// Null without encryption.
+absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
+    const ServerOptions& options) {
+  if (!options.tls.is_set()) return nullptr;
+  auto certificates = Certificates::Load(
+      options.tls,
+      [log = options.log](const absl::Status& now, absl::Time not_after) {
+        LogEvent(log, "certificates",
+                 {{"is_taken", now.ok()},
+                  {"not_after", absl::FormatTime(absl::RFC3339_sec, not_after,
+                                                 absl::UTCTimeZone())},
+                  {"message", std::string(now.message())}});
+      });
+  if (!certificates.ok() || options.log == nullptr) return certificates;
+  const absl::Status valid =
+      CheckValidAt((*certificates)->current(), options.tls, absl::Now());
+  if (!valid.ok()) {
+    options.log->Note(absl::StrCat("warning: ", valid.message()));
+  }
+  return certificates;
 }
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
@@ -206,8 +239,10 @@ class Server::Parts {
  public:
   Parts(const ServerOptions& options, const ServedModel& model,
         const EngineParts& engine_parts,
-        std::unique_ptr<AuthTokens> auth_tokens)
+        std::unique_ptr<AuthTokens> auth_tokens,
+        std::unique_ptr<Certificates> tls_certificates)
       : tokens(std::move(auth_tokens)),
+        certificates(std::move(tls_certificates)),
         guard(tokens.get(), options.max_requests_per_caller),
         log(options.log),
         watchdog({.patience = options.stuck_after,
@@ -258,7 +293,15 @@ class Server::Parts {
     listener->Start(std::move(events));
   }
 
-  std::unique_ptr<AuthTokens> tokens;  // null: none are asked for
+  void WatchFiles() {
+    reloader.Start([this](bool is_asked) {
+      if (tokens != nullptr) tokens->Look(is_asked);
+      if (certificates != nullptr) certificates->Look(is_asked);
+    });
+  }
+
+  std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
+  std::unique_ptr<Certificates> certificates;  // null: no encryption
   Guard guard;
   Log* const log;
   Watchdog watchdog;
@@ -270,10 +313,12 @@ class Server::Parts {
   DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
+  std::vector<std::unique_ptr<grpc::Service>> reflection_services;
   std::unique_ptr<RpcListener> listener;
   // gRPC's; what the listener accepts goes through it.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
+  Reloader reloader{kReloadInterval};
 };
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -285,9 +330,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   TakeGrpcLog(options.log);
   absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
   if (!tokens.ok()) return tokens.status();
+  absl::StatusOr<std::unique_ptr<Certificates>> certificates =
+      LoadCertificates(options);
+  if (!certificates.ok()) return certificates.status();
   auto parts =
-      std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens));
-  AddRpcs(options.has_reflection, parts->metrics);
+      std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
+                              *std::move(certificates));
+  AddRpcs(ServiceNames(), parts->metrics);
+  if (options.has_reflection) {
+    AddRpcs(ReflectionServiceNames(), parts->metrics);
+    parts->reflection_services = MakeReflectionServices(ServiceNames());
+  }
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
@@ -298,15 +351,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   parts->listener = *std::move(listener);
 
   grpc::EnableDefaultHealthCheckService(true);
-  if (options.has_reflection) {
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  }
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      MakeServerCredentials(options.tls));
+      parts->certificates == nullptr
+          ? grpc::InsecureServerCredentials()
+          : parts->certificates->MakeServerCredentials());
   builder.RegisterService(&parts->text_service);
   builder.RegisterService(&parts->model_service);
+  for (const auto& service : parts->reflection_services) {
+    builder.RegisterService(service.get());
+  }
   SetLimits(options, builder);
   std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
@@ -322,23 +377,29 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   health->SetServingStatus(v1::ModelService::service_full_name(), true);
   health->SetServingStatus(kLiveness, true);
   parts->Watch();
+  parts->WatchFiles();
   parts->Listen(options.max_connections);
 
-  const int32_t port = parts->listener->port();
+  HostPort listen = options.listen;
+  listen.port = parts->listener->port();
   std::unique_ptr<Server> server(new Server(std::move(parts)));
-  server->listen_ = {options.listen.host, port};
+  server->listen_ = std::move(listen);
   server->metrics_listen_ = {options.metrics_listen.host, *metrics_port};
   return server;
 }
 
+void Server::Reload() { parts_->reloader.AskNow(); }
+
 void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
-  const MonotonicTime deadline = MonotonicTime::Now() + timeout;
+  // gRPC's own shutdown is part of the time.
+  const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
+  const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
   parts_->engine.Drain();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
-  absl::SleepFor(std::min(timeout, kDrainNotice));
+  absl::SleepFor(std::min(timeout - grace, kDrainNotice));
   parts_->engine.WaitUntilIdle(deadline - MonotonicTime::Now());
   parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
   parts_->watchdog.Stop();

@@ -23,7 +23,7 @@ struct ServerOptions {
   int32_t max_sequences = 64;
   int32_t max_queue = 256;
   int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
-  TlsFiles tls;                         // as CheckTlsFiles() wants them
+  TlsFiles tls;                         // not set: no encryption
   std::string auth_tokens_file;         // empty: nobody is asked for a token
   int32_t max_requests_per_caller = 0;  // 0: no limit
   int32_t max_streams_per_connection = 1024;
@@ -55,7 +55,7 @@ class Server {
  public:
   // `model` names what is not owned and outlives the server.
   // FAILED_PRECONDITION if an address cannot be listened on; as
-  // AuthTokens::Load().
+  // AuthTokens::Load() and Certificates::Load().
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const ServedModel& model,
       const EngineParts& parts);
@@ -67,8 +67,12 @@ class Server {
   const HostPort& listen() const { return listen_; }
   const HostPort& metrics_listen() const { return metrics_listen_; }
 
+  // Reads tokens, certificates and authorities again at once, as it does by
+  // itself within a second of a change. The log says what became of each.
+  void Reload();
+
   // Refuses new requests with UNAVAILABLE, lets those that run come to their
-  // end for at most `timeout`, cancels the rest, and stops listening.
+  // end, cancels the rest a little before `timeout`, and stops listening.
   void Drain(absl::Duration timeout);
 
  private:

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -102,6 +103,11 @@ void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc) {
   if (!absl::IsResourceExhausted(status)) return;
   rpc->AddTrailingMetadata(
       kRetryPushbackKey, absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
+}
+
+std::string PeerOf(const grpc::ServerContextBase& rpc) {
+  std::string peer = rpc.peer();
+  return absl::StartsWith(peer, "unix") ? "unix" : peer;
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

@@ -5,6 +5,8 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
+#include <string>
+
 #include "absl/status/status.h"
 
 namespace sheaf {
@@ -24,6 +26,10 @@ grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 // Tells a client that is told RESOURCE_EXHAUSTED how long gRPC's own retries
 // are to stay away. Before the call is finished.
 void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc);
+
+// Who calls, as "ipv4:192.0.2.1:12345". Each client of a Unix socket is "unix",
+// because a name that it has there is its own choice.
+std::string PeerOf(const grpc::ServerContextBase& rpc);
 
 // Codes are the same one to one. Its details say for programs what the message
 // says for people: the field that is wrong (NamesField), and when to retry.

@@ -238,6 +238,46 @@ TEST_F(SheafTest, StreamsALineAtATime) {
   EXPECT_EQ(Run({"generate", "--stream", "--ids=5,6"}).out, "6,7\n");
 }
 
+TEST_F(SheafTest, ACutAnswerIsToldOnStderr) {
+  const std::vector<std::vector<std::string>> calls = {
+      {"translate", "--to=de", "long text"},
+      {"translate", "--to=de", "--stream", "long text"},
+      {"summarize", "--stream", "long text"},
+      {"summarize", "text"},  // the fake cuts all of these
+      {"generate", "long text"},
+      {"generate", "--stream", "long text"}};
+  for (const std::vector<std::string>& call : calls) {
+    const Result result = Run(call);
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.err,
+              "sheaf: note: the answer was cut: it reached the maximum number "
+              "of new tokens (LENGTH, --max_new_tokens)\n")
+        << call[0] << call[1];
+  }
+  EXPECT_THAT(Run({"translate", "--to=de", "again and again"}).err,
+              HasSubstr("it repeated itself (REPETITION"));
+  EXPECT_EQ(Run({"translate", "--to=de", "--json", "long text"}).err, "");
+  EXPECT_EQ(Run({"translate", "--to=de", "short"}).err, "");
+}
+
+TEST_F(SheafTest, OfManyLinesTheCutOnesAreCountedAndTheFirstIsNamed) {
+  const std::string lines = "a\nlong\nb\nagain\nlong too\nlong three\n";
+  const std::string expected =
+      "sheaf: note: 3 answers were cut, the first for line 2: it reached the "
+      "maximum number of new tokens (LENGTH, --max_new_tokens)\n"
+      "sheaf: note: 1 answer was cut, the first for line 4: it repeated itself "
+      "(REPETITION, --noloop_guard lets it)\n";
+  EXPECT_EQ(Run({"translate", "--to=de"}, lines).err, expected);
+  EXPECT_EQ(Run({"translate", "--to=de", "--stream"}, lines).err, expected);
+  WriteFile(Path("in"), lines);
+  WriteFile(Path("out"), "A\nLONG\n");  // done before
+  EXPECT_THAT(Run({"translate", "--to=de", "--input=" + Path("in"),
+                   "--output=" + Path("out")})
+                  .err,
+              StartsWith("sheaf: note: 2 answers were cut, the first for line "
+                         "5:"));
+}
+
 TEST_F(SheafTest, JsonHasOneObjectALine) {
   const Result result =
       Run({"translate", "--to=de", "--json", "--num_hypotheses=2"},

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
@@ -23,6 +24,8 @@ namespace sheaf {
 //   "fail"     RESOURCE_EXHAUSTED "the queue is full"
 //   "hang"     no answer until the fake is destroyed
 //   "endless"  streamed: words until the client leaves
+//   "long"     at its beginning: the answer is cut at the maximum length
+//   "again"    at its beginning: the answer is cut because it repeats itself
 class FakeServer : public v1::TextService::Service,
                    public v1::ModelService::Service {
  public:
@@ -99,7 +102,7 @@ class FakeServer : public v1::TextService::Service,
       return status;
     }
     response->set_text(absl::AsciiStrToUpper(request->text()));
-    response->set_finish_reason(v1::FINISH_REASON_EOS);
+    response->set_finish_reason(ReasonOf(request->text()));
     *response->mutable_usage() = UsageOf(request->text());
     response->set_model("fake");
     for (int i = 0; i < request->decoding().num_hypotheses(); ++i) {
@@ -155,7 +158,7 @@ class FakeServer : public v1::TextService::Service,
     for (const int32_t id : request->tokens().ids()) {
       best->mutable_tokens()->add_ids(id + 1);
     }
-    best->set_finish_reason(v1::FINISH_REASON_EOS);
+    best->set_finish_reason(ReasonOf(request->text()));
     response->set_model("fake");
     return grpc::Status::OK;
   }
@@ -179,7 +182,7 @@ class FakeServer : public v1::TextService::Service,
       writer->Write(chunk);
     }
     v1::GenerateChunk last;
-    last.set_finish_reason(v1::FINISH_REASON_EOS);
+    last.set_finish_reason(ReasonOf(request->text()));
     last.mutable_usage()->set_output_tokens(request->tokens().ids_size());
     writer->Write(last);
     return grpc::Status::OK;
@@ -203,6 +206,12 @@ class FakeServer : public v1::TextService::Service,
   }
 
  private:
+  static v1::FinishReason ReasonOf(absl::string_view text) {
+    if (absl::StartsWith(text, "long")) return v1::FINISH_REASON_LENGTH;
+    if (absl::StartsWith(text, "again")) return v1::FINISH_REASON_REPETITION;
+    return v1::FINISH_REASON_EOS;
+  }
+
   static v1::Model FakeModel() {
     v1::Model model;
     model.set_name("fake");
@@ -255,7 +264,7 @@ class FakeServer : public v1::TextService::Service,
       chunk.set_text(
           absl::StrCat(i == 0 ? "" : " ", absl::AsciiStrToUpper(words[i])));
       if (i + 1 == words.size()) {
-        chunk.set_finish_reason(v1::FINISH_REASON_EOS);
+        chunk.set_finish_reason(ReasonOf(text));
         *chunk.mutable_usage() = UsageOf(text);
       }
       writer->Write(chunk);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <thread>
@@ -104,7 +105,7 @@ TEST(ConvertLinesTest, LinesComeOutInOrderWhateverTheirTime) {
   int64_t last_written = 0;
   const absl::Status status = ConvertLines(
       reader, {.concurrency = 4},
-      [](const std::string& line) -> absl::StatusOr<std::string> {
+      [](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         for (int i = std::stoi(line) % 7; i > 0; --i) std::this_thread::yield();
         return line + "\n!";
       },
@@ -131,7 +132,7 @@ TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
   });
   EXPECT_TRUE(ConvertLines(
                   reader, {.concurrency = 2},
-                  [](const std::string& line) { return line; },
+                  [](const std::string& line, int64_t) { return line; },
                   [&](absl::string_view, int64_t) {
                     first_written.Notify();
                     return absl::OkStatus();
@@ -152,7 +153,7 @@ TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
   std::string out;
   const absl::Status status = ConvertLines(
       reader, {.concurrency = 3, .first_line = 10},
-      [&](const std::string& line) -> absl::StatusOr<std::string> {
+      [&](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         if (line == "last") last_seen.Notify();
         if (line != "bad") return line;
         bad_begun.Notify();
@@ -174,7 +175,7 @@ TEST(ConvertLinesTest, AWriteErrorEndsTheWork) {
   LineReader reader(pipe.reading_fd(), "pipe");
   EXPECT_EQ(ConvertLines(
                 reader, {.concurrency = 2},
-                [](const std::string& line) { return line; },
+                [](const std::string& line, int64_t) { return line; },
                 [](absl::string_view, int64_t) {
                   return absl::DataLossError("disk");
                 }),
@@ -207,6 +208,24 @@ TEST(FlagParserTest, AFlagFileMayHaveFlagsBlankLinesAndComments) {
   ASSERT_TRUE(AbslParseFlag(absl::FindCommandLineFlag("stop")->CurrentValue(),
                             &stop, &error));
   EXPECT_THAT(stop.values, ElementsAre("a, b", "\n\\"));
+}
+
+TEST(FlagParserTest, AFlagfileMayNameAnotherAndErrorsNameTheLine) {
+  const std::string inner = absl::StrCat(::testing::TempDir(), "/inner");
+  const std::string outer = absl::StrCat(::testing::TempDir(), "/outer");
+  std::ofstream(inner) << "--rate \"4\" # a second\n";
+  std::ofstream(outer) << "--flagfile=" << inner << "\n";
+  const absl::Status status = ParseFlags({"--flagfile=" + outer}).status();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(absl::GetFlag(FLAGS_rate), 4);
+  for (const std::string wrong : {"--rate", "--rate=\"4", "--colour=red"}) {
+    std::ofstream(inner) << "\n" << wrong << "\n";
+    EXPECT_THAT(ParseFlags({"--flagfile=" + outer}).status().message(),
+                HasSubstr(inner + ":2: "));
+  }
+  std::ofstream(inner) << "--flagfile=" << inner << "\n";
+  EXPECT_THAT(ParseFlags({"--flagfile=" + inner}).status().message(),
+              HasSubstr("within one another"));
 }
 
 TEST(FlagParserTest, WhatIsWrongIsNamed) {

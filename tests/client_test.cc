@@ -47,6 +47,16 @@ TEST(ClientConnectTest, WhatIsNoAddressIsRefused) {
   EXPECT_TRUE(Client::Connect({.server = "[::1]:50051"}).ok());
 }
 
+TEST(ClientConnectTest, AUnixSocketIsAPathThatFits) {
+  EXPECT_TRUE(Client::Connect({.server = "unix:/run/sheaf.sock"}).ok());
+  for (const std::string& path :
+       {std::string(), std::string(108, 'x'), std::string("a,b")}) {
+    const absl::StatusOr<Client> client =
+        Client::Connect({.server = "unix:" + path});
+    EXPECT_THAT(client.status().message(), HasSubstr("1..107")) << path;
+  }
+}
+
 TEST(ClientConnectTest, WhereNobodyListensIsUnavailable) {
   const std::string address = FakeServer().address();  // Is gone again.
   absl::StatusOr<Client> client = Client::Connect({.server = address});

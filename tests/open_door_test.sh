@@ -100,6 +100,27 @@ await 30 call models "${new[@]}" --max_attempts=1
 expect 1 UNAVAILABLE call models "${good[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
 cmp "$work/whole" "$work/streamed" || fail 'the stream was cut'
+grep -q '"event":"certificates","is_taken":true' "$work/tls.log" || fail 'no line'
+
+echo '--- a broken certificate, or one without its key, is told and does not count'
+refusals() { grep -c '"event":"certificates","is_taken":false' "$work/tls.log" || true; }
+now_refused() { [[ $(refusals) -gt $1 ]]; }
+before=$(refusals)
+head -c 300 "$work/second.pem" >"$work/next.pem" && mv "$work/next.pem" "$work/server.pem"
+await 30 now_refused "$before"
+expect 0 sheaf-small call models "${new[@]}" --max_attempts=1
+before=$(refusals)
+cp "$work/first.pem" "$work/next.pem" && mv "$work/next.pem" "$work/server.pem"
+await 30 now_refused "$before"
+expect 0 sheaf-small call models "${new[@]}" --max_attempts=1
+grep -q 'is not the key of --tls_cert' "$work/tls.log" || fail 'no reason'
+cp "$work/first.key" "$work/next.key" && mv "$work/next.key" "$work/server.key"
+await 30 call models "${good[@]}" --max_attempts=1
+install_certificate second
+kill -HUP "$server"
+await 30 call models "${new[@]}" --max_attempts=1
+is_told() { sed -n '/"event":"reload"/,$p' "$work/tls.log" | grep '"event":"auth_tokens","is_taken":true'; }
+await 30 is_told
 
 echo '--- the log: one JSON object a line, names, no text'
 grep -q '"event":"start".*"isa":.*"flags":{.*"max_queue":"256"' "$work/tls.log" ||

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdio>
 #include <fstream>
@@ -31,14 +32,12 @@ class AuthTokensTest : public testing::Test {
     ASSERT_EQ(std::rename(next.c_str(), path_.c_str()), 0);
   }
   absl::StatusOr<std::unique_ptr<AuthTokens>> Load() {
-    return AuthTokens::Load(
-        path_,
-        [this](const absl::Status& status) { reloads_.push_back(status.ok()); },
-        [this] { return now_; });
+    return AuthTokens::Load(path_, [this](const absl::Status& status) {
+      reloads_.push_back(status.ok());
+    });
   }
 
   const std::string path_ = absl::StrCat(testing::TempDir(), "/auth_tokens");
-  MonotonicTime now_;
   std::vector<bool> reloads_;
 };
 
@@ -69,28 +68,57 @@ TEST_F(AuthTokensTest, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_EQ(Load().status().code(), absl::StatusCode::kNotFound);
 }
 
-TEST_F(AuthTokensTest, AChangedFileCountsWithinASecond) {
+TEST_F(AuthTokensTest, AChangedFileCountsFromTheNextLook) {
   Write(absl::StrCat("web ", kAlpha, "\n"));
   const auto tokens = Load();
   ASSERT_TRUE(tokens.ok());
   Write(absl::StrCat("web ", kBeta, "\n"));
   EXPECT_TRUE((*tokens)->NameOf("alpha"));  // not looked at yet
-  now_ += absl::Seconds(1);
+  (*tokens)->Look(/*is_asked=*/false);
   EXPECT_FALSE((*tokens)->NameOf("alpha"));
   EXPECT_TRUE((*tokens)->NameOf("beta"));
   EXPECT_THAT(reloads_, ElementsAre(true));
 }
 
 TEST_F(AuthTokensTest, AFileThatBecameWrongIsToldOnceAndChangesNothing) {
+  const std::string good = absl::StrCat("web ", kAlpha, "\n");
+  Write(good);
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  for (const std::string& wrong :
+       {std::string("web\n"), std::string(), good.substr(0, 30)}) {
+    reloads_.clear();
+    Write(wrong);
+    for (int i = 0; i < 3; ++i) {
+      (*tokens)->Look(/*is_asked=*/false);
+      EXPECT_TRUE((*tokens)->NameOf("alpha")) << wrong;
+    }
+    EXPECT_THAT(reloads_, ElementsAre(false)) << wrong;
+  }
+}
+
+TEST_F(AuthTokensTest, AFileThatIsAwayOrNoFileChangesNothing) {
   Write(absl::StrCat("web ", kAlpha, "\n"));
   const auto tokens = Load();
   ASSERT_TRUE(tokens.ok());
-  Write("web\n");
-  for (int i = 0; i < 3; ++i) {
-    now_ += absl::Seconds(1);
-    EXPECT_TRUE((*tokens)->NameOf("alpha"));
-  }
-  EXPECT_THAT(reloads_, ElementsAre(false));
+  ASSERT_EQ(std::remove(path_.c_str()), 0);
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);  // nobody will write to it
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));
+  EXPECT_THAT(reloads_, ElementsAre(false, false));
+  ASSERT_EQ(std::remove(path_.c_str()), 0);
+}
+
+TEST_F(AuthTokensTest, WhoAsksIsToldWithoutAChangeToo) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_THAT(reloads_, ElementsAre());
+  (*tokens)->Look(/*is_asked=*/true);
+  EXPECT_THAT(reloads_, ElementsAre(true));
 }
 
 }  // namespace

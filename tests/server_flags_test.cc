@@ -57,6 +57,16 @@ TEST(ServerFlagsTest, AFlagfileHasAFlagALine) {
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->max_queue, 9);
   EXPECT_EQ(flags->num_threads, 3);
+  std::ofstream(path) << "--max_queue \"8\" # few\n--noreflection\n";
+  const absl::StatusOr<ServerFlags> quoted = Flags({"--flagfile=" + path});
+  ASSERT_TRUE(quoted.ok()) << quoted.status();
+  EXPECT_EQ(quoted->max_queue, 8);
+  EXPECT_FALSE(quoted->has_reflection);
+  std::ofstream(path) << "--reflection\n\n--max_queue=\"8\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr(path + ":3: "));
+  std::ofstream(path) << "--max_queue\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}),
+              HasSubstr(path + ":1: --max_queue has no value"));
   std::ofstream(path) << "--flagfile=" << path << "\n";
   EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr("--flagfile"));
 }
@@ -91,6 +101,22 @@ TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       EXPECT_THAT(complaint, HasSubstr(part)) << arg;
     }
   }
+}
+
+TEST(ServerFlagsTest, AUnixSocketIsAPathThatFits) {
+  for (const std::string path : {"/run/sheaf.sock", "a b", "::1"}) {
+    const absl::StatusOr<ServerFlags> flags = Flags({"--listen=unix:" + path});
+    ASSERT_TRUE(flags.ok()) << flags.status();
+    EXPECT_EQ(flags->listen.path, path);
+    EXPECT_EQ(flags->listen.ToString(), "unix:" + path);
+  }
+  EXPECT_TRUE(Flags({"--listen=unix:" + std::string(107, 'x')}).ok());
+  for (const std::string& path : {std::string(), std::string(108, 'x'),
+                                  std::string("a,b"), std::string("a\0b", 3)}) {
+    EXPECT_THAT(Complaint({"--listen=unix:" + path}), HasSubstr("1..107"));
+  }
+  EXPECT_THAT(Complaint({"--metrics_listen=unix:/run/metrics.sock"}),
+              HasSubstr("--metrics_listen is \"unix:/run/metrics.sock\""));
 }
 
 TEST(ServerFlagsTest, AnAddressOthersReachNeedsAllowInsecure) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@ using ::testing::SizeIs;
 
 class LogTest : public testing::Test {
  protected:
-  std::function<void(absl::string_view)> Write() {
-    return [this](absl::string_view line) { lines_.emplace_back(line); };
+  std::function<bool(absl::string_view)> Write() {
+    return [this](absl::string_view line) {
+      lines_.emplace_back(line);
+      return true;
+    };
   }
   Log::Clocks Clocks() {
     return {[this] { return now_; }, [this] { return monotonic_now_; }};
@@ -34,7 +38,7 @@ TEST_F(LogTest, AnEventIsOneJsonObjectInOrder) {
   Log log(LogFormat::kJson, Write(), Clocks());
   log.Event("request", {{"code", "OK"}, {"tokens", 3}, {"ms", 1.5}});
   log.Note("two\nlines \"quoted\" \xff");
-  log.Flush();
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
   EXPECT_THAT(
       lines_,
       ElementsAre(
@@ -48,7 +52,7 @@ TEST_F(LogTest, TextIsWordsAndANoteIsItsMessage) {
   Log log(LogFormat::kText, Write(), Clocks());
   log.Event("request", {{"code", "OK"}, {"why", "a b"}, {"n", 3}});
   log.Note("metrics on 127.0.0.1:1");
-  log.Flush();
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
   EXPECT_THAT(lines_, ElementsAre("2026-01-31T12:00:00.007Z request code=OK "
                                   "why=\"a b\" n=3\n",
                                   "metrics on 127.0.0.1:1\n"));
@@ -63,7 +67,7 @@ TEST_F(LogTest, BeyondTheRateTheNextSecondSaysHowManyWereLeftOut) {
   monotonic_now_ += absl::Seconds(1);
   log.Event("many", {{"i", -1}});
   log.Event("many", {{"i", -2}});
-  log.Flush();
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
   ASSERT_THAT(lines_, SizeIs(Log::kMaxPerSecond + 3));
   EXPECT_EQ(lines_[Log::kMaxPerSecond + 1],
             "2026-01-31T12:00:01.007Z many i=-1 left_out=5\n");
@@ -80,22 +84,48 @@ TEST_F(LogTest, TheRateDoesNotFollowTheWallClock) {
   now_ -= absl::Hours(2);
   monotonic_now_ += absl::Seconds(1);
   log.Event("many", {{"i", -2}});
-  log.Flush();
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
   ASSERT_THAT(lines_, SizeIs(Log::kMaxPerSecond + 1));
   EXPECT_EQ(lines_.back(), "2026-01-31T11:00:00.007Z many i=-2 left_out=6\n");
 }
 
-TEST_F(LogTest, WhoLogsDoesNotWaitForWhoReads) {
-  absl::Notification reader_is_back;
+TEST_F(LogTest, LoggingAndTheEndDoNotWaitForAReader) {
+  // The log's thread outlives the test.
+  const auto reader_is_back = std::make_shared<absl::Notification>();
+  {
+    Log log(
+        LogFormat::kText,
+        [reader_is_back](absl::string_view) {
+          reader_is_back->WaitForNotification();
+          return true;
+        },
+        Clocks());
+    for (int i = 0; i < 100; ++i) {
+      monotonic_now_ += absl::Seconds(1);
+      for (int k = 0; k < Log::kMaxPerSecond; ++k) log.Event("e", {{"k", k}});
+    }
+    EXPECT_FALSE(log.Flush(absl::Milliseconds(10)));
+  }
+  reader_is_back->Notify();
+}
+
+TEST_F(LogTest, LinesThatCannotBeWrittenAreCounted) {
+  bool has_room = false;
   Log log(
       LogFormat::kText,
-      [&](absl::string_view) { reader_is_back.WaitForNotification(); },
+      [&](absl::string_view line) {
+        if (has_room) lines_.emplace_back(line);
+        return has_room;
+      },
       Clocks());
-  for (int i = 0; i < 100; ++i) {
-    monotonic_now_ += absl::Seconds(1);
-    for (int k = 0; k < Log::kMaxPerSecond; ++k) log.Event("e", {{"k", k}});
-  }
-  reader_is_back.Notify();
+  log.Note("one");
+  log.Note("two");
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
+  has_room = true;
+  log.Note("three");
+  ASSERT_TRUE(log.Flush(absl::InfiniteDuration()));
+  EXPECT_THAT(lines_, ElementsAre("\n2026-01-31T12:00:00.007Z log lost=2\n",
+                                  "three\n"));
 }
 
 }  // namespace

@@ -14,14 +14,42 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "tests/server_fixture.h"
 
 namespace sheaf {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+TEST_F(ServerTest, ReflectionTellsEveryServiceAndItsProto) {
+  namespace reflection = grpc::reflection::v1;
+  grpc::ClientContext context;
+  const auto stub = reflection::ServerReflection::NewStub(harness_.channel);
+  const auto stream = stub->ServerReflectionInfo(&context);
+  reflection::ServerReflectionRequest request;
+  reflection::ServerReflectionResponse list, file;
+  request.set_list_services("");
+  ASSERT_TRUE(stream->Write(request) && stream->Read(&list));
+  std::vector<std::string> names;
+  for (const auto& service : list.list_services_response().service()) {
+    names.push_back(service.name());
+    request.set_file_containing_symbol(service.name());
+    ASSERT_TRUE(stream->Write(request) && stream->Read(&file));
+    EXPECT_GT(file.file_descriptor_response().file_descriptor_proto_size(), 0)
+        << service.name();
+  }
+  EXPECT_THAT(names,
+              ElementsAre("grpc.health.v1.Health",
+                          "grpc.reflection.v1.ServerReflection",
+                          "grpc.reflection.v1alpha.ServerReflection",
+                          "sheaf.v1.ModelService", "sheaf.v1.TextService"));
+  stream->WritesDone();
+  EXPECT_TRUE(stream->Finish().ok());
+}
 
 TEST_F(ServerTest, GenerateAnswersWithTextTokensAndUsage) {
   v1::GenerateResponse response;

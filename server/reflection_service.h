@@ -1,0 +1,24 @@
+#pragma once
+
+#include <grpcpp/impl/codegen/service_type.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace sheaf {
+
+// gRPC's server reflection in both of its versions, v1 and v1alpha, which have
+// the same messages under two names: tells clients what services there are, and
+// their protos. A stream without a request takes no thread, unlike one of the
+// library's own service.
+//
+// `services` are the full names to list, as "sheaf.v1.TextService"; each has
+// its proto in this program. The services below are listed with them.
+std::vector<std::unique_ptr<grpc::Service>> MakeReflectionServices(
+    std::vector<std::string> services);
+
+// "grpc.reflection.v1.ServerReflection" and that of v1alpha.
+std::vector<std::string> ReflectionServiceNames();
+
+}  // namespace sheaf
