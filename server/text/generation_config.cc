@@ -173,6 +173,11 @@ std::string Shown(const json& value) {
              : text;
 }
 
+std::string Warning(absl::string_view where, absl::string_view key,
+                    const json& value, absl::string_view effect) {
+  return absl::StrFormat("%s: %s is %s; %s", where, key, Shown(value), effect);
+}
+
 // Reads keys from several objects; the first error sticks.
 class DefaultsReader {
  public:
@@ -357,8 +362,7 @@ void WarnOfCombinations(const DecodingDefaults& defaults,
                         std::vector<std::string>& warnings) {
   const json& object = *source.object;
   const auto warn = [&](const std::string& key, absl::string_view effect) {
-    warnings.push_back(absl::StrFormat("%s: %s is %s; %s", source.where, key,
-                                       Shown(object[key]), effect));
+    warnings.push_back(Warning(source.where, key, object[key], effect));
   };
   const int32_t beam_size = defaults.beam_size.value_or(1);
   const int32_t num_hypotheses = defaults.num_hypotheses.value_or(1);
@@ -396,28 +400,36 @@ void WarnOfCombinations(const DecodingDefaults& defaults,
 }
 
 // Of one object: keys that are not followed, or not known.
-void WarnOfKeys(absl::Span<const GenerationKeys> sources, bool is_model_config,
+void WarnOfKeys(absl::Span<const GenerationKeys> sources, KeyHolder holder,
                 std::vector<std::string>& warnings) {
   const GenerationKeys& source = sources.front();
+  const bool is_task = holder == KeyHolder::kTask;
   for (const auto& [name, value] : source.object->items()) {
     const Key* key = FindKey(name);
     std::string effect;
     if (key == nullptr) {
-      const bool is_prompt = name == "prefix" && sources.size() > 1;
-      if (is_model_config || is_prompt || value.is_null()) continue;
+      const bool is_prompt = is_task && name == "prefix";
+      if (holder == KeyHolder::kModelConfig || is_prompt || value.is_null()) {
+        continue;
+      }
       effect = "this key is not known and has no effect";
     } else if (key->use == KeyUse::kNotFollowed) {
       if (IsNeutral(*key, value)) continue;
       effect = absl::StrCat("not followed: ", key->effect);
-    } else if (key->use == KeyUse::kModelsToken && sources.size() > 1) {
-      const json& models = *sources.back().object;
-      if (value.is_null() || models.value(name, json()) == value) continue;
+    } else if (key->use == KeyUse::kModelsToken && is_task) {
+      const auto has_it = [&](const GenerationKeys& other) {
+        return other.object->value(name, json()) == value;
+      };
+      const auto models = sources.subspan(1);
+      if (value.is_null() ||
+          std::any_of(models.begin(), models.end(), has_it)) {
+        continue;
+      }
       effect = "a task does not change it; the model's own holds";
     } else {
       continue;
     }
-    warnings.push_back(absl::StrFormat("%s: %s is %s; %s", source.where, name,
-                                       Shown(value), effect));
+    warnings.push_back(Warning(source.where, name, value, effect));
   }
 }
 
@@ -439,8 +451,8 @@ absl::Status CheckForcedFirst(const DecodingDefaults& defaults,
 }  // namespace
 
 absl::StatusOr<DecodingDefaults> ReadGenerationKeys(
-    absl::Span<const GenerationKeys> sources, int32_t vocab_size,
-    bool is_model_config, std::vector<std::string>& warnings) {
+    absl::Span<const GenerationKeys> sources, KeyHolder holder,
+    int32_t vocab_size, std::vector<std::string>& warnings) {
   DefaultsReader reader(sources, vocab_size);
   DecodingDefaults defaults;
   defaults.max_new_tokens = reader.Length("max_new_tokens", "max_length", 1);
@@ -467,13 +479,18 @@ absl::StatusOr<DecodingDefaults> ReadGenerationKeys(
       !status.ok()) {
     return status;
   }
-  WarnOfKeys(sources, is_model_config, warnings);
+  WarnOfKeys(sources, holder, warnings);
   WarnOfCombinations(defaults, source, warnings);
   return defaults;
 }
 
-void WarnOfUnreadKeys(const json& config, const json& generation_config,
-                      std::vector<std::string>& warnings) {
+bool CountsModelConfig(const json& generation_config) {
+  return generation_config.value("_from_model_config", json()) == true;
+}
+
+void WarnOfModelConfigKeys(const json& config, const json& generation_config,
+                           std::vector<std::string>& warnings) {
+  const bool counts = CountsModelConfig(generation_config);
   for (const auto& [name, value] : config.items()) {
     const Key* key = FindKey(name);
     if (key == nullptr || IsNeutral(*key, value)) continue;
@@ -481,10 +498,19 @@ void WarnOfUnreadKeys(const json& config, const json& generation_config,
       continue;
     }
     if (generation_config.value(name, json()) == value) continue;
-    warnings.push_back(absl::StrFormat(
-        "config.json: %s is %s; it has no effect, because there is a "
-        "generation_config.json, which counts alone",
-        name, Shown(value)));
+    std::string effect =
+        "it has no effect, because there is a generation_config.json, which "
+        "counts alone";
+    if (counts && generation_config.contains(name)) {
+      effect = "it has no effect, because generation_config.json has its own";
+    } else if (counts && key->use == KeyUse::kNotFollowed) {
+      effect = absl::StrCat("not followed: ", key->effect);
+    } else if (counts) {
+      effect =
+          "it counts, because generation_config.json says _from_model_config "
+          "and has no such key, but transformers 5 does not read it";
+    }
+    warnings.push_back(Warning("config.json", name, value, effect));
   }
 }
 

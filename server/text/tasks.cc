@@ -152,18 +152,23 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
   absl::StatusOr<json> generation =
       ParseObject("generation_config.json", generation_config_json);
   if (!generation.ok()) return generation.status();
-  const bool is_model_config = generation_config_json.empty();
-  const GenerationKeys models_own =
-      is_model_config ? GenerationKeys{"config.json", &*config}
-                      : GenerationKeys{"generation_config.json", &*generation};
+  // What the model says, what counts first at the front.
+  std::vector<GenerationKeys> models_own;
+  const bool has_generation = !generation_config_json.empty();
+  if (has_generation) {
+    models_own.push_back({"generation_config.json", &*generation});
+    WarnOfModelConfigKeys(*config, *generation, model.warnings);
+  }
+  if (!has_generation || CountsModelConfig(*generation)) {
+    models_own.push_back({"config.json", &*config});
+  }
   const int32_t vocab_size = VocabSize(*config);
   absl::StatusOr<DecodingDefaults> defaults = ReadGenerationKeys(
-      {models_own}, vocab_size, is_model_config, model.warnings);
+      models_own,
+      has_generation ? KeyHolder::kGenerationConfig : KeyHolder::kModelConfig,
+      vocab_size, model.warnings);
   if (!defaults.ok()) return defaults.status();
   model.defaults = *std::move(defaults);
-  if (!is_model_config) {
-    WarnOfUnreadKeys(*config, *generation, model.warnings);
-  }
 
   absl::StatusOr<json> tasks = ReadTasks(*config, tasks_json);
   if (!tasks.ok()) return tasks.status();
@@ -188,9 +193,10 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     absl::StatusOr<std::string> prefix = ReadPrefix(tasks_own, *config);
     if (!prefix.ok()) return prefix.status();
     task.prefix = *std::move(prefix);
-    absl::StatusOr<DecodingDefaults> own =
-        ReadGenerationKeys({tasks_own, models_own}, vocab_size,
-                           /*is_model_config=*/false, model.warnings);
+    std::vector<GenerationKeys> sources = {tasks_own};
+    sources.insert(sources.end(), models_own.begin(), models_own.end());
+    absl::StatusOr<DecodingDefaults> own = ReadGenerationKeys(
+        sources, KeyHolder::kTask, vocab_size, model.warnings);
     if (!own.ok()) return own.status();
     task.defaults = *std::move(own);
     const auto is_same = [&](const Task& other) {

@@ -39,10 +39,11 @@ struct ModelTasks {
 };
 
 // Reads tasks and defaults of `directory`: `task_specific_params` of
-// config.json, below them generation_config.json, and if there is none the same
-// keys at the top level of config.json, as the reference does. If `tasks_file`
-// is not empty, that file's object stands in for `task_specific_params`.
-// INVALID_ARGUMENT names file, key, value and what is allowed.
+// config.json, below them generation_config.json, and if there is none (or it
+// CountsModelConfig()) the same keys at the top level of config.json. If
+// `tasks_file` is not empty, that file's object stands in for
+// `task_specific_params`. INVALID_ARGUMENT names file, key, value and what is
+// allowed.
 absl::StatusOr<ModelTasks> LoadModelTasks(const std::string& directory,
                                           const std::string& tasks_file);
 
