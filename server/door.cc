@@ -151,7 +151,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   };
   return AdmitSegments(
       *std::move(prepared), prefix,
-      SplitForTranslation(request.text(), (*task)->source_language,
+      SplitForTranslation(request.text(), (*task)->source_language.code,
                           model_.max_source_tokens, count),
       is_wanted);
 }

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/text/generation_config.h"
+#include "server/text/languages.h"
 
 namespace sheaf {
 
@@ -15,9 +16,9 @@ struct Task {
 
   std::string name;  // "translation_en_to_de", "summarization"
   Kind kind;
-  std::string prefix;           // put before the source text
-  std::string source_language;  // "en"; empty for summarization
-  std::string target_language;
+  std::string prefix;        // put before the source text
+  Language source_language;  // of a translation
+  Language target_language;
   DecodingDefaults defaults;  // the model's own filled in
 };
 
@@ -30,9 +31,11 @@ struct ModelTasks {
 
   const Task* summarization() const;  // null: none
 
-  // The task for two BCP 47 tags. An empty source stands for the one language
-  // that the model translates to the target from. INVALID_ARGUMENT names the
-  // field whose tag is none; UNIMPLEMENTED lists the pairs there are.
+  // The task for two BCP 47 tags: of those that match both (LanguageDistance)
+  // the one with the nearest target, then with the nearest source. An empty
+  // source, or "auto", stands for the one language that the model translates to
+  // the target from. INVALID_ARGUMENT names the field whose tag is none, or
+  // stands for several; UNIMPLEMENTED lists the pairs there are.
   absl::StatusOr<const Task*> FindTranslation(
       absl::string_view source_language,
       absl::string_view target_language) const;
