@@ -169,6 +169,16 @@ TEST(GenerationKeysTest, AKeyThatIsNotKnownIsNamed) {
               IsEmpty());
 }
 
+TEST(GenerationKeysTest, AWarningIsOnePrintableLine) {
+  const ModelTasks model =
+      Parse(R"({"a\nb\u001b": "c\nd"})",
+            R"({"vocab_size": 640, "task_specific_params": {"e\nf": {}}})");
+  ASSERT_THAT(model.warnings, SizeIs(2));
+  for (const std::string& warning : model.warnings) {
+    for (char c : warning) EXPECT_GE(c, ' ') << warning;
+  }
+}
+
 TEST(GenerationKeysTest, SamplingKeysCountWithDoSample) {
   const DecodingDefaults defaults =
       Parse(R"({"do_sample": true, "temperature": 0.5, "top_k": 7,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
@@ -164,18 +165,21 @@ bool IsNeutral(const Key& key, const json& value) {
   return false;
 }
 
+constexpr size_t kMostShown = 80;  // bytes of a file's text in a message
+
 std::string Shown(const json& value) {
   const std::string text =
       value.dump(-1, ' ', true, json::error_handler_t::replace);
-  constexpr size_t kMostBytes = 80;
-  return text.size() > kMostBytes
-             ? absl::StrCat(text.substr(0, kMostBytes), "...")
+  return text.size() > kMostShown
+             ? absl::StrCat(text.substr(0, kMostShown), "...")
              : text;
 }
 
 std::string Warning(absl::string_view where, absl::string_view key,
                     const json& value, absl::string_view effect) {
-  return absl::StrFormat("%s: %s is %s; %s", where, key, Shown(value), effect);
+  return absl::StrFormat("%s: %s is %s; %s", where,
+                         absl::CHexEscape(key.substr(0, kMostShown)),
+                         Shown(value), effect);
 }
 
 // Reads keys from several objects; the first error sticks.

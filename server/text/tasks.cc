@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -20,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxPrefixBytes = 4096;
+constexpr size_t kMaxShownName = 100;
 constexpr int32_t kMaxVocabSize = 1 << 24;
 
 // Reads a small file; an absent one is empty if it is `optional`.
@@ -247,7 +249,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
   for (const auto& [name, params] : tasks->items()) {
     const GenerationKeys tasks_own = {
         absl::StrCat(tasks_json.empty() ? "config.json" : "the tasks file",
-                     ": ", name),
+                     ": ", absl::CHexEscape(name.substr(0, kMaxShownName))),
         &params};
     Task task;
     task.name = name;
