@@ -276,6 +276,23 @@ TEST(ModelConfigKeysTest, CountWithoutAGenerationConfig) {
   EXPECT_THAT(model.warnings, IsEmpty());
 }
 
+TEST(ModelConfigKeysTest, AnOldKeyForcesTheFirstToken) {
+  const char config[] = R"({"vocab_size": 640, "bos_token_id": 448,
+                            "force_bos_token_to_be_generated": true})";
+  EXPECT_EQ(Parse("", config).defaults.forced_first_token, 448);
+  EXPECT_EQ(Parse("{}", config).defaults.forced_first_token, std::nullopt);
+}
+
+TEST(GenerationKeysTest, ATasksLengthCountsBeforeTheModels) {
+  const ModelTasks model =
+      Parse(R"({"max_new_tokens": 40, "max_length": 9, "min_length": 5})",
+            R"({"task_specific_params": {"summarization":
+          {"max_length": 200, "min_new_tokens": 3}}})");
+  EXPECT_EQ(model.defaults.max_new_tokens, 40);
+  EXPECT_EQ(model.summarization()->defaults.max_new_tokens, 199);
+  EXPECT_EQ(model.summarization()->defaults.min_new_tokens, 3);
+}
+
 TEST(ModelConfigKeysTest, HaveNoEffectBesideAGenerationConfigAndAreNamed) {
   const ModelTasks model =
       Parse(R"({"length_penalty": 2.0, "max_length": 30})",

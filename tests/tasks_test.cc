@@ -293,7 +293,12 @@ TEST(ModelTasksTest, ATaskThatIsThereTwiceIsNamedWithItsEffect) {
                     HasSubstr("prompt")));
   EXPECT_THAT(Translating({"en_to_de", "eng_to_deu"}).warnings, SizeIs(1));
   // These regions have scripts of their own.
-  EXPECT_THAT(Translating({"en_to_zh_CN", "en_to_zh_TW"}).warnings, IsEmpty());
+  const ModelTasks chinese = Translating({"en_to_zh_CN", "en_to_zh_TW"});
+  EXPECT_THAT(chinese.warnings, IsEmpty());
+  EXPECT_EQ(Found(chinese, "en", "zh"), "en_to_zh_CN");
+  EXPECT_EQ(Found(chinese, "en", "zh-Hant"), "en_to_zh_TW");
+  EXPECT_THAT(Found(Translating({"en_to_zh_CN"}), "en", "zh-Hant"),
+              HasSubstr("does not translate"));
 }
 
 TEST(ModelTasksTest, ATaskOfUnknownLanguagesIsNamedAndTheOthersServed) {

@@ -68,6 +68,13 @@ absl::StatusOr<json> ReadTasks(const json& config,
       "config.json: task_specific_params is not an object");
 }
 
+// An old key's meaning, as transformers 5 takes it.
+void AddForcedFirstToken(json& config) {
+  if (config.value("force_bos_token_to_be_generated", json()) == true) {
+    config["forced_bos_token_id"] = config.value("bos_token_id", json());
+  }
+}
+
 // Ids are below this; T5Config refuses a config.json that does not say it.
 int32_t VocabSize(const json& config) {
   const json size = config.value("vocab_size", json());
@@ -234,6 +241,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     WarnOfModelConfigKeys(*config, *generation, model.warnings);
   }
   if (!has_generation || CountsModelConfig(*generation)) {
+    AddForcedFirstToken(*config);
     models_own.push_back({"config.json", &*config});
   }
   const int32_t vocab_size = VocabSize(*config);
