@@ -46,8 +46,10 @@ ABSL_FLAG(std::optional<absl::Duration>, timeout, std::nullopt,
           "server's limit.");
 
 // What goes in and out.
-ABSL_FLAG(std::string, from, "", "Source language, as en.");
-ABSL_FLAG(std::string, to, "", "Target language, as de.");
+ABSL_FLAG(std::string, from, "",
+          "Source language, as en or zh-Hant. Empty or auto: the one that the "
+          "model translates to --to from.");
+ABSL_FLAG(std::string, to, "", "Target language, as de or zh-Hant.");
 ABSL_FLAG(bool, stream, false, "Prints the text as it is generated.");
 ABSL_FLAG(bool, json, false, "Prints one JSON object a result.");
 ABSL_FLAG(std::string, input, "", "File to read instead of stdin.");

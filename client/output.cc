@@ -148,7 +148,9 @@ std::string ToJson(const v1::Model& model) {
                {"kv_capacity_bytes", model.kv_capacity_bytes()},
                {"max_source_tokens", model.max_source_tokens()},
                {"tasks", std::vector<std::string>(model.tasks().begin(),
-                                                  model.tasks().end())}});
+                                                  model.tasks().end())},
+               {"warnings", std::vector<std::string>(model.warnings().begin(),
+                                                     model.warnings().end())}});
 }
 
 std::string ToText(const v1::TranslateResponse& response,
@@ -196,6 +198,11 @@ std::string ModelTable(const v1::ListModelsResponse& models) {
                             row[i]);
     }
     absl::StrAppend(&table, row.back(), "\n");
+  }
+  for (const v1::Model& model : models.models()) {
+    for (const std::string& warning : model.warnings()) {
+      absl::StrAppend(&table, "warning: ", model.name(), ": ", warning, "\n");
+    }
   }
   return table;
 }

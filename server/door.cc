@@ -173,8 +173,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   return AdmitSegments(
       *std::move(prepared), prefix,
       SplitForTranslation(JoinLines(request.text(), *line_breaks),
-                          (*task)->source_language, model_.max_source_tokens,
-                          count),
+                          (*task)->source_language.code,
+                          model_.max_source_tokens, count),
       is_wanted);
 }
 

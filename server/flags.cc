@@ -18,11 +18,16 @@
 #include "absl/strings/strip.h"
 #include "engine/thread_team.h"
 #include "files/flag_file.h"
+#include "server/model_dir.h"
 #include "server/unix_socket.h"
 
 ABSL_FLAG(bool, help, false, "Print this and exit.");
 ABSL_FLAG(std::string, model, "",
           "Model directory. Empty: the model that comes with the program.");
+ABSL_FLAG(
+    std::string, model_name, "",
+    "Name of the model in requests, answers and metrics. Empty: the model "
+    "directory's, or in Hugging Face's cache the repository's.");
 ABSL_FLAG(std::string, tasks, "",
           "JSON file of tasks, in place of the model's task_specific_params.");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
@@ -338,6 +343,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
   ServerFlags flags;
   flags.model = absl::GetFlag(FLAGS_model);
+  flags.model_name = absl::GetFlag(FLAGS_model_name);
   flags.tasks = absl::GetFlag(FLAGS_tasks);
   flags.weight_type = weight_type == "auto" ? "f32" : weight_type;
   flags.kv_type = kv_type;
@@ -366,6 +372,9 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   flags.log_format = log_format == "json" ? LogFormat::kJson : LogFormat::kText;
   flags.is_check_only = absl::GetFlag(FLAGS_check_config);
   const absl::Status status = CheckAll({
+      flags.model_name.empty()
+          ? absl::OkStatus()
+          : CheckModelName("--model_name", flags.model_name),
       CheckOneOf("weight_type", weight_type, {"auto", "f32", "bf16", "int8"}),
       CheckOneOf("kv_type", kv_type, {"f32", "bf16"}),
       CheckOneOf("isa", flags.isa, {"auto", "portable", "avx2", "avx512"}),

@@ -41,8 +41,9 @@ inline constexpr int32_t kMaxSourceTokens = 65536;
 
 // The program's flags, checked.
 struct ServerFlags {
-  std::string model;  // empty: the embedded one
-  std::string tasks;  // empty: the model's own
+  std::string model;       // empty: the embedded one
+  std::string model_name;  // empty: the directory's
+  std::string tasks;       // empty: the model's own
   HostPort listen;
   HostPort metrics_listen;
   std::string weight_type;  // "f32", "bf16" or "int8"

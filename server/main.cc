@@ -45,7 +45,6 @@
 #include "server/rpc_listener.h"
 #include "server/server.h"
 #include "server/signals.h"
-#include "server/text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -98,7 +97,8 @@ class LoadedModel {
     std::unique_ptr<LoadedModel> model(new LoadedModel(flags, isa));
     // The team's threads have begun. A check that was ended found nothing.
     const EndsAtSignal ends_at_signal(flags.is_check_only ? kFailed : kServed);
-    absl::Status status = model->LoadWeights(dir, flags);
+    absl::Status status = model->SetName(dir, flags);
+    if (status.ok()) status = model->LoadWeights(dir, flags);
     if (status.ok()) status = model->LoadText(dir, flags);
     if (!status.ok()) return status;
     return model;
@@ -113,6 +113,7 @@ class LoadedModel {
   LoadedModel(const ServerFlags& flags, kernels::Isa isa)
       : kernels_(kernels::KernelsFor(isa)), team_(flags.num_threads) {}
 
+  absl::Status SetName(const std::string& dir, const ServerFlags& flags);
   absl::Status LoadWeights(const std::string& dir, const ServerFlags& flags);
   absl::Status LoadText(const std::string& dir, const ServerFlags& flags);
 
@@ -124,6 +125,18 @@ class LoadedModel {
   std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
 };
+
+absl::Status LoadedModel::SetName(const std::string& dir,
+                                  const ServerFlags& flags) {
+  served_.name = flags.model_name;
+  if (!served_.name.empty()) return absl::OkStatus();
+  served_.name = ModelName(dir);
+  return CheckModelName(
+      absl::StrFormat("the model's name, which directory \"%s\" gives it "
+                      "without --model_name,",
+                      absl::CHexEscape(dir)),
+      served_.name);
+}
 
 absl::Status LoadedModel::LoadWeights(const std::string& dir,
                                       const ServerFlags& flags) {
@@ -171,13 +184,6 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   runner_ =
       std::make_unique<T5Runner>(*weights_, *storage_, team_, kernels_, limits);
 
-  served_.name = ModelName(dir);
-  if (!IsValidUtf8(served_.name)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "the model directory \"%s\" gives the model its name, which must be "
-        "UTF-8",
-        absl::CHexEscape(dir)));
-  }
   served_.architecture = config->architecture;
   served_.num_parameters = NumParameters(*config);
   served_.num_query_heads = config->num_heads;

@@ -11,7 +11,7 @@ namespace sheaf {
 
 // What the server knows of the model it serves. Immutable once it serves.
 struct ServedModel {
-  std::string name;          // the directory's
+  std::string name;          // --model_name, else the directory's
   std::string architecture;  // "T5ForConditionalGeneration"
   int64_t num_parameters = 0;
   int32_t num_query_heads = 0;

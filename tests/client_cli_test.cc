@@ -315,8 +315,11 @@ TEST_F(SheafTest, ModelsAreATableOrJson) {
   const Result table = Run({"models"});
   EXPECT_THAT(table.out, StartsWith("NAME  PARAMETERS"));
   EXPECT_THAT(table.out, HasSubstr("\nfake  77.0 M      8/2/4"));
+  EXPECT_THAT(table.out, HasSubstr("\nwarning: fake: num_beam is unknown\n"));
   EXPECT_EQ(Json::parse(Run({"models", "--json", "fake"}).out)["weight_bytes"],
             80 << 20);
+  EXPECT_EQ(Json::parse(Run({"models", "--json", "fake"}).out)["warnings"],
+            Json({"num_beam is unknown"}));
   const Result missing = Run({"models", "other"});
   EXPECT_EQ(missing.err, "sheaf: NOT_FOUND: model \"other\" is not served\n");
   EXPECT_EQ(missing.exit_code, 1);

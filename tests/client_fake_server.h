@@ -215,6 +215,7 @@ class FakeServer : public v1::TextService::Service,
   static v1::Model FakeModel() {
     v1::Model model;
     model.set_name("fake");
+    model.add_warnings("num_beam is unknown");
     model.set_num_parameters(77'000'000);
     model.set_num_query_heads(8);
     model.set_num_kv_heads(2);

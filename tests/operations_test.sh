@@ -111,7 +111,7 @@ ends 0 4
 
 echo '--- limits of the machine are told, with their values'
 limited() { bash -c "$1 && exec '$bin/sheaf-server' --listen=$address --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB"; }
-expect 1 'may open 20 files (ulimit -n); the server needs 65' limited 'ulimit -n 20'
+expect 1 'may open 20 files (ulimit -n); the server needs 129' limited 'ulimit -n 20'
 # The superuser has no limit of processes.
 as_user() {
   if [[ $EUID == 0 ]]; then setpriv --reuid=54321 --clear-groups "$@"; else "$@"; fi

@@ -90,6 +90,15 @@ refuse_server 2 max_sequences --max_sequences=0
 refuse_server 2 allow_insecure --listen=0.0.0.0:0
 refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000
 
+echo "--- a model's name is --model_name, or the repository's in the hub's cache"
+mkdir -p "$work/models--acme--tiny-t5/snapshots"
+ln -s "$small" "$work/models--acme--tiny-t5/snapshots/0123abcd"
+expect 0 'model "tiny-t5" are right' "$bin/sheaf-server" --check_config \
+  --model="$work/models--acme--tiny-t5/snapshots/0123abcd/"
+expect 0 'model "a name" are right' "$bin/sheaf-server" --check_config \
+  --model_name='a name'
+refuse_server 2 model_name --model_name=$'a\nb'
+
 echo '--- the embedded model translates, one line a line'
 start main --kv_cache_bytes=64MiB
 expect_equal 'a translation' \

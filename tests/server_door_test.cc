@@ -80,6 +80,17 @@ v1::GenerateRequest TokensOf(const std::vector<int32_t>& ids) {
   return request;
 }
 
+ModelTasks TasksOf(const std::string& generation_config) {
+  absl::StatusOr<ModelTasks> tasks =
+      ParseModelTasks(R"({"task_specific_params": {"translation_en_to_de": {
+                          "prefix": "p: ", "num_beams": 4, "length_penalty": 2.0,
+                          "early_stopping": true, "no_repeat_ngram_size": 3,
+                          "min_length": 5, "max_length": 30}}})",
+                      generation_config, /*tasks_json=*/"");
+  EXPECT_TRUE(tasks.ok()) << tasks.status();
+  return tasks.ok() ? *std::move(tasks) : ModelTasks();
+}
+
 TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
   const auto admitted = door_.Admit(TranslateOf("Hello. Good day."), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
@@ -223,6 +234,85 @@ TEST_F(DoorTest, GivenOptionsArePassedOn) {
   EXPECT_THAT(admitted->plan.stop, ElementsAre("END"));
 }
 
+TEST_F(DoorTest, ForcedTokensAreTheRequestsElseTheModels) {
+  ServedModel model = model_;
+  model.tasks = TasksOf(R"({"forced_bos_token_id": 7,
+                            "forced_eos_token_id": 1})");
+  const Door door(model, Limits());
+  v1::GenerateRequest request = TokensOf({5});
+  const auto models = door.Admit(request, IsWanted);
+  request.mutable_decoding()->set_forced_bos_token_id(9);
+  request.mutable_decoding()->set_forced_eos_token_id(-1);
+  const auto requests = door.Admit(request, IsWanted);
+  request.mutable_decoding()->set_forced_bos_token_id(-1);
+  const auto none = door.Admit(request, IsWanted);
+  ASSERT_TRUE(models.ok() && requests.ok() && none.ok());
+  EXPECT_EQ(models->request.sampling.forced_first_token, 7);
+  EXPECT_EQ(models->request.sampling.forced_last_token, 1);
+  EXPECT_EQ(requests->request.sampling.forced_first_token, 9);
+  EXPECT_EQ(requests->request.sampling.forced_last_token, -1);
+  EXPECT_EQ(none->request.sampling.forced_first_token, -1);
+}
+
+TEST_F(DoorTest, APrefixStandsInThePlaceOfTheModelsForcedToken) {
+  ServedModel model = model_;
+  model.tasks = TasksOf(R"({"forced_bos_token_id": 7})");
+  const Door door(model, Limits());
+  v1::GenerateRequest request = TokensOf({5});
+  request.mutable_decoding()->mutable_target_prefix()->add_ids(8);
+  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+  request.mutable_decoding()->set_forced_bos_token_id(8);
+  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+  request.mutable_decoding()->set_forced_bos_token_id(9);
+  EXPECT_THAT(std::string(door.Admit(request, IsWanted).status().message()),
+              HasSubstr("decoding.forced_bos_token_id is 9; with "
+                        "target_prefix.ids[0] 8, 8 or -1 is allowed"));
+}
+
+TEST_F(DoorTest, AForcedTokenIsNotSuppressed) {
+  ServedModel model = model_;
+  model.tasks = TasksOf(R"({"forced_bos_token_id": 7})");
+  const Door door(model, Limits());
+  v1::GenerateRequest request = TokensOf({5});
+  request.mutable_decoding()->add_suppressed_tokens(7);
+  EXPECT_THAT(std::string(door.Admit(request, IsWanted).status().message()),
+              HasSubstr("decoding.suppressed_tokens has 7, which is the first "
+                        "token that the model forces"));
+  request.mutable_decoding()->set_forced_bos_token_id(-1);
+  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+}
+
+TEST_F(DoorTest, NoForcedFirstTokenBeginsOrEndsAText) {
+  ServedModel model = model_;
+  model.no_output_ids = {1, 0};
+  const Door door(model, {});
+  for (int32_t id : {0, 1, 2}) {
+    v1::GenerateRequest request = TokensOf({5});
+    request.mutable_decoding()->set_forced_bos_token_id(id);
+    EXPECT_EQ(door.Admit(request, IsWanted).ok(), id == 2);
+  }
+}
+
+TEST_F(DoorTest, TheModelsRulesHoldForEveryRequest) {
+  ServedModel model = model_;
+  model.tasks = TasksOf(R"({"bad_words_ids": [[7, 8]], "suppress_tokens": [6],
+                            "begin_suppress_tokens": [9], "min_p": 0.1,
+                            "do_sample": true, "renormalize_logits": true})");
+  const Door door(model, Limits());
+  v1::GenerateRequest request = TokensOf({5});
+  request.mutable_decoding()->add_suppressed_tokens(5);
+  const auto admitted = door.Admit(request, IsWanted);
+  ASSERT_TRUE(admitted.ok()) << admitted.status();
+  const SamplingParams& sampling = admitted->request.sampling;
+  ASSERT_NE(sampling.bad_words, nullptr);
+  EXPECT_THAT(*sampling.bad_words, ElementsAre(ElementsAre(7, 8)));
+  EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(5, 6));
+  EXPECT_THAT(sampling.first_suppressed_tokens, ElementsAre(9));
+  EXPECT_TRUE(sampling.is_renormalized);
+  EXPECT_EQ(sampling.min_p, 0.1f);
+  EXPECT_EQ(sampling.top_k, 50);
+}
+
 TEST_F(DoorTest, RequestsWithoutASeedHaveDifferentOnes) {
   const auto first = door_.Admit(TokensOf({5}), IsWanted);
   const auto second = door_.Admit(TokensOf({5}), IsWanted);
@@ -311,23 +401,20 @@ TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
              for (int i = 0; i < kVocabSize; ++i) o.add_suppressed_tokens(i);
            },
            "decoding.suppressed_tokens has the whole vocabulary"},
+          {[](Options& o) { o.set_forced_bos_token_id(-2); },
+           "decoding.forced_bos_token_id is -2; this server allows -1..8063"},
+          {[](Options& o) { o.set_forced_bos_token_id(kVocabSize); },
+           "decoding.forced_bos_token_id is 8064"},
+          {[](Options& o) { o.set_forced_eos_token_id(-2); },
+           "decoding.forced_eos_token_id is -2; this server allows -1..8063"},
+          {[](Options& o) { o.set_forced_eos_token_id(kVocabSize); },
+           "decoding.forced_eos_token_id is 8064"},
       };
   for (const auto& [spoil, message] : cases) {
     v1::GenerateRequest request = TokensOf({5});
     spoil(*request.mutable_decoding());
     ExpectRefused(request, absl::StatusCode::kInvalidArgument, message);
   }
-}
-
-ModelTasks TasksOf(const std::string& generation_config) {
-  absl::StatusOr<ModelTasks> tasks =
-      ParseModelTasks(R"({"task_specific_params": {"translation_en_to_de": {
-                          "prefix": "p: ", "num_beams": 4, "length_penalty": 2.0,
-                          "early_stopping": true, "no_repeat_ngram_size": 3,
-                          "min_length": 5, "max_length": 30}}})",
-                      generation_config, /*tasks_json=*/"");
-  EXPECT_TRUE(tasks.ok()) << tasks.status();
-  return tasks.ok() ? *std::move(tasks) : ModelTasks();
 }
 
 TEST_F(DoorTest, ATasksBeamsAreTheDefault) {

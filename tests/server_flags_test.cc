@@ -39,6 +39,15 @@ TEST(ServerFlagsTest, TheDefaultsAreRight) {
   EXPECT_EQ(flags->default_deadline, absl::Minutes(10));
 }
 
+TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
+  const absl::StatusOr<ServerFlags> flags = Flags({"--model_name=acme/tiny"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->model_name, "acme/tiny");
+  EXPECT_THAT(Complaint({"--model_name=a\nb"}),
+              HasSubstr("--model_name is \"a\\nb\"; allowed is a name of 1 to "
+                        "255 bytes"));
+}
+
 TEST(ServerFlagsTest, ValuesFollowAnEqualsSignOrASpace) {
   const absl::StatusOr<ServerFlags> flags =
       Flags({"--kv_cache_bytes=512MiB", "--max_queue", "7", "--isa=avx2",

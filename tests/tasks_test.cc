@@ -1,14 +1,17 @@
 #include "server/text/tasks.h"
 
 #include <string>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/text/languages.h"
 
 namespace sheaf {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -120,6 +123,192 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
   }
 }
 
+// A model that has these translations, each with its name as prompt.
+ModelTasks Translating(const std::vector<std::string>& pairs) {
+  std::string tasks;
+  for (const std::string& pair : pairs) {
+    absl::StrAppend(&tasks, tasks.empty() ? "" : ", ", "\"translation_", pair,
+                    "\": {\"prefix\": \"", pair, "\"}");
+  }
+  return Parse("{}", "", absl::StrCat("{", tasks, "}"));
+}
+
+// The pair that the request gets, or the message.
+std::string Found(const ModelTasks& model, const std::string& source,
+                  const std::string& target) {
+  const auto task = model.FindTranslation(source, target);
+  return task.ok() ? (*task)->prefix : std::string(task.status().message());
+}
+
+TEST(FindTranslationTest, AScriptTellsTwoTasksApart) {
+  const ModelTasks model = Translating({"en_to_zh-Hans", "en_to_zh-Hant"});
+  EXPECT_THAT(model.tasks, SizeIs(2));
+  EXPECT_THAT(model.warnings, IsEmpty());
+  for (const char* tag : {"zh-Hant", "zh-TW", "zh_hk", "ZH-MO", "zho-Hant",
+                          "zh-Hant-CN", "cmn-Hant"}) {
+    EXPECT_EQ(Found(model, "en", tag), "en_to_zh-Hant") << tag;
+  }
+  for (const char* tag :
+       {"zh", "zh-CN", "zh-SG", "zh-Hans", "zh_Hans_TW", "cmn", "zho"}) {
+    EXPECT_EQ(Found(model, "en", tag), "en_to_zh-Hans") << tag;
+  }
+}
+
+TEST(FindTranslationTest, AnotherScriptIsNotTakenForTheOneAskedFor) {
+  const ModelTasks model = Translating({"en_to_zh-Hans"});
+  EXPECT_EQ(Found(model, "en", "zh"), "en_to_zh-Hans");
+  EXPECT_THAT(Found(model, "en", "zh-TW"),
+              HasSubstr("does not translate \"en\" to \"zh-Hant\"; it has: en "
+                        "to zh-Hans"));
+}
+
+TEST(FindTranslationTest, ALanguageWithoutAScriptIsTheOneThereIs) {
+  EXPECT_EQ(Found(Translating({"en_to_zh-Hant"}), "en", "zh"), "en_to_zh-Hant");
+  EXPECT_THAT(Found(Translating({"en_to_zh-Hant"}), "en", "zh-CN"),
+              HasSubstr("does not translate"));
+}
+
+TEST(FindTranslationTest, ATaskWithoutAScriptTakesAny) {
+  const ModelTasks model = Translating({"en_to_zh"});
+  EXPECT_EQ(Found(model, "en", "zh-Hant"), "en_to_zh");
+  EXPECT_EQ(Found(model, "en", "zh-CN"), "en_to_zh");
+  const ModelTasks two = Translating({"en_to_zh", "en_to_zh-Hant"});
+  EXPECT_EQ(Found(two, "en", "zh-TW"), "en_to_zh-Hant");
+  EXPECT_EQ(Found(two, "en", "zh-Hans"), "en_to_zh");
+  EXPECT_EQ(Found(two, "en", "zh"), "en_to_zh");
+}
+
+TEST(FindTranslationTest, AnAmbiguousTagIsAnErrorThatListsThePairs) {
+  const ModelTasks model = Translating({"en_to_zh-Hant", "en_to_zh-Latn"});
+  const absl::Status status = model.FindTranslation("en", "zh").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              AllOf(HasSubstr("target_language is \"zh\""),
+                    HasSubstr("en to zh-Hant, en to zh-Latn")));
+  EXPECT_THAT(
+      Found(Translating({"zh-Hant_to_en", "zh-Latn_to_en"}), "zh", "en"),
+      HasSubstr("source_language is \"zh\""));
+}
+
+TEST(FindTranslationTest, ScriptsOfASourceTellTasksApartToo) {
+  const ModelTasks model = Translating({"sr-Latn_to_en", "sr_to_en"});
+  EXPECT_EQ(Found(model, "sr", "en"), "sr_to_en");
+  EXPECT_EQ(Found(model, "sr-Cyrl", "en"), "sr_to_en");
+  EXPECT_EQ(Found(model, "sh", "en"), "sr-Latn_to_en");
+}
+
+TEST(FindTranslationTest, NorwegianIsFoundByItsForms) {
+  const ModelTasks no = Translating({"en_to_no"});
+  for (const char* tag : {"no", "nb", "nn", "nb-NO", "nob", "nno", "nor"}) {
+    EXPECT_EQ(Found(no, "en", tag), "en_to_no") << tag;
+  }
+  EXPECT_EQ(Found(Translating({"en_to_nb"}), "en", "no"), "en_to_nb");
+  EXPECT_EQ(Found(Translating({"en_to_nn"}), "en", "no"), "en_to_nn");
+  // Nynorsk is not Bokmål.
+  EXPECT_THAT(Found(Translating({"en_to_nb"}), "en", "nn"),
+              HasSubstr("does not translate"));
+}
+
+TEST(FindTranslationTest, AnExactLanguageGoesBeforeARelatedOne) {
+  const ModelTasks model = Translating({"en_to_nb", "en_to_nn", "en_to_no"});
+  for (const char* tag : {"nb", "nn", "no"}) {
+    EXPECT_EQ(Found(model, "en", tag), absl::StrCat("en_to_", tag));
+  }
+  EXPECT_EQ(Found(Translating({"en_to_nb", "en_to_nn"}), "en", "no"),
+            "en_to_nb");
+}
+
+TEST(FindTranslationTest, OldAndLongCodesMeanTheSame) {
+  const std::vector<std::vector<std::string>> same = {
+      {"he", "iw", "heb"},
+      {"id", "in", "ind"},
+      {"fil", "tl", "tgl"},
+      {"zh", "cmn", "zho", "chi"},
+      {"sr-Latn", "sh"},
+      {"ro", "mo", "ron", "rum"},
+      {"yi", "ji", "ydd"},
+      {"jv", "jw"},
+      {"de", "deu", "ger"},
+      {"en", "eng"},
+      {"fa", "pes", "fas", "per"},
+      {"ar", "arb", "ara"},
+      {"ms", "zsm", "msa"},
+      {"sw", "swh"},
+      {"ps", "pbt"},
+      {"qu", "quy"},
+      {"ff", "fuv"},
+      {"uz", "uzn"},
+      {"lv", "lvs"},
+      {"sq", "als"},
+  };
+  for (const auto& tags : same) {
+    for (const std::string& task : tags) {
+      const ModelTasks model = Translating({"cy_to_" + task});
+      for (const std::string& asked : tags) {
+        EXPECT_EQ(Found(model, "cy", asked), "cy_to_" + task) << asked;
+      }
+    }
+  }
+}
+
+TEST(FindTranslationTest, NamesAsNllbHasThemAreFound) {
+  const ModelTasks model = Translating(
+      {"eng_Latn_to_deu_Latn", "eng_Latn_to_zho_Hant", "EN_to_pt_BR"});
+  EXPECT_THAT(model.tasks, SizeIs(3));
+  EXPECT_EQ(Found(model, "en", "de-AT"), "eng_Latn_to_deu_Latn");
+  EXPECT_EQ(Found(model, "en", "zh-TW"), "eng_Latn_to_zho_Hant");
+  EXPECT_EQ(Found(model, "en_US", "PT"), "EN_to_pt_BR");
+  EXPECT_EQ(Found(model, "eng", "pt-PT"), "EN_to_pt_BR");
+}
+
+TEST(FindTranslationTest, AutoIsTheOneSourceThereIs) {
+  const ModelTasks model = Translating({"en_to_de", "en_to_fr", "ro_to_fr"});
+  for (const char* source : {"", "auto", "AUTO"}) {
+    EXPECT_EQ(Found(model, source, "de"), "en_to_de");
+    const absl::Status status = model.FindTranslation(source, "fr").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr("source_language is "),
+                      HasSubstr("set it to one of \"en\", \"ro\"")));
+    EXPECT_EQ(model.FindTranslation(source, "it").status().code(),
+              absl::StatusCode::kUnimplemented);
+  }
+  EXPECT_THAT(Found(model, "en", "auto"), HasSubstr("target_language"));
+}
+
+TEST(FindTranslationTest, AutoTakesTheNearestTargetOfOneSource) {
+  const ModelTasks model = Translating({"en_to_zh-Hans", "en_to_zh-Hant"});
+  EXPECT_EQ(Found(model, "auto", "zh-TW"), "en_to_zh-Hant");
+  EXPECT_THAT(Found(Translating({"en_to_no", "de_to_nb"}), "auto", "nb"),
+              HasSubstr("set it to one of \"de\", \"en\""));
+}
+
+TEST(ModelTasksTest, ATaskThatIsThereTwiceIsNamedWithItsEffect) {
+  const ModelTasks model = Translating({"en_to_pt_BR", "en_to_pt_PT"});
+  EXPECT_THAT(model.tasks, SizeIs(1));
+  ASSERT_THAT(model.warnings, SizeIs(1));
+  EXPECT_THAT(model.warnings[0],
+              AllOf(HasSubstr("translation_en_to_pt_PT is not served"),
+                    HasSubstr("translation_en_to_pt_BR, en to pt"),
+                    HasSubstr("prompt")));
+  EXPECT_THAT(Translating({"en_to_de", "eng_to_deu"}).warnings, SizeIs(1));
+  // These regions have scripts of their own.
+  const ModelTasks chinese = Translating({"en_to_zh_CN", "en_to_zh_TW"});
+  EXPECT_THAT(chinese.warnings, IsEmpty());
+  EXPECT_EQ(Found(chinese, "en", "zh"), "en_to_zh_CN");
+  EXPECT_EQ(Found(chinese, "en", "zh-Hant"), "en_to_zh_TW");
+  EXPECT_THAT(Found(Translating({"en_to_zh_CN"}), "en", "zh-Hant"),
+              HasSubstr("does not translate"));
+}
+
+TEST(ModelTasksTest, ATaskOfUnknownLanguagesIsNamedAndTheOthersServed) {
+  const ModelTasks model = Translating({"XX_to_YY", "en_to_de"});
+  EXPECT_THAT(model.tasks, SizeIs(1));
+  EXPECT_THAT(model.warnings,
+              ElementsAre(HasSubstr("translation_XX_to_YY is no task of this "
+                                    "server")));
+}
+
 TEST(FindTranslationTest, LooksAtTheLanguageOfATag) {
   const ModelTasks model = Parse(kT5);
   for (const char* target : {"de", "DE", "de-AT", "deu"}) {
@@ -153,9 +342,11 @@ TEST(FindTranslationTest, WhatIsNoLanguageIsAnInvalidArgument) {
 }
 
 TEST(ParseLanguageTest, GivesTheShortestForm) {
-  EXPECT_EQ(*ParseLanguage("f", "EN-us"), "en");
-  EXPECT_EQ(*ParseLanguage("f", "deu"), "de");
-  EXPECT_EQ(*ParseLanguage("f", "zh-Hant-TW"), "zh");
+  EXPECT_EQ(ParseLanguage("f", "EN-us")->ToString(), "en");
+  EXPECT_EQ(ParseLanguage("f", "deu")->ToString(), "de");
+  EXPECT_EQ(ParseLanguage("f", "zh-Hant-TW")->ToString(), "zh-Hant");
+  EXPECT_EQ(ParseLanguage("f", "zh-TW")->ToString(), "zh-Hant");
+  EXPECT_EQ(ParseLanguage("f", "zh-CN")->ToString(), "zh");
 }
 
 }  // namespace

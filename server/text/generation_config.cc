@@ -6,9 +6,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
+#include "server/text/generation_key_table.h"
 
 namespace sheaf {
 namespace {
@@ -17,160 +19,21 @@ using nlohmann::json;
 
 constexpr int32_t kDefaultTopK = 50;  // the reference's, when it samples
 
-enum class KeyUse {
-  kRead,         // by DefaultsReader
-  kSampling,     // read too; without do_sample it has no effect
-  kModelsToken,  // of the model's files, read with the model (T5Config)
-  kHarmless,     // changes no output of this server
-  kNotFollowed,
-};
-
-struct Key {
-  const char* name;
-  KeyUse use;
-  const char* neutral;  // JSON array of the values that change nothing; null is
-                        // one too
-  const char* effect;   // harmless: why; not followed: what that means
-};
-
-// Every attribute of GenerationConfig in transformers 4.57 and 5.24.
-constexpr Key kKeys[] = {
-    {"max_length", KeyUse::kRead, "[20]", ""},
-    {"max_new_tokens", KeyUse::kRead, "[]", ""},
-    {"min_length", KeyUse::kRead, "[0]", ""},
-    {"min_new_tokens", KeyUse::kRead, "[0]", ""},
-    {"early_stopping", KeyUse::kRead, "[false]", ""},
-    {"do_sample", KeyUse::kRead, "[false]", ""},
-    {"num_beams", KeyUse::kRead, "[1]", ""},
-    {"num_return_sequences", KeyUse::kRead, "[1]", ""},
-    {"length_penalty", KeyUse::kRead, "[1]", ""},
-    {"repetition_penalty", KeyUse::kRead, "[1]", ""},
-    {"no_repeat_ngram_size", KeyUse::kRead, "[0]", ""},
-    {"bad_words_ids", KeyUse::kRead, "[[]]", ""},
-    {"renormalize_logits", KeyUse::kRead, "[false]", ""},
-    {"forced_bos_token_id", KeyUse::kRead, "[]", ""},
-    {"forced_eos_token_id", KeyUse::kRead, "[]", ""},
-    {"suppress_tokens", KeyUse::kRead, "[[]]", ""},
-    {"begin_suppress_tokens", KeyUse::kRead, "[[]]", ""},
-    {"temperature", KeyUse::kSampling, "[1]", ""},
-    {"top_k", KeyUse::kSampling, "[50, 0]", ""},
-    {"top_p", KeyUse::kSampling, "[1]", ""},
-    {"min_p", KeyUse::kSampling, "[0]", ""},
-
-    {"decoder_start_token_id", KeyUse::kModelsToken, "[]", ""},
-    {"bos_token_id", KeyUse::kModelsToken, "[]", ""},
-    {"eos_token_id", KeyUse::kModelsToken, "[]", ""},
-    {"pad_token_id", KeyUse::kModelsToken, "[]", ""},
-
-    {"use_cache", KeyUse::kHarmless, "[]", "a cache changes the time alone"},
-    {"cache_config", KeyUse::kHarmless, "[]", "about the cache"},
-    {"max_cache_len", KeyUse::kHarmless, "[]", "about the cache"},
-    {"return_legacy_cache", KeyUse::kHarmless, "[]", "about the cache"},
-    {"prefill_chunk_size", KeyUse::kHarmless, "[]", "changes the time alone"},
-    {"compile_config", KeyUse::kHarmless, "[]", "changes the time alone"},
-    {"disable_compile", KeyUse::kHarmless, "[]", "changes the time alone"},
-    {"continuous_batching_config", KeyUse::kHarmless, "[]",
-     "changes the time alone"},
-    {"remove_invalid_values", KeyUse::kHarmless, "[]",
-     "logits that are no numbers give a token here as well"},
-    {"output_attentions", KeyUse::kHarmless, "[]", "about what is returned"},
-    {"output_hidden_states", KeyUse::kHarmless, "[]", "about what is returned"},
-    {"output_scores", KeyUse::kHarmless, "[]", "about what is returned"},
-    {"output_logits", KeyUse::kHarmless, "[]", "about what is returned"},
-    {"return_dict_in_generate", KeyUse::kHarmless, "[]",
-     "about what is returned"},
-    {"transformers_version", KeyUse::kHarmless, "[]", "who wrote the file"},
-    {"_from_model_config", KeyUse::kHarmless, "[]", "who wrote the file"},
-    {"_commit_hash", KeyUse::kHarmless, "[]", "who wrote the file"},
-
-    {"max_time", KeyUse::kNotFollowed, "[]",
-     "a request's deadline alone limits the time"},
-    {"stop_strings", KeyUse::kNotFollowed, "[]",
-     "outputs do not end there unless a request's stop says so"},
-    {"num_beam_groups", KeyUse::kNotFollowed, "[0, 1]",
-     "all beams are in one group"},
-    {"diversity_penalty", KeyUse::kNotFollowed, "[0]",
-     "beams are not kept apart"},
-    {"penalty_alpha", KeyUse::kNotFollowed, "[0]",
-     "there is no contrastive search"},
-    {"dola_layers", KeyUse::kNotFollowed, "[]",
-     "layers are not contrasted with one another"},
-    {"constraints", KeyUse::kNotFollowed, "[[]]",
-     "outputs need not meet these constraints"},
-    {"force_words_ids", KeyUse::kNotFollowed, "[[]]",
-     "outputs need not have these words"},
-    {"guidance_scale", KeyUse::kNotFollowed, "[1]",
-     "the output is not guided by a second prompt"},
-    {"sequence_bias", KeyUse::kNotFollowed, "[{}, []]",
-     "the scores of these tokens are the model's own"},
-    {"encoder_repetition_penalty", KeyUse::kNotFollowed, "[1]",
-     "tokens of the source are as likely as the model makes them"},
-    {"encoder_no_repeat_ngram_size", KeyUse::kNotFollowed, "[0]",
-     "outputs may repeat runs of the source's tokens"},
-    {"typical_p", KeyUse::kNotFollowed, "[1]", "samples are not cut by it"},
-    {"epsilon_cutoff", KeyUse::kNotFollowed, "[0]",
-     "samples are not cut by it"},
-    {"eta_cutoff", KeyUse::kNotFollowed, "[0]", "samples are not cut by it"},
-    {"top_h", KeyUse::kNotFollowed, "[]", "samples are not cut by it"},
-    {"exponential_decay_length_penalty", KeyUse::kNotFollowed, "[]",
-     "the end does not become likelier with length"},
-    {"watermarking_config", KeyUse::kNotFollowed, "[]",
-     "outputs have no watermark"},
-    {"token_healing", KeyUse::kNotFollowed, "[false]",
-     "a prompt's last tokens stay as they are"},
-    {"low_memory", KeyUse::kNotFollowed, "[false]",
-     "the search is the usual one, with the same output"},
-    {"cache_implementation", KeyUse::kNotFollowed, "[\"dynamic\", \"hybrid\"]",
-     "the cache is this server's own, with the same output"},
-    {"use_mtp", KeyUse::kNotFollowed, "[false]",
-     "tokens are computed one by one"},
-    {"prompt_lookup_num_tokens", KeyUse::kNotFollowed, "[]",
-     "tokens are computed one by one, with the same output"},
-    {"max_matching_ngram_size", KeyUse::kNotFollowed, "[2]",
-     "tokens are computed one by one, with the same output"},
-    {"is_assistant", KeyUse::kNotFollowed, "[false]",
-     "the model is served by itself"},
-    {"num_assistant_tokens", KeyUse::kNotFollowed, "[5, 20]",
-     "there is no assistant model; the output is the same"},
-    {"num_assistant_tokens_schedule", KeyUse::kNotFollowed,
-     "[\"constant\", \"heuristic\"]",
-     "there is no assistant model; the output is the same"},
-    {"assistant_confidence_threshold", KeyUse::kNotFollowed, "[0.4]",
-     "there is no assistant model; the output is the same"},
-    {"assistant_early_exit", KeyUse::kNotFollowed, "[]",
-     "there is no assistant model; the output is the same"},
-    {"assistant_lookbehind", KeyUse::kNotFollowed, "[10]",
-     "there is no assistant model; the output is the same"},
-    {"target_lookbehind", KeyUse::kNotFollowed, "[10]",
-     "there is no assistant model; the output is the same"},
-    {"assistant_ensemble_weight", KeyUse::kNotFollowed, "[]",
-     "there is no assistant model; the output is the model's own"},
-    {"speculation_type", KeyUse::kNotFollowed, "[]",
-     "there is no assistant model; the output is the same"},
-};
-
-const Key* FindKey(const std::string& name) {
-  for (const Key& key : kKeys) {
-    if (name == key.name) return &key;
-  }
-  return nullptr;
-}
-
-bool IsNeutral(const Key& key, const json& value) {
-  if (value.is_null()) return true;
-  for (const json& neutral : json::parse(key.neutral)) {
-    if (value == neutral) return true;  // 1 equals 1.0
-  }
-  return false;
-}
+constexpr size_t kMostShown = 80;  // bytes of a file's text in a message
 
 std::string Shown(const json& value) {
   const std::string text =
       value.dump(-1, ' ', true, json::error_handler_t::replace);
-  constexpr size_t kMostBytes = 80;
-  return text.size() > kMostBytes
-             ? absl::StrCat(text.substr(0, kMostBytes), "...")
+  return text.size() > kMostShown
+             ? absl::StrCat(text.substr(0, kMostShown), "...")
              : text;
+}
+
+std::string Warning(absl::string_view where, absl::string_view key,
+                    const json& value, absl::string_view effect) {
+  return absl::StrFormat("%s: %s is %s; %s", where,
+                         absl::CHexEscape(key.substr(0, kMostShown)),
+                         Shown(value), effect);
 }
 
 // Reads keys from several objects; the first error sticks.
@@ -357,13 +220,12 @@ void WarnOfCombinations(const DecodingDefaults& defaults,
                         std::vector<std::string>& warnings) {
   const json& object = *source.object;
   const auto warn = [&](const std::string& key, absl::string_view effect) {
-    warnings.push_back(absl::StrFormat("%s: %s is %s; %s", source.where, key,
-                                       Shown(object[key]), effect));
+    warnings.push_back(Warning(source.where, key, object[key], effect));
   };
   const int32_t beam_size = defaults.beam_size.value_or(1);
   const int32_t num_hypotheses = defaults.num_hypotheses.value_or(1);
   const bool samples = defaults.temperature.value_or(0) > 0;
-  for (const Key& key : kKeys) {
+  for (const GenerationKey& key : AllGenerationKeys()) {
     if (key.use != KeyUse::kSampling || !object.contains(key.name)) continue;
     if (!samples && !IsNeutral(key, object[key.name])) {
       warn(key.name,
@@ -396,28 +258,36 @@ void WarnOfCombinations(const DecodingDefaults& defaults,
 }
 
 // Of one object: keys that are not followed, or not known.
-void WarnOfKeys(absl::Span<const GenerationKeys> sources, bool is_model_config,
+void WarnOfKeys(absl::Span<const GenerationKeys> sources, KeyHolder holder,
                 std::vector<std::string>& warnings) {
   const GenerationKeys& source = sources.front();
+  const bool is_task = holder == KeyHolder::kTask;
   for (const auto& [name, value] : source.object->items()) {
-    const Key* key = FindKey(name);
+    const GenerationKey* key = FindGenerationKey(name);
     std::string effect;
     if (key == nullptr) {
-      const bool is_prompt = name == "prefix" && sources.size() > 1;
-      if (is_model_config || is_prompt || value.is_null()) continue;
+      const bool is_prompt = is_task && name == "prefix";
+      if (holder == KeyHolder::kModelConfig || is_prompt || value.is_null()) {
+        continue;
+      }
       effect = "this key is not known and has no effect";
     } else if (key->use == KeyUse::kNotFollowed) {
       if (IsNeutral(*key, value)) continue;
       effect = absl::StrCat("not followed: ", key->effect);
-    } else if (key->use == KeyUse::kModelsToken && sources.size() > 1) {
-      const json& models = *sources.back().object;
-      if (value.is_null() || models.value(name, json()) == value) continue;
+    } else if (key->use == KeyUse::kModelsToken && is_task) {
+      const auto has_it = [&](const GenerationKeys& other) {
+        return other.object->value(name, json()) == value;
+      };
+      const auto models = sources.subspan(1);
+      if (value.is_null() ||
+          std::any_of(models.begin(), models.end(), has_it)) {
+        continue;
+      }
       effect = "a task does not change it; the model's own holds";
     } else {
       continue;
     }
-    warnings.push_back(absl::StrFormat("%s: %s is %s; %s", source.where, name,
-                                       Shown(value), effect));
+    warnings.push_back(Warning(source.where, name, value, effect));
   }
 }
 
@@ -439,8 +309,8 @@ absl::Status CheckForcedFirst(const DecodingDefaults& defaults,
 }  // namespace
 
 absl::StatusOr<DecodingDefaults> ReadGenerationKeys(
-    absl::Span<const GenerationKeys> sources, int32_t vocab_size,
-    bool is_model_config, std::vector<std::string>& warnings) {
+    absl::Span<const GenerationKeys> sources, KeyHolder holder,
+    int32_t vocab_size, std::vector<std::string>& warnings) {
   DefaultsReader reader(sources, vocab_size);
   DecodingDefaults defaults;
   defaults.max_new_tokens = reader.Length("max_new_tokens", "max_length", 1);
@@ -467,24 +337,38 @@ absl::StatusOr<DecodingDefaults> ReadGenerationKeys(
       !status.ok()) {
     return status;
   }
-  WarnOfKeys(sources, is_model_config, warnings);
+  WarnOfKeys(sources, holder, warnings);
   WarnOfCombinations(defaults, source, warnings);
   return defaults;
 }
 
-void WarnOfUnreadKeys(const json& config, const json& generation_config,
-                      std::vector<std::string>& warnings) {
+bool CountsModelConfig(const json& generation_config) {
+  return generation_config.value("_from_model_config", json()) == true;
+}
+
+void WarnOfModelConfigKeys(const json& config, const json& generation_config,
+                           std::vector<std::string>& warnings) {
+  const bool counts = CountsModelConfig(generation_config);
   for (const auto& [name, value] : config.items()) {
-    const Key* key = FindKey(name);
+    const GenerationKey* key = FindGenerationKey(name);
     if (key == nullptr || IsNeutral(*key, value)) continue;
     if (key->use == KeyUse::kModelsToken || key->use == KeyUse::kHarmless) {
       continue;
     }
     if (generation_config.value(name, json()) == value) continue;
-    warnings.push_back(absl::StrFormat(
-        "config.json: %s is %s; it has no effect, because there is a "
-        "generation_config.json, which counts alone",
-        name, Shown(value)));
+    std::string effect =
+        "it has no effect, because there is a generation_config.json, which "
+        "counts alone";
+    if (counts && generation_config.contains(name)) {
+      effect = "it has no effect, because generation_config.json has its own";
+    } else if (counts && key->use == KeyUse::kNotFollowed) {
+      effect = absl::StrCat("not followed: ", key->effect);
+    } else if (counts) {
+      effect =
+          "it counts, because generation_config.json says _from_model_config "
+          "and has no such key, but transformers 5 does not read it";
+    }
+    warnings.push_back(Warning("config.json", name, value, effect));
   }
 }
 

@@ -55,27 +55,40 @@ struct GenerationKeys {
   const nlohmann::json* object;
 };
 
+// What holds the first of several sources of keys.
+enum class KeyHolder {
+  kModelConfig,       // config.json, in which other keys describe the model
+  kGenerationConfig,  // generation_config.json
+  kTask,              // an object of task_specific_params
+};
+
 // Reads the keys of transformers' GenerationConfig (4.57 and 5.24), each from
 // the first of `sources` that has it; a null there stands for the built-in
 // default. Of the two keys for a length, which may be in different sources, the
 // earlier source counts.
 //
 // INVALID_ARGUMENT names file, key, value and what is allowed; token ids are
-// below `vocab_size`. Adds to `warnings` what the first source has and this
-// server does not follow, each with its effect: keys that are neutral or change
-// nothing are left out. `is_model_config` says that the first source is a
-// config.json, in which other keys describe the model.
+// below `vocab_size`. Adds to `warnings` what the first source, a `holder`, has
+// and this server does not follow, each with its effect: keys that are neutral
+// or change nothing are left out.
 //
 // REQUIRES: sources is not empty.
 absl::StatusOr<DecodingDefaults> ReadGenerationKeys(
-    absl::Span<const GenerationKeys> sources, int32_t vocab_size,
-    bool is_model_config, std::vector<std::string>& warnings);
+    absl::Span<const GenerationKeys> sources, KeyHolder holder,
+    int32_t vocab_size, std::vector<std::string>& warnings);
 
-// Warns of the generation keys of a config.json beside which there is a
-// generation_config.json: the reference reads the latter alone. Keys that are
-// neutral, or that have the same value there, are left out.
-void WarnOfUnreadKeys(const nlohmann::json& config,
-                      const nlohmann::json& generation_config,
-                      std::vector<std::string>& warnings);
+// Whether the generation keys of config.json count where generation_config.json
+// has none: "_from_model_config" there says that it was made from those.
+// transformers 4.57 then reads config.json alone, and 5.24 never does beside a
+// generation_config.json.
+bool CountsModelConfig(const nlohmann::json& generation_config);
+
+// Warns of the generation keys of a config.json that lies beside
+// `generation_config`: those that have no effect, not followed ones, and those
+// that only one of the reference's versions reads. Keys that are neutral, or
+// have the same value there, are left out.
+void WarnOfModelConfigKeys(const nlohmann::json& config,
+                           const nlohmann::json& generation_config,
+                           std::vector<std::string>& warnings);
 
 }  // namespace sheaf

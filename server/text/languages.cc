@@ -3,15 +3,61 @@
 #include <unicode/locid.h>
 #include <unicode/uloc.h>
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 namespace sheaf {
+namespace {
 
-absl::StatusOr<std::string> ParseLanguage(absl::string_view field,
-                                          absl::string_view tag) {
+// Codes that ISO 639-3 has for the usual form of a language, as NLLB's names
+// have them, where ICU's canonical form is not the language's.
+constexpr std::pair<const char*, const char*> kAliases[] = {
+    {"fuv", "ff"}, {"pbt", "ps"}, {"quy", "qu"}};
+
+// Languages that ICU keeps apart and that stand for one another.
+struct Relation {
+  const char *asked, *offered;
+  int32_t distance;
+};
+constexpr int32_t kFar = 10;  // further than any two scripts
+constexpr Relation kRelations[] = {
+    // Norwegian is Bokmål or Nynorsk, and mostly Bokmål is meant.
+    {"nb", "no", kFar},
+    {"no", "nb", kFar},
+    {"nn", "no", kFar},
+    {"no", "nn", 2 * kFar},
+};
+
+// The script that is usual for a language, or in a region.
+std::string LikelyScript(icu::Locale locale) {
+  UErrorCode status = U_ZERO_ERROR;
+  locale.addLikelySubtags(status);
+  return U_FAILURE(status) ? "" : locale.getScript();
+}
+
+std::string WithoutAlias(const std::string& tag) {
+  const std::string code = tag.substr(0, tag.find('-'));
+  for (const auto& [alias, language] : kAliases) {
+    if (absl::AsciiStrToLower(code) == alias) {
+      return absl::StrCat(language, tag.substr(code.size()));
+    }
+  }
+  return tag;
+}
+
+}  // namespace
+
+std::string Language::ToString() const {
+  return has_script ? absl::StrCat(code, "-", script) : code;
+}
+
+absl::StatusOr<Language> ParseLanguage(absl::string_view field,
+                                       absl::string_view tag) {
   const absl::Status unknown = absl::InvalidArgumentError(absl::StrFormat(
       "%s is \"%s%s\"; a BCP 47 language tag is asked for, as \"en\" or "
       "\"de-AT\"",
@@ -27,8 +73,9 @@ absl::StatusOr<std::string> ParseLanguage(absl::string_view field,
   int32_t parsed = 0;
   std::string dashes(tag);
   for (char& c : dashes) c = c == '_' ? '-' : c;
+  dashes = WithoutAlias(dashes);
   uloc_forLanguageTag(dashes.c_str(), name, sizeof(name), &parsed, &status);
-  if (U_FAILURE(status) || parsed != static_cast<int32_t>(tag.size())) {
+  if (U_FAILURE(status) || parsed != static_cast<int32_t>(dashes.size())) {
     return unknown;
   }
   const icu::Locale locale = icu::Locale::createCanonical(name);
@@ -36,7 +83,37 @@ absl::StatusOr<std::string> ParseLanguage(absl::string_view field,
   if (*locale.getLanguage() == '\0' || *locale.getISO3Language() == '\0') {
     return unknown;
   }
-  return std::string(locale.getLanguage());
+  Language language;
+  language.code = locale.getLanguage();
+  language.script = LikelyScript(locale);
+  language.has_script =
+      *locale.getScript() != '\0' ||
+      language.script != LikelyScript(icu::Locale(locale.getLanguage()));
+  language.has_region = *locale.getCountry() != '\0';
+  return language;
+}
+
+bool IsSame(const Language& a, const Language& b) {
+  return a.code == b.code && a.script == b.script &&
+         a.has_script == b.has_script;
+}
+
+std::optional<int32_t> LanguageDistance(const Language& asked,
+                                        const Language& offered) {
+  std::optional<int32_t> distance;
+  if (asked.code == offered.code) distance = 0;
+  for (const Relation& relation : kRelations) {
+    if (asked.code == relation.asked && offered.code == relation.offered) {
+      distance = relation.distance;
+    }
+  }
+  if (!distance) return std::nullopt;
+  if (asked.script == offered.script) {
+    return *distance + (asked.has_script == offered.has_script ? 0 : 1);
+  }
+  if (!offered.has_script && !offered.has_region) return *distance + 2;
+  if (!asked.has_script && !asked.has_region) return *distance + 3;
+  return std::nullopt;
 }
 
 }  // namespace sheaf

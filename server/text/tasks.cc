@@ -1,10 +1,11 @@
 #include "server/text/tasks.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
-#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -13,7 +14,6 @@
 #include "files/input_file.h"
 #include "files/strict_json.h"
 #include "nlohmann/json.hpp"
-#include "server/text/languages.h"
 
 namespace sheaf {
 namespace {
@@ -21,6 +21,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxPrefixBytes = 4096;
+constexpr size_t kMaxShownName = 100;
 constexpr int32_t kMaxVocabSize = 1 << 24;
 
 // Reads a small file; an absent one is empty if it is `optional`.
@@ -67,6 +68,13 @@ absl::StatusOr<json> ReadTasks(const json& config,
       "config.json: task_specific_params is not an object");
 }
 
+// An old key's meaning, as transformers 5 takes it.
+void AddForcedFirstToken(json& config) {
+  if (config.value("force_bos_token_to_be_generated", json()) == true) {
+    config["forced_bos_token_id"] = config.value("bos_token_id", json());
+  }
+}
+
 // Ids are below this; T5Config refuses a config.json that does not say it.
 int32_t VocabSize(const json& config) {
   const json size = config.value("vocab_size", json());
@@ -92,6 +100,105 @@ absl::StatusOr<std::string> ReadPrefix(const GenerationKeys& task,
       kMaxPrefixBytes));
 }
 
+std::string PairOf(const Task& task) {
+  return absl::StrCat(task.source_language.ToString(), " to ",
+                      task.target_language.ToString());
+}
+
+std::string PairsOf(const std::vector<const Task*>& tasks) {
+  return absl::StrJoin(tasks, ", ", [](std::string* out, const Task* task) {
+    absl::StrAppend(out, PairOf(*task));
+  });
+}
+
+absl::Status NoSuchPair(const ModelTasks& model, absl::string_view pair) {
+  std::vector<const Task*> pairs;
+  for (const Task& task : model.tasks) {
+    if (task.kind == Task::Kind::kTranslation) pairs.push_back(&task);
+  }
+  return absl::UnimplementedError(
+      absl::StrFormat("the model does not translate %s; it has: %s", pair,
+                      pairs.empty() ? "no pair of languages" : PairsOf(pairs)));
+}
+
+bool IsAnySource(absl::string_view tag) {
+  return tag.empty() || absl::EqualsIgnoreCase(tag, "auto");
+}
+
+absl::StatusOr<const Task*> FindFromAnySource(const ModelTasks& model,
+                                              absl::string_view asked_source,
+                                              const Language& target) {
+  const Task* best = nullptr;
+  int32_t least = 0;
+  std::vector<std::string> sources;
+  for (const Task& task : model.tasks) {
+    if (task.kind != Task::Kind::kTranslation) continue;
+    const auto distance = LanguageDistance(target, task.target_language);
+    if (!distance) continue;
+    sources.push_back(
+        absl::StrCat("\"", task.source_language.ToString(), "\""));
+    if (best == nullptr || *distance < least) {
+      best = &task;
+      least = *distance;
+    }
+  }
+  if (best == nullptr) {
+    return NoSuchPair(model, absl::StrCat("to \"", target.ToString(), "\""));
+  }
+  std::sort(sources.begin(), sources.end());
+  sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
+  if (sources.size() == 1) return best;
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "source_language is %s; the model translates to \"%s\" from several "
+      "languages and does not tell them apart; set it to one of %s",
+      asked_source.empty() ? "empty" : absl::StrCat("\"", asked_source, "\""),
+      target.ToString(), absl::StrJoin(sources, ", ")));
+}
+
+absl::StatusOr<const Task*> FindPair(const ModelTasks& model,
+                                     const Language& source,
+                                     const Language& target) {
+  std::vector<const Task*> nearest;
+  std::pair<int32_t, int32_t> least;
+  for (const Task& task : model.tasks) {
+    if (task.kind != Task::Kind::kTranslation) continue;
+    const auto to_target = LanguageDistance(target, task.target_language);
+    const auto to_source = LanguageDistance(source, task.source_language);
+    if (!to_target || !to_source) continue;
+    const std::pair<int32_t, int32_t> distance = {*to_target, *to_source};
+    if (nearest.empty() || distance < least) {
+      nearest.clear();
+      least = distance;
+    }
+    if (distance == least) nearest.push_back(&task);
+  }
+  if (nearest.empty()) {
+    return NoSuchPair(model,
+                      absl::StrFormat("\"%s\" to \"%s\"", source.ToString(),
+                                      target.ToString()));
+  }
+  if (nearest.size() == 1) return nearest.front();
+  const bool differs_in_target =
+      !IsSame(nearest[0]->target_language, nearest[1]->target_language);
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s is \"%s\", which may be one of several; allowed is the language and "
+      "script of one of these: %s",
+      differs_in_target ? "target_language" : "source_language",
+      (differs_in_target ? target : source).ToString(), PairsOf(nearest)));
+}
+
+// Null: none.
+const Task* FindSame(const ModelTasks& model, const Task& task) {
+  for (const Task& other : model.tasks) {
+    if (other.kind == task.kind &&
+        IsSame(other.source_language, task.source_language) &&
+        IsSame(other.target_language, task.target_language)) {
+      return &other;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 const Task* ModelTasks::summarization() const {
@@ -104,43 +211,17 @@ const Task* ModelTasks::summarization() const {
 absl::StatusOr<const Task*> ModelTasks::FindTranslation(
     absl::string_view source_language,
     absl::string_view target_language) const {
-  std::string source;
-  if (!source_language.empty()) {
-    absl::StatusOr<std::string> parsed =
-        ParseLanguage("source_language", source_language);
-    if (!parsed.ok()) return parsed.status();
-    source = *std::move(parsed);
-  }
-  absl::StatusOr<std::string> target =
+  absl::StatusOr<Language> target =
       ParseLanguage("target_language", target_language);
+  if (IsAnySource(source_language)) {
+    if (!target.ok()) return target.status();
+    return FindFromAnySource(*this, source_language, *target);
+  }
+  absl::StatusOr<Language> source =
+      ParseLanguage("source_language", source_language);
+  if (!source.ok()) return source.status();
   if (!target.ok()) return target.status();
-
-  std::vector<const Task*> found;
-  std::vector<std::string> pairs;
-  for (const Task& task : tasks) {
-    if (task.kind != Task::Kind::kTranslation) continue;
-    pairs.push_back(
-        absl::StrCat(task.source_language, " to ", task.target_language));
-    if (task.target_language == *target &&
-        (source.empty() || task.source_language == source)) {
-      found.push_back(&task);
-    }
-  }
-  const std::string known =
-      pairs.empty() ? "it does not translate" : absl::StrJoin(pairs, ", ");
-  if (found.empty()) {
-    return absl::UnimplementedError(
-        absl::StrFormat("the model does not translate %s%s\"%s\"; it has: %s",
-                        source.empty() ? "" : absl::StrCat("\"", source, "\" "),
-                        "to ", *target, known));
-  }
-  if (found.size() > 1) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "source_language is empty; the model translates to \"%s\" from "
-        "several, it has: %s",
-        *target, known));
-  }
-  return found.front();
+  return FindPair(*this, *source, *target);
 }
 
 absl::StatusOr<ModelTasks> ParseModelTasks(
@@ -152,33 +233,41 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
   absl::StatusOr<json> generation =
       ParseObject("generation_config.json", generation_config_json);
   if (!generation.ok()) return generation.status();
-  const bool is_model_config = generation_config_json.empty();
-  const GenerationKeys models_own =
-      is_model_config ? GenerationKeys{"config.json", &*config}
-                      : GenerationKeys{"generation_config.json", &*generation};
+  // What the model says, what counts first at the front.
+  std::vector<GenerationKeys> models_own;
+  const bool has_generation = !generation_config_json.empty();
+  if (has_generation) {
+    models_own.push_back({"generation_config.json", &*generation});
+    WarnOfModelConfigKeys(*config, *generation, model.warnings);
+  }
+  if (!has_generation || CountsModelConfig(*generation)) {
+    AddForcedFirstToken(*config);
+    models_own.push_back({"config.json", &*config});
+  }
   const int32_t vocab_size = VocabSize(*config);
   absl::StatusOr<DecodingDefaults> defaults = ReadGenerationKeys(
-      {models_own}, vocab_size, is_model_config, model.warnings);
+      models_own,
+      has_generation ? KeyHolder::kGenerationConfig : KeyHolder::kModelConfig,
+      vocab_size, model.warnings);
   if (!defaults.ok()) return defaults.status();
   model.defaults = *std::move(defaults);
-  if (!is_model_config) {
-    WarnOfUnreadKeys(*config, *generation, model.warnings);
-  }
 
   absl::StatusOr<json> tasks = ReadTasks(*config, tasks_json);
   if (!tasks.ok()) return tasks.status();
   for (const auto& [name, params] : tasks->items()) {
     const GenerationKeys tasks_own = {
         absl::StrCat(tasks_json.empty() ? "config.json" : "the tasks file",
-                     ": ", name),
+                     ": ", absl::CHexEscape(name.substr(0, kMaxShownName))),
         &params};
     Task task;
     task.name = name;
     if (name == "summarization") {
       task.kind = Task::Kind::kSummarization;
     } else if (!ParseTranslationName(name, task)) {
-      model.warnings.push_back(
-          absl::StrCat(tasks_own.where, " is no task of this server"));
+      model.warnings.push_back(absl::StrCat(
+          tasks_own.where,
+          " is no task of this server, which has summarization and "
+          "translation_XX_to_YY with two languages; it is not served"));
       continue;
     }
     if (!params.is_object()) {
@@ -188,19 +277,18 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
     absl::StatusOr<std::string> prefix = ReadPrefix(tasks_own, *config);
     if (!prefix.ok()) return prefix.status();
     task.prefix = *std::move(prefix);
-    absl::StatusOr<DecodingDefaults> own =
-        ReadGenerationKeys({tasks_own, models_own}, vocab_size,
-                           /*is_model_config=*/false, model.warnings);
+    std::vector<GenerationKeys> sources = {tasks_own};
+    sources.insert(sources.end(), models_own.begin(), models_own.end());
+    absl::StatusOr<DecodingDefaults> own = ReadGenerationKeys(
+        sources, KeyHolder::kTask, vocab_size, model.warnings);
     if (!own.ok()) return own.status();
     task.defaults = *std::move(own);
-    const auto is_same = [&](const Task& other) {
-      return other.kind == task.kind &&
-             other.source_language == task.source_language &&
-             other.target_language == task.target_language;
-    };
-    if (absl::c_any_of(model.tasks, is_same)) {
-      model.warnings.push_back(
-          absl::StrCat(tasks_own.where, " is there twice"));
+    if (const Task* same = FindSame(model, task); same != nullptr) {
+      model.warnings.push_back(absl::StrFormat(
+          "%s is not served, because it has the languages of %s, %s, and a "
+          "region does not tell languages apart; requests get the latter's "
+          "prompt",
+          tasks_own.where, same->name, PairOf(task)));
       continue;
     }
     model.tasks.push_back(std::move(task));

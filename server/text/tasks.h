@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/text/generation_config.h"
+#include "server/text/languages.h"
 
 namespace sheaf {
 
@@ -15,9 +16,9 @@ struct Task {
 
   std::string name;  // "translation_en_to_de", "summarization"
   Kind kind;
-  std::string prefix;           // put before the source text
-  std::string source_language;  // "en"; empty for summarization
-  std::string target_language;
+  std::string prefix;        // put before the source text
+  Language source_language;  // of a translation
+  Language target_language;
   DecodingDefaults defaults;  // the model's own filled in
 };
 
@@ -30,19 +31,22 @@ struct ModelTasks {
 
   const Task* summarization() const;  // null: none
 
-  // The task for two BCP 47 tags. An empty source stands for the one language
-  // that the model translates to the target from. INVALID_ARGUMENT names the
-  // field whose tag is none; UNIMPLEMENTED lists the pairs there are.
+  // The task for two BCP 47 tags: of those that match both (LanguageDistance)
+  // the one with the nearest target, then with the nearest source. An empty
+  // source, or "auto", stands for the one language that the model translates to
+  // the target from. INVALID_ARGUMENT names the field whose tag is none, or
+  // stands for several; UNIMPLEMENTED lists the pairs there are.
   absl::StatusOr<const Task*> FindTranslation(
       absl::string_view source_language,
       absl::string_view target_language) const;
 };
 
 // Reads tasks and defaults of `directory`: `task_specific_params` of
-// config.json, below them generation_config.json, and if there is none the same
-// keys at the top level of config.json, as the reference does. If `tasks_file`
-// is not empty, that file's object stands in for `task_specific_params`.
-// INVALID_ARGUMENT names file, key, value and what is allowed.
+// config.json, below them generation_config.json, and if there is none (or it
+// CountsModelConfig()) the same keys at the top level of config.json. If
+// `tasks_file` is not empty, that file's object stands in for
+// `task_specific_params`. INVALID_ARGUMENT names file, key, value and what is
+// allowed.
 absl::StatusOr<ModelTasks> LoadModelTasks(const std::string& directory,
                                           const std::string& tasks_file);
 
