@@ -18,8 +18,10 @@ using nlohmann::json;
 // arrays that have begun and not ended, outermost first.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
-  TreeBuilder(absl::string_view name, int64_t max_values)
-      : name_(name), max_values_(max_values) {}
+  // `long_array` may be null.
+  TreeBuilder(absl::string_view name, int64_t max_values,
+              const LongArray* long_array)
+      : name_(name), max_values_(max_values), long_array_(long_array) {}
 
   absl::Status& status() { return status_; }
   json& root() { return root_; }
@@ -39,11 +41,23 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   bool binary(json::binary_t&) override { return false; }
 
   bool start_object(size_t) override { return Begin(json::object()); }
-  bool start_array(size_t) override { return Begin(json::array()); }
+  bool start_array(size_t) override {
+    const bool is_long =
+        long_array_ != nullptr && open_.size() == 2 && open_[1]->is_object() &&
+        keys_[0] == long_array_->object && keys_[1] == long_array_->array;
+    if (!Begin(json::array())) return false;
+    if (is_long) {
+      elements_ = open_.back();
+      num_values_kept_ = num_values_;
+    }
+    return true;
+  }
   bool end_object() override { return End(); }
   bool end_array() override { return End(); }
 
   bool key(std::string& key) override {
+    keys_.resize(open_.size());
+    keys_.back() = key;
     auto [place, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(
         key, json(nullptr));
     member_ = &place->second;
@@ -61,8 +75,12 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return false;
   }
 
-  // Null, and status() says why, if there are too many values.
+  // Null, and status() says why, if there are too many values or an element of
+  // the long array is refused.
   json* Add(json value) {
+    if (!open_.empty() && open_.back() == elements_ && !TakeElement()) {
+      return nullptr;
+    }
     if (num_values_ == max_values_) {
       Refuse(absl::StrFormat("has more than %d values", max_values_));
       return nullptr;
@@ -89,7 +107,20 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return value != nullptr;
   }
 
+  // Hands over the element of the long array that is complete, if there is one.
+  bool TakeElement() {
+    if (elements_->empty()) return true;
+    status_ = long_array_->take(elements_->back());
+    elements_->clear();
+    num_values_ = num_values_kept_;
+    return status_.ok();
+  }
+
   bool End() {
+    if (open_.back() == elements_) {
+      if (!TakeElement()) return false;
+      elements_ = nullptr;
+    }
     open_.pop_back();
     return true;
   }
@@ -97,11 +128,35 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   const absl::string_view name_;
   const int64_t max_values_;
   int64_t num_values_ = 0;
+  const LongArray* const long_array_;
+  json* elements_ = nullptr;     // the long array, while it is open
+  int64_t num_values_kept_ = 0;  // those before its elements
   absl::Status status_;
   json root_;
   std::vector<json*> open_;
-  json* member_ = nullptr;  // of open_.back(): what `key` announced
+  std::vector<std::string> keys_;  // the last one of each of `open_`
+  json* member_ = nullptr;         // of open_.back(): what `key` announced
 };
+
+absl::StatusOr<json> Parse(absl::string_view text, absl::string_view name,
+                           const JsonLimits& limits,
+                           const LongArray* long_array) {
+  if (text.size() > limits.max_bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("%s has %d bytes; at most %d are read", name,
+                        text.size(), limits.max_bytes));
+  }
+  if (text.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
+  }
+  if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
+    return bytes;
+  }
+  TreeBuilder builder(name, limits.max_values, long_array);
+  json::sax_parse(text.begin(), text.end(), &builder);
+  if (!builder.status().ok()) return std::move(builder.status());
+  return std::move(builder.root());
+}
 
 }  // namespace
 
@@ -120,21 +175,14 @@ absl::Status CheckJsonBytes(absl::string_view text, absl::string_view name) {
 absl::StatusOr<json> ParseStrictJson(absl::string_view text,
                                      absl::string_view name,
                                      const JsonLimits& limits) {
-  if (text.size() > limits.max_bytes) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s has %d bytes; at most %d are read", name,
-                        text.size(), limits.max_bytes));
-  }
-  if (text.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": is empty"));
-  }
-  if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
-    return bytes;
-  }
-  TreeBuilder builder(name, limits.max_values);
-  json::sax_parse(text.begin(), text.end(), &builder);
-  if (!builder.status().ok()) return std::move(builder.status());
-  return std::move(builder.root());
+  return Parse(text, name, limits, /*long_array=*/nullptr);
+}
+
+absl::StatusOr<json> ParseStrictJson(absl::string_view text,
+                                     absl::string_view name,
+                                     const JsonLimits& limits,
+                                     const LongArray& long_array) {
+  return Parse(text, name, limits, &long_array);
 }
 
 absl::StatusOr<json> ReadStrictJson(const std::string& path,

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
@@ -30,7 +32,23 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
                                                absl::string_view name,
                                                const JsonLimits& limits = {});
 
-// The same for a file, named by its path. NotFound if there is none.
+// One array of an object in the outermost object that has the most of a file,
+// such as "vocab" of "model".
+struct LongArray {
+  absl::string_view object, array;  // keys
+  // Takes each element in turn, so that they are never in memory together. An
+  // error ends the parse.
+  absl::FunctionRef<absl::Status(const nlohmann::json&)> take;
+};
+
+// As above, but in the value that is returned the long array is empty, and of
+// its elements only the one that is being read counts for the limits' values.
+absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
+                                               absl::string_view name,
+                                               const JsonLimits& limits,
+                                               const LongArray& long_array);
+
+// ParseStrictJson() for a file, named by its path. NotFound if there is none.
 absl::StatusOr<nlohmann::json> ReadStrictJson(const std::string& path,
                                               const JsonLimits& limits = {});
 

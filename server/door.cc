@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
 #include "server/text/line_breaks.h"
@@ -49,7 +48,8 @@ absl::Status CheckTasks(const ServedModel& model) {
   if (model.tokenizer == nullptr) return absl::OkStatus();
   for (const Task& task : model.tasks.tasks) {
     const int64_t needed =
-        static_cast<int64_t>(model.tokenizer->Encode(task.prefix).size()) +
+        static_cast<int64_t>(
+            model.tokenizer->EncodePrompted(task.prefix, "").size()) +
         kMaxCharacterTokens + 1;
     if (model.max_source_tokens >= needed) continue;
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -122,8 +122,7 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
 
 std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
                                     absl::string_view text) const {
-  std::vector<int32_t> ids =
-      model_.tokenizer->Encode(absl::StrCat(prefix, text));
+  std::vector<int32_t> ids = model_.tokenizer->EncodePrompted(prefix, text);
   ids.push_back(model_.tokenizer->eos_id());
   return ids;
 }
@@ -233,7 +232,9 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
       if (absl::Status status = CheckText(request.text()); !status.ok()) {
         return status;
       }
-      source = SourceOf(/*prefix=*/"", request.text());
+      source =
+          model_.tokenizer->Encode(request.text(), SpecialTokens::kSentinels);
+      source.push_back(model_.tokenizer->eos_id());
       break;
     case v1::GenerateRequest::kTokens:
       source.assign(request.tokens().ids().begin(),

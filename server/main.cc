@@ -205,12 +205,14 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
 
 absl::Status LoadedModel::LoadText(const std::string& dir,
                                    const ServerFlags& flags) {
-  const std::string path = dir + "/spiece.model";
   absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(path, served_.vocab_size);
+      Tokenizer::Load(dir, served_.vocab_size);
   if (tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
     served_.tokenizer = tokenizer_.get();
+    served_.warnings.insert(served_.warnings.end(),
+                            tokenizer_->warnings().begin(),
+                            tokenizer_->warnings().end());
   } else if (!absl::IsNotFound(tokenizer.status())) {
     return tokenizer.status();
   }
@@ -225,7 +227,9 @@ absl::Status LoadedModel::LoadText(const std::string& dir,
 
 void LogNotes(const ServedModel& model, Log& log) {
   if (model.tokenizer == nullptr) {
-    log.Note("note: no spiece.model; only Generate with tokens is served");
+    log.Note(
+        "note: neither spiece.model nor tokenizer.json; only Generate with "
+        "tokens is served");
   }
   for (const std::string& warning : model.warnings) {
     log.Note(absl::StrCat("warning: ", warning));

@@ -205,7 +205,7 @@ std::shared_ptr<const Utf8Rule> Utf8RuleOf(const Tokenizer* tokenizer) {
   if (tokenizer == nullptr) return nullptr;
   using Kind = Tokenizer::Token::Kind;
   std::vector<Utf8Rule::ByteToken> tokens;
-  for (int32_t id = 0; id < tokenizer->num_pieces(); ++id) {
+  for (int32_t id = 0; id < tokenizer->num_tokens(); ++id) {
     const Tokenizer::Token& token = tokenizer->token(id);
     if (token.kind == Kind::kByte) {
       tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));

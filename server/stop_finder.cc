@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "server/text/stream_detokenizer.h"
 
 namespace sheaf {
@@ -43,7 +44,9 @@ absl::Span<const int32_t> StopFinder::Tail(
 
 bool StopFinder::IsStopped(absl::Span<const int32_t> tokens) const {
   if (stops_.empty()) return false;
-  const std::string text = StreamDetokenizer(*tokenizer_).Append(Tail(tokens));
+  StreamDetokenizer detokenizer(*tokenizer_);
+  std::string text = detokenizer.Append(Tail(tokens));
+  absl::StrAppend(&text, detokenizer.held_space());
   return std::any_of(
       stops_.begin(), stops_.end(),
       [&](const std::string& stop) { return absl::StrContains(text, stop); });

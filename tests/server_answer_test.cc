@@ -20,7 +20,7 @@ std::vector<Hypothesis> Finished(FinishReason reason, float score = 0) {
 class AnswerTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small/spiece.model",
+    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small",
                                   /*vocab_size=*/8064);
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     tokenizer_ = *std::move(loaded);

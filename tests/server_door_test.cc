@@ -14,6 +14,7 @@
 namespace sheaf {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -37,8 +38,8 @@ ServedModel LoadModel(const Tokenizer* tokenizer) {
 
 const Tokenizer* SmallTokenizer() {
   static const auto* const tokenizer =
-      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(Tokenizer::Load(
-          SHEAF_MODELS_DIR "/sheaf-small/spiece.model", kVocabSize));
+      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(
+          Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize));
   EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
   return (*tokenizer)->get();
 }
@@ -155,6 +156,29 @@ TEST_F(DoorTest, TokensAreUsedAsGiven) {
   const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_THAT(admitted->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
+}
+
+// Of text-end-to-end, whose <extra_id_0> is 599 and whose end is 1.
+TEST_F(DoorTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
+  constexpr int32_t kSentinel = 599;
+  const auto tokenizer = Tokenizer::Load(SHEAF_TESTDATA_DIR "/text-end-to-end",
+                                         /*vocab_size=*/640);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  ServedModel model = LoadModel(tokenizer->get());
+  v1::GenerateRequest request;
+  request.set_text("<extra_id_0></s>");
+  const auto generate = Door(model, {}).Admit(request, IsWanted);
+  ASSERT_TRUE(generate.ok()) << generate.status();
+  const std::vector<int32_t>& source = generate->request.segments[0];
+  EXPECT_EQ(source[0], kSentinel);
+  EXPECT_THAT(source, Contains(1).Times(1));
+
+  for (Task& task : model.tasks.tasks) task.prefix = "the <extra_id_0> ";
+  const auto translate =
+      Door(model, {}).Admit(TranslateOf("<extra_id_0>"), IsWanted);
+  ASSERT_TRUE(translate.ok()) << translate.status();
+  EXPECT_THAT(translate->request.segments[0], Contains(kSentinel).Times(1));
+  EXPECT_EQ(translate->request.segments[0][1], kSentinel);
 }
 
 TEST_F(DoorTest, ATextThatGrowsOverTheLimitIsRefused) {

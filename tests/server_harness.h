@@ -187,7 +187,7 @@ class ServerHarness {
   void LoadModel() {
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
     absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-        Tokenizer::Load(dir + "/spiece.model", /*vocab_size=*/8064);
+        Tokenizer::Load(dir, /*vocab_size=*/8064);
     absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, /*tasks_file=*/"");
     if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
     if (!tasks.ok()) ADD_FAILURE() << tasks.status();

@@ -14,7 +14,7 @@ namespace {
 class StopFinderTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small/spiece.model",
+    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small",
                                   /*vocab_size=*/8064);
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     tokenizer_ = *std::move(loaded);

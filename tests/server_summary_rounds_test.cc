@@ -17,7 +17,7 @@ using Sources = std::vector<std::vector<int32_t>>;
 class SummaryRoundsTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small/spiece.model",
+    auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small",
                                   /*vocab_size=*/8064);
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     tokenizer_ = *std::move(loaded);

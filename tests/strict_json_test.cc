@@ -94,6 +94,59 @@ TEST(StrictJsonTest, TheCallerSetsTheLimits) {
       ReadStrictJson(dir.PathOf("f"), {.max_bytes = kMaxJsonBytes + 1}).ok());
 }
 
+TEST(StrictJsonTest, ElementsOfALongArrayAreHandedOverAndNotKept) {
+  std::vector<std::string> taken;
+  const auto take = [&](const nlohmann::json& element) {
+    taken.push_back(element.dump());
+    return absl::OkStatus();
+  };
+  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  const auto value = ParseStrictJson(
+      R"({"v": [1], "m": {"a": [2], "v": [["x", {"v": [3]}], 4, []], "b": 5},
+          "n": {"v": [6]}})",
+      "f", {}, vocab);
+  ASSERT_TRUE(value.ok()) << value.status();
+  EXPECT_THAT(taken, testing::ElementsAre(R"(["x",{"v":[3]}])", "4", "[]"));
+  EXPECT_EQ(*value, nlohmann::json::parse(
+                        R"({"v": [1], "m": {"a": [2], "v": [], "b": 5},
+                            "n": {"v": [6]}})"));
+}
+
+TEST(StrictJsonTest, ALongArrayMayBeLongButNothingElse) {
+  int64_t num_taken = 0;
+  const auto take = [&](const nlohmann::json&) {
+    ++num_taken;
+    return absl::OkStatus();
+  };
+  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  std::string many = "[0";
+  for (int64_t i = 0; i < kMaxJsonValues; ++i) many += ",0";
+  many += "]";
+  EXPECT_TRUE(
+      ParseStrictJson("{\"m\":{\"v\":" + many + "}}", "f", {}, vocab).ok());
+  EXPECT_EQ(num_taken, kMaxJsonValues + 1);
+  for (const std::string& text :
+       {"{\"m\":{\"w\":" + many + "}}", "{\"m\":{\"v\":[" + many + "]}}"}) {
+    EXPECT_THAT(ParseStrictJson(text, "f", {}, vocab).status().message(),
+                HasSubstr("has more than 262144 values"));
+  }
+}
+
+TEST(StrictJsonTest, AnErrorOfTheTakerEndsTheParse) {
+  const auto take = [](const nlohmann::json&) {
+    return absl::InvalidArgumentError("not this");
+  };
+  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  EXPECT_EQ(ParseStrictJson(R"({"m": {"v": [1]}})", "f", {}, vocab)
+                .status()
+                .message(),
+            "not this");
+  EXPECT_THAT(ParseStrictJson(R"({"m": {}})", "f", {.max_bytes = 8}, vocab)
+                  .status()
+                  .message(),
+              HasSubstr("at most 8"));
+}
+
 TEST(StrictJsonTest, AFileThatIsAbsentIsNotFound) {
   TempDir dir;
   EXPECT_EQ(ReadStrictJson(dir.PathOf("f")).status().code(),

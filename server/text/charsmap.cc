@@ -133,7 +133,71 @@ class Walk {
   std::vector<Place> path_;
 };
 
+constexpr absl::string_view kReplacementCharacter = "\xEF\xBF\xBD";
+
+// A table that CheckCharsMap() has accepted.
+class Rules {
+ public:
+  explicit Rules(absl::string_view charsmap) {
+    if (charsmap.empty()) return;
+    const uint32_t units_size = ReadU32(charsmap.data());
+    units_ = charsmap.substr(4, units_size);
+    replacements_ = charsmap.substr(4 + units_size);
+  }
+
+  // The size of the longest beginning of `text` that has a rule, and that
+  // rule's replacement; 0 if there is none.
+  size_t Match(absl::string_view text, absl::string_view& replacement) const {
+    if (units_.empty()) return 0;
+    size_t size = 0;
+    uint32_t begin = 0;
+    uint32_t children = Offset(UnitAt(0));
+    for (size_t i = 0; i < text.size(); ++i) {
+      const uint32_t byte = static_cast<uint8_t>(text[i]);
+      const uint32_t place = children ^ byte;
+      const uint32_t unit = UnitAt(place);
+      if (Label(unit) != byte) break;
+      children = place ^ Offset(unit);
+      if (!HasLeaf(unit)) continue;
+      size = i + 1;
+      begin = Value(UnitAt(children));
+    }
+    const absl::string_view tail = replacements_.substr(begin);
+    replacement = tail.substr(0, tail.find('\0'));
+    return size;
+  }
+
+ private:
+  uint32_t UnitAt(uint32_t index) const {
+    return ReadU32(units_.data() + size_t{index} * 4);
+  }
+
+  absl::string_view units_;
+  absl::string_view replacements_;
+};
+
 }  // namespace
+
+std::string ApplyCharsMap(absl::string_view charsmap, absl::string_view text) {
+  const Rules rules(charsmap);
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    absl::string_view replacement;
+    size_t size = rules.Match(text, replacement);
+    if (size == 0) {
+      size = CharacterSize(static_cast<uint8_t>(text[0]));
+      replacement = text.substr(0, size);
+      if (!IsValidUtf8(replacement)) {
+        size = 1;
+        replacement = kReplacementCharacter;
+      }
+    }
+    out.append(replacement.data(), replacement.size());
+    text.remove_prefix(size);
+  }
+  return out;
+}
 
 absl::Status CheckCharsMap(absl::string_view charsmap) {
   if (charsmap.empty()) return absl::OkStatus();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -18,5 +20,11 @@ namespace sheaf {
 //
 // InvalidArgument says which rule is broken. An empty `charsmap` is fine.
 absl::Status CheckCharsMap(absl::string_view charsmap);
+
+// `text` normalized by the table, as libsentencepiece does it: at each place
+// the longest rule that matches is applied, else one character is copied. What
+// is not UTF-8 becomes U+FFFD. Takes time linear in the text.
+// REQUIRES: CheckCharsMap(charsmap) is OK.
+std::string ApplyCharsMap(absl::string_view charsmap, absl::string_view text);
 
 }  // namespace sheaf

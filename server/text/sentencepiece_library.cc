@@ -41,13 +41,4 @@ bool SentencePieceLibrary::Encode(std::string_view text,
   }
 }
 
-bool SentencePieceLibrary::Decode(const std::vector<int32_t>& ids,
-                                  std::string& text) const {
-  try {
-    return impl_->processor.Decode(ids, &text).ok();
-  } catch (const std::exception&) {
-    return false;
-  }
-}
-
 }  // namespace sheaf

@@ -25,9 +25,6 @@ class SentencePieceLibrary {
   // False if the library fails, which no text is known to cause.
   bool Encode(std::string_view text, std::vector<int32_t>& ids) const;
 
-  // REQUIRES: ids are in [0, number of pieces).
-  bool Decode(const std::vector<int32_t>& ids, std::string& text) const;
-
  private:
   struct Impl;
   explicit SentencePieceLibrary(std::unique_ptr<Impl> impl);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -34,7 +35,6 @@ enum TrainerField : uint32_t {
   kModelType = 3,
   kTreatWhitespaceAsSuffix = 24,
   kByteFallback = 35,
-  kUnkSurface = 44,
   kEosPiece = 47,
 };
 enum NormalizerField : uint32_t {
@@ -123,8 +123,6 @@ absl::Status ReadTrainer(absl::string_view message, SentencePieceModel& model) {
             return ReadBool(field, is_suffix);
           case kByteFallback:
             return ReadBool(field, model.has_byte_fallback);
-          case kUnkSurface:
-            return ReadString(field, model.unknown_surface);
           case kEosPiece:
             return ReadString(field, model.eos_piece);
           default:
@@ -225,16 +223,6 @@ absl::Status ReadModel(absl::string_view bytes, int32_t max_pieces,
   return absl::OkStatus();
 }
 
-bool NamesControlSymbol(const SentencePieceModel::Piece& piece) {
-  absl::string_view name = piece.text;
-  while (absl::ConsumePrefix(&name, kSpaceMark)) {
-  }
-  if (!absl::StartsWith(name, "<") || !absl::EndsWith(name, ">")) return false;
-  return piece.type == PieceType::kUserDefined ||
-         (piece.type == PieceType::kNormal &&
-          absl::StartsWith(name, "<extra_id_"));
-}
-
 absl::Status CheckPiece(const SentencePieceModel::Piece& piece, size_t id) {
   const char* rule = nullptr;
   if (piece.text.empty()) rule = "is empty";
@@ -295,7 +283,9 @@ absl::Status CheckNesting(const SentencePieceModel& model) {
   return absl::OkStatus();
 }
 
-absl::Status CheckModel(SentencePieceModel& model) {
+}  // namespace
+
+absl::Status CheckSentencePieceModel(SentencePieceModel& model) {
   if (absl::Status status = CheckUnique(model); !status.ok()) return status;
   int32_t num_unknown = 0;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
@@ -316,9 +306,6 @@ absl::Status CheckModel(SentencePieceModel& model) {
     return Broken(absl::StrFormat("no control piece %s, which ends a sequence",
                                   Quoted(model.eos_piece)));
   }
-  if (!IsValidUtf8(model.unknown_surface)) {
-    return Broken("unk_surface is not valid UTF-8");
-  }
   if (absl::Status status = CheckBytePieces(model); !status.ok()) {
     return status;
   }
@@ -328,19 +315,25 @@ absl::Status CheckModel(SentencePieceModel& model) {
   return Broken(absl::StrCat("precompiled_charsmap: ", charsmap.message()));
 }
 
-}  // namespace
-
 absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
     absl::string_view bytes, int32_t max_pieces) {
   SentencePieceModel model;
   absl::Status status = ReadModel(bytes, max_pieces, model);
   if (!status.ok()) return status;
-  for (SentencePieceModel::Piece& piece : model.pieces) {
-    if (NamesControlSymbol(piece)) piece.type = PieceType::kControl;
-  }
-  status = CheckModel(model);
+  status = CheckSentencePieceModel(model);
   if (!status.ok()) return status;
   return model;
+}
+
+bool IsSentinelName(absl::string_view piece) {
+  while (absl::ConsumePrefix(&piece, kSpaceMark)) {
+  }
+  if (!absl::ConsumePrefix(&piece, "<extra_id_") ||
+      !absl::ConsumeSuffix(&piece, ">")) {
+    return false;
+  }
+  return !piece.empty() &&
+         std::all_of(piece.begin(), piece.end(), absl::ascii_isdigit);
 }
 
 int32_t BytePieceValue(absl::string_view piece) {
@@ -368,7 +361,6 @@ std::string Serialize(const SentencePieceModel& model) {
   std::string trainer;
   AppendVarint(kModelType, static_cast<uint64_t>(model.algorithm), trainer);
   AppendVarint(kByteFallback, model.has_byte_fallback ? 1 : 0, trainer);
-  AppendBytes(kUnkSurface, model.unknown_surface, trainer);
   AppendBytes(kEosPiece, model.eos_piece, trainer);
   AppendBytes(kTrainer, trainer, out);
   std::string normalizer;

@@ -32,30 +32,32 @@ struct SentencePieceModel {
   int32_t algorithm = 1;  // 1: unigram, 2: byte pair encoding
   bool has_byte_fallback = false;
   std::string eos_piece = "</s>";
-  std::string unknown_surface = " \xE2\x81\x87 ";  // U+2047
   std::string charsmap;
   bool adds_dummy_prefix = true;
   bool removes_extra_spaces = true;
   bool escapes_spaces = true;
 };
 
-// Reads a model file's bytes. libsentencepiece trusts them, so this does not:
-//   1. there is a piece and at most `max_pieces`, exactly one of them unknown,
-//      and the end-of-sequence piece is there and a control piece;
+// Reads a model file's bytes and checks the model.
+absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
+    absl::string_view bytes, int32_t max_pieces);
+
+// Sets `eos_id`. libsentencepiece trusts a model, so this does not:
+//   1. there is a piece, exactly one piece is unknown, and the end-of-sequence
+//      piece is there and a control piece;
 //   2. pieces are not empty, not given twice, UTF-8 without NUL, with a finite
 //      score; byte pieces are there all 256 or, without byte fallback, none;
 //   3. no more user-defined pieces begin at one place than libsentencepiece has
-//      room for; the normalization table passes CheckCharsMap();
-//   4. the settings of training and of normalization are there;
-//   5. the model is a unigram or byte-pair one, marks spaces at the beginning
-//      of words, and does not change text after decoding.
-// InvalidArgument names the rule that is broken; it does not name the file.
-//
-// Pieces that name a control symbol but would match in text (`<extra_id_N>`
-// of any type, `<...>` that is user-defined) become control pieces: they keep
-// their ids, no text yields them, and decoding drops them.
-absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
-    absl::string_view bytes, int32_t max_pieces);
+//      room for; the normalization table passes CheckCharsMap().
+// A file must also have at most `max_pieces`, the settings of training and of
+// normalization, a unigram or byte-pair model that marks spaces at the
+// beginning of words, and no change of text after decoding. InvalidArgument
+// names the rule that is broken; it does not name the file.
+absl::Status CheckSentencePieceModel(SentencePieceModel& model);
+
+// Whether a piece is a sentinel of T5's training, "<extra_id_7>", with or
+// without a mark of a space before it.
+bool IsSentinelName(absl::string_view piece);
 
 // 255 for "<0xFF>", the piece of a byte; -1 if it is none.
 int32_t BytePieceValue(absl::string_view piece);

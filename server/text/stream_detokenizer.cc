@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/text/utf8.h"
 
@@ -9,14 +10,6 @@ namespace sheaf {
 namespace {
 
 constexpr absl::string_view kReplacementCharacter = "\xEF\xBF\xBD";
-
-// Bytes of the character that `lead` begins; 1 if it begins none.
-size_t CharacterSize(uint8_t lead) {
-  if (lead >= 0xC0 && lead < 0xE0) return 2;
-  if (lead >= 0xE0 && lead < 0xF0) return 3;
-  if (lead >= 0xF0 && lead < 0xF8) return 4;
-  return 1;
-}
 
 bool AreTrailBytes(absl::string_view bytes) {
   for (char byte : bytes) {
@@ -37,15 +30,25 @@ std::string StreamDetokenizer::Append(absl::Span<const int32_t> ids) {
 std::string StreamDetokenizer::Finish() {
   std::string out;
   TakeBytes(/*is_run_over=*/true, out);
+  absl::StrAppend(&out, held_space());
+  has_space_ = false;
   return out;
 }
 
 void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,
                                     std::string& out) {
-  if (token.kind == Tokenizer::Token::Kind::kDropped) return;
-  if (token.kind == Tokenizer::Token::Kind::kByte) {
-    bytes_.push_back(static_cast<char>(token.byte));
-    return;
+  switch (token.kind) {
+    case Tokenizer::Token::Kind::kDropped:
+      return;
+    case Tokenizer::Token::Kind::kByte:
+      bytes_.push_back(static_cast<char>(token.byte));
+      return;
+    case Tokenizer::Token::Kind::kUnknown:
+      TakeBytes(/*is_run_over=*/true, out);
+      is_space_of_unknown_ = has_space_;
+      return;
+    case Tokenizer::Token::Kind::kText:
+      break;
   }
   TakeBytes(/*is_run_over=*/true, out);
   absl::string_view text = token.text;
@@ -53,8 +56,16 @@ void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,
     text.remove_prefix(1);
     if (tokenizer_->keeps_extra_spaces()) is_at_start_ = false;
   }
-  if (!text.empty()) is_at_start_ = false;
-  out.append(text.data(), text.size());
+  if (!text.empty()) AppendText(text, out);
+}
+
+// `text` is not empty.
+void StreamDetokenizer::AppendText(absl::string_view text, std::string& out) {
+  is_at_start_ = false;
+  if (has_space_ && !(is_space_of_unknown_ && text[0] == ' ')) out += ' ';
+  has_space_ = text == " ";
+  is_space_of_unknown_ = false;
+  if (!has_space_) out.append(text.data(), text.size());
 }
 
 // Moves the characters of bytes_ to `out`, as SentencePiece reads them: a byte
@@ -70,14 +81,13 @@ void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
     }
     const absl::string_view character = rest.substr(0, size);
     if (IsValidUtf8(character)) {
-      out.append(character.data(), character.size());
+      AppendText(character, out);
       taken += character.size();
     } else {
-      out.append(kReplacementCharacter.data(), kReplacementCharacter.size());
+      AppendText(kReplacementCharacter, out);
       taken += 1;
     }
   }
-  if (taken > 0) is_at_start_ = false;
   bytes_.erase(0, taken);
 }
 

@@ -20,6 +20,13 @@ bool IsValidUtf8(absl::string_view text) {
   return true;
 }
 
+size_t CharacterSize(uint8_t lead) {
+  if (lead >= 0xC0 && lead < 0xE0) return 2;
+  if (lead >= 0xE0 && lead < 0xF0) return 3;
+  if (lead >= 0xF0 && lead < 0xF8) return 4;
+  return 1;
+}
+
 int32_t NextCharacter(absl::string_view text, size_t& at) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   UChar32 character;
@@ -57,6 +64,13 @@ bool IsLineBreak(int32_t character) {
 }
 
 bool IsLetterOrDigit(int32_t character) { return u_isalnum(character); }
+
+bool IsWordCharacter(int32_t character) {
+  constexpr uint32_t kWordMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
+  return (U_GET_GC_MASK(character) & kWordMask) != 0 ||
+         u_hasBinaryProperty(character, UCHAR_ALPHABETIC) ||
+         u_hasBinaryProperty(character, UCHAR_JOIN_CONTROL);
+}
 
 bool HasLetterOrDigit(absl::string_view text) {
   for (size_t at = 0; at < text.size();) {

@@ -12,6 +12,9 @@ namespace sheaf {
 // overlong forms, nothing past U+10FFFF. NUL is a character like any other.
 bool IsValidUtf8(absl::string_view text);
 
+// Bytes of the character that begins with the byte `lead`; 1 if none does.
+size_t CharacterSize(uint8_t lead);
+
 // The character that begins at `at`, which moves behind it. REQUIRES: `text`
 // is UTF-8 and `at` is the beginning of a character.
 int32_t NextCharacter(absl::string_view text, size_t& at);
@@ -31,6 +34,10 @@ bool IsLineBreak(int32_t character);
 
 // A letter or a decimal digit of any script.
 bool IsLetterOrDigit(int32_t character);
+
+// What regular expressions call \w, by Unicode's definition: letters, marks,
+// decimal digits, connectors such as '_', and joiners.
+bool IsWordCharacter(int32_t character);
 
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);

@@ -34,7 +34,7 @@ ABSL_FLAG(uint64_t, seed, 0, "Of random.");
 ABSL_FLAG(std::string, calibration, "",
           "Text to run through the model, one source a line (what follows a "
           "tab is left out): errors, and svd, are then weighted by what the "
-          "attentions read on it. Needs spiece.model.");
+          "attentions read on it. Needs a tokenizer.");
 ABSL_FLAG(std::string, calibration_prefix, "",
           "Put before each line, as \"translate English to German: \".");
 ABSL_FLAG(int32_t, calibration_lines, 200, "At most so many lines are used.");
@@ -111,7 +111,7 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
   if (!text.ok()) return text.status();
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(directory + "/spiece.model", config.vocab_size);
+      Tokenizer::Load(directory, config.vocab_size);
   if (!tokenizer.ok()) return tokenizer.status();
   const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
   const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
@@ -119,7 +119,7 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     line = line.substr(0, line.find('\t'));
     if (line.empty()) continue;
-    sources.push_back((*tokenizer)->Encode(absl::StrCat(prefix, line)));
+    sources.push_back((*tokenizer)->EncodePrompted(prefix, line));
     if (sources.back().size() >= kCalibrationMaxSource) {
       sources.back().resize(kCalibrationMaxSource - 1);
     }

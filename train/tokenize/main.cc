@@ -26,7 +26,7 @@ ABSL_FLAG(bool, help, false, "Prints this.");
 ABSL_FLAG(std::string, flagfile, "",
           "Reads flags from this file, one --name=value a line.");
 ABSL_FLAG(std::string, model, "",
-          "Directory with spiece.model and config.json.");
+          "Directory with config.json and a tokenizer.");
 ABSL_FLAG(std::string, task, "", "Task whose prompt comes before each source.");
 ABSL_FLAG(std::string, input, "-", "Pairs: TSV or JSON lines; - is stdin.");
 ABSL_FLAG(std::string, output, "", "Token file to write.");
@@ -96,9 +96,10 @@ absl::StatusOr<Limits> LimitsFromFlags() {
 }
 
 // The ids of a text with the end token; empty if they are too many.
-std::vector<int32_t> Encode(const Tokenizer& tokenizer, const std::string& text,
+std::vector<int32_t> Encode(const Tokenizer& tokenizer,
+                            const std::string& prompt, const std::string& text,
                             size_t limit, bool cuts) {
-  std::vector<int32_t> ids = tokenizer.Encode(text);
+  std::vector<int32_t> ids = tokenizer.EncodePrompted(prompt, text);
   if (ids.size() >= limit) {
     if (!cuts) return {};
     ids.resize(limit - 1);
@@ -150,10 +151,10 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
   TokenFile file(vocab_size);
   for (const TextPair& pair : *pairs) {
     const std::vector<int32_t> source =
-        Encode(tokenizer, absl::StrCat(task.prefix, pair.source), limits.source,
-               limits.cuts);
+        Encode(tokenizer, task.prefix, pair.source, limits.source, limits.cuts);
     const std::vector<int32_t> target =
-        Encode(tokenizer, pair.references[0], limits.target, limits.cuts);
+        Encode(tokenizer, /*prompt=*/"", pair.references[0], limits.target,
+               limits.cuts);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
   const std::string align = absl::GetFlag(FLAGS_align);
@@ -181,7 +182,7 @@ ExitCode Run() {
             "; token files have ids below ", TokenFile::kMaxVocab)));
   }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model + "/spiece.model", config->vocab_size);
+      Tokenizer::Load(model, config->vocab_size);
   if (!tokenizer.ok()) return Complain(kWrongModel, tokenizer.status());
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);

@@ -90,7 +90,7 @@ Flag Files(const char* name, std::vector<std::string>& files,
 std::vector<Flag> FlagsOf(TrainOptions& o) {
   return {
       Text("model", o.model,
-           "directory with config.json (and spiece.model to hand on)"),
+           "directory with config.json (and a tokenizer to hand on)"),
       Text("output", o.output, "directory to write; one with a state resumes"),
       Choice("init", o.init, {"checkpoint", "random"},
              "weights to begin with: checkpoint (of --model) or random"),

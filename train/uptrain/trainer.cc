@@ -405,7 +405,9 @@ std::string Trainer::SaveModel(const std::string& name,
   std::error_code error;
   fs::create_directories(directory, error);
   for (const char* file :
-       {"config.json", "generation_config.json", "spiece.model", "LICENSE"}) {
+       {"config.json", "generation_config.json", "spiece.model",
+        "tokenizer.json", "tokenizer_config.json", "added_tokens.json",
+        "special_tokens_map.json", "LICENSE"}) {
     const fs::path from = fs::path(options_.model) / file;
     if (!fs::exists(from)) continue;
     fs::copy_file(from, directory / file, fs::copy_options::overwrite_existing,

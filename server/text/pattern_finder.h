@@ -1,0 +1,52 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+namespace sheaf {
+
+// Finds any of many strings in a text: an Aho-Corasick automaton over the
+// reversed strings, which reads the text from its end. It therefore knows at
+// each place the longest string that begins there.
+//
+// Takes memory linear in the strings. Thread-safe: immutable.
+class PatternFinder {
+ public:
+  struct Match {
+    size_t begin = 0, end = 0;  // bytes of the text
+    int32_t pattern = -1;       // index
+  };
+
+  // REQUIRES: no pattern is empty, none is there twice.
+  explicit PatternFinder(absl::Span<const absl::string_view> patterns);
+
+  // The matches from left to right: at each place the longest, then on from its
+  // end. Takes time linear in the text, whatever the patterns are.
+  std::vector<Match> FindAll(absl::string_view text) const;
+
+  bool is_empty() const { return sizes_.empty(); }
+
+ private:
+  struct Node {
+    int32_t shorter = 0;   // the node of the longest end of this node's string
+    int32_t longest = -1;  // the longest pattern that this node's string ends
+  };
+
+  // The node that `byte` leads to from `node`; -1 if none does.
+  int32_t Child(int32_t node, uint8_t byte) const;
+  void Insert(absl::string_view pattern, int32_t index);
+  void Link(absl::Span<const absl::string_view> patterns);
+
+  std::vector<size_t> sizes_;  // [patterns], bytes
+  std::vector<Node> nodes_;    // the first is the root
+  std::array<int32_t, 256> root_children_;
+  absl::flat_hash_map<uint64_t, int32_t> children_;  // of the other nodes
+};
+
+}  // namespace sheaf
