@@ -51,7 +51,8 @@ absl::Status Door::CheckModel(const std::string& name) const {
       "model is \"%s\"; this server serves \"%s\"", Shown(name), model_.name)));
 }
 
-absl::Status Door::CheckText(const std::string& text) const {
+absl::Status Door::CheckText(const std::string& text,
+                             IsWanted is_wanted) const {
   if (model_.tokenizer == nullptr) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "model \"%s\" has no tokenizer; it takes Generate with tokens only",
@@ -66,7 +67,8 @@ absl::Status Door::CheckText(const std::string& text) const {
                         text.size(), limits_.max_text_bytes)));
   }
   // What is tokenized may be longer than what came.
-  const int64_t normalized_bytes = NormalizedBytes(text);
+  const int64_t normalized_bytes = NormalizedBytes(text, is_wanted);
+  if (!is_wanted()) return absl::CancelledError("the client has left");
   if (normalized_bytes > limits_.max_text_bytes) {
     return NamesField(absl::InvalidArgumentError(absl::StrFormat(
         "text has %d bytes once it is normalized (NFKC); this server allows "
@@ -135,7 +137,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+  if (absl::Status status = CheckText(request.text(), is_wanted);
+      !status.ok()) {
     return status;
   }
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
@@ -161,7 +164,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+  if (absl::Status status = CheckText(request.text(), is_wanted);
+      !status.ok()) {
     return status;
   }
   const Task* task = model_.tasks.summarization();
@@ -200,14 +204,15 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> Door::SummarySources(
 }
 
 absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
-                                            IsWanted /*is_wanted*/) const {
+                                            IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
   std::vector<int32_t> source;
   switch (request.input_case()) {
     case v1::GenerateRequest::kText:
-      if (absl::Status status = CheckText(request.text()); !status.ok()) {
+      if (absl::Status status = CheckText(request.text(), is_wanted);
+          !status.ok()) {
         return status;
       }
       source = SourceOf(/*prefix=*/"", request.text());

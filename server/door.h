@@ -72,7 +72,7 @@ class Door {
 
  private:
   absl::Status CheckModel(const std::string& name) const;
-  absl::Status CheckText(const std::string& text) const;
+  absl::Status CheckText(const std::string& text, IsWanted is_wanted) const;
   absl::StatusOr<AdmittedRequest> Prepare(const v1::DecodingOptions& options,
                                           const DecodingDefaults& defaults,
                                           bool has_loop_guard) const;
