@@ -73,6 +73,31 @@ bool Call::Enter() {
   return true;
 }
 
+bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
+  const std::optional<DoorThread::Ticket> ticket =
+      context_.door_thread->TryRun({pass_->caller(), bytes, std::move(admit)});
+  if (!ticket.has_value()) return false;
+  bool has_left = false;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket_ = ticket;
+    has_left = is_gone_;
+  }
+  if (has_left) WithdrawFromDoor();  // NoteGone() did not know the ticket
+  return true;
+}
+
+void Call::WithdrawFromDoor() {
+  std::optional<DoorThread::Ticket> ticket;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket.swap(ticket_);
+  }
+  if (!ticket.has_value()) return;
+  const auto admit = context_.door_thread->Withdraw(*ticket);
+  if (admit != nullptr) admit();  // refuses at once: the client has left
+}
+
 void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   if (!admitted.ok()) {
     return Refuse(admitted.status(), RejectionOf(admitted.status()));
@@ -122,6 +147,7 @@ void Call::NoteGone() {
     absl::MutexLock lock(&mu_);
     is_gone_ = true;
   }
+  WithdrawFromDoor();
   CancelInEngine();
 }
 
@@ -241,9 +267,16 @@ void Call::ApplyNews(std::vector<News> news) {
 }
 
 void Call::PrepareNextRound() {
-  const auto prepare = [self = shared_from_this(), text = rounds_->TakeText()] {
-    absl::StatusOr<Sources> sources = self->context_.door->SummarySources(
-        text, [&] { return !self->is_gone(); });
+  DoorThread::Text round;
+  round.caller = pass_->caller();
+  std::string text = rounds_->TakeText();
+  round.bytes = text.size();
+  round.read = [self = shared_from_this(), text = std::move(text)] {
+    absl::StatusOr<Sources> sources =
+        self->context_.door->SummarySources(text, [&] {
+          self->context_.door_thread->Yield();
+          return !self->is_gone();
+        });
     if (!sources.ok()) return;  // the client has left
     absl::MutexLock lock(&self->mu_);
     self->next_round_ = *std::move(sources);
@@ -251,7 +284,7 @@ void Call::PrepareNextRound() {
   };
   // Once gRPC is done with the call, the door thread may be gone as well.
   absl::MutexLock lock(&rpc_mu_);
-  if (!is_done_) context_.door_thread->Run(prepare);
+  if (!is_done_) context_.door_thread->Run(std::move(round));
 }
 
 void Call::BeginRound(Sources sources) {

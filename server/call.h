@@ -6,6 +6,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -102,6 +103,11 @@ class Call : public TokenSink,
   // The handler asks before it looks at the request.
   [[nodiscard]] bool Enter();
 
+  // Has the door thread run `admit`, which calls Start() at its end, when it is
+  // this caller's turn; at once, if the client leaves. False if too many wait.
+  // REQUIRES: Enter() was true.
+  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> admit);
+
   // Hands an admitted request to the engine, or ends the call with the status
   // that refused it.
   void Start(absl::StatusOr<AdmittedRequest> admitted);
@@ -146,6 +152,7 @@ class Call : public TokenSink,
   };
   using Sources = std::vector<std::vector<int32_t>>;
 
+  void WithdrawFromDoor();
   void CancelInEngine();
   void LimitTime();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
@@ -185,6 +192,8 @@ class Call : public TokenSink,
   absl::Mutex mu_;
   std::vector<News> news_ ABSL_GUARDED_BY(mu_);
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
+  // Set by AwaitTurn(), taken by whoever withdraws the text.
+  std::optional<DoorThread::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);

@@ -17,6 +17,10 @@ constexpr char kSummaryLanguage[] = "en";
 // Tokens that one character may take: NFKC makes at most 18 of it, most of them
 // one token or, as bytes, three.
 constexpr int64_t kMaxCharacterTokens = 54;
+// Tokenizing that many bytes takes a few milliseconds.
+constexpr size_t kCountedAtOnce = 16 << 10;
+// Tokens that a text may have more if it is tokenized in two parts.
+constexpr int64_t kMaxTokensOfCut = 64;
 
 void SetCounts(AdmittedRequest& admitted) {
   AnswerPlan& plan = admitted.plan;
@@ -115,6 +119,18 @@ std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
 
 int64_t Door::CountSource(absl::string_view prefix, absl::string_view text,
                           IsWanted is_wanted) const {
+  int64_t tokens = 0;
+  int64_t num_cuts = 0;
+  for (size_t at = 0; text.size() - at > kCountedAtOnce; ++num_cuts) {
+    if (!is_wanted()) return 0;
+    const size_t end = CharacterBegin(text, at + kCountedAtOnce);
+    tokens += model_.tokenizer->Encode(text.substr(at, end - at)).size();
+    at = end;
+    if (tokens - num_cuts * kMaxTokensOfCut > model_.max_source_tokens) {
+      return tokens * static_cast<int64_t>(text.size()) /
+             static_cast<int64_t>(at);
+    }
+  }
   if (!is_wanted()) return 0;
   return static_cast<int64_t>(SourceOf(prefix, text).size());
 }
@@ -208,15 +224,38 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
+  absl::StatusOr<std::vector<int32_t>> source = SourceOf(request, is_wanted);
+  if (!source.ok()) return source.status();
+  absl::StatusOr<AdmittedRequest> out =
+      Prepare(request.decoding(), model_.tasks.defaults,
+              /*has_loop_guard=*/false);
+  if (!out.ok()) return out;
+  out->request.segments.push_back(*std::move(source));
+  out->plan.gaps = {"", ""};
+  SetCounts(*out);
+  return out;
+}
+
+absl::StatusOr<std::vector<int32_t>> Door::SourceOf(
+    const v1::GenerateRequest& request, IsWanted is_wanted) const {
   std::vector<int32_t> source;
   switch (request.input_case()) {
-    case v1::GenerateRequest::kText:
-      if (absl::Status status = CheckText(request.text(), is_wanted);
-          !status.ok()) {
+    case v1::GenerateRequest::kText: {
+      const std::string& text = request.text();
+      if (absl::Status status = CheckText(text, is_wanted); !status.ok()) {
         return status;
       }
-      source = SourceOf(/*prefix=*/"", request.text());
+      const int64_t count = CountSource(/*prefix=*/"", text, is_wanted);
+      if (!is_wanted()) return absl::CancelledError("the client has left");
+      if (text.size() > kCountedAtOnce && count > model_.max_source_tokens) {
+        return NamesField(absl::InvalidArgumentError(absl::StrFormat(
+            "text has about %d tokens; this model takes 1..%d, the end token "
+            "included",
+            count, model_.max_source_tokens)));
+      }
+      source = SourceOf(/*prefix=*/"", text);
       break;
+    }
     case v1::GenerateRequest::kTokens:
       source.assign(request.tokens().ids().begin(),
                     request.tokens().ids().end());
@@ -227,14 +266,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
   if (absl::Status status = CheckSource(request, source); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> out =
-      Prepare(request.decoding(), model_.tasks.defaults,
-              /*has_loop_guard=*/false);
-  if (!out.ok()) return out;
-  out->request.segments.push_back(std::move(source));
-  out->plan.gaps = {"", ""};
-  SetCounts(*out);
-  return out;
+  return source;
 }
 
 absl::Status Door::CheckSource(const v1::GenerateRequest& request,

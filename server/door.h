@@ -80,12 +80,16 @@ class Door {
                                                 const std::string& prefix,
                                                 SegmentedText segmented,
                                                 IsWanted is_wanted) const;
+  absl::StatusOr<std::vector<int32_t>> SourceOf(
+      const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::Status CheckSource(const v1::GenerateRequest& request,
                            absl::Span<const int32_t> source) const;
   // What the encoder reads: prefix and text, tokenized, and the end token.
   std::vector<int32_t> SourceOf(absl::string_view prefix,
                                 absl::string_view text) const;
-  // 0 once it is not wanted: then all fits at once, and the cutting ends.
+  // Tokens of SourceOf(); about as many if the text is long and surely has more
+  // than max_source_tokens. 0 once it is not wanted: then all fits at once, and
+  // the cutting ends.
   int64_t CountSource(absl::string_view prefix, absl::string_view text,
                       IsWanted is_wanted) const;
 

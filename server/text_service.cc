@@ -19,7 +19,8 @@ constexpr char kSummarizeStream[] = "sheaf.v1.TextService/SummarizeStream";
 constexpr char kGenerate[] = "sheaf.v1.TextService/Generate";
 constexpr char kGenerateStream[] = "sheaf.v1.TextService/GenerateStream";
 
-// What is longer is left to the door thread: this much takes some milliseconds.
+// What is longer is left to the door thread; this much takes a few
+// milliseconds.
 constexpr size_t kShortRequestBytes = 8 << 10;
 
 }  // namespace
@@ -33,12 +34,15 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(
         "the deadline passed before the request was admitted");
   };
   if (!is_in_time()) return too_late();
+  if (call.is_gone()) return absl::CancelledError("the client has left");
   Request request;
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(
-      request, [&] { return !call.is_gone() && is_in_time(); });
+  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
+    context_.door_thread->Yield();
+    return !call.is_gone() && is_in_time();
+  });
   if (absl::IsCancelled(admitted.status()) && !is_in_time()) return too_late();
   if (admitted.ok()) admitted->request.deadline = deadline;
   return admitted;
@@ -56,7 +60,7 @@ void TextService::Start(const std::shared_ptr<Call>& call,
     call->Start(Admit<Request>(*call, deadline, request));
   };
   if (request.Length() <= kShortRequestBytes) return admit();
-  if (!context_.door_thread->TryRun(admit)) {
+  if (!call->AwaitTurn(request.Length(), admit)) {
     call->Start(absl::ResourceExhaustedError(
         "as many long texts wait already as this server queues"));
   }

@@ -66,6 +66,44 @@ TEST_F(ServerTest, AClientThatLeavesBeforeItsLongTextIsAdmittedLeavesNothing) {
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
+// To tokenize them all would take half a minute and more.
+TEST_F(ServerTest, LongTextsWhoseClientsLeftDoNotHoldAnothersUp) {
+  constexpr int kTexts = 400;
+  constexpr auto kPatience = std::chrono::seconds(10);
+  std::string hard;  // for each character is a token for each of its bytes
+  while (hard.size() + 3 <= ServerHarness::kMaxTextBytes) hard += "\u0E2A";
+  std::string sentences;
+  for (int i = 0; i < 400; ++i)
+    absl::StrAppend(&sentences, "This is the number ", i, ". ");
+
+  v1::GenerateRequest generate;
+  generate.set_text(hard);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateChunk>>> generated;
+  for (int i = 0; i < kTexts; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    grpc::ClientContext* const context = contexts.back().get();
+    if (i % 2 == 0) {
+      readers.push_back(
+          harness_.text->TranslateStream(context, TranslateOf(hard)));
+    } else {
+      generated.push_back(harness_.text->GenerateStream(context, generate));
+    }
+  }
+  for (const auto& context : contexts) context->TryCancel();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  v1::TranslateResponse response;
+  const grpc::Status status =
+      harness_.text->Translate(&context, TranslateOf(sentences), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.usage().segments(), 400);
+  for (const auto& reader : readers) EXPECT_FALSE(reader->Finish().ok());
+  for (const auto& reader : generated) EXPECT_FALSE(reader->Finish().ok());
+  EXPECT_EQ(harness_.WhatIsLeft(), "");
+}
+
 TEST_F(ServerTest, AClientThatLeavesMidStreamFreesItsBlocks) {
   for (int i = 0; i < 20; ++i) {
     grpc::ClientContext context;

@@ -80,7 +80,10 @@ std::vector<Range> Sentences(absl::string_view text,
 class LongTextCutter {
  public:
   LongTextCutter(absl::string_view text, int64_t max_tokens, TokenCounter count)
-      : text_(text), max_tokens_(max_tokens), count_(count) {}
+      : text_(text),
+        max_tokens_(max_tokens),
+        count_(count),
+        guess_(3 * max_tokens) {}
 
   void Cut(Range range, std::vector<Range>& pieces) {
     if (count_(Slice(text_, range)) <= max_tokens_) {
@@ -94,7 +97,9 @@ class LongTextCutter {
     characters_.push_back(range.end);
     const size_t last = characters_.size() - 1;
     for (size_t first = 0; first < last;) {
-      const size_t end = BestEnd(first, Longest(first));
+      const size_t longest = Longest(first);
+      guess_ = longest - first;
+      const size_t end = BestEnd(first, longest);
       const Range piece = Between(first, end);
       if (piece.size() > 0) pieces.push_back(piece);
       first = end;
@@ -107,15 +112,16 @@ class LongTextCutter {
     return Trim(text_, {characters_[first], characters_[end]});
   }
 
-  // An end whose piece fits, close to the greatest: guesses by the tokens a
-  // character takes, so that a few counts will do for a piece.
+  // An end whose piece fits, close to the greatest: guesses the length of the
+  // piece before it, then by the tokens a character takes, so that one or two
+  // counts will do for a piece.
   size_t Longest(size_t first) const {
     constexpr int kMaxGuesses = 8;
     constexpr double kCloseEnough = 0.9;
     const size_t last = characters_.size() - 1;
     size_t fits = first + 1;  // one character does, by contract
     size_t too_long = last + 1;
-    size_t guess = std::min<size_t>(last, first + 3 * max_tokens_);
+    size_t guess = std::min<size_t>(last, first + guess_);
     for (int i = 0; i < kMaxGuesses && fits + 1 < too_long; ++i) {
       const int64_t tokens = count_(Slice(text_, Between(first, guess)));
       (tokens <= max_tokens_ ? fits : too_long) = guess;
@@ -172,6 +178,7 @@ class LongTextCutter {
   const absl::string_view text_;
   const int64_t max_tokens_;
   const TokenCounter count_;
+  size_t guess_;  // characters that a piece has
   std::vector<size_t>
       characters_;  // where those of the range begin, and its end
 };
