@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "engine/token_lists.h"
 
 namespace sheaf {
 
@@ -97,7 +98,7 @@ class TokenSink {
 struct Request {
   // Encoder inputs, used exactly as given; each has 1 to max_source_tokens ids
   // within the vocabulary. At least one.
-  std::vector<std::vector<int32_t>> segments;
+  TokenLists segments;
   SamplingParams sampling;
   absl::Time deadline = absl::InfiniteFuture();
   // More segments may follow (Engine::Extend): the request goes on, though all

@@ -16,6 +16,9 @@ constexpr char kRequestIdKey[] = "x-request-id";
 // What a client may take to read the answer after the deadline of the request.
 constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
+// What gRPC and a call take beside the message.
+constexpr int64_t kBytesPerCall = 16 << 10;
+
 // Nothing for a client that left before its request was looked at.
 std::optional<Rejection> RejectionOf(const absl::Status& status) {
   switch (status.code()) {
@@ -56,7 +59,7 @@ void Call::Hold() {
   context_.live_calls->Add(1);
 }
 
-bool Call::Enter() {
+bool Call::Enter(int64_t message_bytes) {
   absl::StatusOr<Pass> pass =
       context_.guard->Enter(record_.peer, MetadataOf(*rpc_, "authorization"));
   if (absl::IsResourceExhausted(pass.status())) {
@@ -70,6 +73,13 @@ bool Call::Enter() {
   if (!record_.token_name.empty()) {
     context_.metrics->CountClient(record_.token_name);
   }
+  absl::StatusOr<IntakeBytes> bytes =
+      context_.intake->Take(kBytesPerCall + message_bytes);
+  if (!bytes.ok()) {
+    RefuseBytes(bytes.status());
+    return false;
+  }
+  held_bytes_.emplace(*std::move(bytes));
   return true;
 }
 
@@ -101,6 +111,11 @@ void Call::WithdrawFromDoor() {
 void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   if (!admitted.ok()) {
     return Refuse(admitted.status(), RejectionOf(admitted.status()));
+  }
+  if (absl::Status status =
+          held_bytes_->Resize(kBytesPerCall + BytesOf(*admitted));
+      !status.ok()) {
+    return RefuseBytes(status);
   }
   model_ = std::move(admitted->model);
   record_.model = model_;
@@ -170,6 +185,11 @@ void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   AddPushback(status, rpc_);
   NoteEnd(status);
   FinishRpc(status);
+}
+
+void Call::RefuseBytes(const absl::Status& status) {
+  Refuse(status, absl::IsResourceExhausted(status) ? Rejection::kQueuedBytes
+                                                   : RejectionOf(status));
 }
 
 Call::News& Call::NewsOf(int32_t segment_index) {

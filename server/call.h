@@ -24,6 +24,7 @@
 #include "server/door.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
+#include "server/intake.h"
 #include "server/metrics.h"
 #include "server/reply.h"
 #include "server/request_record.h"
@@ -62,6 +63,7 @@ struct CallContext {
   const Door* door;
   DoorThread* door_thread;
   Guard* guard;
+  Intake* intake;
   Log* log;  // null: none
 };
 
@@ -99,9 +101,10 @@ class Call : public TokenSink,
   // From now on gRPC holds this: the handler may return it.
   void Hold();
 
-  // False if the guard does not let the caller in: then the call has ended.
-  // The handler asks before it looks at the request.
-  [[nodiscard]] bool Enter();
+  // False if the guard does not let the caller in, or the intake does not take
+  // a message of that many bytes: then the call has ended. The handler asks
+  // before it looks at the request.
+  [[nodiscard]] bool Enter(int64_t message_bytes);
 
   // Has the door thread run `admit`, which calls Start() at its end, when it is
   // this caller's turn; at once, if the client leaves. False if too many wait.
@@ -150,12 +153,13 @@ class Call : public TokenSink,
     std::vector<int32_t> tokens;
     std::vector<Hypothesis> finished;  // empty: it goes on
   };
-  using Sources = std::vector<std::vector<int32_t>>;
+  using Sources = TokenLists;
 
   void WithdrawFromDoor();
   void CancelInEngine();
   void LimitTime();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
+  void RefuseBytes(const absl::Status& status);  // the intake's
   void NoteEnd(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
   void PrepareNextRound();
@@ -170,6 +174,7 @@ class Call : public TokenSink,
   std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
+  std::optional<IntakeBytes> held_bytes_;  // from Enter() on
   RequestRecord record_;
   std::optional<Pass> pass_;  // from Enter() to NoteEnd()
 

@@ -25,9 +25,8 @@ constexpr int64_t kMaxTokensOfCut = 64;
 void SetCounts(AdmittedRequest& admitted) {
   AnswerPlan& plan = admitted.plan;
   plan.num_segments = static_cast<int32_t>(admitted.request.segments.size());
-  for (const std::vector<int32_t>& source : admitted.request.segments) {
-    plan.num_input_tokens += static_cast<int32_t>(source.size());
-  }
+  plan.num_input_tokens =
+      static_cast<int32_t>(admitted.request.segments.num_ids());
 }
 
 }  // namespace
@@ -44,6 +43,17 @@ absl::Status CheckTasks(const ServedModel& model) {
         model.max_source_tokens, task.name, needed));
   }
   return absl::OkStatus();
+}
+
+int64_t BytesOf(const AdmittedRequest& admitted) {
+  // Of an answer, per token of the source: its id, and its bytes in the text.
+  constexpr int64_t kAnswerBytes = 8;
+  // Per segment: its place in the answer.
+  constexpr int64_t kSegmentBytes = sizeof(void*);
+  const TokenLists& sources = admitted.request.segments;
+  return sources.bytes() + kAnswerBytes * sources.num_ids() +
+         kSegmentBytes * static_cast<int64_t>(sources.size()) +
+         admitted.plan.gaps.bytes();
 }
 
 Door::Door(const ServedModel& model, const DoorLimits& limits)
@@ -139,11 +149,13 @@ absl::StatusOr<AdmittedRequest> Door::AdmitSegments(AdmittedRequest prepared,
                                                     const std::string& prefix,
                                                     SegmentedText segmented,
                                                     IsWanted is_wanted) const {
-  for (const std::string& segment : segmented.segments) {
+  for (absl::string_view segment : segmented.segments) {
     if (!is_wanted()) return absl::CancelledError("the client has left");
     prepared.request.segments.push_back(SourceOf(prefix, segment));
   }
-  prepared.plan.gaps = std::move(segmented.gaps);
+  Gaps gaps;
+  for (absl::string_view gap : segmented.gaps) gaps.push_back(gap);
+  prepared.plan.gaps = std::move(gaps);
   SetCounts(prepared);
   return prepared;
 }
@@ -192,7 +204,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   absl::StatusOr<AdmittedRequest> prepared =
       Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
-  absl::StatusOr<std::vector<std::vector<int32_t>>> sources =
+  absl::StatusOr<TokenLists> sources =
       SummarySources(request.text(), is_wanted);
   if (!sources.ok()) return sources.status();
   prepared->request.segments = *std::move(sources);
@@ -203,15 +215,15 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   return prepared;
 }
 
-absl::StatusOr<std::vector<std::vector<int32_t>>> Door::SummarySources(
-    const std::string& text, IsWanted is_wanted) const {
-  std::vector<std::vector<int32_t>> sources;
+absl::StatusOr<TokenLists> Door::SummarySources(const std::string& text,
+                                                IsWanted is_wanted) const {
+  TokenLists sources;
   if (absl::StripAsciiWhitespace(text).empty()) return sources;
   const std::string& prefix = model_.tasks.summarization()->prefix;
   const auto count = [&](absl::string_view part) {
     return CountSource(prefix, part, is_wanted);
   };
-  for (const std::string& part : SplitForSummary(
+  for (absl::string_view part : SplitForSummary(
            text, kSummaryLanguage, model_.max_source_tokens, count)) {
     if (!is_wanted()) return absl::CancelledError("the client has left");
     sources.push_back(SourceOf(prefix, part));
@@ -230,8 +242,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
       Prepare(request.decoding(), model_.tasks.defaults,
               /*has_loop_guard=*/false);
   if (!out.ok()) return out;
-  out->request.segments.push_back(*std::move(source));
-  out->plan.gaps = {"", ""};
+  out->request.segments.push_back(*source);
+  out->plan.gaps = Gaps({"", ""});
   SetCounts(*out);
   return out;
 }

@@ -34,6 +34,10 @@ struct AdmittedRequest {
   std::string model;  // the name to answer with
 };
 
+// Bytes of memory that an admitted request takes until its end, its answer
+// included.
+int64_t BytesOf(const AdmittedRequest& admitted);
+
 // INVALID_ARGUMENT if the model's sources are too short for one of its tasks'
 // prompts with a character behind it.
 absl::Status CheckTasks(const ServedModel& model);
@@ -67,8 +71,8 @@ class Door {
   // The sources of a text to summarize: one, or parts of whole sentences; none
   // if it is blank. CANCELLED once nobody wants them. REQUIRES: the model
   // summarizes.
-  absl::StatusOr<std::vector<std::vector<int32_t>>> SummarySources(
-      const std::string& text, IsWanted is_wanted) const;
+  absl::StatusOr<TokenLists> SummarySources(const std::string& text,
+                                            IsWanted is_wanted) const;
 
  private:
   absl::Status CheckModel(const std::string& name) const;

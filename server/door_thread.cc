@@ -7,7 +7,7 @@
 namespace sheaf {
 namespace {
 
-// Texts under way at a time. Each of a long one takes memory until it is read.
+// Texts under way at a time.
 constexpr int kLongTexts = 4;
 constexpr int kShortTexts = 2;
 constexpr size_t kMaxShortBytes = 64 << 10;
@@ -15,11 +15,15 @@ constexpr std::chrono::milliseconds kShortTime(50);
 constexpr std::chrono::milliseconds kSlice(5);
 constexpr int32_t kShortTurns = 3;
 
+auto IsNotIn(const absl::flat_hash_set<std::string>& names) {
+  return [&names](const std::string& name) { return !names.contains(name); };
+}
+
 }  // namespace
 
 thread_local DoorThread::Turn* DoorThread::this_turn_ = nullptr;
 
-DoorThread::DoorThread(int32_t max_waiting) : max_waiting_(max_waiting) {
+DoorThread::DoorThread(const Options& options) : options_(options) {
   for (int i = 0; i < kShortTexts + kLongTexts; ++i) {
     threads_.emplace_back(
         [this, i] { Loop(i < kShortTexts ? short_ : long_); });
@@ -44,7 +48,8 @@ DoorThread::Ticket DoorThread::Push(Text text) {
 
 std::optional<DoorThread::Ticket> DoorThread::TryRun(Text text) {
   absl::MutexLock lock(&mu_);
-  if (short_.waiting.size() + long_.waiting.size() >= max_waiting_) {
+  const size_t num_waiting = short_.waiting.size() + long_.waiting.size();
+  if (num_waiting >= static_cast<size_t>(options_.max_waiting)) {
     return std::nullopt;
   }
   return Push(std::move(text));
@@ -71,28 +76,37 @@ void DoorThread::Loop(Lane& lane) {
     text->read();
     this_turn_ = nullptr;
     text->read = nullptr;  // it may hold a request
-    End(lane, text->caller);
+    End(lane, *text);
   }
+}
+
+// What is next in turn waits for memory, rather than let others pass.
+bool DoorThread::HasNext(const Lane& lane) const {
+  const Text* const next = lane.waiting.Next(IsNotIn(lane.busy));
+  return next != nullptr &&
+         (bytes_under_way_ == 0 ||
+          bytes_under_way_ + next->bytes <= options_.max_bytes_under_way);
 }
 
 std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
   const auto has_next_or_ends = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-    return lane.HasNext() || (is_stopping_ && lane.waiting.size() == 0);
+    return HasNext(lane) || (is_stopping_ && lane.waiting.size() == 0);
   };
   absl::MutexLock lock(&mu_, absl::Condition(&has_next_or_ends));
-  std::optional<Text> text = lane.waiting.Pop(
-      [&lane](const std::string& caller) { return lane.MayGo(caller); });
+  std::optional<Text> text = lane.waiting.Pop(IsNotIn(lane.busy));
   if (!text.has_value()) return std::nullopt;
   lane.busy.insert(text->caller);
+  bytes_under_way_ += text->bytes;
   turn = Turn();
   turn.is_short = &lane == &short_;
   AwaitTurn(turn);
   return text;
 }
 
-void DoorThread::End(Lane& lane, const std::string& caller) {
+void DoorThread::End(Lane& lane, const Text& text) {
   absl::MutexLock lock(&mu_);
-  lane.busy.erase(caller);
+  lane.busy.erase(text.caller);
+  bytes_under_way_ -= text.bytes;
   is_turn_taken_ = false;
   PassTurn();
 }

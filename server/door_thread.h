@@ -41,7 +41,13 @@ class DoorThread {
     std::function<void()> read;  // calls Yield() every few milliseconds
   };
 
-  explicit DoorThread(int32_t max_waiting);
+  struct Options {
+    int32_t max_waiting = 256;
+    // Of the texts under way, unless one alone has more.
+    size_t max_bytes_under_way = size_t{4} << 20;
+  };
+
+  explicit DoorThread(const Options& options);
   ~DoorThread();  // Reads what was taken, then ends.
   DoorThread(const DoorThread&) = delete;
   DoorThread& operator=(const DoorThread&) = delete;
@@ -75,28 +81,24 @@ class DoorThread {
   struct Lane {
     FairQueue<Text> waiting;
     absl::flat_hash_set<std::string> busy;
-    bool HasNext() const {
-      return waiting.HasOne([this](const auto& name) { return MayGo(name); });
-    }
-    bool MayGo(const std::string& caller) const {
-      return !busy.contains(caller);
-    }
   };
 
   Ticket Push(Text text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Loop(Lane& lane);
+  bool HasNext(const Lane& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The next text of a lane, once it is its turn; nothing at the end.
   std::optional<Text> Begin(Lane& lane, Turn& turn);
-  void End(Lane& lane, const std::string& caller);
+  void End(Lane& lane, const Text& text);
   void AwaitTurn(Turn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PassTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   static thread_local Turn* this_turn_;  // null: not a thread of this class
 
-  const size_t max_waiting_;
+  const Options options_;
   absl::Mutex mu_;
   Lane short_ ABSL_GUARDED_BY(mu_);
   Lane long_ ABSL_GUARDED_BY(mu_);
+  size_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   // Texts under way that wait for their turn, next first.
   std::deque<Turn*> short_turns_ ABSL_GUARDED_BY(mu_);
   std::deque<Turn*> long_turns_ ABSL_GUARDED_BY(mu_);

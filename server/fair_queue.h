@@ -62,12 +62,13 @@ class FairQueue {
     return std::nullopt;
   }
 
-  // Whether Pop(may_go) would return an item.
-  bool HasOne(absl::FunctionRef<bool(const std::string& caller)> may_go) const {
+  // The item that Pop(may_go) would return; null if there is none.
+  const Item* Next(
+      absl::FunctionRef<bool(const std::string& caller)> may_go) const {
     for (const Caller& caller : callers_) {
-      if (may_go(caller.name)) return true;
+      if (may_go(caller.name)) return &caller.items.front().item;
     }
-    return false;
+    return nullptr;
   }
 
   size_t size() const { return size_; }

@@ -20,6 +20,7 @@
 #include "server/delivery.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
+#include "server/intake.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
 #include "server/rpc_listener.h"
@@ -43,6 +44,10 @@ constexpr std::chrono::milliseconds kShutdownGrace(200);
 // Clients that watch the health, or are refused once, have gone elsewhere by
 // then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
+
+// Memory that a byte of a text may take while the text is read: a line of two
+// bytes is a source of its own.
+constexpr int64_t kReadingBytes = 48;
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -163,9 +168,13 @@ class Server::Parts {
         engine(MakeEngineOptions(options, metrics, watchdog),
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
-        door_thread(options.max_queue),
+        intake(options.max_queued_bytes,
+               [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
+        door_thread({.max_waiting = options.max_queue,
+                     .max_bytes_under_way = static_cast<size_t>(
+                         options.max_queued_bytes / kReadingBytes)}),
         text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &door_thread, &guard, options.log},
+                      &door_thread, &guard, &intake, options.log},
                      options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
 
@@ -212,6 +221,7 @@ class Server::Parts {
   LiveCalls live_calls;
   Delivery delivery;
   Engine engine;
+  Intake intake;
   DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
@@ -279,13 +289,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
   const absl::Time deadline = absl::Now() + timeout;
-  parts_->engine.Drain();
+  parts_->intake.Close();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout, kDrainNotice));
-  parts_->engine.WaitUntilIdle(deadline - absl::Now());
   parts_->live_calls.WaitUntilNone(deadline - absl::Now());
+  // What is still being read ends with UNAVAILABLE, which clients may retry.
+  parts_->intake.Abandon();
+  parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   // Cancels what is left, and waits until gRPC has let go of it.

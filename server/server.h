@@ -22,6 +22,7 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;
+  int64_t max_queued_bytes = int64_t{1} << 30;
   int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
   TlsFiles tls;                         // as CheckTlsFiles() wants them
   std::string auth_tokens_file;         // empty: nobody is asked for a token
@@ -67,8 +68,9 @@ class Server {
   const HostPort& listen() const { return listen_; }
   const HostPort& metrics_listen() const { return metrics_listen_; }
 
-  // Refuses new requests with UNAVAILABLE, lets those that run come to their
-  // end for at most `timeout`, cancels the rest, and stops listening.
+  // Refuses new requests with UNAVAILABLE, lets those that have arrived come to
+  // their end for at most `timeout`, ends the rest (texts that are still being
+  // read with UNAVAILABLE), and stops listening.
   void Drain(absl::Duration timeout);
 
  private:

@@ -33,7 +33,12 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(
     return absl::DeadlineExceededError(
         "the deadline passed before the request was admitted");
   };
+  const auto is_draining = [&] { return context_.intake->is_abandoned(); };
+  const auto cut_off = [] {
+    return absl::UnavailableError("the server is draining");
+  };
   if (!is_in_time()) return too_late();
+  if (is_draining()) return cut_off();
   if (call.is_gone()) return absl::CancelledError("the client has left");
   Request request;
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
@@ -41,9 +46,12 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(
   }
   absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
     context_.door_thread->Yield();
-    return !call.is_gone() && is_in_time();
+    return !call.is_gone() && is_in_time() && !is_draining();
   });
-  if (absl::IsCancelled(admitted.status()) && !is_in_time()) return too_late();
+  if (absl::IsCancelled(admitted.status())) {
+    if (!is_in_time()) return too_late();
+    if (is_draining()) return cut_off();
+  }
   if (admitted.ok()) admitted->request.deadline = deadline;
   return admitted;
 }
@@ -53,7 +61,7 @@ void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
   call->Hold();
-  if (!call->Enter()) return;
+  if (!call->Enter(static_cast<int64_t>(request.Length()))) return;
   const absl::Time deadline = std::min(absl::FromChrono(rpc.deadline()),
                                        absl::Now() + default_deadline_);
   const auto admit = [this, call, deadline, request] {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -35,7 +36,7 @@ bool ReadUntil(DoorThread& thread, const std::function<bool()>& is_done) {
 TEST(DoorThreadTest, AShortTextIsReadWhileALongOneOfTheSameCallerIs) {
   std::atomic<bool> is_short_read = false, was_in_time = false;
   {
-    DoorThread thread(/*max_waiting=*/10);
+    DoorThread thread({.max_waiting = 10});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  was_in_time = ReadUntil(thread, [&] {
                                    return is_short_read.load();
@@ -49,7 +50,7 @@ TEST(DoorThreadTest, AShortTextIsReadWhileALongOneOfTheSameCallerIs) {
 TEST(DoorThreadTest, ALongTextIsReadWhileOneOfAnotherCallerIs) {
   std::atomic<bool> is_other_read = false, was_in_time = false;
   {
-    DoorThread thread(/*max_waiting=*/10);
+    DoorThread thread({.max_waiting = 10});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  was_in_time = ReadUntil(thread, [&] {
                                    return is_other_read.load();
@@ -64,7 +65,7 @@ TEST(DoorThreadTest, ACallersLongTextsAreReadOneAfterAnother) {
   constexpr int kTexts = 5;
   std::string order;
   {
-    DoorThread thread(/*max_waiting=*/kTexts);
+    DoorThread thread({.max_waiting = kTexts});
     for (int i = 0; i < kTexts; ++i) {
       ASSERT_TRUE(thread.TryRun({"a", kLong, [&, i] {
                                    order += std::to_string(i);
@@ -81,7 +82,7 @@ TEST(DoorThreadTest, OneTextIsWorkedOnAtATime) {
   constexpr int kCallers = 20, kSlices = 3;
   std::atomic<int> num_working = 0, num_wrong = 0;
   {
-    DoorThread thread(/*max_waiting=*/kCallers);
+    DoorThread thread({.max_waiting = kCallers});
     for (int i = 0; i < kCallers; ++i) {
       const size_t bytes = i % 2 == 0 ? kShort : kLong;
       ASSERT_TRUE(thread.TryRun({std::to_string(i), bytes, [&] {
@@ -102,7 +103,7 @@ TEST(DoorThreadTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
   std::atomic<int> num_short = 0, num_short_when_done = 0;
   {
     std::function<void()> read;
-    DoorThread thread(/*max_waiting=*/10);
+    DoorThread thread({.max_waiting = 10});
     // Each short text takes a slice and brings the next.
     read = [&] {
       Spin(std::chrono::milliseconds(6));
@@ -126,7 +127,7 @@ TEST(DoorThreadTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   std::atomic<bool> is_open = false, has_begun = false;
   std::atomic<int> num_read = 0;
   {
-    DoorThread thread(/*max_waiting=*/1);
+    DoorThread thread({.max_waiting = 1});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  has_begun = true;
                                  while (!is_open) {
@@ -146,11 +147,31 @@ TEST(DoorThreadTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   EXPECT_EQ(num_read, 1);
 }
 
+TEST(DoorThreadTest, TextsUnderWayHaveNoMoreThanTheirBytesUnlessOneIsAlone) {
+  constexpr int kTexts = 30, kFit = 3;
+  std::atomic<int> num_under_way = 0, most = 0;
+  {
+    DoorThread thread(
+        {.max_waiting = 100, .max_bytes_under_way = kFit * kLong});
+    for (int i = 0; i < kTexts; ++i) {
+      const int size = i % 5 == 0 ? 2 * kFit : 1;  // in kLong
+      ASSERT_TRUE(thread.TryRun({std::to_string(i), size * kLong, [&, size] {
+                                   most = std::max(most.load(),
+                                                   num_under_way += size);
+                                   Spin(std::chrono::milliseconds(6));
+                                   thread.Yield();
+                                   num_under_way -= size;
+                                 }}));
+    }
+  }
+  EXPECT_EQ(most, 2 * kFit);
+}
+
 TEST(DoorThreadTest, ReadsWhatWasTakenBeforeItEnds) {
   constexpr int kTexts = 50;
   std::atomic<int> num_read = 0;
   {
-    DoorThread thread(/*max_waiting=*/kTexts);
+    DoorThread thread({.max_waiting = kTexts});
     for (int i = 0; i < kTexts; ++i) {
       ASSERT_TRUE(
           thread.TryRun({std::to_string(i % 3), i % 2 == 0 ? kShort : kLong,

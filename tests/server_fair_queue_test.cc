@@ -12,6 +12,7 @@ namespace sheaf {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::Pointee;
 
 bool Anyone(const std::string&) { return true; }
 
@@ -37,9 +38,9 @@ TEST(FairQueueTest, ACallerThatMayNotGoIsPassedOver) {
   queue.Push("busy", 1, 1);
   queue.Push("idle", 2, 2);
   const auto is_idle = [](const std::string& name) { return name == "idle"; };
-  EXPECT_TRUE(queue.HasOne(is_idle));
+  EXPECT_THAT(queue.Next(is_idle), Pointee(2));
   EXPECT_EQ(queue.Pop(is_idle), 2);
-  EXPECT_FALSE(queue.HasOne(is_idle));
+  EXPECT_EQ(queue.Next(is_idle), nullptr);
   EXPECT_EQ(queue.Pop(is_idle), std::nullopt);
   EXPECT_EQ(queue.Pop(Anyone), 1);
 }

@@ -194,6 +194,8 @@ SegmentedText SplitForTranslation(absl::string_view text,
     cutter.Cut(sentence, pieces);
   }
   SegmentedText result;
+  result.segments.reserve(pieces.size());
+  result.gaps.reserve(pieces.size() + 1);
   size_t at = 0;
   for (const Range& piece : pieces) {
     result.gaps.emplace_back(Slice(text, {at, piece.begin}));
@@ -204,13 +206,13 @@ SegmentedText SplitForTranslation(absl::string_view text,
   return result;
 }
 
-std::vector<std::string> SplitForSummary(absl::string_view text,
-                                         const std::string& language,
-                                         int64_t max_tokens,
-                                         TokenCounter count) {
+std::vector<absl::string_view> SplitForSummary(absl::string_view text,
+                                               const std::string& language,
+                                               int64_t max_tokens,
+                                               TokenCounter count) {
   const Range whole = Trim(text, {0, text.size()});
   if (count(Slice(text, whole)) <= max_tokens) {
-    return {std::string(Slice(text, whole))};
+    return {Slice(text, whole)};
   }
   std::vector<Range> sentences;
   LongTextCutter cutter(text, max_tokens, count);
@@ -223,7 +225,7 @@ std::vector<std::string> SplitForSummary(absl::string_view text,
   for (const Range& sentence : sentences) {
     own_tokens.push_back(count(Slice(text, sentence)) - prompt);
   }
-  std::vector<std::string> parts;
+  std::vector<absl::string_view> parts;
   for (size_t first = 0; first < sentences.size();) {
     const auto part = [&](size_t end) {  // of sentences [first, end)
       return Slice(text, {sentences[first].begin, sentences[end - 1].end});
