@@ -10,7 +10,7 @@
 namespace sheaf {
 
 // Lists of token ids, one behind another in memory: a text of half a million
-// lines has as many lists of a few ids each.
+// lines has as many lists of a few ids each. All together have fewer than 2^32.
 class TokenLists {
  public:
   using value_type = absl::Span<const int32_t>;
@@ -44,7 +44,7 @@ class TokenLists {
 
   void push_back(absl::Span<const int32_t> list) {
     ids_.insert(ids_.end(), list.begin(), list.end());
-    ends_.push_back(ids_.size());
+    ends_.push_back(static_cast<uint32_t>(ids_.size()));
   }
   void Append(const TokenLists& other) {
     for (absl::Span<const int32_t> list : other) push_back(list);
@@ -64,12 +64,12 @@ class TokenLists {
   int64_t num_ids() const { return static_cast<int64_t>(ids_.size()); }
   int64_t bytes() const {
     return num_ids() * static_cast<int64_t>(sizeof(int32_t)) +
-           static_cast<int64_t>(ends_.size() * sizeof(size_t));
+           static_cast<int64_t>(ends_.size() * sizeof(uint32_t));
   }
 
  private:
   std::vector<int32_t> ids_;
-  std::vector<size_t> ends_;  // in ids_, of each list
+  std::vector<uint32_t> ends_;  // in ids_, of each list
 };
 
 }  // namespace sheaf

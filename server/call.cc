@@ -18,6 +18,8 @@ constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
 // What gRPC and a call take beside the message.
 constexpr int64_t kBytesPerCall = 16 << 10;
+// What an answer takes, token ids included, per byte of the message, about.
+constexpr int64_t kAnswerBytes = 3;
 
 // Nothing for a client that left before its request was looked at.
 std::optional<Rejection> RejectionOf(const absl::Status& status) {
@@ -75,6 +77,7 @@ bool Call::Enter(int64_t message_bytes) {
   }
   absl::StatusOr<IntakeBytes> bytes =
       context_.intake->Take(kBytesPerCall + message_bytes);
+  message_bytes_ = message_bytes;
   if (!bytes.ok()) {
     RefuseBytes(bytes.status());
     return false;
@@ -112,8 +115,8 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   if (!admitted.ok()) {
     return Refuse(admitted.status(), RejectionOf(admitted.status()));
   }
-  if (absl::Status status =
-          held_bytes_->Resize(kBytesPerCall + BytesOf(*admitted));
+  if (absl::Status status = held_bytes_->Resize(
+          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*admitted));
       !status.ok()) {
     return RefuseBytes(status);
   }

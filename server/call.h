@@ -174,6 +174,7 @@ class Call : public TokenSink,
   std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
+  int64_t message_bytes_ = 0;              // set by Enter()
   std::optional<IntakeBytes> held_bytes_;  // from Enter() on
   RequestRecord record_;
   std::optional<Pass> pass_;  // from Enter() to NoteEnd()

@@ -46,14 +46,10 @@ absl::Status CheckTasks(const ServedModel& model) {
 }
 
 int64_t BytesOf(const AdmittedRequest& admitted) {
-  // Of an answer, per token of the source: its id, and its bytes in the text.
-  constexpr int64_t kAnswerBytes = 8;
-  // Per segment: its place in the answer.
-  constexpr int64_t kSegmentBytes = sizeof(void*);
   const TokenLists& sources = admitted.request.segments;
-  return sources.bytes() + kAnswerBytes * sources.num_ids() +
-         kSegmentBytes * static_cast<int64_t>(sources.size()) +
-         admitted.plan.gaps.bytes();
+  // Each segment has a place in the answer.
+  return sources.bytes() + admitted.plan.gaps.bytes() +
+         static_cast<int64_t>(sources.size() * sizeof(void*));
 }
 
 Door::Door(const ServedModel& model, const DoorLimits& limits)

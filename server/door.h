@@ -34,8 +34,8 @@ struct AdmittedRequest {
   std::string model;  // the name to answer with
 };
 
-// Bytes of memory that an admitted request takes until its end, its answer
-// included.
+// Bytes of memory that an admitted request takes until its end, except for the
+// answer's text and tokens.
 int64_t BytesOf(const AdmittedRequest& admitted);
 
 // INVALID_ARGUMENT if the model's sources are too short for one of its tasks'

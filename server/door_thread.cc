@@ -84,8 +84,8 @@ void DoorThread::Loop(Lane& lane) {
 bool DoorThread::HasNext(const Lane& lane) const {
   const Text* const next = lane.waiting.Next(IsNotIn(lane.busy));
   return next != nullptr &&
-         (bytes_under_way_ == 0 ||
-          bytes_under_way_ + next->bytes <= options_.max_bytes_under_way);
+         (&lane == &short_ || lane.bytes_under_way == 0 ||
+          lane.bytes_under_way + next->bytes <= options_.max_long_bytes);
 }
 
 std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
@@ -96,7 +96,7 @@ std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
   std::optional<Text> text = lane.waiting.Pop(IsNotIn(lane.busy));
   if (!text.has_value()) return std::nullopt;
   lane.busy.insert(text->caller);
-  bytes_under_way_ += text->bytes;
+  lane.bytes_under_way += text->bytes;
   turn = Turn();
   turn.is_short = &lane == &short_;
   AwaitTurn(turn);
@@ -106,7 +106,7 @@ std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
 void DoorThread::End(Lane& lane, const Text& text) {
   absl::MutexLock lock(&mu_);
   lane.busy.erase(text.caller);
-  bytes_under_way_ -= text.bytes;
+  lane.bytes_under_way -= text.bytes;
   is_turn_taken_ = false;
   PassTurn();
 }

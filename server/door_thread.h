@@ -28,6 +28,7 @@ namespace sheaf {
 //   - A text waits for its caller's turn (FairQueue), and until no other text
 //   of
 //     the caller's is under way. Short texts and long ones wait apart.
+//   - Long ones also wait until those under way leave them memory.
 //   - Short ones have kShortTurns of kShortTurns + 1 turns. One that took
 //     kShortTime has turns as a long one has.
 //
@@ -43,8 +44,8 @@ class DoorThread {
 
   struct Options {
     int32_t max_waiting = 256;
-    // Of the texts under way, unless one alone has more.
-    size_t max_bytes_under_way = size_t{4} << 20;
+    // Of the long texts under way, unless one alone has more.
+    size_t max_long_bytes = size_t{4} << 20;
   };
 
   explicit DoorThread(const Options& options);
@@ -81,11 +82,12 @@ class DoorThread {
   struct Lane {
     FairQueue<Text> waiting;
     absl::flat_hash_set<std::string> busy;
+    size_t bytes_under_way = 0;
   };
 
   Ticket Push(Text text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Loop(Lane& lane);
-  bool HasNext(const Lane& lane) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool HasNext(const Lane& lane) const;
   // The next text of a lane, once it is its turn; nothing at the end.
   std::optional<Text> Begin(Lane& lane, Turn& turn);
   void End(Lane& lane, const Text& text);
@@ -98,7 +100,6 @@ class DoorThread {
   absl::Mutex mu_;
   Lane short_ ABSL_GUARDED_BY(mu_);
   Lane long_ ABSL_GUARDED_BY(mu_);
-  size_t bytes_under_way_ ABSL_GUARDED_BY(mu_) = 0;
   // Texts under way that wait for their turn, next first.
   std::deque<Turn*> short_turns_ ABSL_GUARDED_BY(mu_);
   std::deque<Turn*> long_turns_ ABSL_GUARDED_BY(mu_);

@@ -11,7 +11,8 @@
 namespace sheaf {
 
 // What stands between the segments of a text, one gap behind another in memory:
-// a text of half a million lines has as many gaps of a byte each.
+// a text of half a million lines has as many gaps of a byte each. All together
+// have fewer than 2^32 bytes.
 class Gaps {
  public:
   Gaps() = default;
@@ -21,7 +22,7 @@ class Gaps {
 
   void push_back(absl::string_view gap) {
     text_.append(gap.data(), gap.size());
-    ends_.push_back(text_.size());
+    ends_.push_back(static_cast<uint32_t>(text_.size()));
   }
 
   bool operator==(const Gaps& other) const = default;
@@ -34,12 +35,12 @@ class Gaps {
   }
 
   int64_t bytes() const {
-    return static_cast<int64_t>(text_.size() + ends_.size() * sizeof(size_t));
+    return static_cast<int64_t>(text_.size() + ends_.size() * sizeof(uint32_t));
   }
 
  private:
   std::string text_;
-  std::vector<size_t> ends_;  // in text_, of each gap
+  std::vector<uint32_t> ends_;  // in text_, of each gap
 };
 
 }  // namespace sheaf

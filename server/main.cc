@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -101,6 +102,7 @@ class LoadedModel {
   }
 
   const ServedModel& served() const { return served_; }
+  int64_t max_queued_bytes() const { return max_queued_bytes_; }
   EngineParts parts() {
     return {storage_->shape(), runner_.get(), &team_, &kernels_};
   }
@@ -119,6 +121,7 @@ class LoadedModel {
   std::unique_ptr<T5Runner> runner_;
   std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
+  int64_t max_queued_bytes_ = 0;
 };
 
 absl::Status LoadedModel::LoadWeights(const std::string& dir,
@@ -135,10 +138,18 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
   limits.max_source_tokens = max_source_tokens;
   limits.max_new_tokens = flags.max_new_tokens;
-  const absl::Status fits = CheckMemoryFits(
-      LeastWeightBytes(*config, type), ActivationBytes(*config, limits),
-      flags.kv_cache_bytes, CgroupMemoryLimit());
+  const MemoryNeeds needs = {
+      .weight_bytes = LeastWeightBytes(*config, type),
+      .activation_bytes = ActivationBytes(*config, limits),
+      .kv_cache_bytes = flags.kv_cache_bytes,
+      .max_queued_bytes = flags.max_queued_bytes};
+  const std::optional<int64_t> memory_limit = CgroupMemoryLimit();
+  const absl::Status fits = CheckMemoryFits(needs, memory_limit);
   if (!fits.ok()) return fits;
+  max_queued_bytes_ =
+      flags.max_queued_bytes > 0
+          ? flags.max_queued_bytes
+          : DerivedQueuedBytes(needs, memory_limit.value_or(PhysicalMemory()));
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
   absl::StatusOr<T5Weights> weights = T5Weights::Load(
@@ -217,7 +228,7 @@ void AwaitEndSignal() {
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
-ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
+ServerOptions OptionsOf(const ServerFlags& flags, const LoadedModel& model,
                         Log* log) {
   ServerOptions options;
   options.listen = flags.listen;
@@ -228,7 +239,8 @@ ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
   options.default_deadline = flags.default_deadline;
   options.max_sequences = flags.max_sequences;
   options.max_queue = flags.max_queue;
-  options.max_encode_tokens = MaxEncodeTokens(model.max_source_tokens);
+  options.max_queued_bytes = model.max_queued_bytes();
+  options.max_encode_tokens = MaxEncodeTokens(model.served().max_source_tokens);
   options.tls = flags.tls;
   options.auth_tokens_file = flags.auth_tokens_file;
   options.max_requests_per_caller = flags.max_requests_per_caller;
@@ -316,7 +328,7 @@ ExitCode Serve(ServerFlags flags) {
   }
   LogNotes(served, log);
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(OptionsOf(flags, served, &log), served, (*model)->parts());
+      Server::Start(OptionsOf(flags, **model, &log), served, (*model)->parts());
   if (!server.ok()) {
     log.Flush();
     return Complain(kFailed, server.status());

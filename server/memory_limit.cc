@@ -1,5 +1,7 @@
 #include "server/memory_limit.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -38,6 +40,13 @@ void TakeLeast(const fs::path& mount, std::string path, const char* file,
   }
 }
 
+// What the process takes beside weights and KV cache.
+int64_t RestBytes(const MemoryNeeds& needs) {
+  return kMemoryMarginBytes +
+         std::max<int64_t>(0, needs.activation_bytes - kActivationsInMargin) +
+         2 * std::max<int64_t>(0, needs.max_queued_bytes - kQueuedInMargin);
+}
+
 }  // namespace
 
 std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
@@ -61,19 +70,27 @@ std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
   return limit;
 }
 
-absl::Status CheckMemoryFits(int64_t weight_bytes, int64_t activation_bytes,
-                             int64_t kv_cache_bytes,
+int64_t PhysicalMemory() {
+  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+}
+
+int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  const int64_t left = limit_bytes - needs.weight_bytes - RestBytes(needs) -
+                       needs.kv_cache_bytes;
+  return std::min(kMost, kQueuedInMargin + std::max<int64_t>(0, left) / 4);
+}
+
+absl::Status CheckMemoryFits(const MemoryNeeds& needs,
                              std::optional<int64_t> limit_bytes) {
   if (!limit_bytes.has_value()) return absl::OkStatus();
-  const int64_t rest =
-      kMemoryMarginBytes +
-      std::max<int64_t>(0, activation_bytes - kActivationsInMargin);
-  const int64_t room = *limit_bytes - weight_bytes - rest;
-  if (kv_cache_bytes <= room) return absl::OkStatus();
+  const int64_t rest = RestBytes(needs);
+  const int64_t room = *limit_bytes - needs.weight_bytes - rest;
+  if (needs.kv_cache_bytes <= room) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrFormat(
       "--kv_cache_bytes is %d; the control group's memory limit of %d less %d "
       "of weights and %d for the rest of the process leaves %d",
-      kv_cache_bytes, *limit_bytes, weight_bytes, rest,
+      needs.kv_cache_bytes, *limit_bytes, needs.weight_bytes, rest,
       std::max<int64_t>(room, 0)));
 }
 

@@ -171,7 +171,7 @@ class Server::Parts {
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
         door_thread({.max_waiting = options.max_queue,
-                     .max_bytes_under_way = static_cast<size_t>(
+                     .max_long_bytes = static_cast<size_t>(
                          options.max_queued_bytes / kReadingBytes)}),
         text_service({&engine, &delivery, &metrics, &live_calls, &door,
                       &door_thread, &guard, &intake, options.log},

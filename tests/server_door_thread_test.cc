@@ -147,12 +147,12 @@ TEST(DoorThreadTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   EXPECT_EQ(num_read, 1);
 }
 
-TEST(DoorThreadTest, TextsUnderWayHaveNoMoreThanTheirBytesUnlessOneIsAlone) {
+TEST(DoorThreadTest,
+     LongTextsUnderWayHaveNoMoreThanTheirBytesUnlessOneIsAlone) {
   constexpr int kTexts = 30, kFit = 3;
   std::atomic<int> num_under_way = 0, most = 0;
   {
-    DoorThread thread(
-        {.max_waiting = 100, .max_bytes_under_way = kFit * kLong});
+    DoorThread thread({.max_waiting = 100, .max_long_bytes = kFit * kLong});
     for (int i = 0; i < kTexts; ++i) {
       const int size = i % 5 == 0 ? 2 * kFit : 1;  // in kLong
       ASSERT_TRUE(thread.TryRun({std::to_string(i), size * kLong, [&, size] {

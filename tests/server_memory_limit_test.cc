@@ -70,14 +70,36 @@ TEST(CgroupMemoryLimitTest, WithoutALimitThereIsNone) {
 TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
   const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
   const int64_t few = kActivationsInMargin;  // which the margin is for
-  EXPECT_TRUE(CheckMemoryFits(1000, few, 500, limit).ok());
-  EXPECT_TRUE(CheckMemoryFits(1000, few + 7, 493, limit).ok());
-  EXPECT_FALSE(CheckMemoryFits(1000, few + 7, 494, limit).ok());
-  const absl::Status status = CheckMemoryFits(1000, few, 501, limit);
+  EXPECT_TRUE(CheckMemoryFits({1000, few, 500}, limit).ok());
+  EXPECT_TRUE(CheckMemoryFits({1000, few + 7, 493}, limit).ok());
+  EXPECT_FALSE(CheckMemoryFits({1000, few + 7, 494}, limit).ok());
+  const absl::Status status = CheckMemoryFits({1000, few, 501}, limit);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("--kv_cache_bytes is 501"));
   EXPECT_THAT(status.message(), HasSubstr("leaves 500"));
-  EXPECT_TRUE(CheckMemoryFits(1000, 0, int64_t{1} << 40, std::nullopt).ok());
+  EXPECT_TRUE(CheckMemoryFits({1000, 0, int64_t{1} << 40}, std::nullopt).ok());
+}
+
+TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountWhileReadToo) {
+  const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
+  EXPECT_TRUE(CheckMemoryFits({1000, 0, 500, kQueuedInMargin}, limit).ok());
+  EXPECT_TRUE(
+      CheckMemoryFits({1000, 0, 500 - 14, kQueuedInMargin + 7}, limit).ok());
+  EXPECT_FALSE(
+      CheckMemoryFits({1000, 0, 500 - 13, kQueuedInMargin + 7}, limit).ok());
+}
+
+TEST(DerivedQueuedBytesTest, IsTheMarginsAndAQuarterOfWhatIsLeft) {
+  constexpr int64_t kMiB = 1 << 20;
+  const MemoryNeeds needs = {.weight_bytes = 30 * kMiB,
+                             .activation_bytes = 0,
+                             .kv_cache_bytes = 200 * kMiB};
+  const int64_t taken = 230 * kMiB + kMemoryMarginBytes;
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken), kQueuedInMargin);
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken - 1), kQueuedInMargin);
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken + 80 * kMiB),
+            kQueuedInMargin + 20 * kMiB);
+  EXPECT_EQ(DerivedQueuedBytes(needs, int64_t{1} << 40), 1024 * kMiB);
 }
 
 }  // namespace
