@@ -5,6 +5,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <atomic>
@@ -116,6 +117,8 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
+  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
+      static_cast<size_t>(options.max_queued_bytes)));
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              options.max_metadata_bytes);

@@ -26,8 +26,9 @@ constexpr size_t kShortRequestBytes = 8 << 10;
 }  // namespace
 
 template <typename Request>
-absl::StatusOr<AdmittedRequest> TextService::Admit(
-    Call& call, absl::Time deadline, const grpc::ByteBuffer& bytes) const {
+absl::StatusOr<AdmittedRequest> TextService::Admit(Call& call,
+                                                   absl::Time deadline,
+                                                   std::string bytes) const {
   const auto is_in_time = [&] { return absl::Now() < deadline; };
   const auto too_late = [] {
     return absl::DeadlineExceededError(
@@ -44,6 +45,7 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
     return status;
   }
+  std::string().swap(bytes);  // the request has them now
   absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
     context_.door_thread->Yield();
     return !call.is_gone() && is_in_time() && !is_draining();
@@ -61,14 +63,15 @@ void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
   call->Hold();
-  if (!call->Enter(static_cast<int64_t>(request.Length()))) return;
+  const size_t num_bytes = request.Length();
+  if (!call->Enter(static_cast<int64_t>(num_bytes))) return;
   const absl::Time deadline = std::min(absl::FromChrono(rpc.deadline()),
                                        absl::Now() + default_deadline_);
-  const auto admit = [this, call, deadline, request] {
-    call->Start(Admit<Request>(*call, deadline, request));
+  auto admit = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
+    call->Start(Admit<Request>(*call, deadline, std::move(bytes)));
   };
-  if (request.Length() <= kShortRequestBytes) return admit();
-  if (!call->AwaitTurn(request.Length(), admit)) {
+  if (num_bytes <= kShortRequestBytes) return admit();
+  if (!call->AwaitTurn(num_bytes, std::move(admit))) {
     call->Start(absl::ResourceExhaustedError(
         "as many long texts wait already as this server queues"));
   }
