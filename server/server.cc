@@ -22,6 +22,7 @@
 #include "server/door_thread.h"
 #include "server/guard.h"
 #include "server/intake.h"
+#include "server/memory_limit.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
 #include "server/rpc_listener.h"
@@ -117,8 +118,10 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
-  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
-      static_cast<size_t>(options.max_queued_bytes)));
+  // Of the messages that are being received, and the connections.
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("sheaf").Resize(static_cast<size_t>(
+          std::max(options.max_queued_bytes, kQueuedInMargin))));
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              options.max_metadata_bytes);

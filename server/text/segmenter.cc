@@ -38,11 +38,19 @@ Range Trim(absl::string_view text, Range range) {
   return {begin, end};
 }
 
+// Counts nothing once in many steps: whoever counts may let other texts have a
+// turn meanwhile.
+void LetOthersWork(size_t step, TokenCounter count) {
+  constexpr size_t kSteps = 8192;  // about a millisecond
+  if (step % kSteps == 0) count("");
+}
+
 // Where sentences end by ICU's rules, which know each language's abbreviations
 // ("ss=standard"): 0 first, the text's size last. If ICU has no rules, the text
 // is one sentence.
 std::vector<size_t> SentenceBoundaries(absl::string_view text,
-                                       const std::string& language) {
+                                       const std::string& language,
+                                       TokenCounter count) {
   std::vector<size_t> boundaries = {0};
   UErrorCode status = U_ZERO_ERROR;
   const std::unique_ptr<icu::BreakIterator> iterator(
@@ -57,6 +65,7 @@ std::vector<size_t> SentenceBoundaries(absl::string_view text,
       const int32_t at = iterator->next();
       if (at == icu::BreakIterator::DONE) break;
       boundaries.push_back(at);
+      LetOthersWork(boundaries.size(), count);
     }
   }
   utext_close(&utext);
@@ -66,10 +75,12 @@ std::vector<size_t> SentenceBoundaries(absl::string_view text,
 
 // Sentences, trimmed, that have a letter or a digit.
 std::vector<Range> Sentences(absl::string_view text,
-                             const std::string& language) {
+                             const std::string& language, TokenCounter count) {
   std::vector<Range> sentences;
-  const std::vector<size_t> boundaries = SentenceBoundaries(text, language);
+  const std::vector<size_t> boundaries =
+      SentenceBoundaries(text, language, count);
   for (size_t i = 1; i < boundaries.size(); ++i) {
+    LetOthersWork(i, count);
     const Range range = Trim(text, {boundaries[i - 1], boundaries[i]});
     if (HasLetterOrDigit(Slice(text, range))) sentences.push_back(range);
   }
@@ -190,7 +201,7 @@ SegmentedText SplitForTranslation(absl::string_view text,
                                   int64_t max_tokens, TokenCounter count) {
   std::vector<Range> pieces;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const Range& sentence : Sentences(text, language)) {
+  for (const Range& sentence : Sentences(text, language, count)) {
     cutter.Cut(sentence, pieces);
   }
   SegmentedText result;
@@ -216,7 +227,7 @@ std::vector<absl::string_view> SplitForSummary(absl::string_view text,
   }
   std::vector<Range> sentences;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const Range& sentence : Sentences(text, language)) {
+  for (const Range& sentence : Sentences(text, language, count)) {
     cutter.Cut(sentence, sentences);
   }
   const int64_t prompt = count("");

@@ -20,6 +20,7 @@ struct SegmentedText {
 };
 
 // How many tokens a segment would take, task prompt and end token included.
+// Called every few milliseconds, if need be with an empty segment.
 using TokenCounter = absl::FunctionRef<int64_t(absl::string_view segment)>;
 
 // One segment a sentence, by ICU's rules for `language` ("en"). Line breaks,
