@@ -98,11 +98,12 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
   Request request;
   std::mt19937 random(1);
   for (int32_t i = 0; i < load.batch; ++i) {
-    std::vector<int32_t>& source = request.segments.emplace_back();
+    std::vector<int32_t> source;
     for (int32_t j = 0; j < load.source_tokens; ++j) {
       source.push_back(static_cast<int32_t>(
           random() % static_cast<uint32_t>(options.config.vocab_size)));
     }
+    request.segments.push_back(source);
   }
   request.sampling.max_new_tokens = load.generate_tokens;
   request.sampling.min_new_tokens = load.generate_tokens;

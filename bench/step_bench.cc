@@ -52,7 +52,7 @@ void BM_PlanStep(benchmark::State& state) {
   const Admission admission = {num_sequences * kSourceTokens};
   for (int32_t i = 0; i < num_sequences; ++i) {
     Request request;
-    request.segments.emplace_back(kSourceTokens, 5);
+    request.segments.push_back(std::vector<int32_t>(kSourceTokens, 5));
     request.sampling.max_new_tokens = kNewTokens;
     scheduler.Add(static_cast<RequestId>(i), std::move(request),
                   MonotonicTime());

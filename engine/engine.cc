@@ -41,7 +41,7 @@ struct CancelCommand {
 };
 struct ExtendCommand {
   RequestId id;
-  std::vector<std::vector<int32_t>> segments;
+  TokenLists segments;
   bool is_open;
 };
 using Command = std::variant<SubmitCommand, CancelCommand, ExtendCommand>;
@@ -176,7 +176,7 @@ class Engine::Loop {
   void Extend(ExtendCommand& command) {
     LiveRequest* live = scheduler_.Find(command.id);
     if (live == nullptr) return;
-    scheduler_.Extend(*live, std::move(command.segments));
+    scheduler_.Extend(*live, command.segments);
     live->request.is_open = command.is_open;
     if (live->has_ended()) End(*live, absl::OkStatus());
   }
@@ -223,7 +223,7 @@ class Engine::Loop {
     const MonotonicTime now = options_.now();
     for (Segment* segment : segments) {
       LiveRequest& live = *segment->request;
-      const std::vector<int32_t>& source =
+      const absl::Span<const int32_t> source =
           live.request.segments[segment->index];
       encode_entries_.push_back({source, segment->cross_kv.ids()});
       pass.num_tokens += static_cast<int32_t>(source.size());
@@ -371,8 +371,7 @@ absl::StatusOr<RequestId> Engine::Submit(Request request) {
   return loop_->Submit(std::move(request));
 }
 void Engine::Cancel(RequestId id) { loop_->Send(CancelCommand{id}); }
-void Engine::Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
-                    bool is_open) {
+void Engine::Extend(RequestId id, TokenLists segments, bool is_open) {
   loop_->Send(ExtendCommand{id, std::move(segments), is_open});
 }
 void Engine::Drain() { loop_->Drain(); }

@@ -58,8 +58,7 @@ class Engine {
   // Adds segments to an open request; they are numbered on, and count against
   // no queue: what was taken runs to its end. With `is_open` false they are the
   // last, and may be none. Nothing happens if the request has ended.
-  void Extend(RequestId id, std::vector<std::vector<int32_t>> segments,
-              bool is_open);
+  void Extend(RequestId id, TokenLists segments, bool is_open);
 
   // Ends a request with CANCELLED within one step. Nothing happens if it has
   // ended already.

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "engine/monotonic_time.h"
+#include "engine/token_lists.h"
 
 namespace sheaf {
 
@@ -121,7 +122,7 @@ class TokenSink {
 struct Request {
   // Encoder inputs, used exactly as given; each has 1 to max_source_tokens ids
   // within the vocabulary. At least one.
-  std::vector<std::vector<int32_t>> segments;
+  TokenLists segments;
   SamplingParams sampling;
   MonotonicTime deadline = MonotonicTime::InfiniteFuture();
   // More segments may follow (Engine::Extend): the request goes on, though all

@@ -37,7 +37,7 @@ absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
         request.sampling.beam_size, max_sequences));
   }
   int64_t longest = request.is_open ? request.max_segment_tokens : 0;
-  for (const std::vector<int32_t>& segment : request.segments) {
+  for (absl::Span<const int32_t> segment : request.segments) {
     longest = std::max(longest, static_cast<int64_t>(segment.size()));
   }
   const Need need = NeedOf(request.sampling, longest, kv_shape);
@@ -56,19 +56,11 @@ LiveRequest& Scheduler::Add(RequestId id, Request request,
   live.id = id;
   live.request = std::move(request);
   live.arrival = arrival;
-  for (size_t i = 0; i < live.request.segments.size(); ++i) {
-    live.segments.emplace_back(live, static_cast<int32_t>(i), *pool_);
-  }
   return live;
 }
 
-void Scheduler::Extend(LiveRequest& live,
-                       std::vector<std::vector<int32_t>> segments) {
-  for (std::vector<int32_t>& segment : segments) {
-    const int32_t index = static_cast<int32_t>(live.segments.size());
-    live.request.segments.push_back(std::move(segment));
-    live.segments.emplace_back(live, index, *pool_);
-  }
+void Scheduler::Extend(LiveRequest& live, const TokenLists& segments) {
+  live.request.segments.Append(segments);
 }
 
 bool Scheduler::has_work() const {
@@ -79,7 +71,7 @@ bool Scheduler::has_work() const {
 LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
   LiveRequest* next = nullptr;
   for (LiveRequest& live : requests_) {
-    if (live.num_admitted == static_cast<int32_t>(live.segments.size()) ||
+    if (live.num_admitted == live.num_segments() ||
         live.next_source_len() > max_tokens) {
       continue;
     }
@@ -100,9 +92,12 @@ bool Scheduler::Fits(const Need& need) const {
 
 void Scheduler::Admit(LiveRequest& live, int32_t start_token) {
   const Need need = NeedOfNext(live);
-  Segment& segment = live.segments[live.num_admitted++];
+  live.segments.remove_if([](const Segment& each) {
+    return each.state == Segment::State::kFinished;
+  });
+  Segment& segment =
+      live.segments.emplace_back(live, live.num_admitted++, *pool_);
   ++live.num_running;
-  segment.state = Segment::State::kEncoding;
   segment.reserved_self_blocks = need.self_blocks;
   segment.reserved_cross_blocks = need.cross_blocks;
   reserved_self_blocks_ += need.self_blocks;
@@ -111,7 +106,7 @@ void Scheduler::Admit(LiveRequest& live, int32_t start_token) {
   running_.push_back(&segment);
 
   const SamplingParams& sampling = live.request.sampling;
-  const std::vector<int32_t>& source = live.request.segments[segment.index];
+  const absl::Span<const int32_t> source = live.request.segments[segment.index];
   SHEAF_CHECK(segment.cross_kv.GrowTo(static_cast<int32_t>(source.size())));
   // One sequence for now: a beam search forks it.
   segment.sequences.reserve(need.sequences);
@@ -238,10 +233,8 @@ void Scheduler::FinishSegment(Segment& segment) {
 }
 
 void Scheduler::Remove(LiveRequest& live) {
-  for (int32_t i = 0; i < live.num_admitted; ++i) {
-    if (live.segments[i].state != Segment::State::kFinished) {
-      Release(live.segments[i]);
-    }
+  for (Segment& segment : live.segments) {
+    if (segment.state != Segment::State::kFinished) Release(segment);
   }
   requests_.remove_if([&](const LiveRequest& each) { return &each == &live; });
 }

@@ -73,7 +73,7 @@ class Scheduler {
   LiveRequest& Add(RequestId id, Request request, MonotonicTime arrival);
 
   // Queues more segments of an open request.
-  void Extend(LiveRequest& request, std::vector<std::vector<int32_t>> segments);
+  void Extend(LiveRequest& request, const TokenLists& segments);
 
   // Whether a segment waits or runs. False with requests left: all are open.
   bool has_work() const;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -30,11 +30,11 @@ struct Sequence {
 
 struct LiveRequest;
 
-// One source of a request on its way through the engine: it waits, is encoded
-// once, is decoded by one sequence (a beam search by several, which share the
-// cross K/V and the blocks of their common history), and ends.
+// One source of a request on its way through the engine, once it is admitted:
+// it is encoded once, is decoded by one sequence (a beam search by several,
+// which share the cross K/V and the blocks of their common history), and ends.
 struct Segment {
-  enum class State { kWaiting, kEncoding, kDecoding, kFinished };
+  enum class State { kEncoding, kDecoding, kFinished };
 
   Segment(LiveRequest& owner, int32_t segment_index, KvBlockPool& pool)
       : request(&owner),
@@ -43,7 +43,7 @@ struct Segment {
 
   LiveRequest* request;
   int32_t index;  // in Request::segments
-  State state = State::kWaiting;
+  State state = State::kEncoding;
   BlockTable cross_kv;
   // Empty before it is admitted; of a beam search the live beams, best first.
   std::vector<Sequence> sequences;
@@ -59,12 +59,13 @@ struct Segment {
 
 // A request that has been submitted and has not ended.
 //
-// Invariant: segments [0, num_admitted) have been admitted, in order; the
-// others wait. A deque keeps the segments' addresses.
+// Invariant: sources [0, num_admitted) of the request have been admitted, in
+// order; the others wait, and have no Segment yet.
 struct LiveRequest {
   RequestId id = 0;
   Request request;
-  std::deque<Segment> segments;
+  // Admitted, in order; those that finished go when the next is admitted.
+  std::list<Segment> segments;
   int32_t num_admitted = 0;
   int32_t num_running = 0;  // admitted and not finished
   int32_t num_finished = 0;
@@ -74,12 +75,13 @@ struct LiveRequest {
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;
 
+  int32_t num_segments() const {
+    return static_cast<int32_t>(request.segments.size());
+  }
   int64_t next_source_len() const {  // REQUIRES: one waits
     return static_cast<int64_t>(request.segments[num_admitted].size());
   }
-  bool has_work() const {
-    return num_finished < static_cast<int32_t>(segments.size());
-  }
+  bool has_work() const { return num_finished < num_segments(); }
   bool has_ended() const { return !has_work() && !request.is_open; }
 };
 

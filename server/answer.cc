@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/check.h"
 
 namespace sheaf {
@@ -14,9 +15,11 @@ FinishReason Worse(FinishReason earlier, FinishReason later) {
   return later;
 }
 
-std::vector<std::string> GapsOfSummaries(int32_t num_segments) {
-  std::vector<std::string> gaps(num_segments + 1, kBetweenSummaries);
-  gaps.front() = gaps.back() = "";
+Gaps GapsOfSummaries(int32_t num_segments) {
+  Gaps gaps;
+  gaps.push_back("");
+  for (int32_t i = 1; i < num_segments; ++i) gaps.push_back(kBetweenSummaries);
+  if (num_segments > 0) gaps.push_back("");
   return gaps;
 }
 
@@ -121,9 +124,10 @@ void Answer::Advance() {
 }
 
 void Answer::AddGap() {
-  const std::string& gap = plan_.gaps[next_];
+  const absl::string_view gap = plan_.gaps[next_];
   ready_.text += whole_.Append(gap);
-  for (TextHypothesis& other : ending_.others) other.text += gap;
+  for (TextHypothesis& other : ending_.others)
+    absl::StrAppend(&other.text, gap);
 }
 
 // The segment that was next is over.

@@ -9,6 +9,7 @@
 
 #include "absl/types/span.h"
 #include "engine/request.h"
+#include "server/gaps.h"
 #include "server/hypothesis_text.h"
 #include "server/reply.h"
 #include "server/stop_matcher.h"
@@ -23,7 +24,7 @@ FinishReason Worse(FinishReason earlier, FinishReason later);
 
 // Between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";
-std::vector<std::string> GapsOfSummaries(int32_t num_segments);
+Gaps GapsOfSummaries(int32_t num_segments);
 
 // How the segments of a request become one text.
 struct AnswerPlan {
@@ -37,7 +38,7 @@ struct AnswerPlan {
   } earlier;
   int32_t num_hypotheses = 1;
   // [num_segments + 1]: what stands before each segment's text, and at the end.
-  std::vector<std::string> gaps = {""};
+  Gaps gaps = Gaps({""});
   std::vector<std::string> stop;
   const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
 };

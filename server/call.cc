@@ -16,6 +16,11 @@ constexpr char kRequestIdKey[] = "x-request-id";
 // What a client may take to read the answer after the deadline of the request.
 constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
+// What gRPC and a call take beside the message.
+constexpr int64_t kBytesPerCall = 16 << 10;
+// What an answer takes, token ids included, per byte of the message, about.
+constexpr int64_t kAnswerBytes = 3;
+
 // Nothing for a client that left before its request was looked at.
 std::optional<Rejection> RejectionOf(const absl::Status& status) {
   switch (status.code()) {
@@ -56,7 +61,7 @@ void Call::Hold() {
   context_.live_calls->Add(1);
 }
 
-bool Call::Enter() {
+bool Call::Enter(int64_t message_bytes) {
   absl::StatusOr<Pass> pass =
       context_.guard->Enter(record_.peer, MetadataOf(*rpc_, "authorization"));
   if (absl::IsResourceExhausted(pass.status())) {
@@ -70,12 +75,50 @@ bool Call::Enter() {
   if (!record_.token_name.empty()) {
     context_.metrics->CountClient(record_.token_name);
   }
+  absl::StatusOr<IntakeBytes> bytes =
+      context_.intake->Take(kBytesPerCall + message_bytes);
+  message_bytes_ = message_bytes;
+  if (!bytes.ok()) {
+    RefuseBytes(bytes.status());
+    return false;
+  }
+  held_bytes_.emplace(*std::move(bytes));
   return true;
+}
+
+bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
+  const std::optional<DoorThread::Ticket> ticket =
+      context_.door_thread->TryRun({pass_->caller(), bytes, std::move(admit)});
+  if (!ticket.has_value()) return false;
+  bool has_left = false;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket_ = ticket;
+    has_left = is_gone_;
+  }
+  if (has_left) WithdrawFromDoor();  // NoteGone() did not know the ticket
+  return true;
+}
+
+void Call::WithdrawFromDoor() {
+  std::optional<DoorThread::Ticket> ticket;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket.swap(ticket_);
+  }
+  if (!ticket.has_value()) return;
+  const auto admit = context_.door_thread->Withdraw(*ticket);
+  if (admit != nullptr) admit();  // refuses at once: the client has left
 }
 
 void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   if (!admitted.ok()) {
     return Refuse(admitted.status(), RejectionOf(admitted.status()));
+  }
+  if (absl::Status status = held_bytes_->Resize(
+          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*admitted));
+      !status.ok()) {
+    return RefuseBytes(status);
   }
   model_ = std::move(admitted->model);
   record_.model = model_;
@@ -122,6 +165,7 @@ void Call::NoteGone() {
     absl::MutexLock lock(&mu_);
     is_gone_ = true;
   }
+  WithdrawFromDoor();
   CancelInEngine();
 }
 
@@ -144,6 +188,11 @@ void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   AddPushback(status, rpc_);
   NoteEnd(status);
   FinishRpc(status);
+}
+
+void Call::RefuseBytes(const absl::Status& status) {
+  Refuse(status, absl::IsResourceExhausted(status) ? Rejection::kQueuedBytes
+                                                   : RejectionOf(status));
 }
 
 Call::News& Call::NewsOf(int32_t segment_index) {
@@ -241,9 +290,16 @@ void Call::ApplyNews(std::vector<News> news) {
 }
 
 void Call::PrepareNextRound() {
-  const auto prepare = [self = shared_from_this(), text = rounds_->TakeText()] {
-    absl::StatusOr<Sources> sources = self->context_.door->SummarySources(
-        text, [&] { return !self->is_gone(); });
+  DoorThread::Text round;
+  round.caller = pass_->caller();
+  std::string text = rounds_->TakeText();
+  round.bytes = text.size();
+  round.read = [self = shared_from_this(), text = std::move(text)] {
+    absl::StatusOr<Sources> sources =
+        self->context_.door->SummarySources(text, [&] {
+          self->context_.door_thread->Yield();
+          return !self->is_gone();
+        });
     if (!sources.ok()) return;  // the client has left
     absl::MutexLock lock(&self->mu_);
     self->next_round_ = *std::move(sources);
@@ -251,7 +307,7 @@ void Call::PrepareNextRound() {
   };
   // Once gRPC is done with the call, the door thread may be gone as well.
   absl::MutexLock lock(&rpc_mu_);
-  if (!is_done_) context_.door_thread->Run(prepare);
+  if (!is_done_) context_.door_thread->Run(std::move(round));
 }
 
 void Call::BeginRound(Sources sources) {

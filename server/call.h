@@ -6,6 +6,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include <atomic>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "server/door.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
+#include "server/intake.h"
 #include "server/metrics.h"
 #include "server/reply.h"
 #include "server/request_record.h"
@@ -62,6 +64,7 @@ struct CallContext {
   const Door* door;
   DoorThread* door_thread;
   Guard* guard;
+  Intake* intake;
   Log* log;  // null: none
 };
 
@@ -99,9 +102,15 @@ class Call : public TokenSink,
   // From now on gRPC holds this: the handler may return it.
   void Hold();
 
-  // False if the guard does not let the caller in: then the call has ended.
-  // The handler asks before it looks at the request.
-  [[nodiscard]] bool Enter();
+  // False if the guard does not let the caller in, or the intake does not take
+  // a message of that many bytes: then the call has ended. The handler asks
+  // before it looks at the request.
+  [[nodiscard]] bool Enter(int64_t message_bytes);
+
+  // Has the door thread run `admit`, which calls Start() at its end, when it is
+  // this caller's turn; at once, if the client leaves. False if too many wait.
+  // REQUIRES: Enter() was true.
+  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> admit);
 
   // Hands an admitted request to the engine, or ends the call with the status
   // that refused it.
@@ -145,11 +154,13 @@ class Call : public TokenSink,
     std::vector<int32_t> tokens;
     std::vector<Hypothesis> finished;  // empty: it goes on
   };
-  using Sources = std::vector<std::vector<int32_t>>;
+  using Sources = TokenLists;
 
+  void WithdrawFromDoor();
   void CancelInEngine();
   void LimitTime();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
+  void RefuseBytes(const absl::Status& status);  // the intake's
   void NoteEnd(const absl::Status& status);
   void ApplyNews(std::vector<News> news);
   void PrepareNextRound();
@@ -164,6 +175,8 @@ class Call : public TokenSink,
   std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
+  int64_t message_bytes_ = 0;              // set by Enter()
+  std::optional<IntakeBytes> held_bytes_;  // from Enter() on
   RequestRecord record_;
   std::optional<Pass> pass_;  // from Enter() to NoteEnd()
 
@@ -186,6 +199,8 @@ class Call : public TokenSink,
   absl::Mutex mu_;
   std::vector<News> news_ ABSL_GUARDED_BY(mu_);
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
+  // Set by AwaitTurn(), taken by whoever withdraws the text.
+  std::optional<DoorThread::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);

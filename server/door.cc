@@ -17,6 +17,10 @@ constexpr char kSummaryLanguage[] = "en";
 // Tokens that one character may take: NFKC makes at most 18 of it, most of them
 // one token or, as bytes, three.
 constexpr int64_t kMaxCharacterTokens = 54;
+// Tokenizing that many bytes takes a few milliseconds.
+constexpr size_t kCountedAtOnce = 16 << 10;
+// Tokens that a text may have more if it is tokenized in two parts.
+constexpr int64_t kMaxTokensOfCut = 64;
 
 absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
   switch (line_breaks) {
@@ -37,9 +41,8 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
 void SetCounts(AdmittedRequest& admitted) {
   AnswerPlan& plan = admitted.plan;
   plan.num_segments = static_cast<int32_t>(admitted.request.segments.size());
-  for (const std::vector<int32_t>& source : admitted.request.segments) {
-    plan.num_input_tokens += static_cast<int32_t>(source.size());
-  }
+  plan.num_input_tokens =
+      static_cast<int32_t>(admitted.request.segments.num_ids());
 }
 
 }  // namespace
@@ -59,6 +62,13 @@ absl::Status CheckTasks(const ServedModel& model) {
   return absl::OkStatus();
 }
 
+int64_t BytesOf(const AdmittedRequest& admitted) {
+  const TokenLists& sources = admitted.request.segments;
+  // Each segment has a place in the answer.
+  return sources.bytes() + admitted.plan.gaps.bytes() +
+         static_cast<int64_t>(sources.size() * sizeof(void*));
+}
+
 Door::Door(const ServedModel& model, const DoorLimits& limits)
     : model_(model), limits_(limits) {}
 
@@ -68,7 +78,8 @@ absl::Status Door::CheckModel(const std::string& name) const {
       "model is \"%s\"; this server serves \"%s\"", Shown(name), model_.name)));
 }
 
-absl::Status Door::CheckText(const std::string& text) const {
+absl::Status Door::CheckText(const std::string& text,
+                             IsWanted is_wanted) const {
   if (model_.tokenizer == nullptr) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "model \"%s\" has no tokenizer; it takes Generate with tokens only",
@@ -83,7 +94,8 @@ absl::Status Door::CheckText(const std::string& text) const {
                         text.size(), limits_.max_text_bytes)));
   }
   // What is tokenized may be longer than what came.
-  const int64_t normalized_bytes = NormalizedBytes(text);
+  const int64_t normalized_bytes = NormalizedBytes(text, is_wanted);
+  if (!is_wanted()) return absl::CancelledError("the client has left");
   if (normalized_bytes > limits_.max_text_bytes) {
     return NamesField(absl::InvalidArgumentError(absl::StrFormat(
         "text has %d bytes once it is normalized (NFKC); this server allows "
@@ -121,27 +133,45 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
 }
 
 std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
-                                    absl::string_view text) const {
-  std::vector<int32_t> ids = model_.tokenizer->EncodePrompted(prefix, text);
+                                    absl::string_view text,
+                                    SpecialTokens allowed) const {
+  std::vector<int32_t> ids =
+      prefix.empty() ? model_.tokenizer->Encode(text, allowed)
+                     : model_.tokenizer->EncodePrompted(prefix, text);
   ids.push_back(model_.tokenizer->eos_id());
   return ids;
 }
 
 int64_t Door::CountSource(absl::string_view prefix, absl::string_view text,
-                          IsWanted is_wanted) const {
+                          IsWanted is_wanted, SpecialTokens allowed) const {
+  int64_t tokens = 0;
+  int64_t num_cuts = 0;
+  for (size_t at = 0; text.size() - at > kCountedAtOnce; ++num_cuts) {
+    if (!is_wanted()) return 0;
+    const size_t end = CharacterBegin(text, at + kCountedAtOnce);
+    tokens +=
+        model_.tokenizer->Encode(text.substr(at, end - at), allowed).size();
+    at = end;
+    if (tokens - num_cuts * kMaxTokensOfCut > model_.max_source_tokens) {
+      return tokens * static_cast<int64_t>(text.size()) /
+             static_cast<int64_t>(at);
+    }
+  }
   if (!is_wanted()) return 0;
-  return static_cast<int64_t>(SourceOf(prefix, text).size());
+  return static_cast<int64_t>(SourceOf(prefix, text, allowed).size());
 }
 
 absl::StatusOr<AdmittedRequest> Door::AdmitSegments(AdmittedRequest prepared,
                                                     const std::string& prefix,
                                                     SegmentedText segmented,
                                                     IsWanted is_wanted) const {
-  for (const std::string& segment : segmented.segments) {
+  for (absl::string_view segment : segmented.segments) {
     if (!is_wanted()) return absl::CancelledError("the client has left");
     prepared.request.segments.push_back(SourceOf(prefix, segment));
   }
-  prepared.plan.gaps = std::move(segmented.gaps);
+  Gaps gaps;
+  for (absl::string_view gap : segmented.gaps) gaps.push_back(gap);
+  prepared.plan.gaps = std::move(gaps);
   SetCounts(prepared);
   return prepared;
 }
@@ -151,7 +181,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+  if (absl::Status status = CheckText(request.text(), is_wanted);
+      !status.ok()) {
     return status;
   }
   const absl::StatusOr<LineBreaks> line_breaks =
@@ -166,15 +197,14 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
   const std::string& prefix = (*task)->prefix;
-  const auto count = [&](absl::string_view text) {
-    return CountSource(prefix, text, is_wanted);
+  const auto count = [&](absl::string_view part) {
+    return CountSource(prefix, part, is_wanted);
   };
-  return AdmitSegments(
-      *std::move(prepared), prefix,
-      SplitForTranslation(JoinLines(request.text(), *line_breaks),
-                          (*task)->source_language.code,
-                          model_.max_source_tokens, count),
-      is_wanted);
+  const std::string text = JoinLines(request.text(), *line_breaks);
+  return AdmitSegments(*std::move(prepared), prefix,
+                       SplitForTranslation(text, (*task)->source_language.code,
+                                           model_.max_source_tokens, count),
+                       is_wanted);
 }
 
 absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
@@ -182,7 +212,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
-  if (absl::Status status = CheckText(request.text()); !status.ok()) {
+  if (absl::Status status = CheckText(request.text(), is_wanted);
+      !status.ok()) {
     return status;
   }
   const Task* task = model_.tasks.summarization();
@@ -194,7 +225,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
       Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
-  absl::StatusOr<std::vector<std::vector<int32_t>>> sources =
+  absl::StatusOr<TokenLists> sources =
       SummarySources(request.text(), is_wanted);
   if (!sources.ok()) return sources.status();
   prepared->request.segments = *std::move(sources);
@@ -205,15 +236,15 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   return prepared;
 }
 
-absl::StatusOr<std::vector<std::vector<int32_t>>> Door::SummarySources(
-    const std::string& text, IsWanted is_wanted) const {
-  std::vector<std::vector<int32_t>> sources;
+absl::StatusOr<TokenLists> Door::SummarySources(const std::string& text,
+                                                IsWanted is_wanted) const {
+  TokenLists sources;
   if (absl::StripAsciiWhitespace(text).empty()) return sources;
   const std::string& prefix = model_.tasks.summarization()->prefix;
   const auto count = [&](absl::string_view part) {
     return CountSource(prefix, part, is_wanted);
   };
-  for (const std::string& part : SplitForSummary(
+  for (absl::string_view part : SplitForSummary(
            text, kSummaryLanguage, model_.max_source_tokens, count)) {
     if (!is_wanted()) return absl::CancelledError("the client has left");
     sources.push_back(SourceOf(prefix, part));
@@ -222,20 +253,47 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> Door::SummarySources(
 }
 
 absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
-                                            IsWanted /*is_wanted*/) const {
+                                            IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
+  absl::StatusOr<std::vector<int32_t>> source = SourceOf(request, is_wanted);
+  if (!source.ok()) return source.status();
+  absl::StatusOr<AdmittedRequest> out =
+      Prepare(request.decoding(), model_.tasks.defaults,
+              /*has_loop_guard=*/false);
+  if (!out.ok()) return out;
+  // Token ids are answered with the reference's, whatever text they make.
+  out->request.sampling.output_text =
+      request.has_text() ? OutputText::kText : OutputText::kRaw;
+  out->request.segments.push_back(*source);
+  out->plan.gaps = Gaps({"", ""});
+  SetCounts(*out);
+  return out;
+}
+
+absl::StatusOr<std::vector<int32_t>> Door::SourceOf(
+    const v1::GenerateRequest& request, IsWanted is_wanted) const {
   std::vector<int32_t> source;
   switch (request.input_case()) {
-    case v1::GenerateRequest::kText:
-      if (absl::Status status = CheckText(request.text()); !status.ok()) {
+    case v1::GenerateRequest::kText: {
+      const std::string& text = request.text();
+      if (absl::Status status = CheckText(text, is_wanted); !status.ok()) {
         return status;
       }
-      source =
-          model_.tokenizer->Encode(request.text(), SpecialTokens::kSentinels);
-      source.push_back(model_.tokenizer->eos_id());
+      constexpr SpecialTokens kAllowed = SpecialTokens::kSentinels;
+      const int64_t count =
+          CountSource(/*prefix=*/"", text, is_wanted, kAllowed);
+      if (!is_wanted()) return absl::CancelledError("the client has left");
+      if (text.size() > kCountedAtOnce && count > model_.max_source_tokens) {
+        return NamesField(absl::InvalidArgumentError(absl::StrFormat(
+            "text has about %d tokens; this model takes 1..%d, the end token "
+            "included",
+            count, model_.max_source_tokens)));
+      }
+      source = SourceOf(/*prefix=*/"", text, kAllowed);
       break;
+    }
     case v1::GenerateRequest::kTokens:
       source.assign(request.tokens().ids().begin(),
                     request.tokens().ids().end());
@@ -246,17 +304,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
   if (absl::Status status = CheckSource(request, source); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> out =
-      Prepare(request.decoding(), model_.tasks.defaults,
-              /*has_loop_guard=*/false);
-  if (!out.ok()) return out;
-  // Token ids are answered with the reference's, whatever text they make.
-  out->request.sampling.output_text =
-      request.has_text() ? OutputText::kText : OutputText::kRaw;
-  out->request.segments.push_back(std::move(source));
-  out->plan.gaps = {"", ""};
-  SetCounts(*out);
-  return out;
+  return source;
 }
 
 absl::Status Door::CheckSource(const v1::GenerateRequest& request,

@@ -34,6 +34,10 @@ struct AdmittedRequest {
   std::string model;  // the name to answer with
 };
 
+// Bytes of memory that an admitted request takes until its end, except for the
+// answer's text and tokens.
+int64_t BytesOf(const AdmittedRequest& admitted);
+
 // INVALID_ARGUMENT if the model's sources are too short for one of its tasks'
 // prompts with a character behind it.
 absl::Status CheckTasks(const ServedModel& model);
@@ -67,12 +71,12 @@ class Door {
   // The sources of a text to summarize: one, or parts of whole sentences; none
   // if it is blank. CANCELLED once nobody wants them. REQUIRES: the model
   // summarizes.
-  absl::StatusOr<std::vector<std::vector<int32_t>>> SummarySources(
-      const std::string& text, IsWanted is_wanted) const;
+  absl::StatusOr<TokenLists> SummarySources(const std::string& text,
+                                            IsWanted is_wanted) const;
 
  private:
   absl::Status CheckModel(const std::string& name) const;
-  absl::Status CheckText(const std::string& text) const;
+  absl::Status CheckText(const std::string& text, IsWanted is_wanted) const;
   absl::StatusOr<AdmittedRequest> Prepare(const v1::DecodingOptions& options,
                                           const DecodingDefaults& defaults,
                                           bool has_loop_guard) const;
@@ -80,14 +84,21 @@ class Door {
                                                 const std::string& prefix,
                                                 SegmentedText segmented,
                                                 IsWanted is_wanted) const;
+  absl::StatusOr<std::vector<int32_t>> SourceOf(
+      const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::Status CheckSource(const v1::GenerateRequest& request,
                            absl::Span<const int32_t> source) const;
   // What the encoder reads: prefix and text, tokenized, and the end token.
-  std::vector<int32_t> SourceOf(absl::string_view prefix,
-                                absl::string_view text) const;
-  // 0 once it is not wanted: then all fits at once, and the cutting ends.
+  // REQUIRES: behind a prefix no special tokens are allowed.
+  std::vector<int32_t> SourceOf(
+      absl::string_view prefix, absl::string_view text,
+      SpecialTokens allowed = SpecialTokens::kNone) const;
+  // Tokens of SourceOf(); about as many if the text is long and surely has more
+  // than max_source_tokens. 0 once it is not wanted: then all fits at once, and
+  // the cutting ends.
   int64_t CountSource(absl::string_view prefix, absl::string_view text,
-                      IsWanted is_wanted) const;
+                      IsWanted is_wanted,
+                      SpecialTokens allowed = SpecialTokens::kNone) const;
 
   const ServedModel model_;
   const DoorLimits limits_;

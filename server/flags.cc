@@ -61,6 +61,10 @@ ABSL_FLAG(sheaf::ByteSize, kv_cache_bytes, {int64_t{1} << 30},
           "Memory of the KV cache, taken at start.");
 ABSL_FLAG(int32_t, max_sequences, 64, "Sequences in one decode step, at most.");
 ABSL_FLAG(int32_t, max_queue, 256, "Requests that may wait.");
+ABSL_FLAG(
+    sheaf::ByteSize, max_queued_bytes, {0},
+    "Maximum memory of the requests that have arrived and not ended; more "
+    "are refused. 0: derived from the memory limit.");
 ABSL_FLAG(int32_t, threads, 0,
           "Threads that compute. 0: the processors that the process may use.");
 ABSL_FLAG(int32_t, max_source_tokens, 0,
@@ -89,6 +93,8 @@ ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
 
 namespace sheaf {
 namespace {
+
+constexpr int64_t kMinQueuedBytes = 1 << 20;
 
 // Not those that the libraries define.
 bool IsOurs(const absl::CommandLineFlag& flag) {
@@ -351,6 +357,7 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
   flags.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes).bytes;
   flags.max_sequences = absl::GetFlag(FLAGS_max_sequences);
   flags.max_queue = absl::GetFlag(FLAGS_max_queue);
+  flags.max_queued_bytes = absl::GetFlag(FLAGS_max_queued_bytes).bytes;
   flags.num_threads = absl::GetFlag(FLAGS_threads);
   flags.max_source_tokens = absl::GetFlag(FLAGS_max_source_tokens);
   flags.max_new_tokens = absl::GetFlag(FLAGS_max_new_tokens);
@@ -382,6 +389,9 @@ absl::StatusOr<ServerFlags> CheckedFlags() {
                  1024 * kGiB),
       CheckRange("max_sequences", flags.max_sequences, 1, 4096),
       CheckRange("max_queue", flags.max_queue, 1, 1'000'000),
+      CheckRange("max_queued_bytes", flags.max_queued_bytes,
+                 flags.max_queued_bytes == 0 ? 0 : kMinQueuedBytes,
+                 int64_t{1} << 40),
       CheckRange("threads", flags.num_threads, 0, 256),
       CheckRange("max_source_tokens", flags.max_source_tokens, 0,
                  kMaxSourceTokens),

@@ -52,6 +52,7 @@ struct ServerFlags {
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;
   int32_t max_queue = 0;
+  int64_t max_queued_bytes = 0;   // 0: to be derived
   int32_t num_threads = 0;        // >= 1
   int32_t max_source_tokens = 0;  // 0: as the model says
   int32_t max_new_tokens = 0;

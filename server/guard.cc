@@ -57,10 +57,11 @@ absl::StatusOr<Pass> Guard::Enter(
     }
     token_name = *std::move(name);
   }
-  if (max_per_caller_ == 0) return Pass(nullptr, "", std::move(token_name));
-
   std::string caller =
       tokens_ != nullptr ? token_name : std::string(AddressOf(peer));
+  if (max_per_caller_ == 0) {
+    return Pass(nullptr, std::move(caller), std::move(token_name));
+  }
   absl::MutexLock lock(&mu_);
   int32_t& num_under_way = num_under_way_[caller];
   if (num_under_way >= max_per_caller_) {

@@ -24,6 +24,8 @@ class Pass {
 
   // The token's; empty if the server asks for none.
   const std::string& token_name() const { return token_name_; }
+  // Whose turn it is: the token's name or, without tokens, the address.
+  const std::string& caller() const { return caller_; }
 
  private:
   friend class Guard;

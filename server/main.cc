@@ -105,6 +105,7 @@ class LoadedModel {
   }
 
   const ServedModel& served() const { return served_; }
+  int64_t max_queued_bytes() const { return max_queued_bytes_; }
   EngineParts parts() {
     return {storage_->shape(), runner_.get(), &team_, &kernels_};
   }
@@ -124,6 +125,7 @@ class LoadedModel {
   std::unique_ptr<T5Runner> runner_;
   std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
+  int64_t max_queued_bytes_ = 0;
 };
 
 absl::Status LoadedModel::SetName(const std::string& dir,
@@ -159,11 +161,18 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
       !matched.ok()) {
     return matched;
   }
-  const MemoryNeeds needs = {LeastWeightBytes(*config, type),
-                             ActivationBytes(*config, limits),
-                             flags.kv_cache_bytes};
+  const MemoryNeeds needs = {
+      .weight_bytes = LeastWeightBytes(*config, type),
+      .activation_bytes = ActivationBytes(*config, limits),
+      .kv_cache_bytes = flags.kv_cache_bytes,
+      .max_queued_bytes = flags.max_queued_bytes};
   absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
   if (!fits.ok()) return fits;
+  max_queued_bytes_ =
+      flags.max_queued_bytes > 0
+          ? flags.max_queued_bytes
+          : DerivedQueuedBytes(needs,
+                               CgroupMemoryLimit().value_or(PhysicalMemory()));
   const StartGuard guard(
       kProgram,
       absl::StrFormat("weights take %d bytes or more, activations %d, "
@@ -236,7 +245,7 @@ void LogNotes(const ServedModel& model, Log& log) {
   }
 }
 
-ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
+ServerOptions OptionsOf(const ServerFlags& flags, const LoadedModel& model,
                         Log* log) {
   ServerOptions options;
   options.listen = flags.listen;
@@ -247,7 +256,8 @@ ServerOptions OptionsOf(const ServerFlags& flags, const ServedModel& model,
   options.default_deadline = flags.default_deadline;
   options.max_sequences = flags.max_sequences;
   options.max_queue = flags.max_queue;
-  options.max_encode_tokens = MaxEncodeTokens(model.max_source_tokens);
+  options.max_queued_bytes = model.max_queued_bytes();
+  options.max_encode_tokens = MaxEncodeTokens(model.served().max_source_tokens);
   options.tls = flags.tls;
   options.auth_tokens_file = flags.auth_tokens_file;
   options.max_requests_per_caller = flags.max_requests_per_caller;
@@ -363,7 +373,7 @@ ExitCode Serve(ServerFlags flags) {
   }
   LogNotes(served, log);
   absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(OptionsOf(flags, served, &log), served, (*model)->parts());
+      Server::Start(OptionsOf(flags, **model, &log), served, (*model)->parts());
   if (!server.ok()) {
     log.Flush(kStreamTimeout);
     return Complain(kFailed, server.status());
@@ -384,17 +394,21 @@ ExitCode Serve(ServerFlags flags) {
   std::_Exit(kServed);
 }
 
-// Where address space is limited (ulimit -v), threads must not each reserve 64
-// MiB of it for what they allocate: their stacks would find none.
-void ShareArenas() {
+// Returns the memory of large requests to the system when they end. By default
+// glibc has eight arenas per processor, and keeps what it was given for blocks
+// of up to 32 MiB. Where address space is limited (ulimit -v), the stacks of
+// threads need what a second arena would reserve.
+void LimitHeap() {
   rlimit limit;
-  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    mallopt(M_ARENA_MAX, 1);
-  }
+  const bool is_limited =
+      getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  mallopt(M_ARENA_MAX, is_limited ? 1 : 2);
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
 ExitCode Main(const std::vector<std::string>& args) {
-  ShareArenas();
+  LimitHeap();
   PrepareSignals();
   if (absl::Status status = ParseFlags(args); !status.ok()) {
     return Complain(kWrongFlags, status);

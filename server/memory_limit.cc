@@ -1,5 +1,7 @@
 #include "server/memory_limit.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -70,6 +72,14 @@ std::optional<int64_t> Figure(const fs::path& file, absl::string_view label) {
   return std::nullopt;
 }
 
+// What the process takes beside weights and KV cache, with the margin of one of
+// its limits.
+int64_t RestBytes(const MemoryNeeds& needs, int64_t margin_bytes) {
+  return margin_bytes +
+         std::max<int64_t>(0, needs.activation_bytes - kActivationsInMargin) +
+         2 * std::max<int64_t>(0, needs.max_queued_bytes - kQueuedInMargin);
+}
+
 }  // namespace
 
 std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
@@ -91,6 +101,18 @@ std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
     }
   }
   return limit;
+}
+
+int64_t PhysicalMemory() {
+  return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+}
+
+int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes) {
+  constexpr int64_t kMost = int64_t{1} << 30;
+  const int64_t left = limit_bytes - needs.weight_bytes -
+                       RestBytes(needs, kMemoryMarginBytes) -
+                       needs.kv_cache_bytes;
+  return std::min(kMost, kQueuedInMargin + std::max<int64_t>(0, left) / 4);
 }
 
 std::vector<MemoryLimit> MemoryLimits(const std::string& root) {
@@ -118,9 +140,7 @@ std::vector<MemoryLimit> MemoryLimits(const std::string& root) {
 absl::Status CheckMemoryFits(const MemoryNeeds& needs,
                              absl::Span<const MemoryLimit> limits) {
   for (const MemoryLimit& limit : limits) {
-    const int64_t rest =
-        limit.margin_bytes +
-        std::max<int64_t>(0, needs.activation_bytes - kActivationsInMargin);
+    const int64_t rest = RestBytes(needs, limit.margin_bytes);
     const int64_t room = limit.bytes - needs.weight_bytes - rest;
     if (needs.kv_cache_bytes <= room) continue;
     return absl::FailedPreconditionError(absl::StrFormat(

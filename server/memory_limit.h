@@ -15,6 +15,16 @@ namespace sheaf {
 // docs/OPERATIONS.md derives a container's limit with it.
 inline constexpr int64_t kMemoryMarginBytes = int64_t{192} << 20;
 inline constexpr int64_t kActivationsInMargin = int64_t{64} << 20;
+// Of requests (--max_queued_bytes); as much again is for those being read.
+inline constexpr int64_t kQueuedInMargin = int64_t{32} << 20;
+
+// What a server takes beside the margin.
+struct MemoryNeeds {
+  int64_t weight_bytes = 0;
+  int64_t activation_bytes = 0;
+  int64_t kv_cache_bytes = 0;
+  int64_t max_queued_bytes = 0;  // 0: to be derived
+};
 
 // The same of address space and data segment (ulimit -v, -d), in addition to
 // what is taken when the model is about to be loaded: the stacks of gRPC's
@@ -37,16 +47,16 @@ std::optional<int64_t> CgroupMemoryLimit(const std::string& root = "/");
 // (swap included), and what limits of its own leave to the process.
 std::vector<MemoryLimit> MemoryLimits(const std::string& root = "/");
 
-// What is taken at start.
-struct MemoryNeeds {
-  int64_t weight_bytes = 0;
-  int64_t activation_bytes = 0;
-  int64_t kv_cache_bytes = 0;
-};
+// The memory of the machine.
+int64_t PhysicalMemory();
+
+// What --max_queued_bytes is if it is not given: kQueuedInMargin and a quarter
+// of what the other needs leave of `limit_bytes`, but at most 1 GiB.
+int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes);
 
 // FAILED_PRECONDITION, with the figures and the most that --kv_cache_bytes may
-// be, if weights, KV cache, the margin and the activations that it does not
-// cover do not fit within one of the limits.
+// be, if weights, KV cache, the margin, and the activations and requests that
+// it does not cover do not fit within one of the limits.
 absl::Status CheckMemoryFits(const MemoryNeeds& needs,
                              absl::Span<const MemoryLimit> limits);
 

@@ -26,10 +26,10 @@ using Buckets = Histogram::BucketBoundaries;
 
 constexpr std::array<const char*, 4> kFinishReasons = {
     "eos", "length", "stop_sequence", "repetition"};
-constexpr std::array<const char*, 9> kRejections = {
-    "invalid_argument", "unknown_model",   "unimplemented",
-    "no_tokenizer",     "queue_full",      "draining",
-    "deadline",         "unauthenticated", "caller_limit"};
+constexpr std::array<const char*, 10> kRejections = {
+    "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
+    "queue_full",       "draining",      "deadline",      "unauthenticated",
+    "caller_limit",     "queued_bytes"};
 // In the order of grpc::StatusCode; the names are go-grpc-prometheus's.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -166,6 +166,9 @@ class Metrics::Series {
   }
 
   void SetConnections(int32_t num_open) { connections_.Set(num_open); }
+  void SetQueuedBytes(int64_t bytes) {
+    queued_bytes_.Set(static_cast<double>(bytes));
+  }
   void CountRefusedConnection() { refused_connections_.Increment(); }
 
   void CountClient(const std::string& token_name) {
@@ -269,6 +272,10 @@ class Metrics::Series {
   Gauge& sequences_running_ =
       AddGauge("sheaf_num_sequences_running",
                "Sequences that hold a place in the decode batch.");
+  Gauge& queued_bytes_ =
+      AddGauge("sheaf_queued_bytes",
+               "Memory of the requests that have arrived and have not ended; "
+               "--max_queued_bytes limits it.");
   Gauge& connections_ =
       AddGauge("sheaf_num_connections", "Connections of the RPCs.");
   Counter& refused_connections_ =
@@ -362,6 +369,7 @@ void Metrics::CountSuccess(FinishReason reason) {
 void Metrics::CountRejected(Rejection reason) {
   series_->CountRejected(reason);
 }
+void Metrics::SetQueuedBytes(int64_t bytes) { series_->SetQueuedBytes(bytes); }
 void Metrics::SetConnections(int32_t num_open) {
   series_->SetConnections(num_open);
 }

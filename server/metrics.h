@@ -24,6 +24,7 @@ enum class Rejection {
   kDeadline,         // "deadline": it had passed on arrival
   kUnauthenticated,  // "unauthenticated": no token, or a wrong one
   kCallerLimit,      // "caller_limit": too many of one caller at a time
+  kQueuedBytes,      // "queued_bytes": the requests would take too much memory
 };
 
 // Which RPC: the labels of the grpc_server_ metrics.
@@ -61,6 +62,8 @@ class Metrics {
   void CountRejected(Rejection reason);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
+  // Of the requests that the server holds.
+  void SetQueuedBytes(int64_t bytes);
   // A request that came with the token of that name.
   void CountClient(const std::string& token_name);
 

@@ -46,7 +46,7 @@ absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
   const absl::StatusOr<Pass> pass =
       guard_->Enter(PeerOf(rpc), MetadataOf(rpc, "authorization"));
   if (!pass.ok()) return pass.status();
-  return ParseMessage(bytes, request);
+  return ParseMessage(TakeBytes(bytes), request);
 }
 
 grpc::ServerUnaryReactor* ModelService::ListModels(

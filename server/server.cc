@@ -5,6 +5,7 @@
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <atomic>
@@ -25,6 +26,8 @@
 #include "server/delivery.h"
 #include "server/door_thread.h"
 #include "server/guard.h"
+#include "server/intake.h"
+#include "server/memory_limit.h"
 #include "server/metrics.h"
 #include "server/model_service.h"
 #include "server/reflection_service.h"
@@ -51,6 +54,10 @@ constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 constexpr absl::Duration kReloadInterval = absl::Seconds(1);
+
+// Memory that a byte of a text may take while the text is read: a line of two
+// bytes is a source of its own.
+constexpr int64_t kReadingBytes = 48;
 
 int MaxMessageBytes(int64_t max_text_bytes) {
   return static_cast<int>(
@@ -147,6 +154,10 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
+  // Of the messages that are being received, and the connections.
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("sheaf").Resize(static_cast<size_t>(
+          std::max(options.max_queued_bytes, kQueuedInMargin))));
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              options.max_metadata_bytes);
@@ -253,9 +264,13 @@ class Server::Parts {
         engine(MakeEngineOptions(options, model, metrics, watchdog),
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
-        door_thread(options.max_queue),
+        intake(options.max_queued_bytes,
+               [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
+        door_thread({.max_waiting = options.max_queue,
+                     .max_long_bytes = static_cast<size_t>(
+                         options.max_queued_bytes / kReadingBytes)}),
         text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &door_thread, &guard, options.log},
+                      &door_thread, &guard, &intake, options.log},
                      options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
 
@@ -310,6 +325,7 @@ class Server::Parts {
   LiveCalls live_calls;
   Delivery delivery;
   Engine engine;
+  Intake intake;
   DoorThread door_thread;
   TextService text_service;
   ModelService model_service;
@@ -395,13 +411,15 @@ void Server::Drain(absl::Duration timeout) {
   // gRPC's own shutdown is part of the time.
   const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
   const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
-  parts_->engine.Drain();
+  parts_->intake.Close();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->engine.WaitUntilIdle(deadline - MonotonicTime::Now());
   parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
+  // What is still being read ends with UNAVAILABLE, which clients may retry.
+  parts_->intake.Abandon();
+  parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);

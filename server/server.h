@@ -22,6 +22,7 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;
+  int64_t max_queued_bytes = int64_t{1} << 30;
   int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
   TlsFiles tls;                         // not set: no encryption
   std::string auth_tokens_file;         // empty: nobody is asked for a token
@@ -71,8 +72,9 @@ class Server {
   // itself within a second of a change. The log says what became of each.
   void Reload();
 
-  // Refuses new requests with UNAVAILABLE, lets those that run come to their
-  // end, cancels the rest a little before `timeout`, and stops listening.
+  // Refuses new requests with UNAVAILABLE, lets those that have arrived come to
+  // their end, ends the rest a little before `timeout` (texts that are still
+  // being read with UNAVAILABLE), and stops listening.
   void Drain(absl::Duration timeout);
 
  private:

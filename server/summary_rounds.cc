@@ -36,15 +36,13 @@ std::string SummaryRounds::TakeText() {
   return text;
 }
 
-bool SummaryRounds::Begin(const std::vector<std::vector<int32_t>>& sources) {
+bool SummaryRounds::Begin(const TokenLists& sources) {
   const int32_t num_before = plan_.num_segments;
   first_segment_ += num_before;
   plan_.earlier.num_segments += num_before;
   plan_.num_segments = static_cast<int32_t>(sources.size());
   plan_.gaps = GapsOfSummaries(plan_.num_segments);
-  for (const std::vector<int32_t>& source : sources) {
-    plan_.num_input_tokens += static_cast<int32_t>(source.size());
-  }
+  plan_.num_input_tokens += static_cast<int32_t>(sources.num_ids());
   num_left_ = plan_.num_segments;
   summaries_.assign(num_left_, "");
   return plan_.num_segments <= 1 || plan_.num_segments >= num_before;

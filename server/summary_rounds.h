@@ -35,7 +35,7 @@ class SummaryRounds {
 
   // Begins the round of these sources. True: it is the last, and plan() is for
   // an Answer of its segments, which begin at first_segment().
-  bool Begin(const std::vector<std::vector<int32_t>>& sources);
+  bool Begin(const TokenLists& sources);
 
   int32_t first_segment() const { return first_segment_; }
   const AnswerPlan& plan() const { return plan_; }

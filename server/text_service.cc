@@ -19,27 +19,41 @@ constexpr char kSummarizeStream[] = "sheaf.v1.TextService/SummarizeStream";
 constexpr char kGenerate[] = "sheaf.v1.TextService/Generate";
 constexpr char kGenerateStream[] = "sheaf.v1.TextService/GenerateStream";
 
-// What is longer is left to the door thread: this much takes some milliseconds.
+// What is longer is left to the door thread; this much takes a few
+// milliseconds.
 constexpr size_t kShortRequestBytes = 8 << 10;
 
 }  // namespace
 
 template <typename Request>
-absl::StatusOr<AdmittedRequest> TextService::Admit(
-    Call& call, MonotonicTime deadline, const grpc::ByteBuffer& bytes) const {
+absl::StatusOr<AdmittedRequest> TextService::Admit(Call& call,
+                                                   MonotonicTime deadline,
+                                                   std::string bytes) const {
   const auto is_in_time = [&] { return MonotonicTime::Now() < deadline; };
   const auto too_late = [] {
     return absl::DeadlineExceededError(
         "the deadline passed before the request was admitted");
   };
+  const auto is_draining = [&] { return context_.intake->is_abandoned(); };
+  const auto cut_off = [] {
+    return absl::UnavailableError("the server is draining");
+  };
   if (!is_in_time()) return too_late();
+  if (is_draining()) return cut_off();
+  if (call.is_gone()) return absl::CancelledError("the client has left");
   Request request;
   if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
     return status;
   }
-  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(
-      request, [&] { return !call.is_gone() && is_in_time(); });
-  if (absl::IsCancelled(admitted.status()) && !is_in_time()) return too_late();
+  std::string().swap(bytes);  // the request has them now
+  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
+    context_.door_thread->Yield();
+    return !call.is_gone() && is_in_time() && !is_draining();
+  });
+  if (absl::IsCancelled(admitted.status())) {
+    if (!is_in_time()) return too_late();
+    if (is_draining()) return cut_off();
+  }
   if (admitted.ok()) admitted->request.deadline = deadline;
   return admitted;
 }
@@ -49,14 +63,15 @@ void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
   call->Hold();
-  if (!call->Enter()) return;
+  const size_t num_bytes = request.Length();
+  if (!call->Enter(static_cast<int64_t>(num_bytes))) return;
   const MonotonicTime deadline = std::min(
       FromGrpc(rpc.raw_deadline()), MonotonicTime::Now() + default_deadline_);
-  const auto admit = [this, call, deadline, request] {
-    call->Start(Admit<Request>(*call, deadline, request));
+  auto admit = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
+    call->Start(Admit<Request>(*call, deadline, std::move(bytes)));
   };
-  if (request.Length() <= kShortRequestBytes) return admit();
-  if (!context_.door_thread->TryRun(admit)) {
+  if (num_bytes <= kShortRequestBytes) return admit();
+  if (!call->AwaitTurn(num_bytes, std::move(admit))) {
     call->Start(absl::ResourceExhaustedError(
         "as many long texts wait already as this server queues"));
   }

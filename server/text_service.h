@@ -58,7 +58,7 @@ class TextService final
              const grpc::ByteBuffer& request) const;
   template <typename Request>
   absl::StatusOr<AdmittedRequest> Admit(Call& call, MonotonicTime deadline,
-                                        const grpc::ByteBuffer& bytes) const;
+                                        std::string bytes) const;
   template <typename Request>
   grpc::ServerUnaryReactor* StartUnary(ReplyKind kind, const char* method,
                                        grpc::CallbackServerContext* rpc,

@@ -70,27 +70,32 @@ std::string DetailsOf(const absl::Status& status) {
 
 void TakeProtobufLog() { google::protobuf::SetLogHandler(&KeepComplaint); }
 
-absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
+absl::Status ParseMessage(absl::string_view bytes,
                           google::protobuf::MessageLite* message) {
-  std::vector<grpc::Slice> slices;
-  std::string joined;
-  if (!bytes.Dump(&slices).ok()) {
-    return absl::InvalidArgumentError("the request has no message");
-  }
-  joined.reserve(bytes.Length());
-  for (const grpc::Slice& slice : slices) {
-    joined.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-  }
   protobuf_complaint.clear();
-  if (message->ParseFromString(joined)) return absl::OkStatus();
+  if (message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return absl::OkStatus();
   const std::string field = FieldThatIsNotUtf8(protobuf_complaint);
   if (!field.empty()) {
     return NamesField(absl::InvalidArgumentError(
         absl::StrFormat("%s is not valid UTF-8", field)));
   }
   return absl::InvalidArgumentError(
-      absl::StrFormat("the request's %d bytes are not a %s", joined.size(),
+      absl::StrFormat("the request's %d bytes are not a %s", bytes.size(),
                       message->GetTypeName()));
+}
+
+std::string TakeBytes(const grpc::ByteBuffer& message) {
+  std::string bytes;
+  std::vector<grpc::Slice> slices;
+  if (!message.Dump(&slices).ok()) return bytes;
+  bytes.reserve(message.Length());
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  // The handler's parameter is const; the object is not.
+  const_cast<grpc::ByteBuffer&>(message).Clear();
+  return bytes;
 }
 
 grpc::ByteBuffer SerializeMessage(

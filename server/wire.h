@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 
 namespace sheaf {
 
@@ -18,8 +19,12 @@ void TakeProtobufLog();
 // Parses what a client sent. INVALID_ARGUMENT if it is no such message; names
 // the field if that is a string which is not UTF-8. gRPC itself would call
 // either INTERNAL, as if it were our fault.
-absl::Status ParseMessage(const grpc::ByteBuffer& bytes,
+absl::Status ParseMessage(absl::string_view bytes,
                           google::protobuf::MessageLite* message);
+
+// The bytes of a message that a handler was given, which has none afterwards:
+// gRPC would keep them until the call ends. Empty if there is no message.
+std::string TakeBytes(const grpc::ByteBuffer& message);
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 

@@ -279,10 +279,10 @@ TEST_F(EngineBeamsTest, RulesThatForbidEverythingEndTheBeams) {
 Request RandomRequest(int index) {
   std::mt19937 rng(index);
   Request request;
-  request.segments.resize(1 + rng() % 2);
-  for (Tokens& source : request.segments) {
-    source.resize(1 + rng() % 40);
+  for (uint32_t left = 1 + rng() % 2; left > 0; --left) {
+    Tokens source(1 + rng() % 40);
     for (int32_t& id : source) id = 2 + static_cast<int32_t>(rng() % 98);
+    request.segments.push_back(source);
   }
   SamplingParams& sampling = request.sampling;
   sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 50);

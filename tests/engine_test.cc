@@ -90,7 +90,7 @@ class EngineTest : public ::testing::Test {
   static Request MakeRequest(std::vector<std::vector<int32_t>> segments,
                              RecordingSink& sink, int32_t max_new = 40) {
     Request request;
-    request.segments = std::move(segments);
+    for (const auto& segment : segments) request.segments.push_back(segment);
     request.sink = &sink;
     request.sampling.max_new_tokens = max_new;
     return request;

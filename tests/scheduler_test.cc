@@ -10,9 +10,12 @@
 namespace sheaf {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::Field;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pointee;
 
 constexpr int32_t kStart = 0;
 
@@ -21,9 +24,17 @@ KvPoolShape Shape(int32_t num_blocks) { return {num_blocks, 1000, 16, 16}; }
 
 Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
   Request request;
-  for (int32_t len : source_lens) request.segments.emplace_back(len, 7);
+  for (int32_t len : source_lens) {
+    request.segments.push_back(std::vector<int32_t>(len, 7));
+  }
   request.sampling.max_new_tokens = max_new_tokens;
   return request;
+}
+
+// A pointer to the segment of that index.
+auto IsOf(const LiveRequest& request, int32_t index) {
+  return Pointee(
+      AllOf(Field(&Segment::request, &request), Field(&Segment::index, index)));
 }
 
 class SchedulerTest : public ::testing::Test {
@@ -50,11 +61,11 @@ class SchedulerTest : public ::testing::Test {
 TEST_F(SchedulerTest, EncodesFirstAndDecodesFromTheNextStepOn) {
   LiveRequest& request = Add(MakeRequest({5}, 10));
   const StepPlan first = Step();
-  EXPECT_THAT(first.encode, ElementsAre(&request.segments[0]));
+  EXPECT_THAT(first.encode, ElementsAre(IsOf(request, 0)));
   EXPECT_THAT(first.decode, IsEmpty());
   const StepPlan second = Step();
   EXPECT_THAT(second.encode, IsEmpty());
-  EXPECT_THAT(second.decode, ElementsAre(&request.segments[0]));
+  EXPECT_THAT(second.decode, ElementsAre(IsOf(request, 0)));
 }
 
 TEST_F(SchedulerTest, ReservesTheMostThatASegmentCanNeed) {
@@ -73,11 +84,11 @@ TEST_F(SchedulerTest, WaitsUntilTheReservationFits) {
   LiveRequest& large = Add(MakeRequest({64}, 64));   // 8 of 12 blocks
   LiveRequest& second = Add(MakeRequest({16}, 64));  // 5: does not fit beside
   Add(MakeRequest({1}, 1));  // would fit, and must not overtake
-  EXPECT_THAT(Step().encode, ElementsAre(&large.segments[0]));
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(large, 0)));
   EXPECT_THAT(Step().encode, IsEmpty());
   EXPECT_EQ(scheduler_.gauges().num_requests_waiting, 2);
   scheduler_.Remove(large);
-  EXPECT_THAT(Step().encode, ElementsAre(&second.segments[0], ::testing::_));
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(second, 0), ::testing::_));
 }
 
 TEST_F(SchedulerTest, NeverRunsMoreThanMaxSequences) {
@@ -108,8 +119,8 @@ TEST_F(SchedulerTest, ShortSourcesOvertakeALongPassAndWhoWaitsForItsEnd) {
   LiveRequest& third = Add(MakeRequest({13}, 1));  // 8 and 13 are too many
   LiveRequest& fourth = Add(MakeRequest({12}, 1));
   EXPECT_THAT(Step(kOvertaking).encode,
-              ElementsAre(&second.segments[0], &fourth.segments[0]));
-  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&third.segments[0]));
+              ElementsAre(IsOf(second, 0), IsOf(fourth, 0)));
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(IsOf(third, 0)));
   EXPECT_THAT(Step(kOvertaking).encode, IsEmpty());
 }
 
@@ -119,9 +130,9 @@ TEST_F(SchedulerTest, WhatOvertakesLeavesRoomForTheFirstThatWaits) {
   LiveRequest& first = Add(MakeRequest({64}, 64));  // 8
   LiveRequest& small = Add(MakeRequest({16}, 16));  // 2: both fit
   Add(MakeRequest({1}, 1));                         // 2: one too many
-  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&small.segments[0]));
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(IsOf(small, 0)));
   EXPECT_THAT(Step(kOvertaking).encode, IsEmpty());
-  EXPECT_THAT(Step().encode, ElementsAre(&first.segments[0]));
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(first, 0)));
   scheduler_.Remove(running);
 }
 
@@ -131,17 +142,17 @@ TEST_F(SchedulerTest, WhatOvertakesLeavesSequencesForTheFirstThatWaits) {
   Add(std::move(beams));
   LiveRequest& second = Add(MakeRequest({1}, 1));
   Add(MakeRequest({1}, 1));
-  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(&second.segments[0]));
+  EXPECT_THAT(Step(kOvertaking).encode, ElementsAre(IsOf(second, 0)));
 }
 
 TEST_F(SchedulerTest, AShortRequestPassesALongDocument) {
   LiveRequest& document = Add(MakeRequest({1, 1, 1, 1, 1, 1, 1, 1}, 1));
   EXPECT_EQ(Step().encode.size(), 4);
   LiveRequest& late = Add(MakeRequest({1}, 1));
-  scheduler_.FinishSegment(document.segments[0]);
-  EXPECT_THAT(Step().encode, ElementsAre(&late.segments[0]));
-  scheduler_.FinishSegment(late.segments[0]);
-  EXPECT_THAT(Step().encode, ElementsAre(&document.segments[4]));
+  scheduler_.FinishSegment(document.segments.front());
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(late, 0)));
+  scheduler_.FinishSegment(late.segments.front());
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(document, 4)));
 }
 
 TEST_F(SchedulerTest, FinishedSegmentsGiveAllBack) {
@@ -160,7 +171,8 @@ TEST_F(SchedulerTest, TheTargetPrefixFollowsTheStartToken) {
   request.sampling.target_prefix = {8, 9};
   LiveRequest& live = Add(std::move(request));
   Step();
-  EXPECT_THAT(live.segments[0].sequences[0].tokens, ElementsAre(kStart, 8, 9));
+  EXPECT_THAT(live.segments.front().sequences[0].tokens,
+              ElementsAre(kStart, 8, 9));
 }
 
 TEST_F(SchedulerTest, BeamsReserveTheirOwnBlocksAndThePrefixesFullOnesOnce) {
@@ -182,8 +194,9 @@ TEST_F(SchedulerTest,
   Request request = MakeRequest({16}, 48);
   request.sampling.beam_size = 3;
   request.sampling.target_prefix.assign(19, 5);  // with the start, 16 + 4
-  Segment& segment = Add(std::move(request)).segments[0];
+  LiveRequest& live = Add(std::move(request));
   Step();
+  Segment& segment = live.segments.front();
   Step();
   std::vector<Sequence>& beams = segment.sequences;
   beams[0].num_computed_tokens = 20;
@@ -285,8 +298,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         while (true) {  // Finished requests go.
           LiveRequest* done = nullptr;
           for (LiveRequest& live : scheduler_.requests()) {
-            if (live.num_finished == static_cast<int>(live.segments.size()))
-              done = &live;
+            if (live.num_finished == live.num_segments()) done = &live;
           }
           if (done == nullptr) break;
           scheduler_.Remove(*done);

@@ -32,7 +32,7 @@ SegmentedText Split(absl::string_view text, int64_t max_tokens = 1000) {
 }
 
 std::string Join(const SegmentedText& split) {
-  std::string text = split.gaps[0];
+  std::string text(split.gaps[0]);
   for (size_t i = 0; i < split.segments.size(); ++i) {
     absl::StrAppend(&text, split.segments[i], split.gaps[i + 1]);
   }
@@ -134,7 +134,7 @@ TEST(SplitForTranslationTest, ALongSentenceIsCutAfterAClauseElseAtASpace) {
 TEST(SplitForTranslationTest, TextWithoutSpacesIsCutBetweenCharacters) {
   const std::string text(95, 'x');
   const SegmentedText split = Split(text, 40);
-  for (const std::string& segment : split.segments) {
+  for (absl::string_view segment : split.segments) {
     EXPECT_LE(segment.size(), 40);
   }
   EXPECT_EQ(Join(split), text);
@@ -174,7 +174,7 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
     const int64_t max_tokens = 1 + static_cast<int64_t>(rng() % 30);
     const SegmentedText split = Split(text, max_tokens);
     ASSERT_EQ(Join(split), text);
-    for (const std::string& segment : split.segments) {
+    for (absl::string_view segment : split.segments) {
       ASSERT_FALSE(segment.empty());
       ASSERT_TRUE(IsValidUtf8(segment));
       ASSERT_TRUE(HasLetterOrDigit(segment)) << segment;
@@ -231,7 +231,7 @@ TEST(SplitForSummaryTest, EveryWordIsInSomePartAndNoPartIsTooLong) {
     const std::string text = absl::StrJoin(words, rng() % 2 ? " " : "\n");
     const auto parts = SplitForSummary(text, "en", 40, CountCharacters);
     std::vector<std::string> found;
-    for (const std::string& part : parts) {
+    for (absl::string_view part : parts) {
       EXPECT_LE(CountCharacters(part), 40);
       for (absl::string_view word :
            absl::StrSplit(part, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {

@@ -29,8 +29,9 @@ class AnswerTest : public testing::Test {
   AnswerPlan Plan(std::vector<std::string> gaps,
                   std::vector<std::string> stop = {}) {
     AnswerPlan plan;
+    plan.gaps = Gaps();
     plan.num_segments = static_cast<int32_t>(gaps.size()) - 1;
-    plan.gaps = std::move(gaps);
+    for (const std::string& gap : gaps) plan.gaps.push_back(gap);
     plan.stop = std::move(stop);
     plan.tokenizer = tokenizer_.get();
     return plan;

@@ -100,7 +100,7 @@ TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
       SmallTokenizer()->Encode("translate English to German: Hello.");
   expected.push_back(SmallTokenizer()->eos_id());
   EXPECT_EQ(admitted->request.segments[0], expected);
-  EXPECT_THAT(admitted->plan.gaps, ElementsAre("", " ", ""));
+  EXPECT_EQ(admitted->plan.gaps, Gaps({"", " ", ""}));
   EXPECT_EQ(admitted->plan.num_segments, 2);
 }
 
@@ -536,7 +536,7 @@ TEST_F(DoorTest, WhiteSpaceHasNoSegments) {
   const auto admitted = door_.Admit(TranslateOf(" \n "), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_THAT(admitted->request.segments, IsEmpty());
-  EXPECT_THAT(admitted->plan.gaps, ElementsAre(" \n "));
+  EXPECT_EQ(admitted->plan.gaps, Gaps({" \n "}));
 }
 
 TEST_F(DoorTest, ASummaryOfALongTextHasPartsThatFit) {
@@ -547,7 +547,7 @@ TEST_F(DoorTest, ASummaryOfALongTextHasPartsThatFit) {
   const auto admitted = door_.Admit(request, IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_GT(admitted->request.segments.size(), 1u);
-  for (const std::vector<int32_t>& source : admitted->request.segments) {
+  for (absl::Span<const int32_t> source : admitted->request.segments) {
     EXPECT_LE(source.size(), static_cast<size_t>(kMaxSourceTokens));
   }
 }

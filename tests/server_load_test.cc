@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <future>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -211,6 +212,99 @@ TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
   }
   drain.join();
   EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
+}
+
+// To tokenize them all would take half a minute and more.
+TEST(ServerLoadTest, LongTextsWhoseClientsLeftDoNotHoldAnothersUp) {
+  constexpr int kTexts = 400;
+  constexpr auto kPatience = std::chrono::seconds(10);
+  ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/kTexts + 1);
+  std::string hard;  // for each character is a token for each of its bytes
+  while (hard.size() + 3 <= ServerHarness::kMaxTextBytes) hard += "\u0E2A";
+  std::string sentences;
+  for (int i = 0; i < 400; ++i)
+    absl::StrAppend(&sentences, "This is the number ", i, ". ");
+
+  v1::GenerateRequest generate;
+  generate.set_text(hard);
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::GenerateChunk>>> generated;
+  for (int i = 0; i < kTexts; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    grpc::ClientContext* const context = contexts.back().get();
+    if (i % 2 == 0) {
+      readers.push_back(
+          harness.text->TranslateStream(context, TranslateOf(hard)));
+    } else {
+      generated.push_back(harness.text->GenerateStream(context, generate));
+    }
+  }
+  for (const auto& context : contexts) context->TryCancel();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kPatience);
+  v1::TranslateResponse response;
+  const grpc::Status status =
+      harness.text->Translate(&context, TranslateOf(sentences), &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.usage().segments(), 400);
+  for (const auto& reader : readers) EXPECT_FALSE(reader->Finish().ok());
+  for (const auto& reader : generated) EXPECT_FALSE(reader->Finish().ok());
+  EXPECT_EQ(harness.WhatIsLeft(), "");
+}
+
+// Long texts that a server has begun to receive when it drains, each a stream.
+class LongTexts {
+ public:
+  LongTexts(ServerHarness& harness, int num_texts) {
+    std::string text;
+    while (text.size() + 3 <= ServerHarness::kMaxTextBytes) text += "\u0E2A";
+    for (int i = 0; i < num_texts; ++i) {
+      contexts_.push_back(std::make_unique<grpc::ClientContext>());
+      readers_.push_back(harness.text->TranslateStream(contexts_.back().get(),
+                                                       TranslateOf(text)));
+    }
+    while (harness.Gauge("queued_bytes") < static_cast<double>(text.size())) {
+    }
+  }
+
+  // How many end with each code.
+  std::map<grpc::StatusCode, int> Finish() {
+    std::map<grpc::StatusCode, int> num_ended;
+    for (const auto& reader : readers_) {
+      v1::TextChunk chunk;
+      while (reader->Read(&chunk)) {
+      }
+      ++num_ended[reader->Finish().error_code()];
+    }
+    return num_ended;
+  }
+
+ private:
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts_;
+  std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers_;
+};
+
+TEST(ServerLoadTest, TextsThatHaveArrivedAreServedWhileTheServerDrains) {
+  ServerHarness harness;
+  LongTexts texts(harness, /*num_texts=*/5);
+  harness.server->Drain(absl::Seconds(60));
+  auto num_ended = texts.Finish();
+  EXPECT_GE(num_ended[grpc::StatusCode::OK], 1);
+  EXPECT_EQ(num_ended[grpc::StatusCode::CANCELLED], 0);
+}
+
+// To read them all would take half a minute.
+TEST(ServerLoadTest, ADrainEndsInTimeThoughManyLongTextsWait) {
+  constexpr int kTexts = 300;
+  ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/kTexts);
+  LongTexts texts(harness, kTexts);
+  const absl::Time begin = absl::Now();
+  harness.server->Drain(absl::Milliseconds(600));
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(10));
+  auto num_ended = texts.Finish();
+  EXPECT_GE(num_ended[grpc::StatusCode::UNAVAILABLE], kTexts / 2);
+  EXPECT_EQ(harness.Gauge("queued_bytes"), 0);
 }
 
 TEST(ServerLoadTest, LivenessFailsWhileTheEngineIsStuckAndNothingElseDoes) {

@@ -124,5 +124,30 @@ TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
   EXPECT_TRUE(CheckMemoryFits({1000, 0, int64_t{1} << 40}, {}).ok());
 }
 
+TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountWhileReadToo) {
+  const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
+  EXPECT_TRUE(
+      CheckMemoryFits({1000, 0, 500, kQueuedInMargin}, {{"it", limit}}).ok());
+  EXPECT_TRUE(
+      CheckMemoryFits({1000, 0, 500 - 14, kQueuedInMargin + 7}, {{"it", limit}})
+          .ok());
+  EXPECT_FALSE(
+      CheckMemoryFits({1000, 0, 500 - 13, kQueuedInMargin + 7}, {{"it", limit}})
+          .ok());
+}
+
+TEST(DerivedQueuedBytesTest, IsTheMarginsAndAQuarterOfWhatIsLeft) {
+  constexpr int64_t kMiB = 1 << 20;
+  const MemoryNeeds needs = {.weight_bytes = 30 * kMiB,
+                             .activation_bytes = 0,
+                             .kv_cache_bytes = 200 * kMiB};
+  const int64_t taken = 230 * kMiB + kMemoryMarginBytes;
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken), kQueuedInMargin);
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken - 1), kQueuedInMargin);
+  EXPECT_EQ(DerivedQueuedBytes(needs, taken + 80 * kMiB),
+            kQueuedInMargin + 20 * kMiB);
+  EXPECT_EQ(DerivedQueuedBytes(needs, int64_t{1} << 40), 1024 * kMiB);
+}
+
 }  // namespace
 }  // namespace sheaf

@@ -12,7 +12,12 @@ namespace sheaf {
 namespace {
 
 using ::testing::ElementsAre;
-using Sources = std::vector<std::vector<int32_t>>;
+// `num` lists of `ids`.
+TokenLists Sources(int num, const std::vector<int32_t>& ids) {
+  TokenLists sources;
+  for (int i = 0; i < num; ++i) sources.push_back(ids);
+  return sources;
+}
 
 class SummaryRoundsTest : public testing::Test {
  protected:
@@ -64,7 +69,7 @@ TEST_F(SummaryRoundsTest, ARoundOfOnePartIsTheLastAndAllRoundsCount) {
   EXPECT_EQ(rounds.first_segment(), 6);
   const AnswerPlan& plan = rounds.plan();
   EXPECT_EQ(plan.num_segments, 1);
-  EXPECT_THAT(plan.gaps, ElementsAre("", ""));
+  EXPECT_EQ(plan.gaps, Gaps({"", ""}));
   EXPECT_EQ(plan.num_input_tokens, 40 + 6 + 2);
   EXPECT_EQ(plan.earlier.num_segments, 6);
   EXPECT_EQ(plan.earlier.num_output_tokens, 4 * 3 + 2);
@@ -76,7 +81,7 @@ TEST_F(SummaryRoundsTest, ARoundThatHasNotFewerPartsIsTheLast) {
   for (int32_t i = 0; i < 2; ++i) rounds.FinishPart(i, Summary("long"));
   rounds.TakeText();
   EXPECT_TRUE(rounds.Begin(Sources(2, {5})));
-  EXPECT_THAT(rounds.plan().gaps, ElementsAre("", " ", ""));
+  EXPECT_EQ(rounds.plan().gaps, Gaps({"", " ", ""}));
 }
 
 }  // namespace

@@ -29,12 +29,13 @@ using Outcomes = std::vector<Outcome>;
 Request MakeRequest(int index, const T5Config& config) {
   std::mt19937 rng(index);
   Request request;
-  std::vector<int32_t>& source = request.segments.emplace_back();
+  std::vector<int32_t> source;
   const int len = 1 + static_cast<int>(rng() % 60);
   for (int i = 0; i < len; ++i) {
     source.push_back(3 + static_cast<int32_t>(rng() % 7000));
   }
   source.push_back(config.eos_token_ids.front());
+  request.segments.push_back(source);
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
   if (rng() % 3 == 0) {
     request.sampling.temperature = 0.8f;

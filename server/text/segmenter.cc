@@ -10,12 +10,20 @@
 namespace sheaf {
 namespace {
 
+// Counts nothing: whoever counts may let other texts have a turn meanwhile.
+void LetOthersWork(TokenCounter count) { count(""); }
+
 // Sentences, trimmed, as the model should read them.
 std::vector<TextRange> Sentences(absl::string_view text,
-                                 absl::string_view language) {
+                                 absl::string_view language,
+                                 TokenCounter count) {
+  constexpr size_t kSteps = 8192;  // about a millisecond
+  const auto pause = [count] { LetOthersWork(count); };
   std::vector<TextRange> sentences;
   size_t begin = 0;
-  for (const size_t end : SentenceEnds(text, language)) {
+  size_t step = 0;
+  for (const size_t end : SentenceEnds(text, language, pause)) {
+    if (++step % kSteps == 0) LetOthersWork(count);
     AppendReadableParts(text, {begin, end}, sentences);
     begin = end;
   }
@@ -26,7 +34,10 @@ std::vector<TextRange> Sentences(absl::string_view text,
 class LongTextCutter {
  public:
   LongTextCutter(absl::string_view text, int64_t max_tokens, TokenCounter count)
-      : text_(text), max_tokens_(max_tokens), count_(count) {}
+      : text_(text),
+        max_tokens_(max_tokens),
+        count_(count),
+        guess_(3 * max_tokens) {}
 
   void Cut(TextRange range, std::vector<TextRange>& pieces) {
     if (count_(Slice(text_, range)) <= max_tokens_) {
@@ -40,7 +51,9 @@ class LongTextCutter {
     characters_.push_back(range.end);
     const size_t last = characters_.size() - 1;
     for (size_t first = 0; first < last;) {
-      const size_t end = BestEnd(first, Longest(first));
+      const size_t longest = Longest(first);
+      guess_ = longest - first;
+      const size_t end = BestEnd(first, longest);
       const TextRange piece = Between(first, end);
       if (HasLetterOrDigit(Slice(text_, piece))) pieces.push_back(piece);
       first = end;
@@ -53,15 +66,16 @@ class LongTextCutter {
     return Trim(text_, {characters_[first], characters_[end]});
   }
 
-  // An end whose piece fits, close to the greatest: guesses by the tokens a
-  // character takes, so that a few counts will do for a piece.
+  // An end whose piece fits, close to the greatest: guesses the length of the
+  // piece before it, then by the tokens a character takes, so that one or two
+  // counts will do for a piece.
   size_t Longest(size_t first) const {
     constexpr int kMaxGuesses = 8;
     constexpr double kCloseEnough = 0.9;
     const size_t last = characters_.size() - 1;
     size_t fits = first + 1;  // one character does, by contract
     size_t too_long = last + 1;
-    size_t guess = std::min<size_t>(last, first + 3 * max_tokens_);
+    size_t guess = std::min<size_t>(last, first + guess_);
     for (int i = 0; i < kMaxGuesses && fits + 1 < too_long; ++i) {
       const int64_t tokens = count_(Slice(text_, Between(first, guess)));
       (tokens <= max_tokens_ ? fits : too_long) = guess;
@@ -118,6 +132,7 @@ class LongTextCutter {
   const absl::string_view text_;
   const int64_t max_tokens_;
   const TokenCounter count_;
+  size_t guess_;  // characters that a piece has
   std::vector<size_t>
       characters_;  // where those of the range begin, and its end
 };
@@ -129,10 +144,12 @@ SegmentedText SplitForTranslation(absl::string_view text,
                                   int64_t max_tokens, TokenCounter count) {
   std::vector<TextRange> pieces;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const TextRange& sentence : Sentences(text, language)) {
+  for (const TextRange& sentence : Sentences(text, language, count)) {
     cutter.Cut(sentence, pieces);
   }
   SegmentedText result;
+  result.segments.reserve(pieces.size());
+  result.gaps.reserve(pieces.size() + 1);
   size_t at = 0;
   for (const TextRange& piece : pieces) {
     result.gaps.emplace_back(Slice(text, {at, piece.begin}));
@@ -143,17 +160,17 @@ SegmentedText SplitForTranslation(absl::string_view text,
   return result;
 }
 
-std::vector<std::string> SplitForSummary(absl::string_view text,
-                                         const std::string& language,
-                                         int64_t max_tokens,
-                                         TokenCounter count) {
+std::vector<absl::string_view> SplitForSummary(absl::string_view text,
+                                               const std::string& language,
+                                               int64_t max_tokens,
+                                               TokenCounter count) {
   const TextRange whole = Trim(text, {0, text.size()});
   if (count(Slice(text, whole)) <= max_tokens) {
-    return {std::string(Slice(text, whole))};
+    return {Slice(text, whole)};
   }
   std::vector<TextRange> sentences;
   LongTextCutter cutter(text, max_tokens, count);
-  for (const TextRange& sentence : Sentences(text, language)) {
+  for (const TextRange& sentence : Sentences(text, language, count)) {
     cutter.Cut(sentence, sentences);
   }
   const int64_t prompt = count("");
@@ -162,7 +179,7 @@ std::vector<std::string> SplitForSummary(absl::string_view text,
   for (const TextRange& sentence : sentences) {
     own_tokens.push_back(count(Slice(text, sentence)) - prompt);
   }
-  std::vector<std::string> parts;
+  std::vector<absl::string_view> parts;
   for (size_t first = 0; first < sentences.size();) {
     const auto part = [&](size_t end) {  // of sentences [first, end)
       return Slice(text, {sentences[first].begin, sentences[end - 1].end});

@@ -9,7 +9,8 @@
 
 namespace sheaf {
 
-// A text cut into segments for the model and the layout between them.
+// A text cut into segments for the model and the layout between them, which are
+// views of it.
 //
 // Invariants:
 //   1. gaps.size() == segments.size() + 1, and gaps[0] + segments[0] +
@@ -18,11 +19,12 @@ namespace sheaf {
 // If the lines of paragraphs are to be joined, the text is the one that
 // JoinLines() returns (line_breaks.h).
 struct SegmentedText {
-  std::vector<std::string> segments;
-  std::vector<std::string> gaps;
+  std::vector<absl::string_view> segments;
+  std::vector<absl::string_view> gaps;
 };
 
 // How many tokens a segment would take, task prompt and end token included.
+// Called every few milliseconds, if need be with an empty segment.
 using TokenCounter = absl::FunctionRef<int64_t(absl::string_view segment)>;
 
 // One segment per sentence, by the rules of `language` ("en"; sentences.h).
@@ -38,10 +40,11 @@ SegmentedText SplitForTranslation(absl::string_view text,
 
 // The whole text if it has at most `max_tokens`, else parts of whole sentences,
 // each as long as fits, but ended at a paragraph's end if one lies in its
-// second half. White space around parts is dropped.
-std::vector<std::string> SplitForSummary(absl::string_view text,
-                                         const std::string& language,
-                                         int64_t max_tokens,
-                                         TokenCounter count);
+// second half. White space around parts is dropped. Parts are views of the
+// text.
+std::vector<absl::string_view> SplitForSummary(absl::string_view text,
+                                               const std::string& language,
+                                               int64_t max_tokens,
+                                               TokenCounter count);
 
 }  // namespace sheaf

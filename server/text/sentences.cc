@@ -96,15 +96,23 @@ struct Cluster {
 
 class Scanner {
  public:
-  Scanner(absl::string_view text, absl::string_view language)
+  Scanner(absl::string_view text, absl::string_view language,
+          absl::FunctionRef<void()> pause)
       : text_(text),
+        pause_(pause),
         words_(SentenceWords::For(language)),
         is_greek_(PrimaryLanguage(language) == "el"),
         is_french_(PrimaryLanguage(language) == "fr"),
         first_(text.size()) {}
 
   std::vector<size_t> Scan() {
+    constexpr size_t kBytesAtOnce = 16 << 10;
+    size_t next_pause = kBytesAtOnce;
     for (size_t at = 0; at < text_.size();) {
+      if (at >= next_pause) {
+        pause_();
+        next_pause = at + kBytesAtOnce;
+      }
       const size_t begin = at;
       const int32_t character = NextCharacter(text_, at);
       if (first_ == text_.size() && IsLetterOrDigit(character)) first_ = begin;
@@ -377,6 +385,7 @@ class Scanner {
   }
 
   const absl::string_view text_;
+  const absl::FunctionRef<void()> pause_;
   const SentenceWords& words_;
   const bool is_greek_;
   const bool is_french_;
@@ -389,8 +398,9 @@ class Scanner {
 }  // namespace
 
 std::vector<size_t> SentenceEnds(absl::string_view text,
-                                 absl::string_view language) {
-  return Scanner(text, language).Scan();
+                                 absl::string_view language,
+                                 absl::FunctionRef<void()> pause) {
+  return Scanner(text, language, pause).Scan();
 }
 
 }  // namespace sheaf

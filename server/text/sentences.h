@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 
 namespace sheaf {
@@ -26,8 +27,10 @@ namespace sheaf {
 //     share
 //   - at an operator ("a ? B : c") or a sign in brackets ("[...]", "(!)").
 //
-// The time is linear in the text. REQUIRES: `text` is UTF-8.
-std::vector<size_t> SentenceEnds(absl::string_view text,
-                                 absl::string_view language);
+// Calls `pause` about once per millisecond, so that a long text can let others
+// have a turn. The time is linear in the text. REQUIRES: `text` is UTF-8.
+std::vector<size_t> SentenceEnds(
+    absl::string_view text, absl::string_view language,
+    absl::FunctionRef<void()> pause = [] {});
 
 }  // namespace sheaf

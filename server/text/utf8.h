@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 
 namespace sheaf {
@@ -43,7 +44,18 @@ bool IsWordCharacter(int32_t character);
 bool HasLetterOrDigit(absl::string_view text);
 
 // Bytes of the text in Unicode's form NFKC, which is about what a tokenizer
-// makes of it: one character may become eighteen.
-int64_t NormalizedBytes(absl::string_view text);
+// makes of it: one character may become eighteen. If more than 30 combining
+// marks follow one another, which no language does, the marks behind are
+// counted as they are, never less than NFKC has. So the time is linear in the
+// text.
+//
+// Asks `goes_on` every few milliseconds. Once that is false, returns the bytes
+// of what was read so far.
+int64_t NormalizedBytes(absl::string_view text,
+                        absl::FunctionRef<bool()> goes_on);
+
+// `at`, or the beginning of the character that `at` lies within. REQUIRES:
+// `text` is UTF-8 and at <= text.size().
+size_t CharacterBegin(absl::string_view text, size_t at);
 
 }  // namespace sheaf

@@ -55,7 +55,7 @@ std::string FirstSentence(const std::string& document) {
   const SegmentedText text =
       SplitForTranslation(document, "en", /*max_tokens=*/INT64_MAX,
                           [](absl::string_view) { return int64_t{1}; });
-  return text.segments.empty() ? "" : text.segments.front();
+  return text.segments.empty() ? "" : std::string(text.segments.front());
 }
 
 json ScoreTranslations(const std::vector<std::string>& hypotheses,
