@@ -212,11 +212,14 @@ bool HasControlCharacter(absl::string_view text) {
 }
 
 // Null if no token of the model is a byte or has a control character.
-std::shared_ptr<const Utf8Rule> Utf8RuleOf(const Tokenizer* tokenizer) {
+std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
+  const Tokenizer* const tokenizer = model.tokenizer;
   if (tokenizer == nullptr) return nullptr;
+  const int32_t num_tokens =
+      std::min(tokenizer->num_tokens(), model.vocab_size);
   using Kind = Tokenizer::Token::Kind;
   std::vector<Utf8Rule::ByteToken> tokens;
-  for (int32_t id = 0; id < tokenizer->num_tokens(); ++id) {
+  for (int32_t id = 0; id < num_tokens; ++id) {
     const Tokenizer::Token& token = tokenizer->token(id);
     if (token.kind == Kind::kByte) {
       tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));
@@ -231,7 +234,7 @@ EngineOptions MakeEngineOptions(const ServerOptions& options,
                                 const ServedModel& model, Metrics& metrics,
                                 Watchdog& watchdog) {
   EngineOptions out;
-  out.utf8_rule = Utf8RuleOf(model.tokenizer);
+  out.utf8_rule = Utf8RuleOf(model);
   out.max_sequences = options.max_sequences;
   out.max_queue = options.max_queue;
   out.max_encode_tokens = options.max_encode_tokens;
