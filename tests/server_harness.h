@@ -1,10 +1,7 @@
 #pragma once
 
-#include <arpa/inet.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
@@ -21,6 +18,7 @@
 #include "sheaf/v1/model.grpc.pb.h"
 #include "sheaf/v1/text.grpc.pb.h"
 #include "tests/fake_model_runner.h"
+#include "tests/http_peer.h"
 #include "tests/metrics_text.h"
 
 namespace sheaf {
@@ -82,24 +80,10 @@ inline int32_t SayAgain(const std::vector<int32_t>& source,
 
 // What a GET of /metrics answers.
 inline std::string HttpGetMetrics(const HostPort& address) {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in to = {};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(address.port));
-  inet_pton(AF_INET, address.host.c_str(), &to.sin_addr);
-  std::string answer;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0) {
-    const std::string get =
-        "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n";
-    EXPECT_EQ(send(fd, get.data(), get.size(), 0),
-              static_cast<ssize_t>(get.size()));
-    char buffer[4096];
-    for (ssize_t n; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
-      answer.append(buffer, n);
-    }
-  }
-  close(fd);
-  return answer;
+  HttpPeer peer(address.port);
+  EXPECT_TRUE(peer.Send(
+      "GET /metrics HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"));
+  return peer.ReadAll();
 }
 
 // A server in this process, on ports of its own choice, with the tokenizer and
