@@ -38,10 +38,9 @@ void ExpectWhole(const std::vector<std::string>& texts,
   }
 }
 
-// Texts of several sentences; see testdata/sentences/README.md.
+// Texts of several sentences; see sentences/README.md.
 std::vector<std::vector<std::string>> ReadTexts(const std::string& language) {
-  std::ifstream file(
-      absl::StrCat(SHEAF_TESTDATA_DIR, "/sentences/", language, ".txt"));
+  std::ifstream file(absl::StrCat(SHEAF_SENTENCES_DIR, "/", language, ".txt"));
   std::vector<std::vector<std::string>> texts(1);
   for (std::string line; std::getline(file, line);) {
     if (!line.empty()) {

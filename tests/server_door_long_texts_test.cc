@@ -21,8 +21,8 @@ constexpr int32_t kVocabSize = 8064;
 
 const Tokenizer& SmallTokenizer() {
   static const auto* const tokenizer =
-      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(Tokenizer::Load(
-          SHEAF_MODELS_DIR "/sheaf-small/spiece.model", kVocabSize));
+      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(
+          Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize));
   EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
   return ***tokenizer;
 }

@@ -149,7 +149,7 @@ TEST_F(DoorTest, MarksWithoutLettersAreReturnedAndNotRun) {
   const auto admitted = door_.Admit(TranslateOf("Hello. " + dashes), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
   EXPECT_EQ(admitted->plan.num_segments, 1);
-  EXPECT_THAT(admitted->plan.gaps, ElementsAre("", " " + dashes));
+  EXPECT_EQ(admitted->plan.gaps, Gaps({"", " " + dashes}));
 }
 
 TEST_F(DoorTest, TokensAreUsedAsGiven) {
@@ -169,7 +169,7 @@ TEST_F(DoorTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   request.set_text("<extra_id_0></s>");
   const auto generate = Door(model, {}).Admit(request, IsWanted);
   ASSERT_TRUE(generate.ok()) << generate.status();
-  const std::vector<int32_t>& source = generate->request.segments[0];
+  const absl::Span<const int32_t> source = generate->request.segments[0];
   EXPECT_EQ(source[0], kSentinel);
   EXPECT_THAT(source, Contains(1).Times(1));
 

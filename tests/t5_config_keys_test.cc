@@ -124,7 +124,7 @@ constexpr Row kRows[] = {
 
     {"prefix", "null", kSilent},
     {"prefix", "\"\"", kSilent},
-    {"prefix", "\"summarize: \"", kWarning, "before each source"},
+    {"prefix", "\"summarize: \"", kSilent},
     {"auto_map", R"({"AutoModel": "x.Y"})", kWarning, "code"},
     {"adapters", "{}", kSilent},
     {"adapters", R"({"adapters": {}})", kWarning, "not applied"},

@@ -70,7 +70,7 @@ class WallClockTest : public testing::TestWithParam<int> {
  protected:
   // What the log says of the only request.
   nlohmann::json LoggedRequest() {
-    log_.Flush();
+    EXPECT_TRUE(log_.Flush(absl::InfiniteDuration()));
     for (const std::string& line : lines_) {
       const auto event = nlohmann::json::parse(line);
       if (event["event"] == "request") return event;
@@ -79,8 +79,10 @@ class WallClockTest : public testing::TestWithParam<int> {
   }
 
   std::vector<std::string> lines_;
-  Log log_{LogFormat::kJson,
-           [this](absl::string_view line) { lines_.emplace_back(line); }};
+  Log log_{LogFormat::kJson, [this](absl::string_view line) {
+             lines_.emplace_back(line);
+             return true;
+           }};
   ClockSetter clock_{GetParam()};
 };
 

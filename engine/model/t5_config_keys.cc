@@ -51,6 +51,7 @@ constexpr T5ConfigKey kKeys[] = {
     {"eos_token_id", Fate::kRead, ""},
     {"decoder_start_token_id", Fate::kRead, ""},
     {"task_specific_params", Fate::kGeneration, ""},
+    {"prefix", Fate::kGeneration, ""},
 
     {"max_length", Fate::kGeneration, ""},
     {"min_length", Fate::kGeneration, ""},
@@ -115,9 +116,6 @@ constexpr T5ConfigKey kKeys[] = {
     {"rope_parameters", Fate::kHarmless, kOtherFamilies},
     {"rope_scaling", Fate::kHarmless, kOtherFamilies},
 
-    {"prefix", Fate::kWarns,
-     "pipelines of transformers put it before each source, this server does "
-     "not; task_specific_params, or --tasks, give tasks a prefix"},
     {"auto_map", Fate::kWarns,
      "it names code that comes with the model, which may compute another "
      "model than this server does"},
