@@ -1,5 +1,6 @@
 #include "server/door.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -195,7 +196,11 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
   absl::StatusOr<AdmittedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
-  prepared->request.sampling.output_text = OutputText::kLine;
+  SamplingParams& sampling = prepared->request.sampling;
+  sampling.output_text = OutputText::kLine;
+  if (!request.decoding().has_min_new_tokens()) {
+    sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
+  }
   const std::string& prefix = (*task)->prefix;
   const auto count = [&](absl::string_view part) {
     return CountSource(prefix, part, is_wanted);

@@ -48,8 +48,8 @@ TEST(SplitForTranslationTest, SentencesAreSegmentsAndSpacesAreGaps) {
 TEST(SplitForTranslationTest, LineBreaksAndLayoutAreGaps) {
   const SegmentedText split =
       Split("\n  Title\r\n\r\n\t- one item\n---\nEnd.\n");
-  EXPECT_THAT(split.segments, ElementsAre("Title", "- one item", "End."));
-  EXPECT_THAT(split.gaps, ElementsAre("\n  ", "\r\n\r\n\t", "\n---\n", "\n"));
+  EXPECT_THAT(split.segments, ElementsAre("Title", "one item", "End."));
+  EXPECT_THAT(split.gaps, ElementsAre("\n  ", "\r\n\r\n\t- ", "\n---\n", "\n"));
 }
 
 TEST(SplitForTranslationTest, AbbreviationsEndNoSentence) {
@@ -86,12 +86,21 @@ TEST(SplitForTranslationTest, LongMarksAreGapsWhereverTheyStand) {
               ElementsAre("Chapter 1", "12"));
   EXPECT_THAT(Split("==== Title ====").segments, ElementsAre("Title"));
   EXPECT_THAT(Split("Hello. --- World. * * *").segments,
-              ElementsAre("Hello.", "--- World."));
+              ElementsAre("Hello.", "World."));
+}
+
+TEST(SplitForTranslationTest, ListMarksAndDashesBeforeASentenceAreGaps) {
+  for (const char* mark :
+       {"- ", "* ", "\u2022 ", "\u2013 ", "> ", "> > ", "## ", "\u2022\t"}) {
+    const SegmentedText split = Split(absl::StrCat(mark, "Open"));
+    EXPECT_THAT(split.segments, ElementsAre("Open")) << mark;
+    EXPECT_THAT(split.gaps, ElementsAre(mark, "")) << mark;
+  }
 }
 
 TEST(SplitForTranslationTest, ShortMarksAreTextOfTheirSentence) {
   for (const char* text :
-       {"- Open", "* [ ] Open", "(\"Open\")...", "Really?!",
+       {"-Open", "* [ ] Open", "#tag", "(\"Open\")...", "Really?!",
         "It costs 5 \u20ac", "\u00a1Hola!", "**Bold**", "\u00ab Oui ! \u00bb",
         "My name is ____ now.", "e\u0301"}) {
     EXPECT_THAT(Split(text).segments, ElementsAre(text));

@@ -152,6 +152,18 @@ TEST_F(DoorTest, MarksWithoutLettersAreReturnedAndNotRun) {
   EXPECT_EQ(admitted->plan.gaps, Gaps({"", " " + dashes}));
 }
 
+TEST_F(DoorTest, ATranslationIsNotEmptyUnlessTheRequestAllowsIt) {
+  v1::TranslateRequest request = TranslateOf("of");
+  const auto min_new_tokens = [&] {
+    return door_.Admit(request, IsWanted)->request.sampling.min_new_tokens;
+  };
+  EXPECT_EQ(min_new_tokens(), 1);
+  request.mutable_decoding()->set_min_new_tokens(0);
+  EXPECT_EQ(min_new_tokens(), 0);
+  request.mutable_decoding()->set_min_new_tokens(3);
+  EXPECT_EQ(min_new_tokens(), 3);
+}
+
 TEST_F(DoorTest, TokensAreUsedAsGiven) {
   const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(admitted.ok()) << admitted.status();

@@ -87,6 +87,37 @@ size_t KeptBeforeWord(absl::string_view text, TextRange marks) {
   return marks.begin;
 }
 
+bool IsListMark(int32_t character) {
+  switch (character) {
+    case '-':
+    case '*':
+    case '+':
+    case '>':     // quoted
+    case '#':     // heading
+    case 0xB7:    // middle dot
+    case 0x2013:  // dashes
+    case 0x2014:
+    case 0x2022:  // bullets
+    case 0x2023:
+    case 0x25AA:
+    case 0x25CF:
+    case 0x25E6:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Whether `marks`, which begin a sentence, are list marks set off by a space.
+bool AreListMarks(absl::string_view text, TextRange marks) {
+  int32_t character = 0;
+  for (size_t at = marks.begin; at < marks.end;) {
+    character = NextCharacter(text, at);
+    if (!IsListMark(character) && !IsWhitespace(character)) return false;
+  }
+  return marks.size() > 0 && IsWhitespace(character);
+}
+
 }  // namespace
 
 TextRange Trim(absl::string_view text, TextRange range) {
@@ -124,7 +155,10 @@ void AppendReadableParts(absl::string_view text, TextRange sentence,
         end_part();
         has_word = false;
       }
-      if (!has_word) part.begin = KeptBeforeWord(text, marks);
+      if (!has_word) {
+        part.begin = KeptBeforeWord(text, marks);
+        if (AreListMarks(text, {part.begin, marks.end})) part.begin = marks.end;
+      }
       has_word = true;
       marks = {at, at};
     }

@@ -29,8 +29,10 @@ TextRange Trim(absl::string_view text, TextRange range);
 //     ("Chapter 1 ................ 12")
 //   - at either end of a part, 4 marks or more that are set off by white space
 //     ("---- Title"), and 4 equal ones ("====Title"). One terminal mark stays
-//     ("Stop!!!!!" gives "Stop!").
-// Short marks stay, because they are list marks, quotes or punctuation.
+//     ("Stop!!!!!" gives "Stop!")
+//   - list marks and dashes at the beginning, set off by a space ("- Open",
+//     "> quoted"), which a model would translate
+// Other short marks stay, because they are quotes or punctuation.
 //
 // The time is linear in the range. REQUIRES: `text` is UTF-8.
 void AppendReadableParts(absl::string_view text, TextRange sentence,
