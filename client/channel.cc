@@ -27,7 +27,7 @@ constexpr int kMaxAnswerBytes = 64 << 20;
 // A request that may be sent again is kept until its answer begins.
 constexpr int kMaxRetriedRequestBytes = 8 << 20;
 
-// What is longer is no deadline: it is counted in 2^63 ns at most.
+// A longer timeout is no deadline, because gRPC counts 2^63 ns at most.
 constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 100);
 
 // gRPC allows no more.
@@ -76,7 +76,7 @@ absl::string_view FamilyOf(absl::string_view address) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 ? "ipv6" : "";
 }
 
-// What fits into a sockaddr_un with its final zero.
+// The longest path that fits into a sockaddr_un with its final zero.
 constexpr size_t kMaxUnixPathBytes = 107;
 constexpr absl::string_view kUnixScheme = "unix:";
 

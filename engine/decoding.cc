@@ -41,7 +41,7 @@ ChosenToken ChooseToken(const TokenContext& context,
     find_greatest();
   }
   if (context.has_utf8_rule() && id >= 0) {
-    // As long as the rule allows the greatest, it stays the greatest.
+    // If the rule allows the best token, that stays the best.
     const bool is_allowed = Utf8RuleAllows(context, id);
     if (!is_allowed || is_sampling) {
       ApplyUtf8Rule(context, logits, scratch.rules);

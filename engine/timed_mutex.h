@@ -23,7 +23,7 @@ class ABSL_LOCKABLE TimedMutex {
   TimedMutex& operator=(const TimedMutex&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
-  // What the holder changed may be what others wait for.
+  // Wakes the waiting threads, because the holder may have changed the state.
   void Unlock() ABSL_UNLOCK_FUNCTION() {
     if (num_waiting_ > 0) unlocked_.notify_all();
     mutex_.unlock();
@@ -35,13 +35,13 @@ class ABSL_LOCKABLE TimedMutex {
   template <typename Predicate>
   bool AwaitWithTimeout(const Predicate& is_true, absl::Duration timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
-    // What is longer would overflow the clock.
+    // A longer timeout would overflow the clock.
     constexpr absl::Duration kLongest = absl::Hours(24 * 365 * 100);
     const auto end = std::chrono::steady_clock::now() +
                      absl::ToChronoNanoseconds(std::min(timeout, kLongest));
     std::unique_lock<std::mutex> lock(mutex_, std::adopt_lock);
     bool has_come = is_true();
-    // What the caller changed before may be what others wait for.
+    // The caller may have changed the state that other threads wait for.
     if (!has_come && num_waiting_ > 0) unlocked_.notify_all();
     ++num_waiting_;
     while (!has_come &&

@@ -60,7 +60,7 @@ class TokenLists {
   const_iterator begin() const { return {this, 0}; }
   const_iterator end() const { return {this, size()}; }
 
-  // Of all lists together.
+  // The number of ids in all lists together.
   int64_t num_ids() const { return static_cast<int64_t>(ids_.size()); }
   int64_t bytes() const {
     return num_ids() * static_cast<int64_t>(sizeof(int32_t)) +

@@ -44,7 +44,7 @@ class Utf8Rule {
   // The control characters that `source` has.
   Controls ControlsOf(absl::Span<const int32_t> source) const;
 
-  // What the rule depends on besides the vocabulary.
+  // The state of one sequence, which the rule depends on.
   struct Context {
     const SamplingParams& sampling;
     const Controls& source_controls;

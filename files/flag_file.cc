@@ -45,7 +45,7 @@ absl::StatusOr<std::string> Unquote(absl::string_view text) {
   return std::string(text.substr(1, end - 1));
 }
 
-// What stands behind a flag's name and a '=' or white space.
+// Parses the text after a flag's name and a '=' or white space.
 absl::StatusOr<std::string> ParseValue(absl::string_view text) {
   const absl::string_view value = absl::StripLeadingAsciiWhitespace(text);
   if (!value.empty() && (value[0] == '"' || value[0] == '\'')) {

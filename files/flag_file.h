@@ -22,7 +22,7 @@ namespace sheaf {
 //      is the value, as it is; nothing but a comment may follow. A quote within
 //      a value that does not begin with one is plain.
 //
-// What does not follow the rules is an error, not a guess.
+// A line that does not follow the rules is an error, not a guess.
 struct FlagLine {
   int32_t number = 0;  // of the line, from 1
   std::string name;

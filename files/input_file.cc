@@ -18,7 +18,7 @@ namespace sheaf {
 
 namespace {
 
-// Of a Git LFS pointer, by its specification.
+// The maximum size of a Git LFS pointer, by its specification.
 constexpr uint64_t kMaxPointerBytes = 1023;
 constexpr absl::string_view kPointerBegin =
     "version https://git-lfs.github.com/spec/v";

@@ -17,7 +17,7 @@ inline constexpr uint64_t kMaxJsonBytes = uint64_t{4} << 20;
 inline constexpr int64_t kMaxJsonValues = int64_t{1} << 18;
 inline constexpr int32_t kMaxJsonDepth = 64;
 
-// What a kind of file may have. A value takes up to some 150 bytes of memory,
+// The limits of one kind of file. A value takes up to 150 bytes of memory,
 // and two bytes of text are enough for one.
 struct JsonLimits {
   uint64_t max_bytes = kMaxJsonBytes;

@@ -93,7 +93,7 @@ void Certificates::Look(bool is_asked) {
   if (status.ok()) {
     is_news |= !HaveSameTexts(*found, seen_);
     seen_ = *found;
-    // What is in use already stays in use when it expires.
+    // A certificate that is in use stays in use when it expires.
     if (!HaveSameTexts(*found, current_)) {
       status = CheckValidAt(*found, files_, now_());
     }

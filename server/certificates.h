@@ -40,7 +40,7 @@ class Certificates {
   // now. Calls `on_reload` if the outcome is news, or always if `is_asked`.
   void Look(bool is_asked);
 
-  // What a server listens with. Not owned by it: this outlives the server.
+  // The credentials of a server, which this object outlives.
   std::shared_ptr<grpc::ServerCredentials> MakeServerCredentials();
 
   TlsIdentity current() const;
@@ -56,7 +56,7 @@ class Certificates {
   const std::function<absl::Time()> now_;
   mutable absl::Mutex mu_;
   TlsIdentity current_ ABSL_GUARDED_BY(mu_);
-  // What the last look found, to tell news.
+  // The files as the last look found them.
   TlsIdentity seen_ ABSL_GUARDED_BY(mu_);
   absl::Status seen_status_ ABSL_GUARDED_BY(mu_);
   bool is_given_to_grpc_ ABSL_GUARDED_BY(mu_) = false;  // current_ is

@@ -17,7 +17,7 @@ struct TlsFiles {
   bool is_set() const { return !cert.empty(); }
 };
 
-// What the files held at one moment: a certificate, its key and the clients'
+// The contents of the files at one moment: certificate, key and the clients'
 // authorities, all of which gRPC will take.
 struct TlsIdentity {
   std::string cert_pem;

@@ -80,7 +80,7 @@ void DoorThread::Loop(Lane& lane) {
   }
 }
 
-// What is next in turn waits for memory, rather than let others pass.
+// The next text in turn waits for memory and lets no other text pass.
 bool DoorThread::HasNext(const Lane& lane) const {
   const Text* const next = lane.waiting.Next(IsNotIn(lane.busy));
   return next != nullptr &&

@@ -44,7 +44,7 @@ class DoorThread {
 
   struct Options {
     int32_t max_waiting = 256;
-    // Of the long texts under way, unless one alone has more.
+    // The maximum of all long texts under way, unless one alone has more.
     size_t max_long_bytes = size_t{4} << 20;
   };
 

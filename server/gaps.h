@@ -10,9 +10,9 @@
 
 namespace sheaf {
 
-// What stands between the segments of a text, one gap behind another in memory:
-// a text of half a million lines has as many gaps of a byte each. All together
-// have fewer than 2^32 bytes.
+// The layout between the segments of a text. Gaps lie contiguously, because
+// a text of half a million lines has as many gaps of one byte. All gaps have
+// fewer than 2^32 bytes together.
 class Gaps {
  public:
   Gaps() = default;

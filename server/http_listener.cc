@@ -130,7 +130,7 @@ Response ResponseTo(const Request& request, const HttpListener::Page& page) {
 
 }  // namespace
 
-// What the thread does. Everything but the constructor and the destructor runs
+// The work of the thread. All but the constructor and the destructor runs
 // on it.
 class HttpListener::Loop {
  public:
@@ -249,7 +249,7 @@ class HttpListener::Loop::Connection
       loop_.connections_.splice(loop_.connections_.end(), loop_.connections_,
                                 *place_);
       response_ = ResponseTo(parser_->get(), loop_.page_);
-      // What follows is the body, which is not read.
+      // The body follows, which is not read.
       if (!parser_->is_done()) response_.keep_alive(false);
     } else if (error == http::error::header_limit ||
                error == http::error::buffer_overflow) {

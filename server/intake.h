@@ -32,7 +32,7 @@ class IntakeBytes {
   int64_t bytes_;
 };
 
-// What the server has taken in and not answered yet: the bytes of all requests,
+// Counts the requests that have arrived and not ended: the bytes of all,
 // from the arrival of their messages to their end, and whether more may come.
 //
 // Thread-safe. Outlives its IntakeBytes.

@@ -11,7 +11,7 @@ namespace sheaf {
 namespace {
 
 constexpr size_t kMaxWaitingLines = 4096;
-// Of the destructor, with a reader that does not read.
+// How long the destructor waits for a reader that does not read.
 constexpr absl::Duration kEndTimeout = absl::Seconds(1);
 
 // What is not UTF-8 becomes U+FFFD; a line break is escaped.

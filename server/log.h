@@ -82,7 +82,7 @@ class Log {
 
     bool WaitUntilWritten(absl::Duration timeout);
   };
-  // What turns an event into a line.
+  // Turns events into lines and writes them.
   struct Writer {
     const LogFormat format;
     const std::function<bool(absl::string_view)> write;

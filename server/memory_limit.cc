@@ -72,7 +72,7 @@ std::optional<int64_t> Figure(const fs::path& file, absl::string_view label) {
   return std::nullopt;
 }
 
-// What the process takes beside weights and KV cache, with the margin of one of
+// The memory in addition to weights and KV cache, with the margin of one of
 // its limits.
 int64_t RestBytes(const MemoryNeeds& needs, int64_t margin_bytes) {
   return margin_bytes +

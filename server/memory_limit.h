@@ -10,7 +10,7 @@
 
 namespace sheaf {
 
-// What the process takes beside weights and KV cache: code and libraries,
+// The memory in addition to weights and KV cache: code and libraries,
 // gRPC's buffers, tokenizer, requests, and activations up to some size.
 // docs/OPERATIONS.md derives a container's limit with it.
 inline constexpr int64_t kMemoryMarginBytes = int64_t{192} << 20;
@@ -18,7 +18,7 @@ inline constexpr int64_t kActivationsInMargin = int64_t{64} << 20;
 // Of requests (--max_queued_bytes); as much again is for those being read.
 inline constexpr int64_t kQueuedInMargin = int64_t{32} << 20;
 
-// What a server takes beside the margin.
+// The memory that a server needs in addition to the margin.
 struct MemoryNeeds {
   int64_t weight_bytes = 0;
   int64_t activation_bytes = 0;

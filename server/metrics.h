@@ -62,7 +62,7 @@ class Metrics {
   void CountRejected(Rejection reason);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
-  // Of the requests that the server holds.
+  // The memory of the requests that the server holds.
   void SetQueuedBytes(int64_t bytes);
   // A request that came with the token of that name.
   void CountClient(const std::string& token_name);

@@ -154,7 +154,7 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(
       MaxMessageBytes(options.limits.max_text_bytes));
-  // Of the messages that are being received, and the connections.
+  // The memory of connections and of messages that are being received.
   builder.SetResourceQuota(
       grpc::ResourceQuota("sheaf").Resize(static_cast<size_t>(
           std::max(options.max_queued_bytes, kQueuedInMargin))));
@@ -420,7 +420,7 @@ void Server::Drain(absl::Duration timeout) {
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
   parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
-  // What is still being read ends with UNAVAILABLE, which clients may retry.
+  // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();

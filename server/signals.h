@@ -4,7 +4,7 @@
 
 namespace sheaf {
 
-// What signals mean to the server.
+// How the server treats signals.
 //
 //   SIGTERM, SIGINT  drain and end; a second one ends the process at once
 //   SIGHUP           read the files again that may change while it runs

@@ -14,7 +14,7 @@ namespace {
 // The largest T5 has a header of 0.2 MB; a sparse file can claim any.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{8} << 20;
 constexpr uint64_t kLengthBytes = 8;
-// What is given the name of a safetensors file by mistake, by its first bytes.
+// Other formats under the name of a safetensors file, by their first bytes.
 constexpr size_t kMagicBytes = 4;
 struct Format {
   char magic[kMagicBytes + 1];

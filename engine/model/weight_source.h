@@ -20,7 +20,7 @@ class WeightSource {
  public:
   virtual ~WeightSource() = default;
 
-  // Of all tensors.
+  // The names of all tensors.
   virtual std::vector<std::string> Names() const = 0;
 
   virtual bool Has(absl::string_view name) const = 0;

@@ -10,7 +10,7 @@ namespace sheaf {
 // "zh" of "zh-Hans".
 absl::string_view PrimaryLanguage(absl::string_view language);
 
-// What a word says about the full stop behind it.
+// The meaning of a full stop after a word.
 enum class StopWord {
   kNone,
   kNeverEnds,     // "Dr.", "e.g.": no sentence ends here

@@ -29,8 +29,8 @@ bool IsPartOfWord(int32_t character) {
   return IsLetterOrDigit(character) || u_getCombiningClass(character) != 0;
 }
 
-// What ends a word on its left side: white space, quotes, brackets, dashes and
-// clause punctuation.
+// Whether a character ends a word on its left side: white space, quotes,
+// brackets, dashes and clause punctuation.
 bool IsBeforeWord(int32_t character) {
   if (IsWhitespace(character)) return true;
   switch (character) {
@@ -198,8 +198,8 @@ class Judge {
            !words_.IsBeforeOrdinal(PreviousWord());
   }
 
-  // What the longest abbreviation says that ends here: "R", "d.R", "i.d.R" of
-  // "i. d. R.".
+  // The entry of the longest abbreviation that ends here: "R", "d.R" or "i.d.R"
+  // of "i. d. R.".
   StopWord Find() const {
     constexpr int kMaxParts = 4;
     constexpr int kMaxPartLetters = 4;

@@ -176,7 +176,7 @@ class DefaultsReader {
     return static_cast<int32_t>(integer);
   }
 
-  // Of the first source that has the key.
+  // The index of the first source that has the key.
   size_t IndexOf(const char* key) const {
     size_t i = 0;
     while (i < sources_.size() && !sources_[i].object->contains(key)) ++i;
