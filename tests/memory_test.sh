@@ -7,6 +7,10 @@
 # and 256 MiB of KV cache. Elsewhere its peak is compared with that.
 set -euo pipefail
 . "$(dirname "$0")/programs.sh"
+if is_sanitized; then
+  echo "not run: the server's memory (a sanitizer)"
+  exit
+fi
 
 limit=$((512 << 20))
 group=

@@ -124,7 +124,11 @@ if as_user test -x "$bin/sheaf-server"; then
 else
   echo "not run: ulimit -u (another user cannot read $bin)"
 fi
-expect 1 '100000 KiB of address space (ulimit -v)' limited 'ulimit -v 100000'
+if is_sanitized; then
+  echo 'not run: ulimit -v (a sanitizer)'
+else
+  expect 1 '100000 KiB of address space (ulimit -v)' limited 'ulimit -v 100000'
+fi
 
 echo '--- SIGTERM while the model is loaded, and a second one'
 mkfifo "$work/model.flags"

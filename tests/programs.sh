@@ -15,6 +15,11 @@ fail() {
 expect_equal() {
   [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
 }
+# Whether the programs are built with AddressSanitizer, which needs more memory
+# than a limit leaves.
+is_sanitized() {
+  grep -q __asan_init "$bin/sheaf-server"
+}
 # expect CODE TEXT COMMAND ...: the command ends with CODE and says TEXT.
 expect() {
   local code=0 said

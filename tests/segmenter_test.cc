@@ -92,7 +92,8 @@ TEST(SplitForTranslationTest, LongMarksAreGapsWhereverTheyStand) {
 TEST(SplitForTranslationTest, ListMarksAndDashesBeforeASentenceAreGaps) {
   for (const char* mark :
        {"- ", "* ", "\u2022 ", "\u2013 ", "> ", "> > ", "## ", "\u2022\t"}) {
-    const SegmentedText split = Split(absl::StrCat(mark, "Open"));
+    const std::string text = absl::StrCat(mark, "Open");
+    const SegmentedText split = Split(text);
     EXPECT_THAT(split.segments, ElementsAre("Open")) << mark;
     EXPECT_THAT(split.gaps, ElementsAre(mark, "")) << mark;
   }

@@ -37,7 +37,7 @@ class LongTextCutter {
       : text_(text),
         max_tokens_(max_tokens),
         count_(count),
-        guess_(3 * max_tokens) {}
+        guess_(3 * std::min<size_t>(max_tokens, text.size())) {}
 
   void Cut(TextRange range, std::vector<TextRange>& pieces) {
     if (count_(Slice(text_, range)) <= max_tokens_) {
