@@ -25,9 +25,8 @@ namespace sheaf {
 // one of these threads works: they pass the turn on in slices of a few
 // milliseconds. So reading takes one processor at most, and no text waits until
 // a longer one is read.
-//   - A text waits for its caller's turn (FairQueue), and until no other text
-//   of
-//     the caller's is under way. Short texts and long ones wait apart.
+//   - A text waits for its caller's turn (FairQueue), and until its caller has
+//     no other text under way. Short texts and long ones wait apart.
 //   - Long ones also wait until those under way leave them memory.
 //   - Short ones have kShortTurns of kShortTurns + 1 turns. One that took
 //     kShortTime has turns as a long one has.
