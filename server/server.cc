@@ -35,6 +35,7 @@
 #include "server/rpc_listener.h"
 #include "server/rpc_metrics.h"
 #include "server/text_service.h"
+#include "server/utf8_tokens.h"
 #include "server/watchdog.h"
 #include "server/wire.h"
 
@@ -198,36 +199,6 @@ void ShutDown(grpc::Server& server) {
   }
   thread.join();
   server.Wait();
-}
-
-bool HasControlCharacter(absl::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint8_t byte = static_cast<uint8_t>(text[i]);
-    const uint8_t next =
-        i + 1 < text.size() ? static_cast<uint8_t>(text[i + 1]) : 0;
-    if (byte < 0x20 || byte == 0x7F) return true;
-    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) return true;
-  }
-  return false;
-}
-
-// Null if no token of the model is a byte or has a control character.
-std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
-  const Tokenizer* const tokenizer = model.tokenizer;
-  if (tokenizer == nullptr) return nullptr;
-  const int32_t num_tokens =
-      std::min(tokenizer->num_tokens(), model.vocab_size);
-  using Kind = Tokenizer::Token::Kind;
-  std::vector<Utf8Rule::ByteToken> tokens;
-  for (int32_t id = 0; id < num_tokens; ++id) {
-    const Tokenizer::Token& token = tokenizer->token(id);
-    if (token.kind == Kind::kByte) {
-      tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));
-    } else if (token.kind == Kind::kText && HasControlCharacter(token.text)) {
-      tokens.emplace_back(id, token.text);
-    }
-  }
-  return tokens.empty() ? nullptr : std::make_shared<const Utf8Rule>(tokens);
 }
 
 EngineOptions MakeEngineOptions(const ServerOptions& options,

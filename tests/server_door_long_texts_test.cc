@@ -6,34 +6,19 @@
 #include <cmath>
 #include <cstdint>
 #include <ctime>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
-#include "server/door.h"
+#include "tests/door_fixture.h"
 
 namespace sheaf {
 namespace {
 
-constexpr int32_t kVocabSize = 8064;
-
-const Tokenizer& SmallTokenizer() {
-  static const auto* const tokenizer =
-      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(
-          Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize));
-  EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
-  return ***tokenizer;
-}
-
 ServedModel SmallModel(int32_t max_source_tokens) {
-  ServedModel model;
-  model.name = "sheaf-small";
-  model.tokenizer = &SmallTokenizer();
-  model.tasks = *LoadModelTasks(SHEAF_MODELS_DIR "/sheaf-small", "");
+  ServedModel model = LoadModel(SmallTokenizer());
   model.max_source_tokens = max_source_tokens;
-  model.vocab_size = kVocabSize;
   return model;
 }
 
@@ -41,14 +26,6 @@ std::string Repeat(const std::string& unit, size_t bytes) {
   std::string text;
   while (text.size() + unit.size() <= bytes) text += unit;
   return text;
-}
-
-v1::TranslateRequest TranslateOf(const std::string& text) {
-  v1::TranslateRequest request;
-  request.set_text(text);
-  request.set_source_language("en");
-  request.set_target_language("de");
-  return request;
 }
 
 v1::SummarizeRequest SummarizeOf(const std::string& text) {
@@ -134,15 +111,15 @@ TEST(LongGenerateTest, ATextFarTooLongIsRefusedWithAboutItsTokens) {
   ASSERT_TRUE(absl::ConsumePrefix(&message, "text has about ")) << status;
   int64_t tokens = 0;
   ASSERT_TRUE(absl::SimpleAtoi(message.substr(0, message.find(' ')), &tokens));
-  const auto exact = static_cast<double>(SmallTokenizer().Encode(text).size());
+  const auto exact = static_cast<double>(SmallTokenizer()->Encode(text).size());
   EXPECT_NEAR(static_cast<double>(tokens), exact, 0.01 * exact);
   EXPECT_THAT(std::string(message), testing::HasSubstr("takes 1..512"));
 }
 
 TEST(LongGenerateTest, ATextThatJustFitsIsTokenizedAsAWhole) {
   const std::string text = Repeat("The cat sat on the mat. ", 100'000);
-  std::vector<int32_t> ids = SmallTokenizer().Encode(text);
-  ids.push_back(SmallTokenizer().eos_id());
+  std::vector<int32_t> ids = SmallTokenizer()->Encode(text);
+  ids.push_back(SmallTokenizer()->eos_id());
   const auto num_ids = static_cast<int32_t>(ids.size());
   const Door door(SmallModel(/*max_source_tokens=*/num_ids), DoorLimits());
   const auto admitted = door.Admit(GenerateOf(text), [] { return true; });

@@ -14,7 +14,7 @@ namespace sheaf {
 
 enum class EarlyStopping { kNo, kYes, kNever };
 
-// What a request, or a model's file, may ask for.
+// The limits of what a request or a model's file may ask for.
 inline constexpr int32_t kMaxBeams = 16;
 inline constexpr int32_t kMaxNgramSize = 64;
 inline constexpr float kMaxLengthPenalty = 10.0f;  // or as far below 0
@@ -26,7 +26,7 @@ inline constexpr int32_t kMaxBadWordTokens = 64;
 
 using BadWords = std::vector<std::vector<int32_t>>;
 
-// What a model's files say of decoding; absent where they say nothing.
+// The decoding that a model's files ask for; absent where they have no key.
 struct DecodingDefaults {
   std::optional<int32_t> max_new_tokens;
   std::optional<int32_t> min_new_tokens;
@@ -55,7 +55,7 @@ struct GenerationKeys {
   const nlohmann::json* object;
 };
 
-// What holds the first of several sources of keys.
+// The kind of file that is the first of several sources of keys.
 enum class KeyHolder {
   kModelConfig,       // config.json, in which other keys describe the model
   kGenerationConfig,  // generation_config.json

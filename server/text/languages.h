@@ -9,7 +9,7 @@
 
 namespace sheaf {
 
-// What a BCP 47 tag says of language and script. A region counts for the script
+// The language and script of a BCP 47 tag. A region counts for the script
 // that it implies alone: "zh-TW" is "zh-Hant", "de-AT" is "de".
 struct Language {
   std::string code;    // canonical and shortest: "de" for "deu", "he" for "iw"

@@ -6,7 +6,7 @@
 
 namespace sheaf {
 
-// What the line breaks within a text mean.
+// How the line breaks within a text are read.
 enum class LineBreaks {
   kAutomatic,   // paragraphs that are certainly hard-wrapped are joined
   kKeep,        // each ends a sentence

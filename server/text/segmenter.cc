@@ -66,7 +66,7 @@ class LongTextCutter {
     return Trim(text_, {characters_[first], characters_[end]});
   }
 
-  // An end whose piece fits, close to the greatest: guesses the length of the
+  // An end whose piece fits, close to the maximum. Guesses the length of the
   // piece before it, then by the tokens a character takes, so that one or two
   // counts will do for a piece.
   size_t Longest(size_t first) const {

@@ -74,8 +74,8 @@ bool IsCloser(int32_t character) {
   }
 }
 
-// What begins a sentence even before a lower-case letter: code, variables, and
-// Spanish marks.
+// Whether a sign begins a sentence even before a lower-case letter. Code and
+// variables have such signs, and Spanish.
 bool BeginsSentence(int32_t character) {
   if (character == 0xBF || character == 0xA1) return true;
   constexpr absl::string_view kSigns = "`<@{$%/\\";

@@ -233,7 +233,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
   absl::StatusOr<json> generation =
       ParseObject("generation_config.json", generation_config_json);
   if (!generation.ok()) return generation.status();
-  // What the model says, what counts first at the front.
+  // The model's own keys; the source that counts first is at the front.
   std::vector<GenerationKeys> models_own;
   const bool has_generation = !generation_config_json.empty();
   if (has_generation) {

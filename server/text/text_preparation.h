@@ -7,7 +7,7 @@
 
 namespace sheaf {
 
-// What a `tokenizer.json` does with a text before pieces are matched in it, in
+// How a `tokenizer.json` changes a text before pieces are matched in it, in
 // place of SentencePiece's own rules for spaces. The steps are, in this order:
 //   Normalize(): the table, then white space at the end, then runs of spaces;
 //   MarkSpaces(): U+2581 for each space and, by `prefix`, before the first

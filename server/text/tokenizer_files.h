@@ -12,7 +12,7 @@
 
 namespace sheaf {
 
-// What a model directory says of its tokenizer, checked.
+// The tokenizer of a model directory, checked.
 struct TokenizerFiles {
   SentencePieceModel model;
   // Null: texts go to SentencePiece as they are.

@@ -1,0 +1,46 @@
+#include "server/utf8_tokens.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "server/text/tokenizer.h"
+
+namespace sheaf {
+namespace {
+
+bool HasControlCharacter(absl::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const uint8_t byte = static_cast<uint8_t>(text[i]);
+    const uint8_t next =
+        i + 1 < text.size() ? static_cast<uint8_t>(text[i + 1]) : 0;
+    if (byte < 0x20 || byte == 0x7F) return true;
+    if (byte == 0xC2 && next >= 0x80 && next < 0xA0) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
+  const Tokenizer* const tokenizer = model.tokenizer;
+  if (tokenizer == nullptr) return nullptr;
+  const int32_t num_tokens =
+      std::min(tokenizer->num_tokens(), model.vocab_size);
+  using Kind = Tokenizer::Token::Kind;
+  std::vector<Utf8Rule::ByteToken> tokens;
+  for (int32_t id = 0; id < num_tokens; ++id) {
+    const Tokenizer::Token& token = tokenizer->token(id);
+    if (token.kind == Kind::kByte) {
+      tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));
+    } else if (token.kind == Kind::kText && HasControlCharacter(token.text)) {
+      tokens.emplace_back(id, token.text);
+    }
+  }
+  return tokens.empty() ? nullptr : std::make_shared<const Utf8Rule>(tokens);
+}
+
+}  // namespace sheaf
