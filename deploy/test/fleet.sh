@@ -14,10 +14,6 @@ start_server full --max_sequences=1 --max_queue=1 && full=$address full_metrics=
 all=$killed,$drained,$full
 
 echo '--- a server drains and comes back, another is killed, the third is full'
-translate --server="$killed" --stream <"$work/long" >"$work/streamed" \
-  2>"$work/stream.err" &
-stream=$!
-await 60 test -s "$work/streamed"
 # Two that take the full server's one place and its one place in the queue, until
 # it has pushed back somebody of the load.
 hogs=()
@@ -43,7 +39,11 @@ wait "$drained_id" || code=$?
 children+=("$!")
 await 20 "$bin/sheaf" health --server="$drained"
 sleep 8
-kill -0 "$stream" || fail 'the stream has ended before the kill'
+# Started just before the kill, so that it cannot end earlier.
+translate --server="$killed" --stream <"$work/long" >"$work/streamed" \
+  2>"$work/stream.err" &
+stream=$!
+await 60 test -s "$work/streamed"
 counted=$EPOCHREALTIME
 running=$(value "$killed_metrics" sheaf_num_requests_running)
 kill -9 "$killed_id"
