@@ -4,7 +4,7 @@
 # code (failed). Sourced by all of them.
 sheaf_test_work=$2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-source "$root/tests/programs.sh"
+source "$root/tests/support/programs.sh"
 
 not_run() {
   echo "not run: $*"

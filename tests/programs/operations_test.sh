@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# What an operator does to the server, and what a machine does to it: signals,
+# readers that do not read, full disks.   operations_test.sh BIN_DIR
+set -euo pipefail
+. "$(dirname "$0")/../support/programs.sh"
+
+# ends CODE SECONDS: the server ends with CODE within SECONDS of SIGTERM.
+ends() {
+  local code=0
+  kill -TERM "$server"
+  if ! timeout "$2" tail -s 0.1 --pid="$server" -f /dev/null; then
+    kill -KILL "$server" # or it would outlive the test
+    fail "the server did not end within $2 s of SIGTERM"
+  fi
+  wait "$server" || code=$?
+  expect_equal "exit code after SIGTERM" "$code" "$1"
+}
+# launch FLAG ...: a server on $address whose streams are the caller's; ready
+# once it answers.
+address=127.0.0.1:$((20000 + RANDOM % 10000))
+launch() {
+  "$bin/sheaf-server" --listen="$address" --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=16MiB --drain_timeout=3s "$@" &
+  server=$!
+  children+=("$server")
+}
+is_serving() { "$bin/sheaf" health --server="$address"; }
+
+mkfifo "$work/pipe"
+exec 7<>"$work/pipe" # both ends: it never breaks, and nobody reads
+
+echo '--- nobody reads the log: the server serves, and ends in time'
+launch 2>&7
+await 30 is_serving
+for _ in {1..900}; do echo 'Yes.'; done >"$work/lines"
+"$bin/sheaf" translate --server="$address" --from=en --to=de --max_new_tokens=2 \
+  <"$work/lines" >"$work/translated" 2>/dev/null
+expect_equal 'lines' "$(wc -l <"$work/translated")" 900
+ends 0 4
+
+echo '--- neither stream takes a byte from the start on'
+timeout 1 cat /dev/zero >&7 || true # the pipe is full
+launch >&7 2>&7
+await 30 is_serving
+ends 0 6
+expect 2 '' timeout 5 bash -c "'$bin/sheaf-server' --max_queue=0 2>&7"
+
+echo '--- a full disk, a reader that has gone, and streams that are closed'
+launch >/dev/full 2>/dev/full
+await 30 is_serving
+ends 0 4
+launch > >(true) 2> >(true)
+await 30 is_serving
+ends 0 4
+launch <&- >&- 2>&-
+await 30 is_serving
+for fd in 0 1 2; do
+  expect_equal "descriptor $fd" "$(readlink "/proc/$server/fd/$fd")" /dev/null
+done
+ends 0 4
+
+echo '--- signals that are no end; a reload is told'
+start signals --drain_timeout=3s
+for signal in HUP USR1 USR2 ALRM VTALRM PROF PIPE IO PWR XFSZ RTMIN; do
+  kill -s "$signal" "$server"
+done
+await 30 grep -q ' reload' "$work/signals.log"
+expect 0 SERVING "$bin/sheaf" health --server="$address"
+ends 0 4
+
+echo '--- reflection: both versions are served, or neither'
+rpcs() { curl -fsS "http://$metrics/metrics" | grep -o 'grpc_service="grpc.reflection[^"]*' | sort -u | wc -l; }
+start reflection
+expect_equal 'versions of reflection' "$(rpcs)" 2
+ends 0 4
+start noreflection --noreflection
+expect_equal 'versions of reflection' "$(rpcs)" 0
+ends 0 4
+
+echo '--- a Unix socket'
+socket="$work/dir with %41/sheaf.sock"
+mkdir "$work/dir with %41"
+start_on_socket() {
+  : >"$work/unix.out"
+  "$bin/sheaf-server" --listen="unix:$socket" --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=16MiB --max_connections=1 >"$work/unix.out" 2>"$work/unix.log" &
+  server=$!
+  children+=("$server")
+  await 30 grep -qF "listening on unix:$socket" "$work/unix.out"
+}
+start_on_socket
+expect 0 'Wo ist der Bahnhof?' "$bin/sheaf" translate --server="unix:$socket" \
+  --from=en --to=de 'Where is the train station?'
+expect 0 SERVING "$bin/sheaf" health --server="unix:$socket"
+expect 0 SERVING env -C "$work" "$bin/sheaf" health --server='unix:dir with %41/sheaf.sock'
+grep -q 'code=OK peer=unix ' "$work/unix.log" || fail 'no peer in the log'
+refuse 1 'is the address taken?' sheaf-server --listen="unix:$socket" \
+  --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB
+python3 - "$socket" <<'END' &
+import socket, sys, time
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(sys.argv[1])
+time.sleep(60)
+END
+children+=("$!")
+is_full() { ! "$bin/sheaf" health --timeout=500ms --server="unix:$socket" && grep -q connection_refused "$work/unix.log"; }
+await 30 is_full
+kill -KILL "$server" && wait "$server" 2>/dev/null || true
+[[ -S $socket ]] || fail 'the socket of a server that was killed is gone'
+start_on_socket
+ends 0 4
+[[ ! -e $socket ]] || fail 'the socket is left over'
+
+echo '--- limits of the machine are told, with their values'
+limited() { bash -c "$1 && exec '$bin/sheaf-server' --listen=$address --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB"; }
+expect 1 'may open 20 files (ulimit -n); the server needs 129' limited 'ulimit -n 20'
+# The superuser has no limit of processes.
+as_user() {
+  if [[ $EUID == 0 ]]; then setpriv --reuid=54321 --clear-groups "$@"; else "$@"; fi
+}
+if as_user test -x "$bin/sheaf-server"; then
+  expect 1 'may have 8 processes and threads (ulimit -u)' as_user bash -c \
+    "ulimit -u 8 && exec '$bin/sheaf-server' --listen=$address"
+else
+  echo "not run: ulimit -u (another user cannot read $bin)"
+fi
+if is_sanitized; then
+  echo 'not run: ulimit -v (a sanitizer)'
+else
+  expect 1 '100000 KiB of address space (ulimit -v)' limited 'ulimit -v 100000'
+fi
+
+echo '--- SIGTERM while the model is loaded, and a second one'
+mkfifo "$work/model.flags"
+launch --flagfile="$work/model.flags" 2>"$work/loading.log"
+: >"$work/model.flags" # it has begun to read its flags
+ends 0 4
+start twice --drain_timeout=60s
+for _ in {1..200}; do printf 'We are going home tomorrow. '; done >"$work/long"
+"$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
+  "$(cat "$work/long")" >"$work/streamed" 2>/dev/null &
+children+=("$!")
+until [[ -s $work/streamed ]]; do sleep 0.01; done
+kill -TERM "$server"
+sleep 0.2
+ends 143 2
+
+echo PASSED
