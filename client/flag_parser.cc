@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/flag_file.h"
 #include "client/status.h"
-#include "files/flag_file.h"
 
 namespace sheaf {
 namespace {

@@ -27,7 +27,7 @@ struct ParsedFlags {
 
 // Sets the program's absl flags from `arguments` (without the program's name):
 // --name=value, --name value, --name and --noname for a bool, one dash as two.
-// --flagfile=FILE reads a file as files/flag_file.h says. What follows "--" is
+// --flagfile=FILE reads a file as base/flag_file.h says. What follows "--" is
 // no flag. Of a flag given twice the last counts, but a RepeatedString gathers
 // all.
 //

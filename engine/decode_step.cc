@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/loop_guard.h"
 
 namespace sheaf {

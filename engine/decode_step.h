@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "base/monotonic_time.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model_runner.h"
-#include "engine/monotonic_time.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"

@@ -10,10 +10,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_format.h"
-#include "engine/check.h"
+#include "base/check.h"
+#include "base/timed_mutex.h"
 #include "engine/decode_step.h"
 #include "engine/scheduler.h"
-#include "engine/timed_mutex.h"
 
 namespace sheaf {
 namespace {

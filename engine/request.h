@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "engine/monotonic_time.h"
+#include "base/monotonic_time.h"
 #include "engine/token_lists.h"
 
 namespace sheaf {

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <string>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

@@ -12,9 +12,9 @@
 #include "server/gaps.h"
 #include "server/hypothesis_text.h"
 #include "server/reply.h"
-#include "server/stop_matcher.h"
-#include "server/text/stream_detokenizer.h"
-#include "server/text/tokenizer.h"
+#include "text/stop_matcher.h"
+#include "text/stream_detokenizer.h"
+#include "text/tokenizer.h"
 
 namespace sheaf {
 

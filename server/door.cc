@@ -6,9 +6,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
-#include "server/text/line_breaks.h"
-#include "server/text/segmenter.h"
-#include "server/text/utf8.h"
+#include "text/line_breaks.h"
+#include "text/segmenter.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {

@@ -13,8 +13,8 @@
 #include "server/answer.h"
 #include "server/decoding_options.h"
 #include "server/served_model.h"
-#include "server/text/segmenter.h"
 #include "sheaf/v1/text.pb.h"
+#include "text/segmenter.h"
 
 namespace sheaf {
 

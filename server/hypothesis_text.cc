@@ -1,7 +1,7 @@
 #include "server/hypothesis_text.h"
 
-#include "server/stop_matcher.h"
-#include "server/text/stream_detokenizer.h"
+#include "text/stop_matcher.h"
+#include "text/stream_detokenizer.h"
 
 namespace sheaf {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/request.h"
-#include "server/text/tokenizer.h"
+#include "text/tokenizer.h"
 
 namespace sheaf {
 

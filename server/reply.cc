@@ -1,6 +1,6 @@
 #include "server/reply.h"
 
-#include "server/wire.h"
+#include "server/grpc/wire.h"
 #include "sheaf/v1/text.pb.h"
 
 namespace sheaf {

@@ -7,10 +7,10 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
-#include "server/credentials.h"
+#include "server/access/credentials.h"
 #include "server/door.h"
 #include "server/flags.h"
-#include "server/log.h"
+#include "server/ops/log.h"
 #include "server/served_model.h"
 
 namespace sheaf {

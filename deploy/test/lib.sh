@@ -5,7 +5,7 @@
 # and with another code if it failed.
 sheaf_test_work=$2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-source "$root/tests/programs.sh"
+source "$root/tests/support/programs.sh"
 
 not_run() {
   echo "not run: $*"

@@ -14,7 +14,7 @@
 #include "client/line_io.h"
 #include "client/status.h"
 #include "nlohmann/json.hpp"
-#include "server/text/segmenter.h"
+#include "text/segmenter.h"
 #include "train/data/text_pairs.h"
 #include "train/evaluate/scores.h"
 #include "train/evaluate/server_run.h"
