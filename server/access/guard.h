@@ -36,7 +36,7 @@ class Pass {
 };
 
 // Who may call the services, and with how many requests at a time. What a
-// request says is the Door's business.
+// request says is for the RequestReader.
 //
 // Thread-safe. Outlives its passes.
 class Guard {
