@@ -76,7 +76,7 @@ Door::Door(const ServedModel& model, const DoorLimits& limits)
 absl::Status Door::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
   return NamesField(absl::NotFoundError(absl::StrFormat(
-      "model is \"%s\"; this server serves \"%s\"", Shown(name), model_.name)));
+      "model is \"%s\"; this server serves \"%s\"", Escaped(name), model_.name)));
 }
 
 absl::Status Door::CheckText(const std::string& text,

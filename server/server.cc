@@ -316,7 +316,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const ServedModel& model,
     const EngineParts& engine_parts) {
-  TakeProtobufLog();
+  RedirectProtobufLog();
   TakeGrpcLog(options.log);
   absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
   if (!tokens.ok()) return tokens.status();

@@ -1,6 +1,5 @@
 #include "server/grpc/model_service.h"
 
-#include "absl/strings/str_format.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"
 #include "server/ops/request_record.h"
@@ -70,9 +69,9 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
     return Finished(rpc, status);
   }
   if (!get.name().empty() && get.name() != model_.name()) {
-    return Finished(rpc, NamesField(absl::NotFoundError(absl::StrFormat(
-                             "name is \"%s\"; this server serves \"%s\"",
-                             Shown(get.name()), model_.name()))));
+    return Finished(rpc, FieldError(absl::StatusCode::kNotFound, "name",
+                                    "is \"%s\"; this server serves \"%s\"",
+                                    Escaped(get.name()), model_.name()));
   }
   *response = SerializeMessage(model_);
   return Finished(rpc, absl::OkStatus());
