@@ -24,7 +24,7 @@
 #include "server/access/guard.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 #include "server/grpc/call.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/model_service.h"
@@ -240,11 +240,11 @@ class Server::Parts {
                *engine_parts.kernels),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
-        door_thread({.max_waiting = options.max_queue,
-                     .max_long_bytes = static_cast<size_t>(
-                         options.max_queued_bytes / kReadingBytes)}),
+        fair_executor({.max_waiting = options.max_queue,
+                       .max_long_bytes = static_cast<size_t>(
+                           options.max_queued_bytes / kReadingBytes)}),
         text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &door_thread, &guard, &intake, options.log},
+                      &fair_executor, &guard, &intake, options.log},
                      options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
 
@@ -300,7 +300,7 @@ class Server::Parts {
   Delivery delivery;
   Engine engine;
   Intake intake;
-  DoorThread door_thread;
+  FairExecutor fair_executor;
   TextService text_service;
   ModelService model_service;
   std::vector<std::unique_ptr<grpc::Service>> reflection_services;

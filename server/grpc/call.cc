@@ -87,8 +87,9 @@ bool Call::Enter(int64_t message_bytes) {
 }
 
 bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
-  const std::optional<DoorThread::Ticket> ticket =
-      context_.door_thread->TryRun({pass_->caller(), bytes, std::move(admit)});
+  const std::optional<FairExecutor::Ticket> ticket =
+      context_.fair_executor->TryRun(
+          {pass_->caller(), bytes, std::move(admit)});
   if (!ticket.has_value()) return false;
   bool has_left = false;
   {
@@ -101,13 +102,13 @@ bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
 }
 
 void Call::WithdrawFromDoor() {
-  std::optional<DoorThread::Ticket> ticket;
+  std::optional<FairExecutor::Ticket> ticket;
   {
     absl::MutexLock lock(&mu_);
     ticket.swap(ticket_);
   }
   if (!ticket.has_value()) return;
-  const auto admit = context_.door_thread->Withdraw(*ticket);
+  const auto admit = context_.fair_executor->Withdraw(*ticket);
   if (admit != nullptr) admit();  // refuses at once: the client has left
 }
 
@@ -290,14 +291,14 @@ void Call::ApplyNews(std::vector<News> news) {
 }
 
 void Call::PrepareNextRound() {
-  DoorThread::Text round;
+  FairExecutor::Text round;
   round.caller = pass_->caller();
   std::string text = rounds_->TakeText();
   round.bytes = text.size();
   round.read = [self = shared_from_this(), text = std::move(text)] {
     absl::StatusOr<Sources> sources =
         self->context_.door->SummarySources(text, [&] {
-          self->context_.door_thread->Yield();
+          self->context_.fair_executor->Yield();
           return !self->is_gone();
         });
     if (!sources.ok()) return;  // the client has left
@@ -307,7 +308,7 @@ void Call::PrepareNextRound() {
   };
   // Once gRPC is done with the call, the door thread may be gone as well.
   absl::MutexLock lock(&rpc_mu_);
-  if (!is_done_) context_.door_thread->Run(std::move(round));
+  if (!is_done_) context_.fair_executor->Run(std::move(round));
 }
 
 void Call::BeginRound(Sources sources) {

@@ -26,7 +26,7 @@
 #include "server/answer.h"
 #include "server/delivery.h"
 #include "server/door.h"
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 #include "server/ops/metrics.h"
 #include "server/ops/request_record.h"
 #include "server/reply.h"
@@ -62,7 +62,7 @@ struct CallContext {
   Metrics* metrics;
   LiveCalls* live_calls;
   const Door* door;
-  DoorThread* door_thread;
+  FairExecutor* fair_executor;
   Guard* guard;
   Intake* intake;
   Log* log;  // null: none
@@ -200,7 +200,7 @@ class Call : public TokenSink,
   std::vector<News> news_ ABSL_GUARDED_BY(mu_);
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   // Set by AwaitTurn(), taken by whoever withdraws the text.
-  std::optional<DoorThread::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
+  std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);

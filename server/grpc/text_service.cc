@@ -47,7 +47,7 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(Call& call,
   }
   std::string().swap(bytes);  // the request has them now
   absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
-    context_.door_thread->Yield();
+    context_.fair_executor->Yield();
     return !call.is_gone() && is_in_time() && !is_draining();
   });
   if (absl::IsCancelled(admitted.status())) {
