@@ -19,6 +19,7 @@
 #include "base/check.h"
 #include "base/monotonic_time.h"
 #include "base/timed_mutex.h"
+#include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/guard.h"
@@ -296,7 +297,7 @@ class Server::Parts {
   Watchdog watchdog;
   Metrics metrics;
   Door door;
-  LiveCalls live_calls;
+  WaitCount live_calls;
   Delivery delivery;
   Engine engine;
   Intake intake;
@@ -390,14 +391,14 @@ void Server::Drain(absl::Duration timeout) {
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
+  parts_->live_calls.WaitUntilZero(deadline - MonotonicTime::Now());
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);
-  parts_->live_calls.WaitUntilNone(absl::InfiniteDuration());
+  parts_->live_calls.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

@@ -18,7 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
-#include "base/timed_mutex.h"
+#include "base/wait_count.h"
 #include "engine/engine.h"
 #include "engine/request.h"
 #include "server/access/guard.h"
@@ -35,32 +35,12 @@
 
 namespace sheaf {
 
-// Counts the calls that gRPC has not let go yet.
-class LiveCalls {
- public:
-  void Add(int32_t n) {
-    TimedMutexLock lock(&mu_);
-    count_ += n;
-  }
-  // False if some are left after `timeout`.
-  bool WaitUntilNone(absl::Duration timeout) {
-    TimedMutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(
-        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return count_ == 0; },
-        timeout);
-  }
-
- private:
-  TimedMutex mu_;
-  int64_t count_ ABSL_GUARDED_BY(mu_) = 0;
-};
-
 // What all calls share. Outlives them.
 struct CallContext {
   Engine* engine;
   Delivery* delivery;
   Metrics* metrics;
-  LiveCalls* live_calls;
+  WaitCount* live_calls;
   const Door* door;
   FairExecutor* fair_executor;
   Guard* guard;
