@@ -22,7 +22,7 @@
 #include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/access/auth_tokens.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
 #include "server/fair_executor.h"
@@ -229,7 +229,7 @@ class Server::Parts {
         std::unique_ptr<Certificates> tls_certificates)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
-        guard(tokens.get(), options.max_requests_per_caller),
+        limiter(tokens.get(), options.max_requests_per_caller),
         log(options.log),
         watchdog({.patience = options.stuck_after,
                   .interval = std::min(options.stuck_after / 4,
@@ -245,9 +245,9 @@ class Server::Parts {
                        .max_long_bytes = static_cast<size_t>(
                            options.max_queued_bytes / kReadingBytes)}),
         text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &fair_executor, &guard, &intake, options.log},
+                      &fair_executor, &limiter, &intake, options.log},
                      options.default_deadline),
-        model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
+        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
@@ -292,7 +292,7 @@ class Server::Parts {
 
   std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
   std::unique_ptr<Certificates> certificates;  // null: no encryption
-  Guard guard;
+  CallerLimiter limiter;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;

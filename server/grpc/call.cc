@@ -62,16 +62,16 @@ void Call::Hold() {
 }
 
 bool Call::Enter(int64_t message_bytes) {
-  absl::StatusOr<Pass> pass =
-      context_.guard->Enter(record_.peer, MetadataOf(*rpc_, "authorization"));
-  if (absl::IsResourceExhausted(pass.status())) {
-    Refuse(pass.status(), Rejection::kCallerLimit);
-  } else if (!pass.ok()) {
-    Refuse(pass.status(), RejectionOf(pass.status()));
+  absl::StatusOr<CallerLease> lease = context_.limiter->Acquire(
+      record_.peer, MetadataOf(*rpc_, "authorization"));
+  if (absl::IsResourceExhausted(lease.status())) {
+    Refuse(lease.status(), Rejection::kCallerLimit);
+  } else if (!lease.ok()) {
+    Refuse(lease.status(), RejectionOf(lease.status()));
   }
-  if (!pass.ok()) return false;
-  pass_.emplace(*std::move(pass));
-  record_.token_name = pass_->token_name();
+  if (!lease.ok()) return false;
+  lease_.emplace(*std::move(lease));
+  record_.token_name = lease_->token_name();
   if (!record_.token_name.empty()) {
     context_.metrics->CountClient(record_.token_name);
   }
@@ -89,7 +89,7 @@ bool Call::Enter(int64_t message_bytes) {
 bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
   const std::optional<FairExecutor::Ticket> ticket =
       context_.fair_executor->TryRun(
-          {pass_->caller(), bytes, std::move(admit)});
+          {lease_->caller(), bytes, std::move(admit)});
   if (!ticket.has_value()) return false;
   bool has_left = false;
   {
@@ -292,7 +292,7 @@ void Call::ApplyNews(std::vector<News> news) {
 
 void Call::PrepareNextRound() {
   FairExecutor::Text round;
-  round.caller = pass_->caller();
+  round.caller = lease_->caller();
   std::string text = rounds_->TakeText();
   round.bytes = text.size();
   round.read = [self = shared_from_this(), text = std::move(text)] {
@@ -337,7 +337,7 @@ void Call::CancelInEngine() {
 
 void Call::NoteEnd(const absl::Status& status) {
   // Before the client knows, which may call again at once.
-  pass_.reset();
+  lease_.reset();
   record_.code = static_cast<grpc::StatusCode>(status.code());
   absl::MutexLock lock(&mu_);
   record_.queued = queued_;

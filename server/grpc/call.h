@@ -21,7 +21,7 @@
 #include "base/wait_count.h"
 #include "engine/engine.h"
 #include "engine/request.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/answer.h"
 #include "server/delivery.h"
@@ -43,7 +43,7 @@ struct CallContext {
   WaitCount* live_calls;
   const Door* door;
   FairExecutor* fair_executor;
-  Guard* guard;
+  CallerLimiter* limiter;
   Intake* intake;
   Log* log;  // null: none
 };
@@ -82,9 +82,9 @@ class Call : public TokenSink,
   // From now on gRPC holds this: the handler may return it.
   void Hold();
 
-  // False if the guard does not let the caller in, or the intake does not take
-  // a message of that many bytes: then the call has ended. The handler asks
-  // before it looks at the request.
+  // False if the limiter does not let the caller in, or the intake does not
+  // take a message of that many bytes: then the call has ended. The handler
+  // asks before it looks at the request.
   [[nodiscard]] bool Enter(int64_t message_bytes);
 
   // Has the door thread run `admit`, which calls Start() at its end, when it is
@@ -158,7 +158,7 @@ class Call : public TokenSink,
   int64_t message_bytes_ = 0;              // set by Enter()
   std::optional<IntakeBytes> held_bytes_;  // from Enter() on
   RequestRecord record_;
-  std::optional<Pass> pass_;  // from Enter() to NoteEnd()
+  std::optional<CallerLease> lease_;  // from Enter() to NoteEnd()
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's

@@ -18,8 +18,8 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
 }  // namespace
 
 ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-                           Guard* guard)
-    : guard_(guard) {
+                           CallerLimiter* limiter)
+    : limiter_(limiter) {
   model_.set_name(model.name);
   model_.set_architecture(model.architecture);
   model_.set_num_parameters(model.num_parameters);
@@ -42,9 +42,9 @@ ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
-  const absl::StatusOr<Pass> pass =
-      guard_->Enter(PeerOf(rpc), MetadataOf(rpc, "authorization"));
-  if (!pass.ok()) return pass.status();
+  const absl::StatusOr<CallerLease> lease =
+      limiter_->Acquire(PeerOf(rpc), MetadataOf(rpc, "authorization"));
+  if (!lease.ok()) return lease.status();
   return ParseMessage(TakeBytes(bytes), request);
 }
 
