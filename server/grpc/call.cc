@@ -150,7 +150,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
     has_started_ = true;
     request_id_ = id;
     if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
-    if (!news_.empty() || outcome_.has_value()) PushLocked();
+    if (!updates_.empty() || outcome_.has_value()) PushLocked();
     has_left = is_gone_;
   }
   if (has_left) CancelInEngine();  // NoteGone() did not know the id
@@ -196,12 +196,12 @@ void Call::RefuseBytes(const absl::Status& status) {
                                                    : RejectionOf(status));
 }
 
-Call::News& Call::NewsOf(int32_t segment_index) {
-  if (news_.empty() || news_.back().segment_index != segment_index ||
-      !news_.back().finished.empty()) {
-    news_.push_back({segment_index, {}, {}});
+Call::Update& Call::UpdateOf(int32_t segment_index) {
+  if (updates_.empty() || updates_.back().segment_index != segment_index ||
+      !updates_.back().finished.empty()) {
+    updates_.push_back({segment_index, {}, {}});
   }
-  return news_.back();
+  return updates_.back();
 }
 
 void Call::PushLocked() {
@@ -225,7 +225,7 @@ void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   if (!first_token_.has_value() && segment_index >= first_segment_) {
     first_token_ = MonotonicTime::Now();
   }
-  News& news = NewsOf(segment_index);
+  Update& news = UpdateOf(segment_index);
   news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
   PushLocked();
 }
@@ -234,7 +234,7 @@ void Call::OnSegmentFinished(int32_t segment_index,
                              std::vector<Hypothesis> hypotheses) {
   SHEAF_CHECK(!hypotheses.empty());
   absl::MutexLock lock(&mu_);
-  NewsOf(segment_index).finished = std::move(hypotheses);
+  UpdateOf(segment_index).finished = std::move(hypotheses);
   PushLocked();
 }
 
@@ -250,19 +250,19 @@ void Call::OnFinished(const absl::Status& status) {
 }
 
 void Call::Deliver() {
-  std::vector<News> news;
+  std::vector<Update> news;
   std::optional<Sources> next_round;
   std::optional<absl::Status> outcome;
   {
     absl::MutexLock lock(&mu_);
     is_pushed_ = false;
-    news.swap(news_);
+    news.swap(updates_);
     next_round.swap(next_round_);
     outcome = outcome_;
   }
   if (has_ended_) return;
   if (next_round.has_value()) BeginRound(*std::move(next_round));
-  ApplyNews(std::move(news));
+  ApplyUpdates(std::move(news));
   if (!answer_.has_value()) {  // there are more rounds to come
     if (outcome.has_value()) EndBadly(*outcome);
     return;
@@ -272,8 +272,8 @@ void Call::Deliver() {
   Send(outcome.has_value() ? &*outcome : nullptr);
 }
 
-void Call::ApplyNews(std::vector<News> news) {
-  for (News& item : news) {
+void Call::ApplyUpdates(std::vector<Update> news) {
+  for (Update& item : news) {
     if (!answer_.has_value()) {
       if (item.finished.empty()) continue;
       rounds_->FinishPart(item.segment_index, item.finished.front());
@@ -347,8 +347,8 @@ void Call::NoteEnd(const absl::Status& status) {
 void Call::EndWell() {
   has_ended_ = true;
   NoteEnd(absl::OkStatus());
-  record_.ending = answer_->ending();
-  context_.metrics->CountSuccess(answer_->ending().finish_reason);
+  record_.summary = answer_->summary();
+  context_.metrics->CountSuccess(answer_->summary().finish_reason);
 }
 
 void Call::EndBadly(const absl::Status& status) {
@@ -377,7 +377,7 @@ void UnaryCall::Send(const absl::Status* outcome) {
   if (outcome == nullptr) return;
   if (!outcome->ok()) return EndBadly(*outcome);
   *response_ =
-      SerializeReply(kind(), model(), answer().TakePiece(), answer().ending());
+      SerializeReply(kind(), model(), answer().TakePart(), answer().summary());
   EndWell();
   FinishRpc(*outcome);
 }
@@ -392,18 +392,18 @@ void StreamCall::Send(const absl::Status* outcome) {
     if (is_writing_) return;  // OnWriteDone() pushes again
   }
   if (outcome != nullptr && !outcome->ok()) return EndBadly(*outcome);
-  const Piece piece = answer().TakePiece();
+  const AnswerPart part = answer().TakePart();
   if (outcome != nullptr) {
-    const Ending ending = answer().ending();
-    chunk_ = SerializeChunk(kind(), piece, &ending);
+    const AnswerSummary summary = answer().summary();
+    chunk_ = SerializeChunk(kind(), part, &summary);
     EndWell();
     StartWriteAndFinish(&chunk_, grpc::WriteOptions(), grpc::Status::OK);
     return;
   }
   const bool has_tokens =
-      kind() == ReplyKind::kGenerate && !piece.tokens.empty();
-  if (piece.text.empty() && !has_tokens) return;
-  chunk_ = SerializeChunk(kind(), piece, /*ending=*/nullptr);
+      kind() == ReplyKind::kGenerate && !part.tokens.empty();
+  if (part.text.empty() && !has_tokens) return;
+  chunk_ = SerializeChunk(kind(), part, /*summary=*/nullptr);
   {
     absl::MutexLock lock(&write_mu_);
     is_writing_ = true;

@@ -129,7 +129,7 @@ class Call : public TokenSink,
   void ReleaseFromRpc();  // the last thing that OnDone() does
 
  private:
-  struct News {
+  struct Update {
     int32_t segment_index;
     std::vector<int32_t> tokens;
     std::vector<Hypothesis> finished;  // empty: it goes on
@@ -142,10 +142,10 @@ class Call : public TokenSink,
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
   void RefuseBytes(const absl::Status& status);  // the intake's
   void NoteEnd(const absl::Status& status);
-  void ApplyNews(std::vector<News> news);
+  void ApplyUpdates(std::vector<Update> news);
   void PrepareNextRound();
   void BeginRound(Sources sources);
-  News& NewsOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Update& UpdateOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const CallContext context_;
@@ -177,7 +177,7 @@ class Call : public TokenSink,
   bool is_done_ ABSL_GUARDED_BY(rpc_mu_) = false;
 
   absl::Mutex mu_;
-  std::vector<News> news_ ABSL_GUARDED_BY(mu_);
+  std::vector<Update> updates_ ABSL_GUARDED_BY(mu_);
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   // Set by AwaitTurn(), taken by whoever withdraws the text.
   std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
@@ -185,7 +185,7 @@ class Call : public TokenSink,
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
-  // News wait until the request's id is known: they may lead to Extend().
+  // Update wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
   bool is_gone_ ABSL_GUARDED_BY(mu_) = false;
