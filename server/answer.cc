@@ -8,7 +8,7 @@
 
 namespace sheaf {
 
-FinishReason Worse(FinishReason earlier, FinishReason later) {
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
   for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
     if (earlier == bad || later == bad) return bad;
   }
@@ -109,7 +109,7 @@ void Answer::Advance() {
   }
   if (whole_.has_matched()) {
     summary_.finish_reason =
-        Worse(summary_.finish_reason, FinishReason::kStopSequence);
+        MergeFinishReasons(summary_.finish_reason, FinishReason::kStopSequence);
   }
   ready_.text += whole_.Finish();
   summary_.others.resize(
@@ -120,7 +120,7 @@ void Answer::Advance() {
     other.text += matcher.Finish();
     if (!matcher.has_matched()) continue;
     other.finish_reason =
-        Worse(other.finish_reason, FinishReason::kStopSequence);
+        MergeFinishReasons(other.finish_reason, FinishReason::kStopSequence);
   }
 }
 
@@ -134,7 +134,8 @@ void Answer::AddGap() {
 void Answer::Conclude(const SegmentText& segment) {
   summary_.score += segment.score;
   summary_.num_output_tokens += segment.num_tokens;
-  summary_.finish_reason = Worse(summary_.finish_reason, segment.finish_reason);
+  summary_.finish_reason =
+      MergeFinishReasons(summary_.finish_reason, segment.finish_reason);
   most_hypotheses_ = std::max(most_hypotheses_, segment.hypotheses.size());
   for (size_t i = 0; i < summary_.others.size(); ++i) {
     const size_t rank = std::min(i + 1, segment.hypotheses.size() - 1);
@@ -143,7 +144,7 @@ void Answer::Conclude(const SegmentText& segment) {
     to.text += from.text;
     to.tokens.insert(to.tokens.end(), from.tokens.begin(), from.tokens.end());
     to.score += from.score;
-    to.finish_reason = Worse(to.finish_reason, from.finish_reason);
+    to.finish_reason = MergeFinishReasons(to.finish_reason, from.finish_reason);
   }
   is_complete_ = whole_.has_matched() ||
                  segment.finish_reason == FinishReason::kStopSequence;

@@ -20,7 +20,7 @@ namespace sheaf {
 
 // Of two segments' reasons, in order, the one that tells a reader more of the
 // whole: kLength if one was cut, else kRepetition, else the later one.
-FinishReason Worse(FinishReason earlier, FinishReason later);
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
 
 // Between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";

@@ -20,7 +20,7 @@ void SummaryRounds::FinishPart(int32_t segment_index,
   summaries_[segment_index - first_segment_] = std::move(text.text);
   plan_.earlier.num_output_tokens += static_cast<int32_t>(text.tokens.size());
   plan_.earlier.finish_reason =
-      Worse(plan_.earlier.finish_reason, text.finish_reason);
+      MergeFinishReasons(plan_.earlier.finish_reason, text.finish_reason);
   --num_left_;
 }
 

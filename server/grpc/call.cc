@@ -56,12 +56,12 @@ Call::Call(const CallContext& context, ReplyKind kind, const char* method,
   rpc_->AddTrailingMetadata(kRequestIdKey, record_.request_id);
 }
 
-void Call::Hold() {
+void Call::HoldForRpc() {
   held_by_rpc_ = shared_from_this();
   context_.live_calls->Add(1);
 }
 
-bool Call::Enter(int64_t message_bytes) {
+bool Call::Authorize(int64_t message_bytes) {
   absl::StatusOr<CallerLease> lease = context_.limiter->Acquire(
       record_.peer, MetadataOf(*rpc_, "authorization"));
   if (absl::IsResourceExhausted(lease.status())) {
@@ -131,7 +131,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   } else {
     answer_.emplace(std::move(admitted->plan));
   }
-  LimitTime();
+  ArmDeadlineAlarm();
   std::optional<RequestId> id;
   if (!admitted->request.segments.empty()) {
     admitted->request.sink = this;
@@ -172,7 +172,7 @@ void Call::NoteGone() {
 
 // The engine keeps the deadline of what runs; this one is for a client that
 // does not read its answer.
-void Call::LimitTime() {
+void Call::ArmDeadlineAlarm() {
   // The alarm keeps its function as long as it lives itself, in this: a
   // shared_ptr in there would keep both for ever.
   alarm_.Set(ToGrpc(deadline_ + kReadGrace),
@@ -187,7 +187,7 @@ void Call::LimitTime() {
 void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   if (reason.has_value()) context_.metrics->CountRejected(*reason);
   AddPushback(status, rpc_);
-  NoteEnd(status);
+  RecordEnd(status);
   FinishRpc(status);
 }
 
@@ -264,7 +264,7 @@ void Call::Deliver() {
   if (next_round.has_value()) BeginRound(*std::move(next_round));
   ApplyUpdates(std::move(news));
   if (!answer_.has_value()) {  // there are more rounds to come
-    if (outcome.has_value()) EndBadly(*outcome);
+    if (outcome.has_value()) FinishError(*outcome);
     return;
   }
   // Whatever became of segments behind the end of the text.
@@ -335,7 +335,7 @@ void Call::CancelInEngine() {
   if (id.has_value()) context_.engine->Cancel(*id);
 }
 
-void Call::NoteEnd(const absl::Status& status) {
+void Call::RecordEnd(const absl::Status& status) {
   // Before the client knows, which may call again at once.
   lease_.reset();
   record_.code = static_cast<grpc::StatusCode>(status.code());
@@ -344,21 +344,21 @@ void Call::NoteEnd(const absl::Status& status) {
   record_.first_token = first_token_;
 }
 
-void Call::EndWell() {
+void Call::FinishOk() {
   has_ended_ = true;
-  NoteEnd(absl::OkStatus());
+  RecordEnd(absl::OkStatus());
   record_.summary = answer_->summary();
   context_.metrics->CountSuccess(answer_->summary().finish_reason);
 }
 
-void Call::EndBadly(const absl::Status& status) {
+void Call::FinishError(const absl::Status& status) {
   has_ended_ = true;
   // gRPC cancels a call whose deadline has passed: then that is the reason.
   const bool is_late = status.code() == absl::StatusCode::kCancelled &&
                        MonotonicTime::Now() >= deadline_;
   const absl::Status ending =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
-  NoteEnd(ending);
+  RecordEnd(ending);
   FinishRpc(ending);
 }
 
@@ -375,10 +375,10 @@ void Call::ReleaseFromRpc() {
 
 void UnaryCall::Send(const absl::Status* outcome) {
   if (outcome == nullptr) return;
-  if (!outcome->ok()) return EndBadly(*outcome);
+  if (!outcome->ok()) return FinishError(*outcome);
   *response_ =
       SerializeReply(kind(), model(), answer().TakePart(), answer().summary());
-  EndWell();
+  FinishOk();
   FinishRpc(*outcome);
 }
 
@@ -391,12 +391,12 @@ void StreamCall::Send(const absl::Status* outcome) {
     absl::MutexLock lock(&write_mu_);
     if (is_writing_) return;  // OnWriteDone() pushes again
   }
-  if (outcome != nullptr && !outcome->ok()) return EndBadly(*outcome);
+  if (outcome != nullptr && !outcome->ok()) return FinishError(*outcome);
   const AnswerPart part = answer().TakePart();
   if (outcome != nullptr) {
     const AnswerSummary summary = answer().summary();
     chunk_ = SerializeChunk(kind(), part, &summary);
-    EndWell();
+    FinishOk();
     StartWriteAndFinish(&chunk_, grpc::WriteOptions(), grpc::Status::OK);
     return;
   }

@@ -52,7 +52,7 @@ struct CallContext {
 // delivery thread's item and (in the subclasses) gRPC's reactor.
 //
 // Threads: each kind that meets here has its own part.
-//   - gRPC's: the handler constructs and calls Hold(); OnCancel() and
+//   - gRPC's: the handler constructs and calls HoldForRpc(); OnCancel() and
 //     OnWriteDone() note what happened under a mutex and pass it on.
 //   - The handler's or, for a long text, the door thread: Start(), once. The
 //     others see what it sets through mu_: nobody reads it before has_started_.
@@ -68,9 +68,9 @@ struct CallContext {
 // Memory: of an unread answer only the text waits, whatever the client does;
 // one write is in flight, the rest is joined into the next chunk.
 //
-// Life: held by gRPC from Hold() until OnDone(), by whoever calls Start(), by
-// the engine until OnFinished() returns, and by each push until it is
-// delivered; gone with the last of these.
+// Life: held by gRPC from HoldForRpc() until OnDone(), by whoever calls
+// Start(), by the engine until OnFinished() returns, and by each push until it
+// is delivered; gone with the last of these.
 class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
@@ -80,16 +80,16 @@ class Call : public TokenSink,
        grpc::CallbackServerContext* rpc);
 
   // From now on gRPC holds this: the handler may return it.
-  void Hold();
+  void HoldForRpc();
 
   // False if the limiter does not let the caller in, or the intake does not
   // take a message of that many bytes: then the call has ended. The handler
   // asks before it looks at the request.
-  [[nodiscard]] bool Enter(int64_t message_bytes);
+  [[nodiscard]] bool Authorize(int64_t message_bytes);
 
   // Has the door thread run `admit`, which calls Start() at its end, when it is
   // this caller's turn; at once, if the client leaves. False if too many wait.
-  // REQUIRES: Enter() was true.
+  // REQUIRES: Authorize() was true.
   [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> admit);
 
   // Hands an admitted request to the engine, or ends the call with the status
@@ -120,8 +120,8 @@ class Call : public TokenSink,
   const std::string& model() const { return model_; }
 
   // For Send(): the answer is out, or will never be.
-  void EndWell();
-  void EndBadly(const absl::Status& status);
+  void FinishOk();
+  void FinishError(const absl::Status& status);
 
   // For the reactors.
   void PushToDelivery();
@@ -138,10 +138,10 @@ class Call : public TokenSink,
 
   void WithdrawFromDoor();
   void CancelInEngine();
-  void LimitTime();
+  void ArmDeadlineAlarm();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
   void RefuseBytes(const absl::Status& status);  // the intake's
-  void NoteEnd(const absl::Status& status);
+  void RecordEnd(const absl::Status& status);
   void ApplyUpdates(std::vector<Update> news);
   void PrepareNextRound();
   void BeginRound(Sources sources);
@@ -152,13 +152,13 @@ class Call : public TokenSink,
   const ReplyKind kind_;
   grpc::CallbackServerContext* const rpc_;  // valid until OnDone()
 
-  std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
+  std::shared_ptr<Call> held_by_rpc_;     // HoldForRpc() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
-  int64_t message_bytes_ = 0;              // set by Enter()
-  std::optional<IntakeBytes> held_bytes_;  // from Enter() on
+  int64_t message_bytes_ = 0;              // set by Authorize()
+  std::optional<IntakeBytes> held_bytes_;  // from Authorize() on
   RequestRecord record_;
-  std::optional<CallerLease> lease_;  // from Enter() to NoteEnd()
+  std::optional<CallerLease> lease_;  // from Authorize() to RecordEnd()
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's

@@ -62,9 +62,9 @@ template <typename Request>
 void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
-  call->Hold();
+  call->HoldForRpc();
   const size_t num_bytes = request.Length();
-  if (!call->Enter(static_cast<int64_t>(num_bytes))) return;
+  if (!call->Authorize(static_cast<int64_t>(num_bytes))) return;
   const MonotonicTime deadline = std::min(
       FromGrpc(rpc.raw_deadline()), MonotonicTime::Now() + default_deadline_);
   auto admit = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
