@@ -77,7 +77,7 @@ RequestReader::RequestReader(const ServedModel& model,
 absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
   return NamesField(absl::NotFoundError(absl::StrFormat(
-      "model is \"%s\"; this server serves \"%s\"", Shown(name), model_.name)));
+      "model is \"%s\"; this server serves \"%s\"", Escaped(name), model_.name)));
 }
 
 absl::Status RequestReader::CheckText(const std::string& text,

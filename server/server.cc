@@ -19,12 +19,13 @@
 #include "base/check.h"
 #include "base/monotonic_time.h"
 #include "base/timed_mutex.h"
+#include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/access/auth_tokens.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 #include "server/grpc/call.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/model_service.h"
@@ -228,7 +229,7 @@ class Server::Parts {
         std::unique_ptr<Certificates> tls_certificates)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
-        guard(tokens.get(), options.max_requests_per_caller),
+        limiter(tokens.get(), options.max_requests_per_caller),
         log(options.log),
         watchdog({.patience = options.stuck_after,
                   .interval = std::min(options.stuck_after / 4,
@@ -240,14 +241,14 @@ class Server::Parts {
                *engine_parts.kernels),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
-        door_thread({.max_waiting = options.max_queue,
-                     .max_long_bytes = static_cast<size_t>(
-                         options.max_queued_bytes / kReadingBytes)}),
+        fair_executor({.max_waiting = options.max_queue,
+                       .max_long_bytes = static_cast<size_t>(
+                           options.max_queued_bytes / kReadingBytes)}),
         text_service(
             {&engine, &delivery, &metrics, &live_calls, &request_reader,
-             &door_thread, &guard, &intake, options.log},
+             &fair_executor, &limiter, &intake, options.log},
             options.default_deadline),
-        model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
+        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
@@ -292,16 +293,16 @@ class Server::Parts {
 
   std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
   std::unique_ptr<Certificates> certificates;  // null: no encryption
-  Guard guard;
+  CallerLimiter limiter;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;
   RequestReader request_reader;
-  LiveCalls live_calls;
+  WaitCount live_calls;
   Delivery delivery;
   Engine engine;
   Intake intake;
-  DoorThread door_thread;
+  FairExecutor fair_executor;
   TextService text_service;
   ModelService model_service;
   std::vector<std::unique_ptr<grpc::Service>> reflection_services;
@@ -317,7 +318,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const ServedModel& model,
     const EngineParts& engine_parts) {
-  TakeProtobufLog();
+  RedirectProtobufLog();
   TakeGrpcLog(options.log);
   absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
   if (!tokens.ok()) return tokens.status();
@@ -391,14 +392,14 @@ void Server::Drain(absl::Duration timeout) {
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
+  parts_->live_calls.WaitUntilZero(deadline - MonotonicTime::Now());
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);
-  parts_->live_calls.WaitUntilNone(absl::InfiniteDuration());
+  parts_->live_calls.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

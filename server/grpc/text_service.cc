@@ -27,8 +27,8 @@ constexpr size_t kShortRequestBytes = 8 << 10;
 
 template <typename Request>
 absl::StatusOr<PreparedRequest> TextService::Read(Call& call,
-                                                   MonotonicTime deadline,
-                                                   std::string bytes) const {
+                                                  MonotonicTime deadline,
+                                                  std::string bytes) const {
   const auto is_in_time = [&] { return MonotonicTime::Now() < deadline; };
   const auto too_late = [] {
     return absl::DeadlineExceededError(
@@ -46,10 +46,11 @@ absl::StatusOr<PreparedRequest> TextService::Read(Call& call,
     return status;
   }
   std::string().swap(bytes);  // the request has them now
-  absl::StatusOr<PreparedRequest> prepared = context_.request_reader->Read(request, [&] {
-    context_.door_thread->Yield();
-    return !call.is_gone() && is_in_time() && !is_draining();
-  });
+  absl::StatusOr<PreparedRequest> prepared =
+      context_.request_reader->Read(request, [&] {
+        context_.fair_executor->Yield();
+        return !call.is_gone() && is_in_time() && !is_draining();
+      });
   if (absl::IsCancelled(prepared.status())) {
     if (!is_in_time()) return too_late();
     if (is_draining()) return cut_off();
@@ -62,9 +63,9 @@ template <typename Request>
 void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
-  call->Hold();
+  call->HoldForRpc();
   const size_t num_bytes = request.Length();
-  if (!call->Enter(static_cast<int64_t>(num_bytes))) return;
+  if (!call->Authorize(static_cast<int64_t>(num_bytes))) return;
   const MonotonicTime deadline = std::min(
       FromGrpc(rpc.raw_deadline()), MonotonicTime::Now() + default_deadline_);
   auto read = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
