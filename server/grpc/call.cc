@@ -123,7 +123,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
   model_ = std::move(admitted->model);
   record_.model = model_;
   deadline_ = admitted->request.deadline;
-  stop_finder_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
+  stop_sequences_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
   if (admitted->request.is_open) {
     first_segment_ = std::numeric_limits<int32_t>::max();
     rounds_.emplace(std::move(admitted->plan));
@@ -238,7 +238,7 @@ void Call::OnSegmentFinished(int32_t segment_index,
 }
 
 bool Call::IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) {
-  return segment_index >= first_segment_ && stop_finder_->IsStopped(tokens);
+  return segment_index >= first_segment_ && stop_sequences_->IsStopped(tokens);
 }
 
 void Call::OnFinished(const absl::Status& status) {
