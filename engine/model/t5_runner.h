@@ -49,6 +49,9 @@ class T5Runner : public ModelRunner {
   absl::Span<const int32_t> eos_token_ids() const override {
     return weights_.config.eos_token_ids;
   }
+  RunnerLimits limits() const override {
+    return {limits_.max_sequences, limits_.max_encode_tokens};
+  }
 
   void BeginEncode(EncodePass pass,
                    absl::Span<const EncodeEntry> entries) override;
@@ -73,6 +76,7 @@ class T5Runner : public ModelRunner {
   const T5Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
+  const T5RunnerLimits limits_;
   std::unique_ptr<T5Encoder> encoders_[kNumEncodePasses];
   std::unique_ptr<T5Decoder> decoder_;
 };
