@@ -21,6 +21,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/cgroup.h"
 #include "base/monotonic_time.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
@@ -36,7 +37,6 @@
 #include "engine/thread_team.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
-#include "server/door.h"
 #include "server/flags.h"
 #include "server/grpc/rpc_listener.h"
 #include "server/model_dir.h"
@@ -44,6 +44,7 @@
 #include "server/ops/memory_limit.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
+#include "server/request_reader.h"
 #include "server/server.h"
 
 namespace sheaf {

@@ -1,4 +1,4 @@
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 
 #include <pthread.h>
 
@@ -21,17 +21,17 @@ auto IsNotIn(const absl::flat_hash_set<std::string>& names) {
 
 }  // namespace
 
-thread_local DoorThread::Turn* DoorThread::this_turn_ = nullptr;
+thread_local FairExecutor::Turn* FairExecutor::this_turn_ = nullptr;
 
-DoorThread::DoorThread(const Options& options) : options_(options) {
+FairExecutor::FairExecutor(const Options& options) : options_(options) {
   for (int i = 0; i < kShortTexts + kLongTexts; ++i) {
     threads_.emplace_back(
         [this, i] { Loop(i < kShortTexts ? short_ : long_); });
-    pthread_setname_np(threads_.back().native_handle(), "sheaf-door");
+    pthread_setname_np(threads_.back().native_handle(), "sheaf-reader");
   }
 }
 
-DoorThread::~DoorThread() {
+FairExecutor::~FairExecutor() {
   {
     absl::MutexLock lock(&mu_);
     is_stopping_ = true;
@@ -39,14 +39,14 @@ DoorThread::~DoorThread() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-DoorThread::Ticket DoorThread::Push(Text text) {
+FairExecutor::Ticket FairExecutor::Push(Text text) {
   Lane& lane = text.bytes <= kMaxShortBytes ? short_ : long_;
   const std::string caller = text.caller;
   lane.waiting.Push(caller, next_ticket_, std::move(text));
   return next_ticket_++;
 }
 
-std::optional<DoorThread::Ticket> DoorThread::TryRun(Text text) {
+std::optional<FairExecutor::Ticket> FairExecutor::TryRun(Text text) {
   absl::MutexLock lock(&mu_);
   const size_t num_waiting = short_.waiting.size() + long_.waiting.size();
   if (num_waiting >= static_cast<size_t>(options_.max_waiting)) {
@@ -55,12 +55,12 @@ std::optional<DoorThread::Ticket> DoorThread::TryRun(Text text) {
   return Push(std::move(text));
 }
 
-void DoorThread::Run(Text text) {
+void FairExecutor::Run(Text text) {
   absl::MutexLock lock(&mu_);
   Push(std::move(text));
 }
 
-std::function<void()> DoorThread::Withdraw(Ticket ticket) {
+std::function<void()> FairExecutor::Withdraw(Ticket ticket) {
   absl::MutexLock lock(&mu_);
   for (Lane* lane : {&short_, &long_}) {
     std::optional<Text> text = lane->waiting.Remove(ticket);
@@ -69,7 +69,7 @@ std::function<void()> DoorThread::Withdraw(Ticket ticket) {
   return nullptr;
 }
 
-void DoorThread::Loop(Lane& lane) {
+void FairExecutor::Loop(Lane& lane) {
   Turn turn;
   while (std::optional<Text> text = Begin(lane, turn)) {
     this_turn_ = &turn;
@@ -81,14 +81,14 @@ void DoorThread::Loop(Lane& lane) {
 }
 
 // The next text in turn waits for memory and lets no other text pass.
-bool DoorThread::HasNext(const Lane& lane) const {
+bool FairExecutor::HasNext(const Lane& lane) const {
   const Text* const next = lane.waiting.Next(IsNotIn(lane.busy));
   return next != nullptr &&
          (&lane == &short_ || lane.bytes_under_way == 0 ||
           lane.bytes_under_way + next->bytes <= options_.max_long_bytes);
 }
 
-std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
+std::optional<FairExecutor::Text> FairExecutor::Begin(Lane& lane, Turn& turn) {
   const auto has_next_or_ends = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     return HasNext(lane) || (is_stopping_ && lane.waiting.size() == 0);
   };
@@ -103,7 +103,7 @@ std::optional<DoorThread::Text> DoorThread::Begin(Lane& lane, Turn& turn) {
   return text;
 }
 
-void DoorThread::End(Lane& lane, const Text& text) {
+void FairExecutor::End(Lane& lane, const Text& text) {
   absl::MutexLock lock(&mu_);
   lane.busy.erase(text.caller);
   lane.bytes_under_way -= text.bytes;
@@ -111,7 +111,7 @@ void DoorThread::End(Lane& lane, const Text& text) {
   PassTurn();
 }
 
-void DoorThread::AwaitTurn(Turn& turn) {
+void FairExecutor::AwaitTurn(Turn& turn) {
   turn.is_mine = false;
   (turn.is_short ? short_turns_ : long_turns_).push_back(&turn);
   PassTurn();
@@ -120,7 +120,7 @@ void DoorThread::AwaitTurn(Turn& turn) {
 }
 
 // Gives the turn, unless it is taken, to the text that is next.
-void DoorThread::PassTurn() {
+void FairExecutor::PassTurn() {
   if (is_turn_taken_ || (short_turns_.empty() && long_turns_.empty())) return;
   const bool is_short =
       long_turns_.empty() ||
@@ -132,7 +132,7 @@ void DoorThread::PassTurn() {
   is_turn_taken_ = true;
 }
 
-void DoorThread::Yield() {
+void FairExecutor::Yield() {
   Turn* const turn = this_turn_;
   if (turn == nullptr) return;
   const Clock::duration slice = Clock::now() - turn->begin;

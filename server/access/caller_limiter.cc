@@ -1,4 +1,4 @@
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 
 #include <utility>
 
@@ -27,21 +27,22 @@ std::optional<absl::string_view> BearerToken(
 
 }  // namespace
 
-Pass::Pass(Guard* guard, std::string caller, std::string token_name)
-    : guard_(guard),
+CallerLease::CallerLease(CallerLimiter* limiter, std::string caller,
+                         std::string token_name)
+    : limiter_(limiter),
       caller_(std::move(caller)),
       token_name_(std::move(token_name)) {}
 
-Pass::Pass(Pass&& other) noexcept
-    : guard_(std::exchange(other.guard_, nullptr)),
+CallerLease::CallerLease(CallerLease&& other) noexcept
+    : limiter_(std::exchange(other.limiter_, nullptr)),
       caller_(std::move(other.caller_)),
       token_name_(std::move(other.token_name_)) {}
 
-Pass::~Pass() {
-  if (guard_ != nullptr) guard_->Leave(caller_);
+CallerLease::~CallerLease() {
+  if (limiter_ != nullptr) limiter_->Release(caller_);
 }
 
-absl::StatusOr<Pass> Guard::Enter(
+absl::StatusOr<CallerLease> CallerLimiter::Acquire(
     absl::string_view peer, std::optional<absl::string_view> authorization) {
   std::string token_name;
   if (tokens_ != nullptr) {
@@ -60,7 +61,7 @@ absl::StatusOr<Pass> Guard::Enter(
   std::string caller =
       tokens_ != nullptr ? token_name : std::string(AddressOf(peer));
   if (max_per_caller_ == 0) {
-    return Pass(nullptr, std::move(caller), std::move(token_name));
+    return CallerLease(nullptr, std::move(caller), std::move(token_name));
   }
   absl::MutexLock lock(&mu_);
   int32_t& num_under_way = num_under_way_[caller];
@@ -70,10 +71,10 @@ absl::StatusOr<Pass> Guard::Enter(
         num_under_way, caller, max_per_caller_));
   }
   ++num_under_way;
-  return Pass(this, std::move(caller), std::move(token_name));
+  return CallerLease(this, std::move(caller), std::move(token_name));
 }
 
-void Guard::Leave(const std::string& caller) {
+void CallerLimiter::Release(const std::string& caller) {
   absl::MutexLock lock(&mu_);
   const auto it = num_under_way_.find(caller);
   SHEAF_CHECK(it != num_under_way_.end() && it->second > 0);

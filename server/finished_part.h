@@ -10,7 +10,7 @@
 namespace sheaf {
 
 // A hypothesis as a client gets it.
-struct TextHypothesis {
+struct FinishedPart {
   std::string text;
   std::vector<int32_t> tokens;
   float score = 0;
@@ -19,8 +19,7 @@ struct TextHypothesis {
 
 // The hypothesis with its text, up to the first of `stops`. Without a tokenizer
 // (null) it has no text.
-TextHypothesis WithText(const Hypothesis& hypothesis,
-                        const Tokenizer* tokenizer,
-                        const std::vector<std::string>& stops);
+FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
+                      const std::vector<std::string>& stops);
 
 }  // namespace sheaf

@@ -32,7 +32,7 @@ namespace sheaf {
 //     kShortTime has turns as a long one has.
 //
 // Thread-safe.
-class DoorThread {
+class FairExecutor {
  public:
   using Ticket = uint64_t;
   struct Text {
@@ -47,10 +47,10 @@ class DoorThread {
     size_t max_long_bytes = size_t{4} << 20;
   };
 
-  explicit DoorThread(const Options& options);
-  ~DoorThread();  // Reads what was taken, then ends.
-  DoorThread(const DoorThread&) = delete;
-  DoorThread& operator=(const DoorThread&) = delete;
+  explicit FairExecutor(const Options& options);
+  ~FairExecutor();  // Reads what was taken, then ends.
+  FairExecutor(const FairExecutor&) = delete;
+  FairExecutor& operator=(const FairExecutor&) = delete;
 
   // Nothing, and the text will not be read, if max_waiting wait already.
   [[nodiscard]] std::optional<Ticket> TryRun(Text text);

@@ -1,14 +1,13 @@
-#include "server/hypothesis_text.h"
+#include "server/finished_part.h"
 
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
 
 namespace sheaf {
 
-TextHypothesis WithText(const Hypothesis& hypothesis,
-                        const Tokenizer* tokenizer,
-                        const std::vector<std::string>& stops) {
-  TextHypothesis out;
+FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
+                      const std::vector<std::string>& stops) {
+  FinishedPart out;
   out.tokens = hypothesis.tokens;
   out.score = hypothesis.score;
   out.finish_reason = hypothesis.finish_reason;

@@ -1,4 +1,4 @@
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ void Spin(std::chrono::milliseconds time) {
 }
 
 // Reads, and yields, until `is_done`. False if that does not come true.
-bool ReadUntil(DoorThread& thread, const std::function<bool()>& is_done) {
+bool ReadUntil(FairExecutor& thread, const std::function<bool()>& is_done) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!is_done() && std::chrono::steady_clock::now() < end) {
     Spin(std::chrono::milliseconds(1));
@@ -33,10 +33,10 @@ bool ReadUntil(DoorThread& thread, const std::function<bool()>& is_done) {
   return is_done();
 }
 
-TEST(DoorThreadTest, AShortTextIsReadWhileALongOneOfTheSameCallerIs) {
+TEST(FairExecutorTest, AShortTextIsReadWhileALongOneOfTheSameCallerIs) {
   std::atomic<bool> is_short_read = false, was_in_time = false;
   {
-    DoorThread thread({.max_waiting = 10});
+    FairExecutor thread({.max_waiting = 10});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  was_in_time = ReadUntil(thread, [&] {
                                    return is_short_read.load();
@@ -47,10 +47,10 @@ TEST(DoorThreadTest, AShortTextIsReadWhileALongOneOfTheSameCallerIs) {
   EXPECT_TRUE(was_in_time);
 }
 
-TEST(DoorThreadTest, ALongTextIsReadWhileOneOfAnotherCallerIs) {
+TEST(FairExecutorTest, ALongTextIsReadWhileOneOfAnotherCallerIs) {
   std::atomic<bool> is_other_read = false, was_in_time = false;
   {
-    DoorThread thread({.max_waiting = 10});
+    FairExecutor thread({.max_waiting = 10});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  was_in_time = ReadUntil(thread, [&] {
                                    return is_other_read.load();
@@ -61,11 +61,11 @@ TEST(DoorThreadTest, ALongTextIsReadWhileOneOfAnotherCallerIs) {
   EXPECT_TRUE(was_in_time);
 }
 
-TEST(DoorThreadTest, ACallersLongTextsAreReadOneAfterAnother) {
+TEST(FairExecutorTest, ACallersLongTextsAreReadOneAfterAnother) {
   constexpr int kTexts = 5;
   std::string order;
   {
-    DoorThread thread({.max_waiting = kTexts});
+    FairExecutor thread({.max_waiting = kTexts});
     for (int i = 0; i < kTexts; ++i) {
       ASSERT_TRUE(thread.TryRun({"a", kLong, [&, i] {
                                    order += std::to_string(i);
@@ -78,11 +78,11 @@ TEST(DoorThreadTest, ACallersLongTextsAreReadOneAfterAnother) {
   EXPECT_EQ(order, "0011223344");
 }
 
-TEST(DoorThreadTest, OneTextIsWorkedOnAtATime) {
+TEST(FairExecutorTest, OneTextIsWorkedOnAtATime) {
   constexpr int kCallers = 20, kSlices = 3;
   std::atomic<int> num_working = 0, num_wrong = 0;
   {
-    DoorThread thread({.max_waiting = kCallers});
+    FairExecutor thread({.max_waiting = kCallers});
     for (int i = 0; i < kCallers; ++i) {
       const size_t bytes = i % 2 == 0 ? kShort : kLong;
       ASSERT_TRUE(thread.TryRun({std::to_string(i), bytes, [&] {
@@ -98,12 +98,12 @@ TEST(DoorThreadTest, OneTextIsWorkedOnAtATime) {
   EXPECT_EQ(num_wrong, 0);
 }
 
-TEST(DoorThreadTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
+TEST(FairExecutorTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
   constexpr int kManyTexts = 200, kSlices = 5;
   std::atomic<int> num_short = 0, num_short_when_done = 0;
   {
     std::function<void()> read;
-    DoorThread thread({.max_waiting = 10});
+    FairExecutor thread({.max_waiting = 10});
     // Each short text takes a slice and brings the next.
     read = [&] {
       Spin(std::chrono::milliseconds(6));
@@ -123,11 +123,11 @@ TEST(DoorThreadTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
   EXPECT_LT(num_short_when_done, kManyTexts / 2);
 }
 
-TEST(DoorThreadTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
+TEST(FairExecutorTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   std::atomic<bool> is_open = false, has_begun = false;
   std::atomic<int> num_read = 0;
   {
-    DoorThread thread({.max_waiting = 1});
+    FairExecutor thread({.max_waiting = 1});
     ASSERT_TRUE(thread.TryRun({"a", kLong, [&] {
                                  has_begun = true;
                                  while (!is_open) {
@@ -147,12 +147,12 @@ TEST(DoorThreadTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   EXPECT_EQ(num_read, 1);
 }
 
-TEST(DoorThreadTest,
+TEST(FairExecutorTest,
      LongTextsUnderWayHaveNoMoreThanTheirBytesUnlessOneIsAlone) {
   constexpr int kTexts = 30, kFit = 3;
   std::atomic<int> num_under_way = 0, most = 0;
   {
-    DoorThread thread({.max_waiting = 100, .max_long_bytes = kFit * kLong});
+    FairExecutor thread({.max_waiting = 100, .max_long_bytes = kFit * kLong});
     for (int i = 0; i < kTexts; ++i) {
       const int size = i % 5 == 0 ? 2 * kFit : 1;  // in kLong
       ASSERT_TRUE(thread.TryRun({std::to_string(i), size * kLong, [&, size] {
@@ -167,11 +167,11 @@ TEST(DoorThreadTest,
   EXPECT_EQ(most, 2 * kFit);
 }
 
-TEST(DoorThreadTest, ReadsWhatWasTakenBeforeItEnds) {
+TEST(FairExecutorTest, ReadsWhatWasTakenBeforeItEnds) {
   constexpr int kTexts = 50;
   std::atomic<int> num_read = 0;
   {
-    DoorThread thread({.max_waiting = kTexts});
+    FairExecutor thread({.max_waiting = kTexts});
     for (int i = 0; i < kTexts; ++i) {
       ASSERT_TRUE(
           thread.TryRun({std::to_string(i % 3), i % 2 == 0 ? kShort : kLong,

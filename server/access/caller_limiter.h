@@ -13,14 +13,14 @@
 
 namespace sheaf {
 
-class Guard;
+class CallerLimiter;
 
 // A caller's place among the requests under way; given back when destroyed.
-class Pass {
+class CallerLease {
  public:
-  Pass(Pass&& other) noexcept;
-  Pass& operator=(Pass&&) = delete;
-  ~Pass();
+  CallerLease(CallerLease&& other) noexcept;
+  CallerLease& operator=(CallerLease&&) = delete;
+  ~CallerLease();
 
   // The token's; empty if the server asks for none.
   const std::string& token_name() const { return token_name_; }
@@ -28,22 +28,24 @@ class Pass {
   const std::string& caller() const { return caller_; }
 
  private:
-  friend class Guard;
-  Pass(Guard* guard, std::string caller, std::string token_name);
-  Guard* guard_;  // null once moved from, or if places are not counted
+  friend class CallerLimiter;
+  CallerLease(CallerLimiter* limiter, std::string caller,
+              std::string token_name);
+  CallerLimiter*
+      limiter_;  // null once moved from, or if places are not counted
   std::string caller_;
   std::string token_name_;
 };
 
 // Who may call the services, and with how many requests at a time. What a
-// request says is the Door's business.
+// request says is for the RequestReader.
 //
 // Thread-safe. Outlives its passes.
-class Guard {
+class CallerLimiter {
  public:
   // `tokens` is not owned; null: nobody is asked for one.
   // `max_requests_per_caller` 0: places are not counted.
-  Guard(AuthTokens* tokens, int32_t max_requests_per_caller)
+  CallerLimiter(AuthTokens* tokens, int32_t max_requests_per_caller)
       : tokens_(tokens), max_per_caller_(max_requests_per_caller) {}
 
   // `peer` is gRPC's ("ipv4:192.0.2.1:12345"), `authorization` the call's
@@ -51,12 +53,12 @@ class Guard {
   // address.
   //   UNAUTHENTICATED     there is no bearer token, or not one of the tokens
   //   RESOURCE_EXHAUSTED  the caller has max_requests_per_caller under way
-  absl::StatusOr<Pass> Enter(absl::string_view peer,
-                             std::optional<absl::string_view> authorization);
+  absl::StatusOr<CallerLease> Acquire(
+      absl::string_view peer, std::optional<absl::string_view> authorization);
 
  private:
-  friend class Pass;
-  void Leave(const std::string& caller);
+  friend class CallerLease;
+  void Release(const std::string& caller);
 
   AuthTokens* const tokens_;
   const int32_t max_per_caller_;
