@@ -12,32 +12,33 @@ KvDims KvDimsOf(const T5Config& config, kernels::KvType type) {
           config.num_cross_kv_heads, type};
 }
 
-int64_t ActivationBytes(const T5Config& config, const RunnerSizes& limits) {
+int64_t ActivationBytes(const T5Config& config, const RunnerSizes& sizes) {
   const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
   const int64_t encoder_row = 2 * int64_t{config.d_model} + 4 * q_columns;
   const int64_t rows =
-      std::max(limits.max_encode_tokens, limits.max_source_tokens);
+      std::max(sizes.max_encode_tokens, sizes.max_source_tokens);
   return static_cast<int64_t>(sizeof(float)) *
          ((rows + kMaxOvertakingTokens) * encoder_row +
-          int64_t{limits.max_sequences} * config.vocab_size);
+          int64_t{sizes.max_sequences} * config.vocab_size);
 }
 
 TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
                                      ThreadTeam& team,
                                      const kernels::Kernels& kernels,
-                                     const RunnerSizes& limits)
+                                     const RunnerSizes& sizes)
     : weights_(weights),
       storage_(storage),
       team_(team),
+      sizes_(sizes),
       encoders_{std::make_unique<Encoder>(weights, storage, team, kernels,
-                                          limits.max_encode_tokens,
-                                          limits.max_source_tokens),
+                                          sizes.max_encode_tokens,
+                                          sizes.max_source_tokens),
                 std::make_unique<Encoder>(weights, storage, team, kernels,
                                           kMaxOvertakingTokens,
                                           kMaxOvertakingTokens)},
       decoder_(std::make_unique<Decoder>(weights, storage, team, kernels,
-                                         limits.max_sequences,
-                                         limits.max_new_tokens)) {}
+                                         sizes.max_sequences,
+                                         sizes.max_new_tokens)) {}
 
 TransformerRunner::~TransformerRunner() = default;
 

@@ -26,7 +26,7 @@ class DecoderObserver;
 
 // Bytes that a runner and the engine's logits take, once a pass and a step of
 // the greatest size have been: about, for the larger of the buffers.
-int64_t ActivationBytes(const T5Config& config, const RunnerSizes& limits);
+int64_t ActivationBytes(const T5Config& config, const RunnerSizes& sizes);
 
 // Computes a T5 model on a thread team: the encoder over packed sources, the
 // decoder over the running sequences, with K and V in KvStorage. The
@@ -40,7 +40,7 @@ class TransformerRunner : public ModelRunner {
   // KvDimsOf(weights.config).
   TransformerRunner(const Weights& weights, KvStorage& storage,
                     ThreadTeam& team, const kernels::Kernels& kernels,
-                    const RunnerSizes& limits);
+                    const RunnerSizes& sizes);
   ~TransformerRunner() override;
 
   int32_t vocab_size() const override { return weights_.config.vocab_size; }
@@ -49,6 +49,9 @@ class TransformerRunner : public ModelRunner {
   }
   absl::Span<const int32_t> eos_token_ids() const override {
     return weights_.config.eos_token_ids;
+  }
+  RunnerLimits limits() const override {
+    return {sizes_.max_sequences, sizes_.max_encode_tokens};
   }
 
   void BeginEncode(EncodePass pass,
@@ -74,6 +77,7 @@ class TransformerRunner : public ModelRunner {
   const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
+  const RunnerSizes sizes_;
   std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
   std::unique_ptr<Decoder> decoder_;
 };
