@@ -6,9 +6,10 @@
 # be equal. Then sheaf-bench and step_bench of both run in turns; the times of
 # the working tree must not be longer than those of REV, neither the median nor
 # the best one. REV is built in build/compare, where it stays for the next time.
+# Times need a machine that does nothing else; with ROUNDS=0 any machine will do.
 #
 # Environment:
-#   ROUNDS             runs of every benchmark per tree; 0: only hashes (5)
+#   ROUNDS             runs of every benchmark per tree; 0: hashes only (5)
 #   TOLERANCE_PERCENT  by which a time may be longer (2)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
