@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "benchmark/benchmark.h"
-#include "engine/check.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 

@@ -3,14 +3,16 @@
 #   compare.sh REV
 #
 # First it compares hashes of what models compute (model_hashes.cc), which must
-# be equal. Then sheaf-bench and step_bench of both run in turns; the times of
-# the working tree must not be longer than those of REV, neither the median nor
-# the best one. REV is built in build/compare, where it stays for the next time.
-# Times need a machine that does nothing else; with ROUNDS=0 any machine will do.
+# be equal. Then sheaf-bench and step_bench of both trees run in turns. A
+# benchmark fails if both its median and its best time are longer in the working
+# tree than in REV. REV is built in build/compare, where it stays for the next
+# time.
+# Times are reliable only while the machine does nothing else. With ROUNDS=0, any
+# machine will do.
 #
 # Environment:
-#   ROUNDS             runs of every benchmark per tree; 0: hashes only (5)
-#   TOLERANCE_PERCENT  by which a time may be longer (2)
+#   ROUNDS             runs of every benchmark per tree; 0 for hashes only (5)
+#   TOLERANCE_PERCENT  percentage by which a time may be longer (2)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -40,7 +42,7 @@ fi
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-# build_tree TREE: what is compared.
+# build_tree TREE: builds the programs that are compared.
 build_tree() {
   echo "building $1" >&2
   cd "$1"
@@ -103,8 +105,8 @@ run_step_bench() {
       }'
 }
 
-# in_turns COMMAND ARG...: COMMAND BUILD_DIR ARG... for both trees, one after
-# the other, so that both have the same neighbours.
+# in_turns COMMAND ARG...: runs COMMAND BUILD_DIR ARG... for both trees, one after
+# the other, so that other processes slow both equally.
 in_turns() {
   local tree trees=(theirs ours)
   if ((round % 2 == 0)); then trees=(ours theirs); fi
@@ -124,8 +126,9 @@ measure() {
   done
 }
 
-# Prints a table of medians. A real loss shows in the medians and in the best
-# runs; a neighbour that takes the processor for a while, in one of the two.
+# Prints a table of medians. A real loss of speed appears in both the median and the
+# best run; another process that uses the processor for a while affects only one
+# of them.
 compare_times() {
   sort -t $'\t' -k2,2 -k1,1 -k3,3g "$results/times" | awk -F '\t' \
     -v tolerance="$tolerance" -v rounds="$rounds" '

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "bench/one_dnn_linear.h"
 #include "bench/random_weights.h"
 #include "benchmark/benchmark.h"
-#include "engine/check.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/linear.h"

@@ -20,7 +20,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/notification.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"

@@ -14,12 +14,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "base/monotonic_time.h"
 #include "bench/random_weights.h"
 #include "bench/read_loops.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/linear.h"
-#include "engine/monotonic_time.h"
 
 namespace sheaf {
 

@@ -21,6 +21,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/start_guard.h"
 #include "bench/engine_run.h"
 #include "bench/random_weights.h"
 #include "bench/roofline.h"
@@ -32,7 +33,6 @@
 #include "engine/model/t5_tensors.h"
 #include "engine/model/t5_weights.h"
 #include "engine/request.h"
-#include "engine/start_guard.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
 

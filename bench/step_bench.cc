@@ -9,12 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "base/monotonic_time.h"
 #include "benchmark/benchmark.h"
 #include "engine/beam_search.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
-#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/scheduler.h"
 #include "engine/thread_team.h"

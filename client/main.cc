@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "base/standard_streams.h"
 #include "client/program.h"
-#include "files/standard_streams.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <functional>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "base/monotonic_time.h"
 #include "engine/decoding.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model_runner.h"
-#include "engine/monotonic_time.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"
@@ -54,8 +54,9 @@ class DecodeStep {
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);
   void AdvanceBeams(Segment& segment, size_t first_row);
-  std::optional<FinishReason> EndOf(const Segment& segment,
-                                    absl::Span<const int32_t> tokens) const;
+  std::optional<FinishReason> ReasonToEnd(const Segment& segment,
+                                          absl::Span<const int32_t> tokens,
+                                          int32_t next) const;
   void SendAgreed(Segment& segment);
   void Send(Segment& segment, absl::Span<const int32_t> tokens);
   void NoteToken(Segment& segment);
@@ -78,7 +79,6 @@ class DecodeStep {
   std::vector<int32_t> num_ranked_;       // [max_sequences]
   std::vector<DecodingScratch> scratch_;  // one a member of the team
   std::vector<BeamStep> candidates_;      // of one segment
-  std::vector<int32_t> grown_;            // one beam's tokens
   std::vector<BlockCopy> copies_;         // of the step
   MonotonicTime now_;                     // when the step's tokens were chosen
   std::vector<LiveRequest*>* ended_ = nullptr;

@@ -8,10 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/monotonic_time.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
-#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
@@ -29,6 +29,15 @@ struct EngineOptions {
   // Called by the engine thread after every turn of its loop that changed
   // something. Must not block, and must not call the engine.
   std::function<void(const StepStats&)> on_step = [](const StepStats&) {};
+};
+
+// More segments for an open request.
+struct Extension {
+  TokenLists segments = {};
+  // False: these segments, which may be none, are the last.
+  bool is_open = false;
+  // Replaces Request::stop.
+  std::shared_ptr<const StopCondition> stop = nullptr;
 };
 
 // Continuous batching: runs all submitted requests together, one token of every
@@ -55,10 +64,10 @@ class Engine {
   //   UNAVAILABLE         the engine drains
   absl::StatusOr<RequestId> Submit(Request request);
 
-  // Adds segments to an open request; they are numbered on, and count against
-  // no queue: what was taken runs to its end. With `is_open` false they are the
-  // last, and may be none. Nothing happens if the request has ended.
-  void Extend(RequestId id, TokenLists segments, bool is_open);
+  // Adds segments to an open request, which continue its numbering. Does
+  // nothing if the request has ended. No queue limit applies, because an
+  // accepted request runs to its end.
+  void Extend(RequestId id, Extension extension);
 
   // Ends a request with CANCELLED within one step. Nothing happens if it has
   // ended already.

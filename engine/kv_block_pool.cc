@@ -3,7 +3,7 @@
 #include <numeric>
 #include <utility>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "engine/bf16.h"
+#include "base/bf16.h"
 
 namespace sheaf {
 

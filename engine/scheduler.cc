@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/monotonic_time.h"
 #include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
-#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/sequence.h"
 #include "engine/stats.h"

@@ -5,9 +5,9 @@
 #include <memory>
 #include <vector>
 
+#include "base/monotonic_time.h"
 #include "engine/beam_search.h"
 #include "engine/kv_block_pool.h"
-#include "engine/monotonic_time.h"
 #include "engine/request.h"
 #include "engine/utf8_rule.h"
 

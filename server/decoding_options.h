@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/request.h"
-#include "server/text/tasks.h"
 #include "sheaf/v1/text.pb.h"
+#include "text/tasks.h"
 
 namespace sheaf {
 

@@ -16,8 +16,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/flag_file.h"
 #include "engine/thread_team.h"
-#include "files/flag_file.h"
 #include "server/model_dir.h"
 #include "server/unix_socket.h"
 

@@ -11,8 +11,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "server/credentials.h"
-#include "server/log.h"
+#include "server/access/credentials.h"
+#include "server/ops/log.h"
 
 namespace sheaf {
 
@@ -73,7 +73,7 @@ struct ServerFlags {
 
 // Sets the flags from the command line without the program's name:
 // --name=value, --name value, --bool, --nobool, and --flagfile=FILE, a file as
-// files/flag_file.h says. INVALID_ARGUMENT names what is wrong, and where.
+// base/flag_file.h says. INVALID_ARGUMENT names what is wrong, and where.
 // Unlike absl::ParseCommandLine it never ends the process.
 absl::Status ParseFlags(absl::Span<const std::string> args);
 

@@ -9,7 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "server/text/utf8.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "server/text/tasks.h"
-#include "server/text/tokenizer.h"
+#include "text/tasks.h"
+#include "text/tokenizer.h"
 
 namespace sheaf {
 

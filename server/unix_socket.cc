@@ -15,7 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "server/text/tokenizer.h"
+#include "text/tokenizer.h"
 
 namespace sheaf {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "files/input_file.h"
-#include "files/strict_json.h"
+#include "base/input_file.h"
+#include "base/strict_json.h"
 
 namespace sheaf {
 namespace {

@@ -6,8 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
-#include "engine/bf16.h"
-#include "engine/check.h"
+#include "base/bf16.h"
+#include "base/check.h"
 #include "engine/model/aligned_buffer.h"
 
 namespace sheaf {

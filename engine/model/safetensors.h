@@ -8,8 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "base/input_file.h"
 #include "engine/model/safetensors_header.h"
-#include "files/input_file.h"
 
 namespace sheaf {
 

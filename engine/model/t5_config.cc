@@ -8,10 +8,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "engine/model/key_reader.h"
+#include "base/input_file.h"
+#include "base/key_reader.h"
+#include "base/strict_json.h"
 #include "engine/model/t5_config_keys.h"
-#include "files/input_file.h"
-#include "files/strict_json.h"
 
 namespace sheaf {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "engine/model/key_reader.h"
+#include "base/key_reader.h"
 
 namespace sheaf {
 

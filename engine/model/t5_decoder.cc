@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

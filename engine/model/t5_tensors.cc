@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "files/input_file.h"
+#include "base/input_file.h"
 
 namespace sheaf {
 namespace {

@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "engine/bf16.h"
-#include "engine/check.h"
+#include "base/bf16.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "engine/check.h"
+#include "base/check.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_block_pool.h"
 #include "engine/kv_storage.h"

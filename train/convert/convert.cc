@@ -7,9 +7,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/strict_json.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_tensors.h"
-#include "files/strict_json.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/stored_tensor.h"
 

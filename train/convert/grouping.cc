@@ -6,7 +6,7 @@
 #include <random>
 
 #include "Eigen/Eigenvalues"
-#include "engine/check.h"
+#include "base/check.h"
 
 namespace sheaf {
 namespace {

@@ -5,9 +5,9 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "engine/bf16.h"
-#include "engine/check.h"
-#include "files/input_file.h"
+#include "base/bf16.h"
+#include "base/check.h"
+#include "base/input_file.h"
 
 namespace sheaf {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "server/text/utf8.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {

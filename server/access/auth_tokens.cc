@@ -1,0 +1,136 @@
+#include "server/access/auth_tokens.h"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "base/input_file.h"
+
+namespace sheaf {
+namespace {
+
+constexpr size_t kMaxNameBytes = 64;
+constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
+
+// Empty if there is no such file. A file that was replaced is another inode.
+std::string StampOf(const std::string& path) {
+  struct stat file;
+  if (stat(path.c_str(), &file) != 0) return "";
+  // The second time changes with permissions and owner too.
+  return absl::StrFormat("%d %d %d %d.%09d %d.%09d", file.st_dev, file.st_ino,
+                         file.st_size, file.st_mtim.tv_sec,
+                         file.st_mtim.tv_nsec, file.st_ctim.tv_sec,
+                         file.st_ctim.tv_nsec);
+}
+
+// A name is a label of a metric and a word in the log.
+bool IsName(absl::string_view name) {
+  return !name.empty() && name.size() <= kMaxNameBytes &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+         });
+}
+
+bool IsSha256(absl::string_view hex) {
+  return hex.size() == 2 * SHA256_DIGEST_LENGTH &&
+         std::all_of(hex.begin(), hex.end(), absl::ascii_isxdigit);
+}
+
+}  // namespace
+
+AuthTokens::AuthTokens(std::string path,
+                       std::function<void(const absl::Status&)> on_reload)
+    : path_(std::move(path)), on_reload_(std::move(on_reload)) {}
+
+absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
+  const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxFileBytes);
+  if (!text.ok()) {
+    return absl::NotFoundError(
+        absl::StrFormat("--auth_tokens_file is \"%s\": cannot be read: %s",
+                        path, text.status().message()));
+  }
+  Entries entries;
+  int32_t line_number = 0;
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
+    ++line_number;
+    const std::vector<absl::string_view> words =
+        absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
+    if (words.empty() || words[0].front() == '#') continue;
+    if (words.size() != 2 || !IsName(words[0]) || !IsSha256(words[1])) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "--auth_tokens_file: line %d of \"%s\" is wrong; allowed is NAME "
+          "SHA256, a name of 1..%d letters, digits, \"-\", \"_\" and \".\", "
+          "and 64 hexadecimal digits",
+          line_number, path, kMaxNameBytes));
+    }
+    Entry entry{std::string(words[0]), {}};
+    const std::string bytes = absl::HexStringToBytes(words[1]);
+    std::copy(bytes.begin(), bytes.end(), entry.sha256.begin());
+    entries.push_back(std::move(entry));
+  }
+  if (entries.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--auth_tokens_file: \"%s\" has no token", path));
+  }
+  return entries;
+}
+
+absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
+    const std::string& path,
+    std::function<void(const absl::Status&)> on_reload) {
+  std::unique_ptr<AuthTokens> tokens(
+      new AuthTokens(path, std::move(on_reload)));
+  absl::MutexLock look_lock(&tokens->look_mu_);
+  absl::MutexLock lock(&tokens->mu_);
+  tokens->stamp_ = StampOf(path);
+  absl::StatusOr<Entries> entries = Read(path);
+  if (!entries.ok()) return entries.status();
+  tokens->entries_ = std::make_shared<const Entries>(*std::move(entries));
+  return tokens;
+}
+
+void AuthTokens::Look(bool is_asked) {
+  absl::MutexLock look_lock(&look_mu_);
+  // Before the reading: a change after it is seen by the next look.
+  const std::string stamp = StampOf(path_);
+  const bool has_changed = stamp != std::exchange(stamp_, stamp);
+  if (!has_changed && status_.ok() && !is_asked) return;
+  absl::StatusOr<Entries> entries = Read(path_);
+  const bool is_other =
+      entries.status() != std::exchange(status_, entries.status());
+  if (entries.ok()) {
+    absl::MutexLock lock(&mu_);
+    entries_ = std::make_shared<const Entries>(*std::move(entries));
+  }
+  if (has_changed || is_other || is_asked) on_reload_(status_);
+}
+
+std::shared_ptr<const AuthTokens::Entries> AuthTokens::Current() {
+  absl::MutexLock lock(&mu_);
+  return entries_;
+}
+
+std::optional<std::string> AuthTokens::NameOf(absl::string_view token) {
+  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
+  SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(),
+         digest.data());
+  const std::shared_ptr<const Entries> entries = Current();
+  const Entry* found = nullptr;
+  for (const Entry& entry : *entries) {  // all of them, in constant time each
+    const bool is_equal =
+        CRYPTO_memcmp(entry.sha256.data(), digest.data(), digest.size()) == 0;
+    found = is_equal ? &entry : found;
+  }
+  if (found == nullptr) return std::nullopt;
+  return found->name;
+}
+
+}  // namespace sheaf

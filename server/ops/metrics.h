@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/monotonic_time.h"
+#include "engine/stats.h"
+#include "server/flags.h"
+#include "server/ops/http_listener.h"
+
+namespace sheaf {
+
+// Why a request did not run; the label `reason` of requests_rejected_total.
+enum class Rejection {
+  kInvalidArgument,  // "invalid_argument"
+  kUnknownModel,     // "unknown_model"
+  kUnimplemented,    // "unimplemented": no such task, or not in this version
+  kNoTokenizer,      // "no_tokenizer"
+  kQueueFull,        // "queue_full"
+  kDraining,         // "draining"
+  kDeadline,         // "deadline": it had passed on arrival
+  kUnauthenticated,  // "unauthenticated": no token, or a wrong one
+  kCallerLimit,      // "caller_limit": too many of one caller at a time
+  kQueuedBytes,      // "queued_bytes": the requests would take too much memory
+};
+
+// Which RPC: the labels of the grpc_server_ metrics.
+struct RpcName {
+  std::string service;  // "sheaf.v1.TextService"
+  std::string method;   // "Translate"
+  std::string type;     // "unary", "server_stream", "bidi_stream", ...
+};
+
+// Everything that /metrics shows. The only unit that knows Prometheus.
+//
+// Gauges stand as the last step left them. Every series whose labels are known
+// is there from the start with 0, so that rates have no gap.
+//
+// Thread-safe. OnStep() is the engine thread's: it takes no lock that a scrape
+// holds for long.
+class Metrics {
+ public:
+  // `kv_capacity_bytes` is what the KV cache has.
+  Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
+          std::function<MonotonicTime()> now = MonotonicTime::Now);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
+
+  // Serves /metrics on `address` until destroyed; returns the port.
+  // FAILED_PRECONDITION if the address cannot be listened on.
+  absl::StatusOr<int32_t> Serve(const HostPort& address);
+
+  // What /metrics shows now.
+  std::string Scrape() const;
+
+  void OnStep(const StepStats& stats);
+  void CountSuccess(FinishReason reason);
+  void CountRejected(Rejection reason);
+  void SetConnections(int32_t num_open);
+  void CountRefusedConnection();
+  // The memory of the requests that the server holds.
+  void SetQueuedBytes(int64_t bytes);
+  // A request that came with the token of that name.
+  void CountClient(const std::string& token_name);
+
+  // Makes the series of an RPC, so that they are there before its first call.
+  void AddRpc(const RpcName& rpc);
+  // The RPC if AddRpc() made its series, else one that all others share: names
+  // are the callers' choice, and series stay for ever.
+  RpcName KnownRpc(const RpcName& rpc) const;
+  // REQUIRES: KnownRpc() gave the name.
+  void CountRpcStarted(const RpcName& rpc);
+  // `code` is a grpc::StatusCode.
+  void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);
+
+ private:
+  class Series;
+  const std::unique_ptr<Series> series_;
+  std::unique_ptr<HttpListener> listener_;  // last: it reads series_
+};
+
+}  // namespace sheaf

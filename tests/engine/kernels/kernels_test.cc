@@ -1,0 +1,294 @@
+#include "tests/engine/kernels/kernels_test.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+
+namespace sheaf::kernels {
+
+namespace {
+
+INSTANTIATE_TEST_SUITE_P(AllIsas, KernelsTest, AllCompilations(),
+                         CompilationName);
+
+std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
+  std::vector<float> panels((N + 15) / 16 * 16 * K, 99.0f);
+  for (int n = 0; n < N; ++n) {
+    for (int k = 0; k < K; ++k) {
+      panels[n / 16 * 16 * K + k * 16 + n % 16] = w[n * K + k];
+    }
+  }
+  return panels;
+}
+
+TEST_P(KernelsTest, GemmMatchesTheDefinition) {
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 32}) {
+    for (int N : {1, 15, 16, 17, 64, 83}) {
+      SCOPED_TRACE(testing::Message() << "M " << M << ", N " << N);
+      const int K = 37, ldx = K + 3, ldy = N + 5;
+      const auto x = Random(rng_, M * ldx), w = Random(rng_, N * K);
+      const auto panels = PackPanels(w, K, N);
+      const auto before = Random(rng_, M * ldy);
+      for (bool accumulate : {false, true}) {
+        auto y = before;
+        kernels().gemm(
+            {x.data(), ldx, M, K, panels.data(), N, y.data(), ldy, accumulate});
+        for (int m = 0; m < M; ++m) {
+          for (int n = 0; n < ldy; ++n) {
+            double expected = before[m * ldy + n];
+            if (n < N) {
+              if (!accumulate) expected = 0;
+              for (int k = 0; k < K; ++k)
+                expected += double{x[m * ldx + k]} * w[n * K + k];
+            }
+            ASSERT_NEAR(y[m * ldy + n], expected, 2e-5) << m << " " << n;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, GemmGivesARowTheSameBitsInAnyBatch) {
+  const int K = 96, N = 80, M = 32;
+  const auto x = Random(rng_, M * K);
+  const auto panels = PackPanels(Random(rng_, N * K), K, N);
+  std::vector<float> together(M * N), alone(N);
+  kernels().gemm(
+      {x.data(), K, M, K, panels.data(), N, together.data(), N, false});
+  for (int m = 0; m < M; ++m) {
+    kernels().gemm(
+        {x.data() + m * K, K, 1, K, panels.data(), N, alone.data(), N, false});
+    ASSERT_TRUE(std::equal(alone.begin(), alone.end(), &together[m * N])) << m;
+  }
+}
+
+// Panels of 16 columns and pairs of k, of any type.
+template <typename T>
+std::vector<T> PackGroups(const std::vector<T>& w, int K, int N, int group) {
+  const int groups = (K + group - 1) / group;
+  std::vector<T> panels((N + 15) / 16 * 16 * groups * group, T{0});
+  for (int n = 0; n < N; ++n) {
+    for (int k = 0; k < K; ++k) {
+      panels[((n / 16 * groups + k / group) * 16 + n % 16) * group +
+             k % group] = w[n * K + k];
+    }
+  }
+  return panels;
+}
+
+// A row's words, as quantize_rows writes them.
+std::vector<int32_t> ToWords(const std::vector<int>& x, int group) {
+  std::vector<int32_t> words(x.size() / group);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const uint32_t bits = group == 4 ? static_cast<uint8_t>(x[i] + 128)
+                                     : static_cast<uint16_t>(x[i]);
+    words[i / group] |= static_cast<int32_t>(bits << (i % group * 32 / group));
+  }
+  return words;
+}
+
+TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
+  for (int M : {1, 2, 3, 4, 5, 6, 7, 13}) {
+    for (int N : {1, 16, 50, 83}) {
+      for (int K : {1, 36, 37}) {
+        SCOPED_TRACE(testing::Message() << M << " " << N << " " << K);
+        const int ldy = N + 3;
+        auto x = Random(rng_, M * K);
+        if (kernels().has_bf16_products) RoundAll(x);
+        const auto before = Random(rng_, M * ldy);
+        std::vector<int32_t> words(M * ((K + 1) / 2));
+        std::vector<uint16_t> w(N * K);
+        for (uint16_t& v : w) {  // Any finite bfloat16 of about 1.
+          v = static_cast<uint16_t>((rng_() & 0x81ff) | 0x3e00);
+        }
+        const auto value = [&](int n, int k) {
+          const uint32_t bits = uint32_t{w[n * K + k]} << 16;
+          float wide;
+          std::memcpy(&wide, &bits, sizeof(wide));
+          return double{wide};
+        };
+        const auto panels = PackGroups(w, K, N, 2);
+        for (bool accumulate : {false, true}) {
+          auto y = before;
+          kernels().gemm_bf16({x.data(), K, M, K, panels.data(), N, y.data(),
+                               ldy, accumulate, words.data()});
+          for (int m = 0; m < M; ++m) {
+            for (int n = 0; n < ldy; ++n) {
+              double expected = before[m * ldy + n];
+              if (n < N) {
+                if (!accumulate) expected = 0;
+                for (int k = 0; k < K; ++k)
+                  expected += x[m * K + k] * value(n, k);
+              }
+              ASSERT_NEAR(y[m * ldy + n], expected, 2e-5) << m << " " << n;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// Sums of 32 bits, exact whatever the values are, and the definition's scaling:
+// the same bits for every Isa, and in any batch.
+TEST_P(KernelsTest, GemmInt8IsExact) {
+  for (int M : {1, 2, 4, 5, 7, 8, 11}) {
+    for (int N : {1, 16, 50}) {
+      for (bool is_extreme : {false, true}) {
+        const int K = 260, ldy = N + 3, group = kernels().int8_group;
+        std::vector<int> x(M * K);
+        std::vector<int8_t> w(N * K);
+        for (int& v : x) {
+          v = is_extreme ? 127 : static_cast<int>(rng_() % 255) - 127;
+        }
+        for (int8_t& v : w) {
+          v = static_cast<int8_t>(is_extreme
+                                      ? (rng_() % 9 ? 127 : -127)
+                                      : static_cast<int>(rng_() % 255) - 127);
+        }
+        const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
+        const auto before = Random(rng_, M * ldy);
+        const auto panels = PackGroups(w, K, N, group);
+        const auto words = ToWords(x, group);
+        std::vector<int32_t> w_sums((N + 15) / 16 * 16);
+        for (int i = 0; i < N * K; ++i) w_sums[i / K] += w[i];
+        for (bool accumulate : {false, true}) {
+          auto y = before;
+          kernels().gemm_int8({words.data(), K / group, x_scales.data(), M, K,
+                               panels.data(), w_scales.data(), w_sums.data(), N,
+                               y.data(), ldy, accumulate});
+          for (int m = 0; m < M; ++m) {
+            for (int n = 0; n < ldy; ++n) {
+              volatile float expected = before[m * ldy + n];
+              if (n < N) {
+                int32_t sum = 0;
+                for (int k = 0; k < K; ++k) sum += x[m * K + k] * w[n * K + k];
+                // Volatile: each step is rounded by itself.
+                volatile float value = static_cast<float>(sum);
+                value = value * x_scales[m];
+                value = value * w_scales[n];
+                expected = accumulate ? expected + value : value;
+              }
+              ASSERT_EQ(y[m * ldy + n], expected) << m << " " << n;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, QuantizedRowsAreTheNearestTiesToEven) {
+  const int M = 3, K = 37, padded = 40, group = kernels().int8_group;
+  auto x = Random(rng_, M * K);
+  std::fill(x.begin() + K, x.begin() + 2 * K, 0.0f);
+  x[2 * K] = 127.0f;  // With scale 1, halves are ties.
+  for (int k = 1; k < K; ++k) x[2 * K + k] = static_cast<float>(k) - 18.5f;
+  std::vector<int32_t> q(M * padded / group, 99);
+  std::vector<float> scales(M);
+  kernels().quantize_rows(x.data(), K, M, K, q.data(), padded / group,
+                          scales.data());
+  std::vector<int> expected(M * padded);
+  for (int row = 0; row < M; ++row) {
+    float max = 0;
+    for (int k = 0; k < K; ++k) max = std::max(max, std::abs(x[row * K + k]));
+    EXPECT_EQ(scales[row], max / 127.0f);
+    for (int k = 0; max > 0 && k < K; ++k) {
+      expected[row * padded + k] =
+          static_cast<int>(std::nearbyint(x[row * K + k] * (127.0f / max)));
+    }
+  }
+  EXPECT_EQ(q, ToWords(expected, group));
+}
+
+TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
+  for (int dim : {1, 8, 40, 67}) {
+    const auto x = Random(rng_, 3 * (dim + 2)), weight = Random(rng_, dim);
+    std::vector<float> y(3 * dim);
+    kernels().rms_norm(x.data(), dim + 2, 3, dim, weight.data(), 1e-3f,
+                       y.data());
+    for (int row = 0; row < 3; ++row) {
+      double squares = 0;
+      for (int i = 0; i < dim; ++i)
+        squares += std::pow(x[row * (dim + 2) + i], 2);
+      for (int i = 0; i < dim; ++i) {
+        EXPECT_NEAR(y[row * dim + i],
+                    x[row * (dim + 2) + i] / std::sqrt(squares / dim + 1e-3) *
+                        weight[i],
+                    1e-5);
+      }
+    }
+  }
+}
+
+double Definition(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kSilu:
+      return x / (1 + std::exp(-x));
+    case Activation::kGeluErf:
+      return 0.5 * x * (1 + std::erf(x / std::sqrt(2)));
+    case Activation::kGeluTanh:
+      return 0.5 * x *
+             (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+  }
+  return 0;
+}
+
+TEST_P(KernelsTest, ActivationsMatchTheirDefinitions) {
+  std::vector<float> x;
+  for (float v = -12.0f; v <= 12.0f; v += 0.037f) x.push_back(v);
+  x.insert(x.end(), {-1000.0f, 1000.0f, 0.0f});
+  const auto linear = Random(rng_, x.size());
+  std::vector<float> y(x.size()), gated(x.size());
+  for (Activation activation : {Activation::kRelu, Activation::kGeluTanh,
+                                Activation::kGeluErf, Activation::kSilu}) {
+    kernels().activate(activation, x.data(), nullptr, x.size(), y.data());
+    kernels().activate(activation, x.data(), linear.data(), x.size(),
+                       gated.data());
+    for (size_t i = 0; i < x.size(); ++i) {
+      const double expected = Definition(activation, x[i]);
+      ASSERT_NEAR(y[i], expected, 2e-6 + 1e-6 * std::abs(x[i])) << x[i];
+      ASSERT_NEAR(gated[i], expected * linear[i], 1e-5 * (1 + std::abs(x[i])));
+    }
+  }
+}
+
+TEST_P(KernelsTest, MaxAndSumFindsTheFirstOfEqualsAndTheSoftmaxSum) {
+  for (int n : {1, 7, 16, 100, 32128}) {
+    auto x = Random(rng_, n);
+    x[n / 3] = x[n - 1] = 5.0f;
+    double sum = 0;
+    for (float v : x) sum += std::exp(double{v} - 5.0);
+    const MaxAndSum found = kernels().max_and_sum(x.data(), n);
+    EXPECT_EQ(found.argmax, n / 3);
+    EXPECT_EQ(found.max, 5.0f);
+    EXPECT_NEAR(found.sum_exp / sum, 1.0, 1e-5);
+  }
+}
+
+TEST_P(KernelsTest, ForbiddenLogitsCountForNothing) {
+  std::vector<float> x(40, -std::numeric_limits<float>::infinity());
+  x[17] = -3.0f;
+  const MaxAndSum found = kernels().max_and_sum(x.data(), 40);
+  EXPECT_EQ(found.argmax, 17);
+  EXPECT_NEAR(found.sum_exp, 1.0, 1e-6);
+}
+
+TEST(IsaTest, NamesAreTheInverseOfParsing) {
+  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+    EXPECT_EQ(ParseIsa(IsaName(isa)), isa);
+  }
+  EXPECT_EQ(ParseIsa("avx1024"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace sheaf::kernels

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/recording_sink.h"
+#include "tests/support/t5_test_model.h"
+
+namespace sheaf {
+
+// `options` of a run in an expected.json.
+inline SamplingParams ToSampling(const nlohmann::json& options) {
+  using nlohmann::json;
+  SamplingParams sampling;
+  sampling.max_new_tokens = options["max_new_tokens"];
+  sampling.min_new_tokens = std::max(options.value("min_new_tokens", 0),
+                                     options.value("min_length", 1) - 1);
+  sampling.repetition_penalty = options.value("repetition_penalty", 1.0f);
+  sampling.no_repeat_ngram_size = options.value("no_repeat_ngram_size", 0);
+  using Ids = std::vector<int32_t>;
+  if (options.contains("bad_words_ids")) {
+    sampling.bad_words = std::make_shared<const std::vector<Ids>>(
+        options["bad_words_ids"].get<std::vector<Ids>>());
+  }
+  sampling.suppressed_tokens = options.value("suppress_tokens", Ids());
+  sampling.first_suppressed_tokens =
+      options.value("begin_suppress_tokens", Ids());
+  sampling.is_renormalized = options.value("renormalize_logits", false);
+  sampling.forced_first_token = options.value("forced_bos_token_id", -1);
+  sampling.forced_last_token = options.value("forced_eos_token_id", -1);
+  sampling.beam_size = options.value("num_beams", 1);
+  sampling.num_hypotheses = options.value("num_return_sequences", 1);
+  sampling.length_penalty = options.value("length_penalty", 1.0f);
+  const json early = options.value("early_stopping", json(false));
+  sampling.search_end = early == json("never") ? SearchEnd::kNoneEver
+                        : early == json(true)  ? SearchEnd::kAtOnce
+                                               : SearchEnd::kNoneBetter;
+  return sampling;
+}
+
+// Without the end token, as hypotheses are.
+inline std::vector<int32_t> ToTokens(const nlohmann::json& ids) {
+  auto tokens = ids.get<std::vector<int32_t>>();
+  if (!tokens.empty() && tokens.back() == 1) tokens.pop_back();
+  return tokens;
+}
+
+// All runs of an expected.json at once, greedy ones and beams of all widths, in
+// one continuous batch: tokens and scores are the reference's.
+inline void ExpectRuns(const nlohmann::json& expected, T5TestModel& model) {
+  using nlohmann::json;
+  constexpr float kScoreTolerance = 1e-4f;
+  struct Sent {
+    const json* run;
+    std::string name;
+    std::unique_ptr<RecordingSink> sink;
+  };
+  std::vector<Sent> sent;
+  int num_beam_runs = 0;
+  EngineOptions options;
+  options.max_queue = 1024;  // all runs at once
+  Engine engine(options, model.storage->shape(), *model.runner, model.team,
+                *model.kernels);
+  for (const json& each : expected["cases"]) {
+    for (const json& run : each["runs"]) {
+      Request request;
+      request.sampling = ToSampling(run["options"]);
+      num_beam_runs += request.sampling.beam_size > 1 ? 1 : 0;
+      auto sink = std::make_unique<RecordingSink>();
+      request.segments.push_back(
+          expected["inputs"][run["input"].get<size_t>()]["ids"]
+              .get<std::vector<int32_t>>());
+      request.sink = sink.get();
+      const auto id = engine.Submit(std::move(request));
+      ASSERT_TRUE(id.ok()) << id.status();
+      sent.push_back({&run, each["name"], std::move(sink)});
+    }
+  }
+  EXPECT_GE(num_beam_runs, 3);
+  for (const Sent& each : sent) {
+    SCOPED_TRACE(each.name + " input " + (*each.run)["input"].dump());
+    EXPECT_TRUE(each.sink->Wait().ok());
+    const std::vector<Hypothesis>& hypotheses = each.sink->hypotheses();
+    const json& ids = (*each.run)["ids"];
+    ASSERT_EQ(hypotheses.size(), ids.size());
+    EXPECT_EQ(each.sink->tokens(), ToTokens(ids[0]));
+    for (size_t i = 0; i < ids.size(); ++i) {
+      EXPECT_EQ(hypotheses[i].tokens, ToTokens(ids[i])) << i;
+      if (!each.run->contains("scores")) continue;  // greedy
+      EXPECT_NEAR(hypotheses[i].score, (*each.run)["scores"][i],
+                  kScoreTolerance);
+    }
+  }
+}
+
+}  // namespace sheaf

@@ -1,0 +1,205 @@
+// Checkpoints as transformers saves them: each fixture, loaded and saved by
+// versions 4.57 and 5.24, whole and in shards
+// (saved_by_transformers/README.md). The files are made again here from the
+// fixture's own weights.
+
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "engine/model/checkpoint.h"
+#include "engine/model/t5_config.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/engine/model/expected_runs.h"
+#include "tests/support/model_files.h"
+#include "tests/support/t5_test_model.h"
+
+namespace sheaf {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kWhole[] = "model.safetensors";
+constexpr char kIndex[] = "model.safetensors.index.json";
+
+json ReadJson(const std::string& path) { return json::parse(FileBytes(path)); }
+
+struct StoredTensor {
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::string bytes;
+};
+
+// A tensor of the fixture in its own dtype, or widened to F32: the reference
+// keeps some tensors of a model in F16 so. A decoder's keys and values are
+// repeated so that each query head has its own, because the reference knows no
+// others.
+StoredTensor Load(const Checkpoint& checkpoint, const T5Config& config,
+                  const std::string& name, const std::string& dtype) {
+  for (const SafetensorsFile& file : checkpoint.files()) {
+    const TensorInfo* info = file.Find(name);
+    if (info == nullptr) continue;
+    StoredTensor tensor = {dtype, info->shape, ""};
+    if (dtype == DtypeName(info->dtype)) {
+      const std::string bytes = FileBytes(file.path());
+      size_t data_bytes = 0;  // which the file ends with
+      for (const TensorInfo& each : file.tensors()) {
+        data_bytes = std::max<size_t>(data_bytes, each.end);
+      }
+      tensor.bytes = bytes.substr(bytes.size() - data_bytes + info->begin,
+                                  info->end - info->begin);
+    } else {
+      EXPECT_EQ(dtype, "F32") << name;
+      std::vector<float> values(info->num_elements);
+      EXPECT_TRUE(file.ReadAsFloat(*info, 0, absl::MakeSpan(values)).ok());
+      tensor.bytes = BytesOf(values);
+    }
+    if (absl::StartsWith(name, "decoder.") &&
+        (absl::EndsWith(name, ".k.weight") ||
+         absl::EndsWith(name, ".v.weight"))) {
+      const int32_t kv_heads = absl::StrContains(name, "EncDecAttention")
+                                   ? config.num_cross_kv_heads
+                                   : config.num_kv_heads;
+      const size_t head_bytes = tensor.bytes.size() / kv_heads;
+      std::string repeated;
+      for (int32_t head = 0; head < config.num_heads; ++head) {
+        const int32_t kv_head = head / (config.num_heads / kv_heads);
+        repeated += tensor.bytes.substr(kv_head * head_bytes, head_bytes);
+      }
+      tensor.bytes = repeated;
+      tensor.shape.front() = int64_t{config.num_heads} * config.d_kv;
+    }
+    return tensor;
+  }
+  ADD_FAILURE() << "no tensor " << name;
+  return {};
+}
+
+std::string FileOf(const std::map<std::string, StoredTensor>& tensors) {
+  json header = {{"__metadata__", {{"format", "pt"}}}};
+  std::string data;
+  for (const auto& [name, tensor] : tensors) {
+    const size_t begin = data.size();
+    data += tensor.bytes;
+    header[name] = {{"dtype", tensor.dtype},
+                    {"shape", tensor.shape},
+                    {"data_offsets", {begin, data.size()}}};
+  }
+  return SafetensorsBytes(header.dump(), data);
+}
+
+using Tensors = std::map<std::string, StoredTensor>;
+
+class Saved {
+ public:
+  Saved(const std::string& version, const std::string& fixture)
+      : fixture_(fixture) {
+    saved_ = ReadJson(
+        absl::StrCat(SHEAF_SAVED_DIR, "/", version, "/", fixture, ".json"));
+    const auto checkpoint = Checkpoint::Open(TestdataDir(fixture));
+    const auto config = LoadT5Config(TestdataDir(fixture));
+    EXPECT_TRUE(checkpoint.ok() && config.ok());
+    for (const auto& [name, shard] : saved_["index"]["weight_map"].items()) {
+      tensors_[name] = Load(*checkpoint, *config, name,
+                            saved_["dtypes"].value(name, saved_["dtype"]));
+    }
+  }
+
+  json& config() { return saved_["config"]; }
+  json& weight_map() { return saved_["index"]["weight_map"]; }
+  Tensors& tensors() { return tensors_; }
+
+  void ExpectTheFixturesRuns(bool is_sharded) {
+    TempDir dir;
+    dir.Write("config.json", config().dump());
+    dir.Write("generation_config.json", saved_["generation_config"].dump());
+    std::map<std::string, Tensors> files;
+    for (const auto& [name, tensor] : tensors_) {
+      files[is_sharded ? weight_map()[name].get<std::string>() : kWhole][name] =
+          tensor;
+    }
+    for (const auto& [name, tensors] : files) dir.Write(name, FileOf(tensors));
+    if (is_sharded) {
+      EXPECT_GT(files.size(), 1u);
+      dir.Write(kIndex, saved_["index"].dump());
+    }
+    const auto config = LoadT5Config(dir.path());
+    ASSERT_TRUE(config.ok()) << config.status();
+    EXPECT_THAT(config->warnings, ::testing::IsEmpty());
+    const auto model = T5TestModel::Load(dir.path(), {});
+    EXPECT_THAT(model->weights.config.warnings, ::testing::IsEmpty());
+    ExpectRuns(ReadJson(TestdataDir(fixture_) + "/expected.json"), *model);
+  }
+
+ private:
+  const std::string fixture_;
+  json saved_;
+  Tensors tensors_;
+};
+
+class SavedTest
+    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SavedTest,
+    ::testing::Combine(::testing::Values("4.57.6", "5.24.0"),
+                       ::testing::ValuesIn(TestdataModels())),
+    [](const auto& info) {
+      std::string name = absl::StrCat("v", std::get<0>(info.param), "_",
+                                      std::get<1>(info.param));
+      for (char& c : name) {
+        if (c == '-' || c == '.') c = '_';
+      }
+      return name;
+    });
+
+TEST_P(SavedTest, AWholeCheckpointGivesTheFixturesTokensAndScores) {
+  Saved(std::get<0>(GetParam()), std::get<1>(GetParam()))
+      .ExpectTheFixturesRuns(/*is_sharded=*/false);
+}
+
+TEST_P(SavedTest, AShardedCheckpointGivesTheFixturesTokensAndScores) {
+  Saved(std::get<0>(GetParam()), std::get<1>(GetParam()))
+      .ExpectTheFixturesRuns(/*is_sharded=*/true);
+}
+
+TEST(SavedVariantTest, AnIndexMayListCopiesThatWereDropped) {
+  for (const std::string version : {"4.57.6", "5.24.0"}) {
+    Saved saved(version, "gqa-tied-bf16-asym");
+    const json shard = saved.weight_map()["shared.weight"];
+    for (const char* copy : {"encoder.embed_tokens.weight",
+                             "decoder.embed_tokens.weight", "lm_head.weight"}) {
+      saved.weight_map()[copy] = shard;
+    }
+    saved.ExpectTheFixturesRuns(/*is_sharded=*/true);
+  }
+}
+
+// As MADLAD-400 is published.
+TEST(SavedVariantTest, TheTableMayHaveTheNameOfACopy) {
+  for (const std::string fixture : {"t5v11-gated-untied", "t5v10-relu-tied"}) {
+    for (const char* copy :
+         {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}) {
+      Saved saved("5.24.0", fixture);
+      saved.tensors()[copy] = saved.tensors()["shared.weight"];
+      saved.tensors().erase("shared.weight");
+      saved.ExpectTheFixturesRuns(/*is_sharded=*/false);
+    }
+  }
+}
+
+TEST(SavedVariantTest, ACopyAsHeadIsTheTable) {
+  Saved saved("5.24.0", "t5v10-relu-tied");
+  saved.tensors()["lm_head.weight"] = saved.tensors()["shared.weight"];
+  saved.ExpectTheFixturesRuns(/*is_sharded=*/false);
+}
+
+}  // namespace
+}  // namespace sheaf

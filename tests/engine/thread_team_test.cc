@@ -1,0 +1,126 @@
+#include "engine/thread_team.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fake_root.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::Each;
+
+class ThreadTeamTest : public ::testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Sizes, ThreadTeamTest, ::testing::Values(1, 2, 5));
+
+TEST_P(ThreadTeamTest, EveryMemberRunsTheFunctionOnce) {
+  ThreadTeam team(GetParam());
+  std::vector<int> calls(GetParam(), 0);
+  for (int run = 1; run <= 200; ++run) {
+    team.Run([&](const ThreadTeam::Member& member) {
+      EXPECT_EQ(member.count(), GetParam());
+      ++calls[member.index()];
+    });
+    ASSERT_THAT(calls, Each(run));
+  }
+}
+
+// A prefix sum by doubling: wrong as soon as one member passes a barrier before
+// another has arrived, or does not see what was written.
+TEST_P(ThreadTeamTest, ABarrierShowsWhatAllHaveWrittenBefore) {
+  ThreadTeam team(GetParam());
+  const int n = 64;
+  std::vector<int64_t> a(n), b(n);
+  for (int run = 0; run < 100; ++run) {
+    a.assign(n, 1);
+    team.Run([&](const ThreadTeam::Member& member) {
+      std::vector<int64_t>*from = &a, *to = &b;
+      for (int step = 1; step < n; step *= 2) {
+        const auto [begin, end] = member.Share(n);
+        for (int64_t i = begin; i < end; ++i) {
+          (*to)[i] = (*from)[i] + (i >= step ? (*from)[i - step] : 0);
+        }
+        std::swap(from, to);
+        member.Barrier();
+      }
+    });
+    for (int i = 0; i < n; ++i) ASSERT_EQ(a[i], i + 1);
+  }
+}
+
+TEST_P(ThreadTeamTest, SharesCoverEverythingOnce) {
+  ThreadTeam team(GetParam());
+  for (int n : {0, 1, 3, 16, 1001}) {
+    std::vector<std::atomic<int>> hits(n);
+    team.Run([&](const ThreadTeam::Member& member) {
+      const auto [begin, end] = member.Share(n);
+      for (int64_t i = begin; i < end; ++i) ++hits[i];
+    });
+    for (int i = 0; i < n; ++i) ASSERT_EQ(hits[i], 1);
+  }
+}
+
+// One member is slow at everything, as if a neighbour had its core.
+TEST(ThreadTeamShrinkTest, LeavesOutAMemberThatAllWaitForAndNoWork) {
+  constexpr int kSize = 3, kPhases = 20, kThings = 7;
+  ThreadTeam team(kSize);
+  std::vector<std::atomic<int>> hits(kPhases * kThings);
+  std::vector<int> counts;
+  std::atomic<int> num_returned = 0;
+  team.Run([&](const ThreadTeam::Member& member) {
+    for (int phase = 0; phase < kPhases; ++phase) {
+      const auto [begin, end] = member.Share(kThings);
+      for (int64_t i = begin; i < end; ++i) ++hits[phase * kThings + i];
+      for (int64_t i = member.index(); i < kThings; i += member.count()) {
+        ++hits[phase * kThings + i];
+      }
+      if (member.index() == kSize - 1) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      }
+      if (member.index() == 0) counts.push_back(member.count());
+      member.Barrier();
+    }
+    ++num_returned;
+  });
+  EXPECT_EQ(num_returned, kSize);
+  EXPECT_EQ(counts.front(), kSize);
+  EXPECT_LT(counts.back(), kSize);
+  for (const std::atomic<int>& count : hits) EXPECT_EQ(count, 2);
+  // The next run begins small, and still does everything.
+  std::atomic<int> sum = 0;
+  team.Run([&](const ThreadTeam::Member& member) {
+    if (member.index() == 0) {
+      EXPECT_LT(member.count(), kSize);
+    }
+    const auto [begin, end] = member.Share(kThings);
+    sum += static_cast<int>(end - begin);
+  });
+  EXPECT_EQ(sum, kThings);
+}
+
+TEST(NumUsableProcessorsTest, FollowsTheQuotaOfTheOwnGroup) {
+  FakeRoot root("thread_team_test_root");
+  const int32_t without_quota = NumUsableProcessors(root.path());
+  EXPECT_GE(without_quota, 1);
+  root.Write("proc/self/cgroup", "0::/system.slice/a.service\n")
+      .Write("proc/self/mountinfo",
+             "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  const std::string file = "sys/fs/cgroup/system.slice/a.service/cpu.max";
+  root.Write(file, "100000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), 1);
+  root.Write(file, "1000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), 1);
+  root.Write(file, "100001 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), std::min(2, without_quota));
+  root.Write(file, "99900000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), without_quota);
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,126 @@
+#include "server/access/auth_tokens.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Optional;
+
+// sha256sum's, of "alpha", "beta" and "gamma".
+constexpr char kAlpha[] =
+    "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
+constexpr char kBeta[] =
+    "f44e64e75f3948e9f73f8dfa94721c4ce8cbb4f265c4790c702b2d41cfbf2753";
+
+class AuthTokensTest : public testing::Test {
+ protected:
+  // As an editor or a secret's mount does: another file takes the name.
+  void Write(const std::string& text) {
+    const std::string next = absl::StrCat(path_, ".next");
+    std::ofstream(next) << text;
+    ASSERT_EQ(std::rename(next.c_str(), path_.c_str()), 0);
+  }
+  absl::StatusOr<std::unique_ptr<AuthTokens>> Load() {
+    return AuthTokens::Load(path_, [this](const absl::Status& status) {
+      reloads_.push_back(status.ok());
+    });
+  }
+
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/auth_tokens");
+  std::vector<bool> reloads_;
+};
+
+TEST_F(AuthTokensTest, ATokenHasItsLinesName) {
+  Write(absl::StrCat("# who may call\n\nweb ", kAlpha, "\nbatch\t", kBeta,
+                     "\r\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  EXPECT_THAT((*tokens)->NameOf("alpha"), Optional(std::string("web")));
+  EXPECT_THAT((*tokens)->NameOf("beta"), Optional(std::string("batch")));
+  for (const char* wrong : {"", "alph", "alpha ", "Alpha", "gamma", kAlpha}) {
+    EXPECT_EQ((*tokens)->NameOf(wrong), std::nullopt) << wrong;
+  }
+}
+
+TEST_F(AuthTokensTest, WhatIsWrongIsNamedWithItsLine) {
+  for (const std::string& line :
+       {std::string("web"), absl::StrCat("a b ", kAlpha), std::string("web 12"),
+        absl::StrCat("web ", kAlpha, "0"), absl::StrCat("w\"b ", kAlpha)}) {
+    Write(absl::StrCat("# first\n", line, "\n"));
+    const absl::Status status = Load().status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << line;
+    EXPECT_THAT(status.message(), HasSubstr("line 2")) << line;
+  }
+  Write("# nobody\n");
+  EXPECT_THAT(Load().status().message(), HasSubstr("has no token"));
+  std::remove(path_.c_str());
+  EXPECT_EQ(Load().status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(AuthTokensTest, AChangedFileCountsFromTheNextLook) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  Write(absl::StrCat("web ", kBeta, "\n"));
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));  // not looked at yet
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_FALSE((*tokens)->NameOf("alpha"));
+  EXPECT_TRUE((*tokens)->NameOf("beta"));
+  EXPECT_THAT(reloads_, ElementsAre(true));
+}
+
+TEST_F(AuthTokensTest, AFileThatBecameWrongIsToldOnceAndChangesNothing) {
+  const std::string good = absl::StrCat("web ", kAlpha, "\n");
+  Write(good);
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  for (const std::string& wrong :
+       {std::string("web\n"), std::string(), good.substr(0, 30)}) {
+    reloads_.clear();
+    Write(wrong);
+    for (int i = 0; i < 3; ++i) {
+      (*tokens)->Look(/*is_asked=*/false);
+      EXPECT_TRUE((*tokens)->NameOf("alpha")) << wrong;
+    }
+    EXPECT_THAT(reloads_, ElementsAre(false)) << wrong;
+  }
+}
+
+TEST_F(AuthTokensTest, AFileThatIsAwayOrNoFileChangesNothing) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  ASSERT_EQ(std::remove(path_.c_str()), 0);
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);  // nobody will write to it
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_TRUE((*tokens)->NameOf("alpha"));
+  EXPECT_THAT(reloads_, ElementsAre(false, false));
+  ASSERT_EQ(std::remove(path_.c_str()), 0);
+}
+
+TEST_F(AuthTokensTest, WhoAsksIsToldWithoutAChangeToo) {
+  Write(absl::StrCat("web ", kAlpha, "\n"));
+  const auto tokens = Load();
+  ASSERT_TRUE(tokens.ok());
+  (*tokens)->Look(/*is_asked=*/false);
+  EXPECT_THAT(reloads_, ElementsAre());
+  (*tokens)->Look(/*is_asked=*/true);
+  EXPECT_THAT(reloads_, ElementsAre(true));
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,163 @@
+#include "server/flags.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/reflection.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// What flags that are right in form and value give.
+absl::StatusOr<ServerFlags> Flags(const std::vector<std::string>& args) {
+  absl::FlagSaver restore;
+  if (absl::Status status = ParseFlags(args); !status.ok()) return status;
+  return CheckedFlags();
+}
+
+std::string Complaint(const std::vector<std::string>& args) {
+  const absl::StatusOr<ServerFlags> flags = Flags(args);
+  EXPECT_EQ(flags.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(flags.status().message());
+}
+
+TEST(ServerFlagsTest, TheDefaultsAreRight) {
+  const absl::StatusOr<ServerFlags> flags = Flags({});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->listen.ToString(), "127.0.0.1:50051");
+  EXPECT_EQ(flags->metrics_listen.ToString(), "127.0.0.1:9464");
+  EXPECT_EQ(flags->kv_cache_bytes, int64_t{1} << 30);
+  EXPECT_EQ(flags->weight_type, "f32");
+  EXPECT_GE(flags->num_threads, 1);
+  EXPECT_EQ(flags->default_deadline, absl::Minutes(10));
+}
+
+TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
+  const absl::StatusOr<ServerFlags> flags = Flags({"--model_name=acme/tiny"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->model_name, "acme/tiny");
+  EXPECT_THAT(Complaint({"--model_name=a\nb"}),
+              HasSubstr("--model_name is \"a\\nb\"; allowed is a name of 1 to "
+                        "255 bytes"));
+}
+
+TEST(ServerFlagsTest, ValuesFollowAnEqualsSignOrASpace) {
+  const absl::StatusOr<ServerFlags> flags =
+      Flags({"--kv_cache_bytes=512MiB", "--max_queue", "7", "--isa=avx2",
+             "--noallow_insecure", "--listen=[::1]:0"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->kv_cache_bytes, int64_t{512} << 20);
+  EXPECT_EQ(flags->max_queue, 7);
+  EXPECT_EQ(flags->isa, "avx2");
+  EXPECT_EQ(flags->listen.ToString(), "[::1]:0");
+}
+
+TEST(ServerFlagsTest, AFlagfileHasAFlagALine) {
+  const std::string path = testing::TempDir() + "/server_flags_test.flags";
+  std::ofstream(path) << "# limits\n\n--max_queue=9\n  --threads=3\n";
+  const absl::StatusOr<ServerFlags> flags = Flags({"--flagfile=" + path});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_EQ(flags->max_queue, 9);
+  EXPECT_EQ(flags->num_threads, 3);
+  std::ofstream(path) << "--max_queue \"8\" # few\n--noreflection\n";
+  const absl::StatusOr<ServerFlags> quoted = Flags({"--flagfile=" + path});
+  ASSERT_TRUE(quoted.ok()) << quoted.status();
+  EXPECT_EQ(quoted->max_queue, 8);
+  EXPECT_FALSE(quoted->has_reflection);
+  std::ofstream(path) << "--reflection\n\n--max_queue=\"8\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr(path + ":3: "));
+  std::ofstream(path) << "--max_queue\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}),
+              HasSubstr(path + ":1: --max_queue has no value"));
+  std::ofstream(path) << "--flagfile=" << path << "\n";
+  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr("--flagfile"));
+}
+
+TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
+      {"--max_queue=0", {"--max_queue is 0", "1..1000000"}},
+      {"--max_queue=many", {"--max_queue", "many"}},
+      {"--max_sequences=-1", {"--max_sequences is -1", "1..4096"}},
+      {"--kv_cache_bytes=1GB", {"--kv_cache_bytes", "1GB", "1GiB"}},
+      {"--kv_cache_bytes=9999999999GiB", {"--kv_cache_bytes"}},
+      {"--kv_cache_bytes=0", {"--kv_cache_bytes is 0"}},
+      {"--weight_type=f64", {"--weight_type", "f64", "auto|f32|bf16|int8"}},
+      {"--kv_type=int8", {"--kv_type", "int8", "f32|bf16"}},
+      {"--isa=sse", {"--isa", "auto|portable|avx2|avx512"}},
+      {"--threads=257", {"--threads is 257", "0..256"}},
+      {"--default_deadline=0s", {"--default_deadline"}},
+      {"--default_deadline=10", {"--default_deadline", "10"}},
+      {"--default_deadline=inf", {"--default_deadline is inf"}},
+      {"--listen=localhost", {"--listen", "HOST:PORT"}},
+      {"--listen=127.0.0.1:70000", {"--listen", "0..65535"}},
+      {"--listen=::1:80", {"--listen", "HOST:PORT"}},
+      {"--no_such_flag=1", {"unknown flag --no_such_flag"}},
+      {"translate", {"\"translate\" is no flag"}},
+      {"--max_queue", {"--max_queue has no value"}},
+      {"--flagfile=/no/such/file", {"/no/such/file", "cannot be read"}},
+      {"--flagfile=/", {"--flagfile is \"/\"", "cannot be read"}},
+  };
+  for (const auto& [arg, parts] : cases) {
+    const std::string complaint = Complaint({arg});
+    for (const std::string& part : parts) {
+      EXPECT_THAT(complaint, HasSubstr(part)) << arg;
+    }
+  }
+}
+
+TEST(ServerFlagsTest, AUnixSocketIsAPathThatFits) {
+  for (const std::string path : {"/run/sheaf.sock", "a b", "::1"}) {
+    const absl::StatusOr<ServerFlags> flags = Flags({"--listen=unix:" + path});
+    ASSERT_TRUE(flags.ok()) << flags.status();
+    EXPECT_EQ(flags->listen.path, path);
+    EXPECT_EQ(flags->listen.ToString(), "unix:" + path);
+  }
+  EXPECT_TRUE(Flags({"--listen=unix:" + std::string(107, 'x')}).ok());
+  for (const std::string& path : {std::string(), std::string(108, 'x'),
+                                  std::string("a,b"), std::string("a\0b", 3)}) {
+    EXPECT_THAT(Complaint({"--listen=unix:" + path}), HasSubstr("1..107"));
+  }
+  EXPECT_THAT(Complaint({"--metrics_listen=unix:/run/metrics.sock"}),
+              HasSubstr("--metrics_listen is \"unix:/run/metrics.sock\""));
+}
+
+TEST(ServerFlagsTest, AnAddressOthersReachNeedsAllowInsecure) {
+  for (const std::string flag : {"--listen", "--metrics_listen"}) {
+    for (const std::string address :
+         {"0.0.0.0:1", "[::]:1", "192.168.1.7:1", "example.org:1"}) {
+      EXPECT_THAT(Complaint({flag + "=" + address}),
+                  AllOf(HasSubstr(flag), HasSubstr("--allow_insecure")));
+      EXPECT_TRUE(Flags({flag + "=" + address, "--allow_insecure"}).ok());
+    }
+    for (const std::string address :
+         {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
+      EXPECT_TRUE(Flags({flag + "=" + address}).ok()) << address;
+    }
+  }
+}
+
+TEST(ServerFlagsTest, ByteSizesComeBackAsTheyWere) {
+  for (const std::string text : {"1GiB", "512MiB", "64KiB", "1000000", "0"}) {
+    ByteSize size;
+    std::string error;
+    ASSERT_TRUE(AbslParseFlag(text, &size, &error)) << error;
+    EXPECT_EQ(AbslUnparseFlag(size), text);
+  }
+}
+
+TEST(ServerFlagsTest, HelpNamesEveryFlag) {
+  for (const char* flag : {"--model", "--kv_cache_bytes", "--allow_insecure"}) {
+    EXPECT_THAT(FlagsHelp(), HasSubstr(flag));
+  }
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,190 @@
+#include "server/grpc/certificates.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+struct Pair {
+  std::string cert;
+  std::string key;
+};
+
+template <typename Write>
+std::string Pem(Write write) {
+  BIO* bio = BIO_new(BIO_s_mem());
+  EXPECT_EQ(write(bio), 1);
+  char* text = nullptr;
+  const int64_t size = BIO_get_mem_data(bio, &text);
+  std::string out(text, static_cast<size_t>(size));
+  BIO_free(bio);
+  return out;
+}
+
+// A certificate that signs itself, valid from `begin` to `end` seconds from
+// now.
+Pair MakePair(int64_t begin = -60, int64_t end = 3600, int rsa_bits = 0) {
+  EVP_PKEY* key = rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen(rsa_bits);
+  X509* cert = X509_new();
+  X509_gmtime_adj(X509_getm_notBefore(cert), begin);
+  X509_gmtime_adj(X509_getm_notAfter(cert), end);
+  X509_set_pubkey(cert, key);
+  X509_sign(cert, key, EVP_sha256());
+  Pair pair;
+  pair.cert = Pem([&](BIO* bio) { return PEM_write_bio_X509(bio, cert); });
+  pair.key = Pem([&](BIO* bio) {
+    return PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr,
+                                    nullptr);
+  });
+  X509_free(cert);
+  EVP_PKEY_free(key);
+  return pair;
+}
+
+class CertificatesTest : public testing::Test {
+ protected:
+  CertificatesTest() : folder_(testing::TempDir() + "/certificates_XXXXXX") {
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+    files_ = {folder_ + "/cert", folder_ + "/key", folder_ + "/ca"};
+    Write(files_.cert, first_.cert);
+    Write(files_.key, first_.key);
+    Write(files_.client_ca, first_.cert);
+  }
+
+  static void Write(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  void Load() {
+    auto loaded = Certificates::Load(
+        files_,
+        [this](const absl::Status& status, absl::Time) {
+          told_.emplace_back(status.message());
+        },
+        [this] { return now_; });
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    certificates_ = *std::move(loaded);
+  }
+  // Looks as if after a change; what was told about it.
+  std::vector<std::string> Look() {
+    told_.clear();
+    certificates_->Look(/*is_asked=*/false);
+    return told_;
+  }
+  std::string current() const { return certificates_->current().cert_pem; }
+
+  const Pair first_ = MakePair();
+  const Pair second_ = MakePair();
+  std::string folder_;
+  TlsFiles files_;
+  absl::Time now_ = absl::Now();
+  std::vector<std::string> told_;
+  std::unique_ptr<Certificates> certificates_;
+};
+
+TEST_F(CertificatesTest, ANewCertificateCountsOnceItsKeyIsThere) {
+  Load();
+  Write(files_.cert, second_.cert);
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("is not the key of --tls_cert")));
+  EXPECT_THAT(Look(), IsEmpty());  // told once
+  EXPECT_EQ(current(), first_.cert);
+  Write(files_.key, second_.key);
+  EXPECT_THAT(Look(), ElementsAre(""));
+  EXPECT_EQ(current(), second_.cert);
+  EXPECT_EQ(certificates_->current().key_pem, second_.key);
+}
+
+TEST_F(CertificatesTest, WhatIsBrokenIsToldAndTheOldPairStays) {
+  Load();
+  const std::string two = first_.cert + second_.cert;
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"", "no PEM certificate can be read"},
+      {first_.cert.substr(0, first_.cert.size() / 2), "certificate 1"},
+      // A chain that is cut short.
+      {two.substr(0, two.size() - 40), "certificate 2"},
+      {first_.cert + std::string(1, '\0') + second_.cert, "byte that is 0"},
+      {"broken", "no PEM certificate can be read"},
+      {MakePair().cert, "is not the key"}};
+  for (const auto& [text, reason] : cases) {
+    Write(files_.cert, text);
+    EXPECT_THAT(Look(), ElementsAre(HasSubstr(reason))) << text;
+    EXPECT_EQ(current(), first_.cert);
+  }
+  Write(files_.cert, first_.cert);
+  EXPECT_THAT(Look(), ElementsAre(""));
+  Write(files_.key, "");
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("no PEM key")));
+  std::remove(files_.key.c_str());
+  EXPECT_THAT(Look(),
+              ElementsAre(StartsWith(absl::StrCat("--tls_key is \"", files_.key,
+                                                  "\": no PEM key can be"))));
+  ASSERT_EQ(mkfifo(files_.key.c_str(), 0600), 0);  // nobody will write to it
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("a pipe")));
+  EXPECT_EQ(current(), first_.cert);
+}
+
+TEST_F(CertificatesTest, ABrokenAuthorityKeepsTheOldPairToo) {
+  Load();
+  Write(files_.cert, second_.cert);
+  Write(files_.key, second_.key);
+  Write(files_.client_ca, "");
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("--tls_client_ca")));
+  EXPECT_EQ(current(), first_.cert);
+  Write(files_.client_ca, first_.cert + second_.cert);
+  EXPECT_THAT(Look(), ElementsAre(""));
+  EXPECT_EQ(certificates_->current().client_ca_pem, first_.cert + second_.cert);
+}
+
+TEST_F(CertificatesTest, ACertificateCountsWhileItIsValidAndNotBefore) {
+  Load();
+  const Pair expired = MakePair(-3600, -60);
+  Write(files_.cert, expired.cert);
+  Write(files_.key, expired.key);
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("has expired at ")));
+  const Pair early = MakePair(600, 3600);
+  Write(files_.cert, early.cert);
+  Write(files_.key, early.key);
+  EXPECT_THAT(Look(), ElementsAre(HasSubstr("is not valid before ")));
+  EXPECT_EQ(current(), first_.cert);
+  now_ += absl::Seconds(700);
+  EXPECT_THAT(Look(), ElementsAre(""));
+  EXPECT_EQ(current(), early.cert);
+  now_ += absl::Hours(10);
+  EXPECT_THAT(Look(), IsEmpty());  // expires in use
+}
+
+TEST_F(CertificatesTest, AKeyThatOpensslRefusesIsNamed) {
+  const Pair weak = MakePair(-60, 3600, /*rsa_bits=*/512);
+  Write(files_.cert, weak.cert);
+  Write(files_.key, weak.key);
+  EXPECT_THAT(ReadTlsFiles(files_).status().message(),
+              HasSubstr("OpenSSL refuses it: ee key too small"));
+}
+
+TEST_F(CertificatesTest, WhoAsksIsToldWithoutAChangeToo) {
+  Load();
+  EXPECT_THAT(Look(), IsEmpty());
+  certificates_->Look(/*is_asked=*/true);
+  EXPECT_THAT(told_, ElementsAre(""));
+}
+
+}  // namespace
+}  // namespace sheaf

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/model_runner.h"
+
+namespace sheaf {
+
+// A model with a rule instead of weights: the token at each place depends on
+// the source alone, by default a copy of it. What the engine must get right is
+// who is encoded and decoded when, and whose K/V are where. So the fake keeps
+// the "cross K/V" by block id and dies if it is asked to decode what was not
+// encoded; and the "self K/V", which are the tokens, by block id and place:
+// what `fill_logits` is given as the tokens so far is what the blocks hold.
+class FakeModelRunner : public ModelRunner {
+ public:
+  static constexpr int32_t kVocabSize = 100;
+  static constexpr int32_t kEos = 1;
+  static constexpr int32_t kBlockTokens = 16;  // of self-attention
+
+  // The token that follows `num_tokens` decoder tokens, start token included,
+  // for `source`.
+  using Rule = std::function<int32_t(const std::vector<int32_t>& source,
+                                     int32_t num_tokens)>;
+  explicit FakeModelRunner(int32_t num_blocks, Rule rule = CopySource)
+      : rule_(std::move(rule)),
+        sources_(num_blocks),
+        self_(int64_t{num_blocks} * kBlockTokens) {}
+
+  // Repeats the source; EOS, if it is not in it, ends it.
+  static int32_t CopySource(const std::vector<int32_t>& source,
+                            int32_t num_tokens) {
+    const size_t i = num_tokens - 1;
+    return i < source.size() ? source[i] : kEos;
+  }
+
+  // Called before each decode step with its batch size, on the engine thread.
+  std::function<void(int32_t batch_size)> before_decode = [](int32_t) {};
+  // If set, in place of the rule: fills what follows `tokens` (start token
+  // first), which are as the self K/V blocks have them.
+  std::function<void(const std::vector<int32_t>& source,
+                     const std::vector<int32_t>& tokens,
+                     absl::Span<float> logits)>
+      fill_logits;
+  int32_t num_copies = 0;  // of blocks
+  // Calls of AdvanceEncode() that a pass takes.
+  int32_t advances_per_pass = 1;
+  int32_t advances_per_overtaking_pass = 1;
+
+  int32_t vocab_size() const override { return kVocabSize; }
+  int32_t start_token_id() const override { return 0; }
+  absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
+
+  void BeginEncode(EncodePass which,
+                   absl::Span<const EncodeEntry> entries) override {
+    Pass& pass = passes_[static_cast<int>(which)];
+    SHEAF_CHECK(pass.entries.empty());
+    for (const EncodeEntry& entry : entries) {
+      pass.entries.push_back({{entry.source.begin(), entry.source.end()},
+                              entry.cross_blocks.front()});
+    }
+    pass.num_advances = 0;
+  }
+
+  bool AdvanceEncode(EncodePass which, int64_t) override {
+    Pass& pass = passes_[static_cast<int>(which)];
+    SHEAF_CHECK(!pass.entries.empty());
+    const int32_t advances = which == EncodePass::kMain
+                                 ? advances_per_pass
+                                 : advances_per_overtaking_pass;
+    if (++pass.num_advances < advances) return false;
+    for (const Encoding& each : pass.entries) {
+      if (each.block >= 0) sources_[each.block] = each.source;
+    }
+    pass.entries.clear();
+    return true;
+  }
+
+  void DropEncode(EncodePass which, int32_t entry_index) override {
+    std::vector<Encoding>& entries = passes_[static_cast<int>(which)].entries;
+    entries[entry_index].block = -1;
+    if (std::all_of(entries.begin(), entries.end(),
+                    [](const Encoding& each) { return each.block < 0; })) {
+      entries.clear();
+    }
+  }
+
+  void Decode(absl::Span<const DecodeEntry> entries,
+              absl::Span<float> logits) override {
+    before_decode(static_cast<int32_t>(entries.size()));
+    std::fill(logits.begin(), logits.end(), 0.0f);
+    for (size_t i = 0; i < entries.size(); ++i) {
+      const std::vector<int32_t>& source =
+          sources_[entries[i].cross_blocks.front()];
+      SHEAF_CHECK(static_cast<int32_t>(source.size()) == entries[i].source_len);
+      const int32_t num_tokens = entries[i].num_computed_tokens +
+                                 static_cast<int32_t>(entries[i].tokens.size());
+      const std::vector<int32_t> tokens = WriteAndRead(entries[i], num_tokens);
+      const absl::Span<float> row = logits.subspan(i * kVocabSize, kVocabSize);
+      if (fill_logits) {
+        fill_logits(source, tokens, row);
+      } else {
+        row[rule_(source, num_tokens)] = 10.0f;
+      }
+    }
+  }
+
+  void CopySelfBlocks(absl::Span<const BlockCopy> copies) override {
+    for (const BlockCopy& copy : copies) {
+      std::copy_n(self_.begin() + copy.from * kBlockTokens, kBlockTokens,
+                  self_.begin() + copy.to * kBlockTokens);
+      ++num_copies;
+    }
+  }
+
+ private:
+  // Writes the entry's tokens where their K/V go; returns all up to them.
+  std::vector<int32_t> WriteAndRead(const DecodeEntry& entry,
+                                    int32_t num_tokens) {
+    const auto place = [&](int32_t i) -> int32_t& {
+      return self_[entry.self_blocks[i / kBlockTokens] * kBlockTokens +
+                   i % kBlockTokens];
+    };
+    std::vector<int32_t> tokens;
+    for (int32_t i = 0; i < num_tokens; ++i) {
+      const int32_t fresh = i - entry.num_computed_tokens;
+      if (fresh >= 0) place(i) = entry.tokens[fresh];
+      tokens.push_back(place(i));
+    }
+    return tokens;
+  }
+
+  struct Encoding {
+    std::vector<int32_t> source;
+    int32_t block;  // the first of its cross blocks; -1: dropped
+  };
+  struct Pass {
+    std::vector<Encoding> entries;
+    int32_t num_advances = 0;
+  };
+
+  const Rule rule_;
+  const std::vector<int32_t> eos_ = {kEos};
+  std::vector<std::vector<int32_t>> sources_;  // by first cross block
+  std::vector<int32_t> self_;                  // tokens, by block and place
+  Pass passes_[kNumEncodePasses];
+};
+
+}  // namespace sheaf

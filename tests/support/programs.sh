@@ -1,0 +1,60 @@
+# Functions for the tests of programs (*_test.sh BIN_DIR ...) and for
+# deploy/test/lib.sh, which source this file. Files go to $work, which is
+# $sheaf_test_work or a directory that the test removes at its end.
+bin=$1
+work=${sheaf_test_work:-$(mktemp -d)}
+children=()
+trap 'kill "${children[@]}" 2>/dev/null || true
+  [[ ${sheaf_test_work:-} ]] || rm -rf "$work"' EXIT
+
+fail() {
+  echo "FAILED: $*" >&2
+  exit 1
+}
+# expect_equal WHAT ACTUAL EXPECTED: fails unless the two are equal.
+expect_equal() {
+  [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
+}
+# is_sanitized: whether the programs are built with AddressSanitizer, which needs
+# more memory than the limits of these tests allow.
+is_sanitized() {
+  grep -q __asan_init "$bin/sheaf-server"
+}
+# expect CODE TEXT COMMAND ...: the command must exit with CODE and print TEXT.
+expect() {
+  local code=0 said
+  said=$("${@:3}" 2>&1) || code=$?
+  [[ $code == "$1" ]] || fail "${*:3}: exit code $code, expected $1: $said"
+  [[ $said == *"$2"* ]] || fail "${*:3}: \"$said\" does not contain \"$2\""
+}
+# refuse CODE TEXT PROGRAM FLAG ...: the program must exit with CODE, and print one
+# line, which contains TEXT, on stderr.
+refuse() {
+  local code=0
+  timeout 30 "$bin/$3" "${@:4}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
+  expect_equal "exit code of ${*:3}" "$code" "$1"
+  expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
+  grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
+}
+# await SECONDS COMMAND ...: repeats the command until it succeeds.
+await() {
+  local end=$((SECONDS + $1))
+  until "${@:2}" >/dev/null 2>&1; do
+    ((SECONDS < end)) || fail "no success within $1 s: ${*:2}"
+    sleep 0.1
+  done
+}
+# start NAME [FLAG ...]: starts a server with its log in $work/NAME.log. Sets address,
+# metrics and server.
+start() {
+  : >"$work/$1.out"
+  "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
+    --kv_cache_bytes=16MiB "${@:2}" >"$work/$1.out" 2>"$work/$1.log" &
+  server=$!
+  children+=("$server")
+  until address=$(sed -n 's/^listening on //p' "$work/$1.out") && [[ $address ]]; do
+    kill -0 "$server" 2>/dev/null || fail "$1: $(cat "$work/$1.log")"
+    sleep 0.05
+  done
+  metrics=$(sed -n 's/.*metrics on \([0-9.:]*\).*/\1/p' "$work/$1.log")
+}

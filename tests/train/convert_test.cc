@@ -1,0 +1,358 @@
+// Conversion to fewer KV heads: against the fixtures' golden tensors
+// (testdata/README.md), and svd against the dense definition.
+
+#include "train/convert/convert.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "Eigen/SVD"
+#include "engine/model/checkpoint.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/support/model_files.h"
+#include "tests/support/t5_test_model.h"
+#include "train/common/safetensors_writer.h"
+#include "train/convert/calibration.h"
+#include "train/convert/grouping.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr GroupingMethod kMethods[] = {
+    GroupingMethod::kMean, GroupingMethod::kFirst, GroupingMethod::kRandom,
+    GroupingMethod::kSvd};
+
+absl::StatusOr<std::vector<ConvertedAttention>> Convert(
+    const std::string& input, const std::string& output, int32_t kv_heads,
+    GroupingMethod method) {
+  ConvertOptions options;
+  options.input = input;
+  options.output = output;
+  options.num_kv_heads = options.num_cross_kv_heads = kv_heads;
+  options.method = method;
+  const absl::StatusOr<T5Config> config = LoadT5Config(input);
+  if (!config.ok()) return config.status();
+  absl::Status status = CheckConvertible(*config, options);
+  if (!status.ok()) return status;
+  std::vector<ConvertedAttention> attentions;
+  status = ConvertModel(*config, options, [&](const ConvertedAttention& each) {
+    attentions.push_back(each);
+  });
+  if (!status.ok()) return status;
+  return attentions;
+}
+
+std::vector<float> Read(const Checkpoint& checkpoint, const std::string& name) {
+  const std::vector<int64_t> shape = checkpoint.Shape(name).value();
+  int64_t size = 1;
+  for (const int64_t n : shape) size *= n;
+  std::vector<float> values(size);
+  EXPECT_TRUE(checkpoint
+                  .ReadRows(name, 0, shape.size() == 1 ? 1 : shape[0],
+                            absl::MakeSpan(values))
+                  .ok());
+  return values;
+}
+
+class GoldenTest : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Values("mean", "first"));
+
+TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
+  const std::string input = TestdataDir("t5v11-gated-untied");
+  const absl::StatusOr<SafetensorsFile> golden =
+      SafetensorsFile::Open(input + "/gqa_conversion.safetensors");
+  ASSERT_TRUE(golden.ok()) << golden.status();
+  int num_compared = 0;
+  for (const int32_t kv_heads : {1, 2, 4}) {
+    TempDir dir;
+    const std::string output = dir.PathOf("out");
+    ASSERT_TRUE(
+        Convert(input, output, kv_heads, *ParseGroupingMethod(GetParam()))
+            .ok());
+    const absl::StatusOr<Checkpoint> converted = Checkpoint::Open(output);
+    ASSERT_TRUE(converted.ok()) << converted.status();
+    const std::string prefix =
+        GetParam() + ".G" + std::to_string(kv_heads) + ".decoder.";
+    for (const TensorInfo& info : golden->tensors()) {
+      if (info.name.rfind(prefix, 0) != 0) continue;
+      SCOPED_TRACE(info.name);
+      std::vector<float> expected(info.num_elements);
+      ASSERT_TRUE(golden->ReadAsFloat(info, 0, absl::MakeSpan(expected)).ok());
+      EXPECT_THAT(Read(*converted, info.name.substr(prefix.size() - 8)),
+                  ::testing::Pointwise(::testing::FloatEq(), expected));
+      ++num_compared;
+    }
+  }
+  EXPECT_GE(num_compared, 16);
+}
+
+// As transformers 5 saves T5 1.1: the head is not the table although
+// tie_word_embeddings is true.
+TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
+  TempDir dir;
+  const std::string input = dir.PathOf("in"), output = dir.PathOf("out");
+  std::filesystem::copy(TestdataDir("t5v11-gated-untied"), input);
+  nlohmann::json keys =
+      nlohmann::json::parse(FileBytes(input + "/config.json"));
+  keys["tie_word_embeddings"] = true;
+  keys["scale_decoder_outputs"] = false;
+  dir.Write("in/config.json", keys.dump());
+  ASSERT_TRUE(Convert(input, output, 2, GroupingMethod::kMean).ok());
+  T5Config config = LoadT5Config(output).value();
+  EXPECT_EQ(config.num_kv_heads, 2);
+  EXPECT_FALSE(config.scales_output);
+  const Checkpoint checkpoint = Checkpoint::Open(output).value();
+  ASSERT_EQ(MatchT5Tensors(checkpoint, config), absl::OkStatus());
+  EXPECT_EQ(config.head_tensor, "lm_head.weight");
+  EXPECT_EQ(Read(checkpoint, "lm_head.weight"),
+            Read(Checkpoint::Open(input).value(), "lm_head.weight"));
+}
+
+TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
+  TempDir dir;
+  const std::string input = dir.PathOf("in"), output = dir.PathOf("out");
+  std::filesystem::copy(TestdataDir("t5v11-gated-untied"), input);
+  nlohmann::json keys =
+      nlohmann::json::parse(FileBytes(input + "/config.json"));
+  keys["num_layers"] = 1;
+  keys["num_decoder_layers"] = 2;
+  dir.Write("in/config.json", keys.dump());
+  EXPECT_THAT(
+      Convert(input, output, 2, GroupingMethod::kMean).status().message(),
+      HasSubstr("encoder.block.1"));
+  EXPECT_FALSE(std::filesystem::exists(output));
+}
+
+TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
+  for (const std::string& model : TestdataModels()) {
+    const std::string input = TestdataDir(model);
+    const int32_t kv_heads = LoadT5Config(input)->num_kv_heads;
+    for (const GroupingMethod method : kMethods) {
+      TempDir dir;
+      const std::string output = dir.PathOf("out");
+      const auto attentions = Convert(input, output, kv_heads, method);
+      ASSERT_TRUE(attentions.ok()) << attentions.status();
+      const Checkpoint before = Checkpoint::Open(input).value();
+      const Checkpoint after = Checkpoint::Open(output).value();
+      for (const SafetensorsFile& file : before.files()) {
+        for (const TensorInfo& info : file.tensors()) {
+          EXPECT_EQ(Read(before, info.name), Read(after, info.name))
+              << model << ' ' << info.name;
+          EXPECT_EQ(after.files()[0].Find(info.name)->dtype, info.dtype);
+        }
+      }
+    }
+  }
+}
+
+TEST(ConvertTest, WithFewerHeadsSvdIsBetterThanMean) {
+  for (const std::string& model : TestdataModels()) {
+    const std::string input = TestdataDir(model);
+    const int32_t now = LoadT5Config(input)->num_kv_heads;
+    for (int32_t kv_heads = 1; kv_heads < now; ++kv_heads) {
+      if (now % kv_heads != 0) continue;
+      TempDir dir;
+      const auto mean =
+          Convert(input, dir.PathOf("mean"), kv_heads, GroupingMethod::kMean);
+      const auto svd =
+          Convert(input, dir.PathOf("svd"), kv_heads, GroupingMethod::kSvd);
+      ASSERT_TRUE(mean.ok() && svd.ok()) << model;
+      ASSERT_FALSE(svd->empty());
+      for (size_t i = 0; i < svd->size(); ++i) {
+        EXPECT_LT((*svd)[i].key_error, (*mean)[i].key_error) << model;
+        EXPECT_LT((*svd)[i].value_error, (*mean)[i].value_error) << model;
+        EXPECT_GT((*svd)[i].saved_weight_bytes, 0);
+      }
+    }
+  }
+}
+
+TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
+  TempDir dir;
+  const std::string output = dir.PathOf("out");
+  ASSERT_TRUE(
+      Convert(TestdataDir("text-end-to-end"), output, 1, GroupingMethod::kSvd)
+          .ok());
+  const auto model = T5TestModel::Load(output, {});
+  EXPECT_EQ(model->weights.config.num_kv_heads, 1);
+  EXPECT_EQ(model->weights.config.num_cross_kv_heads, 1);
+  EXPECT_EQ(FileBytes(output + "/spiece.model"),
+            FileBytes(TestdataDir("text-end-to-end") + "/spiece.model"));
+  EXPECT_TRUE(std::filesystem::exists(output + "/generation_config.json"));
+  EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
+}
+
+TEST(ConvertTest, WhatIsThereIsLeftAlone) {
+  TempDir dir;
+  const std::string input = dir.PathOf("out.partial");
+  std::filesystem::copy(TestdataDir("text-end-to-end"), input,
+                        std::filesystem::copy_options::recursive);
+  const absl::Status status =
+      Convert(input, dir.PathOf("out"), 1, GroupingMethod::kMean).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_NE(status.message().find("out.partial"), std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(input + "/model.safetensors"));
+}
+
+TEST(ConvertTest, TheSameInputGivesTheSameFile) {
+  TempDir dir;
+  for (const char* name : {"a", "b"}) {
+    ASSERT_TRUE(Convert(TestdataDir("sharded"), dir.PathOf(name), 2,
+                        GroupingMethod::kRandom)
+                    .ok());
+  }
+  EXPECT_EQ(FileBytes(dir.PathOf("a") + "/model.safetensors"),
+            FileBytes(dir.PathOf("b") + "/model.safetensors"));
+}
+
+TEST(ConvertTest, RefusalsSayWhatIsAllowed) {
+  TempDir dir;
+  const std::string input = TestdataDir("gqa-2of8");
+  auto result = Convert(input, dir.PathOf("out"), 4, GroupingMethod::kMean);
+  EXPECT_THAT(result.status().message(),
+              HasSubstr("--kv_heads is 4; the model has 2"));
+  std::filesystem::create_directory(dir.PathOf("there"));
+  result = Convert(input, dir.PathOf("there"), 1, GroupingMethod::kMean);
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(std::filesystem::is_empty(dir.PathOf("there")));
+}
+
+HeadPairs RandomPairs(int32_t num_lefts, int32_t num_rights) {
+  srand(7);
+  return {Matrix::Random(num_lefts * 4, 11), Matrix::Random(num_rights * 4, 13),
+          4};
+}
+
+Matrix RandomMoments(int64_t dim) {
+  const Matrix x = Matrix::Random(dim, 2 * dim);
+  return x * x.transpose() / (2.0 * dim);
+}
+
+// The definition: the best matrix of rank d_kv below all M_i on one another, in
+// coordinates in which the metric is the identity.
+TEST(GroupingTest, SvdHasTheErrorOfTheDenseTruncation) {
+  for (const bool is_weighted : {false, true}) {
+    const HeadPairs pairs = RandomPairs(/*num_lefts=*/6, /*num_rights=*/3);
+    Metric metric;
+    Matrix a = Matrix::Identity(11, 11), b = Matrix::Identity(13, 13);
+    if (is_weighted) {
+      metric = {RandomMoments(11), RandomMoments(13)};
+      a = metric.left.llt().matrixL();
+      b = metric.right.llt().matrixL();
+    }
+    Matrix stacked(6 * 11, 13);
+    for (int i = 0; i < 6; ++i) {
+      stacked.middleRows(i * 11, 11) =
+          a.transpose() * pairs.left.middleRows(i * 4, 4).transpose() *
+          pairs.right.middleRows(i / 2 * 4, 4) * b;
+    }
+    const Eigen::VectorXd values =
+        Eigen::JacobiSVD<Matrix>(stacked).singularValues();
+    const double expected =
+        values.tail(values.size() - 4).norm() / values.norm();
+    EXPECT_NEAR(
+        RelativeError(pairs,
+                      GroupHeads(pairs, 1, GroupingMethod::kSvd, metric, 0),
+                      metric),
+        expected, 1e-9);
+  }
+}
+
+// What a mean can't see: heads that are the same but for a change of basis.
+TEST(GroupingTest, SvdJoinsHeadsThatDifferByABasisWithoutError) {
+  HeadPairs pairs = RandomPairs(/*num_lefts=*/4, /*num_rights=*/4);
+  const Matrix first = pairs.right.topRows(4);
+  for (int i = 1; i < 4; ++i) {
+    pairs.right.middleRows(i * 4, 4) = Matrix::Random(4, 4) * first;
+  }
+  const HeadPairs svd = GroupHeads(pairs, 1, GroupingMethod::kSvd, {}, 0);
+  const HeadPairs mean = GroupHeads(pairs, 1, GroupingMethod::kMean, {}, 0);
+  EXPECT_LT(RelativeError(pairs, svd, {}), 1e-6);
+  EXPECT_GT(RelativeError(pairs, mean, {}), 0.1);
+}
+
+TEST(GroupingTest, ARowOfTheSharedFactorIsAsLongAsItsRowsOfTheHeadsOnAverage) {
+  HeadPairs pairs = RandomPairs(/*num_lefts=*/4, /*num_rights=*/4);
+  const HeadPairs svd = GroupHeads(pairs, 1, GroupingMethod::kSvd, {}, 0);
+  for (int t = 0; t < 4; ++t) {
+    double left = 0;
+    for (int i = 0; i < 4; ++i) left += svd.left.row(i * 4 + t).squaredNorm();
+    EXPECT_NEAR(left / 4, svd.right.row(t).squaredNorm(), 1e-9);
+  }
+}
+
+TEST(GroupingTest, HeadsOfZeroStayZero) {
+  HeadPairs pairs = RandomPairs(/*num_lefts=*/4, /*num_rights=*/4);
+  pairs.right.setZero();
+  const HeadPairs svd = GroupHeads(pairs, 2, GroupingMethod::kSvd, {}, 0);
+  EXPECT_EQ(RelativeError(pairs, svd, {}), 0);
+  EXPECT_TRUE(svd.left.allFinite());
+}
+
+// Moments of the encoder's output against the runner's own output.
+TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
+  const std::string directory = TestdataDir("gqa-2of8");
+  const T5Config config = LoadT5Config(directory).value();
+  const std::vector<int32_t> source = {5, 17, 40, 9, 1};
+  const absl::StatusOr<Calibration> calibration =
+      Calibrate(directory, config, {source});
+  ASSERT_TRUE(calibration.ok()) << calibration.status();
+
+  const auto model = T5TestModel::Load(directory, {});
+  KvBlockPool pool(model->storage->shape());
+  BlockTable cross(pool, Attention::kCross);
+  ASSERT_TRUE(cross.GrowTo(5));
+  const EncodeEntry entry = {source, cross.ids()};
+  model->runner->BeginEncode(EncodePass::kMain, {&entry, 1});
+  while (!model->runner->AdvanceEncode(EncodePass::kMain, 1)) {
+  }
+  const Matrix rows =
+      Eigen::Map<const Eigen::MatrixXf>(model->runner->encoder_output().data(),
+                                        config.d_model, 5)
+          .cast<double>();
+  Matrix expected = rows * rows.transpose() / 5;
+  expected.diagonal().array() += 0.01 * expected.trace() / config.d_model;
+  EXPECT_LT((calibration->encoder_output - expected).cwiseAbs().maxCoeff(),
+            1e-5);
+  // A normed row is of length sqrt(d_model) but for the norm's weight.
+  EXPECT_EQ(calibration->self_input.size(), 2);
+  EXPECT_GT(calibration->cross_input[1].trace(), 0);
+}
+
+TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
+  TempDir dir;
+  const std::vector<float> values = {1.5f, -2, 3, 4, 5, 6};
+  SafetensorsWriter writer(dir.PathOf("x.safetensors"),
+                           {{"a", "F32", {2, 3}, 24}, {"b", "F32", {}, 4}});
+  writer.Append(values.data(), 24);
+  writer.Append(values.data(), 4);
+  ASSERT_TRUE(writer.Finish()) << writer.error();
+  const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::vector<float> read(6);
+  ASSERT_TRUE(
+      file->ReadAsFloat(*file->Find("a"), 0, absl::MakeSpan(read)).ok());
+  EXPECT_EQ(read, values);
+}
+
+TEST(SafetensorsWriterTest, ANumberOfBytesThatIsNotTheTensorsIsAnError) {
+  TempDir dir;
+  const std::vector<TensorToWrite> tensors = {{"a", "F32", {2}, 8}};
+  const float value = 1;
+  SafetensorsWriter few(dir.PathOf("few"), tensors);
+  few.Append(&value, 4);
+  EXPECT_FALSE(few.Finish());
+  SafetensorsWriter many(dir.PathOf("many"), tensors);
+  for (int i = 0; i < 3; ++i) many.Append(&value, 4);
+  EXPECT_FALSE(many.Finish());
+  SafetensorsWriter quoted(dir.PathOf("quoted"), {{"a\"", "F32", {2}, 8}});
+  EXPECT_FALSE(quoted.Finish());
+}
+
+}  // namespace
+}  // namespace sheaf

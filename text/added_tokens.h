@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "text/pattern_finder.h"
+
+namespace sheaf {
+
+// Which special tokens of a model a text may yield, by who wrote the text.
+enum class SpecialTokens : uint8_t {
+  kNone,       // a user's text for a task: "<extra_id_0>" in it is text
+  kSentinels,  // a user's text in the model's own language
+  kAll,        // a prompt by the author of the model
+};
+
+// A string that is one token wherever it stands in a text, beside the pieces.
+struct AddedToken {
+  // The least that a text must be allowed for this token to be found in it.
+  SpecialTokens needs = SpecialTokens::kNone;
+  bool is_special = false;   // it has no text in an output
+  bool single_word = false;  // not within a word
+  bool strips_left = false;  // takes the white space before it
+  bool strips_right = false;
+  bool is_normalized = false;  // found in the normalized text
+  int32_t id = -1;
+  std::string text;
+};
+
+// A part of a text: an added token, or what lies between two of them.
+struct TextPart {
+  absl::string_view text;
+  const AddedToken* token = nullptr;  // null: no token
+};
+
+// Splits texts at added tokens as the tokenizers library does: the longest
+// token at the leftmost place wins, and white space that a token strips is part
+// of it. A token that a text may not yield is text, with all that overlaps it.
+//
+// Thread-safe: immutable.
+class AddedTokenSplitter {
+ public:
+  // `tokens` and `patterns`, their strings in the text, have the same order.
+  // The tokens are not owned. REQUIRES: as PatternFinder.
+  AddedTokenSplitter(std::vector<const AddedToken*> tokens,
+                     const std::vector<absl::string_view>& patterns);
+
+  bool is_empty() const { return tokens_.empty(); }
+
+  // The first `prefix_size` bytes of `text` may yield all tokens, the rest
+  // those that `allowed` says. Takes time linear in the text. REQUIRES: `text`
+  // is UTF-8.
+  std::vector<TextPart> Split(absl::string_view text, size_t prefix_size,
+                              SpecialTokens allowed) const;
+
+ private:
+  const std::vector<const AddedToken*> tokens_;
+  const PatternFinder finder_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,220 @@
+#include "text/tokenizer_files.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "base/input_file.h"
+#include "base/strict_json.h"
+#include "text/added_token_files.h"
+#include "text/tokenizer_json.h"
+
+namespace sheaf {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
+constexpr float kScoreTolerance = 1e-5f;  // of scores written in decimals
+
+absl::StatusOr<NamedObject> ReadObject(const std::string& directory,
+                                       const char* name) {
+  NamedObject file{.path = absl::StrCat(directory, "/", name)};
+  absl::StatusOr<json> value = ReadStrictJson(file.path);
+  if (absl::IsNotFound(value.status())) return file;
+  if (!value.ok()) return value.status();
+  if (!value->is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.path, ": is not an object"));
+  }
+  file.value = *std::move(value);
+  return file;
+}
+
+absl::StatusOr<std::optional<SentencePieceModel>> ReadSpieceModel(
+    const std::string& path, int32_t vocab_size) {
+  absl::StatusOr<std::string> bytes = ReadTextFile(path, kMaxModelBytes);
+  if (absl::IsNotFound(bytes.status())) return std::nullopt;
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<SentencePieceModel> model =
+      ReadSentencePieceModel(*bytes, vocab_size);
+  if (model.ok()) return *std::move(model);
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": ", model.status().message()));
+}
+
+absl::StatusOr<std::optional<TokenizerJson>> ReadTokenizerJson(
+    const std::string& path, int32_t vocab_size) {
+  absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTokenizerJsonBytes);
+  if (absl::IsNotFound(text.status())) return std::nullopt;
+  if (!text.ok()) return text.status();
+  return ParseTokenizerJson(*text, path, vocab_size);
+}
+
+class Joiner {
+ public:
+  Joiner(const std::string& directory, int32_t vocab_size)
+      : directory_(directory), vocab_size_(vocab_size) {}
+
+  absl::StatusOr<TokenizerFiles> Read() {
+    for (absl::Status (Joiner::*step)() :
+         {&Joiner::ReadFiles, &Joiner::JoinModels}) {
+      if (absl::Status status = (this->*step)(); !status.ok()) return status;
+    }
+    absl::Status status = CollectAddedTokens(std::move(files_), out_);
+    if (!status.ok()) return status;
+    return std::move(out_);
+  }
+
+ private:
+  absl::Status ReadFiles() {
+    auto model = ReadSpieceModel(SpiecePath(), vocab_size_);
+    if (!model.ok()) return model.status();
+    spiece_ = *std::move(model);
+    auto parsed = ReadTokenizerJson(JsonPath(), vocab_size_);
+    if (absl::IsUnimplemented(parsed.status()) && spiece_.has_value()) {
+      Warn(absl::StrCat(parsed.status().message(), "; spiece.model is used"));
+    } else if (!parsed.ok()) {
+      return parsed.status();
+    } else {
+      json_ = *std::move(parsed);
+    }
+    if (!spiece_.has_value() && !json_.has_value()) {
+      return absl::NotFoundError(absl::StrCat(
+          directory_, ": has neither spiece.model nor tokenizer.json"));
+    }
+    files_.directory = directory_;
+    files_.vocab_size = vocab_size_;
+    files_.has_tokenizer_json = json_.has_value();
+    for (const auto& [file, name] :
+         {std::pair{&files_.config, "tokenizer_config.json"},
+          {&files_.list, "added_tokens.json"},
+          {&files_.special_map, "special_tokens_map.json"}}) {
+      absl::StatusOr<NamedObject> read = ReadObject(directory_, name);
+      if (!read.ok()) return read.status();
+      *file = *std::move(read);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status JoinModels() {
+    if (json_.has_value()) {
+      out_.preparation = json_->preparation;
+      files_.json_tokens = json_->added_tokens;
+    }
+    if (!spiece_.has_value()) {
+      out_.model = std::move(json_->model);
+      out_.model.charsmap = json_->preparation.charsmap;
+      WarnOfBytePieces();
+      absl::Status status = CheckSentencePieceModel(out_.model);
+      if (status.ok()) return status;
+      return absl::InvalidArgumentError(
+          absl::StrCat(JsonPath(), ": ", status.message()));
+    }
+    out_.model = *std::move(spiece_);
+    if (json_.has_value()) return CheckModelsAgree();
+    return PrepareAsConfigSays();
+  }
+
+  void WarnOfBytePieces() {
+    const bool has_byte_pieces = std::any_of(
+        out_.model.pieces.begin(), out_.model.pieces.end(),
+        [](const auto& piece) { return BytePieceValue(piece.text) >= 0; });
+    if (has_byte_pieces && !out_.model.has_byte_fallback) {
+      Warn(absl::StrCat(JsonPath(),
+                        ": model.byte_fallback is false although there are "
+                        "pieces for bytes; characters without a piece are "
+                        "unknown"));
+    }
+  }
+
+  // What both files have must be the same; what only tokenizer.json has are
+  // added tokens.
+  absl::Status CheckModelsAgree() {
+    const auto& pieces = out_.model.pieces;
+    const auto& others = json_->model.pieces;
+    absl::flat_hash_map<size_t, absl::string_view> added;  // by id
+    for (const AddedToken& token : json_->added_tokens) {
+      added[token.id] = token.text;
+    }
+    for (size_t id = 0; id < std::max(pieces.size(), others.size()); ++id) {
+      const bool is_there = id < others.size();
+      const bool is_same = is_there && id < pieces.size() &&
+                           pieces[id].text == others[id].text &&
+                           std::abs(pieces[id].score - others[id].score) <=
+                               kScoreTolerance * std::abs(pieces[id].score);
+      const bool is_added =
+          is_there && id >= pieces.size() && added[id] == others[id].text;
+      if (is_same || is_added) continue;
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s and %s disagree on piece %d: %s, %s", SpiecePath(), JsonPath(),
+          id, ShownPiece(pieces, id), ShownPiece(others, id)));
+    }
+    if (out_.model.eos_piece != json_->model.eos_piece) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s and %s disagree on the token that ends a text: %s, %s",
+          SpiecePath(), JsonPath(), Quoted(out_.model.eos_piece),
+          Quoted(json_->model.eos_piece)));
+    }
+    if (out_.model.charsmap != json_->preparation.charsmap) {
+      Warn(absl::StrCat(JsonPath(), ": normalizes in another way than ",
+                        SpiecePath(), ", which is followed"));
+      out_.preparation->charsmap = out_.model.charsmap;
+    }
+    if (out_.model.has_byte_fallback != json_->model.has_byte_fallback) {
+      Warn(absl::StrCat(JsonPath(),
+                        ": model.byte_fallback differs from that of ",
+                        SpiecePath(), ", which is followed"));
+    }
+    return absl::OkStatus();
+  }
+
+  static std::string ShownPiece(
+      const std::vector<SentencePieceModel::Piece>& pieces, size_t id) {
+    if (id >= pieces.size()) return "none";
+    return absl::StrCat(Quoted(pieces[id].text), " of score ",
+                        pieces[id].score);
+  }
+
+  // "legacy": false asks for what transformers 4 does with a spiece.model in
+  // that case, which is what it would write into a tokenizer.json.
+  absl::Status PrepareAsConfigSays() {
+    const auto legacy = files_.config.value.find("legacy");
+    if (legacy == files_.config.value.end() || *legacy != false ||
+        !out_.model.adds_dummy_prefix) {
+      return absl::OkStatus();
+    }
+    TextPreparation& preparation = out_.preparation.emplace();
+    preparation.charsmap = out_.model.charsmap;
+    preparation.strips_end = true;
+    preparation.runs = TextPreparation::Runs::kToMark;
+    preparation.prefix = TextPreparation::Prefix::kFirst;
+    return absl::OkStatus();
+  }
+
+  std::string SpiecePath() const { return directory_ + "/spiece.model"; }
+  std::string JsonPath() const { return directory_ + "/tokenizer.json"; }
+  void Warn(std::string warning) {
+    out_.warnings.push_back(std::move(warning));
+  }
+
+  const std::string& directory_;
+  const int32_t vocab_size_;
+  std::optional<SentencePieceModel> spiece_;
+  std::optional<TokenizerJson> json_;
+  AddedTokenFiles files_;
+  TokenizerFiles out_;
+};
+
+}  // namespace
+
+absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& directory,
+                                                  int32_t vocab_size) {
+  return Joiner(directory, vocab_size).Read();
+}
+
+}  // namespace sheaf
