@@ -8,7 +8,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
-#include "engine/token_lists.h"
+#include "base/token_lists.h"
 
 namespace sheaf {
 
