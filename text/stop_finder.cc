@@ -36,8 +36,7 @@ absl::Span<const int32_t> StopFinder::Tail(
     const bool reaches_back = num_bytes >= longest_bytes_ + kMaxCharacterBytes;
     --begin;
     if (reaches_back && BeginsVisibly(token)) break;
-    num_bytes +=
-        token.kind == Tokenizer::Token::Kind::kByte ? 1 : token.text.size();
+    num_bytes += token.text.size();
   }
   return tokens.subspan(begin);
 }
