@@ -22,6 +22,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/cgroup.h"
+#include "base/config_files.h"
 #include "base/monotonic_time.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
@@ -215,18 +216,23 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
 
 absl::Status LoadedModel::LoadText(const std::string& dir,
                                    const ServerFlags& flags) {
+  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
+  if (!files.ok()) return files.status();
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(*files);
+  if (!family.ok()) return family.status();
   absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(dir, served_.vocab_size);
+      (*family)->load_tokenizer(dir, served_.vocab_size);
   if (tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
     served_.tokenizer = tokenizer_.get();
+    served_.text_family = *family;
     served_.warnings.insert(served_.warnings.end(),
                             tokenizer_->warnings().begin(),
                             tokenizer_->warnings().end());
   } else if (!absl::IsNotFound(tokenizer.status())) {
     return tokenizer.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, flags.tasks);
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(*files, flags.tasks);
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/decoding_options.h"
+#include "tests/support/model_tasks.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/test_model.h"
 #include "text/tasks.h"
@@ -44,7 +45,7 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   SamplingParams DefaultsOf(const json& config,
                             const std::string& generation_config) {
     absl::StatusOr<ModelTasks> tasks =
-        ParseModelTasks(config.dump(), generation_config, /*tasks_json=*/"");
+        ParseModelTasks(config.dump(), generation_config);
     if (!tasks.ok()) ADD_FAILURE() << tasks.status();
     DecodingLimits limits;
     limits.vocab_size = model_->runner->vocab_size();
