@@ -235,7 +235,7 @@ TEST(FlagParserTest, WhatIsWrongIsNamed) {
     return std::string(status.message());
   };
   EXPECT_THAT(message({"--colour=red"}), HasSubstr("no flag --colour"));
-  EXPECT_THAT(message({"--beam_size=x"}), HasSubstr("--beam_size=x"));
+  EXPECT_THAT(message({"--beam_size=x"}), HasSubstr("--beam_size is \"x\""));
   EXPECT_THAT(message({"--ids=1,,2"}), HasSubstr("\"\" is no token id"));
   EXPECT_THAT(message({"--beam_size"}), HasSubstr("needs a value"));
   EXPECT_THAT(message({"--norate"}), HasSubstr("no flag --norate"));
