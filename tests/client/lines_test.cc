@@ -236,7 +236,7 @@ TEST(FlagParserTest, WhatIsWrongIsNamed) {
   };
   EXPECT_THAT(message({"--colour=red"}), HasSubstr("no flag --colour"));
   EXPECT_THAT(message({"--beam_size=x"}), HasSubstr("--beam_size is \"x\""));
-  EXPECT_THAT(message({"--ids=1,,2"}), HasSubstr("\"\" is no token id"));
+  EXPECT_THAT(message({"--ids=1,,2"}), HasSubstr("\"\" is not a token id"));
   EXPECT_THAT(message({"--beam_size"}), HasSubstr("needs a value"));
   EXPECT_THAT(message({"--norate"}), HasSubstr("no flag --norate"));
   EXPECT_THAT(message({"--flagfile=/no/such"}), HasSubstr("/no/such"));

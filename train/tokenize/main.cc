@@ -152,8 +152,8 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
   const std::string align = absl::GetFlag(FLAGS_align);
   if (align == "words") AlignWords({}, file);
   if (align == "copies") AlignCopies(kMaxCopiedShare, file);
-  const std::string error = file.Write(absl::GetFlag(FLAGS_output));
-  if (!error.empty()) return absl::InternalError(error);
+  const Result<void> written = file.Write(absl::GetFlag(FLAGS_output));
+  if (!written.ok()) return absl::InternalError(written.error().message);
   std::printf("%lld pairs, %lld ids; %lld pairs left out\n",
               static_cast<long long>(file.size()),
               static_cast<long long>(file.num_ids()),
