@@ -75,7 +75,7 @@ void AddForcedFirstToken(json& config) {
   }
 }
 
-// Ids are below this; T5Config refuses a config.json that does not say it.
+// Ids are below this; ReadDescription() refuses a config.json without it.
 int32_t VocabSize(const json& config) {
   const json size = config.value("vocab_size", json());
   return size.is_number_integer() && size > 0 && size <= kMaxVocabSize

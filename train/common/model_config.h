@@ -5,9 +5,9 @@
 
 namespace sheaf {
 
-// The shape of a T5 model, from its config.json; the names are those of
-// engine/model/t5_config.h, which the server checks files by. The trainer
-// checks what it computes with.
+// The shape of a T5 model, from its config.json. The server reads the same keys
+// in engine/model/families/t5.cc and checks more of them; the trainer checks
+// the values that it computes with.
 struct ModelConfig {
   int64_t vocab_size = 0;
   int64_t d_model = 0;

@@ -15,7 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "base/flag_parser.h"
 #include "base/usage_error.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -172,17 +172,17 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
 
 ExitCode Run() {
   const std::string model = absl::GetFlag(FLAGS_model);
-  const absl::StatusOr<T5Config> config = LoadT5Config(model);
-  if (!config.ok()) return Complain(kWrongModel, config.status());
-  if (config->vocab_size > TokenFile::kMaxVocab) {
-    return Complain(
-        kWrongModel,
-        absl::InvalidArgumentError(absl::StrCat(
-            model, ": vocab_size is ", config->vocab_size,
-            "; token files have ids below ", TokenFile::kMaxVocab)));
+  const absl::StatusOr<ModelDescription> description = ReadDescription(model);
+  if (!description.ok()) return Complain(kWrongModel, description.status());
+  const int32_t vocab_size = description->architecture.vocab_size;
+  if (vocab_size > TokenFile::kMaxVocab) {
+    return Complain(kWrongModel, absl::InvalidArgumentError(absl::StrCat(
+                                     model, ": vocab_size is ", vocab_size,
+                                     "; token files have ids below ",
+                                     TokenFile::kMaxVocab)));
   }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model, config->vocab_size);
+      Tokenizer::Load(model, vocab_size);
   if (!tokenizer.ok()) return Complain(kWrongModel, tokenizer.status());
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);
@@ -196,7 +196,7 @@ ExitCode Run() {
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
   if (!task.ok()) return Complain(kWrongFlags, task.status());
   const absl::Status status =
-      WriteTokens(**tokenizer, config->vocab_size, **task, *limits);
+      WriteTokens(**tokenizer, vocab_size, **task, *limits);
   return status.ok() ? kDone : Complain(kFailed, status);
 }
 
