@@ -26,7 +26,7 @@ using Outcomes = std::vector<Outcome>;
 
 // Deterministic mixes of greedy, ruled and sampled requests and beams of all
 // lengths.
-Request MakeRequest(int index, const T5Config& config) {
+Request MakeRequest(int index, const Architecture& architecture) {
   std::mt19937 rng(index);
   Request request;
   std::vector<int32_t> source;
@@ -34,7 +34,7 @@ Request MakeRequest(int index, const T5Config& config) {
   for (int i = 0; i < len; ++i) {
     source.push_back(3 + static_cast<int32_t>(rng() % 7000));
   }
-  source.push_back(config.eos_token_ids.front());
+  source.push_back(architecture.tokens.eos_ids.front());
   request.segments.push_back(source);
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
   if (rng() % 3 == 0) {
@@ -97,7 +97,7 @@ TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   std::vector<Request> requests;
   std::vector<Outcomes> alone;
   for (int i = 0; i < 64; ++i) {
-    requests.push_back(MakeRequest(i, model->weights.config));
+    requests.push_back(MakeRequest(i, model->architecture()));
     alone.push_back(RunAlone(engine, requests.back()));
   }
   const std::vector<Outcomes> together = RunTogether(engine, requests);
@@ -202,7 +202,7 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
                   *model->kernels);
     std::vector<Request> requests;
     for (int i = 0; i < 16; ++i) {
-      requests.push_back(MakeRequest(i, model->weights.config));
+      requests.push_back(MakeRequest(i, model->architecture()));
     }
     outcomes[num_threads / 2] = RunTogether(engine, requests);
   }
