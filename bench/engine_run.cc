@@ -115,9 +115,9 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
 absl::Status RunRequest(Engine& engine, const EngineRunOptions& options,
                         const Load& load) {
   QuietSink sink;
-  const absl::StatusOr<RequestId> id =
-      engine.Submit(RandomRequest(options, load, sink));
-  if (!id.ok()) return id.status();
+  const absl::StatusOr<RequestHandle> request =
+      engine.Submit(/*lane=*/0, RandomRequest(options, load, sink));
+  if (!request.ok()) return request.status();
   const absl::Status status = sink.Wait();
   engine.WaitUntilIdle(absl::InfiniteDuration());
   return status;
@@ -159,12 +159,11 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   T5Runner runner(*weights, *storage, team, kernels, limits);
 
   Tally tally;
-  EngineOptions engine_options;
-  engine_options.max_sequences = limits.max_sequences;
-  engine_options.max_encode_tokens = limits.max_encode_tokens;
-  engine_options.on_step = [&](const StepStats& stats) { tally.Add(stats); };
-  Engine engine(std::move(engine_options), storage->shape(), runner, team,
-                kernels);
+  Engine engine(
+      EngineOptions(), team, kernels,
+      {{.runner = &runner,
+        .kv_shape = storage->shape(),
+        .on_step = [&](const StepStats& stats) { tally.Add(stats); }}});
   absl::Status status = RunRequest(
       engine, options,
       {.batch = 1,

@@ -208,8 +208,9 @@ std::vector<SamplingParams> Decodings() {
 }
 
 Hash RunEngine(Model& model) {
-  Engine engine({}, model.storage->shape(), *model.runner, model.team,
-                model.kernels);
+  Engine engine(
+      {}, model.team, model.kernels,
+      {{.runner = model.runner.get(), .kv_shape = model.storage->shape()}});
   Hash ids;
   for (const SamplingParams& sampling : Decodings()) {
     HypothesesSink sink;
@@ -217,7 +218,7 @@ Hash RunEngine(Model& model) {
     request.segments = Sources(model.runner->vocab_size());
     request.sampling = sampling;
     request.sink = &sink;
-    SHEAF_CHECK(engine.Submit(std::move(request)).ok());
+    SHEAF_CHECK(engine.Submit(/*lane=*/0, std::move(request)).ok());
     for (const std::vector<Hypothesis>& segment : sink.Wait()) {
       for (const Hypothesis& each : segment) {
         ids.Add(absl::MakeConstSpan(each.tokens));

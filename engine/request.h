@@ -128,4 +128,13 @@ struct Request {
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returned
 };
 
+// More segments for an open request (Engine::Extend).
+struct Extension {
+  TokenLists segments = {};
+  // False: these segments, which may be none, are the last.
+  bool is_open = false;
+  // Replaces Request::stop.
+  std::shared_ptr<const StopCondition> stop = nullptr;
+};
+
 }  // namespace sheaf

@@ -101,6 +101,7 @@ class Scheduler {
 
   // In order of arrival.
   std::list<LiveRequest>& requests() { return requests_; }
+  const std::list<LiveRequest>& requests() const { return requests_; }
   LiveRequest* Find(RequestId id);  // null: has ended, or never was
 
   // Fills what the scheduler knows: all of EngineGauges.

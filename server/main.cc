@@ -255,10 +255,8 @@ ServerOptions OptionsOf(const ServerFlags& flags, const LoadedModel& model,
   options.limits.max_text_bytes = flags.max_text_bytes;
   options.limits.max_beam_size = std::min(kMaxBeamSize, flags.max_sequences);
   options.default_deadline = flags.default_deadline;
-  options.max_sequences = flags.max_sequences;
   options.max_queue = flags.max_queue;
   options.max_queued_bytes = model.max_queued_bytes();
-  options.max_encode_tokens = MaxEncodeTokens(model.served().max_source_tokens);
   options.tls = flags.tls;
   options.auth_tokens_file = flags.auth_tokens_file;
   options.max_requests_per_caller = flags.max_requests_per_caller;

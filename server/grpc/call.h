@@ -178,7 +178,7 @@ class Call : public TokenSink,
   // Set by AwaitTurn(), taken by whoever withdraws the text.
   std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
-  std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
+  std::optional<RequestHandle> request_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
   // Update wait until the request's id is known: they may lead to Extend().

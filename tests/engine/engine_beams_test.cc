@@ -56,9 +56,13 @@ class EngineBeamsTest : public ::testing::Test {
  protected:
   EngineBeamsTest() {
     runner_.fill_logits = RandomLogits;
-    options_.max_sequences = 16;
-    options_.max_queue = 1000;
-    options_.on_step = [this](const StepStats& stats) {
+    runner_.runner_limits.max_sequences = 16;
+    LaneOptions lane;
+    lane.runner = &runner_;
+    lane.kv_shape = {kNumBlocks, kBlockBytes, FakeModelRunner::kBlockTokens,
+                     16};
+    lane.max_queue = 1000;
+    lane.on_step = [this](const StepStats& stats) {
       absl::MutexLock lock(&mutex_);
       gauges_ = stats.gauges;
       max_used_ =
@@ -67,9 +71,8 @@ class EngineBeamsTest : public ::testing::Test {
       num_generated_ += stats.num_generated_tokens;
     };
     engine_ = std::make_unique<Engine>(
-        options_,
-        KvPoolShape{kNumBlocks, kBlockBytes, FakeModelRunner::kBlockTokens, 16},
-        runner_, team_, kernels::KernelsFor(kernels::Isa::kPortable));
+        EngineOptions(), team_, kernels::KernelsFor(kernels::Isa::kPortable),
+        std::vector<LaneOptions>{lane});
   }
 
   static Request MakeRequest(Tokens source, int32_t beam_size,
@@ -84,7 +87,7 @@ class EngineBeamsTest : public ::testing::Test {
   Outcome Run(Request request) {
     RecordingSink sink;
     request.sink = &sink;
-    EXPECT_TRUE(engine_->Submit(std::move(request)).ok());
+    EXPECT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     EXPECT_TRUE(sink.Wait().ok());
     return {sink.hypotheses(), sink.tokens()};
   }
@@ -107,7 +110,6 @@ class EngineBeamsTest : public ::testing::Test {
 
   ThreadTeam team_{2};
   FakeModelRunner runner_{kNumBlocks};
-  EngineOptions options_;
   absl::Mutex mutex_;
   EngineGauges gauges_ ABSL_GUARDED_BY(mutex_);
   int64_t max_used_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -206,7 +208,7 @@ TEST_F(EngineBeamsTest, WhatAllBeamsAgreeOnIsSentBeforeTheEnd) {
   RecordingSink sink;
   Request request = MakeRequest({7}, 4, 60);
   request.sink = &sink;
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   sink.WaitForTokens(19);
   EXPECT_FALSE(sink.HasFinished());
   {
@@ -239,7 +241,7 @@ TEST_F(EngineBeamsTest, AStopEndsASequenceAndABeamAtItsToken) {
     Request request = MakeRequest({7}, beam_size, 40);
     request.stop = std::make_shared<ThirdOf77>();
     request.sink = &sink;
-    ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+    ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     EXPECT_TRUE(sink.Wait().ok());
     ASSERT_EQ(sink.hypotheses().size(), beam_size);
     for (const Hypothesis& each : sink.hypotheses()) {
@@ -327,7 +329,7 @@ TEST_F(EngineBeamsTest, AnyMixGivesEachWhatItGetsAloneAndLeaksNothing) {
     const size_t num_segments = request.segments.size();
     RecordingSink sink(num_segments);
     request.sink = &sink;
-    ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+    ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     ASSERT_TRUE(sink.Wait().ok());
     alone[i] = outcomes(sink, num_segments);
   }
@@ -338,7 +340,7 @@ TEST_F(EngineBeamsTest, AnyMixGivesEachWhatItGetsAloneAndLeaksNothing) {
     Request request = RandomRequest(i);
     sinks.push_back(std::make_unique<RecordingSink>(request.segments.size()));
     request.sink = sinks.back().get();
-    const auto id = engine_->Submit(std::move(request));
+    const auto id = engine_->Submit(/*lane=*/0, std::move(request));
     ASSERT_TRUE(id.ok());
     is_cancelled.push_back(rng() % 5 == 0);
     if (rng() % 4 == 0) sinks[rng() % sinks.size()]->Wait();
@@ -376,7 +378,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestGoesOnWithTheSegmentsItGets) {
   request.is_open = true;
   request.max_segment_tokens = 20;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   engine_->Drain();  // what was taken runs to its end
   engine_->Extend(*id, {.segments = {{8, 9}}, .is_open = true});
@@ -395,7 +397,7 @@ TEST_F(EngineBeamsTest, AnExtensionSetsTheStopOfTheSegmentsThatItAdds) {
   request.is_open = true;
   request.max_segment_tokens = 20;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   sink.WaitForTokens(10);
   engine_->Extend(*id, {.segments = {{8}}, .is_open = true});
@@ -415,7 +417,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestThatIsNotExtendedEndsByItsDeadline) {
   request.max_segment_tokens = 20;
   request.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   request.sink = &sink;
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   EXPECT_EQ(sink.Wait().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -424,7 +426,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestIsClosedWithNothingMore) {
   Request request = MakeRequest({7}, 1, 5);
   request.is_open = true;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   engine_->Extend(*id, {});
   EXPECT_TRUE(sink.Wait().ok());

@@ -36,8 +36,9 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
     model_ = T5TestModel::Load(directory,
                                {.num_threads = 1, .isa = kernels::DetectIsa()});
     engine_ = std::make_unique<Engine>(
-        EngineOptions(), model_->storage->shape(), *model_->runner,
-        model_->team, *model_->kernels);
+        EngineOptions(), model_->team, *model_->kernels,
+        std::vector<LaneOptions>{{.runner = model_->runner.get(),
+                                  .kv_shape = model_->storage->shape()}});
   }
 
   // The request that a model with these files makes of an empty one.
@@ -63,7 +64,8 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
     request.segments.push_back(
         inputs_[input]["ids"].get<std::vector<int32_t>>());
     request.sink = &sink;
-    if (const auto id = engine_->Submit(std::move(request)); !id.ok()) {
+    if (const auto id = engine_->Submit(/*lane=*/0, std::move(request));
+        !id.ok()) {
       ADD_FAILURE() << id.status();
       return json();
     }

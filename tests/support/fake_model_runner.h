@@ -41,6 +41,9 @@ class FakeModelRunner : public ModelRunner {
   RunnerLimits runner_limits = {.max_sequences = 64, .max_encode_tokens = 2048};
   // Called before each decode step with its batch size, on the engine thread.
   std::function<void(int32_t batch_size)> before_decode = [](int32_t) {};
+  // Called by AdvanceEncode() with its arguments.
+  std::function<void(EncodePass pass, int64_t token_layers)> before_advance =
+      [](EncodePass, int64_t) {};
   // If set, in place of the rule: fills what follows `tokens` (start token
   // first), which are as the self K/V blocks have them.
   std::function<void(const std::vector<int32_t>& source,
@@ -68,7 +71,8 @@ class FakeModelRunner : public ModelRunner {
     pass.num_advances = 0;
   }
 
-  bool AdvanceEncode(EncodePass which, int64_t) override {
+  bool AdvanceEncode(EncodePass which, int64_t token_layers) override {
+    before_advance(which, token_layers);
     Pass& pass = passes_[static_cast<int>(which)];
     SHEAF_CHECK(!pass.entries.empty());
     const int32_t advances = which == EncodePass::kMain

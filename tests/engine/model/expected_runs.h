@@ -65,10 +65,10 @@ inline void ExpectRuns(const nlohmann::json& expected, T5TestModel& model) {
   };
   std::vector<Sent> sent;
   int num_beam_runs = 0;
-  EngineOptions options;
-  options.max_queue = 1024;  // all runs at once
-  Engine engine(options, model.storage->shape(), *model.runner, model.team,
-                *model.kernels);
+  LaneOptions lane = {.runner = model.runner.get(),
+                      .kv_shape = model.storage->shape()};
+  lane.max_queue = 1024;  // all runs at once
+  Engine engine({}, model.team, *model.kernels, {lane});
   for (const json& each : expected["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;
@@ -79,7 +79,7 @@ inline void ExpectRuns(const nlohmann::json& expected, T5TestModel& model) {
           expected["inputs"][run["input"].get<size_t>()]["ids"]
               .get<std::vector<int32_t>>());
       request.sink = sink.get();
-      const auto id = engine.Submit(std::move(request));
+      const auto id = engine.Submit(/*lane=*/0, std::move(request));
       ASSERT_TRUE(id.ok()) << id.status();
       sent.push_back({&run, each["name"], std::move(sink)});
     }

@@ -73,7 +73,7 @@ class T5BatchTest : public ::testing::Test {
   static Outcomes RunAlone(Engine& engine, Request request) {
     RecordingSink sink;
     request.sink = &sink;
-    EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+    EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     return OutcomeOf(sink);
   }
 
@@ -83,7 +83,7 @@ class T5BatchTest : public ::testing::Test {
     for (Request& request : requests) {
       sinks.push_back(std::make_unique<RecordingSink>());
       request.sink = sinks.back().get();
-      EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+      EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     }
     std::vector<Outcomes> outcomes;
     for (auto& sink : sinks) outcomes.push_back(OutcomeOf(*sink));
@@ -93,8 +93,9 @@ class T5BatchTest : public ::testing::Test {
 
 TEST_F(T5BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   auto model = Model();
-  Engine engine({}, model->storage->shape(), *model->runner, model->team,
-                *model->kernels);
+  Engine engine(
+      {}, model->team, *model->kernels,
+      {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
   std::vector<Request> requests;
   std::vector<Outcomes> alone;
   for (int i = 0; i < 64; ++i) {
@@ -199,8 +200,9 @@ TEST_F(T5BatchTest, TheNumberOfThreadsChangesNothing) {
   std::vector<Outcomes> outcomes[2];
   for (int32_t num_threads : {1, 3}) {
     auto model = Model(num_threads);
-    Engine engine({}, model->storage->shape(), *model->runner, model->team,
-                  *model->kernels);
+    Engine engine(
+        {}, model->team, *model->kernels,
+        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
     std::vector<Request> requests;
     for (int i = 0; i < 16; ++i) {
       requests.push_back(MakeRequest(i, model->weights.config));
