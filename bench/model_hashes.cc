@@ -190,8 +190,13 @@ class HypothesesSink : public TokenSink {
   absl::Notification finished_;
 };
 
+struct Decoding {
+  SamplingParams sampling;
+  std::vector<int32_t> start_tokens;
+};
+
 // Greedy, beams and sampling.
-std::vector<SamplingParams> Decodings() {
+std::vector<Decoding> Decodings(int32_t start) {
   SamplingParams greedy;
   greedy.max_new_tokens = kNewTokens;
   greedy.min_new_tokens = kNewTokens / 2;
@@ -203,8 +208,7 @@ std::vector<SamplingParams> Decodings() {
   sampled.temperature = 0.8f;
   sampled.top_p = 0.9f;
   sampled.seed = 1;
-  sampled.target_prefix = {2, 3, 4};
-  return {greedy, beams, sampled};
+  return {{greedy, {start}}, {beams, {start}}, {sampled, {start, 2, 3, 4}}};
 }
 
 Hash RunEngine(Model& model) {
@@ -212,11 +216,13 @@ Hash RunEngine(Model& model) {
       {}, model.team, model.kernels,
       {{.runner = model.runner.get(), .kv_shape = model.storage->shape()}});
   Hash ids;
-  for (const SamplingParams& sampling : Decodings()) {
+  const int32_t start = model.weights.config.decoder_start_token_id;
+  for (const Decoding& decoding : Decodings(start)) {
     HypothesesSink sink;
     Request request;
     request.segments = Sources(model.runner->vocab_size());
-    request.sampling = sampling;
+    request.sampling = decoding.sampling;
+    request.start_tokens = decoding.start_tokens;
     request.sink = &sink;
     SHEAF_CHECK(engine.Submit(/*lane=*/0, std::move(request)).ok());
     for (const std::vector<Hypothesis>& segment : sink.Wait()) {

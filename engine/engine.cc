@@ -34,7 +34,8 @@ Engine::~Engine() {
 }
 
 absl::StatusOr<RequestHandle> Engine::Submit(LaneId lane, Request request) {
-  SHEAF_CHECK(request.sink != nullptr && !request.segments.empty());
+  SHEAF_CHECK(request.sink != nullptr && !request.segments.empty() &&
+              !request.start_tokens.empty());
   if (absl::Status fits = lanes_[lane]->CheckFits(request); !fits.ok()) {
     return fits;
   }

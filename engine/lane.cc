@@ -67,8 +67,7 @@ void Lane::EndAll(const absl::Status& status) {
 absl::Duration Lane::Step(absl::Duration others_decode_time) {
   has_changed_ = true;
   const Admission admission = pacer_.NextAdmission();
-  const StepPlan& plan =
-      scheduler_.PlanStep(admission, runner_.start_token_id());
+  const StepPlan& plan = scheduler_.PlanStep(admission);
   if (!plan.encode.empty()) {
     BeginEncode(
         admission.is_overtaking ? EncodePass::kOvertaking : EncodePass::kMain,

@@ -37,7 +37,7 @@ enum class OutputText {
 // What shapes the choice of the next token. Checked before it gets here: the
 // server's request reader refuses what is out of range.
 struct SamplingParams {
-  int32_t max_new_tokens = 256;  // >= 1; target_prefix counts
+  int32_t max_new_tokens = 256;  // >= 1; forced start tokens count
   int32_t min_new_tokens = 0;    // EOS is not chosen before
   int32_t beam_size = 1;       // 1 to kMaxBeamSize; more than 1: temperature 0
   int32_t num_hypotheses = 1;  // <= beam_size
@@ -50,17 +50,15 @@ struct SamplingParams {
   float top_p = 1.0f;                // 1: all tokens
   float min_p = 0.0f;  // of the likeliest token's probability; 0: all tokens
   uint64_t seed = 0;
-  std::vector<int32_t> target_prefix;      // forced first tokens
   std::vector<int32_t> suppressed_tokens;  // never chosen
-  // Not chosen as the first token that is free: the one after target_prefix,
-  // or after forced_first_token.
+  // Not chosen as the first token that nothing forces.
   std::vector<int32_t> first_suppressed_tokens;
   // Runs of tokens that no output has: the last token of each is not chosen
   // after the others. A run that is one end token has no effect. Null: none.
   // Shared by the requests of a model.
   std::shared_ptr<const std::vector<std::vector<int32_t>>> bad_words;
-  // The token at the first place, unless target_prefix is there, and at the
-  // last possible one. Both have log-probability 0; -1: any token.
+  // The token after the start token, unless start_tokens has one there, and the
+  // one at the last place. Both have log-probability 0; -1: any token.
   int32_t forced_first_token = -1;
   int32_t forced_last_token = -1;
   OutputText output_text = OutputText::kRaw;
@@ -75,9 +73,8 @@ enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without the start token and EOS
   // Sum of log-probabilities / length^length_penalty. EOS counts in both;
-  // tokens of target_prefix and forced ones add 0 to the sum and count in the
-  // length. Beams sum what the rules made of the log-probabilities, as the
-  // reference does.
+  // forced tokens add 0 to the sum and count in the length. Beams sum what the
+  // rules made of the log-probabilities, as the reference does.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
 };
@@ -115,6 +112,10 @@ struct Request {
   // Encoder inputs, used exactly as given; each has 1 to max_source_tokens ids
   // within the vocabulary. At least one.
   TokenLists segments;
+  // First tokens of the decoder, at least one: the start token, which is never
+  // part of the output, then forced ones. Forced tokens are part of the output
+  // and count in max_new_tokens, which is larger than their number.
+  std::vector<int32_t> start_tokens;
   SamplingParams sampling;
   // Ends each hypothesis that meets it, with the token that does; null: none.
   // Engine::Extend() may replace it.

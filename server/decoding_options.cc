@@ -289,7 +289,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
         "what stands within one",
         i, prefix[i]));
   }
-  sampling.target_prefix.assign(prefix.begin(), prefix.end());
+  out.target_prefix.assign(prefix.begin(), prefix.end());
   const auto& suppressed = options.suppressed_tokens();
   checker.AreTokens("suppressed_tokens", suppressed, limits.vocab_size);
   sampling.suppressed_tokens = Distinct(suppressed, defaults.suppressed_tokens);

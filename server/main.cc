@@ -208,6 +208,7 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
   served_.max_source_tokens = max_source_tokens;
   served_.vocab_size = config->vocab_size;
   served_.warnings = config->warnings;
+  served_.start_token_id = config->decoder_start_token_id;
   served_.no_output_ids = config->eos_token_ids;
   served_.no_output_ids.push_back(config->decoder_start_token_id);
   return absl::OkStatus();

@@ -82,8 +82,9 @@ RequestReader::RequestReader(const ServedModel& model,
 
 absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
-  return NamesField(absl::NotFoundError(absl::StrFormat(
-      "model is \"%s\"; this server serves \"%s\"", Escaped(name), model_.name)));
+  return NamesField(absl::NotFoundError(
+      absl::StrFormat("model is \"%s\"; this server serves \"%s\"",
+                      Escaped(name), model_.name)));
 }
 
 absl::Status RequestReader::CheckText(const std::string& text,
@@ -132,6 +133,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
+  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens.insert(out.request.start_tokens.end(),
+                                  checked->target_prefix.begin(),
+                                  checked->target_prefix.end());
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);

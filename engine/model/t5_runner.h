@@ -43,9 +43,6 @@ class T5Runner : public ModelRunner {
   ~T5Runner() override;
 
   int32_t vocab_size() const override { return weights_.config.vocab_size; }
-  int32_t start_token_id() const override {
-    return weights_.config.decoder_start_token_id;
-  }
   absl::Span<const int32_t> eos_token_ids() const override {
     return weights_.config.eos_token_ids;
   }

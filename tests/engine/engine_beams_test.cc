@@ -78,6 +78,7 @@ class EngineBeamsTest : public ::testing::Test {
   static Request MakeRequest(Tokens source, int32_t beam_size,
                              int32_t max_new_tokens) {
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     request.segments = {std::move(source)};
     request.sampling.beam_size = beam_size;
     request.sampling.num_hypotheses = beam_size;
@@ -127,7 +128,7 @@ TEST_F(EngineBeamsTest, BeamsAreTheDefinitionsOverManyBlocks) {
       Request request = MakeRequest(source, beam_size, /*max_new_tokens=*/80);
       request.sampling.search_end = search_end;
       request.sampling.length_penalty = 2.0f;  // favours long ones
-      request.sampling.target_prefix = {30, 31, 32};
+      request.start_tokens = {FakeModelRunner::kStart, 30, 31, 32};
       request.sampling.suppressed_tokens = {5, 6};
       const auto log_probs = [&](const Tokens& tokens) {
         std::vector<float> logits(kVocabSize);
@@ -169,7 +170,7 @@ TEST_F(EngineBeamsTest, OnlyABlockThatIsPartlyFilledIsCopied) {
   EXPECT_EQ(runner_.num_copies, 3);
   runner_.num_copies = 0;
   Request request = MakeRequest({7}, 4, 60);
-  request.sampling.target_prefix = Tokens(15, 3);  // with the start, a block
+  request.start_tokens = Tokens(16, 3);  // a block
   Run(std::move(request));
   EXPECT_EQ(runner_.num_copies, 0);
 }
@@ -186,7 +187,7 @@ TEST_F(EngineBeamsTest, FourBeamsOnALongSourceTakeFarLessThanFourTimes) {
   EXPECT_LT(beams, 1.5 * greedy);
   // With beams that have a prefix in common, its full blocks count once too.
   Request shared = MakeRequest(source, 4, 60);
-  shared.sampling.target_prefix = Tokens(32, 3);
+  shared.start_tokens = Tokens(33, 3);
   EXPECT_EQ(MaxUsedBy(std::move(shared)), (32 + 2 + 4 * 2) * kBlockBytes);
 }
 
@@ -282,6 +283,7 @@ TEST_F(EngineBeamsTest, RulesThatForbidEverythingEndTheBeams) {
 Request RandomRequest(int index) {
   std::mt19937 rng(index);
   Request request;
+  request.start_tokens = {FakeModelRunner::kStart};
   for (uint32_t left = 1 + rng() % 2; left > 0; --left) {
     Tokens source(1 + rng() % 40);
     for (int32_t& id : source) id = 2 + static_cast<int32_t>(rng() % 98);
@@ -308,7 +310,7 @@ Request RandomRequest(int index) {
   if (rng() % 3 == 0) sampling.no_repeat_ngram_size = 2;
   if (rng() % 3 == 0) sampling.repetition_penalty = 1.3f;
   if (rng() % 4 == 0 && sampling.max_new_tokens > 20) {
-    sampling.target_prefix = Tokens(rng() % 20, 9);
+    request.start_tokens.resize(1 + rng() % 20, 9);
   }
   sampling.has_loop_guard = rng() % 2;
   return request;

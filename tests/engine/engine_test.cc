@@ -92,6 +92,7 @@ class EngineTest : public ::testing::Test {
   static Request MakeRequest(std::vector<std::vector<int32_t>> segments,
                              RecordingSink& sink, int32_t max_new = 40) {
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     for (const auto& segment : segments) request.segments.push_back(segment);
     request.sink = &sink;
     request.sampling.max_new_tokens = max_new;
@@ -143,11 +144,11 @@ TEST_F(EngineTest, MaxNewTokensEndsWithLength) {
   EXPECT_EQ(sink.hypotheses()[0].finish_reason, FinishReason::kLength);
 }
 
-TEST_F(EngineTest, TheTargetPrefixComesFirstAndCounts) {
+TEST_F(EngineTest, ForcedStartTokensComeFirstAndCount) {
   Start();
   RecordingSink sink;
   Request request = MakeRequest({{5, 6, 7, 8}}, sink, 3);
-  request.sampling.target_prefix = {50, 51};
+  request.start_tokens = {FakeModelRunner::kStart, 50, 51};
   ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_THAT(sink.tokens(), ElementsAre(50, 51, 7));

@@ -24,6 +24,7 @@ constexpr int32_t kNumBlocks = 128;
 Request MakeRequest(std::vector<int32_t> source, RecordingSink& sink,
                     int32_t max_new_tokens = 40) {
   Request request;
+  request.start_tokens = {FakeModelRunner::kStart};
   request.segments.push_back(source);
   request.sampling.max_new_tokens = max_new_tokens;
   request.sink = &sink;

@@ -344,6 +344,7 @@ TEST(Utf8EngineTest, WhateverTheModelAnswersAreWholeCharacters) {
   for (int round = 0; round < 300; ++round) {
     RecordingSink sink;
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     request.segments = {TokensOf("\x05 source")};
     request.sink = &sink;
     SamplingParams& sampling = request.sampling;

@@ -60,6 +60,7 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   json Generate(size_t input, SamplingParams sampling) {
     RecordingSink sink;
     Request request;
+    request.start_tokens = {model_->weights.config.decoder_start_token_id};
     request.sampling = std::move(sampling);
     request.segments.push_back(
         inputs_[input]["ids"].get<std::vector<int32_t>>());

@@ -113,7 +113,7 @@ TEST_F(RequestReaderTest, GivenOptionsArePassedOn) {
   EXPECT_EQ(sampling.top_k, 40);
   EXPECT_EQ(sampling.top_p, 0.9f);
   EXPECT_EQ(sampling.seed, 11u);
-  EXPECT_THAT(sampling.target_prefix, ElementsAre(8));
+  EXPECT_THAT(prepared->request.start_tokens, ElementsAre(0, 8));
   EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(7, 9));
   EXPECT_THAT(prepared->plan.stop, ElementsAre("END"));
 }

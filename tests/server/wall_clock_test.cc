@@ -150,6 +150,7 @@ TEST_P(WallClockTest, ADeadlineOfTheEngineHolds) {
   RecordingSink sink;
   Request request;
   request.segments = {{7}};
+  request.start_tokens = {FakeModelRunner::kStart};
   request.sampling.max_new_tokens = 5;
   request.is_open = true;  // it waits for more
   request.max_segment_tokens = 20;

@@ -19,6 +19,7 @@ namespace sheaf {
 class FakeModelRunner : public ModelRunner {
  public:
   static constexpr int32_t kVocabSize = 100;
+  static constexpr int32_t kStart = 0;
   static constexpr int32_t kEos = 1;
   static constexpr int32_t kBlockTokens = 16;  // of self-attention
 
@@ -56,7 +57,6 @@ class FakeModelRunner : public ModelRunner {
   int32_t advances_per_overtaking_pass = 1;
 
   int32_t vocab_size() const override { return kVocabSize; }
-  int32_t start_token_id() const override { return 0; }
   absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
   RunnerLimits limits() const override { return runner_limits; }
 

@@ -72,6 +72,7 @@ inline void ExpectRuns(const nlohmann::json& expected, T5TestModel& model) {
   for (const json& each : expected["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;
+      request.start_tokens = {model.weights.config.decoder_start_token_id};
       request.sampling = ToSampling(run["options"]);
       num_beam_runs += request.sampling.beam_size > 1 ? 1 : 0;
       auto sink = std::make_unique<RecordingSink>();

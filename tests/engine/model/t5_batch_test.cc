@@ -36,6 +36,7 @@ Request MakeRequest(int index, const T5Config& config) {
   }
   source.push_back(config.eos_token_ids.front());
   request.segments.push_back(source);
+  request.start_tokens = {config.decoder_start_token_id};
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
   if (rng() % 3 == 0) {
     request.sampling.temperature = 0.8f;
@@ -47,7 +48,9 @@ Request MakeRequest(int index, const T5Config& config) {
     request.sampling.search_end = static_cast<SearchEnd>(rng() % 3);
   }
   if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
-  if (rng() % 5 == 0) request.sampling.target_prefix = {17, 18, 19};
+  if (rng() % 5 == 0) {
+    request.start_tokens = {config.decoder_start_token_id, 17, 18, 19};
+  }
   request.sampling.max_new_tokens += 3;
   return request;
 }
@@ -145,7 +148,7 @@ TEST_F(T5BatchTest, APassThatOvertakesAnotherChangesNothing) {
       while (!advance(1)) {
       }
     }
-    const int32_t start = runner.start_token_id();
+    const int32_t start = model->weights.config.decoder_start_token_id;
     std::vector<DecodeEntry> entries;
     for (int i : {0, 1}) {
       entries.push_back({{&start, 1},
@@ -177,7 +180,7 @@ TEST_F(T5BatchTest, ADroppedSourceIsWrittenNowhere) {
     }
   };
   const auto logits_of_next = [&] {
-    const int32_t start = runner.start_token_id();
+    const int32_t start = model->weights.config.decoder_start_token_id;
     const DecodeEntry entry = {{&start, 1}, 0, self.ids(), first.ids(), 6};
     std::vector<float> logits(runner.vocab_size());
     runner.Decode({&entry, 1}, absl::MakeSpan(logits));

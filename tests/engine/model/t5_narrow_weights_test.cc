@@ -179,6 +179,7 @@ TEST(T5NarrowWeightsTest, TheBatchChangesNothing) {
     const auto submit = [&](int i, RecordingSink& sink) {
       Request request;
       request.segments.push_back(RandomSource(i, 3 + i));
+      request.start_tokens = {model->weights.config.decoder_start_token_id};
       request.sampling.max_new_tokens = 20;
       request.sink = &sink;
       ASSERT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
