@@ -1,5 +1,7 @@
 #include "server/grpc/model_service.h"
 
+#include "absl/strings/str_format.h"
+#include "base/version.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"
 #include "server/ops/request_record.h"
@@ -57,6 +59,7 @@ grpc::ServerUnaryReactor* ModelService::ListModels(
   }
   v1::ListModelsResponse models;
   *models.add_models() = model_;
+  models.set_server_version(Version());
   *response = SerializeMessage(models);
   return Finished(rpc, absl::OkStatus());
 }

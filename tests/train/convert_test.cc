@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/grouping.h"
@@ -178,7 +178,7 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
   ASSERT_TRUE(
       Convert(TestdataDir("text-end-to-end"), output, 1, GroupingMethod::kSvd)
           .ok());
-  const auto model = T5TestModel::Load(output, {});
+  const auto model = TestModel::Load(output, {});
   EXPECT_EQ(model->weights.config.num_kv_heads, 1);
   EXPECT_EQ(model->weights.config.num_cross_kv_heads, 1);
   EXPECT_EQ(FileBytes(output + "/spiece.model"),
@@ -233,8 +233,8 @@ Matrix RandomMoments(int64_t dim) {
   return x * x.transpose() / (2.0 * dim);
 }
 
-// The definition: the best matrix of rank d_kv below all M_i on one another, in
-// coordinates in which the metric is the identity.
+// The definition: the best matrix of rank head_dim below all M_i on one
+// another, in coordinates in which the metric is the identity.
 TEST(GroupingTest, SvdHasTheErrorOfTheDenseTruncation) {
   for (const bool is_weighted : {false, true}) {
     const HeadPairs pairs = RandomPairs(/*num_lefts=*/6, /*num_rights=*/3);
@@ -303,7 +303,7 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
       Calibrate(directory, config, {source});
   ASSERT_TRUE(calibration.ok()) << calibration.status();
 
-  const auto model = T5TestModel::Load(directory, {});
+  const auto model = TestModel::Load(directory, {});
   KvBlockPool pool(model->storage->shape());
   BlockTable cross(pool, Attention::kCross);
   ASSERT_TRUE(cross.GrowTo(5));
@@ -331,7 +331,7 @@ TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
                            {{"a", "F32", {2, 3}, 24}, {"b", "F32", {}, 4}});
   writer.Append(values.data(), 24);
   writer.Append(values.data(), 4);
-  ASSERT_TRUE(writer.Finish()) << writer.error();
+  ASSERT_TRUE(writer.Finish().ok());
   const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   std::vector<float> read(6);
@@ -346,12 +346,22 @@ TEST(SafetensorsWriterTest, ANumberOfBytesThatIsNotTheTensorsIsAnError) {
   const float value = 1;
   SafetensorsWriter few(dir.PathOf("few"), tensors);
   few.Append(&value, 4);
-  EXPECT_FALSE(few.Finish());
+  EXPECT_FALSE(few.Finish().ok());
   SafetensorsWriter many(dir.PathOf("many"), tensors);
   for (int i = 0; i < 3; ++i) many.Append(&value, 4);
-  EXPECT_FALSE(many.Finish());
-  SafetensorsWriter quoted(dir.PathOf("quoted"), {{"a\"", "F32", {2}, 8}});
-  EXPECT_FALSE(quoted.Finish());
+  EXPECT_FALSE(many.Finish().ok());
+}
+
+TEST(SafetensorsWriterTest, ANameIsEscaped) {
+  TempDir dir;
+  const float values[] = {1, 2};
+  SafetensorsWriter quoted(dir.PathOf("quoted.safetensors"),
+                           {{"a\"\\", "F32", {2}, 8}});
+  quoted.Append(values, sizeof(values));
+  ASSERT_TRUE(quoted.Finish().ok());
+  const auto file = SafetensorsFile::Open(dir.PathOf("quoted.safetensors"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_NE(file->Find("a\"\\"), nullptr);
 }
 
 }  // namespace
