@@ -18,12 +18,15 @@ using RequestId = uint64_t;
 // The widest beam search that may be asked for.
 inline constexpr int32_t kMaxBeamSize = 16;
 
-// When a beam search ends that has beam_size finished hypotheses; always with
-// no live beam left, or at max_new_tokens.
+// When a beam search with beam_size finished hypotheses ends. Every search ends
+// when no live beam is left, and at max_new_tokens. The comments give the
+// reference's early_stopping.
 enum class SearchEnd {
-  kAtOnce,      // early_stopping true
-  kNoneBetter,  // false: no live beam's score, as it is, beats the worst
-  kNoneEver,    // "never": nor could it at the best length to come
+  kImmediately,       // true
+  kNoLiveBeamBetter,  // false: no live beam's present score beats the worst
+                      // finished one
+  kNoLiveBeamCanWin,  // "never": nor would its score at the most favourable
+                      // length that it can still reach
 };
 
 // Which byte tokens may be generated (utf8_rule.h).
@@ -41,7 +44,7 @@ struct SamplingParams {
   int32_t min_new_tokens = 0;    // EOS is not chosen before
   int32_t beam_size = 1;       // 1 to kMaxBeamSize; more than 1: temperature 0
   int32_t num_hypotheses = 1;  // <= beam_size
-  SearchEnd search_end = SearchEnd::kNoneBetter;
+  SearchEnd search_end = SearchEnd::kNoLiveBeamBetter;
   float length_penalty = 1.0f;
   float repetition_penalty = 1.0f;   // > 0; 1 changes nothing
   int32_t no_repeat_ngram_size = 0;  // 0: off

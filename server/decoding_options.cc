@@ -105,13 +105,13 @@ void CheckStops(const v1::DecodingOptions& options,
 SearchEnd ToSearchEnd(EarlyStopping early_stopping) {
   switch (early_stopping) {
     case EarlyStopping::kYes:
-      return SearchEnd::kAtOnce;
+      return SearchEnd::kImmediately;
     case EarlyStopping::kNo:
-      return SearchEnd::kNoneBetter;
+      return SearchEnd::kNoLiveBeamBetter;
     case EarlyStopping::kNever:
-      return SearchEnd::kNoneEver;
+      return SearchEnd::kNoLiveBeamCanWin;
   }
-  return SearchEnd::kNoneBetter;
+  return SearchEnd::kNoLiveBeamBetter;
 }
 
 // Beams, or sampling, or neither.

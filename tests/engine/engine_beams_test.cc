@@ -122,7 +122,8 @@ class EngineBeamsTest : public ::testing::Test {
 TEST_F(EngineBeamsTest, BeamsAreTheDefinitionsOverManyBlocks) {
   for (int32_t beam_size : {2, 3, 4, 16}) {
     for (SearchEnd search_end :
-         {SearchEnd::kAtOnce, SearchEnd::kNoneBetter, SearchEnd::kNoneEver}) {
+         {SearchEnd::kImmediately, SearchEnd::kNoLiveBeamBetter,
+          SearchEnd::kNoLiveBeamCanWin}) {
       SCOPED_TRACE(beam_size);
       const Tokens source = {7, 8, beam_size};
       Request request = MakeRequest(source, beam_size, /*max_new_tokens=*/80);

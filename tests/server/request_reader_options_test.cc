@@ -312,7 +312,7 @@ TEST_F(RequestReaderTest, ATasksBeamsAreTheDefault) {
   EXPECT_EQ(sampling.beam_size, 4);
   EXPECT_EQ(sampling.num_hypotheses, 1);
   EXPECT_EQ(sampling.length_penalty, 2.0f);
-  EXPECT_EQ(sampling.search_end, SearchEnd::kAtOnce);
+  EXPECT_EQ(sampling.search_end, SearchEnd::kImmediately);
   EXPECT_EQ(sampling.no_repeat_ngram_size, 3);
   EXPECT_EQ(sampling.min_new_tokens, 4);   // the start token not counted
   EXPECT_EQ(sampling.max_new_tokens, 29);  // the same

@@ -40,9 +40,9 @@ inline SamplingParams ToSampling(const nlohmann::json& options) {
   sampling.num_hypotheses = options.value("num_return_sequences", 1);
   sampling.length_penalty = options.value("length_penalty", 1.0f);
   const json early = options.value("early_stopping", json(false));
-  sampling.search_end = early == json("never") ? SearchEnd::kNoneEver
-                        : early == json(true)  ? SearchEnd::kAtOnce
-                                               : SearchEnd::kNoneBetter;
+  sampling.search_end = early == json("never") ? SearchEnd::kNoLiveBeamCanWin
+                        : early == json(true)  ? SearchEnd::kImmediately
+                                               : SearchEnd::kNoLiveBeamBetter;
   return sampling;
 }
 
