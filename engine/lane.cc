@@ -102,7 +102,7 @@ void Lane::BeginEncode(EncodePass pass, const std::vector<Segment*>& segments) {
     if (segment->index == 0) {
       const absl::Duration queued = now - live.arrival;
       stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
-      live.request.sink->OnAdmitted(queued);
+      live.request.sink->OnStarted(queued);
       ++num_left_queue_;
     }
   }

@@ -91,7 +91,7 @@ class TokenSink {
 
   // The request's first segment left the queue after this long, and is encoded
   // now. No call if the request ends before.
-  virtual void OnAdmitted(absl::Duration /*queued*/) {}
+  virtual void OnStarted(absl::Duration /*queued*/) {}
 
   // Segment `segment_index` goes on with `tokens`, which are never taken back:
   // every beam that may still win has them.

@@ -215,7 +215,7 @@ void Call::PushToDelivery() {
   PushLocked();
 }
 
-void Call::OnAdmitted(absl::Duration queued) {
+void Call::OnStarted(absl::Duration queued) {
   absl::MutexLock lock(&mu_);
   queued_ = queued;
 }

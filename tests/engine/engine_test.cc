@@ -240,7 +240,7 @@ TEST_F(EngineTest, APassThatNobodyWaitsForIsOver) {
   const auto id =
       engine_->Submit(/*lane=*/0, MakeRequest({long_source}, first));
   ASSERT_TRUE(id.ok());
-  first.WaitForAdmission();
+  first.WaitForStart();
   engine_->Cancel(*id);
   EXPECT_TRUE(absl::IsCancelled(first.Wait()));
   // As long as the first: it may not overtake, so only a pass of its own lets
@@ -248,7 +248,7 @@ TEST_F(EngineTest, APassThatNobodyWaitsForIsOver) {
   const auto next =
       engine_->Submit(/*lane=*/0, MakeRequest({long_source}, second));
   ASSERT_TRUE(next.ok());
-  second.WaitForAdmission();
+  second.WaitForStart();
   engine_->Cancel(*next);
   EXPECT_TRUE(absl::IsCancelled(second.Wait()));
   ExpectNothingHeld();
@@ -262,7 +262,7 @@ TEST_F(EngineTest, AShortRequestOvertakesALongPass) {
   const auto id =
       engine_->Submit(/*lane=*/0, MakeRequest({long_source}, first));
   ASSERT_TRUE(id.ok());
-  first.WaitForAdmission();
+  first.WaitForStart();
   const auto waiting =
       engine_->Submit(/*lane=*/0, MakeRequest({long_source}, second));
   ASSERT_TRUE(waiting.ok());
@@ -287,7 +287,7 @@ TEST_F(EngineTest, ALongPassGoesOnWhileAnotherOvertakes) {
           ->Submit(/*lane=*/0,
                    MakeRequest({std::vector<int32_t>(300, 9)}, first, 3))
           .ok());
-  first.WaitForAdmission();
+  first.WaitForStart();
   const auto id = engine_->Submit(/*lane=*/0, MakeRequest({{5, 6}}, second));
   ASSERT_TRUE(id.ok());
   EXPECT_TRUE(first.Wait().ok());
