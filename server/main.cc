@@ -154,7 +154,7 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
       .weight_type = ParseWeightType(flags.weight_type).value(),
       .kv_type = ParseKvType(flags.kv_type).value(),
       .kv_cache_bytes = flags.kv_cache_bytes,
-      .sizes = {.max_sequences = flags.server.max_sequences,
+      .sizes = {.max_sequences = flags.max_sequences,
                 .max_encode_tokens = MaxEncodeTokens(max_source_tokens),
                 .max_source_tokens = max_source_tokens,
                 .max_new_tokens = flags.server.limits.max_new_tokens}};
@@ -208,6 +208,7 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
       model_->storage().bytes_per_token(Attention::kCross);
   served_.vocab_size = architecture.vocab_size;
   served_.warnings = description.warnings;
+  served_.start_token_id = architecture.tokens.start_id;
   served_.no_output_ids = architecture.tokens.eos_ids;
   served_.no_output_ids.push_back(architecture.tokens.start_id);
 }
@@ -326,7 +327,6 @@ void DrainAndFlush(Server& server, absl::Duration timeout, Log& log) {
 ServerOptions WithModel(ServerOptions options, const ServerModel& model,
                         Log* log) {
   options.max_queued_bytes = model.max_queued_bytes();
-  options.max_encode_tokens = MaxEncodeTokens(model.served().max_source_tokens);
   options.log = log;
   return options;
 }
