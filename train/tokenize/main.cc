@@ -17,6 +17,7 @@
 #include "client/flag_parser.h"
 #include "client/status.h"
 #include "engine/model/t5_config.h"
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -96,7 +97,7 @@ absl::StatusOr<Limits> LimitsFromFlags() {
                 too_long == "cut"};
 }
 
-// The ids of a text with the end token; empty if they are too many.
+// The ids of a text with the end token. Empty if they are too many.
 std::vector<int32_t> Encode(const Tokenizer& tokenizer,
                             const std::string& prompt, const std::string& text,
                             size_t limit, bool cuts) {
@@ -182,8 +183,12 @@ ExitCode Run() {
             model, ": vocab_size is ", config->vocab_size,
             "; token files have ids below ", TokenFile::kMaxVocab)));
   }
+  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(model);
+  if (!files.ok()) return Complain(kWrongModel, files.status());
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(*files);
+  if (!family.ok()) return Complain(kWrongModel, family.status());
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model, config->vocab_size);
+      (*family)->load_tokenizer(model, config->vocab_size);
   if (!tokenizer.ok()) return Complain(kWrongModel, tokenizer.status());
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);
@@ -191,8 +196,6 @@ ExitCode Run() {
   }
   const absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return Complain(kWrongFlags, limits.status());
-  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(model);
-  if (!files.ok()) return Complain(kWrongModel, files.status());
   const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(*files);
   if (!tasks.ok()) return Complain(kWrongModel, tasks.status());
   const absl::StatusOr<const Task*> task =
