@@ -29,6 +29,7 @@ function(forbid)
   set(violations "${violations}" PARENT_SCOPE)
 endfunction()
 
+get_filename_component(ROOT ${ROOT} ABSOLUTE)
 set(globs "")
 foreach(folder base text engine server client train bench tests)
   list(APPEND globs ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cc)
@@ -82,7 +83,36 @@ forbid(FILES "^train/(common|uptrain)/"
 forbid(FILES "." EXCEPT "^(train/uptrain/|tests/train/)"
   INCLUDES "^(torch/|ATen/|c10/)")
 
+# In text/, only families.cc names a family of models. The names are those of
+# the model types in families.cc, also within a longer word ("kT5Types") and
+# with a capital letter.
+file(READ ${ROOT}/text/families.cc families)
+string(REGEX MATCHALL "Types\\[\\] = {[^}]*}" families "${families}")
+string(REGEX MATCHALL "\"[a-z0-9_-]+\"" families "${families}")
+if(NOT families)
+  message(FATAL_ERROR "text/families.cc: has no model types")
+endif()
+foreach(name ${families})
+  string(REPLACE "\"" "" name "${name}")
+  string(SUBSTRING ${name} 0 1 initial)
+  string(SUBSTRING ${name} 1 -1 rest)
+  string(TOUPPER ${name} upper)
+  string(TOUPPER ${initial} initial)
+  list(APPEND spellings ${name} ${upper} ${initial}${rest})
+endforeach()
+list(JOIN spellings "|" spellings)
+foreach(file ${sources})
+  if(NOT file MATCHES "^text/" OR file STREQUAL "text/families.cc")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines
+    REGEX "(^|[^A-Za-z0-9])[a-z]?(${spellings})")
+  foreach(line ${lines})
+    list(APPEND violations "${file} names a family: ${line}")
+  endforeach()
+endforeach()
+
 if(violations)
   list(JOIN violations "\n  " text)
-  message(FATAL_ERROR "Includes against the layers:\n  ${text}")
+  message(FATAL_ERROR "These lines break the layers:\n  ${text}")
 endif()
