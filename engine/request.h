@@ -34,7 +34,7 @@ enum class OutputText {
 };
 
 // What shapes the choice of the next token. Checked before it gets here: the
-// server's door refuses what is out of range.
+// server's request reader refuses what is out of range.
 struct SamplingParams {
   int32_t max_new_tokens = 256;  // >= 1; target_prefix counts
   int32_t min_new_tokens = 0;    // EOS is not chosen before

@@ -36,7 +36,6 @@
 #include "engine/thread_team.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
-#include "server/door.h"
 #include "server/flags.h"
 #include "server/grpc/rpc_listener.h"
 #include "server/model_dir.h"
@@ -44,6 +43,7 @@
 #include "server/ops/memory_limit.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
+#include "server/request_reader.h"
 #include "server/server.h"
 
 namespace sheaf {

@@ -43,8 +43,8 @@
 namespace sheaf {
 namespace {
 
-// A text somewhat over the limit still reaches the door, which tells the client
-// the limit; what is far over it is refused by gRPC unread.
+// A text somewhat over the limit still reaches the request reader, which tells
+// the client the limit; what is far over it is refused by gRPC unread.
 constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
@@ -235,7 +235,7 @@ class Server::Parts {
                   .interval = std::min(options.stuck_after / 4,
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
-        door(model, options.limits),
+        request_reader(model, options.limits),
         engine(MakeEngineOptions(options, model, metrics, watchdog),
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
@@ -244,9 +244,10 @@ class Server::Parts {
         fair_executor({.max_waiting = options.max_queue,
                        .max_long_bytes = static_cast<size_t>(
                            options.max_queued_bytes / kReadingBytes)}),
-        text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &fair_executor, &limiter, &intake, options.log},
-                     options.default_deadline),
+        text_service(
+            {&engine, &delivery, &metrics, &live_calls, &request_reader,
+             &fair_executor, &limiter, &intake, options.log},
+            options.default_deadline),
         model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
@@ -296,7 +297,7 @@ class Server::Parts {
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;
-  Door door;
+  RequestReader request_reader;
   WaitCount live_calls;
   Delivery delivery;
   Engine engine;

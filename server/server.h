@@ -8,9 +8,9 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "server/access/credentials.h"
-#include "server/door.h"
 #include "server/flags.h"
 #include "server/ops/log.h"
+#include "server/request_reader.h"
 #include "server/served_model.h"
 
 namespace sheaf {
@@ -18,7 +18,7 @@ namespace sheaf {
 struct ServerOptions {
   HostPort listen;
   HostPort metrics_listen;
-  DoorLimits limits;
+  RequestLimits limits;
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;

@@ -38,7 +38,7 @@ class CallerLease {
 };
 
 // Who may call the services, and with how many requests at a time. What a
-// request says is the Door's business.
+// request says is for the RequestReader.
 //
 // Thread-safe. Outlives its passes.
 class CallerLimiter {

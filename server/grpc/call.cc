@@ -86,10 +86,10 @@ bool Call::Authorize(int64_t message_bytes) {
   return true;
 }
 
-bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
+bool Call::AwaitTurn(size_t bytes, std::function<void()> read) {
   const std::optional<FairExecutor::Ticket> ticket =
       context_.fair_executor->TryRun(
-          {lease_->caller(), bytes, std::move(admit)});
+          {lease_->caller(), bytes, std::move(read)});
   if (!ticket.has_value()) return false;
   bool has_left = false;
   {
@@ -108,36 +108,36 @@ void Call::WithdrawFromDoor() {
     ticket.swap(ticket_);
   }
   if (!ticket.has_value()) return;
-  const auto admit = context_.fair_executor->Withdraw(*ticket);
-  if (admit != nullptr) admit();  // refuses at once: the client has left
+  const auto read = context_.fair_executor->Withdraw(*ticket);
+  if (read != nullptr) read();  // refuses at once: the client has left
 }
 
-void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
-  if (!admitted.ok()) {
-    return Refuse(admitted.status(), RejectionOf(admitted.status()));
+void Call::Start(absl::StatusOr<PreparedRequest> prepared) {
+  if (!prepared.ok()) {
+    return Refuse(prepared.status(), RejectionOf(prepared.status()));
   }
   if (absl::Status status = held_bytes_->Resize(
-          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*admitted));
+          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*prepared));
       !status.ok()) {
     return RefuseBytes(status);
   }
-  model_ = std::move(admitted->model);
+  model_ = std::move(prepared->model);
   record_.model = model_;
-  deadline_ = admitted->request.deadline;
-  stop_finder_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
-  if (admitted->request.is_open) {
+  deadline_ = prepared->request.deadline;
+  stop_finder_.emplace(prepared->plan.tokenizer, prepared->plan.stop);
+  if (prepared->request.is_open) {
     first_segment_ = std::numeric_limits<int32_t>::max();
-    rounds_.emplace(std::move(admitted->plan));
+    rounds_.emplace(std::move(prepared->plan));
   } else {
-    answer_.emplace(std::move(admitted->plan));
+    answer_.emplace(std::move(prepared->plan));
   }
   ArmDeadlineAlarm();
   std::optional<RequestId> id;
-  if (!admitted->request.segments.empty()) {
-    admitted->request.sink = this;
+  if (!prepared->request.segments.empty()) {
+    prepared->request.sink = this;
     held_by_engine_ = shared_from_this();
     absl::StatusOr<RequestId> submitted =
-        context_.engine->Submit(std::move(admitted->request));
+        context_.engine->Submit(std::move(prepared->request));
     if (!submitted.ok()) {
       held_by_engine_.reset();
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
@@ -297,7 +297,7 @@ void Call::PrepareNextRound() {
   round.bytes = text.size();
   round.read = [self = shared_from_this(), text = std::move(text)] {
     absl::StatusOr<Sources> sources =
-        self->context_.door->SummarySources(text, [&] {
+        self->context_.request_reader->SummarySources(text, [&] {
           self->context_.fair_executor->Yield();
           return !self->is_gone();
         });

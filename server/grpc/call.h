@@ -25,11 +25,11 @@
 #include "server/access/intake.h"
 #include "server/answer.h"
 #include "server/delivery.h"
-#include "server/door.h"
 #include "server/fair_executor.h"
 #include "server/ops/metrics.h"
 #include "server/ops/request_record.h"
 #include "server/reply.h"
+#include "server/request_reader.h"
 #include "server/summary_rounds.h"
 #include "text/stop_finder.h"
 
@@ -41,15 +41,15 @@ struct CallContext {
   Delivery* delivery;
   Metrics* metrics;
   WaitCount* live_calls;
-  const Door* door;
+  const RequestReader* request_reader;
   FairExecutor* fair_executor;
   CallerLimiter* limiter;
   Intake* intake;
   Log* log;  // null: none
 };
 
-// One RPC of TextService, from the door to its status: the engine's sink, the
-// delivery thread's item and (in the subclasses) gRPC's reactor.
+// One RPC of TextService, from its arrival to its status: the engine's sink,
+// the delivery thread's item and (in the subclasses) gRPC's reactor.
 //
 // Threads: each kind that meets here has its own part.
 //   - gRPC's: the handler constructs and calls HoldForRpc(); OnCancel() and
@@ -87,14 +87,14 @@ class Call : public TokenSink,
   // asks before it looks at the request.
   [[nodiscard]] bool Authorize(int64_t message_bytes);
 
-  // Has the door thread run `admit`, which calls Start() at its end, when it is
+  // Has the door thread run `read`, which calls Start() at its end, when it is
   // this caller's turn; at once, if the client leaves. False if too many wait.
   // REQUIRES: Authorize() was true.
-  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> admit);
+  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> read);
 
-  // Hands an admitted request to the engine, or ends the call with the status
+  // Hands a prepared request to the engine, or ends the call with the status
   // that refused it.
-  void Start(absl::StatusOr<AdmittedRequest> admitted);
+  void Start(absl::StatusOr<PreparedRequest> prepared);
 
   // Whether the client has left. Any thread.
   bool is_gone();

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/server/door_fixture.h"
+#include "tests/server/request_reader_fixture.h"
 
 namespace sheaf {
 namespace {
@@ -27,13 +27,14 @@ ModelTasks TasksOf(const std::string& generation_config) {
   return tasks.ok() ? *std::move(tasks) : ModelTasks();
 }
 
-TEST_F(DoorTest, TextIsAnsweredInWholeCharactersTokensAsTheModelChooses) {
+TEST_F(RequestReaderTest,
+       TextIsAnsweredInWholeCharactersTokensAsTheModelChooses) {
   v1::SummarizeRequest summarize;
   summarize.set_text("Hello.");
   v1::GenerateRequest generate;
   generate.set_text("Hello.");
   const auto output_text = [this](const auto& request) {
-    return door_.Admit(request, IsWanted)->request.sampling.output_text;
+    return reader_.Read(request, IsWanted)->request.sampling.output_text;
   };
   EXPECT_EQ(output_text(TranslateOf("Hello.")), OutputText::kLine);
   EXPECT_EQ(output_text(summarize), OutputText::kLine);
@@ -41,10 +42,10 @@ TEST_F(DoorTest, TextIsAnsweredInWholeCharactersTokensAsTheModelChooses) {
   EXPECT_EQ(output_text(TokensOf({5, 6, 7})), OutputText::kRaw);
 }
 
-TEST_F(DoorTest, ATranslationIsNotEmptyUnlessTheRequestAllowsIt) {
+TEST_F(RequestReaderTest, ATranslationIsNotEmptyUnlessTheRequestAllowsIt) {
   v1::TranslateRequest request = TranslateOf("of");
   const auto min_new_tokens = [&] {
-    return door_.Admit(request, IsWanted)->request.sampling.min_new_tokens;
+    return reader_.Read(request, IsWanted)->request.sampling.min_new_tokens;
   };
   EXPECT_EQ(min_new_tokens(), 1);
   request.mutable_decoding()->set_min_new_tokens(0);
@@ -53,15 +54,15 @@ TEST_F(DoorTest, ATranslationIsNotEmptyUnlessTheRequestAllowsIt) {
   EXPECT_EQ(min_new_tokens(), 3);
 }
 
-TEST_F(DoorTest, NoPrefixBeginsOrEndsAText) {
+TEST_F(RequestReaderTest, NoPrefixBeginsOrEndsAText) {
   ServedModel model = model_;
   model.no_output_ids = {1, 0};
-  const Door door(model, {});
+  const RequestReader reader(model, {});
   for (int32_t id : {0, 1, 2}) {
     v1::GenerateRequest request = TokensOf({5});
     request.mutable_decoding()->mutable_target_prefix()->add_ids(7);
     request.mutable_decoding()->mutable_target_prefix()->add_ids(id);
-    const absl::Status status = door.Admit(request, IsWanted).status();
+    const absl::Status status = reader.Read(request, IsWanted).status();
     EXPECT_EQ(status.ok(), id == 2) << status;
     if (id < 2) {
       EXPECT_THAT(
@@ -71,11 +72,11 @@ TEST_F(DoorTest, NoPrefixBeginsOrEndsAText) {
   }
 }
 
-TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
-  const auto translate = door_.Admit(TranslateOf("Hello."), IsWanted);
+TEST_F(RequestReaderTest, AbsentOptionsTakeTheTasksDefault) {
+  const auto translate = reader_.Read(TranslateOf("Hello."), IsWanted);
   v1::SummarizeRequest summarize;
   summarize.set_text("Hello.");
-  const auto summary = door_.Admit(summarize, IsWanted);
+  const auto summary = reader_.Read(summarize, IsWanted);
   ASSERT_TRUE(translate.ok() && summary.ok());
   EXPECT_LE(translate->request.sampling.max_new_tokens, 256);
   EXPECT_LE(summary->request.sampling.max_new_tokens, 96);
@@ -85,7 +86,7 @@ TEST_F(DoorTest, AbsentOptionsTakeTheTasksDefault) {
   EXPECT_EQ(summary->request.sampling.beam_size, 1);
 }
 
-TEST_F(DoorTest, GivenOptionsArePassedOn) {
+TEST_F(RequestReaderTest, GivenOptionsArePassedOn) {
   v1::GenerateRequest request = TokensOf({5});
   v1::DecodingOptions& options = *request.mutable_decoding();
   options.set_max_new_tokens(9);
@@ -100,9 +101,9 @@ TEST_F(DoorTest, GivenOptionsArePassedOn) {
   options.add_stop(std::string("END"));
   options.mutable_target_prefix()->add_ids(8);
   for (int32_t id : {9, 7, 9}) options.add_suppressed_tokens(id);
-  const auto admitted = door_.Admit(request, IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  const SamplingParams& sampling = admitted->request.sampling;
+  const auto prepared = reader_.Read(request, IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const SamplingParams& sampling = prepared->request.sampling;
   EXPECT_EQ(sampling.max_new_tokens, 9);
   EXPECT_EQ(sampling.min_new_tokens, 2);
   EXPECT_EQ(sampling.length_penalty, 0.5f);
@@ -114,21 +115,21 @@ TEST_F(DoorTest, GivenOptionsArePassedOn) {
   EXPECT_EQ(sampling.seed, 11u);
   EXPECT_THAT(sampling.target_prefix, ElementsAre(8));
   EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(7, 9));
-  EXPECT_THAT(admitted->plan.stop, ElementsAre("END"));
+  EXPECT_THAT(prepared->plan.stop, ElementsAre("END"));
 }
 
-TEST_F(DoorTest, ForcedTokensAreTheRequestsElseTheModels) {
+TEST_F(RequestReaderTest, ForcedTokensAreTheRequestsElseTheModels) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"forced_bos_token_id": 7,
                             "forced_eos_token_id": 1})");
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::GenerateRequest request = TokensOf({5});
-  const auto models = door.Admit(request, IsWanted);
+  const auto models = reader.Read(request, IsWanted);
   request.mutable_decoding()->set_forced_bos_token_id(9);
   request.mutable_decoding()->set_forced_eos_token_id(-1);
-  const auto requests = door.Admit(request, IsWanted);
+  const auto requests = reader.Read(request, IsWanted);
   request.mutable_decoding()->set_forced_bos_token_id(-1);
-  const auto none = door.Admit(request, IsWanted);
+  const auto none = reader.Read(request, IsWanted);
   ASSERT_TRUE(models.ok() && requests.ok() && none.ok());
   EXPECT_EQ(models->request.sampling.forced_first_token, 7);
   EXPECT_EQ(models->request.sampling.forced_last_token, 1);
@@ -137,56 +138,56 @@ TEST_F(DoorTest, ForcedTokensAreTheRequestsElseTheModels) {
   EXPECT_EQ(none->request.sampling.forced_first_token, -1);
 }
 
-TEST_F(DoorTest, APrefixStandsInThePlaceOfTheModelsForcedToken) {
+TEST_F(RequestReaderTest, APrefixStandsInThePlaceOfTheModelsForcedToken) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"forced_bos_token_id": 7})");
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::GenerateRequest request = TokensOf({5});
   request.mutable_decoding()->mutable_target_prefix()->add_ids(8);
-  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+  EXPECT_TRUE(reader.Read(request, IsWanted).ok());
   request.mutable_decoding()->set_forced_bos_token_id(8);
-  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+  EXPECT_TRUE(reader.Read(request, IsWanted).ok());
   request.mutable_decoding()->set_forced_bos_token_id(9);
-  EXPECT_THAT(std::string(door.Admit(request, IsWanted).status().message()),
+  EXPECT_THAT(std::string(reader.Read(request, IsWanted).status().message()),
               HasSubstr("decoding.forced_bos_token_id is 9; with "
                         "target_prefix.ids[0] 8, 8 or -1 is allowed"));
 }
 
-TEST_F(DoorTest, AForcedTokenIsNotSuppressed) {
+TEST_F(RequestReaderTest, AForcedTokenIsNotSuppressed) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"forced_bos_token_id": 7})");
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::GenerateRequest request = TokensOf({5});
   request.mutable_decoding()->add_suppressed_tokens(7);
-  EXPECT_THAT(std::string(door.Admit(request, IsWanted).status().message()),
+  EXPECT_THAT(std::string(reader.Read(request, IsWanted).status().message()),
               HasSubstr("decoding.suppressed_tokens has 7, which is the first "
                         "token that the model forces"));
   request.mutable_decoding()->set_forced_bos_token_id(-1);
-  EXPECT_TRUE(door.Admit(request, IsWanted).ok());
+  EXPECT_TRUE(reader.Read(request, IsWanted).ok());
 }
 
-TEST_F(DoorTest, NoForcedFirstTokenBeginsOrEndsAText) {
+TEST_F(RequestReaderTest, NoForcedFirstTokenBeginsOrEndsAText) {
   ServedModel model = model_;
   model.no_output_ids = {1, 0};
-  const Door door(model, {});
+  const RequestReader reader(model, {});
   for (int32_t id : {0, 1, 2}) {
     v1::GenerateRequest request = TokensOf({5});
     request.mutable_decoding()->set_forced_bos_token_id(id);
-    EXPECT_EQ(door.Admit(request, IsWanted).ok(), id == 2);
+    EXPECT_EQ(reader.Read(request, IsWanted).ok(), id == 2);
   }
 }
 
-TEST_F(DoorTest, TheModelsRulesHoldForEveryRequest) {
+TEST_F(RequestReaderTest, TheModelsRulesHoldForEveryRequest) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"bad_words_ids": [[7, 8]], "suppress_tokens": [6],
                             "begin_suppress_tokens": [9], "min_p": 0.1,
                             "do_sample": true, "renormalize_logits": true})");
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::GenerateRequest request = TokensOf({5});
   request.mutable_decoding()->add_suppressed_tokens(5);
-  const auto admitted = door.Admit(request, IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  const SamplingParams& sampling = admitted->request.sampling;
+  const auto prepared = reader.Read(request, IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const SamplingParams& sampling = prepared->request.sampling;
   ASSERT_NE(sampling.bad_words, nullptr);
   EXPECT_THAT(*sampling.bad_words, ElementsAre(ElementsAre(7, 8)));
   EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(5, 6));
@@ -196,14 +197,14 @@ TEST_F(DoorTest, TheModelsRulesHoldForEveryRequest) {
   EXPECT_EQ(sampling.top_k, 50);
 }
 
-TEST_F(DoorTest, RequestsWithoutASeedHaveDifferentOnes) {
-  const auto first = door_.Admit(TokensOf({5}), IsWanted);
-  const auto second = door_.Admit(TokensOf({5}), IsWanted);
+TEST_F(RequestReaderTest, RequestsWithoutASeedHaveDifferentOnes) {
+  const auto first = reader_.Read(TokensOf({5}), IsWanted);
+  const auto second = reader_.Read(TokensOf({5}), IsWanted);
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_NE(first->request.sampling.seed, second->request.sampling.seed);
 }
 
-TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
+TEST_F(RequestReaderTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
   const float nan = NAN, infinity = std::numeric_limits<float>::infinity();
   using Options = v1::DecodingOptions;
   const std::vector<std::pair<std::function<void(Options&)>, std::string>>
@@ -300,13 +301,13 @@ TEST_F(DoorTest, OptionsOutOfRangeAreNamedWithWhatIsAllowed) {
   }
 }
 
-TEST_F(DoorTest, ATasksBeamsAreTheDefault) {
+TEST_F(RequestReaderTest, ATasksBeamsAreTheDefault) {
   ServedModel model = model_;
   model.tasks = TasksOf("");
-  const Door door(model, Limits());
-  const auto admitted = door.Admit(TranslateOf("Hello."), IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  const SamplingParams& sampling = admitted->request.sampling;
+  const RequestReader reader(model, Limits());
+  const auto prepared = reader.Read(TranslateOf("Hello."), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  const SamplingParams& sampling = prepared->request.sampling;
   EXPECT_EQ(sampling.beam_size, 4);
   EXPECT_EQ(sampling.num_hypotheses, 1);
   EXPECT_EQ(sampling.length_penalty, 2.0f);
@@ -316,30 +317,32 @@ TEST_F(DoorTest, ATasksBeamsAreTheDefault) {
   EXPECT_EQ(sampling.max_new_tokens, 29);  // the same
 }
 
-TEST_F(DoorTest, AWishForOneOfBeamsAndSamplingOverridesADefaultOfTheOther) {
+TEST_F(RequestReaderTest,
+       AWishForOneOfBeamsAndSamplingOverridesADefaultOfTheOther) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"do_sample": true, "temperature": 0.7})");
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::TranslateRequest sampled = TranslateOf("Hello.");
   sampled.mutable_decoding()->set_temperature(0.9f);
-  const auto one = door.Admit(sampled, IsWanted);
+  const auto one = reader.Read(sampled, IsWanted);
   ASSERT_TRUE(one.ok()) << one.status();
   EXPECT_EQ(one->request.sampling.beam_size, 1);
   EXPECT_EQ(one->request.sampling.temperature, 0.9f);
   v1::GenerateRequest beams = TokensOf({5});
   beams.mutable_decoding()->set_beam_size(2);
-  const auto two = door.Admit(beams, IsWanted);
+  const auto two = reader.Read(beams, IsWanted);
   ASSERT_TRUE(two.ok()) << two.status();
   EXPECT_EQ(two->request.sampling.beam_size, 2);
   EXPECT_EQ(two->request.sampling.temperature, 0);
   // Of two defaults, beams.
-  const auto both = door.Admit(TranslateOf("Hello."), IsWanted);
+  const auto both = reader.Read(TranslateOf("Hello."), IsWanted);
   ASSERT_TRUE(both.ok()) << both.status();
   EXPECT_EQ(both->request.sampling.beam_size, 4);
   EXPECT_EQ(both->request.sampling.temperature, 0);
 }
 
-TEST_F(DoorTest, TheLoopGuardIsOnForTextsAndOffForGenerateUnlessAskedFor) {
+TEST_F(RequestReaderTest,
+       TheLoopGuardIsOnForTextsAndOffForGenerateUnlessAskedFor) {
   v1::SummarizeRequest summarize;
   summarize.set_text("Hello.");
   v1::GenerateRequest asked = TokensOf({5});
@@ -347,9 +350,9 @@ TEST_F(DoorTest, TheLoopGuardIsOnForTextsAndOffForGenerateUnlessAskedFor) {
   v1::TranslateRequest declined = TranslateOf("Hello.");
   declined.mutable_decoding()->set_loop_guard(false);
   const auto has_guard = [&](const auto& request) {
-    const auto admitted = door_.Admit(request, IsWanted);
-    EXPECT_TRUE(admitted.ok()) << admitted.status();
-    return admitted.ok() && admitted->request.sampling.has_loop_guard;
+    const auto prepared = reader_.Read(request, IsWanted);
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    return prepared.ok() && prepared->request.sampling.has_loop_guard;
   };
   EXPECT_TRUE(has_guard(TranslateOf("Hello.")));
   EXPECT_TRUE(has_guard(summarize));

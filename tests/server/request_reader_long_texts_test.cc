@@ -1,4 +1,4 @@
-// Long texts at the door: the time that they take, and how they are given up.
+// Long texts at the reader: the time that they take, and how they are given up.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
-#include "tests/server/door_fixture.h"
+#include "tests/server/request_reader_fixture.h"
 
 namespace sheaf {
 namespace {
@@ -55,11 +55,12 @@ class LongTextTest : public testing::TestWithParam<const char*> {
   template <typename Request>
   double SecondsFor(const Request& request) {
     const double begin = CpuSeconds();
-    EXPECT_TRUE(door_.Admit(request, [] { return true; }).ok());
+    EXPECT_TRUE(reader_.Read(request, [] { return true; }).ok());
     return CpuSeconds() - begin;
   }
 
-  const Door door_{SmallModel(/*max_source_tokens=*/512), DoorLimits()};
+  const RequestReader reader_{SmallModel(/*max_source_tokens=*/512),
+                              RequestLimits()};
 };
 
 TEST_P(LongTextTest, TakesTimeLinearInItsLength) {
@@ -82,7 +83,7 @@ TEST_P(LongTextTest, IsGivenUpWhenItIsNotWanted) {
   const auto give_up = [&](const auto& request) {
     int num_questions = 0;
     const auto is_wanted = [&] { return ++num_questions <= 5; };
-    EXPECT_EQ(door_.Admit(request, is_wanted).status().code(),
+    EXPECT_EQ(reader_.Read(request, is_wanted).status().code(),
               absl::StatusCode::kCancelled);
   };
   const double full = SecondsFor(SummarizeOf(text));
@@ -102,10 +103,11 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LongTextTest,
                                          "a\u00A0", "\u1100\u1161\u11A8"));
 
 TEST(LongGenerateTest, ATextFarTooLongIsRefusedWithAboutItsTokens) {
-  const Door door(SmallModel(/*max_source_tokens=*/512), DoorLimits());
+  const RequestReader reader(SmallModel(/*max_source_tokens=*/512),
+                             RequestLimits());
   const std::string text = Repeat("The cat sat on the mat. ", 1 << 20);
   const absl::Status status =
-      door.Admit(GenerateOf(text), [] { return true; }).status();
+      reader.Read(GenerateOf(text), [] { return true; }).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   absl::string_view message = status.message();
   ASSERT_TRUE(absl::ConsumePrefix(&message, "text has about ")) << status;
@@ -121,14 +123,14 @@ TEST(LongGenerateTest, ATextThatJustFitsIsTokenizedAsAWhole) {
   std::vector<int32_t> ids = SmallTokenizer()->Encode(text);
   ids.push_back(SmallTokenizer()->eos_id());
   const auto num_ids = static_cast<int32_t>(ids.size());
-  const Door door(SmallModel(/*max_source_tokens=*/num_ids), DoorLimits());
-  const auto admitted = door.Admit(GenerateOf(text), [] { return true; });
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_EQ(admitted->request.segments[0], ids);
-  const Door smaller(SmallModel(num_ids - 1), DoorLimits());
-  EXPECT_EQ(
-      smaller.Admit(GenerateOf(text), [] { return true; }).status().code(),
-      absl::StatusCode::kInvalidArgument);
+  const RequestReader reader(SmallModel(/*max_source_tokens=*/num_ids),
+                             RequestLimits());
+  const auto prepared = reader.Read(GenerateOf(text), [] { return true; });
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->request.segments[0], ids);
+  const RequestReader smaller(SmallModel(num_ids - 1), RequestLimits());
+  EXPECT_EQ(smaller.Read(GenerateOf(text), [] { return true; }).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

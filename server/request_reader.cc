@@ -1,4 +1,4 @@
-#include "server/door.h"
+#include "server/request_reader.h"
 
 #include <algorithm>
 #include <utility>
@@ -39,11 +39,11 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
   }
 }
 
-void SetCounts(AdmittedRequest& admitted) {
-  AnswerPlan& plan = admitted.plan;
-  plan.num_segments = static_cast<int32_t>(admitted.request.segments.size());
+void SetCounts(PreparedRequest& prepared) {
+  AnswerPlan& plan = prepared.plan;
+  plan.num_segments = static_cast<int32_t>(prepared.request.segments.size());
   plan.num_input_tokens =
-      static_cast<int32_t>(admitted.request.segments.num_ids());
+      static_cast<int32_t>(prepared.request.segments.num_ids());
 }
 
 }  // namespace
@@ -63,24 +63,25 @@ absl::Status CheckTasks(const ServedModel& model) {
   return absl::OkStatus();
 }
 
-int64_t BytesOf(const AdmittedRequest& admitted) {
-  const TokenLists& sources = admitted.request.segments;
+int64_t BytesOf(const PreparedRequest& prepared) {
+  const TokenLists& sources = prepared.request.segments;
   // Each segment has a place in the answer.
-  return sources.bytes() + admitted.plan.gaps.bytes() +
+  return sources.bytes() + prepared.plan.gaps.bytes() +
          static_cast<int64_t>(sources.size() * sizeof(void*));
 }
 
-Door::Door(const ServedModel& model, const DoorLimits& limits)
+RequestReader::RequestReader(const ServedModel& model,
+                             const RequestLimits& limits)
     : model_(model), limits_(limits) {}
 
-absl::Status Door::CheckModel(const std::string& name) const {
+absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
   return NamesField(absl::NotFoundError(absl::StrFormat(
       "model is \"%s\"; this server serves \"%s\"", Escaped(name), model_.name)));
 }
 
-absl::Status Door::CheckText(const std::string& text,
-                             IsWanted is_wanted) const {
+absl::Status RequestReader::CheckText(const std::string& text,
+                                      IsWanted is_wanted) const {
   if (model_.tokenizer == nullptr) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "model \"%s\" has no tokenizer; it takes Generate with tokens only",
@@ -106,7 +107,7 @@ absl::Status Door::CheckText(const std::string& text,
   return absl::OkStatus();
 }
 
-absl::StatusOr<AdmittedRequest> Door::Prepare(
+absl::StatusOr<PreparedRequest> RequestReader::Prepare(
     const v1::DecodingOptions& options, const DecodingDefaults& defaults,
     bool has_loop_guard) const {
   DecodingLimits limits;
@@ -124,7 +125,7 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
         "have no text",
         model_.name));
   }
-  AdmittedRequest out;
+  PreparedRequest out;
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
@@ -133,9 +134,9 @@ absl::StatusOr<AdmittedRequest> Door::Prepare(
   return out;
 }
 
-std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
-                                    absl::string_view text,
-                                    SpecialTokens allowed) const {
+std::vector<int32_t> RequestReader::SourceOf(absl::string_view prefix,
+                                             absl::string_view text,
+                                             SpecialTokens allowed) const {
   std::vector<int32_t> ids =
       prefix.empty() ? model_.tokenizer->Encode(text, allowed)
                      : model_.tokenizer->EncodePrompted(prefix, text);
@@ -143,8 +144,9 @@ std::vector<int32_t> Door::SourceOf(absl::string_view prefix,
   return ids;
 }
 
-int64_t Door::CountSource(absl::string_view prefix, absl::string_view text,
-                          IsWanted is_wanted, SpecialTokens allowed) const {
+int64_t RequestReader::CountSource(absl::string_view prefix,
+                                   absl::string_view text, IsWanted is_wanted,
+                                   SpecialTokens allowed) const {
   int64_t tokens = 0;
   int64_t num_cuts = 0;
   for (size_t at = 0; text.size() - at > kCountedAtOnce; ++num_cuts) {
@@ -162,10 +164,9 @@ int64_t Door::CountSource(absl::string_view prefix, absl::string_view text,
   return static_cast<int64_t>(SourceOf(prefix, text, allowed).size());
 }
 
-absl::StatusOr<AdmittedRequest> Door::AdmitSegments(AdmittedRequest prepared,
-                                                    const std::string& prefix,
-                                                    SegmentedText segmented,
-                                                    IsWanted is_wanted) const {
+absl::StatusOr<PreparedRequest> RequestReader::AddSegments(
+    PreparedRequest prepared, const std::string& prefix,
+    SegmentedText segmented, IsWanted is_wanted) const {
   for (absl::string_view segment : segmented.segments) {
     if (!is_wanted()) return absl::CancelledError("the client has left");
     prepared.request.segments.push_back(SourceOf(prefix, segment));
@@ -177,8 +178,8 @@ absl::StatusOr<AdmittedRequest> Door::AdmitSegments(AdmittedRequest prepared,
   return prepared;
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
-                                            IsWanted is_wanted) const {
+absl::StatusOr<PreparedRequest> RequestReader::Read(
+    const v1::TranslateRequest& request, IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
@@ -193,7 +194,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
       request.source_language(), request.target_language());
   if (absl::IsInvalidArgument(task.status())) return NamesField(task.status());
   if (!task.ok()) return task.status();
-  absl::StatusOr<AdmittedRequest> prepared =
+  absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   SamplingParams& sampling = prepared->request.sampling;
@@ -206,14 +207,14 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::TranslateRequest& request,
     return CountSource(prefix, part, is_wanted);
   };
   const std::string text = JoinLines(request.text(), *line_breaks);
-  return AdmitSegments(*std::move(prepared), prefix,
-                       SplitForTranslation(text, (*task)->source_language.code,
-                                           model_.max_source_tokens, count),
-                       is_wanted);
+  return AddSegments(*std::move(prepared), prefix,
+                     SplitForTranslation(text, (*task)->source_language.code,
+                                         model_.max_source_tokens, count),
+                     is_wanted);
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
-                                            IsWanted is_wanted) const {
+absl::StatusOr<PreparedRequest> RequestReader::Read(
+    const v1::SummarizeRequest& request, IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
@@ -226,7 +227,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
     return absl::UnimplementedError(
         absl::StrFormat("model \"%s\" has no summarization task", model_.name));
   }
-  absl::StatusOr<AdmittedRequest> prepared =
+  absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
@@ -241,8 +242,8 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::SummarizeRequest& request,
   return prepared;
 }
 
-absl::StatusOr<TokenLists> Door::SummarySources(const std::string& text,
-                                                IsWanted is_wanted) const {
+absl::StatusOr<TokenLists> RequestReader::SummarySources(
+    const std::string& text, IsWanted is_wanted) const {
   TokenLists sources;
   if (absl::StripAsciiWhitespace(text).empty()) return sources;
   const std::string& prefix = model_.tasks.summarization()->prefix;
@@ -257,14 +258,14 @@ absl::StatusOr<TokenLists> Door::SummarySources(const std::string& text,
   return sources;
 }
 
-absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
-                                            IsWanted is_wanted) const {
+absl::StatusOr<PreparedRequest> RequestReader::Read(
+    const v1::GenerateRequest& request, IsWanted is_wanted) const {
   if (absl::Status status = CheckModel(request.model()); !status.ok()) {
     return status;
   }
   absl::StatusOr<std::vector<int32_t>> source = SourceOf(request, is_wanted);
   if (!source.ok()) return source.status();
-  absl::StatusOr<AdmittedRequest> out =
+  absl::StatusOr<PreparedRequest> out =
       Prepare(request.decoding(), model_.tasks.defaults,
               /*has_loop_guard=*/false);
   if (!out.ok()) return out;
@@ -277,7 +278,7 @@ absl::StatusOr<AdmittedRequest> Door::Admit(const v1::GenerateRequest& request,
   return out;
 }
 
-absl::StatusOr<std::vector<int32_t>> Door::SourceOf(
+absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOf(
     const v1::GenerateRequest& request, IsWanted is_wanted) const {
   std::vector<int32_t> source;
   switch (request.input_case()) {
@@ -312,8 +313,9 @@ absl::StatusOr<std::vector<int32_t>> Door::SourceOf(
   return source;
 }
 
-absl::Status Door::CheckSource(const v1::GenerateRequest& request,
-                               absl::Span<const int32_t> source) const {
+absl::Status RequestReader::CheckSource(
+    const v1::GenerateRequest& request,
+    absl::Span<const int32_t> source) const {
   const bool is_text = request.has_text();
   const char* field = is_text ? "text" : "tokens.ids";
   if (source.empty() ||

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/server/door_fixture.h"
+#include "tests/server/request_reader_fixture.h"
 
 namespace sheaf {
 namespace {
@@ -14,25 +14,25 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-TEST_F(DoorTest, ASentenceIsPromptTextAndEndToken) {
-  const auto admitted = door_.Admit(TranslateOf("Hello. Good day."), IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  ASSERT_EQ(admitted->request.segments.size(), 2u);
+TEST_F(RequestReaderTest, ASentenceIsPromptTextAndEndToken) {
+  const auto prepared = reader_.Read(TranslateOf("Hello. Good day."), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  ASSERT_EQ(prepared->request.segments.size(), 2u);
   std::vector<int32_t> expected =
       SmallTokenizer()->Encode("translate English to German: Hello.");
   expected.push_back(SmallTokenizer()->eos_id());
-  EXPECT_EQ(admitted->request.segments[0], expected);
-  EXPECT_EQ(admitted->plan.gaps, Gaps({"", " ", ""}));
-  EXPECT_EQ(admitted->plan.num_segments, 2);
+  EXPECT_EQ(prepared->request.segments[0], expected);
+  EXPECT_EQ(prepared->plan.gaps, Gaps({"", " ", ""}));
+  EXPECT_EQ(prepared->plan.num_segments, 2);
 }
 
-TEST_F(DoorTest, LineBreaksAreReadAsTheRequestSays) {
+TEST_F(RequestReaderTest, LineBreaksAreReadAsTheRequestSays) {
   v1::TranslateRequest request = TranslateOf("Good\nday.");
   const auto num_segments = [&](v1::LineBreaks line_breaks) {
     request.set_line_breaks(line_breaks);
-    const auto admitted = door_.Admit(request, IsWanted);
-    EXPECT_TRUE(admitted.ok()) << admitted.status();
-    return admitted.ok() ? admitted->plan.num_segments : 0;
+    const auto prepared = reader_.Read(request, IsWanted);
+    EXPECT_TRUE(prepared.ok()) << prepared.status();
+    return prepared.ok() ? prepared->plan.num_segments : 0;
   };
   EXPECT_EQ(num_segments(v1::LINE_BREAKS_UNSPECIFIED), 2);
   EXPECT_EQ(num_segments(v1::LINE_BREAKS_KEEP), 2);
@@ -42,32 +42,33 @@ TEST_F(DoorTest, LineBreaksAreReadAsTheRequestSays) {
                 "line_breaks is 7; this server allows 0..2");
 }
 
-TEST_F(DoorTest, WithoutALineBreakSettingAWrappedSentenceIsOneSegment) {
-  const auto admitted =
-      door_.Admit(TranslateOf("The river that runs through our\n"
-                              "town was so low last summer that\n"
-                              "we could walk across it."),
-                  IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_EQ(admitted->plan.num_segments, 1);
+TEST_F(RequestReaderTest,
+       WithoutALineBreakSettingAWrappedSentenceIsOneSegment) {
+  const auto prepared =
+      reader_.Read(TranslateOf("The river that runs through our\n"
+                               "town was so low last summer that\n"
+                               "we could walk across it."),
+                   IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->plan.num_segments, 1);
 }
 
-TEST_F(DoorTest, MarksWithoutLettersAreReturnedAndNotRun) {
+TEST_F(RequestReaderTest, MarksWithoutLettersAreReturnedAndNotRun) {
   const std::string dashes(900, '-');
-  const auto admitted = door_.Admit(TranslateOf("Hello. " + dashes), IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_EQ(admitted->plan.num_segments, 1);
-  EXPECT_EQ(admitted->plan.gaps, Gaps({"", " " + dashes}));
+  const auto prepared = reader_.Read(TranslateOf("Hello. " + dashes), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->plan.num_segments, 1);
+  EXPECT_EQ(prepared->plan.gaps, Gaps({"", " " + dashes}));
 }
 
-TEST_F(DoorTest, TokensAreUsedAsGiven) {
-  const auto admitted = door_.Admit(TokensOf({5, 6, 7}), IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_THAT(admitted->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
+TEST_F(RequestReaderTest, TokensAreUsedAsGiven) {
+  const auto prepared = reader_.Read(TokensOf({5, 6, 7}), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_THAT(prepared->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
 }
 
 // Of text-end-to-end, whose <extra_id_0> is 599 and whose end is 1.
-TEST_F(DoorTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
+TEST_F(RequestReaderTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   constexpr int32_t kSentinel = 599;
   const auto tokenizer = Tokenizer::Load(SHEAF_TESTDATA_DIR "/text-end-to-end",
                                          /*vocab_size=*/640);
@@ -75,7 +76,7 @@ TEST_F(DoorTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   ServedModel model = LoadModel(tokenizer->get());
   v1::GenerateRequest request;
   request.set_text("<extra_id_0></s>");
-  const auto generate = Door(model, {}).Admit(request, IsWanted);
+  const auto generate = RequestReader(model, {}).Read(request, IsWanted);
   ASSERT_TRUE(generate.ok()) << generate.status();
   const absl::Span<const int32_t> source = generate->request.segments[0];
   EXPECT_EQ(source[0], kSentinel);
@@ -83,26 +84,27 @@ TEST_F(DoorTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
 
   for (Task& task : model.tasks.tasks) task.prefix = "the <extra_id_0> ";
   const auto translate =
-      Door(model, {}).Admit(TranslateOf("<extra_id_0>"), IsWanted);
+      RequestReader(model, {}).Read(TranslateOf("<extra_id_0>"), IsWanted);
   ASSERT_TRUE(translate.ok()) << translate.status();
   EXPECT_THAT(translate->request.segments[0], Contains(kSentinel).Times(1));
   EXPECT_EQ(translate->request.segments[0][1], kSentinel);
 }
 
-TEST_F(DoorTest, ATextThatGrowsOverTheLimitIsRefused) {
+TEST_F(RequestReaderTest, ATextThatGrowsOverTheLimitIsRefused) {
   // U+FDFA becomes eighteen characters, of 33 bytes.
   std::string text;
   for (int64_t bytes = 0; bytes + 3 <= Limits().max_text_bytes; bytes += 3) {
     text += "\xEF\xB7\xBA";
   }
-  const absl::Status status = door_.Admit(TranslateOf(text), IsWanted).status();
+  const absl::Status status =
+      reader_.Read(TranslateOf(text), IsWanted).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr(absl::StrCat("text has ", text.size() / 3 * 33,
                                      " bytes once it is normalized")));
 }
 
-TEST_F(DoorTest, TokensAreCountedAndInTheVocabulary) {
+TEST_F(RequestReaderTest, TokensAreCountedAndInTheVocabulary) {
   using absl::StatusCode;
   ExpectRefused(v1::GenerateRequest(), StatusCode::kInvalidArgument,
                 "neither text nor tokens is set");
@@ -116,7 +118,7 @@ TEST_F(DoorTest, TokensAreCountedAndInTheVocabulary) {
                 "tokens.ids[0] is -1");
 }
 
-TEST_F(DoorTest, ATextForGenerateFitsInOneSource) {
+TEST_F(RequestReaderTest, ATextForGenerateFitsInOneSource) {
   v1::GenerateRequest request;
   request.set_text("");
   ExpectRefused(request, absl::StatusCode::kInvalidArgument, "text is empty");
@@ -125,7 +127,7 @@ TEST_F(DoorTest, ATextForGenerateFitsInOneSource) {
                 "tokens, the end token included; this model takes 1..128");
 }
 
-TEST_F(DoorTest, TextsHaveALength) {
+TEST_F(RequestReaderTest, TextsHaveALength) {
   ExpectRefused(TranslateOf(""), absl::StatusCode::kInvalidArgument,
                 "text is empty");
   ExpectRefused(TranslateOf(std::string(1001, 'a')),
@@ -135,71 +137,71 @@ TEST_F(DoorTest, TextsHaveALength) {
   ExpectRefused(summarize, absl::StatusCode::kInvalidArgument, "text is empty");
 }
 
-TEST_F(DoorTest, WhiteSpaceHasNoSegments) {
-  const auto admitted = door_.Admit(TranslateOf(" \n "), IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_THAT(admitted->request.segments, IsEmpty());
-  EXPECT_EQ(admitted->plan.gaps, Gaps({" \n "}));
+TEST_F(RequestReaderTest, WhiteSpaceHasNoSegments) {
+  const auto prepared = reader_.Read(TranslateOf(" \n "), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_THAT(prepared->request.segments, IsEmpty());
+  EXPECT_EQ(prepared->plan.gaps, Gaps({" \n "}));
 }
 
-TEST_F(DoorTest, ASummaryOfALongTextHasPartsThatFit) {
+TEST_F(RequestReaderTest, ASummaryOfALongTextHasPartsThatFit) {
   v1::SummarizeRequest request;
   for (int i = 0; i < 40; ++i) {
     request.mutable_text()->append("This is one more. ");
   }
-  const auto admitted = door_.Admit(request, IsWanted);
-  ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_GT(admitted->request.segments.size(), 1u);
-  for (absl::Span<const int32_t> source : admitted->request.segments) {
+  const auto prepared = reader_.Read(request, IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_GT(prepared->request.segments.size(), 1u);
+  for (absl::Span<const int32_t> source : prepared->request.segments) {
     EXPECT_LE(source.size(), static_cast<size_t>(kMaxSourceTokens));
   }
 }
 
-TEST_F(DoorTest, ATextThatNobodyWantsIsGivenUp) {
+TEST_F(RequestReaderTest, ATextThatNobodyWantsIsGivenUp) {
   int num_asked = 0;
   const auto is_wanted = [&] { return ++num_asked < 5; };
   std::string text;
   for (int i = 0; i < 100; ++i) text.append("One more. ");
-  const auto translate = door_.Admit(TranslateOf(text), is_wanted);
+  const auto translate = reader_.Read(TranslateOf(text), is_wanted);
   EXPECT_EQ(translate.status().code(), absl::StatusCode::kCancelled);
   num_asked = 0;
   v1::SummarizeRequest summarize;
   summarize.set_text(text);
-  const auto summary = door_.Admit(summarize, is_wanted);
+  const auto summary = reader_.Read(summarize, is_wanted);
   EXPECT_EQ(summary.status().code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(DoorTest, AnotherModelIsNotFound) {
+TEST_F(RequestReaderTest, AnotherModelIsNotFound) {
   v1::TranslateRequest request = TranslateOf("Hello.");
   request.set_model("t5-large");
   ExpectRefused(request, absl::StatusCode::kNotFound,
                 "model is \"t5-large\"; this server serves \"sheaf-small\"");
   request.set_model("sheaf-small");
-  EXPECT_TRUE(door_.Admit(request, IsWanted).ok());
+  EXPECT_TRUE(reader_.Read(request, IsWanted).ok());
 }
 
-TEST_F(DoorTest, WithoutATaskThereIsNoSummary) {
+TEST_F(RequestReaderTest, WithoutATaskThereIsNoSummary) {
   ServedModel model = LoadModel(SmallTokenizer());
   model.tasks.tasks.clear();
-  const Door door(model, Limits());
+  const RequestReader reader(model, Limits());
   v1::SummarizeRequest request;
   request.set_text("Hello.");
-  EXPECT_EQ(door.Admit(request, IsWanted).status().code(),
+  EXPECT_EQ(reader.Read(request, IsWanted).status().code(),
             absl::StatusCode::kUnimplemented);
 }
 
-TEST_F(DoorTest, WithoutATokenizerOnlyTokensAreServed) {
-  const Door door(LoadModel(/*tokenizer=*/nullptr), Limits());
-  EXPECT_TRUE(door.Admit(TokensOf({5}), IsWanted).ok());
-  EXPECT_EQ(door.Admit(TranslateOf("Hello."), IsWanted).status().code(),
+TEST_F(RequestReaderTest, WithoutATokenizerOnlyTokensAreServed) {
+  const RequestReader reader(LoadModel(/*tokenizer=*/nullptr), Limits());
+  EXPECT_TRUE(reader.Read(TokensOf({5}), IsWanted).ok());
+  EXPECT_EQ(reader.Read(TranslateOf("Hello."), IsWanted).status().code(),
             absl::StatusCode::kFailedPrecondition);
   v1::GenerateRequest request = TokensOf({5});
   request.mutable_decoding()->add_stop(std::string("a"));
-  EXPECT_EQ(door.Admit(request, IsWanted).status().code(),
+  EXPECT_EQ(reader.Read(request, IsWanted).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(DoorTest, SourcesTooShortForATasksPromptAreRefusedAtStart) {
+TEST_F(RequestReaderTest, SourcesTooShortForATasksPromptAreRefusedAtStart) {
   ServedModel model = LoadModel(SmallTokenizer());
   EXPECT_TRUE(CheckTasks(model).ok());
   model.max_source_tokens = 16;

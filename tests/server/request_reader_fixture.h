@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/door.h"
+#include "server/request_reader.h"
 
 namespace sheaf {
 
@@ -38,8 +38,8 @@ inline const Tokenizer* SmallTokenizer() {
   return (*tokenizer)->get();
 }
 
-inline DoorLimits Limits() {
-  DoorLimits limits;
+inline RequestLimits Limits() {
+  RequestLimits limits;
   limits.max_new_tokens = kMaxNewTokens;
   limits.max_text_bytes = 1000;
   return limits;
@@ -47,18 +47,18 @@ inline DoorLimits Limits() {
 
 inline bool IsWanted() { return true; }
 
-class DoorTest : public testing::Test {
+class RequestReaderTest : public testing::Test {
  protected:
   template <typename Request>
   void ExpectRefused(const Request& request, absl::StatusCode code,
                      const std::string& message) {
-    const absl::Status status = door_.Admit(request, IsWanted).status();
+    const absl::Status status = reader_.Read(request, IsWanted).status();
     EXPECT_EQ(status.code(), code) << status;
     EXPECT_THAT(std::string(status.message()), testing::HasSubstr(message));
   }
 
   const ServedModel model_ = LoadModel(SmallTokenizer());
-  const Door door_{model_, Limits()};
+  const RequestReader reader_{model_, Limits()};
 };
 
 inline v1::TranslateRequest TranslateOf(const std::string& text) {

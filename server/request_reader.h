@@ -19,14 +19,14 @@
 namespace sheaf {
 
 // What this server allows a request.
-struct DoorLimits {
+struct RequestLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;
   int64_t max_text_bytes = int64_t{1} << 20;
 };
 
 // A request that may run, and how its answer is put together.
-struct AdmittedRequest {
+struct PreparedRequest {
   // Without sink and deadline; no segments: nothing to run. An open one is the
   // first of several SummaryRounds.
   Request request;
@@ -34,9 +34,9 @@ struct AdmittedRequest {
   std::string model;  // the name to answer with
 };
 
-// Bytes of memory that an admitted request takes until its end, except for the
+// Bytes of memory that an prepared request takes until its end, except for the
 // answer's text and tokens.
-int64_t BytesOf(const AdmittedRequest& admitted);
+int64_t BytesOf(const PreparedRequest& prepared);
 
 // INVALID_ARGUMENT if the model's sources are too short for one of its tasks'
 // prompts with a character behind it.
@@ -51,22 +51,22 @@ absl::Status CheckTasks(const ServedModel& model);
 //   CANCELLED (nobody wants the answer any more)
 //
 // Thread-safe: immutable.
-class Door {
+class RequestReader {
  public:
   // Asked now and then while a long text is cut up, which can take seconds.
   using IsWanted = absl::FunctionRef<bool()>;
 
-  // `model` names what is not owned and outlives the door. REQUIRES:
+  // `model` names what is not owned and outlives the reader. REQUIRES:
   // CheckTasks(model).
-  Door(const ServedModel& model, const DoorLimits& limits);
+  RequestReader(const ServedModel& model, const RequestLimits& limits);
 
-  // A text of white space alone is admitted with no segments.
-  absl::StatusOr<AdmittedRequest> Admit(const v1::TranslateRequest& request,
-                                        IsWanted is_wanted) const;
-  absl::StatusOr<AdmittedRequest> Admit(const v1::SummarizeRequest& request,
-                                        IsWanted is_wanted) const;
-  absl::StatusOr<AdmittedRequest> Admit(const v1::GenerateRequest& request,
-                                        IsWanted is_wanted) const;
+  // A text of white space alone is prepared with no segments.
+  absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
+                                       IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> Read(const v1::SummarizeRequest& request,
+                                       IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> Read(const v1::GenerateRequest& request,
+                                       IsWanted is_wanted) const;
 
   // The sources of a text to summarize: one, or parts of whole sentences; none
   // if it is blank. CANCELLED once nobody wants them. REQUIRES: the model
@@ -77,13 +77,13 @@ class Door {
  private:
   absl::Status CheckModel(const std::string& name) const;
   absl::Status CheckText(const std::string& text, IsWanted is_wanted) const;
-  absl::StatusOr<AdmittedRequest> Prepare(const v1::DecodingOptions& options,
+  absl::StatusOr<PreparedRequest> Prepare(const v1::DecodingOptions& options,
                                           const DecodingDefaults& defaults,
                                           bool has_loop_guard) const;
-  absl::StatusOr<AdmittedRequest> AdmitSegments(AdmittedRequest prepared,
-                                                const std::string& prefix,
-                                                SegmentedText segmented,
-                                                IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> AddSegments(PreparedRequest prepared,
+                                              const std::string& prefix,
+                                              SegmentedText segmented,
+                                              IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::Status CheckSource(const v1::GenerateRequest& request,
@@ -101,7 +101,7 @@ class Door {
                       SpecialTokens allowed = SpecialTokens::kNone) const;
 
   const ServedModel model_;
-  const DoorLimits limits_;
+  const RequestLimits limits_;
 };
 
 }  // namespace sheaf
