@@ -124,7 +124,7 @@ void Call::Start(absl::StatusOr<PreparedRequest> prepared) {
   model_ = std::move(prepared->model);
   record_.model = model_;
   deadline_ = prepared->request.deadline;
-  stop_finder_.emplace(prepared->plan.tokenizer, prepared->plan.stop);
+  stop_sequences_.emplace(prepared->plan.tokenizer, prepared->plan.stop);
   if (prepared->request.is_open) {
     first_segment_ = std::numeric_limits<int32_t>::max();
     rounds_.emplace(std::move(prepared->plan));
@@ -239,7 +239,7 @@ void Call::OnSegmentFinished(int32_t segment_index,
 }
 
 bool Call::IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) {
-  return segment_index >= first_segment_ && stop_finder_->IsStopped(tokens);
+  return segment_index >= first_segment_ && stop_sequences_->IsStopped(tokens);
 }
 
 void Call::OnFinished(const absl::Status& status) {

@@ -31,7 +31,7 @@
 #include "server/reply.h"
 #include "server/request_reader.h"
 #include "server/summary_rounds.h"
-#include "text/stop_finder.h"
+#include "text/stop_sequences.h"
 
 namespace sheaf {
 
@@ -166,7 +166,7 @@ class Call : public TokenSink,
   std::optional<SummaryRounds> rounds_;
   // The engine's segments from here on are the answer's.
   std::atomic<int32_t> first_segment_ = 0;
-  std::optional<StopFinder> stop_finder_;
+  std::optional<StopSequences> stop_sequences_;
   std::string model_;
   MonotonicTime deadline_;
 

@@ -15,11 +15,11 @@ namespace sheaf {
 // about at little cost.
 //
 // Thread-safe: immutable.
-class StopFinder {
+class StopSequences {
  public:
   // `tokenizer` is not owned. REQUIRES: no stop is empty; without a tokenizer
   // there are none.
-  StopFinder(const Tokenizer* tokenizer, std::vector<std::string> stops);
+  StopSequences(const Tokenizer* tokenizer, std::vector<std::string> stops);
 
   // Whether a stop sequence is complete with the last of `tokens`, and was not
   // before (which nobody asks of a text that ended there).

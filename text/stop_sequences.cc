@@ -1,4 +1,4 @@
-#include "text/stop_finder.h"
+#include "text/stop_sequences.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,15 +20,15 @@ bool BeginsVisibly(const Tokenizer::Token& token) {
 
 }  // namespace
 
-StopFinder::StopFinder(const Tokenizer* tokenizer,
-                       std::vector<std::string> stops)
+StopSequences::StopSequences(const Tokenizer* tokenizer,
+                             std::vector<std::string> stops)
     : tokenizer_(tokenizer), stops_(std::move(stops)) {
   for (const std::string& stop : stops_) {
     longest_bytes_ = std::max(longest_bytes_, stop.size());
   }
 }
 
-absl::Span<const int32_t> StopFinder::Tail(
+absl::Span<const int32_t> StopSequences::Tail(
     absl::Span<const int32_t> tokens) const {
   size_t num_bytes = 0, begin = tokens.size();
   while (begin > 0) {
@@ -42,7 +42,7 @@ absl::Span<const int32_t> StopFinder::Tail(
   return tokens.subspan(begin);
 }
 
-bool StopFinder::IsStopped(absl::Span<const int32_t> tokens) const {
+bool StopSequences::IsStopped(absl::Span<const int32_t> tokens) const {
   if (stops_.empty()) return false;
   StreamDetokenizer detokenizer(*tokenizer_);
   std::string text = detokenizer.Append(Tail(tokens));

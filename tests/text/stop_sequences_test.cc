@@ -1,4 +1,4 @@
-#include "text/stop_finder.h"
+#include "text/stop_sequences.h"
 
 #include <gtest/gtest.h>
 
@@ -12,7 +12,7 @@
 namespace sheaf {
 namespace {
 
-class StopFinderTest : public testing::Test {
+class StopSequencesTest : public testing::Test {
  protected:
   void SetUp() override {
     auto loaded = Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small",
@@ -21,11 +21,11 @@ class StopFinderTest : public testing::Test {
     tokenizer_ = *std::move(loaded);
   }
 
-  StopFinder Finder(std::vector<std::string> stops) {
-    return StopFinder(tokenizer_.get(), std::move(stops));
+  StopSequences Finder(std::vector<std::string> stops) {
+    return StopSequences(tokenizer_.get(), std::move(stops));
   }
   // The number of tokens of `text` at which it is stopped; 0: never.
-  size_t StopsAt(const StopFinder& finder, const std::string& text) {
+  size_t StopsAt(const StopSequences& finder, const std::string& text) {
     const std::vector<int32_t> tokens = tokenizer_->Encode(text);
     for (size_t n = 1; n <= tokens.size(); ++n) {
       if (finder.IsStopped({tokens.data(), n})) return n;
@@ -36,7 +36,7 @@ class StopFinderTest : public testing::Test {
   std::unique_ptr<const Tokenizer> tokenizer_;
 };
 
-TEST_F(StopFinderTest, FindsAStopAcrossTokensAndWithinOne) {
+TEST_F(StopSequencesTest, FindsAStopAcrossTokensAndWithinOne) {
   EXPECT_GT(StopsAt(Finder({"e tr"}), "Where is the train station?"), 0);
   EXPECT_GT(StopsAt(Finder({"rai"}), "Where is the train station?"), 0);
   EXPECT_EQ(StopsAt(Finder({"bus"}), "Where is the train station?"), 0);
@@ -44,7 +44,7 @@ TEST_F(StopFinderTest, FindsAStopAcrossTokensAndWithinOne) {
 }
 
 // The definition: the first number of tokens whose whole text has a stop.
-TEST_F(StopFinderTest, StopsWhereTheWholeTextFirstHasOne) {
+TEST_F(StopSequencesTest, StopsWhereTheWholeTextFirstHasOne) {
   std::mt19937 rng(301);
   const std::vector<std::string> words = {"ein",
                                           " ",
