@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "client/status.h"
+#include "base/usage_error.h"
 
 using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;

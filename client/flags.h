@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/flag_parser.h"
 #include "client/client.h"
-#include "client/flag_parser.h"
 #include "sheaf/v1/text.pb.h"
 
 namespace sheaf {

@@ -1,8 +1,8 @@
 #include "absl/flags/flag.h"
+#include "base/usage_error.h"
 #include "client/commands.h"
 #include "client/flags.h"
 #include "client/health.h"
-#include "client/status.h"
 
 namespace sheaf {
 namespace {

@@ -9,8 +9,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "base/usage_error.h"
 #include "client/output.h"
-#include "client/status.h"
 
 namespace sheaf {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "client/status.h"
+#include "client/output.h"
 #include "nlohmann/json.hpp"
 
 namespace sheaf {

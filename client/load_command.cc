@@ -10,12 +10,12 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "base/usage_error.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/flags.h"
 #include "client/load.h"
 #include "client/output.h"
-#include "client/status.h"
 
 namespace sheaf {
 namespace {

@@ -207,6 +207,12 @@ std::string ModelTable(const v1::ListModelsResponse& models) {
   return table;
 }
 
+std::string CodeName(absl::StatusCode code) {
+  const std::string name = absl::StatusCodeToString(code);
+  if (!name.empty()) return name;
+  return absl::StrCat("CODE_", static_cast<int>(code));
+}
+
 std::string JoinLineBreaks(std::string text) {
   for (char& c : text) {
     if (c == '\n' || c == '\r') c = ' ';

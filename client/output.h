@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "sheaf/v1/model.pb.h"
 #include "sheaf/v1/text.pb.h"
@@ -31,6 +32,9 @@ std::string JoinIds(const v1::TokenIds& tokens);
 
 // A line for each model under a line of titles, in columns; ends in a newline.
 std::string ModelTable(const v1::ListModelsResponse& models);
+
+// "DEADLINE_EXCEEDED"; "CODE_42" for a number that has no name.
+std::string CodeName(absl::StatusCode code);
 
 // The text with spaces for its line breaks.
 std::string JoinLineBreaks(std::string text);

@@ -8,12 +8,13 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "base/flag_parser.h"
+#include "base/usage_error.h"
 #include "client/commands.h"
-#include "client/flag_parser.h"
 #include "client/flags.h"
 #include "client/help.h"
 #include "client/line_io.h"
-#include "client/status.h"
+#include "client/output.h"
 
 namespace sheaf {
 namespace {
@@ -69,7 +70,8 @@ int RunProgram(const std::vector<std::string>& arguments) {
   Writer out(STDOUT_FILENO, "stdout");
   const absl::Status status = RunWith(arguments, out);
   if (status.ok() || out.is_closed()) return 0;
-  std::string message = absl::StrCat(FormatError(status), "\n");
+  std::string message = absl::StrCat("sheaf: ", CodeName(status.code()), ": ",
+                                     status.message(), "\n");
   if (IsUsageError(status)) absl::StrAppend(&message, "See: sheaf help\n");
   Writer(STDERR_FILENO, "stderr").Write(message).IgnoreError();
   return IsUsageError(status) ? 2 : 1;

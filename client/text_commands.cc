@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/usage_error.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/cut_answers.h"
 #include "client/flags.h"
 #include "client/output.h"
-#include "client/status.h"
 
 namespace sheaf {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "base/usage_error.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/convert_file.h"
@@ -13,7 +14,6 @@
 #include "client/flags.h"
 #include "client/line_pipeline.h"
 #include "client/output.h"
-#include "client/status.h"
 
 namespace sheaf {
 namespace {

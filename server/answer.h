@@ -49,7 +49,7 @@ struct AnswerPlan {
 // A stop sequence is looked for in the whole text, whatever the borders of its
 // tokens and segments. Where one ends a segment's own text, its tokens end with
 // the one that completed the stop sequence, as the engine ends it
-// (stop_sequences.h); one that lies across segments, or between them, ends the
+// (text/stop_sequences.h); one that lies across segments, or between them, ends the
 // text once the engine is done with the last of those.
 //
 // With num_hypotheses above 1 there are other texts beside it: the n-th joins

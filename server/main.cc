@@ -21,6 +21,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "base/cgroup.h"
 #include "base/monotonic_time.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"

@@ -8,6 +8,7 @@
 #include "server/field_error.h"
 #include "text/line_breaks.h"
 #include "text/segmenter.h"
+#include "text/stop_sequences.h"
 #include "text/utf8.h"
 
 namespace sheaf {
@@ -39,8 +40,13 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
   }
 }
 
-void SetCounts(PreparedRequest& prepared) {
+// Sets what follows from the segments. An open request gets its stop condition
+// with the last of them.
+void Complete(PreparedRequest& prepared) {
   AnswerPlan& plan = prepared.plan;
+  if (!prepared.request.is_open) {
+    prepared.request.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+  }
   plan.num_segments = static_cast<int32_t>(prepared.request.segments.size());
   plan.num_input_tokens =
       static_cast<int32_t>(prepared.request.segments.num_ids());
@@ -174,7 +180,7 @@ absl::StatusOr<PreparedRequest> RequestReader::AddSegments(
   Gaps gaps;
   for (absl::string_view gap : segmented.gaps) gaps.push_back(gap);
   prepared.plan.gaps = std::move(gaps);
-  SetCounts(prepared);
+  Complete(prepared);
   return prepared;
 }
 
@@ -237,7 +243,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   prepared->request.segments = *std::move(sources);
   prepared->request.is_open = prepared->request.segments.size() > 1;
   prepared->request.max_segment_tokens = model_.max_source_tokens;
-  SetCounts(*prepared);
+  Complete(*prepared);
   prepared->plan.gaps = GapsOfSummaries(prepared->plan.num_segments);
   return prepared;
 }
@@ -274,7 +280,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       request.has_text() ? OutputText::kText : OutputText::kRaw;
   out->request.segments.push_back(*source);
   out->plan.gaps = Gaps({"", ""});
-  SetCounts(*out);
+  Complete(*out);
   return out;
 }
 

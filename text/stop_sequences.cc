@@ -5,12 +5,13 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "text/stream_detokenizer.h"
 
 namespace sheaf {
 namespace {
 
-// Of a character that a tail may begin within.
+// The tail may begin within a character.
 constexpr size_t kMaxCharacterBytes = 4;
 
 bool BeginsVisibly(const Tokenizer::Token& token) {
@@ -18,9 +19,20 @@ bool BeginsVisibly(const Tokenizer::Token& token) {
          token.text.find_first_not_of(' ') != std::string::npos;
 }
 
+size_t NumBytes(const Tokenizer::Token& token) {
+  return token.kind == Tokenizer::Token::Kind::kByte ? 1 : token.text.size();
+}
+
 }  // namespace
 
-StopSequences::StopSequences(const Tokenizer* tokenizer,
+std::shared_ptr<const StopCondition> StopSequences::Make(
+    const Tokenizer* tokenizer, std::vector<std::string> stops) {
+  if (stops.empty()) return nullptr;
+  SHEAF_CHECK(tokenizer != nullptr);
+  return std::make_shared<StopSequences>(*tokenizer, std::move(stops));
+}
+
+StopSequences::StopSequences(const Tokenizer& tokenizer,
                              std::vector<std::string> stops)
     : tokenizer_(tokenizer), stops_(std::move(stops)) {
   for (const std::string& stop : stops_) {
@@ -28,24 +40,25 @@ StopSequences::StopSequences(const Tokenizer* tokenizer,
   }
 }
 
-absl::Span<const int32_t> StopSequences::Tail(
-    absl::Span<const int32_t> tokens) const {
-  size_t num_bytes = 0, begin = tokens.size();
+absl::Span<const int32_t> StopSequences::Tail(absl::Span<const int32_t> tokens,
+                                              int32_t next) const {
+  size_t num_bytes = NumBytes(tokenizer_.token(next));
+  size_t begin = tokens.size();
   while (begin > 0) {
-    const Tokenizer::Token& token = tokenizer_->token(tokens[begin - 1]);
+    const Tokenizer::Token& token = tokenizer_.token(tokens[begin - 1]);
     const bool reaches_back = num_bytes >= longest_bytes_ + kMaxCharacterBytes;
     --begin;
     if (reaches_back && BeginsVisibly(token)) break;
-    num_bytes +=
-        token.kind == Tokenizer::Token::Kind::kByte ? 1 : token.text.size();
+    num_bytes += NumBytes(token);
   }
   return tokens.subspan(begin);
 }
 
-bool StopSequences::IsStopped(absl::Span<const int32_t> tokens) const {
-  if (stops_.empty()) return false;
-  StreamDetokenizer detokenizer(*tokenizer_);
-  std::string text = detokenizer.Append(Tail(tokens));
+bool StopSequences::IsMet(absl::Span<const int32_t> tokens,
+                          int32_t next) const {
+  StreamDetokenizer detokenizer(tokenizer_);
+  std::string text = detokenizer.Append(Tail(tokens, next));
+  text += detokenizer.Append(next);
   absl::StrAppend(&text, detokenizer.held_space());
   return std::any_of(
       stops_.begin(), stops_.end(),

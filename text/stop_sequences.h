@@ -1,37 +1,44 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "engine/stop_condition.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
 
-// Tells, token by token, when a text has come to a stop sequence, whatever the
-// borders of its tokens. It looks at the end of the text alone, as far back as
-// a stop that ends there can reach, so any number of hypotheses can be asked
-// about at little cost.
+// Is met by the token that completes one of several stop sequences in the text,
+// wherever the text is cut into tokens. Looks at the end of the text only, as
+// far back as a stop that ends there can reach, so the check costs little even
+// for many hypotheses.
 //
 // Thread-safe: immutable.
-class StopSequences {
+class StopSequences : public StopCondition {
  public:
-  // `tokenizer` is not owned. REQUIRES: no stop is empty; without a tokenizer
-  // there are none.
-  StopSequences(const Tokenizer* tokenizer, std::vector<std::string> stops);
+  // Null if there are no stops. `tokenizer` is not owned and must outlive the
+  // result. REQUIRES: no stop is empty; without a tokenizer there are none.
+  static std::shared_ptr<const StopCondition> Make(
+      const Tokenizer* tokenizer, std::vector<std::string> stops);
 
-  // Whether a stop sequence is complete with the last of `tokens`, and was not
-  // before (which nobody asks of a text that ended there).
-  bool IsStopped(absl::Span<const int32_t> tokens) const;
+  // As Make(). REQUIRES: there is at least one stop.
+  StopSequences(const Tokenizer& tokenizer, std::vector<std::string> stops);
+
+  bool IsMet(absl::Span<const int32_t> tokens, int32_t next) const override;
 
  private:
-  // The last tokens, from one on whose text begins visibly: what the
-  // detokenizer leaves out at the beginning of a text makes no difference.
-  absl::Span<const int32_t> Tail(absl::Span<const int32_t> tokens) const;
+  // The last of `tokens`, without those that end too early for a stop that
+  // ends in `next`. They begin with visible text, because the detokenizer
+  // leaves out spaces at the beginning of a text.
+  absl::Span<const int32_t> Tail(absl::Span<const int32_t> tokens,
+                                 int32_t next) const;
 
-  const Tokenizer* tokenizer_;
-  std::vector<std::string> stops_;
+  const Tokenizer& tokenizer_;
+  const std::vector<std::string> stops_;
   size_t longest_bytes_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "server/grpc/grpc_time.h"
 #include "server/grpc/wire.h"
+#include "text/stop_sequences.h"
 
 namespace sheaf {
 namespace {
@@ -124,7 +125,6 @@ void Call::Start(absl::StatusOr<PreparedRequest> prepared) {
   model_ = std::move(prepared->model);
   record_.model = model_;
   deadline_ = prepared->request.deadline;
-  stop_sequences_.emplace(prepared->plan.tokenizer, prepared->plan.stop);
   if (prepared->request.is_open) {
     first_segment_ = std::numeric_limits<int32_t>::max();
     rounds_.emplace(std::move(prepared->plan));
@@ -238,10 +238,6 @@ void Call::OnSegmentFinished(int32_t segment_index,
   PushLocked();
 }
 
-bool Call::IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) {
-  return segment_index >= first_segment_ && stop_sequences_->IsStopped(tokens);
-}
-
 void Call::OnFinished(const absl::Status& status) {
   const std::shared_ptr<Call> last_hold = std::move(held_by_engine_);
   absl::MutexLock lock(&mu_);
@@ -312,9 +308,13 @@ void Call::PrepareNextRound() {
 }
 
 void Call::BeginRound(Sources sources) {
-  const bool is_last = rounds_->Begin(sources);
-  if (is_last) {
-    answer_.emplace(rounds_->plan());
+  Extension extension;
+  extension.is_open = !rounds_->Begin(sources);
+  extension.segments = std::move(sources);
+  if (!extension.is_open) {
+    const AnswerPlan& plan = rounds_->plan();
+    extension.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+    answer_.emplace(plan);
     first_segment_ = rounds_->first_segment();
     rounds_.reset();
   }
@@ -323,7 +323,7 @@ void Call::BeginRound(Sources sources) {
     absl::MutexLock lock(&mu_);
     id = *request_id_;
   }
-  context_.engine->Extend(id, std::move(sources), /*is_open=*/!is_last);
+  context_.engine->Extend(id, std::move(extension));
 }
 
 void Call::CancelInEngine() {

@@ -31,7 +31,6 @@
 #include "server/reply.h"
 #include "server/request_reader.h"
 #include "server/summary_rounds.h"
-#include "text/stop_sequences.h"
 
 namespace sheaf {
 
@@ -58,8 +57,7 @@ struct CallContext {
 //     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
 //     news under mu_ and push this to the delivery thread; OnAdmitted() notes
-//     what the log will say. IsStopped() reads what Start() has set, and where
-//     the answer's segments begin.
+//     what the log will say.
 //   - The delivery thread: Deliver() takes the news and does everything else;
 //     answer_, rounds_, StartWrite() and Finish() are its own, so need no lock.
 //   - The door thread again: between two rounds of a long summary it tokenizes
@@ -103,7 +101,6 @@ class Call : public TokenSink,
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
-  bool IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnFinished(const absl::Status& status) final;
 
   void Deliver() final;
@@ -166,7 +163,6 @@ class Call : public TokenSink,
   std::optional<SummaryRounds> rounds_;
   // The engine's segments from here on are the answer's.
   std::atomic<int32_t> first_segment_ = 0;
-  std::optional<StopSequences> stop_sequences_;
   std::string model_;
   MonotonicTime deadline_;
 

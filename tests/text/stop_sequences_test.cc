@@ -21,14 +21,13 @@ class StopSequencesTest : public testing::Test {
     tokenizer_ = *std::move(loaded);
   }
 
-  StopSequences Finder(std::vector<std::string> stops) {
-    return StopSequences(tokenizer_.get(), std::move(stops));
-  }
-  // The number of tokens of `text` at which it is stopped; 0: never.
-  size_t StopsAt(const StopSequences& finder, const std::string& text) {
+  // The number of tokens of `text` after which one of `stops` is complete;
+  // 0: never.
+  size_t StopsAt(std::vector<std::string> stops, const std::string& text) {
+    const StopSequences condition(*tokenizer_, std::move(stops));
     const std::vector<int32_t> tokens = tokenizer_->Encode(text);
-    for (size_t n = 1; n <= tokens.size(); ++n) {
-      if (finder.IsStopped({tokens.data(), n})) return n;
+    for (size_t n = 0; n < tokens.size(); ++n) {
+      if (condition.IsMet({tokens.data(), n}, tokens[n])) return n + 1;
     }
     return 0;
   }
@@ -37,13 +36,18 @@ class StopSequencesTest : public testing::Test {
 };
 
 TEST_F(StopSequencesTest, FindsAStopAcrossTokensAndWithinOne) {
-  EXPECT_GT(StopsAt(Finder({"e tr"}), "Where is the train station?"), 0);
-  EXPECT_GT(StopsAt(Finder({"rai"}), "Where is the train station?"), 0);
-  EXPECT_EQ(StopsAt(Finder({"bus"}), "Where is the train station?"), 0);
-  EXPECT_EQ(StopsAt(Finder({}), "Where is the train station?"), 0);
+  EXPECT_GT(StopsAt({"e tr"}, "Where is the train station?"), 0);
+  EXPECT_GT(StopsAt({"rai"}, "Where is the train station?"), 0);
+  EXPECT_EQ(StopsAt({"bus"}, "Where is the train station?"), 0);
 }
 
-// The definition: the first number of tokens whose whole text has a stop.
+TEST_F(StopSequencesTest, WithoutStopsThereIsNoCondition) {
+  EXPECT_EQ(StopSequences::Make(tokenizer_.get(), {}), nullptr);
+  EXPECT_EQ(StopSequences::Make(/*tokenizer=*/nullptr, {}), nullptr);
+  EXPECT_NE(StopSequences::Make(tokenizer_.get(), {"bus"}), nullptr);
+}
+
+// The definition: the first number of tokens whose whole text contains a stop.
 TEST_F(StopSequencesTest, StopsWhereTheWholeTextFirstHasOne) {
   std::mt19937 rng(301);
   const std::vector<std::string> words = {"ein",
@@ -61,7 +65,7 @@ TEST_F(StopSequencesTest, StopsWhereTheWholeTextFirstHasOne) {
     std::string text;
     for (int j = 0; j < 40; ++j) text += words[rng() % words.size()];
     const size_t begin = rng() % (text.size() / 2);
-    // Any cut of the bytes; a stop that is not whole characters never comes.
+    // Any bytes; a stop that cuts a character never occurs in a text.
     const std::string stop = text.substr(begin, 1 + rng() % 9);
     if (stop.find_first_not_of(' ') == std::string::npos) continue;
     const std::vector<int32_t> tokens = tokenizer_->Encode(text);
@@ -71,7 +75,7 @@ TEST_F(StopSequencesTest, StopsWhereTheWholeTextFirstHasOne) {
         expected = n;
       }
     }
-    const size_t found = StopsAt(Finder({stop, "never"}), text);
+    const size_t found = StopsAt({stop, "never"}, text);
     EXPECT_EQ(found, expected) << "\"" << stop << "\" in " << text;
     num_stopped += found > 0;
   }

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "client/status.h"
+#include "base/usage_error.h"
 
 namespace sheaf {
 namespace {

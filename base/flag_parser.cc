@@ -1,4 +1,4 @@
-#include "client/flag_parser.h"
+#include "base/flag_parser.h"
 
 #include <iterator>
 #include <optional>
@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/flag_file.h"
-#include "client/status.h"
+#include "base/usage_error.h"
 
 namespace sheaf {
 namespace {

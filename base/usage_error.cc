@@ -1,4 +1,4 @@
-#include "client/status.h"
+#include "base/usage_error.h"
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
@@ -25,17 +25,6 @@ absl::Status WithPrefix(const absl::Status& status, absl::string_view prefix) {
                         absl::StrCat(prefix, ": ", status.message()));
   if (IsUsageError(status)) prefixed.SetPayload(kUsagePayload, absl::Cord());
   return prefixed;
-}
-
-std::string FormatError(const absl::Status& status) {
-  return absl::StrCat("sheaf: ", CodeName(status.code()), ": ",
-                      status.message());
-}
-
-std::string CodeName(absl::StatusCode code) {
-  const std::string name = absl::StatusCodeToString(code);
-  if (!name.empty()) return name;
-  return absl::StrCat("CODE_", static_cast<int>(code));
 }
 
 }  // namespace sheaf
