@@ -9,9 +9,8 @@
 
 #include "absl/types/span.h"
 #include "engine/request.h"
-#include "server/finished_part.h"
+#include "server/answer_part.h"
 #include "server/gaps.h"
-#include "server/reply.h"
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"

@@ -25,19 +25,20 @@
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
+#include "server/exchange.h"
 #include "server/fair_executor.h"
-#include "server/grpc/call.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
 #include "server/grpc/rpc_listener.h"
 #include "server/grpc/rpc_metrics.h"
 #include "server/grpc/text_service.h"
-#include "server/grpc/wire.h"
 #include "server/ops/memory_limit.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
+#include "server/parse_message.h"
+#include "server/request_reader.h"
 #include "server/utf8_tokens.h"
 
 namespace sheaf {
@@ -241,13 +242,19 @@ class Server::Parts {
                *engine_parts.kernels),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
-        fair_executor({.max_waiting = options.max_queue,
-                       .max_long_bytes = static_cast<size_t>(
-                           options.max_queued_bytes / kReadingBytes)}),
-        text_service(
-            {&engine, &delivery, &metrics, &live_calls, &request_reader,
-             &fair_executor, &limiter, &intake, options.log},
-            options.default_deadline),
+        reading({.max_waiting = options.max_queue,
+                 .max_long_bytes = static_cast<size_t>(
+                     options.max_queued_bytes / kReadingBytes)}),
+        text_service({.engine = &engine,
+                      .delivery = &delivery,
+                      .metrics = &metrics,
+                      .open_exchanges = &open_exchanges,
+                      .request_reader = &request_reader,
+                      .reading = &reading,
+                      .limiter = &limiter,
+                      .intake = &intake,
+                      .log = options.log,
+                      .default_deadline = options.default_deadline}),
         model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
@@ -298,11 +305,11 @@ class Server::Parts {
   Watchdog watchdog;
   Metrics metrics;
   RequestReader request_reader;
-  WaitCount live_calls;
+  WaitCount open_exchanges;
   Delivery delivery;
   Engine engine;
   Intake intake;
-  FairExecutor fair_executor;
+  FairExecutor reading;
   TextService text_service;
   ModelService model_service;
   std::vector<std::unique_ptr<grpc::Service>> reflection_services;
@@ -392,14 +399,14 @@ void Server::Drain(absl::Duration timeout) {
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->live_calls.WaitUntilZero(deadline - MonotonicTime::Now());
+  parts_->open_exchanges.WaitUntilZero(deadline - MonotonicTime::Now());
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);
-  parts_->live_calls.WaitUntilZero(absl::InfiniteDuration());
+  parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

@@ -53,8 +53,8 @@ class CallerLimiter {
   // address.
   //   UNAUTHENTICATED     there is no bearer token, or not one of the tokens
   //   RESOURCE_EXHAUSTED  the caller has max_requests_per_caller under way
-  absl::StatusOr<CallerLease> Acquire(
-      absl::string_view peer, std::optional<absl::string_view> authorization);
+  absl::StatusOr<CallerLease> Acquire(absl::string_view peer,
+                                      absl::string_view authorization);
 
  private:
   friend class CallerLease;

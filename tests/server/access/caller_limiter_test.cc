@@ -21,8 +21,7 @@ constexpr char kHome[] = "ipv4:192.0.2.1:1111";
 TEST(CallerLimiterTest, WithoutTokensEverybodyMayCall) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/0);
   for (int i = 0; i < 1000; ++i) {
-    const absl::StatusOr<CallerLease> lease =
-        limiter.Acquire(kHome, std::nullopt);
+    const absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, "");
     ASSERT_TRUE(lease.ok());
     EXPECT_EQ(lease->token_name(), "");
   }
@@ -30,29 +29,29 @@ TEST(CallerLimiterTest, WithoutTokensEverybodyMayCall) {
 
 TEST(CallerLimiterTest, AnAddressHasItsPlacesWhateverItsPort) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/2);
-  std::optional<CallerLease> first(*limiter.Acquire(kHome, std::nullopt));
+  std::optional<CallerLease> first(*limiter.Acquire(kHome, ""));
   const absl::StatusOr<CallerLease> second =
-      limiter.Acquire("ipv4:192.0.2.1:2222", std::nullopt);
+      limiter.Acquire("ipv4:192.0.2.1:2222", "");
   EXPECT_TRUE(second.ok());
   const absl::Status third =
-      limiter.Acquire("ipv4:192.0.2.1:3333", std::nullopt).status();
+      limiter.Acquire("ipv4:192.0.2.1:3333", "").status();
   EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(third.message(),
               AllOf(HasSubstr("2 requests"), HasSubstr("192.0.2.1"),
                     HasSubstr("allows 2 at a time")));
-  EXPECT_TRUE(limiter.Acquire("ipv4:192.0.2.2:1111", std::nullopt).ok());
+  EXPECT_TRUE(limiter.Acquire("ipv4:192.0.2.2:1111", "").ok());
   first.reset();
-  EXPECT_TRUE(limiter.Acquire(kHome, std::nullopt).ok());
+  EXPECT_TRUE(limiter.Acquire(kHome, "").ok());
 }
 
 TEST(CallerLimiterTest, APlaceIsGivenBackOnceThoughTheLeaseMoves) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/1);
   {
-    absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, std::nullopt);
+    absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, "");
     const CallerLease moved = *std::move(lease);
-    EXPECT_FALSE(limiter.Acquire(kHome, std::nullopt).ok());
+    EXPECT_FALSE(limiter.Acquire(kHome, "").ok());
   }
-  EXPECT_TRUE(limiter.Acquire(kHome, std::nullopt).ok());
+  EXPECT_TRUE(limiter.Acquire(kHome, "").ok());
 }
 
 class GuardTokensTest : public testing::Test {
@@ -76,7 +75,7 @@ TEST_F(GuardTokensTest, ABearerTokenOfTheFileMayCall) {
 
 TEST_F(GuardTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
-  EXPECT_EQ(limiter.Acquire(kHome, std::nullopt).status().code(),
+  EXPECT_EQ(limiter.Acquire(kHome, "").status().code(),
             absl::StatusCode::kUnauthenticated);
   for (const char* wrong : {"", "alpha", "Basic alpha", "Bearer", "Bearer ",
                             "Bearer beta", "Bearer  alpha", "Bearer alpha "}) {
