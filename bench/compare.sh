@@ -7,6 +7,8 @@
 # benchmark fails if both its median and its best time are longer in the working
 # tree than in REV. REV is built in build/compare, where it stays for the next
 # time.
+# Times are reliable only while the machine does nothing else. With ROUNDS=0, any
+# machine will do.
 #
 # Environment:
 #   ROUNDS             runs of every benchmark per tree; 0 for hashes only (5)

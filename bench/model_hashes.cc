@@ -25,9 +25,9 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
-#include "engine/model/t5_runner.h"
+#include "engine/model/runner.h"
 #include "engine/model/t5_tensors.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -59,9 +59,9 @@ struct Model {
 
   const kernels::Kernels& kernels;
   ThreadTeam team;
-  T5Weights weights;
+  Weights weights;
   std::unique_ptr<KvStorage> storage;
-  std::unique_ptr<T5Runner> runner;
+  std::unique_ptr<TransformerRunner> runner;
 };
 
 absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
   if (!checkpoint.ok()) return checkpoint.status();
   absl::Status matched = MatchT5Tensors(*checkpoint, *config);
   if (!matched.ok()) return matched;
-  absl::StatusOr<T5Weights> weights = T5Weights::Load(
+  absl::StatusOr<Weights> weights = Weights::Load(
       *config, *checkpoint,
       {&model->kernels, variant.num_threads, variant.weight_type});
   if (!weights.ok()) return weights.status();
@@ -83,8 +83,8 @@ absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
   if (!storage.ok()) return storage.status();
   model->storage = std::make_unique<KvStorage>(*std::move(storage));
   model->runner =
-      std::make_unique<T5Runner>(model->weights, *model->storage, model->team,
-                                 model->kernels, T5RunnerLimits());
+      std::make_unique<TransformerRunner>(model->weights, *model->storage, model->team,
+                                 model->kernels, RunnerSizes());
   return model;
 }
 
@@ -129,7 +129,7 @@ struct Numbers {
 // Encodes all sources in one pass that is spread over many calls, and decodes
 // known tokens of all of them together, first one by one, then all at once.
 Numbers RunKnownTokens(Model& model) {
-  T5Runner& runner = *model.runner;
+  TransformerRunner& runner = *model.runner;
   const int32_t vocab_size = runner.vocab_size();
   const TokenLists sources = Sources(vocab_size);
   KvBlockPool pool(model.storage->shape());

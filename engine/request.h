@@ -8,8 +8,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
+#include "base/token_lists.h"
 #include "engine/stop_condition.h"
-#include "engine/token_lists.h"
 
 namespace sheaf {
 

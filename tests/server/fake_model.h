@@ -51,12 +51,13 @@ class FakeModel {
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
     absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
         Tokenizer::Load(dir, /*vocab_size=*/8064);
-    absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, /*tasks_file=*/"");
+    const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
     if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
-    if (!tasks.ok()) ADD_FAILURE() << tasks.status();
+    if (!files.ok()) ADD_FAILURE() << files.status();
     tokenizer_ = *std::move(tokenizer);
     served.tokenizer = tokenizer_.get();
-    served.tasks = *std::move(tasks);
+    served.text_family = FindTextFamily(*files).value();
+    served.tasks = ReadModelTasks(*files).value();
     served.name = "fake";
     served.max_source_tokens = kMaxSourceTokens;
     served.vocab_size = FakeModelRunner::kVocabSize;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/server/request_reader_fixture.h"
+#include "tests/support/model_tasks.h"
 
 namespace sheaf {
 namespace {
@@ -22,7 +23,7 @@ ModelTasks TasksOf(const std::string& generation_config) {
                           "prefix": "p: ", "num_beams": 4, "length_penalty": 2.0,
                           "early_stopping": true, "no_repeat_ngram_size": 3,
                           "min_length": 5, "max_length": 30}}})",
-                      generation_config, /*tasks_json=*/"");
+                      generation_config);
   EXPECT_TRUE(tasks.ok()) << tasks.status();
   return tasks.ok() ? *std::move(tasks) : ModelTasks();
 }

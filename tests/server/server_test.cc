@@ -329,8 +329,7 @@ TEST_F(ServerTest, ModelsAreListed) {
   ASSERT_TRUE(harness_.models->ListModels(&context, {}, &list).ok());
   ASSERT_EQ(list.models_size(), 1);
   EXPECT_EQ(list.models(0).name(), "fake");
-  EXPECT_EQ(list.models(0).kv_capacity_bytes(),
-            FakeModel::kNumBlocks * 1024);
+  EXPECT_EQ(list.models(0).kv_capacity_bytes(), FakeModel::kNumBlocks * 1024);
   EXPECT_EQ(list.models(0).tasks_size(), 2);
   grpc::ClientContext other;
   v1::GetModelRequest request;

@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/config_files.h"
 #include "base/flag_parser.h"
 #include "base/usage_error.h"
 #include "engine/model/t5_config.h"
@@ -190,7 +191,9 @@ ExitCode Run() {
   }
   const absl::StatusOr<Limits> limits = LimitsFromFlags();
   if (!limits.ok()) return Complain(kWrongFlags, limits.status());
-  const absl::StatusOr<ModelTasks> tasks = LoadModelTasks(model, "");
+  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(model);
+  if (!files.ok()) return Complain(kWrongModel, files.status());
+  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(*files);
   if (!tasks.ok()) return Complain(kWrongModel, tasks.status());
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));

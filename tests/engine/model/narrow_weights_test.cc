@@ -13,7 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/recording_sink.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 
 namespace sheaf {
 namespace {
@@ -29,8 +29,8 @@ std::string Name(const Types& types) {
   return absl::StrCat(WeightTypeName(types.weights), "_", KvTypeName(types.kv));
 }
 
-std::unique_ptr<T5TestModel> Model(const Types& types) {
-  return T5TestModel::Load(
+std::unique_ptr<TestModel> Model(const Types& types) {
+  return TestModel::Load(
       SHEAF_MODELS_DIR "/sheaf-small",
       {.type = types.weights, .kv_type = types.kv, .kv_bytes = 64 << 20});
 }
@@ -75,8 +75,7 @@ TEST(LinearTest, Int8TakesNoMoreInputsThanItsSumsHaveRoomFor) {
 }
 
 // The logits after each of `tokens`, [tokens, vocab].
-std::vector<float> Logits(T5TestModel& model,
-                          const std::vector<int32_t>& source,
+std::vector<float> Logits(TestModel& model, const std::vector<int32_t>& source,
                           const std::vector<int32_t>& tokens) {
   KvBlockPool pool(model.storage->shape());
   BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
@@ -132,7 +131,7 @@ std::vector<Pair> Sentences() {
 // Root of the mean square of the difference, over that of the f32 logits about
 // their mean. The embedded model is stored in bfloat16, so bf16 loses nothing
 // where the processor widens it, and little where it rounds the activations.
-TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
+TEST(NarrowWeightsTest, LogitsStayNearThoseInF32) {
   auto f32 = Model({WeightType::kF32, KvType::kF32});
   const double bf16_limit = f32->kernels->has_bf16_products ? 0.01 : 1e-5;
   for (const auto& [types, limit] :
@@ -168,7 +167,7 @@ TEST(T5NarrowWeightsTest, LogitsStayNearThoseInF32) {
   }
 }
 
-TEST(T5NarrowWeightsTest, TheBatchChangesNothing) {
+TEST(NarrowWeightsTest, TheBatchChangesNothing) {
   for (const Types& types : {Types{WeightType::kBf16, KvType::kF32},
                              Types{WeightType::kInt8, KvType::kBf16}}) {
     SCOPED_TRACE(Name(types));

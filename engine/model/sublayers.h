@@ -4,7 +4,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/model/aligned_buffer.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -32,7 +32,7 @@ struct FeedForwardBuffers {
 // rows.
 void AddFeedForward(const ThreadTeam::Member& member,
                     const kernels::Kernels& kernels, const T5Config& config,
-                    const T5FeedForward& layer, float* x, int32_t num_rows,
+                    const FeedForwardWeights& layer, float* x, int32_t num_rows,
                     float* normed, FeedForwardBuffers& buffers);
 
 }  // namespace sheaf

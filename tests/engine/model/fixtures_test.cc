@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/engine/model/expected_runs.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 
 namespace sheaf {
 namespace {
@@ -28,7 +28,7 @@ struct Case {
   int32_t num_threads;
 };
 
-class T5FixtureTest : public ::testing::TestWithParam<Case> {
+class FixtureTest : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     if (GetParam().isa > kernels::DetectIsa()) {
@@ -47,9 +47,8 @@ class T5FixtureTest : public ::testing::TestWithParam<Case> {
         SafetensorsFile::Open(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
     tensors_ = std::make_unique<SafetensorsFile>(*std::move(tensors));
-    model_ = T5TestModel::Load(
-        directory,
-        {.num_threads = GetParam().num_threads, .isa = GetParam().isa});
+    model_ = TestModel::Load(directory, {.num_threads = GetParam().num_threads,
+                                         .isa = GetParam().isa});
   }
 
   std::vector<float> Tensor(const std::string& name) {
@@ -76,7 +75,7 @@ class T5FixtureTest : public ::testing::TestWithParam<Case> {
 
   json expected_;
   std::unique_ptr<SafetensorsFile> tensors_;
-  std::unique_ptr<T5TestModel> model_;
+  std::unique_ptr<TestModel> model_;
 };
 
 std::string Name(const ::testing::TestParamInfo<Case>& info) {
@@ -105,12 +104,12 @@ std::vector<Case> AllCases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, T5FixtureTest, ::testing::ValuesIn(AllCases()),
+INSTANTIATE_TEST_SUITE_P(All, FixtureTest, ::testing::ValuesIn(AllCases()),
                          Name);
 
 // Both inputs packed in one pass, spread over calls; then the decoder, with
 // the sequences of all inputs in one batch.
-TEST_P(T5FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
+TEST_P(FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
   const size_t num_inputs = expected_["inputs"].size();
   KvBlockPool pool(model_->storage->shape());
   std::vector<std::vector<int32_t>> sources;
@@ -125,7 +124,7 @@ TEST_P(T5FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
   for (size_t i = 0; i < num_inputs; ++i) {
     encode.push_back({sources[i], cross[i].ids()});
   }
-  T5Runner& runner = *model_->runner;
+  TransformerRunner& runner = *model_->runner;
   runner.BeginEncode(EncodePass::kMain, encode);
   while (!runner.AdvanceEncode(EncodePass::kMain, /*token_layers=*/1)) {
   }
@@ -173,7 +172,7 @@ TEST_P(T5FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
   }
 }
 
-TEST_P(T5FixtureTest, TokensAndScoresAreTheReferences) {
+TEST_P(FixtureTest, TokensAndScoresAreTheReferences) {
   ExpectRuns(expected_, *model_);
 }
 

@@ -1,4 +1,4 @@
-#include "engine/model/t5_decoder.h"
+#include "engine/model/decoder.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,9 +13,9 @@ constexpr int32_t kMaxContextRows = 16;
 
 }  // namespace
 
-T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
-                     ThreadTeam& team, const kernels::Kernels& kernels,
-                     int32_t max_rows, int32_t max_positions)
+Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+                 const kernels::Kernels& kernels, int32_t max_rows,
+                 int32_t max_positions)
     : weights_(weights),
       storage_(storage),
       team_(team),
@@ -30,22 +30,22 @@ T5Decoder::T5Decoder(const T5Weights& weights, KvStorage& storage,
       feed_forward_(weights.config, max_rows) {
   const T5Config& config = weights.config;
   const int64_t rows = max_rows;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
   x_ = AlignedBuffer(rows * config.d_model);
   normed_ = AlignedBuffer(rows * config.d_model);
   qkv_ = AlignedBuffer(rows * (config.num_heads + 2 * config.num_kv_heads) *
-                       config.d_kv);
-  attended_ = AlignedBuffer(rows * inner);
+                       config.head_dim);
+  attended_ = AlignedBuffer(rows * q_columns);
   rows_.reserve(max_rows);
   for (int32_t i = 0; i < team.size(); ++i) {
-    members_.push_back({AlignedBuffer(kMaxContextRows * inner),
+    members_.push_back({AlignedBuffer(kMaxContextRows * q_columns),
                         AlignedBuffer(kMaxContextRows * config.num_heads *
-                                      kernels::PartFloats(config.d_kv))});
+                                      kernels::PartFloats(config.head_dim))});
   }
 }
 
-void T5Decoder::Decode(absl::Span<const DecodeEntry> entries,
-                       absl::Span<float> logits) {
+void Decoder::Decode(absl::Span<const DecodeEntry> entries,
+                     absl::Span<float> logits) {
   const auto flush = [&] {
     PlanAttention();
     team_.Run([this](const ThreadTeam::Member& member) { RunRows(member); });
@@ -67,7 +67,7 @@ void T5Decoder::Decode(absl::Span<const DecodeEntry> entries,
   if (!rows_.empty()) flush();
 }
 
-void T5Decoder::RunRows(const ThreadTeam::Member& member) {
+void Decoder::RunRows(const ThreadTeam::Member& member) {
   const T5Config& config = weights_.config;
   const int64_t d_model = config.d_model;
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
@@ -77,7 +77,7 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
   }
   member.Barrier();
   for (int32_t i = 0; i < config.num_decoder_layers; ++i) {
-    const T5DecoderLayer& layer = weights_.decoder[i];
+    const DecoderLayer& layer = weights_.decoder[i];
     NormRows(member, kernels_, config, layer.self_norm, x_.data(), num_rows,
              normed_.data());
     ShowInput(member, i, Attention::kSelf);
@@ -110,16 +110,16 @@ void T5Decoder::RunRows(const ThreadTeam::Member& member) {
   WriteLogits(member);
 }
 
-void T5Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
-                          Attention attention) {
+void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
+                        Attention attention) {
   if (observer_ == nullptr || member.index() != 0) return;
   observer_->OnAttentionInput(
       layer_index, attention,
       {normed_.data(), rows_.size() * weights_.config.d_model});
 }
 
-void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
-                           int32_t len, int32_t first_row, int32_t num_rows) {
+void Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
+                         int32_t len, int32_t first_row, int32_t num_rows) {
   const int32_t num_parts =
       (len + kernels::kContextPart - 1) / kernels::kContextPart;
   for (int32_t done = 0; done < num_rows;) {
@@ -132,7 +132,7 @@ void T5Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
   }
 }
 
-void T5Decoder::PlanAttention() {
+void Decoder::PlanAttention() {
   for (AttentionPlan* plan : {&self_plan_, &cross_plan_}) {
     plan->contexts.clear();
     plan->num_tokens = plan->num_parts = 0;
@@ -153,22 +153,22 @@ void T5Decoder::PlanAttention() {
   }
   const size_t num_parts =
       std::max(self_plan_.num_parts, cross_plan_.num_parts) *
-      weights_.config.num_heads * kernels::PartFloats(weights_.config.d_kv);
+      weights_.config.num_heads * kernels::PartFloats(weights_.config.head_dim);
   if (parts_.size() < num_parts) parts_.resize(num_parts);
 }
 
-void T5Decoder::WriteSelfKv(const ThreadTeam::Member& member,
-                            int32_t layer_index) {
+void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
+                          int32_t layer_index) {
   const T5Config& config = weights_.config;
-  const int64_t kv = int64_t{config.num_kv_heads} * config.d_kv;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
   const auto [begin, end] =
       member.Share(static_cast<int64_t>(rows_.size()) * config.num_kv_heads);
   for (int64_t i = begin; i < end; ++i) {
     const int64_t row = i / config.num_kv_heads;
     const int32_t kv_head = static_cast<int32_t>(i % config.num_kv_heads);
-    const float* k = qkv_.data() + row * (inner + 2 * kv) + inner +
-                     int64_t{kv_head} * config.d_kv;
+    const float* k = qkv_.data() + row * (q_columns + 2 * kv) + q_columns +
+                     int64_t{kv_head} * config.head_dim;
     storage_.Write(Attention::kSelf, layer_index, kv_head,
                    rows_[row].entry->self_blocks.data(), rows_[row].position, k,
                    k + kv);
@@ -179,9 +179,9 @@ void T5Decoder::WriteSelfKv(const ThreadTeam::Member& member,
 // member takes a stretch of as many tokens of heads, which lie together in
 // memory. Where a context has several parts, they are joined when all are
 // there.
-void T5Decoder::Attend(const ThreadTeam::Member& member,
-                       const AttentionPlan& plan, int32_t layer_index,
-                       int64_t q_stride) {
+void Decoder::Attend(const ThreadTeam::Member& member,
+                     const AttentionPlan& plan, int32_t layer_index,
+                     int64_t q_stride) {
   const T5Config& config = weights_.config;
   const auto [begin, end] = member.Share(plan.num_tokens * plan.num_kv_heads);
   int64_t at = 0;  // tokens of heads before a part
@@ -216,7 +216,7 @@ void T5Decoder::Attend(const ThreadTeam::Member& member,
   attend_last(last);
   if (plan.num_parts == 0) return;
   member.Barrier();
-  const int64_t part_floats = kernels::PartFloats(config.d_kv);
+  const int64_t part_floats = kernels::PartFloats(config.head_dim);
   int64_t turn = 0;
   for (const Context& context : plan.contexts) {
     if (context.num_parts == 1) continue;
@@ -226,20 +226,20 @@ void T5Decoder::Attend(const ThreadTeam::Member& member,
       kernels_.join_parts(
           parts_.data() +
               (context.first_part * config.num_heads + query) * part_floats,
-          queries * part_floats, context.num_parts, config.d_kv,
+          queries * part_floats, context.num_parts, config.head_dim,
           attended_.data() +
               (int64_t{context.first_row} * config.num_heads + query) *
-                  config.d_kv);
+                  config.head_dim);
     }
   }
 }
 
-void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
-                           const Part& next, int32_t layer_index,
-                           int64_t q_stride, MemberBuffers& buffers) {
+void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
+                         const Part& next, int32_t layer_index,
+                         int64_t q_stride, MemberBuffers& buffers) {
   const T5Config& config = weights_.config;
   const Context& context = *part.context;
-  const int32_t dim = config.d_kv;
+  const int32_t dim = config.head_dim;
   const int32_t group = config.num_heads / plan.num_kv_heads;
   const int32_t num_kv_heads = part.end_kv_head - part.first_kv_head;
   // Calls fn with each group's first query head, its row in qkv_, and its place
@@ -306,7 +306,7 @@ void T5Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
 
 // The head's product for the rows that are asked about: they are moved
 // together first.
-void T5Decoder::WriteLogits(const ThreadTeam::Member& member) {
+void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   const T5Config& config = weights_.config;
   const int64_t d_model = config.d_model;
   const float scale = config.scales_output

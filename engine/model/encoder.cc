@@ -1,4 +1,4 @@
-#include "engine/model/t5_encoder.h"
+#include "engine/model/encoder.h"
 
 #include <algorithm>
 
@@ -16,21 +16,21 @@ int64_t RoundUp(int64_t n, int64_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-kernels::EncodeType AttentionType(const T5Weights& weights,
+kernels::EncodeType AttentionType(const Weights& weights,
                                   const kernels::Kernels& kernels) {
   const bool rounds_inputs =
       weights.type == WeightType::kInt8 ||
       (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
-  return rounds_inputs && weights.config.d_kv % 32 == 0
+  return rounds_inputs && weights.config.head_dim % 32 == 0
              ? kernels.narrow_encode_type
              : kernels::EncodeType::kF32;
 }
 
 }  // namespace
 
-T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
-                     ThreadTeam& team, const kernels::Kernels& kernels,
-                     int32_t max_tokens, int32_t max_source_tokens)
+Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+                 const kernels::Kernels& kernels, int32_t max_tokens,
+                 int32_t max_source_tokens)
     : weights_(weights),
       storage_(storage),
       team_(team),
@@ -43,21 +43,22 @@ T5Encoder::T5Encoder(const T5Weights& weights, KvStorage& storage,
       feed_forward_(weights.config, kUnitRows) {
   const T5Config& config = weights.config;
   const int64_t rows = std::max(max_tokens, max_source_tokens);
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
   x_ = AlignedBuffer(rows * config.d_model);
   normed_ = AlignedBuffer(rows * config.d_model);
-  qkv_ = AlignedBuffer(rows * 3 * inner);
-  attended_ = AlignedBuffer(rows * inner);
+  qkv_ = AlignedBuffer(rows * 3 * q_columns);
+  attended_ = AlignedBuffer(rows * q_columns);
   cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
   const int64_t len = RoundUp(max_source_tokens, kPanel);
   for (int32_t i = 0; i < team.size(); ++i) {
     heads_.push_back(
-        {AlignedBuffer(len * config.d_kv), AlignedBuffer(len * config.d_kv),
-         AlignedBuffer(kernels::EncodeScratchFloats(config.d_kv))});
+        {AlignedBuffer(len * config.head_dim),
+         AlignedBuffer(len * config.head_dim),
+         AlignedBuffer(kernels::EncodeScratchFloats(config.head_dim))});
   }
 }
 
-void T5Encoder::Begin(absl::Span<const EncodeEntry> entries) {
+void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
   sources_.clear();
   num_rows_ = 0;
   next_ = {Phase::kProject, 0, 0, 0};
@@ -72,7 +73,7 @@ void T5Encoder::Begin(absl::Span<const EncodeEntry> entries) {
   }
 }
 
-bool T5Encoder::Advance(int64_t token_layers) {
+bool Encoder::Advance(int64_t token_layers) {
   // More than all there is need not be counted, and could overflow.
   const int64_t all = int64_t{num_rows_} * weights_.config.num_encoder_layers;
   const bool is_limited = token_layers < all;
@@ -88,14 +89,14 @@ bool T5Encoder::Advance(int64_t token_layers) {
   return IsDone();
 }
 
-int64_t T5Encoder::PhaseEnd(Phase phase) const {
+int64_t Encoder::PhaseEnd(Phase phase) const {
   return phase == Phase::kAttend
              ? static_cast<int64_t>(sources_.size()) * weights_.config.num_heads
              : num_rows_;
 }
 
 // Takes the next unit off what is to be done.
-T5Encoder::Unit T5Encoder::TakeUnit() {
+Encoder::Unit Encoder::TakeUnit() {
   Unit unit = next_;
   const int64_t phase_end = PhaseEnd(unit.phase);
   if (unit.phase == Phase::kAttend) {
@@ -123,18 +124,18 @@ T5Encoder::Unit T5Encoder::TakeUnit() {
   return unit;
 }
 
-int64_t T5Encoder::WorkOfTokenLayer() const {
+int64_t Encoder::WorkOfTokenLayer() const {
   const T5Config& config = weights_.config;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
   return config.d_model *
-         (4 * inner + int64_t{config.is_gated ? 3 : 2} * config.d_ff);
+         (4 * q_columns + int64_t{config.is_gated ? 3 : 2} * config.d_ff);
 }
 
-int64_t T5Encoder::WorkOf(const Unit& unit) const {
+int64_t Encoder::WorkOf(const Unit& unit) const {
   const T5Config& config = weights_.config;
   const int64_t rows = unit.end - unit.begin;
   const int64_t project =
-      int64_t{3} * config.d_model * config.num_heads * config.d_kv;
+      int64_t{3} * config.d_model * config.num_heads * config.head_dim;
   switch (unit.phase) {
     case Phase::kProject:
       return rows * project;
@@ -148,12 +149,12 @@ int64_t T5Encoder::WorkOf(const Unit& unit) const {
   int64_t work = 0;
   for (int64_t i = unit.begin; i < unit.end; ++i) {
     const int64_t len = sources_[i / config.num_heads].len;
-    work += 2 * len * len * config.d_kv;
+    work += 2 * len * len * config.head_dim;
   }
   return work;
 }
 
-void T5Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
   switch (unit.phase) {
     case Phase::kProject:
       return Project(member, unit);
@@ -166,8 +167,8 @@ void T5Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
   }
 }
 
-void T5Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
-  const T5EncoderLayer& layer = weights_.encoder[unit.layer];
+void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
+  const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = weights_.config.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* normed = normed_.data() + unit.begin * d_model;
@@ -180,7 +181,7 @@ void T5Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
 }
 
 // The (source, head) pairs go to the members in turn.
-void T5Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
   const int32_t num_heads = weights_.config.num_heads;
   for (int64_t i = unit.begin + member.index(); i < unit.end;
        i += member.count()) {
@@ -190,42 +191,42 @@ void T5Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
   member.Barrier();
 }
 
-void T5Encoder::AttendHead(const Source& source, int32_t head,
-                           HeadBuffers& buffers) {
-  const int32_t dim = weights_.config.d_kv;
-  const int64_t inner = int64_t{weights_.config.num_heads} * dim;
-  const int64_t stride = 3 * inner;
+void Encoder::AttendHead(const Source& source, int32_t head,
+                         HeadBuffers& buffers) {
+  const int32_t dim = weights_.config.head_dim;
+  const int64_t q_columns = int64_t{weights_.config.num_heads} * dim;
+  const int64_t stride = 3 * q_columns;
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
   auto* k_panels = reinterpret_cast<char*>(buffers.k_panels.data());
   auto* v = reinterpret_cast<char*>(buffers.v.data());
   const kernels::HeadUnits units =
-      kernels_.pack_head({.k = q + inner,
-                          .v = q + 2 * inner,
+      kernels_.pack_head({.k = q + q_columns,
+                          .v = q + 2 * q_columns,
                           .stride = stride,
                           .len = source.len,
                           .dim = dim},
                          attention_type_, k_panels, v);
-  kernels_.attend_encode(
-      {.q = q,
-       .q_stride = stride,
-       .out = attended_.data() + source.first_row * inner + int64_t{head} * dim,
-       .out_stride = inner,
-       .first_row = 0,
-       .end_row = source.len,
-       .dim = dim,
-       .len = source.len,
-       .type = attention_type_,
-       .units = units,
-       .k_panels = k_panels,
-       .v = v,
-       .bias = bias_.ForQuery(head, 0),
-       .scratch = buffers.scratch.data()});
+  kernels_.attend_encode({.q = q,
+                          .q_stride = stride,
+                          .out = attended_.data() +
+                                 source.first_row * q_columns +
+                                 int64_t{head} * dim,
+                          .out_stride = q_columns,
+                          .first_row = 0,
+                          .end_row = source.len,
+                          .dim = dim,
+                          .len = source.len,
+                          .type = attention_type_,
+                          .units = units,
+                          .k_panels = k_panels,
+                          .v = v,
+                          .bias = bias_.ForQuery(head, 0),
+                          .scratch = buffers.scratch.data()});
 }
 
-void T5Encoder::FeedForward(const ThreadTeam::Member& member,
-                            const Unit& unit) {
-  const T5EncoderLayer& layer = weights_.encoder[unit.layer];
+void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
+  const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = weights_.config.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* x = x_.data() + unit.begin * d_model;
@@ -236,12 +237,11 @@ void T5Encoder::FeedForward(const ThreadTeam::Member& member,
                  normed_.data() + unit.begin * d_model, feed_forward_);
 }
 
-void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member,
-                             const Unit& unit) {
+void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
   const T5Config& config = weights_.config;
   const int32_t num_heads = config.num_cross_kv_heads;
   const int64_t columns = weights_.cross_kv.num_columns();
-  const int64_t kv = int64_t{num_heads} * config.d_kv;  // of k, and of v
+  const int64_t kv = int64_t{num_heads} * config.head_dim;  // of k, and of v
   const int32_t pairs = config.num_decoder_layers * num_heads;
   float* normed = normed_.data() + unit.begin * config.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
@@ -253,7 +253,7 @@ void T5Encoder::WriteCrossKv(const ThreadTeam::Member& member,
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
     const int32_t layer = i / num_heads, head = i % num_heads;
     const float* head_kv =
-        cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.d_kv;
+        cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.head_dim;
     for (const Source& source : sources_) {
       if (source.is_dropped) continue;
       const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);

@@ -1,4 +1,4 @@
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 
 #include <algorithm>
 #include <string>
@@ -122,10 +122,10 @@ class Loader {
   absl::Status status_;
 };
 
-T5FeedForward LoadFeedForward(Loader& loader, const T5Config& config,
-                              const std::string& prefix) {
+FeedForwardWeights LoadFeedForward(Loader& loader, const T5Config& config,
+                                   const std::string& prefix) {
   const std::string name = prefix + "DenseReluDense.";
-  T5FeedForward ff;
+  FeedForwardWeights ff;
   ff.norm = loader.Vector(prefix + "layer_norm.weight", config.d_model);
   ff.in = config.is_gated
               ? loader.Interleaved(config.d_model,
@@ -137,43 +137,44 @@ T5FeedForward LoadFeedForward(Loader& loader, const T5Config& config,
   return ff;
 }
 
-T5EncoderLayer LoadEncoderLayer(Loader& loader, const T5Config& config,
-                                int32_t index) {
+EncoderLayer LoadEncoderLayer(Loader& loader, const T5Config& config,
+                              int32_t index) {
   const std::string prefix = absl::StrCat("encoder.block.", index, ".layer.");
   const std::string attention = prefix + "0.SelfAttention.";
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  T5EncoderLayer layer{
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  EncoderLayer layer{
       loader.Vector(prefix + "0.layer_norm.weight", config.d_model),
-      loader.Fused(config.d_model, {{attention + "q.weight", 0, inner},
-                                    {attention + "k.weight", 0, inner},
-                                    {attention + "v.weight", 0, inner}}),
-      loader.Fused(inner, {{attention + "o.weight", 0, config.d_model}}),
+      loader.Fused(config.d_model, {{attention + "q.weight", 0, q_columns},
+                                    {attention + "k.weight", 0, q_columns},
+                                    {attention + "v.weight", 0, q_columns}}),
+      loader.Fused(q_columns, {{attention + "o.weight", 0, config.d_model}}),
       LoadFeedForward(loader, config, prefix + "1.")};
   return layer;
 }
 
-T5DecoderLayer LoadDecoderLayer(Loader& loader, const T5Config& config,
-                                int32_t index) {
+DecoderLayer LoadDecoderLayer(Loader& loader, const T5Config& config,
+                              int32_t index) {
   const std::string prefix = absl::StrCat("decoder.block.", index, ".layer.");
   const std::string self = prefix + "0.SelfAttention.";
   const std::string cross = prefix + "1.EncDecAttention.";
   const int64_t d_model = config.d_model;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  const int64_t kv = int64_t{config.num_kv_heads} * config.d_kv;
-  T5DecoderLayer layer{loader.Vector(prefix + "0.layer_norm.weight", d_model),
-                       loader.Fused(d_model, {{self + "q.weight", 0, inner},
-                                              {self + "k.weight", 0, kv},
-                                              {self + "v.weight", 0, kv}}),
-                       loader.Fused(inner, {{self + "o.weight", 0, d_model}}),
-                       loader.Vector(prefix + "1.layer_norm.weight", d_model),
-                       loader.Fused(d_model, {{cross + "q.weight", 0, inner}}),
-                       loader.Fused(inner, {{cross + "o.weight", 0, d_model}}),
-                       LoadFeedForward(loader, config, prefix + "2.")};
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
+  DecoderLayer layer{
+      loader.Vector(prefix + "0.layer_norm.weight", d_model),
+      loader.Fused(d_model, {{self + "q.weight", 0, q_columns},
+                             {self + "k.weight", 0, kv},
+                             {self + "v.weight", 0, kv}}),
+      loader.Fused(q_columns, {{self + "o.weight", 0, d_model}}),
+      loader.Vector(prefix + "1.layer_norm.weight", d_model),
+      loader.Fused(d_model, {{cross + "q.weight", 0, q_columns}}),
+      loader.Fused(q_columns, {{cross + "o.weight", 0, d_model}}),
+      LoadFeedForward(loader, config, prefix + "2.")};
   return layer;
 }
 
 Linear LoadCrossKv(Loader& loader, const T5Config& config) {
-  const int64_t kv = int64_t{config.num_cross_kv_heads} * config.d_kv;
+  const int64_t kv = int64_t{config.num_cross_kv_heads} * config.head_dim;
   std::vector<WeightRows> tensors;
   for (int32_t i = 0; i < config.num_decoder_layers; ++i) {
     const std::string name =
@@ -188,22 +189,22 @@ int64_t Bytes(const std::vector<float>& values) {
   return static_cast<int64_t>(values.size() * sizeof(float));
 }
 
-int64_t Bytes(const T5FeedForward& ff) {
+int64_t Bytes(const FeedForwardWeights& ff) {
   return Bytes(ff.norm) + ff.in.bytes() + ff.out.bytes();
 }
 
 }  // namespace
 
-absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
-                                          const WeightSource& source,
-                                          const LinearOptions& options) {
+absl::StatusOr<Weights> Weights::Load(const T5Config& config,
+                                      const WeightSource& source,
+                                      const LinearOptions& options) {
   const int64_t vocab = config.vocab_size, d_model = config.d_model;
   const std::string bias =
       ".block.0.layer.0.SelfAttention."
       "relative_attention_bias.weight";
   SHEAF_CHECK(!config.table_tensor.empty());
   Loader loader(source, options);
-  T5Weights weights;
+  Weights weights;
   weights.config = config;
   weights.type = options.type;
   // A head that is the table is read as columns of a product and as rows of a
@@ -240,7 +241,7 @@ absl::StatusOr<T5Weights> T5Weights::Load(const T5Config& config,
   return weights;
 }
 
-void T5Weights::Embed(int32_t id, float* out) const {
+void Weights::Embed(int32_t id, float* out) const {
   if (!config.has_own_head()) return head.ReadColumn(id, out);
   const int64_t d_model = config.d_model;
   if (embedding_bf16.empty()) {
@@ -251,9 +252,9 @@ void T5Weights::Embed(int32_t id, float* out) const {
   }
 }
 
-int64_t T5Weights::decode_bytes() const {
+int64_t Weights::decode_bytes() const {
   int64_t bytes = head.bytes() + Bytes(decoder_norm);
-  for (const T5DecoderLayer& layer : decoder) {
+  for (const DecoderLayer& layer : decoder) {
     bytes += Bytes(layer.self_norm) + layer.qkv.bytes() +
              layer.self_out.bytes() + Bytes(layer.cross_norm) +
              layer.cross_q.bytes() + layer.cross_out.bytes() +
@@ -262,13 +263,13 @@ int64_t T5Weights::decode_bytes() const {
   return bytes;
 }
 
-int64_t T5Weights::bytes() const {
+int64_t Weights::bytes() const {
   int64_t bytes =
       decode_bytes() + embedding.bytes() +
       static_cast<int64_t>(embedding_bf16.size() * sizeof(uint16_t)) +
       Bytes(encoder_bias) + Bytes(decoder_bias) + Bytes(encoder_norm) +
       cross_kv.bytes();
-  for (const T5EncoderLayer& layer : encoder) {
+  for (const EncoderLayer& layer : encoder) {
     bytes += Bytes(layer.norm) + layer.qkv.bytes() + layer.out.bytes() +
              Bytes(layer.feed_forward);
   }

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/recording_sink.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 
 namespace sheaf {
 namespace {
@@ -52,12 +52,11 @@ Request MakeRequest(int index, const T5Config& config) {
   return request;
 }
 
-class T5BatchTest : public ::testing::Test {
+class BatchTest : public ::testing::Test {
  protected:
-  std::unique_ptr<T5TestModel> Model(int32_t num_threads = 2) {
-    return T5TestModel::Load(
-        SHEAF_MODELS_DIR "/sheaf-small",
-        {.num_threads = num_threads, .kv_bytes = 64 << 20});
+  std::unique_ptr<TestModel> Model(int32_t num_threads = 2) {
+    return TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
+                           {.num_threads = num_threads, .kv_bytes = 64 << 20});
   }
 
   static Outcomes OutcomeOf(RecordingSink& sink) {
@@ -91,7 +90,7 @@ class T5BatchTest : public ::testing::Test {
   }
 };
 
-TEST_F(T5BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
+TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   auto model = Model();
   Engine engine({}, model->storage->shape(), *model->runner, model->team,
                 *model->kernels);
@@ -109,9 +108,9 @@ TEST_F(T5BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
 
 // Two passes of the encoder in turns, against one after the other: the same
 // logits, to the last bit.
-TEST_F(T5BatchTest, APassThatOvertakesAnotherChangesNothing) {
+TEST_F(BatchTest, APassThatOvertakesAnotherChangesNothing) {
   auto model = Model();
-  T5Runner& runner = *model->runner;
+  TransformerRunner& runner = *model->runner;
   KvBlockPool pool(model->storage->shape());
   const std::vector<int32_t> sources[] = {std::vector<int32_t>(300, 17),
                                           {21, 22, 23, 24, 25, 1}};
@@ -160,9 +159,9 @@ TEST_F(T5BatchTest, APassThatOvertakesAnotherChangesNothing) {
 }
 
 // The blocks of a source that is dropped while it is encoded go to another.
-TEST_F(T5BatchTest, ADroppedSourceIsWrittenNowhere) {
+TEST_F(BatchTest, ADroppedSourceIsWrittenNowhere) {
   auto model = Model();
-  T5Runner& runner = *model->runner;
+  TransformerRunner& runner = *model->runner;
   KvBlockPool pool(model->storage->shape());
   const std::vector<int32_t> dropped(100, 17), kept(40, 18),
       next = {21, 22, 23, 24, 25, 1};
@@ -195,7 +194,7 @@ TEST_F(T5BatchTest, ADroppedSourceIsWrittenNowhere) {
   EXPECT_TRUE(logits_of_next() == expected);
 }
 
-TEST_F(T5BatchTest, TheNumberOfThreadsChangesNothing) {
+TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
   std::vector<Outcomes> outcomes[2];
   for (int32_t num_threads : {1, 3}) {
     auto model = Model(num_threads);

@@ -6,27 +6,27 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/model_runner.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
 
 // What the runner sizes its memory for.
-struct T5RunnerLimits {
+struct RunnerSizes {
   int32_t max_sequences = 64;        // in one decode step
   int32_t max_encode_tokens = 2048;  // in one pass, or one source's max length
   int32_t max_source_tokens = 512;
   int32_t max_new_tokens = 1024;  // positions of a sequence
 };
 
-class T5Encoder;
-class T5Decoder;
-class T5DecoderObserver;
+class Encoder;
+class Decoder;
+class DecoderObserver;
 
 // Bytes that a runner and the engine's logits take, once a pass and a step of
 // the greatest size have been: about, for the larger of the buffers.
-int64_t ActivationBytes(const T5Config& config, const T5RunnerLimits& limits);
+int64_t ActivationBytes(const T5Config& config, const RunnerSizes& sizes);
 
 // Computes a T5 model on a thread team: the encoder over packed sources, the
 // decoder over the running sequences, with K and V in KvStorage. The
@@ -34,13 +34,14 @@ int64_t ActivationBytes(const T5Config& config, const T5RunnerLimits& limits);
 // been: a part of attention a context, and the products' narrow inputs.
 //
 // Not thread-safe: the engine thread owns it.
-class T5Runner : public ModelRunner {
+class TransformerRunner : public ModelRunner {
  public:
   // None is owned; all outlive the runner. `storage` has the dimensions of
   // KvDimsOf(weights.config).
-  T5Runner(const T5Weights& weights, KvStorage& storage, ThreadTeam& team,
-           const kernels::Kernels& kernels, const T5RunnerLimits& limits);
-  ~T5Runner() override;
+  TransformerRunner(const Weights& weights, KvStorage& storage,
+                    ThreadTeam& team, const kernels::Kernels& kernels,
+                    const RunnerSizes& sizes);
+  ~TransformerRunner() override;
 
   int32_t vocab_size() const override { return weights_.config.vocab_size; }
   int32_t start_token_id() const override {
@@ -48,6 +49,9 @@ class T5Runner : public ModelRunner {
   }
   absl::Span<const int32_t> eos_token_ids() const override {
     return weights_.config.eos_token_ids;
+  }
+  RunnerLimits limits() const override {
+    return {sizes_.max_sequences, sizes_.max_encode_tokens};
   }
 
   void BeginEncode(EncodePass pass,
@@ -63,18 +67,19 @@ class T5Runner : public ModelRunner {
   absl::Span<const float> encoder_output() const;
 
   // Shows it what the decoder's attentions read; null: nobody. Not owned.
-  void set_decoder_observer(T5DecoderObserver* observer);
+  void set_decoder_observer(DecoderObserver* observer);
 
  private:
-  T5Encoder& encoder(EncodePass pass) {
+  Encoder& encoder(EncodePass pass) {
     return *encoders_[static_cast<int>(pass)];
   }
 
-  const T5Weights& weights_;
+  const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
-  std::unique_ptr<T5Encoder> encoders_[kNumEncodePasses];
-  std::unique_ptr<T5Decoder> decoder_;
+  const RunnerSizes sizes_;
+  std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
+  std::unique_ptr<Decoder> decoder_;
 };
 
 KvDims KvDimsOf(const T5Config& config,

@@ -1,4 +1,4 @@
-#include "engine/model/t5_layers.h"
+#include "engine/model/sublayers.h"
 
 #include <algorithm>
 
@@ -43,7 +43,7 @@ void ActivateOwnSlices(const ThreadTeam::Member& member,
 
 void AddFeedForward(const ThreadTeam::Member& member,
                     const kernels::Kernels& kernels, const T5Config& config,
-                    const T5FeedForward& layer, float* x, int32_t num_rows,
+                    const FeedForwardWeights& layer, float* x, int32_t num_rows,
                     float* normed, FeedForwardBuffers& buffers) {
   const int64_t d_model = config.d_model;
   NormRows(member, kernels, config, layer.norm, x, num_rows, normed);

@@ -13,7 +13,7 @@ namespace sheaf {
 
 // The feed-forward layer of a block: wo(act(wi x)), or with a gate
 // wo(act(wi_0 x) * wi_1 x).
-struct T5FeedForward {
+struct FeedForwardWeights {
   std::vector<float> norm;  // [d_model]
   // wi; with a gate, each slice has its columns of wi_0 and then those of wi_1,
   // so that one member of the team has both.
@@ -21,31 +21,31 @@ struct T5FeedForward {
   Linear out;
 };
 
-struct T5EncoderLayer {
+struct EncoderLayer {
   std::vector<float> norm;  // [d_model]
-  Linear qkv;               // [H * d_kv | H * d_kv | H * d_kv]
+  Linear qkv;               // [H * head_dim | H * head_dim | H * head_dim]
   Linear out;
-  T5FeedForward feed_forward;
+  FeedForwardWeights feed_forward;
 };
 
-struct T5DecoderLayer {
+struct DecoderLayer {
   std::vector<float> self_norm;
-  Linear qkv;  // [H * d_kv | G * d_kv | G * d_kv]
+  Linear qkv;  // [H * head_dim | G * head_dim | G * head_dim]
   Linear self_out;
   std::vector<float> cross_norm;
   Linear cross_q;
   Linear cross_out;
-  T5FeedForward feed_forward;
+  FeedForwardWeights feed_forward;
 };
 
 // A T5 model's weights, each laid out once for the code that reads it. Grouped
 // key and value projections stay grouped. Immutable after Load().
-struct T5Weights {
+struct Weights {
   // Errors name a tensor that cannot be read. REQUIRES: MatchT5Tensors() has
   // matched `config` with `source`.
-  static absl::StatusOr<T5Weights> Load(const T5Config& config,
-                                        const WeightSource& source,
-                                        const LinearOptions& options);
+  static absl::StatusOr<Weights> Load(const T5Config& config,
+                                      const WeightSource& source,
+                                      const LinearOptions& options);
 
   // Copies token `id`'s embedding to out [d_model].
   void Embed(int32_t id, float* out) const;
@@ -63,12 +63,12 @@ struct T5Weights {
   Linear head;                      // [vocab_size] columns
   std::vector<float> encoder_bias;  // [buckets, H]
   std::vector<float> decoder_bias;
-  std::vector<T5EncoderLayer> encoder;
+  std::vector<EncoderLayer> encoder;
   std::vector<float> encoder_norm;
-  std::vector<T5DecoderLayer> decoder;
+  std::vector<DecoderLayer> decoder;
   std::vector<float> decoder_norm;
   // The cross-attention keys and values of all decoder layers in one product:
-  // for each layer [G * d_kv | G * d_kv].
+  // for each layer [G * head_dim | G * head_dim].
   Linear cross_kv;
 };
 

@@ -7,8 +7,8 @@
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/relative_bias.h"
-#include "engine/model/t5_layers.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/sublayers.h"
+#include "engine/model/weights.h"
 #include "engine/model_runner.h"
 #include "engine/thread_team.h"
 
@@ -21,12 +21,12 @@ namespace sheaf {
 // sources' KV blocks.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
-class T5Encoder {
+class Encoder {
  public:
   // `max_tokens` in a pass, `max_source_tokens` in a source.
-  T5Encoder(const T5Weights& weights, KvStorage& storage, ThreadTeam& team,
-            const kernels::Kernels& kernels, int32_t max_tokens,
-            int32_t max_source_tokens);
+  Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+          const kernels::Kernels& kernels, int32_t max_tokens,
+          int32_t max_source_tokens);
 
   // As in ModelRunner.
   void Begin(absl::Span<const EncodeEntry> entries);
@@ -76,7 +76,7 @@ class T5Encoder {
   void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
   void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
 
-  const T5Weights& weights_;
+  const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
@@ -91,8 +91,8 @@ class T5Encoder {
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, 3 * H * d_kv]
-  AlignedBuffer attended_;  // [rows, H * d_kv]
+  AlignedBuffer qkv_;       // [rows, 3 * H * head_dim]
+  AlignedBuffer attended_;  // [rows, H * head_dim]
   AlignedBuffer cross_kv_;  // [rows of a unit, columns of cross_kv]
   FeedForwardBuffers feed_forward_;
   std::vector<HeadBuffers> heads_;  // one a member

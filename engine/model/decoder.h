@@ -7,8 +7,8 @@
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/relative_bias.h"
-#include "engine/model/t5_layers.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/sublayers.h"
+#include "engine/model/weights.h"
 #include "engine/model_runner.h"
 #include "engine/thread_team.h"
 
@@ -16,9 +16,9 @@ namespace sheaf {
 
 // Is shown what the decoder's attentions read: the statistics that a checkpoint
 // is converted by. Called on the thread that calls Decode().
-class T5DecoderObserver {
+class DecoderObserver {
  public:
-  virtual ~T5DecoderObserver() = default;
+  virtual ~DecoderObserver() = default;
   // `rows` [num_rows, d_model]: the normed input of a layer's self-attention,
   // or of its cross-attention's queries.
   virtual void OnAttentionInput(int32_t layer_index, Attention attention,
@@ -32,19 +32,19 @@ class T5DecoderObserver {
 // result does not depend on which member took which part.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
-class T5Decoder {
+class Decoder {
  public:
   // At most `max_rows` rows go through at a time; longer steps take several
   // goes. Positions are below `max_positions`.
-  T5Decoder(const T5Weights& weights, KvStorage& storage, ThreadTeam& team,
-            const kernels::Kernels& kernels, int32_t max_rows,
-            int32_t max_positions);
+  Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+          const kernels::Kernels& kernels, int32_t max_rows,
+          int32_t max_positions);
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
 
   // Null: nobody looks. Not owned.
-  void set_observer(T5DecoderObserver* observer) { observer_ = observer; }
+  void set_observer(DecoderObserver* observer) { observer_ = observer; }
 
  private:
   struct Row {
@@ -79,8 +79,8 @@ class T5Decoder {
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
-    AlignedBuffer q;      // [kMaxContextRows, H, d_kv]
-    AlignedBuffer parts;  // [kMaxContextRows, H, PartFloats(d_kv)]
+    AlignedBuffer q;      // [kMaxContextRows, H, head_dim]
+    AlignedBuffer parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
   };
 
   void PlanAttention();
@@ -99,13 +99,13 @@ class T5Decoder {
   void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
                  Attention attention);
 
-  const T5Weights& weights_;
+  const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const RelativeBias bias_;
   const int32_t max_rows_;
-  T5DecoderObserver* observer_ = nullptr;
+  DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
   AttentionPlan self_plan_;
@@ -113,11 +113,11 @@ class T5Decoder {
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, (H + 2 G) * d_kv]
-  AlignedBuffer attended_;  // [rows, H * d_kv]
+  AlignedBuffer qkv_;       // [rows, (H + 2 G) * head_dim]
+  AlignedBuffer attended_;  // [rows, H * head_dim]
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
-  // [context parts, query heads, PartFloats(d_kv)] of contexts with several
+  // [context parts, query heads, PartFloats(head_dim)] of contexts with several
   std::vector<float> parts_;
 };
 
