@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 namespace {
@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 constexpr char kHome[] = "ipv4:192.0.2.1:1111";
 
-TEST(CallerLimiterTest, WithoutTokensEverybodyMayCall) {
+TEST(CallerLimiterTest, WithoutTokensEveryCallerMayCall) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/0);
   for (int i = 0; i < 1000; ++i) {
     const absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, "");
@@ -54,26 +54,27 @@ TEST(CallerLimiterTest, APlaceIsGivenBackOnceThoughTheLeaseMoves) {
   EXPECT_TRUE(limiter.Acquire(kHome, "").ok());
 }
 
-class GuardTokensTest : public testing::Test {
+class CallerTokensTest : public testing::Test {
  protected:
-  GuardTokensTest() {
-    const std::string path = absl::StrCat(testing::TempDir(), "/guard_tokens");
-    // sha256sum's, of "alpha".
-    std::ofstream(path)
-        << "web 8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda"
-           "1ed4018e8f2223f8\n";
+  CallerTokensTest() {
+    // The output of sha256sum for "alpha".
+    const std::string path = dir_.Write(
+        "tokens",
+        "web 8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8"
+        "\n");
     tokens_ = *AuthTokens::Load(path, [](const absl::Status&) {});
   }
+  const TempDir dir_;
   std::unique_ptr<AuthTokens> tokens_;
 };
 
-TEST_F(GuardTokensTest, ABearerTokenOfTheFileMayCall) {
+TEST_F(CallerTokensTest, ABearerTokenOfTheFileMayCall) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
   EXPECT_EQ(limiter.Acquire(kHome, "Bearer alpha")->token_name(), "web");
   EXPECT_EQ(limiter.Acquire(kHome, "bearer alpha")->token_name(), "web");
 }
 
-TEST_F(GuardTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
+TEST_F(CallerTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
   EXPECT_EQ(limiter.Acquire(kHome, "").status().code(),
             absl::StatusCode::kUnauthenticated);
@@ -85,7 +86,7 @@ TEST_F(GuardTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
   }
 }
 
-TEST_F(GuardTokensTest, ATokenHasItsPlacesFromWhereverItComes) {
+TEST_F(CallerTokensTest, ATokenHasItsPlacesFromWhereverItComes) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/1);
   const absl::StatusOr<CallerLease> lease =
       limiter.Acquire(kHome, "Bearer alpha");
