@@ -9,7 +9,7 @@
 namespace sheaf {
 namespace {
 
-// Without the port, which is another for each connection.
+// The address without the port, which differs between connections.
 absl::string_view AddressOf(absl::string_view peer) {
   return peer.substr(0, peer.rfind(':'));
 }
