@@ -5,6 +5,7 @@
 # forbid(FILES regex EXCEPT regex INCLUDES regex ALLOWS regex): no file of the
 # project whose path matches FILES, and not EXCEPT, includes a header that
 # matches INCLUDES, and not ALLOWS.
+get_filename_component(ROOT "${ROOT}" ABSOLUTE)
 set(violations "")
 function(forbid)
   cmake_parse_arguments(RULE "" "FILES;EXCEPT;INCLUDES;ALLOWS" "" ${ARGN})
@@ -68,6 +69,15 @@ forbid(FILES "." EXCEPT "^(text/|tests/text/)"
 # The server takes engine and model together in one place.
 forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")
 forbid(FILES "^server/" INCLUDES "^client/")
+# gRPC is the business of its front, of what starts it, and of the client.
+forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
+  INCLUDES "^grpc|\\.grpc\\.pb\\.h$")
+# A front knows the middle of the server, which knows no front. Access and
+# operations know neither; addresses and their sockets serve all.
+forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
+  INCLUDES "^server/grpc/")
+forbid(FILES "^server/(access|ops)/"
+  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(flags|listening_sockets|unix_socket)\\.h$")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # What is served knows nothing of how models are made.
