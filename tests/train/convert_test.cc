@@ -71,9 +71,9 @@ TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
   for (const int32_t kv_heads : {1, 2, 4}) {
     TempDir dir;
     const std::string output = dir.PathOf("out");
-    ASSERT_TRUE(
-        Convert(input, output, kv_heads, *ParseGroupingMethod(GetParam()))
-            .ok());
+    ASSERT_TRUE(Convert(input, output, kv_heads,
+                        *kGroupingMethods.Parse(std::string(GetParam())))
+                    .ok());
     const absl::StatusOr<Checkpoint> converted = Checkpoint::Open(output);
     ASSERT_TRUE(converted.ok()) << converted.status();
     const std::string prefix =

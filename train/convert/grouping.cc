@@ -92,14 +92,6 @@ void FactorGroup(int32_t d_kv, const Metric& metric, Eigen::Ref<Matrix> left,
 
 }  // namespace
 
-std::optional<GroupingMethod> ParseGroupingMethod(absl::string_view name) {
-  if (name == "mean") return GroupingMethod::kMean;
-  if (name == "first") return GroupingMethod::kFirst;
-  if (name == "random") return GroupingMethod::kRandom;
-  if (name == "svd") return GroupingMethod::kSvd;
-  return std::nullopt;
-}
-
 HeadPairs GroupHeads(const HeadPairs& pairs, int32_t num_groups,
                      GroupingMethod method, const Metric& metric,
                      uint64_t seed) {

@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "Eigen/Core"
-#include "absl/strings/string_view.h"
+#include "base/enum_names.h"
 
 namespace sheaf {
 
@@ -14,10 +13,13 @@ enum class GroupingMethod {
   kMean,    // their average
   kFirst,   // the first of them
   kRandom,  // new weights, as T5 initialises them
-  kSvd,     // the best in the sense of the least squares; queries follow
+  kSvd,     // the best in the sense of least squares; the queries follow
 };
-
-std::optional<GroupingMethod> ParseGroupingMethod(absl::string_view name);
+inline constexpr EnumNames<GroupingMethod, 4> kGroupingMethods = {
+    {{{GroupingMethod::kMean, "mean"},
+      {GroupingMethod::kFirst, "first"},
+      {GroupingMethod::kRandom, "random"},
+      {GroupingMethod::kSvd, "svd"}}}};
 
 using Matrix = Eigen::MatrixXd;
 
