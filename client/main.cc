@@ -8,16 +8,17 @@
 
 namespace {
 
-// Run before the libraries' constructors: gRPC's opens an eventfd.
+// Runs before the libraries' constructors, because gRPC's opens an eventfd.
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*const kBeforeLibraries)() = sheaf::FillStandardStreams;
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A reader that leaves is an error of write(), not the program's death.
+  // write() then fails when a reader leaves, instead of ending the program.
   std::signal(SIGPIPE, SIG_IGN);
-  // What fails is told once, by us; who sets the variable wants gRPC's words.
+  // Every error is printed once, by this program. A user who sets the variable
+  // gets gRPC's messages too.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   return sheaf::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
 }
