@@ -14,8 +14,8 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
-#include "engine/model/t5_runner.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/runner.h"
+#include "engine/model/weights.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
 
@@ -141,22 +141,22 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
         "kv_cache_bytes is %d; this batch needs %d, or 0 for that",
         options.kv_cache_bytes, kv_bytes_needed));
   }
-  const absl::StatusOr<T5Weights> weights =
-      T5Weights::Load(options.config, *options.weights,
-                      {.kernels = &kernels,
-                       .num_slices = team.size(),
-                       .type = options.weight_type});
+  const absl::StatusOr<Weights> weights =
+      Weights::Load(options.config, *options.weights,
+                    {.kernels = &kernels,
+                     .num_slices = team.size(),
+                     .type = options.weight_type});
   if (!weights.ok()) return weights.status();
   absl::StatusOr<KvStorage> storage = KvStorage::Create(
       dims,
       options.kv_cache_bytes > 0 ? options.kv_cache_bytes : kv_bytes_needed);
   if (!storage.ok()) return storage.status();
-  T5RunnerLimits limits;
+  RunnerSizes limits;
   limits.max_sequences = options.batch * options.beam_size;
   limits.max_encode_tokens = options.batch * options.source_tokens;
   limits.max_source_tokens = options.source_tokens;
   limits.max_new_tokens = options.generate_tokens;
-  T5Runner runner(*weights, *storage, team, kernels, limits);
+  TransformerRunner runner(*weights, *storage, team, kernels, limits);
 
   Tally tally;
   EngineOptions engine_options;

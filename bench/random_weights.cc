@@ -68,13 +68,14 @@ void RandomWeights::AddAttention(const T5Config& config,
                                  const std::string& prefix,
                                  int64_t num_kv_heads) {
   const int64_t d_model = config.d_model;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  const int64_t kv = num_kv_heads * config.d_kv;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  const int64_t kv = num_kv_heads * config.head_dim;
   // T5 does not scale the scores: q's weights are the smaller.
-  Add(prefix + "q.weight", {inner, d_model}, 0, Fan(d_model * config.d_kv));
+  Add(prefix + "q.weight", {q_columns, d_model}, 0,
+      Fan(d_model * config.head_dim));
   Add(prefix + "k.weight", {kv, d_model}, 0, Fan(d_model));
   Add(prefix + "v.weight", {kv, d_model}, 0, Fan(d_model));
-  Add(prefix + "o.weight", {d_model, inner}, 0, Fan(inner));
+  Add(prefix + "o.weight", {d_model, q_columns}, 0, Fan(q_columns));
 }
 
 void RandomWeights::AddFeedForward(const T5Config& config,

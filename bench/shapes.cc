@@ -28,7 +28,7 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
     config.architecture = "T5ForConditionalGeneration";
     config.vocab_size = 32128;
     config.d_model = shape.d_model;
-    config.d_kv = 64;
+    config.head_dim = 64;
     config.d_ff = shape.d_ff;
     config.num_heads = shape.num_heads;
     config.num_kv_heads = shape.num_heads;
@@ -51,12 +51,13 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
 
 StepWork WorkOfStep(const T5Config& config, const StepShape& step) {
   const int64_t layers = config.num_decoder_layers;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  const int64_t self_kv = int64_t{2} * config.num_kv_heads * config.d_kv;
-  const int64_t cross_kv = int64_t{2} * config.num_cross_kv_heads * config.d_kv;
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  const int64_t self_kv = int64_t{2} * config.num_kv_heads * config.head_dim;
+  const int64_t cross_kv =
+      int64_t{2} * config.num_cross_kv_heads * config.head_dim;
   const int64_t feed_forward = int64_t{config.is_gated ? 3 : 2} * config.d_ff;
   // In a layer: q, k, v and o of self-attention, q and o of cross-attention.
-  const int64_t columns = 4 * inner + self_kv + feed_forward;
+  const int64_t columns = 4 * q_columns + self_kv + feed_forward;
   const int64_t weights =
       config.d_model * (layers * columns + config.vocab_size);
   StepWork work;
@@ -64,8 +65,8 @@ StepWork WorkOfStep(const T5Config& config, const StepShape& step) {
                   (step.beam_size * step.self_tokens * self_kv +
                    step.cross_tokens * cross_kv);
   work.flops = step.batch * step.beam_size *
-               (2 * weights +
-                layers * 4 * inner * (step.self_tokens + step.cross_tokens));
+               (2 * weights + layers * 4 * q_columns *
+                                  (step.self_tokens + step.cross_tokens));
   return work;
 }
 

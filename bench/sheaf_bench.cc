@@ -32,7 +32,7 @@
 #include "engine/model/checkpoint.h"
 #include "engine/model/t5_config.h"
 #include "engine/model/t5_tensors.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"

@@ -137,8 +137,8 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   if (IsEos(chosen.id)) {
     end = FinishReason::kEos;
   } else {
+    end = ReasonToEnd(segment, NewTokens(sequence), chosen.id);
     sequence.tokens.push_back(chosen.id);
-    end = EndOf(segment, NewTokens(sequence));
     if (!end && sequence.num_new_tokens() >= sampling.max_new_tokens) {
       end = FinishReason::kLength;
     }
@@ -174,10 +174,7 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
       absl::MakeSpan(candidates_),
       [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
       [&](const BeamStep& step) {
-        const absl::Span<const int32_t> tokens = NewTokens(beams[step.parent]);
-        grown_.assign(tokens.begin(), tokens.end());
-        grown_.push_back(step.token);
-        return EndOf(segment, grown_);
+        return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });
   if (!segment.beams->is_done()) {
     scheduler_.Fork(segment, segment.beams->live(), copies_);
@@ -191,19 +188,20 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   Finish(segment, {finished.begin(), finished.begin() + num_asked});
 }
 
-// Why a hypothesis ends that has come to `tokens`, beside EOS and length.
-std::optional<FinishReason> DecodeStep::EndOf(
-    const Segment& segment, absl::Span<const int32_t> tokens) const {
+// The reason why a hypothesis of `tokens` ends with `next`, apart from EOS and
+// length.
+std::optional<FinishReason> DecodeStep::ReasonToEnd(
+    const Segment& segment, absl::Span<const int32_t> tokens,
+    int32_t next) const {
   const Request& request = segment.request->request;
-  if (request.sampling.has_stop &&
-      request.sink->IsStopped(segment.index, tokens)) {
+  if (request.stop != nullptr && request.stop->IsMet(tokens, next)) {
     return FinishReason::kStopSequence;
   }
   const auto is_within_character = [&] {
     return request.sampling.output_text != OutputText::kRaw &&
-           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens);
+           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens, next);
   };
-  if (request.sampling.has_loop_guard && IsLooping(tokens) &&
+  if (request.sampling.has_loop_guard && IsLooping(tokens, next) &&
       !is_within_character()) {
     return FinishReason::kRepetition;
   }

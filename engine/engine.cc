@@ -41,8 +41,7 @@ struct CancelCommand {
 };
 struct ExtendCommand {
   RequestId id;
-  TokenLists segments;
-  bool is_open;
+  Extension extension;
 };
 using Command = std::variant<SubmitCommand, CancelCommand, ExtendCommand>;
 
@@ -176,8 +175,9 @@ class Engine::Loop {
   void Extend(ExtendCommand& command) {
     LiveRequest* live = scheduler_.Find(command.id);
     if (live == nullptr) return;
-    scheduler_.Extend(*live, command.segments);
-    live->request.is_open = command.is_open;
+    scheduler_.Extend(*live, command.extension.segments);
+    live->request.is_open = command.extension.is_open;
+    live->request.stop = std::move(command.extension.stop);
     if (live->has_ended()) End(*live, absl::OkStatus());
   }
 
@@ -371,8 +371,8 @@ absl::StatusOr<RequestId> Engine::Submit(Request request) {
   return loop_->Submit(std::move(request));
 }
 void Engine::Cancel(RequestId id) { loop_->Send(CancelCommand{id}); }
-void Engine::Extend(RequestId id, TokenLists segments, bool is_open) {
-  loop_->Send(ExtendCommand{id, std::move(segments), is_open});
+void Engine::Extend(RequestId id, Extension extension) {
+  loop_->Send(ExtendCommand{id, std::move(extension)});
 }
 void Engine::Drain() { loop_->Drain(); }
 bool Engine::WaitUntilIdle(absl::Duration timeout) {

@@ -31,6 +31,15 @@ struct EngineOptions {
   std::function<void(const StepStats&)> on_step = [](const StepStats&) {};
 };
 
+// More segments for an open request.
+struct Extension {
+  TokenLists segments = {};
+  // False: these segments, which may be none, are the last.
+  bool is_open = false;
+  // Replaces Request::stop.
+  std::shared_ptr<const StopCondition> stop = nullptr;
+};
+
 // Continuous batching: runs all submitted requests together, one token of every
 // running sequence a step. Requests join as soon as they are encoded and leave
 // at their last token.
@@ -55,10 +64,10 @@ class Engine {
   //   UNAVAILABLE         the engine drains
   absl::StatusOr<RequestId> Submit(Request request);
 
-  // Adds segments to an open request; they are numbered on, and count against
-  // no queue: what was taken runs to its end. With `is_open` false they are the
-  // last, and may be none. Nothing happens if the request has ended.
-  void Extend(RequestId id, TokenLists segments, bool is_open);
+  // Adds segments to an open request, which continue its numbering. Does
+  // nothing if the request has ended. No queue limit applies, because an
+  // accepted request runs to its end.
+  void Extend(RequestId id, Extension extension);
 
   // Ends a request with CANCELLED within one step. Nothing happens if it has
   // ended already.

@@ -36,6 +36,12 @@ struct BlockCopy {
   int32_t from, to;  // block ids
 };
 
+// The largest work that a runner has memory for.
+struct RunnerLimits {
+  int32_t max_sequences;      // in one decode step
+  int32_t max_encode_tokens;  // in one main pass of several sources
+};
+
 // What the engine asks of a model. The engine thread makes all calls. All ids
 // are within the vocabulary and all blocks within the storage: whoever submits
 // checks, so nothing here can fail.
@@ -46,6 +52,7 @@ class ModelRunner {
   virtual int32_t vocab_size() const = 0;
   virtual int32_t start_token_id() const = 0;
   virtual absl::Span<const int32_t> eos_token_ids() const = 0;
+  virtual RunnerLimits limits() const = 0;
 
   // Starts a pass of the encoder over all `entries`, packed without padding.
   // REQUIRES: `pass` is not under way.

@@ -8,7 +8,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
-#include "engine/token_lists.h"
+#include "base/token_lists.h"
+#include "engine/stop_condition.h"
 
 namespace sheaf {
 
@@ -34,7 +35,7 @@ enum class OutputText {
 };
 
 // What shapes the choice of the next token. Checked before it gets here: the
-// server's door refuses what is out of range.
+// server's request reader refuses what is out of range.
 struct SamplingParams {
   int32_t max_new_tokens = 256;  // >= 1; target_prefix counts
   int32_t min_new_tokens = 0;    // EOS is not chosen before
@@ -66,7 +67,6 @@ struct SamplingParams {
   // The log-probabilities of beams are normalized again after the rules.
   bool is_renormalized = false;
   bool has_loop_guard = false;  // ends what IsLooping() (loop_guard.h)
-  bool has_stop = false;        // ends where the sink says IsStopped()
 };
 
 enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
@@ -103,14 +103,6 @@ class TokenSink {
   virtual void OnSegmentFinished(int32_t segment_index,
                                  std::vector<Hypothesis> hypotheses) = 0;
 
-  // Whether the text of `tokens` (the segment's, without the start token) has
-  // come to a stop sequence with the last of them. Asked once a token, only if
-  // the request has_stop.
-  virtual bool IsStopped(int32_t /*segment_index*/,
-                         absl::Span<const int32_t> /*tokens*/) {
-    return false;
-  }
-
   // The request has ended and its KV blocks are free. OK if all segments
   // finished; else CANCELLED, DEADLINE_EXCEEDED or INTERNAL. The last call,
   // made exactly once for every request that Submit() took.
@@ -124,6 +116,9 @@ struct Request {
   // within the vocabulary. At least one.
   TokenLists segments;
   SamplingParams sampling;
+  // Ends each hypothesis that meets it, with the token that does; null: none.
+  // Engine::Extend() may replace it.
+  std::shared_ptr<const StopCondition> stop;
   MonotonicTime deadline = MonotonicTime::InfiniteFuture();
   // More segments may follow (Engine::Extend): the request goes on, though all
   // that it has are finished, until it is told that no more will come.

@@ -8,7 +8,7 @@
 
 namespace sheaf {
 
-FinishReason Worse(FinishReason earlier, FinishReason later) {
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
   for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
     if (earlier == bad || later == bad) return bad;
   }
@@ -26,11 +26,11 @@ Gaps GapsOfSummaries(int32_t num_segments) {
 Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)), whole_(plan_.stop) {
   SHEAF_CHECK(static_cast<int32_t>(plan_.gaps.size()) ==
               plan_.num_segments + 1);
-  ending_.num_input_tokens = plan_.num_input_tokens;
-  ending_.num_segments = plan_.earlier.num_segments + plan_.num_segments;
-  ending_.num_output_tokens = plan_.earlier.num_output_tokens;
-  ending_.finish_reason = plan_.earlier.finish_reason;
-  ending_.others.resize(plan_.num_hypotheses - 1);
+  summary_.num_input_tokens = plan_.num_input_tokens;
+  summary_.num_segments = plan_.earlier.num_segments + plan_.num_segments;
+  summary_.num_output_tokens = plan_.earlier.num_output_tokens;
+  summary_.finish_reason = plan_.earlier.finish_reason;
+  summary_.others.resize(plan_.num_hypotheses - 1);
   segments_.resize(plan_.num_segments);
   Advance();
 }
@@ -108,42 +108,43 @@ void Answer::Advance() {
     Conclude(segment);
   }
   if (whole_.has_matched()) {
-    ending_.finish_reason =
-        Worse(ending_.finish_reason, FinishReason::kStopSequence);
+    summary_.finish_reason =
+        MergeFinishReasons(summary_.finish_reason, FinishReason::kStopSequence);
   }
   ready_.text += whole_.Finish();
-  ending_.others.resize(std::min(ending_.others.size(), most_hypotheses_ - 1));
-  for (TextHypothesis& other : ending_.others) {
+  summary_.others.resize(
+      std::min(summary_.others.size(), most_hypotheses_ - 1));
+  for (FinishedPart& other : summary_.others) {
     StopMatcher matcher(plan_.stop);
     other.text = matcher.Append(other.text);
     other.text += matcher.Finish();
     if (!matcher.has_matched()) continue;
     other.finish_reason =
-        Worse(other.finish_reason, FinishReason::kStopSequence);
+        MergeFinishReasons(other.finish_reason, FinishReason::kStopSequence);
   }
 }
 
 void Answer::AddGap() {
   const absl::string_view gap = plan_.gaps[next_];
   ready_.text += whole_.Append(gap);
-  for (TextHypothesis& other : ending_.others)
-    absl::StrAppend(&other.text, gap);
+  for (FinishedPart& other : summary_.others) absl::StrAppend(&other.text, gap);
 }
 
 // The segment that was next is over.
 void Answer::Conclude(const SegmentText& segment) {
-  ending_.score += segment.score;
-  ending_.num_output_tokens += segment.num_tokens;
-  ending_.finish_reason = Worse(ending_.finish_reason, segment.finish_reason);
+  summary_.score += segment.score;
+  summary_.num_output_tokens += segment.num_tokens;
+  summary_.finish_reason =
+      MergeFinishReasons(summary_.finish_reason, segment.finish_reason);
   most_hypotheses_ = std::max(most_hypotheses_, segment.hypotheses.size());
-  for (size_t i = 0; i < ending_.others.size(); ++i) {
+  for (size_t i = 0; i < summary_.others.size(); ++i) {
     const size_t rank = std::min(i + 1, segment.hypotheses.size() - 1);
-    const TextHypothesis& from = segment.hypotheses[rank];
-    TextHypothesis& to = ending_.others[i];
+    const FinishedPart& from = segment.hypotheses[rank];
+    FinishedPart& to = summary_.others[i];
     to.text += from.text;
     to.tokens.insert(to.tokens.end(), from.tokens.begin(), from.tokens.end());
     to.score += from.score;
-    to.finish_reason = Worse(to.finish_reason, from.finish_reason);
+    to.finish_reason = MergeFinishReasons(to.finish_reason, from.finish_reason);
   }
   is_complete_ = whole_.has_matched() ||
                  segment.finish_reason == FinishReason::kStopSequence;
@@ -151,11 +152,11 @@ void Answer::Conclude(const SegmentText& segment) {
   segments_[next_++].reset();
 }
 
-Piece Answer::TakePiece() { return std::exchange(ready_, Piece()); }
+AnswerPart Answer::TakePart() { return std::exchange(ready_, AnswerPart()); }
 
-const Ending& Answer::ending() const {
+const AnswerSummary& Answer::summary() const {
   SHEAF_CHECK(is_complete_);
-  return ending_;
+  return summary_;
 }
 
 }  // namespace sheaf

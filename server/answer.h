@@ -9,8 +9,8 @@
 
 #include "absl/types/span.h"
 #include "engine/request.h"
+#include "server/finished_part.h"
 #include "server/gaps.h"
-#include "server/hypothesis_text.h"
 #include "server/reply.h"
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
@@ -20,7 +20,7 @@ namespace sheaf {
 
 // Of two segments' reasons, in order, the one that tells a reader more of the
 // whole: kLength if one was cut, else kRepetition, else the later one.
-FinishReason Worse(FinishReason earlier, FinishReason later);
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
 
 // Between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";
@@ -49,7 +49,7 @@ struct AnswerPlan {
 // A stop sequence is looked for in the whole text, whatever the borders of its
 // tokens and segments. Where one ends a segment's own text, its tokens end with
 // the one that completed the stop sequence, as the engine ends it
-// (stop_finder.h); one that lies across segments, or between them, ends the
+// (text/stop_sequences.h); one that lies across segments, or between them, ends the
 // text once the engine is done with the last of those.
 //
 // With num_hypotheses above 1 there are other texts beside it: the n-th joins
@@ -68,7 +68,7 @@ class Answer {
                      const std::vector<Hypothesis>& hypotheses);
 
   // What has become ready since the last call, in order.
-  Piece TakePiece();
+  AnswerPart TakePart();
 
   // Nothing more will become ready: all segments have finished, or one that a
   // stop sequence ended, whatever becomes of those after it.
@@ -76,7 +76,7 @@ class Answer {
   // The engine is done with every segment.
   bool is_finished() const { return num_finished_ == plan_.num_segments; }
   // REQUIRES: is_complete().
-  const Ending& ending() const;
+  const AnswerSummary& summary() const;
 
  private:
   struct SegmentText {
@@ -86,13 +86,13 @@ class Answer {
 
     std::optional<StreamDetokenizer> detokenizer;  // none without a tokenizer
     StopMatcher matcher;
-    Piece ready;  // not in ready_ yet
+    AnswerPart ready;  // not in ready_ yet
     int32_t num_tokens = 0;
     float score = 0;
     FinishReason finish_reason = FinishReason::kEos;
-    std::vector<TextHypothesis> hypotheses;  // if several are asked for
-    bool has_ended = false;                  // no text will follow
-    bool has_finished = false;               // the engine is done with it
+    std::vector<FinishedPart> hypotheses;  // if several are asked for
+    bool has_ended = false;                // no text will follow
+    bool has_finished = false;             // the engine is done with it
   };
 
   SegmentText& SegmentAt(int32_t segment_index);
@@ -106,13 +106,13 @@ class Answer {
   // [num_segments]; null before the segment's first news and once it is in
   // ready_, so that a text of very many sentences takes little.
   std::vector<std::unique_ptr<SegmentText>> segments_;
-  Piece ready_;               // in order, not taken yet
+  AnswerPart ready_;          // in order, not taken yet
   int32_t num_finished_ = 0;  // segments
   int32_t next_ = 0;          // the segment whose text comes next
   bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
   bool is_complete_ = false;
   size_t most_hypotheses_ = 1;  // of a segment
-  Ending ending_;
+  AnswerSummary summary_;
 };
 
 }  // namespace sheaf

@@ -300,7 +300,6 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
 
   CheckStops(options, limits, checker);
   out.stop.assign(options.stop().begin(), options.stop().end());
-  sampling.has_stop = !out.stop.empty();
   if (checker.status().ok()) CheckTogether(options, sampling, checker);
   if (!checker.status().ok()) return checker.status();
   return out;

@@ -1,5 +1,7 @@
 #include "server/field_error.h"
 
+#include <utility>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 
@@ -10,9 +12,8 @@ constexpr char kPayload[] = "sheaf/field";
 
 }  // namespace
 
-absl::Status NamesField(absl::Status status) {
-  const absl::string_view message = status.message();
-  status.SetPayload(kPayload, absl::Cord(message.substr(0, message.find(' '))));
+absl::Status WithField(absl::Status status, absl::string_view field) {
+  status.SetPayload(kPayload, absl::Cord(field));
   return status;
 }
 
@@ -21,11 +22,16 @@ std::string FieldOf(const absl::Status& status) {
   return field.has_value() ? std::string(*field) : "";
 }
 
-std::string Shown(absl::string_view text) {
-  constexpr size_t kMost = 100;
-  std::string shown = absl::CHexEscape(text.substr(0, kMost));
-  if (text.size() > kMost) shown += "...";
-  return shown;
+absl::Status NamesField(absl::Status status) {
+  const std::string message(status.message());
+  return WithField(std::move(status), message.substr(0, message.find(' ')));
+}
+
+std::string Escaped(absl::string_view text) {
+  constexpr size_t kMaxBytes = 100;
+  std::string escaped = absl::CHexEscape(text.substr(0, kMaxBytes));
+  if (text.size() > kMaxBytes) escaped += "...";
+  return escaped;
 }
 
 }  // namespace sheaf

@@ -3,19 +3,40 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 
 namespace sheaf {
 
-// Marks an error whose message begins with the path of a field of the request,
-// as "decoding.top_p is 2; ...", so that programs are told the field as well
-// (ToGrpcStatus). Changes nothing in an OK status.
-absl::Status NamesField(absl::Status status);
+// Attaches the path of the field that caused an error, such as
+// "decoding.top_p", so that ToGrpcStatus() can tell it to programs. Does not
+// change an OK status.
+absl::Status WithField(absl::Status status, absl::string_view field);
 
-// The path; empty if the error is not marked.
+// The attached path; empty if there is none.
 std::string FieldOf(const absl::Status& status);
 
-// What a client sent, for a message: its beginning, as printable characters.
-std::string Shown(absl::string_view text);
+// An error caused by one field of a request. The message is the field's path
+// followed by the formatted text:
+//   FieldError(absl::StatusCode::kInvalidArgument, "decoding.top_p",
+//              "is %g; this server allows 0..1", 2.0)
+// gives "decoding.top_p is 2; this server allows 0..1".
+template <typename... Args>
+absl::Status FieldError(absl::StatusCode code, absl::string_view field,
+                        const absl::FormatSpec<Args...>& format,
+                        const Args&... args) {
+  return WithField(
+      absl::Status(code,
+                   absl::StrCat(field, " ", absl::StrFormat(format, args...))),
+      field);
+}
+
+// Replaced by FieldError(): takes the path from the message's first word.
+absl::Status NamesField(absl::Status status);
+
+// Text from a client, for use in a message: its beginning, with every
+// unprintable byte escaped.
+std::string Escaped(absl::string_view text);
 
 }  // namespace sheaf

@@ -21,6 +21,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/cgroup.h"
+#include "base/config_files.h"
 #include "base/monotonic_time.h"
 #include "base/program.h"
 #include "base/standard_streams.h"
@@ -31,14 +32,13 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/linear.h"
+#include "engine/model/runner.h"
 #include "engine/model/t5_config.h"
-#include "engine/model/t5_runner.h"
 #include "engine/model/t5_tensors.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/thread_team.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
-#include "server/door.h"
 #include "server/flags.h"
 #include "server/grpc/rpc_listener.h"
 #include "server/model_dir.h"
@@ -46,6 +46,7 @@
 #include "server/ops/memory_limit.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
+#include "server/request_reader.h"
 #include "server/server.h"
 
 namespace sheaf {
@@ -115,9 +116,9 @@ class LoadedModel {
 
   const kernels::Kernels& kernels_;
   ThreadTeam team_;
-  std::unique_ptr<T5Weights> weights_;
+  std::unique_ptr<Weights> weights_;
   std::unique_ptr<KvStorage> storage_;
-  std::unique_ptr<T5Runner> runner_;
+  std::unique_ptr<TransformerRunner> runner_;
   std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
   int64_t max_queued_bytes_ = 0;
@@ -145,7 +146,7 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
           ? flags.max_source_tokens
           : std::min(config->n_positions.value_or(kDefaultMaxSourceTokens),
                      kMaxSourceTokens);
-  T5RunnerLimits limits;
+  RunnerSizes limits;
   limits.max_sequences = flags.server.max_sequences;
   limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
   limits.max_source_tokens = max_source_tokens;
@@ -175,18 +176,18 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
                       needs.weight_bytes, needs.activation_bytes,
                       needs.kv_cache_bytes),
       kExitWrongModel);
-  absl::StatusOr<T5Weights> weights = T5Weights::Load(
+  absl::StatusOr<Weights> weights = Weights::Load(
       *config, *checkpoint,
       {.kernels = &kernels_, .num_slices = team_.size(), .type = type});
   if (!weights.ok()) return weights.status();
-  weights_ = std::make_unique<T5Weights>(*std::move(weights));
+  weights_ = std::make_unique<Weights>(*std::move(weights));
   absl::StatusOr<KvStorage> storage =
       KvStorage::Create(KvDimsOf(*config, ParseKvType(flags.kv_type).value()),
                         flags.kv_cache_bytes);
   if (!storage.ok()) return storage.status();
   storage_ = std::make_unique<KvStorage>(*std::move(storage));
-  runner_ =
-      std::make_unique<T5Runner>(*weights_, *storage_, team_, kernels_, limits);
+  runner_ = std::make_unique<TransformerRunner>(*weights_, *storage_, team_,
+                                                kernels_, limits);
 
   served_.architecture = config->architecture;
   served_.num_parameters = NumParameters(*config);
@@ -209,18 +210,23 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
 
 absl::Status LoadedModel::LoadText(const std::string& dir,
                                    const ProgramOptions& flags) {
+  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
+  if (!files.ok()) return files.status();
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(*files);
+  if (!family.ok()) return family.status();
   absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(dir, served_.vocab_size);
+      (*family)->load_tokenizer(dir, served_.vocab_size);
   if (tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
     served_.tokenizer = tokenizer_.get();
+    served_.text_family = *family;
     served_.warnings.insert(served_.warnings.end(),
                             tokenizer_->warnings().begin(),
                             tokenizer_->warnings().end());
   } else if (!absl::IsNotFound(tokenizer.status())) {
     return tokenizer.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, flags.tasks);
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(*files, flags.tasks);
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),

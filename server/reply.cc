@@ -20,10 +20,10 @@ v1::FinishReason ToProto(FinishReason reason) {
   return v1::FINISH_REASON_UNSPECIFIED;
 }
 
-void SetUsage(const Ending& ending, v1::Usage* usage) {
-  usage->set_input_tokens(ending.num_input_tokens);
-  usage->set_output_tokens(ending.num_output_tokens);
-  usage->set_segments(ending.num_segments);
+void SetUsage(const AnswerSummary& summary, v1::Usage* usage) {
+  usage->set_input_tokens(summary.num_input_tokens);
+  usage->set_output_tokens(summary.num_output_tokens);
+  usage->set_segments(summary.num_segments);
 }
 
 void SetTokens(const std::vector<int32_t>& tokens, v1::TokenIds* ids) {
@@ -42,47 +42,49 @@ void AddHypothesis(const std::string& text, const std::vector<int32_t>& tokens,
 }
 
 // The answer itself and the others, best first.
-void AddHypotheses(const Piece& whole, const Ending& ending,
+void AddHypotheses(const AnswerPart& whole, const AnswerSummary& summary,
                    Hypotheses* hypotheses) {
-  AddHypothesis(whole.text, whole.tokens, ending.score, ending.finish_reason,
+  AddHypothesis(whole.text, whole.tokens, summary.score, summary.finish_reason,
                 hypotheses);
-  for (const TextHypothesis& other : ending.others) {
+  for (const FinishedPart& other : summary.others) {
     AddHypothesis(other.text, other.tokens, other.score, other.finish_reason,
                   hypotheses);
   }
 }
 
 template <typename Response>
-grpc::ByteBuffer SerializeText(const std::string& model, const Piece& whole,
-                               const Ending& ending) {
+grpc::ByteBuffer SerializeText(const std::string& model,
+                               const AnswerPart& whole,
+                               const AnswerSummary& summary) {
   Response response;
   response.set_text(whole.text);
-  if (!ending.others.empty()) {
-    AddHypotheses(whole, ending, response.mutable_alternatives());
+  if (!summary.others.empty()) {
+    AddHypotheses(whole, summary, response.mutable_alternatives());
   }
-  response.set_finish_reason(ToProto(ending.finish_reason));
-  SetUsage(ending, response.mutable_usage());
+  response.set_finish_reason(ToProto(summary.finish_reason));
+  SetUsage(summary, response.mutable_usage());
   response.set_model(model);
   return SerializeMessage(response);
 }
 
 grpc::ByteBuffer SerializeGenerated(const std::string& model,
-                                    const Piece& whole, const Ending& ending) {
+                                    const AnswerPart& whole,
+                                    const AnswerSummary& summary) {
   v1::GenerateResponse response;
-  AddHypotheses(whole, ending, response.mutable_hypotheses());
-  SetUsage(ending, response.mutable_usage());
+  AddHypotheses(whole, summary, response.mutable_hypotheses());
+  SetUsage(summary, response.mutable_usage());
   response.set_model(model);
   return SerializeMessage(response);
 }
 
 // What TextChunk and GenerateChunk have in common.
 template <typename Chunk>
-Chunk MakeChunk(const Piece& piece, const Ending* ending) {
+Chunk MakeChunk(const AnswerPart& part, const AnswerSummary* summary) {
   Chunk chunk;
-  chunk.set_text(piece.text);
-  if (ending != nullptr) {
-    chunk.set_finish_reason(ToProto(ending->finish_reason));
-    SetUsage(*ending, chunk.mutable_usage());
+  chunk.set_text(part.text);
+  if (summary != nullptr) {
+    chunk.set_finish_reason(ToProto(summary->finish_reason));
+    SetUsage(*summary, chunk.mutable_usage());
   }
   return chunk;
 }
@@ -90,25 +92,26 @@ Chunk MakeChunk(const Piece& piece, const Ending* ending) {
 }  // namespace
 
 grpc::ByteBuffer SerializeReply(ReplyKind kind, const std::string& model,
-                                const Piece& whole, const Ending& ending) {
+                                const AnswerPart& whole,
+                                const AnswerSummary& summary) {
   switch (kind) {
     case ReplyKind::kTranslate:
-      return SerializeText<v1::TranslateResponse>(model, whole, ending);
+      return SerializeText<v1::TranslateResponse>(model, whole, summary);
     case ReplyKind::kSummarize:
-      return SerializeText<v1::SummarizeResponse>(model, whole, ending);
+      return SerializeText<v1::SummarizeResponse>(model, whole, summary);
     case ReplyKind::kGenerate:
       break;
   }
-  return SerializeGenerated(model, whole, ending);
+  return SerializeGenerated(model, whole, summary);
 }
 
-grpc::ByteBuffer SerializeChunk(ReplyKind kind, const Piece& piece,
-                                const Ending* ending) {
+grpc::ByteBuffer SerializeChunk(ReplyKind kind, const AnswerPart& part,
+                                const AnswerSummary* summary) {
   if (kind != ReplyKind::kGenerate) {
-    return SerializeMessage(MakeChunk<v1::TextChunk>(piece, ending));
+    return SerializeMessage(MakeChunk<v1::TextChunk>(part, summary));
   }
-  v1::GenerateChunk chunk = MakeChunk<v1::GenerateChunk>(piece, ending);
-  if (!piece.tokens.empty()) SetTokens(piece.tokens, chunk.mutable_tokens());
+  v1::GenerateChunk chunk = MakeChunk<v1::GenerateChunk>(part, summary);
+  if (!part.tokens.empty()) SetTokens(part.tokens, chunk.mutable_tokens());
   return SerializeMessage(chunk);
 }
 

@@ -7,21 +7,21 @@
 #include <vector>
 
 #include "engine/request.h"
-#include "server/hypothesis_text.h"
+#include "server/finished_part.h"
 
 namespace sheaf {
 
 // A part of an answer, or all of it.
-struct Piece {
+struct AnswerPart {
   std::string text;
   std::vector<int32_t> tokens;
 };
 
 // How an answer ended.
-struct Ending {
+struct AnswerSummary {
   FinishReason finish_reason = FinishReason::kEos;
-  float score = 0;                     // sum of the segments'
-  std::vector<TextHypothesis> others;  // than the text itself, best first
+  float score = 0;                   // sum of the segments'
+  std::vector<FinishedPart> others;  // than the text itself, best first
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
@@ -31,10 +31,11 @@ enum class ReplyKind { kTranslate, kSummarize, kGenerate };
 
 // The whole answer as the message that the RPC returns.
 grpc::ByteBuffer SerializeReply(ReplyKind kind, const std::string& model,
-                                const Piece& whole, const Ending& ending);
+                                const AnswerPart& whole,
+                                const AnswerSummary& summary);
 
-// One message of a stream; `ending` is null but for the last.
-grpc::ByteBuffer SerializeChunk(ReplyKind kind, const Piece& piece,
-                                const Ending* ending);
+// One message of a stream; `summary` is null but for the last.
+grpc::ByteBuffer SerializeChunk(ReplyKind kind, const AnswerPart& part,
+                                const AnswerSummary* summary);
 
 }  // namespace sheaf

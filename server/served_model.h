@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 
@@ -27,7 +28,8 @@ struct ServedModel {
   // The decoder's start token and those that end a text: no answer has them.
   std::vector<int32_t> no_output_ids;
 
-  const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
+  const Tokenizer* tokenizer = nullptr;     // not owned; null: token ids only
+  const TextFamily* text_family = nullptr;  // null only without a tokenizer
   ModelTasks tasks;
 
   // What of the model's files is not followed, each with its effect.

@@ -19,12 +19,13 @@
 #include "base/check.h"
 #include "base/monotonic_time.h"
 #include "base/timed_mutex.h"
+#include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/access/auth_tokens.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 #include "server/grpc/call.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/model_service.h"
@@ -42,8 +43,8 @@
 namespace sheaf {
 namespace {
 
-// A text somewhat over the limit still reaches the door, which tells the client
-// the limit; what is far over it is refused by gRPC unread.
+// A text somewhat over the limit still reaches the request reader, which tells
+// the client the limit; what is far over it is refused by gRPC unread.
 constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
@@ -228,25 +229,26 @@ class Server::Parts {
         std::unique_ptr<Certificates> tls_certificates)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
-        guard(tokens.get(), options.max_requests_per_caller),
+        limiter(tokens.get(), options.max_requests_per_caller),
         log(options.log),
         watchdog({.patience = options.stuck_after,
                   .interval = std::min(options.stuck_after / 4,
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
-        door(model, options.limits),
+        request_reader(model, options.limits),
         engine(MakeEngineOptions(options, model, metrics, watchdog),
                engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
                *engine_parts.kernels),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
-        door_thread({.max_waiting = options.max_queue,
-                     .max_long_bytes = static_cast<size_t>(
-                         options.max_queued_bytes / kReadingBytes)}),
-        text_service({&engine, &delivery, &metrics, &live_calls, &door,
-                      &door_thread, &guard, &intake, options.log},
-                     options.default_deadline),
-        model_service(model, KvCapacity(engine_parts.kv_shape), &guard) {}
+        fair_executor({.max_waiting = options.max_queue,
+                       .max_long_bytes = static_cast<size_t>(
+                           options.max_queued_bytes / kReadingBytes)}),
+        text_service(
+            {&engine, &delivery, &metrics, &live_calls, &request_reader,
+             &fair_executor, &limiter, &intake, options.log},
+            options.default_deadline),
+        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
@@ -291,16 +293,16 @@ class Server::Parts {
 
   std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
   std::unique_ptr<Certificates> certificates;  // null: no encryption
-  Guard guard;
+  CallerLimiter limiter;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;
-  Door door;
-  LiveCalls live_calls;
+  RequestReader request_reader;
+  WaitCount live_calls;
   Delivery delivery;
   Engine engine;
   Intake intake;
-  DoorThread door_thread;
+  FairExecutor fair_executor;
   TextService text_service;
   ModelService model_service;
   std::vector<std::unique_ptr<grpc::Service>> reflection_services;
@@ -316,7 +318,7 @@ Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     const ServerOptions& options, const ServedModel& model,
     const EngineParts& engine_parts) {
-  TakeProtobufLog();
+  RedirectProtobufLog();
   TakeGrpcLog(options.log);
   absl::StatusOr<std::unique_ptr<AuthTokens>> tokens = LoadTokens(options);
   if (!tokens.ok()) return tokens.status();
@@ -390,14 +392,14 @@ void Server::Drain(absl::Duration timeout) {
   health->SetServingStatus(false);
   health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->live_calls.WaitUntilNone(deadline - MonotonicTime::Now());
+  parts_->live_calls.WaitUntilZero(deadline - MonotonicTime::Now());
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);
-  parts_->live_calls.WaitUntilNone(absl::InfiniteDuration());
+  parts_->live_calls.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

@@ -5,9 +5,9 @@
 
 #include "absl/time/time.h"
 #include "server/access/credentials.h"
-#include "server/door.h"
 #include "server/host_port.h"
 #include "server/ops/log.h"
+#include "server/request_reader.h"
 
 namespace sheaf {
 
@@ -15,7 +15,7 @@ namespace sheaf {
 struct ServerOptions {
   HostPort listen;
   HostPort metrics_listen;
-  DoorLimits limits;
+  RequestLimits limits;
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_sequences = 64;
   int32_t max_queue = 256;

@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "server/hypothesis_text.h"
+#include "server/finished_part.h"
 
 namespace sheaf {
 
@@ -16,11 +16,11 @@ SummaryRounds::SummaryRounds(AnswerPlan plan)
 
 void SummaryRounds::FinishPart(int32_t segment_index,
                                const Hypothesis& summary) {
-  TextHypothesis text = WithText(summary, plan_.tokenizer, /*stops=*/{});
+  FinishedPart text = WithText(summary, plan_.tokenizer, /*stops=*/{});
   summaries_[segment_index - first_segment_] = std::move(text.text);
   plan_.earlier.num_output_tokens += static_cast<int32_t>(text.tokens.size());
   plan_.earlier.finish_reason =
-      Worse(plan_.earlier.finish_reason, text.finish_reason);
+      MergeFinishReasons(plan_.earlier.finish_reason, text.finish_reason);
   --num_left_;
 }
 

@@ -1,4 +1,4 @@
-# find_package(sheaf CONFIG REQUIRED), then link sheaf::client.
+# Use find_package(sheaf CONFIG REQUIRED) and link sheaf::client.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 find_dependency(Protobuf)

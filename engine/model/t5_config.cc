@@ -301,7 +301,7 @@ void ReadConfig(KeyReader& reader, T5Config& config, StartIds& start) {
   config.eos_token_ids = {kDefaultEosTokenId};
   config.vocab_size = reader.Int("vocab_size", kMinVocab, kMaxVocab);
   config.d_model = reader.Int("d_model", 1, kMaxModelDim);
-  config.d_kv = reader.Int("d_kv", 1, kMaxHeadDim);
+  config.head_dim = reader.Int("d_kv", 1, kMaxHeadDim);
   config.d_ff = reader.Int("d_ff", 1, kMaxFfDim);
   config.num_encoder_layers = reader.Int("num_layers", 1, kMaxLayers);
   config.num_decoder_layers = reader.Int("num_decoder_layers", 1, kMaxLayers,
@@ -371,10 +371,10 @@ absl::StatusOr<T5Config> LoadT5Config(const std::string& directory) {
 
 int64_t NumParameters(const T5Config& config) {
   const int64_t d_model = config.d_model;
-  const int64_t q_dim = int64_t{config.num_heads} * config.d_kv;
+  const int64_t q_dim = int64_t{config.num_heads} * config.head_dim;
   // q and o of all heads, k and v of `num_kv_heads`, and the norm before them.
   const auto attention = [&](int64_t num_kv_heads) {
-    return 2 * d_model * (q_dim + num_kv_heads * config.d_kv) + d_model;
+    return 2 * d_model * (q_dim + num_kv_heads * config.head_dim) + d_model;
   };
   const int64_t feed_forward =
       (config.is_gated ? 3 : 2) * d_model * config.d_ff + d_model;

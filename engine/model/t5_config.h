@@ -24,7 +24,7 @@ struct T5Config {
 
   int32_t vocab_size = 0;  // may exceed the tokenizer's
   int32_t d_model = 0;
-  int32_t d_kv = 0;  // of a head; num_heads * d_kv need not be d_model
+  int32_t head_dim = 0;  // of a head; num_heads * head_dim need not be d_model
   int32_t d_ff = 0;
   int32_t num_heads = 0;
   int32_t num_kv_heads = 0;        // decoder self-attention; divides num_heads

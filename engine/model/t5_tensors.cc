@@ -28,12 +28,12 @@ constexpr size_t kMaxNamesShown = 5;
 void AddAttention(const T5Config& config, const std::string& name,
                   int32_t num_kv_heads, std::vector<T5Tensor>& tensors) {
   const int64_t d_model = config.d_model;
-  const int64_t inner = int64_t{config.num_heads} * config.d_kv;
-  const int64_t kv = int64_t{num_kv_heads} * config.d_kv;
-  tensors.push_back({name + ".q.weight", {inner, d_model}});
+  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  const int64_t kv = int64_t{num_kv_heads} * config.head_dim;
+  tensors.push_back({name + ".q.weight", {q_columns, d_model}});
   tensors.push_back({name + ".k.weight", {kv, d_model}});
   tensors.push_back({name + ".v.weight", {kv, d_model}});
-  tensors.push_back({name + ".o.weight", {d_model, inner}});
+  tensors.push_back({name + ".o.weight", {d_model, q_columns}});
 }
 
 void AddFeedForward(const T5Config& config, const std::string& name,

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "server/grpc/grpc_time.h"
 #include "server/grpc/wire.h"
+#include "text/stop_sequences.h"
 
 namespace sheaf {
 namespace {
@@ -56,22 +57,22 @@ Call::Call(const CallContext& context, ReplyKind kind, const char* method,
   rpc_->AddTrailingMetadata(kRequestIdKey, record_.request_id);
 }
 
-void Call::Hold() {
+void Call::HoldForRpc() {
   held_by_rpc_ = shared_from_this();
   context_.live_calls->Add(1);
 }
 
-bool Call::Enter(int64_t message_bytes) {
-  absl::StatusOr<Pass> pass =
-      context_.guard->Enter(record_.peer, MetadataOf(*rpc_, "authorization"));
-  if (absl::IsResourceExhausted(pass.status())) {
-    Refuse(pass.status(), Rejection::kCallerLimit);
-  } else if (!pass.ok()) {
-    Refuse(pass.status(), RejectionOf(pass.status()));
+bool Call::Authorize(int64_t message_bytes) {
+  absl::StatusOr<CallerLease> lease = context_.limiter->Acquire(
+      record_.peer, MetadataOf(*rpc_, "authorization"));
+  if (absl::IsResourceExhausted(lease.status())) {
+    Refuse(lease.status(), Rejection::kCallerLimit);
+  } else if (!lease.ok()) {
+    Refuse(lease.status(), RejectionOf(lease.status()));
   }
-  if (!pass.ok()) return false;
-  pass_.emplace(*std::move(pass));
-  record_.token_name = pass_->token_name();
+  if (!lease.ok()) return false;
+  lease_.emplace(*std::move(lease));
+  record_.token_name = lease_->token_name();
   if (!record_.token_name.empty()) {
     context_.metrics->CountClient(record_.token_name);
   }
@@ -86,9 +87,10 @@ bool Call::Enter(int64_t message_bytes) {
   return true;
 }
 
-bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
-  const std::optional<DoorThread::Ticket> ticket =
-      context_.door_thread->TryRun({pass_->caller(), bytes, std::move(admit)});
+bool Call::AwaitTurn(size_t bytes, std::function<void()> read) {
+  const std::optional<FairExecutor::Ticket> ticket =
+      context_.fair_executor->TryRun(
+          {lease_->caller(), bytes, std::move(read)});
   if (!ticket.has_value()) return false;
   bool has_left = false;
   {
@@ -101,42 +103,41 @@ bool Call::AwaitTurn(size_t bytes, std::function<void()> admit) {
 }
 
 void Call::WithdrawFromDoor() {
-  std::optional<DoorThread::Ticket> ticket;
+  std::optional<FairExecutor::Ticket> ticket;
   {
     absl::MutexLock lock(&mu_);
     ticket.swap(ticket_);
   }
   if (!ticket.has_value()) return;
-  const auto admit = context_.door_thread->Withdraw(*ticket);
-  if (admit != nullptr) admit();  // refuses at once: the client has left
+  const auto read = context_.fair_executor->Withdraw(*ticket);
+  if (read != nullptr) read();  // refuses at once: the client has left
 }
 
-void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
-  if (!admitted.ok()) {
-    return Refuse(admitted.status(), RejectionOf(admitted.status()));
+void Call::Start(absl::StatusOr<PreparedRequest> prepared) {
+  if (!prepared.ok()) {
+    return Refuse(prepared.status(), RejectionOf(prepared.status()));
   }
   if (absl::Status status = held_bytes_->Resize(
-          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*admitted));
+          kBytesPerCall + kAnswerBytes * message_bytes_ + BytesOf(*prepared));
       !status.ok()) {
     return RefuseBytes(status);
   }
-  model_ = std::move(admitted->model);
+  model_ = std::move(prepared->model);
   record_.model = model_;
-  deadline_ = admitted->request.deadline;
-  stop_finder_.emplace(admitted->plan.tokenizer, admitted->plan.stop);
-  if (admitted->request.is_open) {
+  deadline_ = prepared->request.deadline;
+  if (prepared->request.is_open) {
     first_segment_ = std::numeric_limits<int32_t>::max();
-    rounds_.emplace(std::move(admitted->plan));
+    rounds_.emplace(std::move(prepared->plan));
   } else {
-    answer_.emplace(std::move(admitted->plan));
+    answer_.emplace(std::move(prepared->plan));
   }
-  LimitTime();
+  ArmDeadlineAlarm();
   std::optional<RequestId> id;
-  if (!admitted->request.segments.empty()) {
-    admitted->request.sink = this;
+  if (!prepared->request.segments.empty()) {
+    prepared->request.sink = this;
     held_by_engine_ = shared_from_this();
     absl::StatusOr<RequestId> submitted =
-        context_.engine->Submit(std::move(admitted->request));
+        context_.engine->Submit(std::move(prepared->request));
     if (!submitted.ok()) {
       held_by_engine_.reset();
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
@@ -149,7 +150,7 @@ void Call::Start(absl::StatusOr<AdmittedRequest> admitted) {
     has_started_ = true;
     request_id_ = id;
     if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
-    if (!news_.empty() || outcome_.has_value()) PushLocked();
+    if (!updates_.empty() || outcome_.has_value()) PushLocked();
     has_left = is_gone_;
   }
   if (has_left) CancelInEngine();  // NoteGone() did not know the id
@@ -171,7 +172,7 @@ void Call::NoteGone() {
 
 // The engine keeps the deadline of what runs; this one is for a client that
 // does not read its answer.
-void Call::LimitTime() {
+void Call::ArmDeadlineAlarm() {
   // The alarm keeps its function as long as it lives itself, in this: a
   // shared_ptr in there would keep both for ever.
   alarm_.Set(ToGrpc(deadline_ + kReadGrace),
@@ -186,7 +187,7 @@ void Call::LimitTime() {
 void Call::Refuse(const absl::Status& status, std::optional<Rejection> reason) {
   if (reason.has_value()) context_.metrics->CountRejected(*reason);
   AddPushback(status, rpc_);
-  NoteEnd(status);
+  RecordEnd(status);
   FinishRpc(status);
 }
 
@@ -195,12 +196,12 @@ void Call::RefuseBytes(const absl::Status& status) {
                                                    : RejectionOf(status));
 }
 
-Call::News& Call::NewsOf(int32_t segment_index) {
-  if (news_.empty() || news_.back().segment_index != segment_index ||
-      !news_.back().finished.empty()) {
-    news_.push_back({segment_index, {}, {}});
+Call::Update& Call::UpdateOf(int32_t segment_index) {
+  if (updates_.empty() || updates_.back().segment_index != segment_index ||
+      !updates_.back().finished.empty()) {
+    updates_.push_back({segment_index, {}, {}});
   }
-  return news_.back();
+  return updates_.back();
 }
 
 void Call::PushLocked() {
@@ -224,7 +225,7 @@ void Call::OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) {
   if (!first_token_.has_value() && segment_index >= first_segment_) {
     first_token_ = MonotonicTime::Now();
   }
-  News& news = NewsOf(segment_index);
+  Update& news = UpdateOf(segment_index);
   news.tokens.insert(news.tokens.end(), tokens.begin(), tokens.end());
   PushLocked();
 }
@@ -233,12 +234,8 @@ void Call::OnSegmentFinished(int32_t segment_index,
                              std::vector<Hypothesis> hypotheses) {
   SHEAF_CHECK(!hypotheses.empty());
   absl::MutexLock lock(&mu_);
-  NewsOf(segment_index).finished = std::move(hypotheses);
+  UpdateOf(segment_index).finished = std::move(hypotheses);
   PushLocked();
-}
-
-bool Call::IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) {
-  return segment_index >= first_segment_ && stop_finder_->IsStopped(tokens);
 }
 
 void Call::OnFinished(const absl::Status& status) {
@@ -249,21 +246,21 @@ void Call::OnFinished(const absl::Status& status) {
 }
 
 void Call::Deliver() {
-  std::vector<News> news;
+  std::vector<Update> news;
   std::optional<Sources> next_round;
   std::optional<absl::Status> outcome;
   {
     absl::MutexLock lock(&mu_);
     is_pushed_ = false;
-    news.swap(news_);
+    news.swap(updates_);
     next_round.swap(next_round_);
     outcome = outcome_;
   }
   if (has_ended_) return;
   if (next_round.has_value()) BeginRound(*std::move(next_round));
-  ApplyNews(std::move(news));
+  ApplyUpdates(std::move(news));
   if (!answer_.has_value()) {  // there are more rounds to come
-    if (outcome.has_value()) EndBadly(*outcome);
+    if (outcome.has_value()) FinishError(*outcome);
     return;
   }
   // Whatever became of segments behind the end of the text.
@@ -271,8 +268,8 @@ void Call::Deliver() {
   Send(outcome.has_value() ? &*outcome : nullptr);
 }
 
-void Call::ApplyNews(std::vector<News> news) {
-  for (News& item : news) {
+void Call::ApplyUpdates(std::vector<Update> news) {
+  for (Update& item : news) {
     if (!answer_.has_value()) {
       if (item.finished.empty()) continue;
       rounds_->FinishPart(item.segment_index, item.finished.front());
@@ -290,14 +287,14 @@ void Call::ApplyNews(std::vector<News> news) {
 }
 
 void Call::PrepareNextRound() {
-  DoorThread::Text round;
-  round.caller = pass_->caller();
+  FairExecutor::Text round;
+  round.caller = lease_->caller();
   std::string text = rounds_->TakeText();
   round.bytes = text.size();
   round.read = [self = shared_from_this(), text = std::move(text)] {
     absl::StatusOr<Sources> sources =
-        self->context_.door->SummarySources(text, [&] {
-          self->context_.door_thread->Yield();
+        self->context_.request_reader->SummarySources(text, [&] {
+          self->context_.fair_executor->Yield();
           return !self->is_gone();
         });
     if (!sources.ok()) return;  // the client has left
@@ -307,13 +304,17 @@ void Call::PrepareNextRound() {
   };
   // Once gRPC is done with the call, the door thread may be gone as well.
   absl::MutexLock lock(&rpc_mu_);
-  if (!is_done_) context_.door_thread->Run(std::move(round));
+  if (!is_done_) context_.fair_executor->Run(std::move(round));
 }
 
 void Call::BeginRound(Sources sources) {
-  const bool is_last = rounds_->Begin(sources);
-  if (is_last) {
-    answer_.emplace(rounds_->plan());
+  Extension extension;
+  extension.is_open = !rounds_->Begin(sources);
+  extension.segments = std::move(sources);
+  if (!extension.is_open) {
+    const AnswerPlan& plan = rounds_->plan();
+    extension.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+    answer_.emplace(plan);
     first_segment_ = rounds_->first_segment();
     rounds_.reset();
   }
@@ -322,7 +323,7 @@ void Call::BeginRound(Sources sources) {
     absl::MutexLock lock(&mu_);
     id = *request_id_;
   }
-  context_.engine->Extend(id, std::move(sources), /*is_open=*/!is_last);
+  context_.engine->Extend(id, std::move(extension));
 }
 
 void Call::CancelInEngine() {
@@ -334,30 +335,30 @@ void Call::CancelInEngine() {
   if (id.has_value()) context_.engine->Cancel(*id);
 }
 
-void Call::NoteEnd(const absl::Status& status) {
+void Call::RecordEnd(const absl::Status& status) {
   // Before the client knows, which may call again at once.
-  pass_.reset();
+  lease_.reset();
   record_.code = static_cast<grpc::StatusCode>(status.code());
   absl::MutexLock lock(&mu_);
   record_.queued = queued_;
   record_.first_token = first_token_;
 }
 
-void Call::EndWell() {
+void Call::FinishOk() {
   has_ended_ = true;
-  NoteEnd(absl::OkStatus());
-  record_.ending = answer_->ending();
-  context_.metrics->CountSuccess(answer_->ending().finish_reason);
+  RecordEnd(absl::OkStatus());
+  record_.summary = answer_->summary();
+  context_.metrics->CountSuccess(answer_->summary().finish_reason);
 }
 
-void Call::EndBadly(const absl::Status& status) {
+void Call::FinishError(const absl::Status& status) {
   has_ended_ = true;
   // gRPC cancels a call whose deadline has passed: then that is the reason.
   const bool is_late = status.code() == absl::StatusCode::kCancelled &&
                        MonotonicTime::Now() >= deadline_;
   const absl::Status ending =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
-  NoteEnd(ending);
+  RecordEnd(ending);
   FinishRpc(ending);
 }
 
@@ -374,10 +375,10 @@ void Call::ReleaseFromRpc() {
 
 void UnaryCall::Send(const absl::Status* outcome) {
   if (outcome == nullptr) return;
-  if (!outcome->ok()) return EndBadly(*outcome);
+  if (!outcome->ok()) return FinishError(*outcome);
   *response_ =
-      SerializeReply(kind(), model(), answer().TakePiece(), answer().ending());
-  EndWell();
+      SerializeReply(kind(), model(), answer().TakePart(), answer().summary());
+  FinishOk();
   FinishRpc(*outcome);
 }
 
@@ -390,19 +391,19 @@ void StreamCall::Send(const absl::Status* outcome) {
     absl::MutexLock lock(&write_mu_);
     if (is_writing_) return;  // OnWriteDone() pushes again
   }
-  if (outcome != nullptr && !outcome->ok()) return EndBadly(*outcome);
-  const Piece piece = answer().TakePiece();
+  if (outcome != nullptr && !outcome->ok()) return FinishError(*outcome);
+  const AnswerPart part = answer().TakePart();
   if (outcome != nullptr) {
-    const Ending ending = answer().ending();
-    chunk_ = SerializeChunk(kind(), piece, &ending);
-    EndWell();
+    const AnswerSummary summary = answer().summary();
+    chunk_ = SerializeChunk(kind(), part, &summary);
+    FinishOk();
     StartWriteAndFinish(&chunk_, grpc::WriteOptions(), grpc::Status::OK);
     return;
   }
   const bool has_tokens =
-      kind() == ReplyKind::kGenerate && !piece.tokens.empty();
-  if (piece.text.empty() && !has_tokens) return;
-  chunk_ = SerializeChunk(kind(), piece, /*ending=*/nullptr);
+      kind() == ReplyKind::kGenerate && !part.tokens.empty();
+  if (part.text.empty() && !has_tokens) return;
+  chunk_ = SerializeChunk(kind(), part, /*summary=*/nullptr);
   {
     absl::MutexLock lock(&write_mu_);
     is_writing_ = true;

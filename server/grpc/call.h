@@ -18,68 +18,46 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
-#include "base/timed_mutex.h"
+#include "base/wait_count.h"
 #include "engine/engine.h"
 #include "engine/request.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/answer.h"
 #include "server/delivery.h"
-#include "server/door.h"
-#include "server/door_thread.h"
+#include "server/fair_executor.h"
 #include "server/ops/metrics.h"
 #include "server/ops/request_record.h"
 #include "server/reply.h"
+#include "server/request_reader.h"
 #include "server/summary_rounds.h"
-#include "text/stop_finder.h"
 
 namespace sheaf {
-
-// Counts the calls that gRPC has not let go yet.
-class LiveCalls {
- public:
-  void Add(int32_t n) {
-    TimedMutexLock lock(&mu_);
-    count_ += n;
-  }
-  // False if some are left after `timeout`.
-  bool WaitUntilNone(absl::Duration timeout) {
-    TimedMutexLock lock(&mu_);
-    return mu_.AwaitWithTimeout(
-        [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return count_ == 0; },
-        timeout);
-  }
-
- private:
-  TimedMutex mu_;
-  int64_t count_ ABSL_GUARDED_BY(mu_) = 0;
-};
 
 // What all calls share. Outlives them.
 struct CallContext {
   Engine* engine;
   Delivery* delivery;
   Metrics* metrics;
-  LiveCalls* live_calls;
-  const Door* door;
-  DoorThread* door_thread;
-  Guard* guard;
+  WaitCount* live_calls;
+  const RequestReader* request_reader;
+  FairExecutor* fair_executor;
+  CallerLimiter* limiter;
   Intake* intake;
   Log* log;  // null: none
 };
 
-// One RPC of TextService, from the door to its status: the engine's sink, the
-// delivery thread's item and (in the subclasses) gRPC's reactor.
+// One RPC of TextService, from its arrival to its status: the engine's sink,
+// the delivery thread's item and (in the subclasses) gRPC's reactor.
 //
 // Threads: each kind that meets here has its own part.
-//   - gRPC's: the handler constructs and calls Hold(); OnCancel() and
+//   - gRPC's: the handler constructs and calls HoldForRpc(); OnCancel() and
 //     OnWriteDone() note what happened under a mutex and pass it on.
 //   - The handler's or, for a long text, the door thread: Start(), once. The
 //     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
 //     news under mu_ and push this to the delivery thread; OnAdmitted() notes
-//     what the log will say. IsStopped() reads what Start() has set, and where
-//     the answer's segments begin.
+//     what the log will say.
 //   - The delivery thread: Deliver() takes the news and does everything else;
 //     answer_, rounds_, StartWrite() and Finish() are its own, so need no lock.
 //   - The door thread again: between two rounds of a long summary it tokenizes
@@ -88,9 +66,9 @@ struct CallContext {
 // Memory: of an unread answer only the text waits, whatever the client does;
 // one write is in flight, the rest is joined into the next chunk.
 //
-// Life: held by gRPC from Hold() until OnDone(), by whoever calls Start(), by
-// the engine until OnFinished() returns, and by each push until it is
-// delivered; gone with the last of these.
+// Life: held by gRPC from HoldForRpc() until OnDone(), by whoever calls
+// Start(), by the engine until OnFinished() returns, and by each push until it
+// is delivered; gone with the last of these.
 class Call : public TokenSink,
              public Deliverable,
              public std::enable_shared_from_this<Call> {
@@ -100,21 +78,21 @@ class Call : public TokenSink,
        grpc::CallbackServerContext* rpc);
 
   // From now on gRPC holds this: the handler may return it.
-  void Hold();
+  void HoldForRpc();
 
-  // False if the guard does not let the caller in, or the intake does not take
-  // a message of that many bytes: then the call has ended. The handler asks
-  // before it looks at the request.
-  [[nodiscard]] bool Enter(int64_t message_bytes);
+  // False if the limiter does not let the caller in, or the intake does not
+  // take a message of that many bytes: then the call has ended. The handler
+  // asks before it looks at the request.
+  [[nodiscard]] bool Authorize(int64_t message_bytes);
 
-  // Has the door thread run `admit`, which calls Start() at its end, when it is
+  // Has the door thread run `read`, which calls Start() at its end, when it is
   // this caller's turn; at once, if the client leaves. False if too many wait.
-  // REQUIRES: Enter() was true.
-  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> admit);
+  // REQUIRES: Authorize() was true.
+  [[nodiscard]] bool AwaitTurn(size_t bytes, std::function<void()> read);
 
-  // Hands an admitted request to the engine, or ends the call with the status
+  // Hands a prepared request to the engine, or ends the call with the status
   // that refused it.
-  void Start(absl::StatusOr<AdmittedRequest> admitted);
+  void Start(absl::StatusOr<PreparedRequest> prepared);
 
   // Whether the client has left. Any thread.
   bool is_gone();
@@ -123,7 +101,6 @@ class Call : public TokenSink,
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
-  bool IsStopped(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnFinished(const absl::Status& status) final;
 
   void Deliver() final;
@@ -140,8 +117,8 @@ class Call : public TokenSink,
   const std::string& model() const { return model_; }
 
   // For Send(): the answer is out, or will never be.
-  void EndWell();
-  void EndBadly(const absl::Status& status);
+  void FinishOk();
+  void FinishError(const absl::Status& status);
 
   // For the reactors.
   void PushToDelivery();
@@ -149,7 +126,7 @@ class Call : public TokenSink,
   void ReleaseFromRpc();  // the last thing that OnDone() does
 
  private:
-  struct News {
+  struct Update {
     int32_t segment_index;
     std::vector<int32_t> tokens;
     std::vector<Hypothesis> finished;  // empty: it goes on
@@ -158,27 +135,27 @@ class Call : public TokenSink,
 
   void WithdrawFromDoor();
   void CancelInEngine();
-  void LimitTime();
+  void ArmDeadlineAlarm();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
   void RefuseBytes(const absl::Status& status);  // the intake's
-  void NoteEnd(const absl::Status& status);
-  void ApplyNews(std::vector<News> news);
+  void RecordEnd(const absl::Status& status);
+  void ApplyUpdates(std::vector<Update> news);
   void PrepareNextRound();
   void BeginRound(Sources sources);
-  News& NewsOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Update& UpdateOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const CallContext context_;
   const ReplyKind kind_;
   grpc::CallbackServerContext* const rpc_;  // valid until OnDone()
 
-  std::shared_ptr<Call> held_by_rpc_;     // Hold() to OnDone()
+  std::shared_ptr<Call> held_by_rpc_;     // HoldForRpc() to OnDone()
   std::shared_ptr<Call> held_by_engine_;  // Submit() to OnFinished()
 
-  int64_t message_bytes_ = 0;              // set by Enter()
-  std::optional<IntakeBytes> held_bytes_;  // from Enter() on
+  int64_t message_bytes_ = 0;              // set by Authorize()
+  std::optional<IntakeBytes> held_bytes_;  // from Authorize() on
   RequestRecord record_;
-  std::optional<Pass> pass_;  // from Enter() to NoteEnd()
+  std::optional<CallerLease> lease_;  // from Authorize() to RecordEnd()
 
   // Set by Start().
   std::optional<Answer> answer_;  // then the delivery thread's
@@ -186,7 +163,6 @@ class Call : public TokenSink,
   std::optional<SummaryRounds> rounds_;
   // The engine's segments from here on are the answer's.
   std::atomic<int32_t> first_segment_ = 0;
-  std::optional<StopFinder> stop_finder_;
   std::string model_;
   MonotonicTime deadline_;
 
@@ -197,15 +173,15 @@ class Call : public TokenSink,
   bool is_done_ ABSL_GUARDED_BY(rpc_mu_) = false;
 
   absl::Mutex mu_;
-  std::vector<News> news_ ABSL_GUARDED_BY(mu_);
+  std::vector<Update> updates_ ABSL_GUARDED_BY(mu_);
   std::optional<Sources> next_round_ ABSL_GUARDED_BY(mu_);
   // Set by AwaitTurn(), taken by whoever withdraws the text.
-  std::optional<DoorThread::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
+  std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
   std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
-  // News wait until the request's id is known: they may lead to Extend().
+  // Update wait until the request's id is known: they may lead to Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
   bool is_gone_ ABSL_GUARDED_BY(mu_) = false;

@@ -1,6 +1,5 @@
 #include "server/grpc/model_service.h"
 
-#include "absl/strings/str_format.h"
 #include "base/version.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"
@@ -20,8 +19,8 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
 }  // namespace
 
 ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-                           Guard* guard)
-    : guard_(guard) {
+                           CallerLimiter* limiter)
+    : limiter_(limiter) {
   model_.set_name(model.name);
   model_.set_architecture(model.architecture);
   model_.set_num_parameters(model.num_parameters);
@@ -44,9 +43,9 @@ ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
-  const absl::StatusOr<Pass> pass =
-      guard_->Enter(PeerOf(rpc), MetadataOf(rpc, "authorization"));
-  if (!pass.ok()) return pass.status();
+  const absl::StatusOr<CallerLease> lease =
+      limiter_->Acquire(PeerOf(rpc), MetadataOf(rpc, "authorization"));
+  if (!lease.ok()) return lease.status();
   return ParseMessage(TakeBytes(bytes), request);
 }
 
@@ -72,9 +71,9 @@ grpc::ServerUnaryReactor* ModelService::GetModel(
     return Finished(rpc, status);
   }
   if (!get.name().empty() && get.name() != model_.name()) {
-    return Finished(rpc, NamesField(absl::NotFoundError(absl::StrFormat(
-                             "name is \"%s\"; this server serves \"%s\"",
-                             Shown(get.name()), model_.name()))));
+    return Finished(rpc, FieldError(absl::StatusCode::kNotFound, "name",
+                                    "is \"%s\"; this server serves \"%s\"",
+                                    Escaped(get.name()), model_.name()));
   }
   *response = SerializeMessage(model_);
   return Finished(rpc, absl::OkStatus());

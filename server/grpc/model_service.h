@@ -4,7 +4,7 @@
 #include <grpcpp/support/server_callback.h>
 
 #include "absl/status/status.h"
-#include "server/access/guard.h"
+#include "server/access/caller_limiter.h"
 #include "server/served_model.h"
 #include "sheaf/v1/model.grpc.pb.h"
 
@@ -16,9 +16,9 @@ class ModelService final
           v1::ModelService::WithRawCallbackMethod_GetModel<
               v1::ModelService::Service>> {
  public:
-  // `guard` is not owned; it is asked first.
+  // `limiter` is not owned; it is asked first.
   ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-               Guard* guard);
+               CallerLimiter* limiter);
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
                                        const grpc::ByteBuffer* request,
@@ -34,7 +34,7 @@ class ModelService final
                     google::protobuf::MessageLite* request);
 
   v1::Model model_;
-  Guard* const guard_;
+  CallerLimiter* const limiter_;
 };
 
 }  // namespace sheaf

@@ -26,13 +26,13 @@ constexpr size_t kShortRequestBytes = 8 << 10;
 }  // namespace
 
 template <typename Request>
-absl::StatusOr<AdmittedRequest> TextService::Admit(Call& call,
-                                                   MonotonicTime deadline,
-                                                   std::string bytes) const {
+absl::StatusOr<PreparedRequest> TextService::Read(Call& call,
+                                                  MonotonicTime deadline,
+                                                  std::string bytes) const {
   const auto is_in_time = [&] { return MonotonicTime::Now() < deadline; };
   const auto too_late = [] {
     return absl::DeadlineExceededError(
-        "the deadline passed before the request was admitted");
+        "the deadline passed before the request was read");
   };
   const auto is_draining = [&] { return context_.intake->is_abandoned(); };
   const auto cut_off = [] {
@@ -46,32 +46,33 @@ absl::StatusOr<AdmittedRequest> TextService::Admit(Call& call,
     return status;
   }
   std::string().swap(bytes);  // the request has them now
-  absl::StatusOr<AdmittedRequest> admitted = context_.door->Admit(request, [&] {
-    context_.door_thread->Yield();
-    return !call.is_gone() && is_in_time() && !is_draining();
-  });
-  if (absl::IsCancelled(admitted.status())) {
+  absl::StatusOr<PreparedRequest> prepared =
+      context_.request_reader->Read(request, [&] {
+        context_.fair_executor->Yield();
+        return !call.is_gone() && is_in_time() && !is_draining();
+      });
+  if (absl::IsCancelled(prepared.status())) {
     if (!is_in_time()) return too_late();
     if (is_draining()) return cut_off();
   }
-  if (admitted.ok()) admitted->request.deadline = deadline;
-  return admitted;
+  if (prepared.ok()) prepared->request.deadline = deadline;
+  return prepared;
 }
 
 template <typename Request>
 void TextService::Start(const std::shared_ptr<Call>& call,
                         const grpc::CallbackServerContext& rpc,
                         const grpc::ByteBuffer& request) const {
-  call->Hold();
+  call->HoldForRpc();
   const size_t num_bytes = request.Length();
-  if (!call->Enter(static_cast<int64_t>(num_bytes))) return;
+  if (!call->Authorize(static_cast<int64_t>(num_bytes))) return;
   const MonotonicTime deadline = std::min(
       FromGrpc(rpc.raw_deadline()), MonotonicTime::Now() + default_deadline_);
-  auto admit = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
-    call->Start(Admit<Request>(*call, deadline, std::move(bytes)));
+  auto read = [this, call, deadline, bytes = TakeBytes(request)]() mutable {
+    call->Start(Read<Request>(*call, deadline, std::move(bytes)));
   };
-  if (num_bytes <= kShortRequestBytes) return admit();
-  if (!call->AwaitTurn(num_bytes, std::move(admit))) {
+  if (num_bytes <= kShortRequestBytes) return read();
+  if (!call->AwaitTurn(num_bytes, std::move(read))) {
     call->Start(absl::ResourceExhaustedError(
         "as many long texts wait already as this server queues"));
   }

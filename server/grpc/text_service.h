@@ -7,13 +7,13 @@
 
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
-#include "server/door.h"
 #include "server/grpc/call.h"
+#include "server/request_reader.h"
 #include "sheaf/v1/text.grpc.pb.h"
 
 namespace sheaf {
 
-// sheaf.v1.TextService: parses, asks the door, and starts a Call.
+// sheaf.v1.TextService: parses, reads the request, and starts a Call.
 //
 // Its methods are raw, bytes in and out, so that a message which does not parse
 // is the client's error and not ours. They run on gRPC's threads, wait for
@@ -51,14 +51,15 @@ class TextService final
       const grpc::ByteBuffer* request) override;
 
  private:
-  // Admits and starts the call, here or, if it is long, on the door thread.
+  // Reads the request and starts the call, here or, if it is long, on the door
+  // thread.
   template <typename Request>
   void Start(const std::shared_ptr<Call>& call,
              const grpc::CallbackServerContext& rpc,
              const grpc::ByteBuffer& request) const;
   template <typename Request>
-  absl::StatusOr<AdmittedRequest> Admit(Call& call, MonotonicTime deadline,
-                                        std::string bytes) const;
+  absl::StatusOr<PreparedRequest> Read(Call& call, MonotonicTime deadline,
+                                       std::string bytes) const;
   template <typename Request>
   grpc::ServerUnaryReactor* StartUnary(ReplyKind kind, const char* method,
                                        grpc::CallbackServerContext* rpc,

@@ -68,7 +68,7 @@ std::string DetailsOf(const absl::Status& status) {
 
 }  // namespace
 
-void TakeProtobufLog() { google::protobuf::SetLogHandler(&KeepComplaint); }
+void RedirectProtobufLog() { google::protobuf::SetLogHandler(&KeepComplaint); }
 
 absl::Status ParseMessage(absl::string_view bytes,
                           google::protobuf::MessageLite* message) {
@@ -77,8 +77,8 @@ absl::Status ParseMessage(absl::string_view bytes,
     return absl::OkStatus();
   const std::string field = FieldThatIsNotUtf8(protobuf_complaint);
   if (!field.empty()) {
-    return NamesField(absl::InvalidArgumentError(
-        absl::StrFormat("%s is not valid UTF-8", field)));
+    return FieldError(absl::StatusCode::kInvalidArgument, field,
+                      "is not valid UTF-8");
   }
   return absl::InvalidArgumentError(
       absl::StrFormat("the request's %d bytes are not a %s", bytes.size(),

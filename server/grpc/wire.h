@@ -14,7 +14,7 @@ namespace sheaf {
 
 // Keeps protobuf from writing to stderr what strangers send: from now on its
 // messages go to whoever parses. Call once, before any thread parses.
-void TakeProtobufLog();
+void RedirectProtobufLog();
 
 // Parses what a client sent. INVALID_ARGUMENT if it is no such message; names
 // the field if that is a string which is not UTF-8. gRPC itself would call
@@ -37,7 +37,7 @@ void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc);
 std::string PeerOf(const grpc::ServerContextBase& rpc);
 
 // Codes are the same one to one. Its details say for programs what the message
-// says for people: the field that is wrong (NamesField), and when to retry.
+// says for people: the field that is wrong (FieldOf), and when to retry.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace sheaf

@@ -79,10 +79,10 @@ void WriteRecord(const RequestRecord& record, Log* log) {
   add_word("traceparent", record.traceparent);
   add_word("token", record.token_name);
   add_word("model", record.model);
-  if (record.ending.num_segments > 0) {
-    fields["input_tokens"] = record.ending.num_input_tokens;
-    fields["output_tokens"] = record.ending.num_output_tokens;
-    fields["segments"] = record.ending.num_segments;
+  if (record.summary.num_segments > 0) {
+    fields["input_tokens"] = record.summary.num_input_tokens;
+    fields["output_tokens"] = record.summary.num_output_tokens;
+    fields["segments"] = record.summary.num_segments;
   }
   if (record.queued.has_value()) {
     fields["queue_ms"] = Milliseconds(*record.queued);

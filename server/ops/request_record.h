@@ -26,7 +26,7 @@ struct RequestRecord {
   std::optional<absl::Duration> queued;  // none: it never left the queue
   std::optional<MonotonicTime> first_token;
   grpc::StatusCode code = grpc::StatusCode::OK;
-  Ending ending;  // of an answer that is whole
+  AnswerSummary summary;  // of an answer that is whole
 };
 
 // What is known on arrival. A caller's id is taken if it is 1 to 128 printable

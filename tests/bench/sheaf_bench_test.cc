@@ -13,7 +13,7 @@
 #include "bench/random_weights.h"
 #include "bench/shapes.h"
 #include "engine/model/t5_config.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -141,7 +141,7 @@ TEST(RandomWeightsTest, HaveAllTensorsOfEveryKindOfModel) {
       config.num_cross_kv_heads = 3;
       config.is_gated = is_gated;
       config.head_tensor = head;
-      const absl::StatusOr<T5Weights> weights = T5Weights::Load(
+      const absl::StatusOr<Weights> weights = Weights::Load(
           config, RandomWeights(config),
           {&kernels::KernelsFor(kernels::Isa::kPortable), /*num_slices=*/1});
       EXPECT_TRUE(weights.ok()) << weights.status();
@@ -182,7 +182,7 @@ TEST(SheafBenchTest, PrintsOneLineOfFiguresThatAgree) {
   ASSERT_EQ(config.num_kv_heads, 2);
   ASSERT_EQ(config.num_cross_kv_heads, 2);
   const int64_t block_bytes = int64_t{config.num_decoder_layers} * 2 *
-                              config.num_kv_heads * 16 * config.d_kv *
+                              config.num_kv_heads * 16 * config.head_dim *
                               static_cast<int64_t>(sizeof(float));
   EXPECT_EQ(figures.at("kv_bytes"), 3 * 4 * block_bytes);
 }

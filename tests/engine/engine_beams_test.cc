@@ -2,6 +2,7 @@
 // tokens that the KV blocks hold: a block that is shared or copied wrongly
 // gives another text.
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <memory>
@@ -218,11 +219,11 @@ TEST_F(EngineBeamsTest, WhatAllBeamsAgreeOnIsSentBeforeTheEnd) {
   EXPECT_EQ(num_generated_, 60);
 }
 
-// Ends where the text has come to a 77.
-class StopSink : public RecordingSink {
+// Is met by the third 77 of an output.
+class ThirdOf77 : public StopCondition {
  public:
-  bool IsStopped(int32_t, absl::Span<const int32_t> tokens) override {
-    return tokens.back() == 77;
+  bool IsMet(absl::Span<const int32_t> tokens, int32_t next) const override {
+    return next == 77 && std::count(tokens.begin(), tokens.end(), 77) == 2;
   }
 };
 
@@ -234,16 +235,16 @@ TEST_F(EngineBeamsTest, AStopEndsASequenceAndABeamAtItsToken) {
     if (tokens.size() >= 5) logits[77] = 50.0f;
   };
   for (int32_t beam_size : {1, 4}) {
-    StopSink sink;
+    RecordingSink sink;
     Request request = MakeRequest({7}, beam_size, 40);
-    request.sampling.has_stop = true;
+    request.stop = std::make_shared<ThirdOf77>();
     request.sink = &sink;
     ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
     EXPECT_TRUE(sink.Wait().ok());
     ASSERT_EQ(sink.hypotheses().size(), beam_size);
     for (const Hypothesis& each : sink.hypotheses()) {
       EXPECT_EQ(each.finish_reason, FinishReason::kStopSequence);
-      EXPECT_EQ(each.tokens.size(), 5);
+      EXPECT_EQ(each.tokens.size(), 7);
       EXPECT_EQ(each.tokens.back(), 77);
     }
   }
@@ -378,12 +379,33 @@ TEST_F(EngineBeamsTest, AnOpenRequestGoesOnWithTheSegmentsItGets) {
   const auto id = engine_->Submit(std::move(request));
   ASSERT_TRUE(id.ok());
   engine_->Drain();  // what was taken runs to its end
-  engine_->Extend(*id, {{8, 9}}, /*is_open=*/true);
+  engine_->Extend(*id, {.segments = {{8, 9}}, .is_open = true});
   EXPECT_FALSE(engine_->WaitUntilIdle(absl::Milliseconds(50)));
-  engine_->Extend(*id, {{10}}, /*is_open=*/false);
+  engine_->Extend(*id, {.segments = {{10}}});
   EXPECT_TRUE(sink.Wait().ok());
   for (int32_t i = 0; i < 3; ++i) EXPECT_EQ(sink.hypotheses(i).size(), 1);
   ExpectNothingHeld();
+}
+
+TEST_F(EngineBeamsTest, AnExtensionSetsTheStopOfTheSegmentsThatItAdds) {
+  runner_.fill_logits = [](const Tokens&, const Tokens&,
+                           absl::Span<float> logits) { logits[77] = 50.0f; };
+  RecordingSink sink(3);
+  Request request = MakeRequest({7}, 1, 10);
+  request.is_open = true;
+  request.max_segment_tokens = 20;
+  request.sink = &sink;
+  const auto id = engine_->Submit(std::move(request));
+  ASSERT_TRUE(id.ok());
+  sink.WaitForTokens(10);
+  engine_->Extend(*id, {.segments = {{8}}, .is_open = true});
+  sink.WaitForTokens(10, /*segment_index=*/1);
+  engine_->Extend(*id,
+                  {.segments = {{9}}, .stop = std::make_shared<ThirdOf77>()});
+  EXPECT_TRUE(sink.Wait().ok());
+  EXPECT_THAT(sink.tokens(0), testing::SizeIs(10));
+  EXPECT_THAT(sink.tokens(1), testing::SizeIs(10));
+  EXPECT_THAT(sink.tokens(2), testing::SizeIs(3));
 }
 
 TEST_F(EngineBeamsTest, AnOpenRequestThatIsNotExtendedEndsByItsDeadline) {
@@ -404,7 +426,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestIsClosedWithNothingMore) {
   request.sink = &sink;
   const auto id = engine_->Submit(std::move(request));
   ASSERT_TRUE(id.ok());
-  engine_->Extend(*id, {}, /*is_open=*/false);
+  engine_->Extend(*id, {});
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_EQ(sink.hypotheses().size(), 1);
 }

@@ -48,47 +48,47 @@ class AnswerTest : public testing::Test {
 
 TEST_F(AnswerTest, SegmentsComeInTheOrderOfTheSource) {
   Answer answer(Plan({"<", "|", ">"}));
-  EXPECT_EQ(answer.TakePiece().text, "<");
+  EXPECT_EQ(answer.TakePart().text, "<");
   answer.AddTokens(1, Tokens("two"));
   answer.FinishSegment(1, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.TakePiece().text, "");
+  EXPECT_EQ(answer.TakePart().text, "");
   answer.AddTokens(0, Tokens("o"));
-  EXPECT_EQ(answer.TakePiece().text, "o");
+  EXPECT_EQ(answer.TakePart().text, "o");
   answer.AddTokens(0, Tokens("ne"));
   EXPECT_FALSE(answer.is_complete());
   answer.FinishSegment(0, Finished(FinishReason::kEos));
   EXPECT_TRUE(answer.is_complete());
-  EXPECT_EQ(answer.TakePiece().text, "ne|two>");
-  EXPECT_EQ(answer.ending().num_output_tokens, 6);
-  EXPECT_EQ(answer.ending().num_segments, 2);
+  EXPECT_EQ(answer.TakePart().text, "ne|two>");
+  EXPECT_EQ(answer.summary().num_output_tokens, 6);
+  EXPECT_EQ(answer.summary().num_segments, 2);
 }
 
 TEST_F(AnswerTest, NoChunkEndsWithinACharacter) {
   Answer answer(Plan({"", ""}));
   const std::vector<int32_t> tokens = Tokens("\xC3\xA4");
   answer.AddTokens(0, {tokens.data(), 1});
-  EXPECT_EQ(answer.TakePiece().text, "");
+  EXPECT_EQ(answer.TakePart().text, "");
   answer.AddTokens(0, {tokens.data() + 1, 1});
   answer.FinishSegment(0, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.TakePiece().text, "\xC3\xA4");
+  EXPECT_EQ(answer.TakePart().text, "\xC3\xA4");
 }
 
 TEST_F(AnswerTest, AStopSequenceEndsTheWholeText) {
   Answer answer(Plan({"", " ", "!"}, {"xyz"}));
   answer.AddTokens(1, Tokens("later"));
   answer.AddTokens(0, Tokens("abx"));
-  EXPECT_EQ(answer.TakePiece().text, "ab");
+  EXPECT_EQ(answer.TakePart().text, "ab");
   answer.AddTokens(0, Tokens("yzcd"));
   answer.AddTokens(0, Tokens("ef"));  // nothing follows a stop
   answer.FinishSegment(0, Finished(FinishReason::kEos, /*score=*/-2));
   EXPECT_TRUE(answer.is_complete());
   EXPECT_FALSE(answer.is_finished());
-  const Piece rest = answer.TakePiece();
+  const AnswerPart rest = answer.TakePart();
   EXPECT_EQ(rest.text, "");
   EXPECT_EQ(rest.tokens, Tokens("yz"));
-  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kStopSequence);
-  EXPECT_EQ(answer.ending().num_output_tokens, 5);
-  EXPECT_EQ(answer.ending().score, -2);
+  EXPECT_EQ(answer.summary().finish_reason, FinishReason::kStopSequence);
+  EXPECT_EQ(answer.summary().num_output_tokens, 5);
+  EXPECT_EQ(answer.summary().score, -2);
 }
 
 TEST_F(AnswerTest, AStopSequenceMayLieAcrossSegments) {
@@ -97,15 +97,15 @@ TEST_F(AnswerTest, AStopSequenceMayLieAcrossSegments) {
     Answer answer(Plan({"", "\n", "!"}, {stop}));
     std::string shown;
     answer.AddTokens(0, Tokens("ab"));
-    shown += answer.TakePiece().text;
+    shown += answer.TakePart().text;
     answer.AddTokens(1, Tokens("cd"));
     answer.FinishSegment(0, Finished(FinishReason::kEos));
-    shown += answer.TakePiece().text;
+    shown += answer.TakePart().text;
     answer.FinishSegment(1, Finished(FinishReason::kEos));
-    shown += answer.TakePiece().text;
+    shown += answer.TakePart().text;
     EXPECT_EQ(shown, text) << stop;
     EXPECT_TRUE(answer.is_complete());
-    EXPECT_EQ(answer.ending().finish_reason, FinishReason::kStopSequence);
+    EXPECT_EQ(answer.summary().finish_reason, FinishReason::kStopSequence);
   }
 }
 
@@ -113,29 +113,29 @@ TEST_F(AnswerTest, WhatOnlyBeganAStopSequenceIsShown) {
   Answer answer(Plan({"", "\n", ""}, {"b\nd", "\nce"}));
   answer.AddTokens(0, Tokens("ab"));
   answer.FinishSegment(0, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.TakePiece().text, "a");
+  EXPECT_EQ(answer.TakePart().text, "a");
   answer.AddTokens(1, Tokens("c"));
   answer.FinishSegment(1, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.TakePiece().text, "b\nc");
-  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kEos);
+  EXPECT_EQ(answer.TakePart().text, "b\nc");
+  EXPECT_EQ(answer.summary().finish_reason, FinishReason::kEos);
 }
 
 TEST_F(AnswerTest, ASegmentThatWasCutMakesTheAnswerCut) {
   Answer answer(Plan({"", "", ""}));
   answer.FinishSegment(0, Finished(FinishReason::kLength));
   answer.FinishSegment(1, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kLength);
+  EXPECT_EQ(answer.summary().finish_reason, FinishReason::kLength);
 }
 
 TEST_F(AnswerTest, ASegmentThatLoopedSaysSoUnlessOneWasCut) {
   Answer looped(Plan({"", "", ""}));
   looped.FinishSegment(0, Finished(FinishReason::kRepetition));
   looped.FinishSegment(1, Finished(FinishReason::kEos));
-  EXPECT_EQ(looped.ending().finish_reason, FinishReason::kRepetition);
+  EXPECT_EQ(looped.summary().finish_reason, FinishReason::kRepetition);
   Answer cut(Plan({"", "", ""}));
   cut.FinishSegment(0, Finished(FinishReason::kLength));
   cut.FinishSegment(1, Finished(FinishReason::kRepetition));
-  EXPECT_EQ(cut.ending().finish_reason, FinishReason::kLength);
+  EXPECT_EQ(cut.summary().finish_reason, FinishReason::kLength);
 }
 
 TEST_F(AnswerTest, TheNthOtherJoinsTheNthHypothesesOrTheLast) {
@@ -150,9 +150,9 @@ TEST_F(AnswerTest, TheNthOtherJoinsTheNthHypothesesOrTheLast) {
   answer.AddTokens(0, Tokens("a"));
   answer.FinishSegment(0, {hypothesis("a", -0.25), hypothesis("b!c", -0.5),
                            hypothesis("d", -0.75)});
-  EXPECT_EQ(answer.TakePiece().text, "<a|x>");
-  EXPECT_EQ(answer.ending().score, -1.25);
-  const std::vector<TextHypothesis>& others = answer.ending().others;
+  EXPECT_EQ(answer.TakePart().text, "<a|x>");
+  EXPECT_EQ(answer.summary().score, -1.25);
+  const std::vector<FinishedPart>& others = answer.summary().others;
   ASSERT_EQ(others.size(), 2);  // no segment has four
   EXPECT_EQ(others[0].text, "<b|y>");
   EXPECT_EQ(others[0].score, -2.5);
@@ -168,24 +168,24 @@ TEST_F(AnswerTest, EarlierRoundsCountInUsageAndReason) {
   Answer answer(std::move(plan));
   answer.AddTokens(0, Tokens("abc"));
   answer.FinishSegment(0, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.ending().num_segments, 6);
-  EXPECT_EQ(answer.ending().num_output_tokens, 73);
-  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kLength);
+  EXPECT_EQ(answer.summary().num_segments, 6);
+  EXPECT_EQ(answer.summary().num_output_tokens, 73);
+  EXPECT_EQ(answer.summary().finish_reason, FinishReason::kLength);
 }
 
 TEST_F(AnswerTest, WhatWasHeldBackForAStopComesAtTheEnd) {
   Answer answer(Plan({"", ""}, {"ab!"}));
   answer.AddTokens(0, Tokens("ab"));
-  EXPECT_EQ(answer.TakePiece().text, "");
+  EXPECT_EQ(answer.TakePart().text, "");
   answer.FinishSegment(0, Finished(FinishReason::kEos));
-  EXPECT_EQ(answer.TakePiece().text, "ab");
-  EXPECT_EQ(answer.ending().finish_reason, FinishReason::kEos);
+  EXPECT_EQ(answer.TakePart().text, "ab");
+  EXPECT_EQ(answer.summary().finish_reason, FinishReason::kEos);
 }
 
 TEST_F(AnswerTest, NoSegmentsAreCompleteAtOnce) {
   Answer answer(Plan({" \n"}));
   EXPECT_TRUE(answer.is_complete());
-  EXPECT_EQ(answer.TakePiece().text, " \n");
+  EXPECT_EQ(answer.TakePart().text, " \n");
 }
 
 TEST_F(AnswerTest, WithoutATokenizerThereAreTokensOnly) {
@@ -194,9 +194,9 @@ TEST_F(AnswerTest, WithoutATokenizerThereAreTokensOnly) {
   Answer answer(std::move(plan));
   answer.AddTokens(0, Tokens("ab"));
   answer.FinishSegment(0, Finished(FinishReason::kEos));
-  const Piece piece = answer.TakePiece();
-  EXPECT_EQ(piece.text, "");
-  EXPECT_EQ(piece.tokens, Tokens("ab"));
+  const AnswerPart part = answer.TakePart();
+  EXPECT_EQ(part.text, "");
+  EXPECT_EQ(part.tokens, Tokens("ab"));
 }
 
 }  // namespace

@@ -10,8 +10,9 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/decoding_options.h"
+#include "tests/support/model_tasks.h"
 #include "tests/support/recording_sink.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 #include "text/tasks.h"
 
 namespace sheaf {
@@ -33,8 +34,8 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
       }
     }
     ASSERT_GT(runs_.size(), 150u);
-    model_ = T5TestModel::Load(directory,
-                               {.num_threads = 1, .isa = kernels::DetectIsa()});
+    model_ = TestModel::Load(directory,
+                             {.num_threads = 1, .isa = kernels::DetectIsa()});
     engine_ = std::make_unique<Engine>(
         EngineOptions(), model_->storage->shape(), *model_->runner,
         model_->team, *model_->kernels);
@@ -44,7 +45,7 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   SamplingParams DefaultsOf(const json& config,
                             const std::string& generation_config) {
     absl::StatusOr<ModelTasks> tasks =
-        ParseModelTasks(config.dump(), generation_config, /*tasks_json=*/"");
+        ParseModelTasks(config.dump(), generation_config);
     if (!tasks.ok()) ADD_FAILURE() << tasks.status();
     DecodingLimits limits;
     limits.vocab_size = model_->runner->vocab_size();
@@ -80,7 +81,7 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
 
   json inputs_;
   std::vector<json> runs_;
-  std::unique_ptr<T5TestModel> model_;
+  std::unique_ptr<TestModel> model_;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -172,12 +172,13 @@ class ServerHarness {
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
     absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
         Tokenizer::Load(dir, /*vocab_size=*/8064);
-    absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, /*tasks_file=*/"");
+    const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
     if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
-    if (!tasks.ok()) ADD_FAILURE() << tasks.status();
+    if (!files.ok()) ADD_FAILURE() << files.status();
     tokenizer_ = *std::move(tokenizer);
     model_.tokenizer = tokenizer_.get();
-    model_.tasks = *std::move(tasks);
+    model_.text_family = FindTextFamily(*files).value();
+    model_.tasks = ReadModelTasks(*files).value();
     model_.name = "fake";
     model_.max_source_tokens = kMaxSourceTokens;
     model_.vocab_size = FakeModelRunner::kVocabSize;

@@ -38,6 +38,7 @@ class FakeModelRunner : public ModelRunner {
     return i < source.size() ? source[i] : kEos;
   }
 
+  RunnerLimits runner_limits = {.max_sequences = 64, .max_encode_tokens = 2048};
   // Called before each decode step with its batch size, on the engine thread.
   std::function<void(int32_t batch_size)> before_decode = [](int32_t) {};
   // If set, in place of the rule: fills what follows `tokens` (start token
@@ -54,6 +55,7 @@ class FakeModelRunner : public ModelRunner {
   int32_t vocab_size() const override { return kVocabSize; }
   int32_t start_token_id() const override { return 0; }
   absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
+  RunnerLimits limits() const override { return runner_limits; }
 
   void BeginEncode(EncodePass which,
                    absl::Span<const EncodeEntry> entries) override {

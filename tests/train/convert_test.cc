@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/grouping.h"
@@ -178,7 +178,7 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
   ASSERT_TRUE(
       Convert(TestdataDir("text-end-to-end"), output, 1, GroupingMethod::kSvd)
           .ok());
-  const auto model = T5TestModel::Load(output, {});
+  const auto model = TestModel::Load(output, {});
   EXPECT_EQ(model->weights.config.num_kv_heads, 1);
   EXPECT_EQ(model->weights.config.num_cross_kv_heads, 1);
   EXPECT_EQ(FileBytes(output + "/spiece.model"),
@@ -233,8 +233,8 @@ Matrix RandomMoments(int64_t dim) {
   return x * x.transpose() / (2.0 * dim);
 }
 
-// The definition: the best matrix of rank d_kv below all M_i on one another, in
-// coordinates in which the metric is the identity.
+// The definition: the best matrix of rank head_dim below all M_i on one
+// another, in coordinates in which the metric is the identity.
 TEST(GroupingTest, SvdHasTheErrorOfTheDenseTruncation) {
   for (const bool is_weighted : {false, true}) {
     const HeadPairs pairs = RandomPairs(/*num_lefts=*/6, /*num_rights=*/3);
@@ -303,7 +303,7 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
       Calibrate(directory, config, {source});
   ASSERT_TRUE(calibration.ok()) << calibration.status();
 
-  const auto model = T5TestModel::Load(directory, {});
+  const auto model = TestModel::Load(directory, {});
   KvBlockPool pool(model->storage->shape());
   BlockTable cross(pool, Attention::kCross);
   ASSERT_TRUE(cross.GrowTo(5));

@@ -11,10 +11,10 @@
 #include "engine/kv_block_pool.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_decoder.h"
-#include "engine/model/t5_runner.h"
+#include "engine/model/decoder.h"
+#include "engine/model/runner.h"
 #include "engine/model/t5_tensors.h"
-#include "engine/model/t5_weights.h"
+#include "engine/model/weights.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -62,7 +62,7 @@ class SecondMoments {
   int64_t num_rows_ = 0;
 };
 
-class Observer : public T5DecoderObserver {
+class Observer : public DecoderObserver {
  public:
   explicit Observer(const T5Config& config)
       : self_(config.num_decoder_layers, SecondMoments(config.d_model)),
@@ -94,7 +94,7 @@ class Observer : public T5DecoderObserver {
 
 // Encodes one source and decodes from it greedily, shown to the observer.
 void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
-               T5Runner& runner, Observer& observer) {
+               TransformerRunner& runner, Observer& observer) {
   KvBlockPool pool(storage.shape());
   BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
   const int32_t source_len = static_cast<int32_t>(source.size());
@@ -129,23 +129,23 @@ absl::StatusOr<Calibration> Calibrate(
   ThreadTeam team(NumUsableProcessors());
   absl::Status matched = MatchT5Tensors(*checkpoint, config);
   if (!matched.ok()) return matched;
-  const absl::StatusOr<T5Weights> weights = T5Weights::Load(
+  const absl::StatusOr<Weights> weights = Weights::Load(
       config, *checkpoint, {.kernels = &kernels, .num_slices = team.size()});
   if (!weights.ok()) return weights.status();
   // Room for one source and its output: a block has at most 16 tokens of all
   // query heads.
-  const int64_t token_bytes =
-      int64_t{8} * config.num_decoder_layers * config.num_heads * config.d_kv;
+  const int64_t token_bytes = int64_t{8} * config.num_decoder_layers *
+                              config.num_heads * config.head_dim;
   absl::StatusOr<KvStorage> storage = KvStorage::Create(
       KvDimsOf(config),
       token_bytes * (kCalibrationMaxSource + kCalibrationMaxOutput + 32));
   if (!storage.ok()) return storage.status();
-  T5RunnerLimits limits;
+  RunnerSizes limits;
   limits.max_sequences = 1;
   limits.max_encode_tokens = kCalibrationMaxSource;
   limits.max_source_tokens = kCalibrationMaxSource;
   limits.max_new_tokens = kCalibrationMaxOutput;
-  T5Runner runner(*weights, *storage, team, kernels, limits);
+  TransformerRunner runner(*weights, *storage, team, kernels, limits);
   Observer observer(config);
   runner.set_decoder_observer(&observer);
   for (std::vector<int32_t> source : sources) {

@@ -158,16 +158,16 @@ class AttentionConverter {
     if (transpose) left_matrix = Matrix(left_matrix->transpose());
     const int64_t kv_heads =
         attention_.is_cross ? config_.num_cross_kv_heads : config_.num_kv_heads;
-    absl::Status shape =
-        CheckShape(left, *left_matrix,
-                   int64_t{config_.num_heads} * config_.d_kv, config_.d_model);
+    absl::Status shape = CheckShape(
+        left, *left_matrix, int64_t{config_.num_heads} * config_.head_dim,
+        config_.d_model);
     if (!shape.ok()) return shape;
-    shape = CheckShape(right, *right_matrix, kv_heads * config_.d_kv,
+    shape = CheckShape(right, *right_matrix, kv_heads * config_.head_dim,
                        config_.d_model);
     if (!shape.ok()) return shape;
 
     const HeadPairs pairs{*std::move(left_matrix), *std::move(right_matrix),
-                          config_.d_kv};
+                          config_.head_dim};
     absl::StatusOr<Rounded> best =
         Group(pairs, transpose, options_.method, metric, left, *left_dtype,
               right, *right_dtype);
@@ -212,7 +212,7 @@ absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
   }
   std::vector<TensorToWrite> changed;
   for (const DecoderAttention& attention : attentions) {
-    const int64_t rows = int64_t{attention.KvHeads(options)} * config.d_kv;
+    const int64_t rows = int64_t{attention.KvHeads(options)} * config.head_dim;
     // In the order in which NewTensors has them.
     for (const std::string& name :
          {attention.k, attention.o, attention.q, attention.v}) {

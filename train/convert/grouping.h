@@ -31,9 +31,9 @@ using Matrix = Eigen::MatrixXd;
 // the two factors, and any invertible matrix of the head's own may move from
 // one to the other.
 struct HeadPairs {
-  Matrix left;   // [H * d_kv, d_left]
-  Matrix right;  // [G * d_kv, d_right]
-  int32_t d_kv = 0;
+  Matrix left;   // [H * head_dim, d_left]
+  Matrix right;  // [G * head_dim, d_right]
+  int32_t head_dim = 0;
 };
 
 // In which sense an error counts: sum over i of the mean of (x^T E_i y)^2 where
@@ -47,14 +47,14 @@ struct Metric {
 // The pairs with `num_groups` KV heads. REQUIRES: num_groups divides G. At
 // num_groups == G they are unchanged, to the bit. Only kSvd changes `left`.
 //
-// kSvd: for each new group the shared right factor R [d_kv, d_right] and the
-// left factors L_i that minimise sum_i |M_i - L_i^T R|^2 in `metric`: the span
-// of R is that of the first d_kv right singular vectors of the stacked M_i.
-// Nothing of the size of M is built: with the stacked rights K and the lefts'
-// second moments P_j = sum over i of j of left_i C left_i^T, the left singular
-// vectors are those of P^(1/2) K D K^T P^(1/2), of (heads of a group * d_kv)^2
-// numbers. The free invertible matrix is chosen so that each row of R is as
-// long as its rows of the L_i are on average.
+// kSvd: for each new group the shared right factor R [head_dim, d_right] and
+// the left factors L_i that minimise sum_i |M_i - L_i^T R|^2 in `metric`: the
+// span of R is that of the first head_dim right singular vectors of the stacked
+// M_i. Nothing of the size of M is built: with the stacked rights K and the
+// lefts' second moments P_j = sum over i of j of left_i C left_i^T, the left
+// singular vectors are those of P^(1/2) K D K^T P^(1/2), of (heads of a group *
+// head_dim)^2 numbers. The free invertible matrix is chosen so that each row of
+// R is as long as its rows of the L_i are on average.
 //
 // `seed` is for kRandom.
 HeadPairs GroupHeads(const HeadPairs& pairs, int32_t num_groups,

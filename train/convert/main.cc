@@ -154,7 +154,7 @@ ExitCode Convert(ConvertOptions options) {
     return PrintError(kProgram, kExitFailed, status);
   if (!status.ok()) return PrintError(kProgram, kExitWrongModel, status);
   const auto kv_bytes = [&](int32_t kv_heads) {  // f32, all layers, K and V
-    return 8LL * config->num_decoder_layers * kv_heads * config->d_kv;
+    return 8LL * config->num_decoder_layers * kv_heads * config->head_dim;
   };
   std::printf(
       "%lld bytes of weights saved; KV cache of a token: self %lld -> "

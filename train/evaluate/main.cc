@@ -57,10 +57,12 @@ std::string OneLine(std::string text) {
 }
 
 std::string FirstSentence(const std::string& document) {
-  const SegmentedText text =
+  const absl::StatusOr<SegmentedText> text =
       SplitForTranslation(document, "en", /*max_tokens=*/INT64_MAX,
-                          [](absl::string_view) { return int64_t{1}; });
-  return text.segments.empty() ? "" : std::string(text.segments.front());
+                          [](absl::string_view) { return EncodedSource(); });
+  return !text.ok() || text->segments.empty()
+             ? ""
+             : std::string(text->segments.front());
 }
 
 json ScoreTranslations(const std::vector<std::string>& hypotheses,

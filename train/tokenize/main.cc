@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/config_files.h"
 #include "base/program.h"
 #include "base/usage_error.h"
 #include "engine/model/t5_config.h"
@@ -176,16 +177,20 @@ ExitCode Run() {
   }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
       Tokenizer::Load(model, config->vocab_size);
-  if (!tokenizer.ok())
+  if (!tokenizer.ok()) {
     return PrintError(kProgram, kExitWrongModel, tokenizer.status());
+  }
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);
     return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
   }
   const absl::StatusOr<Limits> limits = LimitsFromFlags();
-  if (!limits.ok())
+  if (!limits.ok()) {
     return PrintError(kProgram, kExitWrongFlags, limits.status());
-  const absl::StatusOr<ModelTasks> tasks = LoadModelTasks(model, "");
+  }
+  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(model);
+  if (!files.ok()) return PrintError(kProgram, kExitWrongModel, files.status());
+  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(*files);
   if (!tasks.ok()) return PrintError(kProgram, kExitWrongModel, tasks.status());
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));

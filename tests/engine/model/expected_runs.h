@@ -12,7 +12,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/recording_sink.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 
 namespace sheaf {
 
@@ -55,7 +55,7 @@ inline std::vector<int32_t> ToTokens(const nlohmann::json& ids) {
 
 // All runs of an expected.json at once, greedy ones and beams of all widths, in
 // one continuous batch: tokens and scores are the reference's.
-inline void ExpectRuns(const nlohmann::json& expected, T5TestModel& model) {
+inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
   using nlohmann::json;
   constexpr float kScoreTolerance = 1e-4f;
   struct Sent {

@@ -19,7 +19,7 @@
 #include "nlohmann/json.hpp"
 #include "tests/engine/model/expected_runs.h"
 #include "tests/support/model_files.h"
-#include "tests/support/t5_test_model.h"
+#include "tests/support/test_model.h"
 
 namespace sheaf {
 namespace {
@@ -74,7 +74,7 @@ StoredTensor Load(const Checkpoint& checkpoint, const T5Config& config,
         repeated += tensor.bytes.substr(kv_head * head_bytes, head_bytes);
       }
       tensor.bytes = repeated;
-      tensor.shape.front() = int64_t{config.num_heads} * config.d_kv;
+      tensor.shape.front() = int64_t{config.num_heads} * config.head_dim;
     }
     return tensor;
   }
@@ -133,7 +133,7 @@ class Saved {
     const auto config = LoadT5Config(dir.path());
     ASSERT_TRUE(config.ok()) << config.status();
     EXPECT_THAT(config->warnings, ::testing::IsEmpty());
-    const auto model = T5TestModel::Load(dir.path(), {});
+    const auto model = TestModel::Load(dir.path(), {});
     EXPECT_THAT(model->weights.config.warnings, ::testing::IsEmpty());
     ExpectRuns(ReadJson(TestdataDir(fixture_) + "/expected.json"), *model);
   }

@@ -47,7 +47,7 @@ TEST(T5ConfigTest, ReadsAFixture) {
   EXPECT_EQ(config->architecture, "T5ForConditionalGeneration");
   EXPECT_EQ(config->vocab_size, 197);
   EXPECT_EQ(config->d_model, 32);
-  EXPECT_EQ(config->d_kv, 8);
+  EXPECT_EQ(config->head_dim, 8);
   EXPECT_EQ(config->d_ff, 64);
   EXPECT_EQ(config->num_heads, 4);
   EXPECT_EQ(config->num_kv_heads, 4);

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/token_lists.h"
+#include "engine/request.h"
+#include "server/answer.h"
+#include "server/decoding_options.h"
+#include "server/served_model.h"
+#include "sheaf/v1/text.pb.h"
+#include "text/prompt_template.h"
+#include "text/source_encoder.h"
+
+namespace sheaf {
+
+// What this server allows in a request.
+struct RequestLimits {
+  int32_t max_new_tokens = 1024;
+  int32_t max_beam_size = kMaxBeamSize;
+  int64_t max_text_bytes = int64_t{1} << 20;
+};
+
+// A request that may run, and how its answer is put together.
+struct PreparedRequest {
+  // Without sink and deadline. If it has no segments, there is nothing to run.
+  // If it is open, it is the first of several SummaryRounds.
+  Request request;
+  AnswerPlan plan;
+  std::string model;  // the name to answer with
+};
+
+// Bytes of memory that a prepared request takes until its end, except for the
+// text and tokens of its answer.
+int64_t BytesOf(const PreparedRequest& prepared);
+
+// INVALID_ARGUMENT if the model's sources are too short for the prompt of one
+// of its tasks with one character after it.
+absl::Status CheckTasks(const ServedModel& model);
+
+// Reads requests: checks every field once, and turns text into what the encoder
+// reads. No later stage checks a request again.
+//
+// Errors, which name the field, its value and what is allowed:
+//   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task),
+//   FAILED_PRECONDITION (text for a model without a tokenizer)
+//   CANCELLED (the answer is no longer wanted)
+//
+// Thread-safe: immutable.
+class RequestReader {
+ public:
+  // Called about once per millisecond while a long text is cut, which can take
+  // seconds.
+  using IsWanted = SourceEncoder::IsWanted;
+
+  // The pointers in `model` must outlive the reader. REQUIRES:
+  // CheckTasks(model).
+  RequestReader(const ServedModel& model, const RequestLimits& limits);
+
+  // A text that is only white space gives a request with no segments.
+  absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
+                                       IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> Read(const v1::SummarizeRequest& request,
+                                       IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> Read(const v1::GenerateRequest& request,
+                                       IsWanted is_wanted) const;
+
+  // The sources of a text to summarize: one, or parts of whole sentences, or
+  // none if the text is blank. CANCELLED once they are no longer wanted.
+  // REQUIRES: the model summarizes.
+  absl::StatusOr<TokenLists> SummarySources(const std::string& text,
+                                            IsWanted is_wanted) const;
+
+ private:
+  absl::Status CheckModel(const std::string& name) const;
+  absl::Status CheckText(const std::string& text, IsWanted is_wanted) const;
+  // The checks that all requests for a task share.
+  template <typename Request>
+  absl::Status CheckCommon(const Request& request, IsWanted is_wanted) const;
+  absl::StatusOr<PreparedRequest> Prepare(const v1::DecodingOptions& options,
+                                          const DecodingDefaults& defaults,
+                                          bool has_loop_guard) const;
+  PromptTemplate TemplateOf(absl::string_view text_prefix) const;
+  absl::StatusOr<std::vector<int32_t>> SourceOf(
+      const v1::GenerateRequest& request, IsWanted is_wanted) const;
+  absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,
+                                                    IsWanted is_wanted) const;
+  absl::Status CheckLength(absl::string_view field,
+                           const std::vector<int32_t>& source) const;
+
+  const ServedModel model_;
+  const RequestLimits limits_;
+};
+
+}  // namespace sheaf
