@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/process_limits.h"
 #include "base/usage_error.h"
 
 using sheaf::LineBreaksFlag;
@@ -150,6 +151,17 @@ absl::StatusOr<std::string> ReadFile(absl::string_view flag,
                                  "\"; it cannot be read or is empty"));
 }
 
+// Refuses a call for which gRPC would abort or hang. It needs 4 descriptors and
+// one for the connection, and had 10 threads on two processors. `own_threads`
+// are those of the command.
+absl::Status CheckProcessLimits(int32_t own_threads) {
+  constexpr int32_t kFiles = 5;
+  constexpr int32_t kThreads = 10;
+  absl::Status status = CheckFreeDescriptors("a call", kFiles);
+  status.Update(CheckThreads("the command", kThreads + own_threads));
+  return status;
+}
+
 absl::Status AddStops(v1::DecodingOptions& decoding) {
   for (const std::string& text : absl::GetFlag(FLAGS_stop).values) {
     std::string error;
@@ -270,6 +282,8 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags() {
 }
 
 absl::StatusOr<ClientOptions> ServerFromFlags() {
+  absl::Status can_call = CheckProcessLimits(/*own_threads=*/0);
+  if (!can_call.ok()) return can_call;
   ClientOptions options;
   options.server = absl::GetFlag(FLAGS_server);
   options.max_attempts =
@@ -299,6 +313,10 @@ absl::StatusOr<int> ConcurrencyFromFlags() {
   if (concurrency < 1 || concurrency > kMaxConcurrency) {
     return UsageError(absl::StrCat("--concurrency is ", concurrency,
                                    "; it must be 1..", kMaxConcurrency));
+  }
+  if (absl::Status can_start = CheckProcessLimits(concurrency);
+      !can_start.ok()) {
+    return can_start;
   }
   return concurrency;
 }

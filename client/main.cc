@@ -1,9 +1,13 @@
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "base/process_limits.h"
 #include "base/standard_streams.h"
+#include "base/start_guard.h"
 #include "client/program.h"
 
 namespace {
@@ -20,5 +24,10 @@ int main(int argc, char** argv) {
   // Every error is printed once, by this program. A user who sets the variable
   // gets gRPC's messages too.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  // Within a limit of address space (ulimit -v), the stacks of threads need
+  // what a second heap would reserve.
+  if (sheaf::HasAddressSpaceLimit()) mallopt(M_ARENA_MAX, 1);
+  const sheaf::StartGuard guard("sheaf", "calls need memory and threads",
+                                /*exit_code=*/1);
   return sheaf::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
 }
