@@ -119,9 +119,9 @@ absl::StatusOr<std::string> TargetOf(const std::string& servers) {
     if (family.empty() || FamilyOf(address) != family) {
       return absl::InvalidArgumentError(absl::StrCat(
           "server is \"", servers,
-          "\"; a list must be of IPv4 addresses or of IPv6 ones, as "
-          "192.0.2.1:50051,192.0.2.2:50051; a name that has several addresses, "
-          "or unix:PATH, stands alone"));
+          "\"; a list must have only IPv4 or only IPv6 addresses, such as "
+          "192.0.2.1:50051,192.0.2.2:50051; a name with several addresses, or "
+          "unix:PATH, cannot be in a list"));
     }
   }
   return absl::StrCat(family, ":", servers);
