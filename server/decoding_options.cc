@@ -105,13 +105,13 @@ void CheckStops(const v1::DecodingOptions& options,
 SearchEnd ToSearchEnd(EarlyStopping early_stopping) {
   switch (early_stopping) {
     case EarlyStopping::kYes:
-      return SearchEnd::kAtOnce;
+      return SearchEnd::kImmediately;
     case EarlyStopping::kNo:
-      return SearchEnd::kNoneBetter;
+      return SearchEnd::kNoLiveBeamBetter;
     case EarlyStopping::kNever:
-      return SearchEnd::kNoneEver;
+      return SearchEnd::kNoLiveBeamCanWin;
   }
-  return SearchEnd::kNoneBetter;
+  return SearchEnd::kNoLiveBeamBetter;
 }
 
 // Beams, or sampling, or neither.
@@ -289,7 +289,7 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
         "what stands within one",
         i, prefix[i]));
   }
-  sampling.target_prefix.assign(prefix.begin(), prefix.end());
+  out.target_prefix.assign(prefix.begin(), prefix.end());
   const auto& suppressed = options.suppressed_tokens();
   checker.AreTokens("suppressed_tokens", suppressed, limits.vocab_size);
   sampling.suppressed_tokens = Distinct(suppressed, defaults.suppressed_tokens);

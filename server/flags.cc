@@ -216,7 +216,7 @@ absl::Status TakeLimits(ProgramOptions& program) {
   for (const absl::Status& status : {
            Take(FLAGS_kv_cache_bytes, 1 << 16, 1024 * kGiB,
                 program.kv_cache_bytes),
-           Take(FLAGS_max_sequences, 1, 4096, server.max_sequences),
+           Take(FLAGS_max_sequences, 1, 4096, program.max_sequences),
            Take(FLAGS_max_queue, 1, 1'000'000, server.max_queue),
            TakeQueuedBytes(server.max_queued_bytes),
            Take(FLAGS_threads, 0, 256, program.num_threads),
@@ -298,7 +298,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
   if (program.weight_type == "auto") program.weight_type = "f32";
   if (program.num_threads == 0) program.num_threads = NumUsableProcessors();
   server.limits.max_beam_size =
-      std::min(server.limits.max_beam_size, server.max_sequences);
+      std::min(server.limits.max_beam_size, program.max_sequences);
   return program;
 }
 

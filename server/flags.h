@@ -24,8 +24,7 @@ inline constexpr int32_t kMaxSourceTokens = 65536;
 
 // What the command line of sheaf-server says, checked.
 struct ProgramOptions {
-  // max_queued_bytes is 0 if it is to be derived, and max_encode_tokens and log
-  // are not set yet.
+  // max_queued_bytes is 0 if it is to be derived, and log is not set yet.
   ServerOptions server;
 
   std::string model;        // empty: the embedded model
@@ -35,6 +34,7 @@ struct ProgramOptions {
   std::string kv_type;      // "f32" or "bf16"
   std::string isa;          // "auto", "portable", "avx2" or "avx512"
   int64_t kv_cache_bytes = 0;
+  int32_t max_sequences = 0;      // in one decode step
   int32_t max_source_tokens = 0;  // 0: as the model says
   int32_t num_threads = 0;        // at least 1
   absl::Duration drain_timeout;

@@ -145,6 +145,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
+  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens.insert(out.request.start_tokens.end(),
+                                  checked->target_prefix.begin(),
+                                  checked->target_prefix.end());
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);

@@ -25,6 +25,7 @@ struct ServedModel {
   int64_t cross_kv_bytes_per_token = 0;  // a source token
   int32_t max_source_tokens = 0;
   int32_t vocab_size = 0;
+  int32_t start_token_id = 0;  // of the decoder
   // The decoder's start token and those that end a text: no answer has them.
   std::vector<int32_t> no_output_ids;
 

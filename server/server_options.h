@@ -17,10 +17,8 @@ struct ServerOptions {
   HostPort metrics_listen;
   RequestLimits limits;
   absl::Duration default_deadline = absl::Minutes(10);
-  int32_t max_sequences = 64;
   int32_t max_queue = 256;
   int64_t max_queued_bytes = int64_t{1} << 30;
-  int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
   TlsFiles tls;                         // not set: no encryption
   std::string auth_tokens_file;         // empty: calls need no token
   int32_t max_requests_per_caller = 0;  // 0: no limit

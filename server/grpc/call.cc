@@ -132,24 +132,24 @@ void Call::Start(absl::StatusOr<PreparedRequest> prepared) {
     answer_.emplace(std::move(prepared->plan));
   }
   ArmDeadlineAlarm();
-  std::optional<RequestId> id;
+  std::optional<RequestHandle> request;
   if (!prepared->request.segments.empty()) {
     prepared->request.sink = this;
     held_by_engine_ = shared_from_this();
-    absl::StatusOr<RequestId> submitted =
-        context_.engine->Submit(std::move(prepared->request));
+    absl::StatusOr<RequestHandle> submitted =
+        context_.engine->Submit(/*lane=*/0, std::move(prepared->request));
     if (!submitted.ok()) {
       held_by_engine_.reset();
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
-    id = *submitted;
+    request = *submitted;
   }
   bool has_left = false;
   {
     absl::MutexLock lock(&mu_);
     has_started_ = true;
-    request_id_ = id;
-    if (!id.has_value()) outcome_ = absl::OkStatus();  // nothing to run
+    request_ = request;
+    if (!request.has_value()) outcome_ = absl::OkStatus();  // nothing to run
     if (!updates_.empty() || outcome_.has_value()) PushLocked();
     has_left = is_gone_;
   }
@@ -215,7 +215,7 @@ void Call::PushToDelivery() {
   PushLocked();
 }
 
-void Call::OnAdmitted(absl::Duration queued) {
+void Call::OnStarted(absl::Duration queued) {
   absl::MutexLock lock(&mu_);
   queued_ = queued;
 }
@@ -318,21 +318,21 @@ void Call::BeginRound(Sources sources) {
     first_segment_ = rounds_->first_segment();
     rounds_.reset();
   }
-  RequestId id;
+  RequestHandle request;
   {
     absl::MutexLock lock(&mu_);
-    id = *request_id_;
+    request = *request_;
   }
-  context_.engine->Extend(id, std::move(extension));
+  context_.engine->Extend(request, std::move(extension));
 }
 
 void Call::CancelInEngine() {
-  std::optional<RequestId> id;
+  std::optional<RequestHandle> request;
   {
     absl::MutexLock lock(&mu_);
-    id = request_id_;
+    request = request_;
   }
-  if (id.has_value()) context_.engine->Cancel(*id);
+  if (request.has_value()) context_.engine->Cancel(*request);
 }
 
 void Call::RecordEnd(const absl::Status& status) {

@@ -56,7 +56,7 @@ struct CallContext {
 //   - The handler's or, for a long text, the door thread: Start(), once. The
 //     others see what it sets through mu_: nobody reads it before has_started_.
 //   - The engine's: OnTokens(), OnSegmentFinished() and OnFinished() note the
-//     news under mu_ and push this to the delivery thread; OnAdmitted() notes
+//     news under mu_ and push this to the delivery thread; OnStarted() notes
 //     what the log will say.
 //   - The delivery thread: Deliver() takes the news and does everything else;
 //     answer_, rounds_, StartWrite() and Finish() are its own, so need no lock.
@@ -97,7 +97,7 @@ class Call : public TokenSink,
   // Whether the client has left. Any thread.
   bool is_gone();
 
-  void OnAdmitted(absl::Duration queued) final;
+  void OnStarted(absl::Duration queued) final;
   void OnTokens(int32_t segment_index, absl::Span<const int32_t> tokens) final;
   void OnSegmentFinished(int32_t segment_index,
                          std::vector<Hypothesis> hypotheses) final;
@@ -178,7 +178,7 @@ class Call : public TokenSink,
   // Set by AwaitTurn(), taken by whoever withdraws the text.
   std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Status> outcome_ ABSL_GUARDED_BY(mu_);
-  std::optional<RequestId> request_id_ ABSL_GUARDED_BY(mu_);
+  std::optional<RequestHandle> request_ ABSL_GUARDED_BY(mu_);
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
   // Update wait until the request's id is known: they may lead to Extend().

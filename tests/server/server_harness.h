@@ -100,6 +100,7 @@ class ServerHarness {
   explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32,
                          absl::Duration stuck_after = absl::Seconds(30),
                          Log* log = nullptr) {
+    runner_.runner_limits.max_sequences = max_sequences;
     runner_.before_decode = [this](int32_t) { gate.Pass(); };
     LoadModel();
     ServerOptions options;
@@ -108,7 +109,6 @@ class ServerHarness {
     options.limits.max_new_tokens = kMaxNewTokens;
     options.limits.max_text_bytes = kMaxTextBytes;
     options.limits.max_beam_size = std::min(kMaxBeamSize, max_sequences);
-    options.max_sequences = max_sequences;
     options.max_queue = max_queue;
     options.stuck_after = stuck_after;
     options.log = log;
