@@ -30,8 +30,8 @@
 #include "engine/kernels/isa.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_config.h"
-#include "engine/model/t5_tensors.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_match.h"
 #include "engine/model/weights.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
@@ -123,16 +123,16 @@ absl::StatusOr<kernels::Isa> CheckedIsa() {
       name, kernels::IsaName(best)));
 }
 
-// Sets one attention's KV heads to the flag's value, unless it is 0.
+// Sets the KV heads of one attention to the flag's value, unless that is 0.
 absl::Status SetKvHeads(absl::string_view flag, int32_t asked,
-                        const T5Config& config, bool has_weights,
+                        int32_t num_heads, bool has_weights,
                         int32_t& num_kv_heads) {
   if (asked == 0) return absl::OkStatus();
-  if (asked < 0 || config.num_heads % asked != 0) {
+  if (asked < 0 || num_heads % asked != 0) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--%s is %d; it may be 0 or a divisor of the model's "
                         "%d heads",
-                        flag, asked, config.num_heads));
+                        flag, asked, num_heads));
   }
   if (has_weights && asked != num_kv_heads) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -144,10 +144,10 @@ absl::Status SetKvHeads(absl::string_view flag, int32_t asked,
   return absl::OkStatus();
 }
 
-// The model to run: its configuration and the source of its weights.
+// The model to run, and where its weights come from.
 struct Model {
   std::string name;
-  T5Config config;
+  ModelDescription description;
   std::unique_ptr<WeightSource> weights;
 };
 
@@ -155,30 +155,32 @@ absl::StatusOr<Model> MakeModel() {
   const std::string dir = absl::GetFlag(FLAGS_model);
   Model model;
   model.name = dir.empty() ? absl::GetFlag(FLAGS_shape) : dir;
-  absl::StatusOr<T5Config> config =
-      dir.empty() ? ConfigOfShape(model.name) : LoadT5Config(dir);
-  if (!config.ok()) return config.status();
+  absl::StatusOr<ModelDescription> description =
+      dir.empty() ? DescribeShape(model.name) : ReadDescription(dir);
+  if (!description.ok()) return description.status();
+  model.description = *std::move(description);
+  Architecture& architecture = model.description.architecture;
+  const int32_t num_heads = architecture.decoder.num_heads;
   const int32_t kv_heads = absl::GetFlag(FLAGS_kv_heads);
   const int32_t cross_kv_heads = absl::GetFlag(FLAGS_cross_kv_heads);
   for (const absl::Status& status :
-       {SetKvHeads("kv_heads", kv_heads, *config, !dir.empty(),
-                   config->num_kv_heads),
+       {SetKvHeads("kv_heads", kv_heads, num_heads, !dir.empty(),
+                   architecture.decoder.num_kv_heads),
         SetKvHeads(cross_kv_heads == 0 ? "kv_heads" : "cross_kv_heads",
-                   cross_kv_heads == 0 ? kv_heads : cross_kv_heads, *config,
-                   !dir.empty(), config->num_cross_kv_heads)}) {
+                   cross_kv_heads == 0 ? kv_heads : cross_kv_heads, num_heads,
+                   !dir.empty(), architecture.num_cross_kv_heads)}) {
     if (!status.ok()) return status;
   }
-  model.config = *std::move(config);
   if (!dir.empty()) {
     absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
     if (!checkpoint.ok()) return checkpoint.status();
-    absl::Status matched = MatchT5Tensors(*checkpoint, model.config);
+    absl::Status matched = MatchTensors(*checkpoint, model.description);
     if (!matched.ok()) return matched;
     model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
   }
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
-  const int64_t weight_bytes = LeastWeightBytes(model.config, weight_type);
+  const int64_t weight_bytes = LeastWeightBytes(architecture, weight_type);
   const int64_t memory_bytes =
       int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   if (weight_bytes > memory_bytes) {
@@ -187,7 +189,9 @@ absl::StatusOr<Model> MakeModel() {
         model.name, weight_bytes, WeightTypeName(weight_type), memory_bytes));
   }
   if (dir.empty()) {
-    model.weights = std::make_unique<RandomWeights>(model.config);
+    model.weights = std::make_unique<RandomWeights>(model.description);
+    absl::Status matched = MatchTensors(*model.weights, model.description);
+    if (!matched.ok()) return matched;
   }
   return model;
 }
@@ -197,9 +201,10 @@ nlohmann::ordered_json Figures(const Model& model,
                                const EngineRunOptions& options,
                                const EngineRunResult& result,
                                const Roofline& roofline) {
+  const Architecture& architecture = model.description.architecture;
   // The median step finds about half of the tokens in the cache.
   const StepWork work = WorkOfStep(
-      model.config,
+      architecture,
       {.batch = options.batch,
        .beam_size = options.beam_size,
        .self_tokens = (options.generate_tokens + 1) / 2,
@@ -218,8 +223,8 @@ nlohmann::ordered_json Figures(const Model& model,
       {"batch", options.batch},
       {"source", options.source_tokens},
       {"generate", options.generate_tokens},
-      {"kv_heads", model.config.num_kv_heads},
-      {"cross_kv_heads", model.config.num_cross_kv_heads},
+      {"kv_heads", architecture.decoder.num_kv_heads},
+      {"cross_kv_heads", architecture.num_cross_kv_heads},
       {"beam_size", options.beam_size},
       {"encode_seconds", result.encode_seconds},
       {"step_seconds", result.step_seconds},
@@ -255,7 +260,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   if (!model.ok()) return PrintError(kProgram, kExitWrongFlags, model.status());
 
   EngineRunOptions options;
-  options.config = model->config;
+  options.description = model->description;
   options.weights = model->weights.get();
   options.weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();

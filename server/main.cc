@@ -1,7 +1,6 @@
 // sheaf-server: joins a model to the engine and serves it.
 
 #include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include "base/cgroup.h"
 #include "base/config_files.h"
 #include "base/monotonic_time.h"
+#include "base/process_limits.h"
 #include "base/program.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
@@ -31,11 +31,11 @@
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
+#include "engine/model/description.h"
 #include "engine/model/linear.h"
-#include "engine/model/runner.h"
-#include "engine/model/t5_config.h"
-#include "engine/model/t5_tensors.h"
-#include "engine/model/weights.h"
+#include "engine/model/loaded_model.h"
+#include "engine/model/tensor_list.h"
+#include "engine/model/tensor_match.h"
 #include "engine/thread_team.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
@@ -82,20 +82,23 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
                       name, kernels::IsaName(best)));
 }
 
-// A model in memory, ready to run. Not movable, because its parts point to one
-// another.
-class LoadedModel {
+// A model in memory with what the server needs to run it. Not movable, because
+// its parts refer to one another.
+class ServerModel {
  public:
-  static absl::StatusOr<std::unique_ptr<LoadedModel>> Load(
+  static absl::StatusOr<std::unique_ptr<ServerModel>> Load(
       const std::string& dir, const ProgramOptions& flags, kernels::Isa isa) {
-    std::unique_ptr<LoadedModel> model(new LoadedModel(flags, isa));
+    std::unique_ptr<ServerModel> model(new ServerModel(flags, isa));
     // The team's threads have started by now. A check that is ended by a signal
     // has failed.
     const EndsAtSignal ends_at_signal(flags.is_check_only ? kExitFailed
                                                           : kExitDone);
     absl::Status status = model->SetName(dir, flags);
-    if (status.ok()) status = model->LoadWeights(dir, flags);
-    if (status.ok()) status = model->LoadText(dir, flags);
+    if (!status.ok()) return status;
+    absl::StatusOr<ModelDescription> description = ReadDescription(dir);
+    if (!description.ok()) return description.status();
+    status = model->LoadWeights(dir, flags, *description);
+    if (status.ok()) status = model->LoadText(flags, description->files);
     if (!status.ok()) return status;
     return model;
   }
@@ -103,28 +106,29 @@ class LoadedModel {
   const ServedModel& served() const { return served_; }
   int64_t max_queued_bytes() const { return max_queued_bytes_; }
   EngineParts parts() {
-    return {storage_->shape(), runner_.get(), &team_, &kernels_};
+    return {model_->storage().shape(), &model_->runner(), &team_, &kernels_};
   }
 
  private:
-  LoadedModel(const ProgramOptions& flags, kernels::Isa isa)
+  ServerModel(const ProgramOptions& flags, kernels::Isa isa)
       : kernels_(kernels::KernelsFor(isa)), team_(flags.num_threads) {}
 
   absl::Status SetName(const std::string& dir, const ProgramOptions& flags);
-  absl::Status LoadWeights(const std::string& dir, const ProgramOptions& flags);
-  absl::Status LoadText(const std::string& dir, const ProgramOptions& flags);
+  absl::Status LoadWeights(const std::string& dir, const ProgramOptions& flags,
+                           ModelDescription& description);
+  void DescribeServedModel(const ModelDescription& description,
+                           const ProgramOptions& flags);
+  absl::Status LoadText(const ProgramOptions& flags, const ConfigFiles& files);
 
   const kernels::Kernels& kernels_;
   ThreadTeam team_;
-  std::unique_ptr<Weights> weights_;
-  std::unique_ptr<KvStorage> storage_;
-  std::unique_ptr<TransformerRunner> runner_;
+  std::unique_ptr<LoadedModel> model_;
   std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
   int64_t max_queued_bytes_ = 0;
 };
 
-absl::Status LoadedModel::SetName(const std::string& dir,
+absl::Status ServerModel::SetName(const std::string& dir,
                                   const ProgramOptions& flags) {
   served_.name = flags.model_name;
   if (!served_.name.empty()) return absl::OkStatus();
@@ -136,30 +140,31 @@ absl::Status LoadedModel::SetName(const std::string& dir,
       served_.name);
 }
 
-absl::Status LoadedModel::LoadWeights(const std::string& dir,
-                                      const ProgramOptions& flags) {
-  absl::StatusOr<T5Config> config = LoadT5Config(dir);
-  if (!config.ok()) return config.status();
-  const WeightType type = ParseWeightType(flags.weight_type).value();
+absl::Status ServerModel::LoadWeights(const std::string& dir,
+                                      const ProgramOptions& flags,
+                                      ModelDescription& description) {
+  const Architecture& architecture = description.architecture;
   const int32_t max_source_tokens =
       flags.max_source_tokens > 0
           ? flags.max_source_tokens
-          : std::min(config->n_positions.value_or(kDefaultMaxSourceTokens),
+          : std::min(architecture.trained_source_tokens.value_or(
+                         kDefaultMaxSourceTokens),
                      kMaxSourceTokens);
-  RunnerSizes limits;
-  limits.max_sequences = flags.max_sequences;
-  limits.max_encode_tokens = MaxEncodeTokens(max_source_tokens);
-  limits.max_source_tokens = max_source_tokens;
-  limits.max_new_tokens = flags.server.limits.max_new_tokens;
+  const ModelOptions options = {
+      .weight_type = ParseWeightType(flags.weight_type).value(),
+      .kv_type = ParseKvType(flags.kv_type).value(),
+      .kv_cache_bytes = flags.kv_cache_bytes,
+      .sizes = {.max_sequences = flags.max_sequences,
+                .max_encode_tokens = MaxEncodeTokens(max_source_tokens),
+                .max_source_tokens = max_source_tokens,
+                .max_new_tokens = flags.server.limits.max_new_tokens}};
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
-  if (absl::Status matched = MatchT5Tensors(*checkpoint, *config);
-      !matched.ok()) {
-    return matched;
-  }
+  absl::Status matched = MatchTensors(*checkpoint, description);
+  if (!matched.ok()) return matched;
   const MemoryNeeds needs = {
-      .weight_bytes = LeastWeightBytes(*config, type),
-      .activation_bytes = ActivationBytes(*config, limits),
+      .weight_bytes = LeastWeightBytes(architecture, options.weight_type),
+      .activation_bytes = ActivationBytes(architecture, options.sizes),
       .kv_cache_bytes = flags.kv_cache_bytes,
       .max_queued_bytes = flags.server.max_queued_bytes};
   absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
@@ -176,47 +181,44 @@ absl::Status LoadedModel::LoadWeights(const std::string& dir,
                       needs.weight_bytes, needs.activation_bytes,
                       needs.kv_cache_bytes),
       kExitWrongModel);
-  absl::StatusOr<Weights> weights = Weights::Load(
-      *config, *checkpoint,
-      {.kernels = &kernels_, .num_slices = team_.size(), .type = type});
-  if (!weights.ok()) return weights.status();
-  weights_ = std::make_unique<Weights>(*std::move(weights));
-  absl::StatusOr<KvStorage> storage =
-      KvStorage::Create(KvDimsOf(*config, ParseKvType(flags.kv_type).value()),
-                        flags.kv_cache_bytes);
-  if (!storage.ok()) return storage.status();
-  storage_ = std::make_unique<KvStorage>(*std::move(storage));
-  runner_ = std::make_unique<TransformerRunner>(*weights_, *storage_, team_,
-                                                kernels_, limits);
-
-  served_.architecture = config->architecture;
-  served_.num_parameters = NumParameters(*config);
-  served_.num_query_heads = config->num_heads;
-  served_.num_kv_heads = config->num_kv_heads;
-  served_.num_cross_kv_heads = config->num_cross_kv_heads;
-  served_.weight_type = flags.weight_type;
-  served_.kv_type = flags.kv_type;
-  served_.weight_bytes = weights_->bytes();
-  served_.kv_bytes_per_token = storage_->bytes_per_token(Attention::kSelf);
-  served_.cross_kv_bytes_per_token =
-      storage_->bytes_per_token(Attention::kCross);
+  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::Load(description, *checkpoint, team_, kernels_, options);
+  if (!model.ok()) return model.status();
+  model_ = *std::move(model);
   served_.max_source_tokens = max_source_tokens;
-  served_.vocab_size = config->vocab_size;
-  served_.warnings = config->warnings;
-  served_.start_token_id = config->decoder_start_token_id;
-  served_.no_output_ids = config->eos_token_ids;
-  served_.no_output_ids.push_back(config->decoder_start_token_id);
+  DescribeServedModel(description, flags);
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::LoadText(const std::string& dir,
-                                   const ProgramOptions& flags) {
-  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
-  if (!files.ok()) return files.status();
-  const absl::StatusOr<const TextFamily*> family = FindTextFamily(*files);
+// Fills served_ with what the loaded model says of itself.
+void ServerModel::DescribeServedModel(const ModelDescription& description,
+                                      const ProgramOptions& flags) {
+  const Architecture& architecture = description.architecture;
+  served_.architecture = architecture.label;
+  served_.num_parameters = NumParameters(architecture);
+  served_.num_query_heads = architecture.decoder.num_heads;
+  served_.num_kv_heads = architecture.decoder.num_kv_heads;
+  served_.num_cross_kv_heads = architecture.num_cross_kv_heads;
+  served_.weight_type = flags.weight_type;
+  served_.kv_type = flags.kv_type;
+  served_.weight_bytes = model_->weights().bytes();
+  served_.kv_bytes_per_token =
+      model_->storage().bytes_per_token(Attention::kSelf);
+  served_.cross_kv_bytes_per_token =
+      model_->storage().bytes_per_token(Attention::kCross);
+  served_.vocab_size = architecture.vocab_size;
+  served_.warnings = description.warnings;
+  served_.start_token_id = architecture.tokens.start_id;
+  served_.no_output_ids = architecture.tokens.eos_ids;
+  served_.no_output_ids.push_back(architecture.tokens.start_id);
+}
+
+absl::Status ServerModel::LoadText(const ProgramOptions& flags,
+                                   const ConfigFiles& files) {
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
   if (!family.ok()) return family.status();
   absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      (*family)->load_tokenizer(dir, served_.vocab_size);
+      (*family)->load_tokenizer(files.directory, served_.vocab_size);
   if (tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
     served_.tokenizer = tokenizer_.get();
@@ -227,7 +229,7 @@ absl::Status LoadedModel::LoadText(const std::string& dir,
   } else if (!absl::IsNotFound(tokenizer.status())) {
     return tokenizer.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(*files, flags.tasks);
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),
@@ -322,7 +324,7 @@ void DrainAndFlush(Server& server, absl::Duration timeout, Log& log) {
 }
 
 // The options of Server::Start() that depend on the model.
-ServerOptions WithModel(ServerOptions options, const LoadedModel& model,
+ServerOptions WithModel(ServerOptions options, const ServerModel& model,
                         Log* log) {
   options.max_queued_bytes = model.max_queued_bytes();
   options.log = log;
@@ -354,15 +356,16 @@ ExitCode Serve(ProgramOptions flags) {
     return PrintError(kProgram, kExitWrongFlags, status);
   }
   absl::Status can_start = CheckOpenFiles();
-  can_start.Update(CheckThreads(ThreadsAtStart(flags.num_threads)));
+  can_start.Update(
+      CheckThreads("the server", ThreadsAtStart(flags.num_threads)));
   if (!can_start.ok()) return PrintError(kProgram, kExitFailed, can_start);
   std::optional<StartGuard> guard;
   guard.emplace(kProgram, "the server takes memory and threads at start",
                 kExitWrongModel);
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
   if (!dir.ok()) return PrintError(kProgram, kExitWrongModel, dir.status());
-  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
-      LoadedModel::Load(*dir, flags, *isa);
+  absl::StatusOr<std::unique_ptr<ServerModel>> model =
+      ServerModel::Load(*dir, flags, *isa);
   if (!model.ok()) return PrintError(kProgram, kExitWrongModel, model.status());
   const ServedModel& served = (*model)->served();
   if (flags.is_check_only) {
@@ -399,10 +402,7 @@ ExitCode Serve(ProgramOptions flags) {
 // of up to 32 MiB. If address space is limited (ulimit -v), the stacks of
 // threads need what a second arena would reserve.
 void LimitHeap() {
-  rlimit limit;
-  const bool is_limited =
-      getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  mallopt(M_ARENA_MAX, is_limited ? 1 : 2);
+  mallopt(M_ARENA_MAX, HasAddressSpaceLimit() ? 1 : 2);
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "engine/kernels/activation.h"
 #include "engine/kernels/isa.h"
 
 // The arithmetic of a step, in f32. Kernels take pointers and shapes; they
@@ -193,8 +194,6 @@ struct EncodeAttention {
   const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
   float* scratch;
 };
-
-enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
 
 // The maximum of some values, its index (the first among equals), and the sum
 // of exp(x - max). Log softmax of x[i] is x[i] - max - log(sum_exp).

@@ -16,7 +16,7 @@ Result<void> CheckHeads(const char* key, int64_t heads, int64_t num_heads) {
 
 bool IsMt5(const Json& json) { return json["model_type"].string == "mt5"; }
 
-// Reads the keys as the engine does.
+// Reads the keys as engine/model/families/t5.cc does.
 void ReadHead(const Json& json, ModelConfig& config) {
   const Json& tie = json["tie_word_embeddings"];
   const bool has_scale = json.object.count("scale_decoder_outputs") > 0;

@@ -7,8 +7,9 @@
 
 namespace sheaf {
 
-// The shape of a T5 model, from its config.json. The trainer checks only what
-// it computes with. The engine, which reads the same files, checks everything.
+// The shape of a T5 model, from its config.json. The server reads the same keys
+// in engine/model/families/t5.cc and checks more of them; the trainer checks
+// the values that it computes with.
 struct ModelConfig {
   int64_t vocab_size = 0;
   int64_t d_model = 0;

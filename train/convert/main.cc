@@ -14,7 +14,7 @@
 #include "base/program.h"
 #include "base/start_guard.h"
 #include "base/usage_error.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "text/tokenizer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
@@ -65,7 +65,7 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
     options.output.pop_back();
   }
   const std::string method = absl::GetFlag(FLAGS_method);
-  const auto parsed = ParseGroupingMethod(method);
+  const auto parsed = kGroupingMethods.Parse(method);
   if (!parsed.has_value()) {
     return UsageError(absl::StrCat("--method is \"", method,
                                    "\"; allowed are mean, first, random, svd"));
@@ -91,12 +91,11 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
 
 // Returns the token ids of the lines of --calibration.
 absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
-    const std::string& path, const std::string& directory,
-    const T5Config& config) {
+    const std::string& path, const std::string& directory, int32_t vocab_size) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
   if (!text.ok()) return text.status();
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(directory, config.vocab_size);
+      Tokenizer::Load(directory, vocab_size);
   if (!tokenizer.ok()) return tokenizer.status();
   const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
   const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
@@ -118,28 +117,36 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
 }
 
 ExitCode Convert(ConvertOptions options) {
-  const absl::StatusOr<T5Config> config = LoadT5Config(options.input);
-  if (!config.ok())
-    return PrintError(kProgram, kExitWrongModel, config.status());
-  absl::Status heads = CheckConvertible(*config, options);
-  if (!heads.ok()) return PrintError(kProgram, kExitWrongFlags, heads);
+  const absl::StatusOr<ModelDescription> description =
+      ReadDescription(options.input);
+  if (!description.ok()) {
+    return PrintError(kProgram, kExitWrongModel, description.status());
+  }
+  const Architecture& architecture = description->architecture;
+  absl::Status heads = CheckConvertible(architecture, options);
+  if (!heads.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, heads);
+  }
 
   Calibration calibration;
   if (const std::string path = absl::GetFlag(FLAGS_calibration);
       !path.empty()) {
-    const auto sources = CalibrationSources(path, options.input, *config);
-    if (!sources.ok())
+    const auto sources =
+        CalibrationSources(path, options.input, architecture.vocab_size);
+    if (!sources.ok()) {
       return PrintError(kProgram, kExitFailed, sources.status());
+    }
     absl::StatusOr<Calibration> gathered =
-        Calibrate(options.input, *config, *sources);
-    if (!gathered.ok())
+        Calibrate(options.input, *description, *sources);
+    if (!gathered.ok()) {
       return PrintError(kProgram, kExitWrongModel, gathered.status());
+    }
     calibration = *std::move(gathered);
     options.calibration = &calibration;
   }
   int64_t saved = 0;
-  const absl::Status status =
-      ConvertModel(*config, options, [&](const ConvertedAttention& attention) {
+  const absl::Status status = ConvertModel(
+      *description, options, [&](const ConvertedAttention& attention) {
         std::printf(
             "layer %d %s: error of keys %.4f, of values %.4f; %lld "
             "bytes saved\n",
@@ -154,13 +161,15 @@ ExitCode Convert(ConvertOptions options) {
     return PrintError(kProgram, kExitFailed, status);
   if (!status.ok()) return PrintError(kProgram, kExitWrongModel, status);
   const auto kv_bytes = [&](int32_t kv_heads) {  // f32, all layers, K and V
-    return 8LL * config->num_decoder_layers * kv_heads * config->head_dim;
+    return 8LL * architecture.decoder.num_layers * kv_heads *
+           architecture.decoder.head_dim;
   };
   std::printf(
       "%lld bytes of weights saved; KV cache of a token: self %lld -> "
       "%lld bytes, cross %lld -> %lld\n",
-      static_cast<long long>(saved), kv_bytes(config->num_kv_heads),
-      kv_bytes(options.num_kv_heads), kv_bytes(config->num_cross_kv_heads),
+      static_cast<long long>(saved),
+      kv_bytes(architecture.decoder.num_kv_heads),
+      kv_bytes(options.num_kv_heads), kv_bytes(architecture.num_cross_kv_heads),
       kv_bytes(options.num_cross_kv_heads));
   const absl::Status written = FlushStdout();
   return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);

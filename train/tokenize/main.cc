@@ -13,10 +13,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/config_files.h"
 #include "base/program.h"
 #include "base/usage_error.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -165,20 +165,28 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
 
 ExitCode Run() {
   const std::string model = absl::GetFlag(FLAGS_model);
-  const absl::StatusOr<T5Config> config = LoadT5Config(model);
-  if (!config.ok())
-    return PrintError(kProgram, kExitWrongModel, config.status());
-  if (config->vocab_size > TokenFile::kMaxVocab) {
+  const absl::StatusOr<ModelDescription> description = ReadDescription(model);
+  if (!description.ok()) {
+    return PrintError(kProgram, kExitWrongModel, description.status());
+  }
+  const int32_t vocab_size = description->architecture.vocab_size;
+  if (vocab_size > TokenFile::kMaxVocab) {
     return PrintError(
         kProgram, kExitWrongModel,
         absl::InvalidArgumentError(absl::StrCat(
-            model, ": vocab_size is ", config->vocab_size,
+            model, ": vocab_size is ", vocab_size,
             "; token files have ids below ", TokenFile::kMaxVocab)));
   }
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description->files);
+  if (!family.ok()) {
+    return PrintError(kProgram, kExitWrongModel, family.status());
+  }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model, config->vocab_size);
-  if (!tokenizer.ok())
+      (*family)->load_tokenizer(model, vocab_size);
+  if (!tokenizer.ok()) {
     return PrintError(kProgram, kExitWrongModel, tokenizer.status());
+  }
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);
     return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
@@ -187,15 +195,13 @@ ExitCode Run() {
   if (!limits.ok()) {
     return PrintError(kProgram, kExitWrongFlags, limits.status());
   }
-  const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(model);
-  if (!files.ok()) return PrintError(kProgram, kExitWrongModel, files.status());
-  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(*files);
+  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(description->files);
   if (!tasks.ok()) return PrintError(kProgram, kExitWrongModel, tasks.status());
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
   if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
   const absl::Status status =
-      WriteTokens(**tokenizer, config->vocab_size, **task, *limits);
+      WriteTokens(**tokenizer, vocab_size, **task, *limits);
   return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 

@@ -26,7 +26,7 @@ using Outcomes = std::vector<Outcome>;
 
 // Deterministic mixes of greedy, ruled and sampled requests and beams of all
 // lengths.
-Request MakeRequest(int index, const T5Config& config) {
+Request MakeRequest(int index, const Architecture& architecture) {
   std::mt19937 rng(index);
   Request request;
   std::vector<int32_t> source;
@@ -34,7 +34,7 @@ Request MakeRequest(int index, const T5Config& config) {
   for (int i = 0; i < len; ++i) {
     source.push_back(3 + static_cast<int32_t>(rng() % 7000));
   }
-  source.push_back(config.eos_token_ids.front());
+  source.push_back(architecture.tokens.eos_ids.front());
   request.segments.push_back(source);
   request.start_tokens = {config.decoder_start_token_id};
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
@@ -101,7 +101,7 @@ TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   std::vector<Request> requests;
   std::vector<Outcomes> alone;
   for (int i = 0; i < 64; ++i) {
-    requests.push_back(MakeRequest(i, model->weights.config));
+    requests.push_back(MakeRequest(i, model->architecture()));
     alone.push_back(RunAlone(engine, requests.back()));
   }
   const std::vector<Outcomes> together = RunTogether(engine, requests);
@@ -207,7 +207,7 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
         {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
     std::vector<Request> requests;
     for (int i = 0; i < 16; ++i) {
-      requests.push_back(MakeRequest(i, model->weights.config));
+      requests.push_back(MakeRequest(i, model->architecture()));
     }
     outcomes[num_threads / 2] = RunTogether(engine, requests);
   }

@@ -140,7 +140,7 @@ TEST(NarrowWeightsTest, LogitsStayNearThoseInF32) {
         std::pair{Types{WeightType::kF32, KvType::kBf16}, 0.01}}) {
     auto narrow = Model(types);
     if (types.weights != WeightType::kF32) {
-      EXPECT_LT(narrow->weights.bytes(), f32->weights.bytes() * 0.6);
+      EXPECT_LT(narrow->weights().bytes(), f32->weights().bytes() * 0.6);
     }
     if (types.kv != KvType::kF32) {
       EXPECT_EQ(2 * narrow->storage->bytes_per_token(Attention::kCross),
