@@ -1,5 +1,6 @@
-# sheaf-server, sheaf and the embedded model on nothing but the libraries that
-# they load: no shell, no package manager.   docker build -t sheaf .
+# An image with sheaf-server, sheaf, the embedded model and the libraries that they
+# load. It has no shell and no package manager.
+#   docker build -t sheaf .
 FROM debian:bookworm-slim AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
@@ -10,7 +11,7 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 WORKDIR /src
-# The compiler's cache may be mounted: --volume DIRECTORY:/ccache
+# To keep the compiler's cache, mount it with --volume DIRECTORY:/ccache
 ENV CCACHE_DIR=/ccache CCACHE_BASEDIR=/src CCACHE_NOHASHDIR=1
 RUN cmake --preset release -DSHEAF_BUILD_TESTS=OFF \
       -DCMAKE_CXX_COMPILER_LAUNCHER=ccache \

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Prints one table: decode steps, and the floor that the same run measured (bytes
-# by memory bandwidth, or arithmetic by the best product, whichever is more).
+# Prints a table of decode steps. The floor is measured in the same run: the bytes
+# by the memory bandwidth, or the arithmetic by the fastest product, whichever
+# takes longer.
 #   table.sh BIN_DIR [FLAG OF sheaf-bench ...]
 set -euo pipefail
 bin=$1
 shift
 
-# field NAME: a value of the JSON line in $line.
+# field NAME: prints a value of the JSON line in $line.
 field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^,\"}]*\).*/\1/p" <<<"$line"; }
 
 printf '%-9s %-7s %5s %6s %9s %9s %6s %9s %10s\n' \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts the server on the embedded model, calls it as a client would, shows its
-# metrics, stops it.   demo.sh FOLDER_OF_THE_PROGRAMS
+# metrics, and stops it.
+#   demo.sh FOLDER_OF_THE_PROGRAMS
 set -euo pipefail
 bin=$1
 work=$(mktemp -d)
@@ -26,23 +27,23 @@ echo "listening on $address, metrics on $metrics"
 
 show models
 
-say 'Translation, as it is generated'
+say 'A translation while it is generated'
 show translate --from=en --to=de --stream 'Where is the train station?'
 show translate --from=en --to=de 'I love you. We are going home tomorrow.'
 
-say 'A file, line by line, in one continuous batch'
+say 'A file, translated line by line in one continuous batch'
 printf '%s\n' 'Tom is my brother.' '' 'She has two cats.' 'It is cold today.' |
   tee "$work/lines" | sed 's/^/  /'
 echo '---'
 show translate --from=en --to=de <"$work/lines"
 
-say 'A summary: the sentence that says what the text is about'
+say 'A summary, which is the sentence that says what the text is about'
 show summarize 'We present a method to convert multi-head attention models into
 models with grouped-query attention using a small part of the training compute.
 Grouped-query attention uses fewer key and value heads than query heads, and
 its quality is close to multi-head attention at the speed of one head.'
 
-say 'What the operator sees while 200 lines are translated'
+say 'Metrics while 200 lines are translated'
 for i in {1..200}; do echo "Number $i: the train to Berlin leaves at $((i % 24)) o'clock."; done |
   "$bin/sheaf" translate --server="$address" --from=en --to=de >"$work/many" &
 client=$!
@@ -58,7 +59,7 @@ done
 cat "$work/metrics"
 wait "$client"
 
-say 'Stopping (SIGTERM drains)'
+say 'Stopping the server (SIGTERM drains it)'
 kill -TERM "$server"
 wait "$server"
 echo "exit code $?"

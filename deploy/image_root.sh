@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Collects what the image holds: the programs, the model, every library that
-# the programs load, and the user's name.   image_root.sh BUILD_DIR ROOT
+# Collects the content of the image: the programs, the model, every library that
+# the programs load, and the name of the user.
+#   image_root.sh BUILD_DIR ROOT
 set -euo pipefail
 build=$1
 root=$2
@@ -9,10 +10,11 @@ for component in server client; do
   DESTDIR=$root cmake --install "$build" --prefix /usr --component "$component" \
     --strip >/dev/null
 done
-rm -rf "$root/etc" "$root/usr/lib/systemd" "$root/usr/share/doc" \
-  "$root/usr/share/man" "$root/usr/share/sheaf/proto"
+rm -rf "$root/etc" "$root/usr/lib/systemd" "$root/usr/share/man" \
+  "$root/usr/share/sheaf/proto" "$root"/usr/share/doc/*/changelog.gz
 
-# "libx.so.1 => /lib/libx.so.1 (0x...)", "/lib64/ld-linux-x86-64.so.2 (0x...)"
+# ldd prints "libx.so.1 => /lib/libx.so.1 (0x...)" and
+# "/lib64/ld-linux-x86-64.so.2 (0x...)".
 ldd "$root"/usr/bin/* | grep -o '/[^ ]*\.so[^ ]*' | sort -u |
   while read -r library; do
     mkdir -p "$root$(dirname "$library")"

@@ -115,7 +115,8 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
                                 rows_[row].sequence->tokens,
                                 segment.index,
                                 utf8_rule_,
-                                segment.source_controls};
+                                segment.source_controls,
+                                segment.request->request.start_tokens.size()};
   if (segment.beams == nullptr) {
     chosen_[row] = ChooseToken(context, kernels_, logits, scratch);
     return;
@@ -137,8 +138,8 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   if (IsEos(chosen.id)) {
     end = FinishReason::kEos;
   } else {
+    end = ReasonToEnd(segment, NewTokens(sequence), chosen.id);
     sequence.tokens.push_back(chosen.id);
-    end = EndOf(segment, NewTokens(sequence));
     if (!end && sequence.num_new_tokens() >= sampling.max_new_tokens) {
       end = FinishReason::kLength;
     }
@@ -174,10 +175,7 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
       absl::MakeSpan(candidates_),
       [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
       [&](const BeamStep& step) {
-        const absl::Span<const int32_t> tokens = NewTokens(beams[step.parent]);
-        grown_.assign(tokens.begin(), tokens.end());
-        grown_.push_back(step.token);
-        return EndOf(segment, grown_);
+        return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });
   if (!segment.beams->is_done()) {
     scheduler_.Fork(segment, segment.beams->live(), copies_);
@@ -191,19 +189,20 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   Finish(segment, {finished.begin(), finished.begin() + num_asked});
 }
 
-// Why a hypothesis ends that has come to `tokens`, beside EOS and length.
-std::optional<FinishReason> DecodeStep::EndOf(
-    const Segment& segment, absl::Span<const int32_t> tokens) const {
+// The reason why a hypothesis of `tokens` ends with `next`, apart from EOS and
+// length.
+std::optional<FinishReason> DecodeStep::ReasonToEnd(
+    const Segment& segment, absl::Span<const int32_t> tokens,
+    int32_t next) const {
   const Request& request = segment.request->request;
-  if (request.sampling.has_stop &&
-      request.sink->IsStopped(segment.index, tokens)) {
+  if (request.stop != nullptr && request.stop->IsMet(tokens, next)) {
     return FinishReason::kStopSequence;
   }
   const auto is_within_character = [&] {
     return request.sampling.output_text != OutputText::kRaw &&
-           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens);
+           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens, next);
   };
-  if (request.sampling.has_loop_guard && IsLooping(tokens) &&
+  if (request.sampling.has_loop_guard && IsLooping(tokens, next) &&
       !is_within_character()) {
     return FinishReason::kRepetition;
   }
@@ -235,7 +234,7 @@ void DecodeStep::Send(Segment& segment, absl::Span<const int32_t> tokens) {
   SHEAF_CHECK(segment.num_sent <= size);
   if (segment.num_sent == size) return;
   const int32_t num_given =
-      static_cast<int32_t>(request.sampling.target_prefix.size());
+      static_cast<int32_t>(request.start_tokens.size()) - 1;
   stats_.num_generated_tokens += size - std::max(segment.num_sent, num_given);
   request.sink->OnTokens(segment.index, tokens.subspan(segment.num_sent));
   segment.num_sent = size;

@@ -54,8 +54,9 @@ class DecodeStep {
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);
   void AdvanceBeams(Segment& segment, size_t first_row);
-  std::optional<FinishReason> EndOf(const Segment& segment,
-                                    absl::Span<const int32_t> tokens) const;
+  std::optional<FinishReason> ReasonToEnd(const Segment& segment,
+                                          absl::Span<const int32_t> tokens,
+                                          int32_t next) const;
   void SendAgreed(Segment& segment);
   void Send(Segment& segment, absl::Span<const int32_t> tokens);
   void NoteToken(Segment& segment);
@@ -78,7 +79,6 @@ class DecodeStep {
   std::vector<int32_t> num_ranked_;       // [max_sequences]
   std::vector<DecodingScratch> scratch_;  // one a member of the team
   std::vector<BeamStep> candidates_;      // of one segment
-  std::vector<int32_t> grown_;            // one beam's tokens
   std::vector<BlockCopy> copies_;         // of the step
   MonotonicTime now_;                     // when the step's tokens were chosen
   std::vector<LiveRequest*>* ended_ = nullptr;

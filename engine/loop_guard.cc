@@ -11,13 +11,14 @@ constexpr int64_t kMinRepeats = 4;
 
 }  // namespace
 
-bool IsLooping(absl::Span<const int32_t> tokens) {
-  const int64_t size = static_cast<int64_t>(tokens.size());
+bool IsLooping(absl::Span<const int32_t> tokens, int32_t next) {
+  const int64_t size = static_cast<int64_t>(tokens.size()) + 1;
   for (int64_t period = 1; period <= kMaxPeriod; ++period) {
     const int64_t needed = std::max(kMinTokens, kMinRepeats * period);
     if (needed > size) return false;
-    const absl::Span<const int32_t> tail = tokens.last(needed);
-    // From the end: where nothing repeats, the first comparison says so.
+    // Where nothing repeats, this is the only comparison.
+    if (next != *(tokens.end() - period)) continue;
+    const absl::Span<const int32_t> tail = tokens.last(needed - 1);
     if (std::equal(tail.rbegin(), tail.rend() - period,
                    tail.rbegin() + period)) {
       return true;

@@ -6,12 +6,13 @@
 
 namespace sheaf {
 
-// Whether `tokens` ends in a loop: its last max(32, 4 * p) tokens repeat with a
-// period p of 1 to 32. So a single token has to come 32 times, a phrase of
-// eight or more tokens 4 times, before it counts: far more than a text has a
-// use for, while a small model that falls in such a loop stays in it.
+// Whether `tokens` followed by `next` end in a loop, that is, whether their
+// last max(32, 4 * p) tokens repeat with a period p of 1 to 32. So a single
+// token counts after 32 repetitions, and a phrase of eight or more tokens
+// after 4. No useful text repeats itself that often, while a small model that
+// falls into such a loop stays in it.
 //
-// Cheap: 32 comparisons for a text that does not repeat.
-bool IsLooping(absl::Span<const int32_t> tokens);
+// Makes at most 32 comparisons for a text that does not repeat.
+bool IsLooping(absl::Span<const int32_t> tokens, int32_t next);
 
 }  // namespace sheaf

@@ -20,7 +20,7 @@ struct EncodeEntry {
 };
 
 // What one sequence computes in a decode step: 1 token, or several known ones
-// at its start (target_prefix).
+// at its start (Request::start_tokens).
 struct DecodeEntry {
   absl::Span<const int32_t> tokens;       // to compute, >= 1
   int32_t num_computed_tokens;            // position of tokens[0]
@@ -36,6 +36,12 @@ struct BlockCopy {
   int32_t from, to;  // block ids
 };
 
+// The largest work that a runner has memory for.
+struct RunnerLimits {
+  int32_t max_sequences;      // in one decode step
+  int32_t max_encode_tokens;  // in one main pass of several sources
+};
+
 // What the engine asks of a model. The engine thread makes all calls. All ids
 // are within the vocabulary and all blocks within the storage: whoever submits
 // checks, so nothing here can fail.
@@ -44,8 +50,8 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
 
   virtual int32_t vocab_size() const = 0;
-  virtual int32_t start_token_id() const = 0;
   virtual absl::Span<const int32_t> eos_token_ids() const = 0;
+  virtual RunnerLimits limits() const = 0;
 
   // Starts a pass of the encoder over all `entries`, packed without padding.
   // REQUIRES: `pass` is not under way.

@@ -4,10 +4,9 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <string>
+#include <cmath>
 
+#include "base/cgroup.h"
 #include "base/check.h"
 
 namespace sheaf {
@@ -160,42 +159,15 @@ void ThreadTeam::WorkerLoop(int32_t index) {
   }
 }
 
-namespace {
-
-// Processors' worth of time that a cgroup file grants, or 0 if it sets no
-// limit. v2: "QUOTA PERIOD" or "max PERIOD"; v1 has the two in two files.
-double CgroupProcessors() {
-  std::ifstream v2("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period) {
-    return quota == "max" || period <= 0 ? 0
-                                         : std::atof(quota.c_str()) / period;
-  }
-  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  double quota_us = 0;
-  if (v1_quota >> quota_us && v1_period >> period && quota_us > 0 &&
-      period > 0) {
-    return quota_us / period;
-  }
-  return 0;
-}
-
-}  // namespace
-
-int32_t NumUsableProcessors() {
+int32_t NumUsableProcessors(const std::string& root) {
   cpu_set_t set;
   CPU_ZERO(&set);
   int32_t count = 1;
   if (sched_getaffinity(0, sizeof(set), &set) == 0) {
     count = std::max(1, CPU_COUNT(&set));
   }
-  const double granted = CgroupProcessors();
-  if (granted > 0) {
-    count = std::min(count, static_cast<int32_t>(granted + 0.999));
-  }
-  return std::max(1, count);
+  const double quota = CgroupCpuQuota(root).value_or(count);
+  return std::min(count, std::max(1, static_cast<int32_t>(std::ceil(quota))));
 }
 
 }  // namespace sheaf

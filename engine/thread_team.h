@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -107,8 +108,9 @@ class ThreadTeam {
   alignas(64) std::atomic<bool> is_stopping_{false};
 };
 
-// Processors this process may use: its affinity, and no more than its cgroup's
-// CPU quota, rounded up.
-int32_t NumUsableProcessors();
+// The number of processors in this process' affinity mask, but at most the CPU
+// quota of its control group (base/cgroup.h), rounded up. `root` replaces "/"
+// in tests.
+int32_t NumUsableProcessors(const std::string& root = "/");
 
 }  // namespace sheaf

@@ -5,6 +5,9 @@
 namespace sheaf {
 namespace {
 
+// Maximum number of tokens in a character that is not complete.
+constexpr size_t kMaxPendingTokens = 3;
+
 constexpr size_t kDelete = 32;  // the bit of U+007F
 
 bool IsInRange(uint8_t byte, uint8_t first, uint8_t last) {
@@ -131,11 +134,10 @@ Utf8Rule::Controls Utf8Rule::ControlsOf(
   return controls;
 }
 
-// Tokens that a client forces (target_prefix) may be invalid: then the text is
-// read again from the invalid token on, as a decoder of UTF-8 does.
+// Forced start tokens may be invalid. Then the text is read again from the
+// invalid token on, as a decoder of UTF-8 does.
 Utf8Rule::State Utf8Rule::StateAfter(
     absl::Span<const int32_t> new_tokens) const {
-  constexpr size_t kMaxPendingTokens = 3;
   size_t first = new_tokens.size();
   while (first > 0 && new_tokens.size() - first < kMaxPendingTokens &&
          Find(new_tokens[first - 1]) != nullptr) {
@@ -149,6 +151,15 @@ Utf8Rule::State Utf8Rule::StateAfter(
     state = next == kInvalid ? kBetween : next;
   }
   return state;
+}
+
+bool Utf8Rule::IsWithin(absl::Span<const int32_t> new_tokens,
+                        int32_t next) const {
+  std::array<int32_t, kMaxPendingTokens> last;
+  const size_t num_before = std::min(new_tokens.size(), last.size() - 1);
+  std::copy(new_tokens.end() - num_before, new_tokens.end(), last.begin());
+  last[num_before] = next;
+  return StateAfter({last.data(), num_before + 1}) != kBetween;
 }
 
 bool Utf8Rule::IsAllowed(const Context& context, const Step& step) const {

@@ -71,10 +71,8 @@ class Utf8Rule {
                      std::vector<int32_t>& allowed) const;
 
   // Whether the text of `new_tokens`, which have no start token, ends within a
-  // character.
-  bool IsWithin(absl::Span<const int32_t> new_tokens) const {
-    return StateAfter(new_tokens) != kBetween;
-  }
+  // character once `next` follows them.
+  bool IsWithin(absl::Span<const int32_t> new_tokens, int32_t next) const;
 
  private:
   // Between two characters, or which bytes may come next within one.

@@ -107,13 +107,13 @@ std::vector<int32_t> Distinct(const Ids& ids,
 SearchEnd ToSearchEnd(EarlyStopping early_stopping) {
   switch (early_stopping) {
     case EarlyStopping::kYes:
-      return SearchEnd::kAtOnce;
+      return SearchEnd::kImmediately;
     case EarlyStopping::kNo:
-      return SearchEnd::kNoneBetter;
+      return SearchEnd::kNoLiveBeamBetter;
     case EarlyStopping::kNever:
-      return SearchEnd::kNoneEver;
+      return SearchEnd::kNoLiveBeamCanWin;
   }
-  return SearchEnd::kNoneBetter;
+  return SearchEnd::kNoLiveBeamBetter;
 }
 
 void ReadLengths(const v1::DecodingOptions& options,
@@ -261,7 +261,6 @@ void ReadTokenLists(const v1::DecodingOptions& options,
                   "within a text",
                   prefix[i]);
   }
-  sampling.target_prefix.assign(prefix.begin(), prefix.end());
   const auto& suppressed = options.suppressed_tokens();
   reader.CheckTokens("suppressed_tokens", suppressed, limits.vocab_size);
   sampling.suppressed_tokens = Distinct(suppressed, defaults.suppressed_tokens);
@@ -368,8 +367,9 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.is_renormalized = defaults.is_renormalized;
   sampling.has_loop_guard =
       options.has_loop_guard() ? options.loop_guard() : limits.has_loop_guard;
+  const auto& prefix = options.target_prefix().ids();
+  out.target_prefix.assign(prefix.begin(), prefix.end());
   out.stop = ReadStops(options, limits, reader);
-  sampling.has_stop = !out.stop.empty();
   if (reader.status().ok()) CheckTogether(options, sampling, reader);
   if (!reader.status().ok()) return reader.status();
   return out;

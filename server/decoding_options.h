@@ -26,6 +26,7 @@ struct DecodingLimits {
 
 struct CheckedOptions {
   SamplingParams sampling;
+  std::vector<int32_t> target_prefix;  // forced start tokens
   std::vector<std::string> stop;
 };
 

@@ -10,6 +10,7 @@
 #include "text/families.h"
 #include "text/line_breaks.h"
 #include "text/segmenter.h"
+#include "text/stop_sequences.h"
 #include "text/utf8.h"
 
 namespace sheaf {
@@ -50,8 +51,13 @@ absl::Status WithLanguageField(const absl::Status& status) {
                                : "target_language");
 }
 
-void SetCounts(PreparedRequest& prepared) {
+// Sets what follows from the segments. An open request gets its stop condition
+// with the last of them.
+void Complete(PreparedRequest& prepared) {
   AnswerPlan& plan = prepared.plan;
+  if (!prepared.request.is_open) {
+    prepared.request.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+  }
   plan.num_segments = static_cast<int32_t>(prepared.request.segments.size());
   plan.num_input_tokens =
       static_cast<int32_t>(prepared.request.segments.num_ids());
@@ -148,6 +154,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
+  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens.insert(out.request.start_tokens.end(),
+                                  checked->target_prefix.begin(),
+                                  checked->target_prefix.end());
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
@@ -194,7 +204,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   Gaps gaps;
   for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
   prepared->plan.gaps = std::move(gaps);
-  SetCounts(*prepared);
+  Complete(*prepared);
   return prepared;
 }
 
@@ -218,7 +228,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   prepared->request.segments = *std::move(sources);
   prepared->request.is_open = prepared->request.segments.size() > 1;
   prepared->request.max_segment_tokens = model_.max_source_tokens;
-  SetCounts(*prepared);
+  Complete(*prepared);
   prepared->plan.gaps = GapsOfSummaries(prepared->plan.num_segments);
   return prepared;
 }
@@ -253,7 +263,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       request.has_text() ? OutputText::kText : OutputText::kRaw;
   out->request.segments.push_back(*source);
   out->plan.gaps = Gaps({"", ""});
-  SetCounts(*out);
+  Complete(*out);
   return out;
 }
 

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# The paper's experiments in small, on a model trained here from scratch with as
-# many KV heads as query heads: conversion methods (its figure 4), quality
-# against the share of training after conversion (figure 5), time and KV bytes
-# against the number of KV heads (figure 6).
+# Repeats the experiments of the GQA paper in small. It trains a model from scratch
+# with as many KV heads as query heads, and measures
+#   - the conversion methods (figure 4 of the paper),
+#   - the quality against the share of training after conversion (figure 5),
+#   - time and KV bytes against the number of KV heads (figure 6).
+#
 #   reproduce.sh BIN_DIR MODEL_DIR DATA_DIR OUT_DIR
-# MODEL_DIR gives shape and tokenizer. DATA_DIR has mt.en-de.train.tsv (or .xz) and
-# mt.en-de.dev.tatoeba_dev.tsv. Hours; killed, it goes on where it was. Every
-# result is a line of OUT_DIR/results.tsv; figureN.svg are drawn from it.
-#   STEPS, BATCH_TOKENS, SEEDS, ALPHAS, ITEMS, SHAPE, ORIGIN, MAX_TOKENS,
-#   TRAIN_FLAGS, UP_FLAGS: environment, as below
+#
+# MODEL_DIR gives the shape and the tokenizer. DATA_DIR has mt.en-de.train.tsv (or
+# .xz) and mt.en-de.dev.tatoeba_dev.tsv. The run takes hours, and resumes after it
+# was killed. Each result is a line of OUT_DIR/results.tsv, from which the script
+# draws figureN.svg. The environment may set STEPS, BATCH_TOKENS, SEEDS, ALPHAS,
+# ITEMS, SHAPE, ORIGIN, MAX_TOKENS, TRAIN_FLAGS and UP_FLAGS, as below.
 set -euo pipefail
 shopt -s inherit_errexit
 bin=$1
@@ -18,13 +21,14 @@ out=$4
 steps=${STEPS:-20000}
 batch_tokens=${BATCH_TOKENS:-4096}
 read -ra seeds <<<"${SEEDS:-1 2 3}"
-read -ra alphas <<<"${ALPHAS:-0 1 2.5 5 10}"  # per cent of $steps
-items=${ITEMS:-500}                           # of the dev set
-read -ra shape <<<"${SHAPE:-}"  # as num_layers=3 d_ff=512: changes to MODEL_DIR's
-origin=${ORIGIN:-}              # of the pairs, their third column; empty: all
-max_tokens=${MAX_TOKENS:-160}   # of a source or target; longer pairs are left out
+read -ra alphas <<<"${ALPHAS:-0 1 2.5 5 10}"  # percent of $steps
+items=${ITEMS:-500}                           # number of sentences of the dev set
+read -ra shape <<<"${SHAPE:-}"  # changes to the shape, such as num_layers=3 d_ff=512
+origin=${ORIGIN:-}              # only pairs with this third column; empty for all
+max_tokens=${MAX_TOKENS:-160}   # maximum of a source or target; others are left out
 read -ra train_flags <<<"${TRAIN_FLAGS:-}"
-# After conversion: the average of the weights is short, as the training is.
+# Flags of the training after conversion. The average of the weights is short,
+# because the training is short.
 read -ra up_flags <<<"${UP_FLAGS:---rate=1e-3 --embedding_rate=1 --guide=0 --ema=0.9}"
 
 methods=(mean first random svd svd-calibrated)
@@ -33,8 +37,8 @@ mkdir -p "$out"
 results=$out/results.tsv
 dev=$data/mt.en-de.dev.tatoeba_dev.tsv
 
-# once KEY COMMAND...: the command's output as a line of the results, if there is
-# none that begins with the key.
+# once KEY COMMAND...: appends the output of the command as a line of the results,
+# unless the results have a line that begins with the key.
 once() {
   local key=$1
   shift
@@ -45,7 +49,7 @@ once() {
   printf '%s\t%s\n' "$key" "$line"
 }
 
-# tokens NAME COMMAND...: a token file of the pairs that the command prints.
+# tokens NAME COMMAND...: makes a token file of the pairs that the command prints.
 tokens() {
   local file=$out/$1.tok
   shift
@@ -56,7 +60,8 @@ tokens() {
   mv "$file.partial" "$file"
 }
 
-# train NAME FLAG ...: a training of that name, begun, resumed or done already.
+# train NAME FLAG ...: starts or resumes the training of that name, unless it is
+# done.
 train() {
   local name=$1
   shift
@@ -67,8 +72,8 @@ train() {
   touch "$out/$name/done"
 }
 
-# score DIR: BLEU, chrF, tokens a second and KV bytes a request of a model
-# directory. Runs in a shell of its own, which ends the server.
+# score DIR: prints BLEU, chrF, tokens per second and KV bytes per request of a model
+# directory. Runs in a subshell, whose exit ends the server.
 score() {
   "$bin/sheaf-server" --model="$1" --listen=127.0.0.1:0 \
     --metrics_listen=127.0.0.1:0 --kv_cache_bytes=256MiB >"$out/server.out" 2>/dev/null &
@@ -84,7 +89,7 @@ score() {
       value["output_tokens_per_second"], value["kv_bytes_per_request"] }'
 }
 
-# converted METHOD G SEED: the directory of the base model converted.
+# converted METHOD G SEED: prints the directory of the converted base model.
 converted() {
   local dir=$out/$1-g$2-s$3 how=(--method="$1")
   if [[ $1 == svd-calibrated ]]; then
@@ -98,7 +103,8 @@ converted() {
   echo "$dir"
 }
 
-# uptrained METHOD G ALPHA SEED: scores after ALPHA per cent of the training.
+# uptrained METHOD G ALPHA SEED: prints the scores after ALPHA percent of the
+# training.
 uptrained() {
   local dir up_steps
   dir=$(converted "$1" "$2" "$4")
@@ -133,7 +139,7 @@ once "base mha" score "$out/base/last"
 for seed in "${seeds[@]}"; do
   for alpha in 0 5; do
     for method in "${methods[@]}"; do
-      # Only what draws weights, or trains, differs between seeds.
+      # Results differ between seeds only if weights are drawn or trained.
       if [[ $alpha == 0 && $method != random && $seed != "${seeds[0]}" ]]; then
         continue
       fi
@@ -156,7 +162,8 @@ command -v gnuplot >/dev/null || {
   echo "no figures: gnuplot is not installed" >&2
   exit 0
 }
-# Over seeds: figure, method, KV heads, alpha, runs, mean, least and most BLEU.
+# Columns: figure, method, KV heads, alpha, number of runs, and the mean, minimum and
+# maximum of BLEU over the seeds.
 awk -F'\t' '/^figure[45] / { split($1, k, " "); key = k[1] " " k[2] " " k[3] " " k[4]
     if (!(key in n) || $2 < least[key]) least[key] = $2
     if (!(key in n) || $2 > most[key]) most[key] = $2
@@ -184,7 +191,7 @@ plot "$out/figure4.dat" using 2:3:4:xtic(1) title "converted to 1 KV head", \
 set key bottom right
 set yrange [*:*]
 set output "$out/figure5.svg"
-set xlabel "training after conversion, % of the steps before"
+set xlabel "training after conversion, % of the first training"
 set ylabel "BLEU, tatoeba_dev"
 plot for [g in "1 2 4 $heads"] "< grep '^" . g . " ' $out/figure5.dat" using 2:3:4:5 with yerrorlines title g . " KV heads"
 set output "$out/figure6.svg"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every check of the deployment, one after another, and what became of each.
+# Runs every check of the deployment, one after another, and prints the results.
 #   all.sh BIN_DIR [NAME ...]
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -7,8 +7,9 @@ bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
 [[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet examples image package)
-# A part that hangs fails. The longest, the image, takes a third of this.
-most_seconds=1200
+# A check that hangs fails. The longest check, the image, takes a third of this
+# time.
+max_seconds=1200
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 summary=()
@@ -18,16 +19,16 @@ for name in "${names[@]}"; do
   mkdir "$work/$name"
   begin=$SECONDS
   code=0
-  timeout --kill-after=20 "$most_seconds" "$here/$name.sh" "$bin" "$work/$name" \
+  timeout --kill-after=20 "$max_seconds" "$here/$name.sh" "$bin" "$work/$name" \
     2>&1 | tee "$work/$name.log" || code=$?
   case $code in
     0) result=passed ;;
     77) result=$(tail -1 "$work/$name.log") ;;
-    124 | 137) result="FAILED: not done within $most_seconds s" has_failed=1 ;;
+    124 | 137) result="FAILED: not finished within $max_seconds s" has_failed=1 ;;
     *) result=FAILED has_failed=1 ;;
   esac
   summary+=("$(printf '%-11s %4d s  %s' "$name" $((SECONDS - begin)) "$result")")
-  # Parts of a check that passed may not have run.
+  # A check may have passed without some of its parts; list those.
   if ((code == 0)); then
     while read -r line; do summary+=("$(printf '%20s%s' '' "$line")"); done \
       < <(grep '^not run: ' "$work/$name.log" || true)

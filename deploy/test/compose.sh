@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# compose.yaml is one, and every file that it mounts is there.
+# Checks that compose.yaml is valid and that every file that it mounts exists.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need docker-compose
@@ -7,8 +7,8 @@ need docker-compose
 sed -n 's/^ *- \.\/\([^:]*\):.*/\1/p' "$root/deploy/compose.yaml" | while read -r path; do
   [[ -e $root/deploy/$path ]] || fail "there is no deploy/$path"
 done
-# It is no check if it lets anything through.
+# A check that accepts everything is no check.
 sed 's/command:/comand:/' "$root/deploy/compose.yaml" >"$work/wrong.yaml"
 if docker-compose -f "$work/wrong.yaml" config -q 2>/dev/null; then
-  fail 'a wrong file passes'
+  fail 'a wrong file passes the check'
 fi

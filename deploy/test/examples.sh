@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# examples/ in each language, and the clients that people use: each lists the
-# models, translates, streams, leaves a stream, meets its deadline, and reads
-# what was wrong. Stubs are made here; packages come from the languages' own
-# registries, outside the tree.
+# Runs examples/ in each language, and common clients. Each one lists the models,
+# translates, streams, leaves a stream, exceeds its deadline, and reads the
+# details of an error. The stubs are generated here. Packages come from the
+# registries of the languages and are installed outside the tree.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 proto=$root/proto
@@ -12,7 +12,7 @@ print(json.dumps({"text": "We are going home tomorrow. " * 12000,
                   "source_language": "en", "target_language": "de"}))' >"$work/long.json"
 missing=()
 
-# says_all NAME: the four things that every example prints.
+# says_all NAME: checks the four things that every example prints.
 says_all() {
   local said=$work/$1.out
   grep -q sheaf-small "$said" && (($(grep -c 'Wo ist der Bahnhof?' "$said") == 2)) &&
@@ -21,7 +21,7 @@ says_all() {
     fail "$1: $(cat "$said")"
   echo "$1: passed"
 }
-# absent NAME WHY: this one is not run.
+# absent NAME WHY: records that this example is not run.
 absent() {
   missing+=("$1")
   echo "not run: $1 ($2)"
@@ -34,8 +34,8 @@ else
   absent cpp 'it was not built'
 fi
 
-# left WHAT COMMAND ...: the command leaves a stream in its middle, and the
-# server lets go of it.
+# left WHAT COMMAND ...: the command leaves a stream in the middle, and the server
+# cancels the request.
 left() {
   local series='grpc_server_handled_total{grpc_code="Canceled",grpc_method="TranslateStream"'
   local before
@@ -55,10 +55,10 @@ if python3 -m venv "$work/venv" >/dev/null 2>&1 &&
   PYTHONPATH=$work/venv "$work/venv/bin/python" "$root/examples/python/translate.py" \
     "$address" >"$work/python.out"
   says_all python
-  left 'python: stream left, deadline, details of an error' env PYTHONPATH="$work/venv" \
+  left 'python: leaving a stream, deadline, details of an error' env PYTHONPATH="$work/venv" \
     "$work/venv/bin/python" "$root/deploy/test/faults.py" "$address"
 else
-  absent python 'no grpcio from PyPI'
+  absent python 'PyPI does not provide grpcio'
 fi
 
 mkdir -p "$work/node" &&
@@ -68,10 +68,10 @@ if command -v npm >/dev/null &&
     @grpc/proto-loader protobufjs >"$work/npm.log" 2>&1); then
   (cd "$work/node" && PROTO=$proto node translate.mjs "$address") >"$work/node.out"
   says_all node
-  left 'node: stream left, deadline, details of an error' \
+  left 'node: leaving a stream, deadline, details of an error' \
     env PROTO="$proto" node "$work/node/faults.mjs" "$address"
 else
-  absent node 'no grpc-js from npm'
+  absent node 'npm does not provide grpc-js'
 fi
 
 export GOPATH=$work/go GOFLAGS="-modcacherw -trimpath" GOTOOLCHAIN=local
@@ -93,14 +93,14 @@ if command -v go >/dev/null && command -v protoc >/dev/null &&
   (cd "$work/example" && go run . "$address") >"$work/go.out"
   says_all go
 else
-  absent go 'no go, protoc or Go modules'
+  absent go 'go, protoc or the Go modules are missing'
 fi
 
 if command -v go >/dev/null &&
   go install github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.8.9 >"$work/grpcurl.log" 2>&1; then
   PATH=$work/go/bin:$PATH "$root/examples/shell/translate.sh" "$address" \
     >"$work/shell.all" 2>&1 || true
-  # The stream's chunks are objects: their texts joined are the second answer.
+  # The chunks of the stream are objects. Their joined texts are the second answer.
   python3 - "$work/shell.all" >"$work/shell.out" <<'END'
 import re, sys
 said = open(sys.argv[1], encoding="utf-8").read()
@@ -113,21 +113,22 @@ END
     sheaf.v1.TextService/Translate <"$work/long.json" >"$work/late" 2>&1 || true
   grep -q 'Code: DeadlineExceeded' "$work/late" || fail "grpcurl: $(cat "$work/late")"
   grep -q '"field": "target_language"' "$work/shell.all" ||
-    fail 'grpcurl: no details of an error'
-  # Ended by a signal in the middle of its stream.
+    fail 'grpcurl: the error has no details'
+  # A signal ends grpcurl in the middle of its stream.
   interrupt_grpcurl() {
     "$work/go/bin/grpcurl" -plaintext -d @ "$address" \
       sheaf.v1.TextService/TranslateStream <"$work/long.json" >"$work/begun" 2>&1 &
     await 30 grep -q text "$work/begun"
     kill -TERM "$!"
   }
-  left 'grpcurl: stream left, deadline, details of an error' interrupt_grpcurl
+  left 'grpcurl: leaving a stream, deadline, details of an error' interrupt_grpcurl
 else
-  absent shell 'no grpcurl among the Go modules'
+  absent shell 'the Go modules do not provide grpcurl'
 fi
 if command -v go >/dev/null &&
   go install github.com/bojand/ghz/cmd/ghz@v0.120.0 >"$work/ghz.log" 2>&1; then
-  # ghz EXPECTED RPC FLAG ...: "CODE COUNT", and of errors the message.
+  # run_ghz EXPECTED RPC FLAG ...: checks that ghz reports "CODE COUNT" and, for an
+  # error, its message.
   run_ghz() {
     "$work/go/bin/ghz" --insecure --format=json --call="sheaf.v1.$2" "${@:3}" "$address" \
       >"$work/ghz.json" || fail "ghz: $(cat "$work/ghz.json")"
@@ -146,9 +147,9 @@ END
   run_ghz 'DeadlineExceeded 2 ' TextService/Translate -n 2 -c 2 -t 200ms -D "$work/long.json"
   run_ghz 'InvalidArgument 1 .*target_language is' TextService/Translate -n 1 -c 1 \
     -d '{"text": "a", "target_language": "xx"}'
-  left 'ghz: all six' run_ghz 'Canceled 1 ' TextService/TranslateStream -n 1 -c 1 \
+  left 'ghz: all six calls' run_ghz 'Canceled 1 ' TextService/TranslateStream -n 1 -c 1 \
     --stream-call-count=3 -D "$work/long.json"
 else
-  absent ghz 'it is not among the Go modules'
+  absent ghz 'the Go modules do not provide it'
 fi
 if ((${#missing[@]} == 6)); then not_run 'no language could be installed'; fi

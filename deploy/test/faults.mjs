@@ -1,5 +1,6 @@
-// What clients do beside asking nicely: leave a stream, run out of time, read
-// what was wrong.   PROTO=proto node faults.mjs HOST:PORT
+// Tests the unhappy paths of a client: leaving a stream, exceeding a deadline, and
+// reading the details of an error.
+//   PROTO=proto node faults.mjs HOST:PORT
 import assert from 'node:assert';
 import grpc from '@grpc/grpc-js';
 import {loadSync} from '@grpc/proto-loader';
@@ -35,7 +36,7 @@ const bad = types.lookupType('google.rpc.BadRequest').decode(status.details[0].v
 assert.equal(bad.fieldViolations[0].field, 'decoding.top_p');
 assert.equal(bad.fieldViolations[0].description, wrong.error.details);
 
-// The first two have given back what they held.
+// The server has released what the first two calls held.
 const begin = Date.now();
 assert.ok((await translate(short, 30)).answer.text);
 assert.ok(Date.now() - begin < 10_000);

@@ -1,5 +1,7 @@
-"""What clients do beside asking nicely: leave a stream, run out of time, read
-what was wrong.   faults.py HOST:PORT
+"""Tests the unhappy paths of a client: leaving a stream, exceeding a deadline, and
+reading the details of an error.
+
+faults.py HOST:PORT
 """
 import sys
 import time
@@ -20,14 +22,14 @@ next(stream)
 stream.cancel()
 try:
     list(stream)
-    raise SystemExit("a cancelled stream went on")
+    raise SystemExit("a cancelled stream continued")
 except grpc.RpcError as error:
     assert error.code() == grpc.StatusCode.CANCELLED, error
 
 begin = time.monotonic()
 try:
     text.Translate(long, timeout=0.2)
-    raise SystemExit("a deadline passed unseen")
+    raise SystemExit("a deadline passed without an error")
 except grpc.RpcError as error:
     assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED, error
 assert time.monotonic() - begin < 10
@@ -35,7 +37,7 @@ assert time.monotonic() - begin < 10
 try:
     short.decoding.top_p = 2
     text.Translate(short, timeout=10)
-    raise SystemExit("top_p 2 is allowed")
+    raise SystemExit("the server accepted top_p 2")
 except grpc.RpcError as error:
     status = rpc_status.from_call(error)
     bad = error_details_pb2.BadRequest()
@@ -44,10 +46,10 @@ except grpc.RpcError as error:
     assert bad.field_violations[0].description == error.details(), bad
     short.ClearField("decoding")
 
-# The first two have given back what they held: a small request is not behind
-# them.
+# The server has released what the first two calls held, so that a small request
+# does not wait for them.
 begin = time.monotonic()
-call = text.Translate.with_call(short, timeout=30, metadata=[("x-request-id", "id-of-mine")])
+call = text.Translate.with_call(short, timeout=30, metadata=[("x-request-id", "my-request")])
 assert time.monotonic() - begin < 10
 trailers = dict(call[1].trailing_metadata())
-assert trailers["x-request-id"] == "id-of-mine", trailers
+assert trailers["x-request-id"] == "my-request", trailers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Three servers and one client under load: one is full now and then, one drains
-# and comes back, one is killed. Then the same client behind nginx.
+# Tests a client under load with three servers. One is full for a while, one drains
+# and starts again, and one is killed. Then tests the client behind nginx.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl python3
@@ -13,9 +13,9 @@ start_server drained && drained=$address drained_id=$server
 start_server full --max_sequences=1 --max_queue=1 && full=$address full_metrics=$metrics
 all=$killed,$drained,$full
 
-echo '--- a server drains and comes back, another is killed, the third is full'
-# Two that take the full server's one place and its one place in the queue, until
-# it has pushed back somebody of the load.
+echo '--- one server drains and starts again, one is killed, one is full'
+# Two requests take the one place of the full server and the one place in its
+# queue, until it has refused a request of the load.
 hogs=()
 for begun in num_requests_running num_requests_waiting; do
   "$bin/sheaf" translate --server="$full" --from=en --to=de --stream \
@@ -39,7 +39,7 @@ wait "$drained_id" || code=$?
 children+=("$!")
 await 20 "$bin/sheaf" health --server="$drained"
 sleep 8
-# Started just before the kill, so that it cannot end earlier.
+# The stream starts just before the kill, so that it cannot end earlier.
 translate --server="$killed" --stream <"$work/long" >"$work/streamed" \
   2>"$work/stream.err" &
 stream=$!
@@ -52,26 +52,26 @@ wait "$killed_id" 2>/dev/null || true
 code=0
 wait "$stream" || code=$?
 [[ $code == 1 ]] && grep -q '^sheaf: UNAVAILABLE: ' "$work/stream.err" ||
-  fail "the stream of the killed server: $code $(cat "$work/stream.err")"
+  fail "the stream of the killed server ended with $code: $(cat "$work/stream.err")"
 wait "$load"
 echo "the stream: $(cat "$work/stream.err")"
 echo "load: $(cat "$work/load.json")"
 rejected=$(value "$full_metrics" 'sheaf_requests_rejected_total{.*queue_full')
-echo "the full server pushed back $rejected times; the killed one ran $running"
-# Streams of the killed server that had begun: at most those that it ran, and
-# what came between the count and the kill.
+echo "the full server refused $rejected requests; the killed server ran $running"
+# At most the streams that the killed server ran may break, plus those that began
+# between the count and the kill.
 python3 - "$work/load.json" "$running" "$killed_after" <<'END' || fail 'requests were lost'
 import json, math, sys
 load, running, seconds = json.load(open(sys.argv[1])), float(sys.argv[2]), float(sys.argv[3])
 lost = dict(load["errors"])
 broken = lost.pop("UNAVAILABLE", 0)
-most = running + math.ceil(load["rate"] * seconds) + 1
-sys.exit(bool(lost) or broken > most or load["ok"] + broken != load["requests"])
+max_broken = running + math.ceil(load["rate"] * seconds) + 1
+sys.exit(bool(lost) or broken > max_broken or load["ok"] + broken != load["requests"])
 END
 
 echo '--- behind nginx'
 if ! command -v nginx >/dev/null || ! command -v openssl >/dev/null; then
-  not_run 'nginx (there is no nginx or openssl); the fleet passed'
+  not_run 'nginx (nginx or openssl is missing); the fleet passed'
 fi
 mkdir -p "$work/nginx"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
@@ -100,15 +100,15 @@ await 20 "$bin/sheaf" health "${through[@]}"
 head -c 8000 "$work/long" >"$work/short"
 translate --server="$second" "$(cat "$work/short")" >"$work/whole"
 translate "${through[@]}" "$(cat "$work/short")" | cmp - "$work/whole" ||
-  fail 'a translation through nginx'
-translate "${through[@]}" --stream "$(cat "$work/short")" >"$work/streamed" || fail 'a stream through nginx'
+  fail 'the translation through nginx differs'
+translate "${through[@]}" --stream "$(cat "$work/short")" >"$work/streamed" || fail 'the stream through nginx failed'
 cmp "$work/streamed" "$work/whole" || fail 'the stream through nginx differs'
 code=0
 translate "${through[@]}" --timeout=50ms <"$work/long" >/dev/null 2>"$work/late" || code=$?
-grep -q DEADLINE_EXCEEDED "$work/late" || fail "a deadline through nginx: $(cat "$work/late")"
+grep -q DEADLINE_EXCEEDED "$work/late" || fail "no DEADLINE_EXCEEDED through nginx: $(cat "$work/late")"
 kill -9 "$second_id"
 for _ in {1..10}; do
   translate "${through[@]}" 'Where is the train station?' >/dev/null ||
-    fail 'a call after one server behind nginx was killed'
+    fail 'a call failed after one server behind nginx was killed'
 done
 kill "$nginx_id"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The image, built without a Docker daemon: buildah on a base from debootstrap.
-# Then what is in it runs as user 65532 on its own root, translates, says that
-# it is healthy, and ends a stream whole when it gets SIGTERM.
+# Builds the image without a Docker daemon, by buildah on a base from debootstrap.
+# Then runs its content as user 65532 on its own root. The server must translate,
+# report its health, and finish a stream when it gets SIGTERM.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need buildah debootstrap chroot
@@ -36,16 +36,16 @@ images build --pull-never --format docker --volume "$ccache_dir:/ccache" \
   give_up "$work/image.log" 'the build'
 grep -A12 'bytes in all' "$work/image.log"
 
-echo '--- as 65532 on a root that cannot be written'
+echo '--- the server runs as user 65532 on a read-only root'
 images inspect --type image --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.StopSignal}} {{.OCIv1.Config.Entrypoint}}' \
   sheaf:test | grep -q '^65532:65532 SIGTERM \[/usr/bin/sheaf-server\]$' ||
-  fail 'user, signal or entry point'
+  fail 'the user, the signal or the entry point is wrong'
 images inspect --type image --format '{{.Docker.Config.Healthcheck}}' sheaf:test |
-  grep -q 'sheaf health' || fail 'no health check'
+  grep -q 'sheaf health' || fail 'there is no health check'
 container=$(images from --pull-never localhost/sheaf:test)
 image=$(images mount "$container")
-[[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'there is a shell'
-# As a container's runtime does: /proc, and everything else only to read.
+[[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'the image has a shell'
+# As a container runtime does, mount /proc and make everything else read-only.
 mkdir -p "$work/tree" "$image/proc" && mount --bind "$image" "$work/tree"
 trap 'kill "${children[@]}" 2>/dev/null || true
   umount -l "$work/tree/proc" "$work/tree"
@@ -54,7 +54,7 @@ mount -o remount,bind,ro "$work/tree"
 mount -t proc proc "$work/tree/proc"
 in_image=(chroot --userspec=65532:65532 "$work/tree")
 inside() { "${in_image[@]}" "$@"; }
-if touch "$work/tree/written" 2>/dev/null; then fail 'the root can be written'; fi
+if touch "$work/tree/written" 2>/dev/null; then fail 'the root is writable'; fi
 "${in_image[@]}" /usr/bin/sheaf-server \
   --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
   --kv_cache_bytes=64MiB >"$work/image.out" 2>"$work/image.err" &
@@ -62,11 +62,11 @@ server=$!
 children+=("$server")
 await 30 grep -q '^listening on' "$work/image.out"
 address=$(sed -n 's/^listening on //p' "$work/image.out")
-[[ $(ps -o uid= -p "$server") -eq 65532 ]] || fail 'the server is not 65532'
+[[ $(ps -o uid= -p "$server") -eq 65532 ]] || fail 'the user of the server is not 65532'
 [[ $(inside /usr/bin/sheaf health --server="$address") == SERVING ]] ||
-  fail 'not healthy'
+  fail 'the server is not healthy'
 [[ $(inside /usr/bin/sheaf translate --server="$address" --from=en --to=de \
-  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'a translation'
+  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'the translation is wrong'
 
 echo '--- SIGTERM in the middle of a stream'
 for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"
@@ -77,8 +77,8 @@ for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"
 client=$!
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
 kill -TERM "$server"
-wait "$client" || fail 'the stream did not end well'
-cmp "$work/whole" "$work/streamed" || fail 'the stream was cut'
+wait "$client" || fail 'the stream failed'
+cmp "$work/whole" "$work/streamed" || fail 'the stream is incomplete'
 code=0
 wait "$server" || code=$?
 [[ $code == 0 ]] || fail "exit code $code after SIGTERM"

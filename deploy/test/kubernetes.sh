@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# kubectl builds both overlays, and each object has the form that Kubernetes
-# wants (the npm package kubernetes-models, made from its own schemas).
+# Checks that kubectl builds both overlays and that each object fits the schemas of
+# Kubernetes (the npm package kubernetes-models, which is made from them).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need kubectl python3
@@ -9,15 +9,15 @@ for overlay in small fleet; do
   kinds=$(sed -n 's/^kind: //p' "$work/$overlay.yaml" | sort | tr '\n' ' ')
   echo "$overlay: $kinds"
   [[ $kinds == *Deployment*Namespace*NetworkPolicy*PodDisruptionBudget*Service*ServiceMonitor* ]] ||
-    fail "$overlay lacks something"
+    fail "$overlay lacks an object"
 done
-# The server's flags in the manifests are flags, and fit the memory limit.
+# The flags in the manifests must be flags of the server.
 for overlay in small fleet; do
   sed -n 's/^ *- \(--[a-z_]*\).*/\1/p' "$work/$overlay.yaml" | while read -r flag; do
-    "$bin/sheaf-server" --help | grep -q -- "  $flag " || fail "$overlay: no flag $flag"
+    "$bin/sheaf-server" --help | grep -q -- "  $flag " || fail "$overlay: the server has no flag $flag"
   done
 done
-command -v npm >/dev/null || not_run 'the schemas (there is no npm); kustomize passed'
+command -v npm >/dev/null || not_run 'the schemas (npm is missing); kustomize passed'
 mkdir -p "$work/npm"
 (cd "$work/npm" && npm install --silent --no-audit --no-fund kubernetes-models@5.1.0 \
   @kubernetes-models/prometheus-operator yaml@2 >"$work/npm.log" 2>&1) ||

@@ -1,4 +1,5 @@
-// node manifests.mjs FILE ...: validates every object against its schema.
+// Validates every object against its schema.
+//   node manifests.mjs FILE ...
 import {readFileSync} from 'node:fs';
 import YAML from 'yaml';
 
@@ -17,15 +18,15 @@ for (const file of process.argv.slice(2)) {
     const object = document.toJS();
     const Model = await modelOf(object);
     new Model(object).validate();
-    // A schema that lets anything through is no check.
+    // A schema that accepts everything is no check.
     let isStrict = false;
     try {
       new Model({...object, spec: 1, metadata: 1}).validate();
     } catch {
       isStrict = true;
     }
-    if (!isStrict) throw new Error(`${object.kind}: its schema checks nothing`);
+    if (!isStrict) throw new Error(`the schema of ${object.kind} accepts everything`);
     ++count;
   }
-  console.log(`${file}: ${count} objects are as their schemas say`);
+  console.log(`${file}: ${count} objects match their schemas`);
 }

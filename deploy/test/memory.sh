@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Within a control group's memory limit the server refuses a KV cache that does
-# not fit, and runs a load with one that does.
+# Tests the server within the memory limit of a control group. It must refuse a KV
+# cache that does not fit, and serve a load with one that fits.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 limit=$((320 << 20))
@@ -9,12 +9,12 @@ if [[ -d /sys/fs/cgroup/memory ]]; then
 else
   group=/sys/fs/cgroup/sheaf-test-$$ file=memory.max
 fi
-mkdir "$group" 2>/dev/null || not_run 'no control group can be made here'
+mkdir "$group" 2>/dev/null || not_run 'this machine allows no new control group'
 trap 'kill "${children[@]}" 2>/dev/null || true; wait; rmdir "$group"' EXIT
-echo "$limit" >"$group/$file" 2>/dev/null || not_run "there is no $file"
+echo "$limit" >"$group/$file" 2>/dev/null || not_run "$file is missing"
 grep -q . "$group/$file"
 
-# limited COMMAND ...: within the group.
+# limited COMMAND ...: runs the command within the group.
 limited() { exec bash -c 'echo $$ >"$1/cgroup.procs" && shift && exec "$@"' _ "$group" "$@"; }
 flags=(--listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0)
 code=0
@@ -33,4 +33,4 @@ for i in {1..600}; do echo "Number $i is a good day for going home, said Tom."; 
   "$bin/sheaf" translate --server="$address" --from=en --to=de --concurrency=64 |
   tail -1
 kill -TERM "$server"
-wait "$server" || fail 'the server did not end well'
+wait "$server" || fail 'the server exited with an error'

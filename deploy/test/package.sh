@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The Debian packages: made, looked at by lintian, installed on a fresh system
-# (a chroot), and used there.
+# Builds the Debian packages, checks them with lintian, installs them on a fresh
+# system (a chroot), and uses them there.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need cpack dpkg-deb lintian
 build=$(cd "$bin/.." && pwd)
 
-# calls_of SET: the system calls of one of systemd's sets.
+# calls_of SET: prints the system calls of one of systemd's sets.
 calls_of() {
   local name
   systemd-analyze syscall-filter "$1" | sed -n 's/^    \([@a-z0-9_-]*\).*/\1/p' |
@@ -17,7 +17,8 @@ calls_of() {
       esac
     done
 }
-# The unit kills a server that makes another call than its filter lets through.
+# Checks that the server makes only system calls that the unit's filter allows,
+# because the unit kills a server that makes another one.
 calls_within_filter() {
   local unit=$work/x/usr/lib/systemd/system/sheaf-server.service set
   local sets allowed=(@default) denied=()
@@ -36,15 +37,15 @@ calls_within_filter() {
   "$bin/sheaf" translate --server="$address" --from=en --to=de 'Good morning.' >/dev/null
   curl -fsS "http://$metrics/metrics" >/dev/null
   pkill -TERM -P "$tracer"
-  wait "$tracer" || fail 'the traced server did not end well'
+  wait "$tracer" || fail 'the traced server exited with an error'
   sed -nE 's/^[0-9]+ +(<\.\.\. )?([a-z0-9_]+)(\(| resumed).*/\2/p' "$work/trace" |
     sort -u >"$work/made"
   for set in "${allowed[@]}"; do calls_of "$set"; done | sort -u >"$work/allowed"
   for set in "${denied[@]}"; do calls_of "$set"; done | sort -u >"$work/denied"
-  (($(wc -l <"$work/made") > 30)) || fail 'the trace has hardly a system call'
+  (($(wc -l <"$work/made") > 30)) || fail 'the trace has too few system calls'
   comm -23 "$work/made" <(comm -23 "$work/allowed" "$work/denied") >"$work/beyond"
   [[ ! -s $work/beyond ]] || fail "the unit forbids: $(tr '\n' ' ' <"$work/beyond")"
-  echo "the server's $(wc -l <"$work/made") system calls pass the unit's filter"
+  echo "the filter of the unit allows all $(wc -l <"$work/made") system calls of the server"
 }
 
 echo '--- the packages'
@@ -63,13 +64,13 @@ if command -v systemd-analyze >/dev/null; then
   if command -v strace >/dev/null; then
     calls_within_filter
   else
-    echo "not run: the unit's filter of system calls (no strace)"
+    echo 'not run: the filter of system calls of the unit (strace is missing)'
   fi
 else
-  echo 'not run: the unit (no systemd-analyze)'
+  echo 'not run: the unit (systemd-analyze is missing)'
 fi
 
-echo '--- a program built with what libsheaf-dev installs'
+echo '--- a program is built with the files of libsheaf-dev'
 dpkg-deb -x "$work"/deb/libsheaf-dev_*.deb "$work/dev"
 mkdir -p "$work/user" && cp "$root/examples/cpp/translate.cc" "$work/user/"
 cat >"$work/user/CMakeLists.txt" <<'END'
@@ -85,19 +86,20 @@ END
     cmake --build "$work/user/build"
 } >"$work/user.log" 2>&1 || fail "$(tail -5 "$work/user.log")"
 start_server user
-"$work/user/build/user" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+"$work/user/build/user" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program does not translate'
 PKG_CONFIG_PATH=$work/dev/usr/lib/pkgconfig \
-  pkg-config --libs --cflags sheaf-client >"$work/pc" || fail 'pkg-config'
-# Words of flags, to be split.
+  pkg-config --libs --cflags sheaf-client >"$work/pc" || fail 'pkg-config failed'
+# The shell must split the flags into words.
 # shellcheck disable=SC2046
 g++ -std=c++20 "$root/examples/cpp/translate.cc" -o "$work/user/by-pc" $(cat "$work/pc") ||
-  fail 'the program by pkg-config'
-"$work/user/by-pc" "$address" | grep -q 'Wo ist der Bahnhof?' || fail 'the program'
+  fail 'the program does not build with pkg-config'
+"$work/user/by-pc" "$address" | grep -q 'Wo ist der Bahnhof?' ||
+  fail 'the program built with pkg-config does not translate'
 
 base=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}/bookworm
 ((EUID == 0)) && [[ -e $base/etc/debian_version ]] ||
-  not_run 'installing (needs root, and the base that image.sh makes); lintian passed'
-echo '--- installed on a fresh system, used, removed'
+  not_run 'installing (it needs root and the base that image.sh makes); lintian passed'
+echo '--- the packages are installed on a fresh system, used and removed'
 cp -a "$base" "$work/system"
 cp /etc/resolv.conf "$work/system/etc/"
 mkdir "$work/system/packages"
@@ -110,9 +112,9 @@ inside() { "${in_system[@]}" "$@"; }
   inside apt-get update -qq
   inside sh -c 'apt-get install -y -qq --no-install-recommends /packages/*.deb'
 } >"$work/apt.log" 2>&1 || give_up "$work/apt.log" 'installing'
-[[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flags file'
-inside id sheaf >/dev/null || fail 'there is no user sheaf'
-# As the unit starts it, but for the ports.
+[[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flag file has the wrong mode'
+inside id sheaf >/dev/null || fail 'the user sheaf is missing'
+# As the unit starts it, except for the ports.
 "${in_system[@]}" setpriv --reuid=sheaf --regid=sheaf --clear-groups /usr/bin/sheaf-server \
   --flagfile=/etc/sheaf/sheaf-server.flags --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 >"$work/package.out" 2>"$work/package.err" &
@@ -121,11 +123,11 @@ children+=("$server")
 await 30 grep -q '^listening on' "$work/package.out"
 address=$(sed -n 's/^listening on //p' "$work/package.out")
 [[ $(inside sheaf translate --server="$address" --from=en --to=de \
-  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'a translation'
+  'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'the translation is wrong'
 inside sheaf health --server="$address"
 kill -TERM "$server"
-wait "$server" || fail 'the server did not end well'
+wait "$server" || fail 'the server exited with an error'
 inside sh -c 'dpkg --verify sheaf-server && apt-get purge -y -qq sheaf sheaf-server' \
   >"$work/purge.log" 2>&1 || fail "$(tail -3 "$work/purge.log")"
 [[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf ]] ||
-  fail 'a purge leaves files'
+  fail 'a purge left files behind'

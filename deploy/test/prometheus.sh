@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prometheus on a server under load: the rules' own tests, and every query of
-# every rule, panel and console must return data.
+# Runs Prometheus on a server under load. The tests of the rules must pass, and
+# every query of the rules, the dashboard and the console must return data.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need prometheus promtool python3 curl
@@ -11,7 +11,7 @@ promtool check rules "$folder"/*.rules.yml
 promtool test rules "$folder/alerts.test.yml"
 promtool check config --syntax-only "$folder/prometheus.yml"
 
-echo '--- a server under load, watched'
+echo '--- Prometheus scrapes a server under load'
 start_server watched
 cp -r "$folder" "$work/prometheus"
 sed -i "s/server:9464/$metrics/" "$work/prometheus/prometheus.yml"
@@ -29,7 +29,7 @@ await 30 curl -fsS "http://$prometheus_address/-/ready"
 "$bin/sheaf" load --server="$address" --rate=5 --seconds=75 --timeout=20s \
   >"$work/load.json" &
 load=$!
-# One request that is wrong, so that there are rejects and errors to count.
+# A wrong request, so that there are refusals and errors to count.
 "$bin/sheaf" translate --server="$address" --from=en --to=xx a 2>/dev/null || true
 sleep 45
 python3 "$root/deploy/test/queries.py" "$root" "http://$prometheus_address"
@@ -41,20 +41,20 @@ if [[ ! -d $libraries ]]; then
 fi
 page=http://$prometheus_address/consoles/sheaf.html
 curl -fsS "$page" >"$work/console.html"
-grep -q 'Are users served' "$work/console.html" || fail 'the console is not there'
+grep -q 'Are users served' "$work/console.html" || fail 'the console is missing'
 if grep -qiE 'error executing|no such template|<td>[^<]*NaN' "$work/console.html"; then
   fail "$(grep -iE 'error|NaN' "$work/console.html" | head -3)"
 fi
 if command -v chromium >/dev/null; then
-  # Its graphs over the last two minutes.
+  # The picture has the graphs of the last two minutes.
   chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage \
     --window-size=1300,1000 --virtual-time-budget=8000 \
     --screenshot="$work/console.png" "$page#pctc%7B%22duration%22%3A120,%22endTime%22%3A0%7D" \
     >/dev/null 2>&1 ||
-    fail 'no picture of the console'
-  echo "its picture: $work/console.png"
+    fail 'chromium made no picture of the console'
+  echo "picture: $work/console.png"
 else
-  echo 'not run: the picture (no chromium)'
+  echo 'not run: the picture of the console (chromium is missing)'
 fi
 wait "$load"
 echo "load: $(cat "$work/load.json")"

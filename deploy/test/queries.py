@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every query of the rules, the dashboard and the console.
 
-queries.py ROOT PROMETHEUS_URL: ends with 1 if one is refused or returns
+queries.py ROOT PROMETHEUS_URL exits with 1 if a query is refused or returns
 nothing.
 """
 import html
@@ -12,12 +12,12 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-# An alert that is off has nothing to say; its query must be one.
+# The query of an alert returns nothing while the alert is off, but must be valid.
 EMPTY_WHEN_WELL = {"alerts.rules.yml"}
 
 
 def rules(path):
-    """The expressions of a rules file, folded lines joined."""
+    """The expressions of a rules file, with folded lines joined."""
     text = open(path, encoding="utf-8").read()
     for match in re.finditer(r"^( +)expr: (>-\n((?:\1  .*\n)+)|.*)", text, re.M):
         yield " ".join((match.group(3) or match.group(2)).split())
@@ -63,10 +63,10 @@ def main():
             num_queries += 1
             values = [sample["value"][1] for sample in ask(server, query)]
             if name in EMPTY_WHEN_WELL:
-                if values:  # a busy machine may well be slow
-                    print(f"{name}: fires here: {query}")
+                if values:  # a busy machine may be slow
+                    print(f"{name}: the alert fires here: {query}")
             elif not values or all(value == "NaN" for value in values):
-                print(f"{name}: no data: {query}")
+                print(f"{name}: the query returns no data: {query}")
                 num_wrong += 1
         print(f"{name}: {num_queries} queries")
         if num_queries == 0:

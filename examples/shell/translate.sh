@@ -1,5 +1,5 @@
 #!/bin/sh
-# grpcurl asks the server itself what RPCs there are (reflection).
+# grpcurl gets the list of RPCs from the server by reflection.
 server=$1
 grpcurl -plaintext "$server" sheaf.v1.ModelService/ListModels
 request='{"text": "Where is the train station?", "source_language": "en", "target_language": "de"}'

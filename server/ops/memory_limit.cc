@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <vector>
+#include <optional>
+#include <string>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/cgroup.h"
 
 namespace sheaf {
 namespace {
@@ -20,20 +21,8 @@ namespace fs = std::filesystem;
 
 constexpr int64_t kKiB = 1024;  // /proc's "kB"
 
-// Version 1 has no word for "no limit": it says the most that pages can count.
-constexpr int64_t kNoLimitBytes = int64_t{1} << 60;
-
-void TakeLesser(const fs::path& file, std::optional<int64_t>& limit) {
-  std::ifstream in(file);
-  std::string word;
-  int64_t bytes = 0;
-  if (!(in >> word) || !absl::SimpleAtoi(word, &bytes)) return;  // "max"
-  if (bytes >= kNoLimitBytes) return;
-  limit = std::min(limit.value_or(bytes), bytes);
-}
-
-// As /proc/self/limits names what it limits, and /proc/self/status what of it
-// is used.
+// A limit of the process: its label in /proc/self/limits, and the label of the
+// used amount in /proc/self/status.
 struct ProcessLimit {
   const char* name;
   absl::string_view label, used_label;
@@ -44,21 +33,10 @@ constexpr ProcessLimit kProcessLimits[] = {
     {"the data segment that its limit (ulimit -d) leaves", "Max data size",
      "VmData:"}};
 
-// The least limit of the group `path` and its parents. Within a container the
-// group's own folder is often what is mounted, and its path says nothing: the
-// mount's root is looked at too.
-void TakeLeast(const fs::path& mount, std::string path, const char* file,
-               std::optional<int64_t>& limit) {
-  TakeLesser(mount / file, limit);
-  while (path.size() > 1) {
-    TakeLesser(mount / path.substr(1) / file, limit);
-    path.resize(path.rfind('/'));
-  }
-}
-
-// The number after `label`, which begins a line. Nothing if there is no such
-// line or no number ("unlimited").
-std::optional<int64_t> Figure(const fs::path& file, absl::string_view label) {
+// Returns the number after `label` at the beginning of a line, or nullopt if
+// there is no such line or no number ("unlimited").
+std::optional<int64_t> ReadFigure(const fs::path& file,
+                                  absl::string_view label) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     absl::string_view rest = line;
@@ -72,8 +50,7 @@ std::optional<int64_t> Figure(const fs::path& file, absl::string_view label) {
   return std::nullopt;
 }
 
-// The memory in addition to weights and KV cache, with the margin of one of
-// its limits.
+// The memory in addition to weights and KV cache, given the margin of a limit.
 int64_t RestBytes(const MemoryNeeds& needs, int64_t margin_bytes) {
   return margin_bytes +
          std::max<int64_t>(0, needs.activation_bytes - kActivationsInMargin) +
@@ -82,37 +59,16 @@ int64_t RestBytes(const MemoryNeeds& needs, int64_t margin_bytes) {
 
 }  // namespace
 
-std::optional<int64_t> CgroupMemoryLimit(const std::string& root) {
-  const fs::path base(root);
-  const fs::path mount = base / "sys/fs/cgroup";
-  std::ifstream groups(base / "proc/self/cgroup");
-  std::optional<int64_t> limit;
-  for (std::string line; std::getline(groups, line);) {
-    // "0::/system.slice/sheaf-server.service", "4:memory:/docker/0123"
-    const std::vector<std::string> fields =
-        absl::StrSplit(line, absl::MaxSplits(':', 2));
-    if (fields.size() != 3) continue;
-    const std::vector<std::string> controllers = absl::StrSplit(fields[1], ',');
-    if (fields[1].empty()) {
-      TakeLeast(mount, fields[2], "memory.max", limit);
-    } else if (std::find(controllers.begin(), controllers.end(), "memory") !=
-               controllers.end()) {
-      TakeLeast(mount / "memory", fields[2], "memory.limit_in_bytes", limit);
-    }
-  }
-  return limit;
-}
-
 int64_t PhysicalMemory() {
   return int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
 }
 
 int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes) {
-  constexpr int64_t kMost = int64_t{1} << 30;
+  constexpr int64_t kMaxBytes = int64_t{1} << 30;
   const int64_t left = limit_bytes - needs.weight_bytes -
                        RestBytes(needs, kMemoryMarginBytes) -
                        needs.kv_cache_bytes;
-  return std::min(kMost, kQueuedInMargin + std::max<int64_t>(0, left) / 4);
+  return std::min(kMaxBytes, kQueuedInMargin + std::max<int64_t>(0, left) / 4);
 }
 
 std::vector<MemoryLimit> MemoryLimits(const std::string& root) {
@@ -121,15 +77,15 @@ std::vector<MemoryLimit> MemoryLimits(const std::string& root) {
   if (const auto bytes = CgroupMemoryLimit(root)) {
     limits.push_back({"the control group's memory limit", *bytes});
   }
-  const auto available = Figure(proc / "meminfo", "MemAvailable:");
+  const auto available = ReadFigure(proc / "meminfo", "MemAvailable:");
   if (available.has_value()) {
-    const int64_t swap = Figure(proc / "meminfo", "SwapFree:").value_or(0);
+    const int64_t swap = ReadFigure(proc / "meminfo", "SwapFree:").value_or(0);
     limits.push_back({"the memory that the machine has available",
                       (*available + swap) * kKiB});
   }
   for (const ProcessLimit& limit : kProcessLimits) {
-    const auto bytes = Figure(proc / "self/limits", limit.label);
-    const auto used = Figure(proc / "self/status", limit.used_label);
+    const auto bytes = ReadFigure(proc / "self/limits", limit.label);
+    const auto used = ReadFigure(proc / "self/status", limit.used_label);
     if (!bytes.has_value() || !used.has_value()) continue;
     limits.push_back({limit.name, std::max<int64_t>(0, *bytes - *used * kKiB),
                       kAddressMarginBytes});

@@ -8,10 +8,10 @@
 namespace sheaf {
 namespace {
 
-// The number of tokens of `text` at which it loops; 0: it does not.
+// The number of tokens of `text` after which it loops; 0: it does not.
 size_t LoopsAt(const std::vector<int32_t>& text) {
-  for (size_t n = 0; n <= text.size(); ++n) {
-    if (IsLooping({text.data(), n})) return n;
+  for (size_t n = 0; n < text.size(); ++n) {
+    if (IsLooping({text.data(), n}, text[n])) return n + 1;
   }
   return 0;
 }
@@ -48,7 +48,7 @@ TEST(LoopGuardTest, WhatOnlyResemblesALoopIsNone) {
   std::vector<int32_t> text;
   for (int32_t i = 0; i < 200; ++i) text.push_back(i % 10 == 9 ? i : i % 10);
   EXPECT_EQ(LoopsAt(text), 0);
-  EXPECT_FALSE(IsLooping({}));
+  EXPECT_FALSE(IsLooping({}, 1));
 }
 
 }  // namespace

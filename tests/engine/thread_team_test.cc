@@ -1,12 +1,15 @@
 #include "engine/thread_team.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/fake_root.h"
 
 namespace sheaf {
 namespace {
@@ -101,8 +104,22 @@ TEST(ThreadTeamShrinkTest, LeavesOutAMemberThatAllWaitForAndNoWork) {
   EXPECT_EQ(sum, kThings);
 }
 
-TEST(NumUsableProcessorsTest, IsAtLeastOne) {
-  EXPECT_GE(NumUsableProcessors(), 1);
+TEST(NumUsableProcessorsTest, FollowsTheQuotaOfTheOwnGroup) {
+  FakeRoot root("thread_team_test_root");
+  const int32_t without_quota = NumUsableProcessors(root.path());
+  EXPECT_GE(without_quota, 1);
+  root.Write("proc/self/cgroup", "0::/system.slice/a.service\n")
+      .Write("proc/self/mountinfo",
+             "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  const std::string file = "sys/fs/cgroup/system.slice/a.service/cpu.max";
+  root.Write(file, "100000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), 1);
+  root.Write(file, "1000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), 1);
+  root.Write(file, "100001 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), std::min(2, without_quota));
+  root.Write(file, "99900000 100000\n");
+  EXPECT_EQ(NumUsableProcessors(root.path()), without_quota);
 }
 
 }  // namespace

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# The server's memory and its end under texts that take much of both.
+# Tests the memory of the server and the time of its drain under texts that need
+# much memory and time.
 #   memory_test.sh BIN_DIR
 #
-# Where a memory control group can be made (version 1 or 2, by root), the server
-# runs in one of 512 MiB, which docs/OPERATIONS.md allows for the embedded model
-# and 256 MiB of KV cache. Elsewhere its peak is compared with that.
+# If the machine allows a new memory control group (version 1 or 2, as root), the
+# server runs in one of 512 MiB. This is the limit in docs/OPERATIONS.md for the
+# embedded model and 256 MiB of KV cache. Otherwise the test compares the peak with
+# this limit.
 set -euo pipefail
 . "$(dirname "$0")/../support/programs.sh"
 if is_sanitized; then
-  echo "not run: the server's memory (a sanitizer)"
+  echo "not run: the server's memory (built with a sanitizer)"
   exit
 fi
 
@@ -34,16 +36,16 @@ if [[ $group ]]; then
     "$group" "$real/sheaf-server" >"$bin/sheaf-server"
   chmod +x "$bin/sheaf-server"
 else
-  echo 'no control group: the peak is compared with the limit'
+  echo 'no control group; the test compares the peak with the limit'
 fi
-# repeat TEXT BYTES: TEXT again and again.
+# repeat TEXT BYTES: prints TEXT repeatedly, up to BYTES bytes.
 repeat() { python3 -c 'import sys; sys.stdout.write(sys.argv[1] * (int(sys.argv[2]) // len(sys.argv[1].encode())))' "$@"; }
 repeat $'a\n' 1048576 >"$work/lines"
 repeat 'ส' 1048574 >"$work/thai"
 repeat 'The cat sat on the mat. ' 1048576 >"$work/document"
 
-# send NUMBER TEXT METHOD: that many clients at a time, which leave after 5 s.
-# Counts how their calls ended in $work/codes.
+# send NUMBER TEXT METHOD: runs that many clients at the same time, each with a
+# timeout of 5 s. Writes the number of calls per code to $work/codes.
 send() {
   local clients=() flags=()
   [[ $3 == translate ]] && flags=(--from=en --to=de)
@@ -63,24 +65,24 @@ is_well() {
       --max_attempts=5 'Where is the train station?')" 'Wo ist der Bahnhof?'
 }
 
-echo '--- texts that take much memory are refused, and the server lives'
+echo '--- texts that need too much memory are refused, and the server survives'
 start memory --kv_cache_bytes=256MiB --max_queued_bytes=40MiB
 for load in '4 lines' '4 thai' '60 document'; do
   # shellcheck disable=SC2086
   send $load summarize
   is_well "$load"
 done
-grep -q RESOURCE_EXHAUSTED "$work/codes" || fail "none of 60 was refused: $(cat "$work/codes")"
+grep -q RESOURCE_EXHAUSTED "$work/codes" || fail "none of 60 requests was refused: $(cat "$work/codes")"
 if grep -q INTERNAL "$work/codes"; then fail "$(cat "$work/codes")"; fi
 peak=$(($(sed -n 's/^VmHWM:\s*\([0-9]*\) kB/\1/p' "/proc/$server/status") * 1024))
 ((peak < limit)) || fail "the peak was $peak bytes of $limit"
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
-grep -q '^sheaf_queued_bytes{.*} 0$' "$work/metrics" || fail 'bytes are left'
+grep -q '^sheaf_queued_bytes{.*} 0$' "$work/metrics" || fail 'sheaf_queued_bytes is not 0'
 grep -q '^sheaf_requests_rejected_total{.*reason="queued_bytes"} [1-9]' \
-  "$work/metrics" || fail 'no refusal is counted'
-kill "$server" && wait "$server" || fail 'the server did not end well'
+  "$work/metrics" || fail 'the refusals are not counted'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 
-echo '--- a drain ends in time though long texts wait'
+echo '--- a drain ends in time although long texts wait'
 start drain --drain_timeout=2s
 send_at_once() { send 30 thai translate; }
 send_at_once &

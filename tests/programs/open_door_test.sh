@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# The server with its door open to others: encryption, certificates, tokens,
-# limits, and what the log says of who came.   open_door_test.sh BIN_DIR
+# Tests a server that is open to others: encryption, certificates, tokens, limits,
+# and what the log says about the callers.
+#   open_door_test.sh BIN_DIR
 set -euo pipefail
 . "$(dirname "$0")/../support/programs.sh"
 
-# A server that should end at once.
+# refused FLAG ...: runs a server that should exit at once.
 refused() { timeout 30 "$bin/sheaf-server" "$@"; }
 
 start_logging() { start "$1" --log_format=json "${@:2}"; }
 
-# authority NAME: a root certificate. certificate NAME AUTHORITY: one below it.
+# authority NAME: makes a root certificate.
+# certificate NAME AUTHORITY: makes a certificate that the authority signs.
 authority() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
     -subj "/CN=$1" -keyout "$work/$1.key" -out "$work/$1.pem" 2>/dev/null
@@ -21,8 +23,8 @@ certificate() {
     -CAcreateserial -days 2 -out "$work/$1.pem" \
     -extfile <(echo 'subjectAltName=DNS:localhost,IP:127.0.0.1') 2>/dev/null
 }
-# install NAME: the server's files are now that certificate's, each put in its
-# place whole.
+# install_certificate NAME: replaces the files of the server by this certificate,
+# each of them atomically.
 install_certificate() {
   cp "$work/$1.key" "$work/next.key" && cp "$work/$1.pem" "$work/next.pem"
   mv "$work/next.key" "$work/server.key" && mv "$work/next.pem" "$work/server.pem"
@@ -34,13 +36,13 @@ authority second-ca
 certificate first first-ca
 certificate second second-ca
 certificate client first-ca
-certificate stranger second-ca
+certificate other second-ca
 install_certificate first
 echo "web $(hash_of open-sesame)" >"$work/tokens"
 printf open-sesame >"$work/token"
 printf wrong >"$work/wrong-token"
 
-echo '--- wrong files are one clear line'
+echo '--- an error in a file is one clear line'
 expect 2 'no PEM certificate' refused --check_config \
   --tls_cert="$work/nowhere" --tls_key="$work/server.key"
 expect 2 'is not the key' refused --check_config \
@@ -57,7 +59,7 @@ expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
   --listen=0.0.0.0:0 --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
   --auth_tokens_file="$work/tokens"
 
-echo '--- encryption, and a token beside it'
+echo '--- encryption together with a token'
 start_logging tls --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
   --auth_tokens_file="$work/tokens"
 call() { "$bin/sheaf" "$1" --server="$address" --timeout=10s "${@:2}"; }
@@ -74,9 +76,9 @@ expect 1 'UNAUTHENTICATED: the bearer token' call models \
   --tls_ca="$work/first-ca.pem" --token_file="$work/wrong-token"
 expect 0 SERVING call health --tls_ca="$work/first-ca.pem"
 expect 0 SERVING call health --tls_ca="$work/first-ca.pem" liveness
-expect 1 NOT_FOUND call health --tls_ca="$work/first-ca.pem" nobody
+expect 1 NOT_FOUND call health --tls_ca="$work/first-ca.pem" unknown
 
-echo '--- a token file that changes counts, a broken one does not'
+echo '--- a changed token file is used, a broken one is not'
 echo "batch $(hash_of wrong)" >"$work/next" && mv "$work/next" "$work/tokens"
 await 30 call models --tls_ca="$work/first-ca.pem" --token_file="$work/wrong-token"
 expect 1 UNAUTHENTICATED call models "${good[@]}"
@@ -86,23 +88,23 @@ await 30 eval "call models '${good[0]}' --token_file='$work/wrong-token' &&
 echo "web $(hash_of open-sesame)" >"$work/next" && mv "$work/next" "$work/tokens"
 await 30 call models "${good[@]}"
 
-echo '--- a certificate that changes: who is connected stays, who comes sees it'
+echo '--- a changed certificate is used for new connections; old ones stay'
 for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"
 call translate "${good[@]}" --from=en --to=de "$(cat "$work/long")" >"$work/whole"
 call translate "${good[@]}" --from=en --to=de --stream "$(cat "$work/long")" \
   >"$work/streamed" &
 client=$!
-# Connected, and streaming.
+# The client is connected and has received a part of its stream.
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
 install_certificate second
 new=(--tls_ca="$work/second-ca.pem" --token_file="$work/token")
 await 30 call models "${new[@]}" --max_attempts=1
 expect 1 UNAVAILABLE call models "${good[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
-cmp "$work/whole" "$work/streamed" || fail 'the stream was cut'
-grep -q '"event":"certificates","is_taken":true' "$work/tls.log" || fail 'no line'
+cmp "$work/whole" "$work/streamed" || fail 'the stream is incomplete'
+grep -q '"event":"certificates","is_taken":true' "$work/tls.log" || fail 'the log has no line of the new certificate'
 
-echo '--- a broken certificate, or one without its key, is told and does not count'
+echo '--- a broken certificate, or one without its key, is logged and not used'
 refusals() { grep -c '"event":"certificates","is_taken":false' "$work/tls.log" || true; }
 now_refused() { [[ $(refusals) -gt $1 ]]; }
 before=$(refusals)
@@ -113,7 +115,7 @@ before=$(refusals)
 cp "$work/first.pem" "$work/next.pem" && mv "$work/next.pem" "$work/server.pem"
 await 30 now_refused "$before"
 expect 0 sheaf-small call models "${new[@]}" --max_attempts=1
-grep -q 'is not the key of --tls_cert' "$work/tls.log" || fail 'no reason'
+grep -q 'is not the key of --tls_cert' "$work/tls.log" || fail 'the log has no reason'
 cp "$work/first.key" "$work/next.key" && mv "$work/next.key" "$work/server.key"
 await 30 call models "${good[@]}" --max_attempts=1
 install_certificate second
@@ -122,16 +124,16 @@ await 30 call models "${new[@]}" --max_attempts=1
 is_told() { sed -n '/"event":"reload"/,$p' "$work/tls.log" | grep '"event":"auth_tokens","is_taken":true'; }
 await 30 is_told
 
-echo '--- the log: one JSON object a line, names, no text'
+echo '--- the log has one JSON object per line, names, and no text'
 grep -q '"event":"start".*"isa":.*"flags":{.*"max_queue":"256"' "$work/tls.log" ||
-  fail 'no start line'
+  fail 'the log has no start line'
 grep -q '"event":"request".*"method":"sheaf.v1.TextService/TranslateStream","code":"OK".*"token":"web".*"output_tokens":' \
-  "$work/tls.log" || fail 'no line of the stream'
-grep -q '"code":"UNAUTHENTICATED"' "$work/tls.log" || fail 'no refusal'
+  "$work/tls.log" || fail 'the log has no line of the stream'
+grep -q '"code":"UNAUTHENTICATED"' "$work/tls.log" || fail 'the log has no refusal'
 if grep -qiE 'station|Bahnhof|sesame|morgen' "$work/tls.log"; then
-  fail 'the log has a text or a token'
+  fail 'the log contains a text or a token'
 fi
-python3 - "$work/tls.log" <<'END' || fail 'a line is no JSON, or its times are wrong'
+python3 - "$work/tls.log" <<'END' || fail 'a line is not JSON, or its times are wrong'
 import json, sys
 lines = [json.loads(line) for line in open(sys.argv[1])]
 served = [line for line in lines if line.get("output_tokens")]
@@ -141,27 +143,27 @@ for line in served:
 END
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
 grep -q 'sheaf_client_requests_total{.*client="web".*} [1-9]' "$work/metrics" ||
-  fail 'no metric of the token'
-grep -q 'reason="unauthenticated".*} [1-9]' "$work/metrics" || fail 'no reject'
+  fail 'the metrics do not have the token'
+grep -q 'reason="unauthenticated".*} [1-9]' "$work/metrics" || fail 'the metrics do not have the refusal'
 if grep -qiE 'station|Bahnhof|sesame' "$work/metrics"; then
-  fail 'the metrics have a text or a token'
+  fail 'the metrics contain a text or a token'
 fi
-kill "$server" && wait "$server" || fail 'the server did not end well'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 
-echo '--- clients that must have a certificate'
+echo '--- a server that requires certificates from clients'
 install_certificate first
 start_logging mutual --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
   --tls_client_ca="$work/first-ca.pem"
 trust=--tls_ca=$work/first-ca.pem
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1 \
-  --tls_cert="$work/stranger.pem" --tls_key="$work/stranger.key"
+  --tls_cert="$work/other.pem" --tls_key="$work/other.key"
 expect 0 sheaf-small call models "$trust" --tls_cert="$work/client.pem" \
   --tls_key="$work/client.key"
-kill "$server" && wait "$server" || fail 'the server did not end well'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- limits'
-# One sequence at a time: so the long text takes its time.
+# The server runs one sequence at a time, so that the long text takes a while.
 rm -f "$work/streamed"
 start_logging limits --max_sequences=1 --max_requests_per_caller=1 --max_text_bytes=100KiB \
   --max_metadata_bytes=1KiB --default_deadline=60s
@@ -171,38 +173,38 @@ until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01;
 expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
-# A :status that is no number, as a raw frame: gRPC logs what it cannot read.
+# Sends a raw frame with a :status that is not a number, which gRPC logs.
 python3 - "$address" <<'END'
 import socket, sys
 host, port = sys.argv[1].split(":")
 headers = b"\x00\x07:status\x06sesame"
-with socket.create_connection((host, int(port)), timeout=20) as stranger:
-    stranger.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-                     + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
-    stranger.recv(1000)
+with socket.create_connection((host, int(port)), timeout=20) as client:
+    client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+                   + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
+    client.recv(1000)
 END
 await 30 grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
-if grep -q sesame "$work/limits.log"; then fail 'the log has what a stranger sent'; fi
+if grep -q sesame "$work/limits.log"; then fail 'the log contains the value that the client sent'; fi
 head -c 110000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'INVALID_ARGUMENT: text' call summarize --input="$work/huge"
 head -c 9000000 /dev/zero | tr '\0' x >"$work/huge"
 expect 1 'larger than max' call summarize --input="$work/huge" --max_attempts=1
 head -c 4000 /dev/zero | tr '\0' x >"$work/huge-token"
 expect 1 'RESOURCE_EXHAUSTED' call models --token_file="$work/huge-token" --max_attempts=1
-kill "$server" && wait "$server" || fail 'the server did not end well'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 
-echo '--- a limit of connections, and a server that has no descriptor left'
+echo '--- the limit of connections, and a server without free descriptors'
 start_logging connections --max_connections=2
 exec 5<>"/dev/tcp/${address%:*}/${address#*:}" 6<>"/dev/tcp/${address%:*}/${address#*:}"
 expect 1 UNAVAILABLE call models --max_attempts=1
 grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
-  "$work/connections.log" || fail 'no line of a connection that was refused'
+  "$work/connections.log" || fail 'the log has no line of the refused connection'
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
-grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'no metric'
+grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'the metrics do not have the refused connection'
 exec 5>&-
 await 30 call models --max_attempts=1
 exec 6>&-
-kill "$server" && wait "$server" || fail 'the server did not end well'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
   >"$work/few.out" 2>"$work/few.log" &
@@ -218,6 +220,6 @@ for _ in range(90):
     many.append(socket.create_connection((host, int(port)), timeout=20))
 END
 await 30 call models --max_attempts=1
-kill "$server" && wait "$server" || fail 'the server did not end well'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo PASSED

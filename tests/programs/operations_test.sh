@@ -1,22 +1,23 @@
 #!/usr/bin/env bash
-# What an operator does to the server, and what a machine does to it: signals,
-# readers that do not read, full disks.   operations_test.sh BIN_DIR
+# Tests what an operator and a machine can do to the server: signals, readers that
+# do not read, full disks, Unix sockets and limits.
+#   operations_test.sh BIN_DIR
 set -euo pipefail
 . "$(dirname "$0")/../support/programs.sh"
 
-# ends CODE SECONDS: the server ends with CODE within SECONDS of SIGTERM.
+# ends CODE SECONDS: the server must exit with CODE within SECONDS of SIGTERM.
 ends() {
   local code=0
   kill -TERM "$server"
   if ! timeout "$2" tail -s 0.1 --pid="$server" -f /dev/null; then
-    kill -KILL "$server" # or it would outlive the test
+    kill -KILL "$server" # otherwise it would outlive the test
     fail "the server did not end within $2 s of SIGTERM"
   fi
   wait "$server" || code=$?
   expect_equal "exit code after SIGTERM" "$code" "$1"
 }
-# launch FLAG ...: a server on $address whose streams are the caller's; ready
-# once it answers.
+# launch FLAG ...: starts a server on $address with the streams of the caller. The
+# server is ready when it answers.
 address=127.0.0.1:$((20000 + RANDOM % 10000))
 launch() {
   "$bin/sheaf-server" --listen="$address" --metrics_listen=127.0.0.1:0 \
@@ -27,9 +28,9 @@ launch() {
 is_serving() { "$bin/sheaf" health --server="$address"; }
 
 mkfifo "$work/pipe"
-exec 7<>"$work/pipe" # both ends: it never breaks, and nobody reads
+exec 7<>"$work/pipe" # both ends, so that it never breaks; it has no reader
 
-echo '--- nobody reads the log: the server serves, and ends in time'
+echo '--- a server whose log has no reader serves and ends in time'
 launch 2>&7
 await 30 is_serving
 for _ in {1..900}; do echo 'Yes.'; done >"$work/lines"
@@ -38,14 +39,14 @@ for _ in {1..900}; do echo 'Yes.'; done >"$work/lines"
 expect_equal 'lines' "$(wc -l <"$work/translated")" 900
 ends 0 4
 
-echo '--- neither stream takes a byte from the start on'
+echo '--- a server whose streams accept no byte from the start serves'
 timeout 1 cat /dev/zero >&7 || true # the pipe is full
 launch >&7 2>&7
 await 30 is_serving
 ends 0 6
 expect 2 '' timeout 5 bash -c "'$bin/sheaf-server' --max_queue=0 2>&7"
 
-echo '--- a full disk, a reader that has gone, and streams that are closed'
+echo '--- a full disk, a reader that is gone, and closed streams'
 launch >/dev/full 2>/dev/full
 await 30 is_serving
 ends 0 4
@@ -59,7 +60,7 @@ for fd in 0 1 2; do
 done
 ends 0 4
 
-echo '--- signals that are no end; a reload is told'
+echo '--- other signals do not end the server; a reload is logged'
 start signals --drain_timeout=3s
 for signal in HUP USR1 USR2 ALRM VTALRM PROF PIPE IO PWR XFSZ RTMIN; do
   kill -s "$signal" "$server"
@@ -68,7 +69,7 @@ await 30 grep -q ' reload' "$work/signals.log"
 expect 0 SERVING "$bin/sheaf" health --server="$address"
 ends 0 4
 
-echo '--- reflection: both versions are served, or neither'
+echo '--- both versions of reflection are served, or neither'
 rpcs() { curl -fsS "http://$metrics/metrics" | grep -o 'grpc_service="grpc.reflection[^"]*' | sort -u | wc -l; }
 start reflection
 expect_equal 'versions of reflection' "$(rpcs)" 2
@@ -93,7 +94,7 @@ expect 0 'Wo ist der Bahnhof?' "$bin/sheaf" translate --server="unix:$socket" \
   --from=en --to=de 'Where is the train station?'
 expect 0 SERVING "$bin/sheaf" health --server="unix:$socket"
 expect 0 SERVING env -C "$work" "$bin/sheaf" health --server='unix:dir with %41/sheaf.sock'
-grep -q 'code=OK peer=unix ' "$work/unix.log" || fail 'no peer in the log'
+grep -q 'code=OK peer=unix ' "$work/unix.log" || fail 'the log has no peer'
 refuse 1 'is the address taken?' sheaf-server --listen="unix:$socket" \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB
 python3 - "$socket" <<'END' &
@@ -106,15 +107,15 @@ children+=("$!")
 is_full() { ! "$bin/sheaf" health --timeout=500ms --server="unix:$socket" && grep -q connection_refused "$work/unix.log"; }
 await 30 is_full
 kill -KILL "$server" && wait "$server" 2>/dev/null || true
-[[ -S $socket ]] || fail 'the socket of a server that was killed is gone'
+[[ -S $socket ]] || fail 'the socket of a killed server is gone'
 start_on_socket
 ends 0 4
-[[ ! -e $socket ]] || fail 'the socket is left over'
+[[ ! -e $socket ]] || fail 'the server left its socket behind'
 
-echo '--- limits of the machine are told, with their values'
+echo '--- the server names limits of the machine with their values'
 limited() { bash -c "$1 && exec '$bin/sheaf-server' --listen=$address --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB"; }
 expect 1 'may open 20 files (ulimit -n); the server needs 129' limited 'ulimit -n 20'
-# The superuser has no limit of processes.
+# The superuser has no limit of processes, so use another user.
 as_user() {
   if [[ $EUID == 0 ]]; then setpriv --reuid=54321 --clear-groups "$@"; else "$@"; fi
 }
@@ -125,15 +126,15 @@ else
   echo "not run: ulimit -u (another user cannot read $bin)"
 fi
 if is_sanitized; then
-  echo 'not run: ulimit -v (a sanitizer)'
+  echo 'not run: ulimit -v (built with a sanitizer)'
 else
   expect 1 '100000 KiB of address space (ulimit -v)' limited 'ulimit -v 100000'
 fi
 
-echo '--- SIGTERM while the model is loaded, and a second one'
+echo '--- SIGTERM while the model loads, and a second SIGTERM'
 mkfifo "$work/model.flags"
 launch --flagfile="$work/model.flags" 2>"$work/loading.log"
-: >"$work/model.flags" # it has begun to read its flags
+: >"$work/model.flags" # the server has begun to read its flags
 ends 0 4
 start twice --drain_timeout=60s
 for _ in {1..200}; do printf 'We are going home tomorrow. '; done >"$work/long"

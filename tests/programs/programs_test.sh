@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The programs as a user meets them: sheaf-server on the embedded model and on
-# broken directories, sheaf as its client.   programs_test.sh BIN_DIR MODELS_DIR
+# Tests the programs as a user runs them: sheaf-server on the embedded model and on
+# broken directories, and sheaf as its client.
+#   programs_test.sh BIN_DIR MODELS_DIR
 set -euo pipefail
 models=$2
 . "$(dirname "$0")/../support/programs.sh"
@@ -9,7 +10,7 @@ metric() {
   curl -fsS "http://$metrics/metrics" | grep -v '^#' | grep -F "$1" | sed 's/.* //'
 }
 
-# refuse_server CODE TEXT FLAG ...
+# refuse_server CODE TEXT FLAG ...: like refuse, for a server with these flags.
 refuse_server() {
   refuse "$1" "$2" sheaf-server --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 "${@:3}"
 }
@@ -46,11 +47,11 @@ broken && : >"$work/model/spiece.model"
 refuse_server 3 'spiece.model' --model="$work/model"
 broken && mv "$work/model/model.safetensors" "$work/model/pytorch_model.bin"
 refuse_server 3 'save it as safetensors' --model="$work/model"
-echo '--- sizes are checked before memory is taken, and what is not given is one line'
+echo '--- sizes are checked before memory is allocated; a lack of it is one line'
 broken && sed -i 's/"vocab_size": [0-9]*/"vocab_size": 4194304/; s/"d_model": [0-9]*/"d_model": 65536/' \
   "$work/model/config.json"
 refuse_server 3 'config.json asks for [4194304, 65536]' --model="$work/model"
-python3 - "$work/model" <<'END' # a sparse file that has what an enormous config.json asks for
+python3 - "$work/model" <<'END' # a sparse file with the tensors of an enormous config.json
 import json, struct, sys
 vocab, wide = 1 << 22, 1 << 16
 header, end = {}, 0
@@ -85,7 +86,7 @@ with open(sys.argv[1] + "/config.json", "w") as file:
 END
 refuse_server 3 'less 1099517657344 of weights' --model="$work/model"
 if is_sanitized; then
-  echo 'not run: ulimit -v and -d (a sanitizer)'
+  echo 'not run: ulimit -v and -d (built with a sanitizer)'
 else
   (ulimit -v 600000 && refuse_server 3 'limit (ulimit -v) leaves' --model="$small")
   (ulimit -d 400000 && refuse_server 3 'limit (ulimit -d) leaves' --model="$small")
@@ -94,7 +95,7 @@ refuse_server 2 max_sequences --max_sequences=0
 refuse_server 2 allow_insecure --listen=0.0.0.0:0
 refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000
 
-echo "--- a model's name is --model_name, or the repository's in the hub's cache"
+echo "--- a model is named by --model_name, or by its repository in the hub's cache"
 mkdir -p "$work/models--acme--tiny-t5/snapshots"
 ln -s "$small" "$work/models--acme--tiny-t5/snapshots/0123abcd"
 expect 0 'model "tiny-t5" are right' "$bin/sheaf-server" --check_config \
@@ -103,36 +104,55 @@ expect 0 'model "a name" are right' "$bin/sheaf-server" --check_config \
   --model_name='a name'
 refuse_server 2 model_name --model_name=$'a\nb'
 
-echo '--- the embedded model translates, one line a line'
+echo '--- every program names its version'
+for program in sheaf sheaf-server sheaf-convert sheaf-tokenize sheaf-eval; do
+  expect 0 "$program $(sed -n 's/^project(sheaf VERSION \([0-9.]*\).*/\1/p' \
+    "$(dirname "$0")/../../CMakeLists.txt") (commit " "$bin/$program" --version
+done
+
+echo '--- a client without descriptors or threads ends with one line'
+if is_sanitized; then
+  echo 'not run: ulimit -v (a sanitizer)'
+else
+  for files in 4 5 6; do
+    (ulimit -n "$files" && refuse 1 'ulimit -n' sheaf health --server=127.0.0.1:1)
+  done
+  printf '%s\n' a b c d e f g h i >"$work/nine"
+  (ulimit -v 60000 && refuse 1 'ulimit -v' sheaf load --rate=5 --seconds=1 --server=127.0.0.1:1)
+  (ulimit -v 150000 && refuse 1 'ulimit -v' sheaf translate --to=de --concurrency=64 \
+    --input="$work/nine" --server=127.0.0.1:1)
+fi
+
+echo '--- the embedded model translates each line to one line'
 start main --kv_cache_bytes=64MiB
-expect_equal 'a translation' \
+expect_equal 'translation' \
   "$("$bin/sheaf" translate --server="$address" --from=en --to=de \
     'Where is the train station?')" 'Wo ist der Bahnhof?'
-expect_equal 'a stream' \
+expect_equal 'stream' \
   "$("$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
     'Where is the train station?')" 'Wo ist der Bahnhof?'
 printf 'Tom is my brother.\n\n  He is here.  I am not.\n' >"$work/lines"
 "$bin/sheaf" translate --server="$address" --from=en --to=de \
   <"$work/lines" >"$work/translated"
-expect_equal 'lines' "$(wc -l <"$work/translated")" 3
+expect_equal 'number of lines' "$(wc -l <"$work/translated")" 3
 expect_equal 'the blank line' "$(sed -n 2p "$work/translated")" ''
 [[ $(sed -n 3p "$work/translated") == '  '*'  '* ]] ||
   fail "layout: \"$(sed -n 3p "$work/translated")\""
 
-echo '--- beams: the best of several, the same as a stream, with scores'
+echo '--- beams give the best of several hypotheses, with scores, also as a stream'
 "$bin/sheaf" translate --server="$address" --from=en --to=de --beam_size=4 \
   --num_hypotheses=3 'Where is the train station?' >"$work/beams"
-expect_equal 'three hypotheses' "$(wc -l <"$work/beams")" 3
-expect_equal 'the best' "$(head -1 "$work/beams" | cut -f2)" \
+expect_equal 'number of hypotheses' "$(wc -l <"$work/beams")" 3
+expect_equal 'best hypothesis' "$(head -1 "$work/beams" | cut -f2)" \
   'Wo ist der Bahnhof?'
-expect_equal 'scores, best first' "$(cut -f1 "$work/beams")" \
+expect_equal 'scores in order' "$(cut -f1 "$work/beams")" \
   "$(cut -f1 "$work/beams" | sort -rg)"
-expect_equal 'a stream of beams' \
+expect_equal 'stream of beams' \
   "$("$bin/sheaf" translate --server="$address" --from=en --to=de --stream \
     --beam_size=4 'Where is the train station?')" 'Wo ist der Bahnhof?'
 
-echo '--- what is answered are whole characters, none of them a control character'
-# The embedded model writes each of these signs as bytes.
+echo '--- answers have whole characters and no control characters'
+# The embedded model writes each of these characters as bytes.
 printf '%s\n' 'It costs 5 €.' 'The ticket is €12.50 today.' 'Pay £20 now.' \
   'Pay ¥900 now.' '漢字 and 😀 are here.' >"$work/signs"
 for beams in 1 4; do
@@ -146,15 +166,15 @@ sys.exit(f"{len(wrong)} wrong characters" if wrong else 0)
 END
 done
 
-echo '--- a text longer than a source is summarized in rounds'
+echo '--- a text that is longer than a source is summarized in rounds'
 for i in {1..100}; do echo "The sentence with number $i is about a dog."; done \
   >"$work/long"
 "$bin/sheaf" summarize --server="$address" --json --max_new_tokens=20 \
   --input="$work/long" >"$work/summary"
 grep -q '"segments":[1-9]' "$work/summary" || fail "$(cat "$work/summary")"
-! grep -q '"segments":1}' "$work/summary" || fail 'it was one segment'
+! grep -q '"segments":1}' "$work/summary" || fail 'the text was one segment'
 
-echo '--- many at once get what each gets alone'
+echo '--- requests get the same answers together as alone'
 for i in {1..64}; do echo "Number $i is $((i * i)) times as large as $i."; done \
   >"$work/many"
 "$bin/sheaf" translate --server="$address" --from=en --to=de \
@@ -162,13 +182,14 @@ for i in {1..64}; do echo "Number $i is $((i * i)) times as large as $i."; done 
 head -5 "$work/many" | while read -r line; do
   "$bin/sheaf" translate --server="$address" --from=en --to=de "$line"
 done >"$work/alone"
-diff "$work/alone" <(head -5 "$work/together") || fail 'batched differs'
+diff "$work/alone" <(head -5 "$work/together") || fail 'the answers of a batch differ'
 
-echo '--- the metrics are sound and nothing is held'
+echo '--- the metrics are valid, and the server holds no KV cache'
 expect_equal 'KV in use' \
   "$(metric 'sheaf_kv_cache_bytes' | sort -u)" 0
-[[ $(metric 'sheaf_generation_tokens_total') -gt 100 ]] || fail 'no tokens'
-# Whole blocks of 16 tokens, 2 KV heads, 3 layers, K and V, 32 floats.
+[[ $(metric 'sheaf_generation_tokens_total') -gt 100 ]] || fail 'sheaf_generation_tokens_total is too small'
+# The capacity is a whole number of blocks of 16 tokens, 2 KV heads, 3 layers, K and
+# V, and 32 floats.
 block=$((16 * 2 * 3 * 2 * 32 * 4))
 expect_equal 'capacity' "$(metric 'sheaf_kv_cache_capacity_bytes{')" \
   "$((64 * 1024 * 1024 / block * block))"
@@ -176,10 +197,10 @@ if command -v promtool >/dev/null; then
   curl -fsS "http://$metrics/metrics" | promtool check metrics ||
     fail 'promtool check metrics'
 else
-  echo 'not run: promtool check metrics (no promtool)'
+  echo 'not run: promtool check metrics (promtool is missing)'
 fi
 
-echo '--- SIGTERM under load: the stream ends whole, exit code 0'
+echo '--- after SIGTERM under load, the stream finishes and the exit code is 0'
 for _ in {1..40}; do printf 'We are going home tomorrow. '; done >"$work/long"
 "$bin/sheaf" translate --server="$address" --from=en --to=de \
   "$(cat "$work/long")" >"$work/long.before"
@@ -191,8 +212,8 @@ until [[ -s $work/long.during ]]; do
   sleep 0.01
 done
 kill -TERM "$server"
-wait "$client" || fail 'the stream did not end well'
-diff "$work/long.before" "$work/long.during" || fail 'the stream was cut'
+wait "$client" || fail 'the stream failed'
+diff "$work/long.before" "$work/long.during" || fail 'the stream is incomplete'
 code=0
 wait "$server" || code=$?
 expect_equal 'exit code after SIGTERM' "$code" 0

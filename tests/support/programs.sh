@@ -1,6 +1,6 @@
-# For the tests of programs, *_test.sh BIN_DIR ..., and for deploy/test/lib.sh:
-# sourced by all of them. Files go to $work: $sheaf_test_work, or a directory that
-# lasts as long as the test.
+# Functions for the tests of programs (*_test.sh BIN_DIR ...) and for
+# deploy/test/lib.sh, which source this file. Files go to $work, which is
+# $sheaf_test_work or a directory that the test removes at its end.
 bin=$1
 work=${sheaf_test_work:-$(mktemp -d)}
 children=()
@@ -11,24 +11,24 @@ fail() {
   echo "FAILED: $*" >&2
   exit 1
 }
-# expect_equal WHAT ACTUAL EXPECTED
+# expect_equal WHAT ACTUAL EXPECTED: fails unless the two are equal.
 expect_equal() {
   [[ $2 == "$3" ]] || fail "$1: got \"$2\", expected \"$3\""
 }
-# Whether the programs are built with AddressSanitizer, which needs more memory
-# than a limit leaves.
+# is_sanitized: whether the programs are built with AddressSanitizer, which needs
+# more memory than the limits of these tests allow.
 is_sanitized() {
   grep -q __asan_init "$bin/sheaf-server"
 }
-# expect CODE TEXT COMMAND ...: the command ends with CODE and says TEXT.
+# expect CODE TEXT COMMAND ...: the command must exit with CODE and print TEXT.
 expect() {
   local code=0 said
   said=$("${@:3}" 2>&1) || code=$?
   [[ $code == "$1" ]] || fail "${*:3}: exit code $code, expected $1: $said"
-  [[ $said == *"$2"* ]] || fail "${*:3}: \"$said\" has no \"$2\""
+  [[ $said == *"$2"* ]] || fail "${*:3}: \"$said\" does not contain \"$2\""
 }
-# refuse CODE TEXT PROGRAM FLAG ...: it ends with CODE, and one line with TEXT on
-# stderr.
+# refuse CODE TEXT PROGRAM FLAG ...: the program must exit with CODE, and print one
+# line, which contains TEXT, on stderr.
 refuse() {
   local code=0
   timeout 30 "$bin/$3" "${@:4}" >"$work/refuse.out" 2>"$work/refuse.log" || code=$?
@@ -36,15 +36,15 @@ refuse() {
   expect_equal "lines on stderr of ${*:3}" "$(wc -l <"$work/refuse.log")" 1
   grep -qF -- "$2" "$work/refuse.log" || fail "${*:3}: $(cat "$work/refuse.log")"
 }
-# await SECONDS COMMAND ...: until it succeeds.
+# await SECONDS COMMAND ...: repeats the command until it succeeds.
 await() {
   local end=$((SECONDS + $1))
   until "${@:2}" >/dev/null 2>&1; do
-    ((SECONDS < end)) || fail "in vain for $1 s: ${*:2}"
+    ((SECONDS < end)) || fail "no success within $1 s: ${*:2}"
     sleep 0.1
   done
 }
-# start NAME [FLAG ...]: a server, with its log in $work/NAME.log. Sets address,
+# start NAME [FLAG ...]: starts a server with its log in $work/NAME.log. Sets address,
 # metrics and server.
 start() {
   : >"$work/$1.out"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The programs that make models, as a user meets them: convert, serve, evaluate,
-# tokenize.   making_models_test.sh BIN_DIR MODEL_DIR
+# Tests the programs that make models, as a user runs them: convert, serve,
+# evaluate and tokenize.
+#   making_models_test.sh BIN_DIR MODEL_DIR
 set -euo pipefail
 model=$2
 . "$(dirname "$0")/../support/programs.sh"
@@ -20,7 +21,7 @@ grep -q '^layer 0 self: error of keys 0.0000, of values 0.0000; 0 bytes saved$' 
 grep -q '^layer 2 cross: error of keys 0\.[0-9]*, .* 32768 bytes saved$' \
   "$work/calibrated" || fail "cross-attention: $(cat "$work/calibrated")"
 cmp "$model/spiece.model" "$work/mqa/spiece.model"
-# The file shrinks by what is reported, but for the header's length.
+# The file shrinks by the reported bytes, except for the length of the header.
 saved=$(sed -n 's/^\([0-9]*\) bytes of weights saved;.*/\1/p' "$work/plain")
 shrunk=$(($(stat -c %s "$model/model.safetensors") -
   $(stat -c %s "$work/mqa/model.safetensors")))
@@ -28,7 +29,7 @@ shrunk=$(($(stat -c %s "$model/model.safetensors") -
   fail "reported $saved bytes, the file shrank by $shrunk"
 start mixed --model="$work/mixed"
 
-echo '--- a server and the file of its answers have the same scores'
+echo '--- a server and the file of its answers get the same scores'
 "$bin/sheaf-eval" --data="$work/pairs.tsv" --server="$address" --json \
   --output="$work/answers" >"$work/by_server"
 grep -q '"kv_heads":2' "$work/by_server" || fail "$(cat "$work/by_server")"
@@ -50,7 +51,7 @@ printf '{"document": "The cat sat. It left.", "summaries": ["The cat sat."]}\n' 
 grep -q '^first_sentence_rougeL 100.00$' "$work/summaries" ||
   fail "$(cat "$work/summaries")"
 
-echo '--- tokens are made of texts, and texts of tokens'
+echo '--- texts become tokens, and tokens become texts'
 "$bin/sheaf-tokenize" --model="$model" --task=translation_en_to_de --align=words \
   --input="$work/pairs.tsv" --output="$work/pairs.tok" >"$work/tokenized"
 grep -q '^3 pairs, .*; 0 pairs left out$' "$work/tokenized" ||
@@ -61,36 +62,36 @@ grep -q '^3 pairs, .*; 0 pairs left out$' "$work/tokenized" ||
 grep -q '3 pairs left out$' "$work/tokenized" || fail "$(cat "$work/tokenized")"
 echo '5 6 7' >"$work/ids"
 [[ $("$bin/sheaf-tokenize" --model="$model" --ids="$work/ids") ]] ||
-  fail 'ids gave no text'
+  fail 'the ids have no text'
 
-echo '--- texts to copy are made of documents'
+echo '--- documents become texts to copy'
 long=$(for i in {1..60}; do printf 'Sentence %d says that number %d is there. ' "$i" "$i"; done)
 printf '%s\n' 'Fast models are needed. We present a fast model of words. We prove it.' \
   "Cats are not dogs at all. $long" >"$work/documents.tsv"
 texts=$(dirname "$0")/../../train/data
 "$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
-expect_equal 'the first sentence that says what we do, or else the first' \
+expect_equal 'the first sentence that says what we do, or otherwise the first' \
   "$(cut -f2 "$work/texts/whole.tsv")" \
   $'We present a fast model of words.\nCats are not dogs at all.'
-expect_equal 'the words of a text are those of the whole sentences up to 300' \
+expect_equal 'number of words of the whole sentences up to 300' \
   "$(sed -n 2p "$work/texts/whole.tsv" | cut -f1 | wc -w)" 294
 awk -F'\t' '!index($1, $2) { exit 1 }' "$work"/texts/{whole,windows,shuffled}.tsv ||
   fail 'a target is not in its text'
 awk -F'\t' '$1 != $2 { exit 1 }' "$work/texts/sentences.tsv" "$work/texts/words.tsv" ||
-  fail 'what is to be copied is no copy'
+  fail 'a target differs from its text'
 
-echo '--- and hold what leads a copy astray'
+echo '--- and contain traps for a model that copies'
 for _ in {1..40}; do printf '%s\n' "$long"; done >"$work/documents.tsv"
 "$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
 awk -F'\t' '{ split($2, w, " "); begun += gsub(w[1] " " w[2] " says", "", $1) > 1 }
   END { exit !(begun > 5) }' "$work/texts/shuffled.tsv" ||
-  fail 'no sentence begins as the target and goes on otherwise'
+  fail 'no sentence begins like the target and ends differently'
 for i in {1..9}; do printf 'Number %d is odd here.\n' "$i"; done >"$work/documents.tsv"
 "$texts/summary_texts.py" "$work/documents.tsv" "$work/texts"
 awk -F'\t' '{ texts++; if (gsub("is odd here", "", $1) < 3) exit 1 }
   END { exit !(texts == 3) }' "$work/texts/gathered.tsv" ||
   fail "texts of single sentences: $(cat "$work/texts/gathered.tsv")"
-PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$texts python3 - <<'END' || fail 'phrases, or what is shortened'
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$texts python3 - <<'END' || fail 'phrases or shortened sentences are wrong'
 import summary_texts
 def comes_again(words):
   pairs = list(zip(words, words[1:]))
@@ -113,7 +114,7 @@ late = ['It is so.'] * 8 + ['We present a cat.']
 assert summary_texts.chosen(late) == 'It is so.' and summary_texts.chosen(late[1:]) == late[-1]
 END
 
-echo '--- what is wrong is one clear line'
+echo '--- an error is one clear line'
 refuse 3 "$work/nowhere" sheaf-convert --input="$work/nowhere" --output="$work/x" \
   --kv_heads=1
 refuse 2 'the model has 2' sheaf-convert --input="$model" --output="$work/x" \
@@ -128,7 +129,7 @@ chmod -R u+w "$work/broken"
 truncate -s 1000000 "$work/broken/model.safetensors"
 refuse 3 'model.safetensors' sheaf-convert --input="$work/broken" \
   --output="$work/x" --kv_heads=1
-[[ ! -e $work/x && ! -e $work/x.partial ]] || fail 'a refused conversion left files'
+[[ ! -e $work/x && ! -e $work/x.partial ]] || fail 'a refused conversion left files behind'
 refuse 2 'has summarization, translation_en_to_de' sheaf-tokenize \
   --model="$model" --task=translation_en_to_fr --output="$work/x"
 refuse 1 'there are 3 sources' sheaf-eval --data="$work/pairs.tsv" \

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The trainer as a user meets it: it learns, it resumes after kill -9 as if
-# nothing had been, its output is served.   trainer_test.sh BIN_DIR MODEL_DIR
+# Tests the trainer as a user runs it. It learns, it resumes after kill -9 with the
+# same result as without, and the server reads its output.
+#   trainer_test.sh BIN_DIR MODEL_DIR
 set -euo pipefail
 model=$2
 . "$(dirname "$0")/../support/programs.sh"
@@ -19,8 +20,8 @@ sed -e 's/"d_model": [0-9]*/"d_model": 32/; s/"d_ff": [0-9]*/"d_ff": 48/' \
   -e 's/"num_decoder_layers": [0-9]*/"num_decoder_layers": 2/' \
   "$model/config.json" >"$work/shape/config.json"
 cp "$model/spiece.model" "$model/generation_config.json" "$work/shape"
-# train OUTPUT FLAG ...: in a shell of its own, which becomes the trainer, so
-# that what kills the one kills the other.
+# train OUTPUT FLAG ...: runs the trainer. Call it in a subshell, which becomes the
+# trainer, so that a signal to the subshell reaches the trainer.
 train() {
   exec "$bin/sheaf-train" --model="$work/shape" --init=random --train="$work/pairs.tok" \
     --dev="$work/pairs.tok" --dev_decode=4 --output="$work/$1" --threads=1 \
@@ -35,7 +36,7 @@ last=$(sed -n 's/^step 30 .*loss \([0-9.]*\).*/\1/p' "$work/whole.log" | head -1
 awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a - 1) }' ||
   fail "loss from $first to $last"
 
-echo '--- killed at once after a save, it goes on as if nothing had been'
+echo '--- a run that is killed just after a save resumes with the same result'
 train killed >"$work/killed.log" &
 trainer=$!
 until grep -q '^step 12 ' "$work/killed.log"; do
@@ -44,7 +45,7 @@ until grep -q '^step 12 ' "$work/killed.log"; do
 done
 kill -KILL "$trainer" 2>/dev/null || true
 wait "$trainer" 2>/dev/null || true
-[[ ! -d $work/killed/last ]] || fail 'it was over before it was killed'
+[[ ! -d $work/killed/last ]] || fail 'the run ended before it was killed'
 (train killed) >"$work/resumed.log"
 grep -q 'from step [12]0$' "$work/resumed.log" ||
   fail "not resumed: $(head -1 "$work/resumed.log")"
@@ -53,7 +54,7 @@ for directory in last best; do
     "$work/killed/$directory/model.safetensors" || fail "$directory differs"
 done
 
-echo '--- with Muon too, and SIGTERM ends it with all that it did saved'
+echo '--- the same holds with Muon, and SIGTERM saves the state before the end'
 (train muon --optimizer=muon) >"$work/muon.log"
 train stopped --optimizer=muon --save_every=0 >"$work/stopped.log" &
 trainer=$!
@@ -63,12 +64,12 @@ until grep -q '^step 3 ' "$work/stopped.log"; do
 done
 kill -TERM "$trainer"
 wait "$trainer" || fail "exit code $? after SIGTERM"
-[[ ! -d $work/stopped/last ]] || fail 'it was over before it was stopped'
-(train stopped --optimizer=muon --save_every=0) >"$work/gone_on.log"
+[[ ! -d $work/stopped/last ]] || fail 'the run ended before it was stopped'
+(train stopped --optimizer=muon --save_every=0) >"$work/resumed_muon.log"
 cmp "$work/muon/last/model.safetensors" "$work/stopped/last/model.safetensors" ||
-  fail 'stopped and gone on, it differs'
+  fail 'the resumed run differs'
 
-echo '--- two threads take a batch of a step each, and learn the same'
+echo '--- two threads with a batch each learn the same'
 losses() { sed -n 's/^step [1-9] .*loss \([0-9.]*\).*/\1/p' "$1"; }
 for threads in 1 2; do
   (train "by_$threads" --dropout=0 --threads="$threads") >"$work/by_$threads.log"
@@ -77,7 +78,7 @@ paste <(losses "$work/by_1.log") <(losses "$work/by_2.log") |
   awk '{ n += $1 - $2 < 0.002 && $2 - $1 < 0.002 } END { exit n != 9 }' ||
   fail "losses: $(losses "$work/by_1.log") and $(losses "$work/by_2.log")"
 
-echo '--- what it wrote is a model directory'
+echo '--- the output is a model directory'
 "$bin/sheaf-convert" --input="$work/whole/last" --output="$work/mqa" --kv_heads=1 \
   --method=svd
 "$bin/sheaf-train" --model="$work/mqa" --train="$work/pairs.tok" \
@@ -89,7 +90,7 @@ start uptrained --model="$work/uptrained/last"
 "$bin/sheaf" translate --server="$address" --from=en --to=de --max_new_tokens=8 \
   'The 7 cats see 21 dogs.' >"$work/translated"
 
-echo '--- refusals are one clear line'
+echo '--- an error is one clear line'
 refuse 2 'there is no flag --speed' sheaf-train --speed=9
 refuse 1 'is of the other --optimizer' sheaf-train --model="$work/shape" --init=random --steps=30 \
   --output="$work/stopped" --train="$work/pairs.tok"

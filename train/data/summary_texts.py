@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
-"""Texts from which a small model learns to summarize by choosing, shortening and copying.
+"""Makes texts that teach a small model to summarize by choosing, shortening and copying.
 
-summary_texts.py TEXTS.tsv[.xz] OUT_DIR, with documents or single sentences in the first
-column, writes source<TAB>target files for sheaf-tokenize --align=copies:
+summary_texts.py TEXTS.tsv[.xz] OUT_DIR reads documents or single sentences from the first
+column, and writes source<TAB>target files for sheaf-tokenize --align=copies:
 
-  whole.tsv      the document's first sentences, up to 300 words; the target is the
-                 first of eight that says what its writers do ("we propose", "this
-                 article describes"), or else the first of all, without its preamble
-                 and, if it is long, without its last clauses
-  windows.tsv    the same for a few sentences from anywhere in the document
-  sentences.tsv  two sentences of each document, each by itself
-  words.tsv      few words in random order and some phrases of them, again and again:
-                 who copies that must look at more than the last words
-  shuffled.tsv   the sentences of whole.tsv in random order, and in most some that begin
-                 as the target and go on as another, or the other way round
-  gathered.tsv   of lines that hold one sentence: texts of such as share a word
+  whole.tsv      The first sentences of a document, up to 300 words. The target is the
+                 first of eight sentences that says what its authors do ("we propose",
+                 "this article describes"), or otherwise the first sentence. The target
+                 loses its preamble and, if it is long, its last clauses.
+  windows.tsv    The same for a few sentences from anywhere in the document.
+  sentences.tsv  Two single sentences of each document.
+  words.tsv      Few words and some phrases of them, repeated in random order. A model
+                 that copies them must look at more than the last word.
+  shuffled.tsv   The sentences of whole.tsv in random order. Most texts also have
+                 sentences that begin like the target and end like another sentence, or
+                 the other way round.
+  gathered.tsv   Texts made of input lines that hold one sentence; the sentences of a
+                 text share a word.
 """
 import lzma
 import os
@@ -22,25 +24,26 @@ import random
 import re
 import sys
 
-MAX_WORDS = 300  # of a document
+MAX_WORDS = 300  # of the source
 MAX_TARGET_WORDS = 55
-LONG = 26  # words of a sentence of which the last clauses go
-CHOICE = 8  # sentences, from the first, that may stand for all
+LONG = 26  # a sentence with more words loses its last clauses
+CHOICE = 8  # the summary is one of the first CHOICE sentences
 SENTENCE_END = re.compile(r'[.!?]["\')\]]*\s+(?=[A-Z0-9"\'(\[])')
 ABBREVIATION = re.compile(
     r'(?:\b(?:e\.g|i\.e|etc|vs|cf|al|Fig|Eq|Sec|No|Dr|Mr|St|approx|resp|w\.r\.t|[A-Z])\.)$')
-# Who is told to be doing what: such a sentence says what the whole is about.
+# A sentence with a match of both says what the document is about.
 WHO = re.compile(r'\b(we|this (paper|article|work|topic|study|note|thesis)|'
                  r'in this (paper|work|article|study|note))\b', re.I)
 DOES = re.compile(r'\b(propos|present|introduc|describ|develop|show|provid|demonstrat|explain|'
                   r'investigat|stud(y|ie)|prov|address|consider|discuss|analy)', re.I)
 
-# What goes from the front: "In this paper, " before "we", "This article " before its verb.
+# Removed from the front: "In this paper, " before "we", and "This article " before a verb.
 WE = re.compile(r'^.{0,79}?\b(we (?:also )?\w+(?: \S+){4})')
 SUBJECT = re.compile(r'^(?:this|the present) (?:paper|article|work|study|topic|note|thesis|section|'
                      r'tutorial|page|document|guide) (?:also )?'
                      r'(?!is |was |has |does )(?=\w+s (?:\S+ ){2})', re.I)
-# At the end: a clause that a comma and such a word begin, unless it ends a list.
+# Removed from the end: a clause that begins with a comma and one of these words, unless it
+# ends a list.
 CLAUSE = re.compile(r'which|where|while|whereas|and|but|so|as|by|with|including|such|thus|thereby|'
                     r'hence|using|based|making|when|because|without|unlike|whose|who|under')
 SUBORDINATE = re.compile(r'(?:when|if|while|as|in|to|for|although|though|since|after|before|once|'
@@ -62,7 +65,7 @@ def sentences_of(document):
 
 
 def first_of(sentences):
-  """As many as have MAX_WORDS together."""
+  """The first sentences that have at most MAX_WORDS together."""
   first, count = [], 0
   for sentence in sentences:
     count += len(sentence.split())
@@ -77,20 +80,20 @@ def first_sentences(document):
 
 
 def chosen(sentences):
-  """The sentence that stands for all of them."""
+  """The sentence that summarizes the others."""
   first = sentences[:CHOICE]
   said = [s for s in first if WHO.search(s) and DOES.search(s)]
   return (said or first)[0]
 
 
 def without_last_clauses(sentence):
-  """The clauses that fit into LONG words, if there are any of 12 words or more."""
+  """The first clauses that fit into LONG words, if they have at least 12 words."""
   words = sentence.split()
   if len(words) <= LONG:
     return sentence
   commas = [i for i in range(4, LONG) if words[i - 1][-1] in ',;']
   if commas and SUBORDINATE.match(words[0]):
-    del commas[0]  # what comes before it is no sentence
+    del commas[0]  # the part before it is not a sentence
   ends = [i for i in commas if i >= 12 and (words[i - 1][-1] == ';' or (
       CLAUSE.fullmatch(words[i]) and not any(word[-1] == ',' for word in words[i - 6:i - 1])))]
   return ' '.join(words[:ends[-1]])[:-1] + '.' if ends else sentence
@@ -107,7 +110,7 @@ def summary(sentences):
 
 
 def window(sentences):
-  """Sentences around a random place, up to 40, 55 or 70 words."""
+  """Sentences around a random position, up to 40, 55 or 70 words."""
   budget = random.choice([40, 55, 70])
   low = high = random.randrange(len(sentences))
   count = len(sentences[low].split())
@@ -122,7 +125,7 @@ def window(sentences):
 
 
 def repeating(words):
-  """16 to 38 of the words in random order; in most, some phrases come again."""
+  """16 to 38 of the words in random order, in most texts with repeated phrases."""
   phrases = [random.choices(words, k=random.randint(2, 5)) for _ in range(random.randint(1, 3))]
   share = random.choice([0, 0.3, 0.6])
   length = random.randint(16, 34)
@@ -133,7 +136,7 @@ def repeating(words):
 
 
 def crossed(one, other):
-  """The beginning of one sentence and the end of the other, at a word of both if there is one."""
+  """The beginning of one sentence and the end of the other, joined at a common word if any."""
   one, other = one.split(), other.split()
   meetings = [(i, j) for i, word in enumerate(one[:-1]) if i for j, same in enumerate(other[:-1])
               if same == word]
@@ -142,7 +145,7 @@ def crossed(one, other):
 
 
 def shuffled(sentences):
-  """In random order; behind the chosen one, some that are easily taken for it."""
+  """The sentences in random order, with similar sentences after the chosen one."""
   sentences = random.sample(sentences, len(sentences))
   target = chosen(sentences)
   place = sentences.index(target) + 1
@@ -154,7 +157,7 @@ def shuffled(sentences):
 
 
 def gathered(sentences):
-  """Texts of 3 to 14 of the sentences in random order, all of which hold some word."""
+  """Texts of 3 to 14 sentences in random order that share a word."""
   holders = {}
   for sentence in sentences:
     for word in set(sentence.split()):

@@ -3,77 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/fake_root.h"
 
 namespace sheaf {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Optional;
-namespace fs = std::filesystem;
 
-// A "/" with the files of a control group.
-class Root {
- public:
-  Root() { fs::remove_all(dir_); }
-  Root& Write(const std::string& path, const std::string& text) {
-    fs::create_directories((dir_ / path).parent_path());
-    std::ofstream(dir_ / path) << text;
-    return *this;
-  }
-  std::optional<int64_t> Limit() const {
-    return CgroupMemoryLimit(dir_.string());
-  }
-  std::vector<MemoryLimit> Limits() const {
-    return MemoryLimits(dir_.string());
-  }
-
- private:
-  const fs::path dir_ = absl::StrCat(testing::TempDir(), "/memory_limit_root");
-};
-
-TEST(CgroupMemoryLimitTest, VersionTwosIsTheLeastOfTheGroupAndItsParents) {
-  Root root;
-  root.Write("proc/self/cgroup", "0::/kubepods/pod1/main\n")
-      .Write("sys/fs/cgroup/kubepods/memory.max", "max\n")
-      .Write("sys/fs/cgroup/kubepods/pod1/memory.max", "1000\n")
-      .Write("sys/fs/cgroup/kubepods/pod1/main/memory.max", "2000\n");
-  EXPECT_THAT(root.Limit(), Optional(1000));
-}
-
-TEST(CgroupMemoryLimitTest, WithinAContainerTheMountIsTheGroup) {
-  Root root;
+TEST(MemoryLimitsTest, IncludeControlGroupMachineAndProcess) {
+  FakeRoot root("memory_limit_test_root");
   root.Write("proc/self/cgroup", "0::/\n")
-      .Write("sys/fs/cgroup/memory.max", "3000\n");
-  EXPECT_THAT(root.Limit(), Optional(3000));
-}
-
-TEST(CgroupMemoryLimitTest, VersionOnesIsTheMemoryControllers) {
-  Root root;
-  root.Write("proc/self/cgroup", "5:cpu,cpuacct:/a\n4:memory:/a/b\n0::/\n")
-      .Write("sys/fs/cgroup/memory/memory.limit_in_bytes",
-             "9223372036854771712\n")
-      .Write("sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "4000\n");
-  EXPECT_THAT(root.Limit(), Optional(4000));
-}
-
-TEST(CgroupMemoryLimitTest, WithoutALimitThereIsNone) {
-  Root root;
-  EXPECT_EQ(root.Limit(), std::nullopt);
-  root.Write("proc/self/cgroup", "4:memory:/a\n0::/b\n")
-      .Write("sys/fs/cgroup/b/memory.max", "max\n")
-      .Write("sys/fs/cgroup/memory/a/memory.limit_in_bytes",
-             "9223372036854771712\n");
-  EXPECT_EQ(root.Limit(), std::nullopt);
-}
-
-TEST(MemoryLimitsTest, AreTheGroupsTheMachinesAndTheProcesses) {
-  Root root;
-  root.Write("proc/self/cgroup", "0::/\n")
+      .Write("proc/self/mountinfo",
+             "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
       .Write("sys/fs/cgroup/memory.max", "3000\n")
       .Write(
           "proc/meminfo",
@@ -86,7 +31,7 @@ TEST(MemoryLimitsTest, AreTheGroupsTheMachinesAndTheProcesses) {
           "Max address space         9000                 unlimited  bytes\n")
       .Write("proc/self/status",
              "Name:\tx\nVmSize:\t       3 kB\nVmData:\t   2 kB\n");
-  std::vector<MemoryLimit> limits = root.Limits();
+  std::vector<MemoryLimit> limits = MemoryLimits(root.path());
   ASSERT_EQ(limits.size(), 4u);
   EXPECT_EQ(limits[0].bytes, 3000);
   EXPECT_EQ(limits[1].bytes, (40 + 2) * 1024);
@@ -95,19 +40,19 @@ TEST(MemoryLimitsTest, AreTheGroupsTheMachinesAndTheProcesses) {
   EXPECT_EQ(limits[3].bytes, 8000 - 2 * 1024);
 }
 
-TEST(MemoryLimitsTest, WhatIsUnlimitedOrNotToldIsNone) {
-  Root root;
-  EXPECT_TRUE(root.Limits().empty());
+TEST(MemoryLimitsTest, UnlimitedOrUnknownGivesNone) {
+  FakeRoot root("memory_limit_test_root");
+  EXPECT_TRUE(MemoryLimits(root.path()).empty());
   root.Write(
           "proc/self/limits",
           "Max address space         unlimited            unlimited  bytes\n")
       .Write("proc/self/status", "VmSize:\t       3 kB\n");
-  EXPECT_TRUE(root.Limits().empty());
+  EXPECT_TRUE(MemoryLimits(root.path()).empty());
 }
 
-TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
+TEST(CheckMemoryFitsTest, OneByteTooMuchIsRefusedWithTheRoomThatIsLeft) {
   const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
-  const int64_t few = kActivationsInMargin;  // which the margin is for
+  const int64_t few = kActivationsInMargin;
   const auto check = [&](int64_t activations, int64_t kv) {
     return CheckMemoryFits(
         {1000, activations, kv},
@@ -125,7 +70,7 @@ TEST(CheckMemoryFitsTest, AByteTooMuchIsRefusedWithWhatIsLeft) {
   EXPECT_TRUE(CheckMemoryFits({1000, 0, int64_t{1} << 40}, {}).ok());
 }
 
-TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountWhileReadToo) {
+TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountTwice) {
   const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
   EXPECT_TRUE(
       CheckMemoryFits({1000, 0, 500, kQueuedInMargin}, {{"it", limit}}).ok());
@@ -137,7 +82,7 @@ TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountWhileReadToo) {
           .ok());
 }
 
-TEST(DerivedQueuedBytesTest, IsTheMarginsAndAQuarterOfWhatIsLeft) {
+TEST(DerivedQueuedBytesTest, IsTheMarginPlusAQuarterOfTheRest) {
   constexpr int64_t kMiB = 1 << 20;
   const MemoryNeeds needs = {.weight_bytes = 30 * kMiB,
                              .activation_bytes = 0,

@@ -1,0 +1,266 @@
+#include "engine/model/encoder.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/round_up.h"
+
+namespace sheaf {
+namespace {
+
+constexpr int32_t kPanel = kernels::kPanel;
+// Rows of a unit: enough to read each weight seldom, few enough to keep what
+// lies between two products in cache, and to take but some milliseconds.
+constexpr int32_t kUnitRows = 64;
+
+kernels::EncodeType AttentionType(const Weights& weights,
+                                  const kernels::Kernels& kernels) {
+  const bool rounds_inputs =
+      weights.type == WeightType::kInt8 ||
+      (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
+  return rounds_inputs && weights.architecture.encoder.head_dim % 32 == 0
+             ? kernels.narrow_encode_type
+             : kernels::EncodeType::kF32;
+}
+
+}  // namespace
+
+Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+                 const kernels::Kernels& kernels, int32_t max_tokens,
+                 int32_t max_source_tokens)
+    : weights_(weights),
+      storage_(storage),
+      team_(team),
+      kernels_(kernels),
+      shape_(weights.architecture.encoder),
+      bias_(weights.encoder_bias, shape_.num_heads,
+            weights.architecture.positions, /*is_bidirectional=*/true,
+            max_source_tokens),
+      attention_type_(AttentionType(weights, kernels)),
+      feed_forward_(weights.architecture, shape_, kUnitRows) {
+  const int64_t rows = std::max(max_tokens, max_source_tokens);
+  x_ = AlignedBuffer(rows * shape_.d_model);
+  normed_ = AlignedBuffer(rows * shape_.d_model);
+  qkv_ = AlignedBuffer(rows * 3 * shape_.q_columns());
+  attended_ = AlignedBuffer(rows * shape_.q_columns());
+  cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
+  const int64_t len = RoundUp(max_source_tokens, kPanel);
+  for (int32_t i = 0; i < team.size(); ++i) {
+    heads_.push_back(
+        {AlignedBuffer(len * shape_.head_dim),
+         AlignedBuffer(len * shape_.head_dim),
+         AlignedBuffer(kernels::EncodeScratchFloats(shape_.head_dim))});
+  }
+}
+
+void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
+  sources_.clear();
+  num_rows_ = 0;
+  next_ = {Phase::kProject, 0, 0, 0};
+  const int64_t d_model = shape_.d_model;
+  for (const EncodeEntry& entry : entries) {
+    const int32_t len = static_cast<int32_t>(entry.source.size());
+    SHEAF_CHECK((num_rows_ + len) * d_model <= x_.size());
+    sources_.push_back({num_rows_, len, entry.cross_blocks});
+    for (int32_t id : entry.source) {
+      weights_.Embed(id, x_.data() + num_rows_++ * d_model);
+    }
+  }
+}
+
+bool Encoder::Advance(int64_t token_layers) {
+  // More than all there is need not be counted, and could overflow.
+  const int64_t all = int64_t{num_rows_} * shape_.num_layers;
+  const bool is_limited = token_layers < all;
+  int64_t left = is_limited ? token_layers * WorkOfTokenLayer() : 0;
+  units_.clear();
+  do {
+    units_.push_back(TakeUnit());
+    left -= is_limited ? WorkOf(units_.back()) : 0;
+  } while (!IsDone() && (!is_limited || left > 0));
+  team_.Run([this](const ThreadTeam::Member& member) {
+    for (const Unit& unit : units_) RunUnit(member, unit);
+  });
+  return IsDone();
+}
+
+int64_t Encoder::PhaseEnd(Phase phase) const {
+  return phase == Phase::kAttend
+             ? static_cast<int64_t>(sources_.size()) * shape_.num_heads
+             : num_rows_;
+}
+
+// Takes the next unit off what is to be done.
+Encoder::Unit Encoder::TakeUnit() {
+  Unit unit = next_;
+  const int64_t phase_end = PhaseEnd(unit.phase);
+  if (unit.phase == Phase::kAttend) {
+    // Pairs for all members, and as many tokens in sum as other units have.
+    int64_t tokens = 0;
+    for (unit.end = unit.begin;
+         unit.end < phase_end &&
+         (unit.end - unit.begin < team_.size() || tokens < kUnitRows);
+         ++unit.end) {
+      tokens += sources_[unit.end / shape_.num_heads].len;
+    }
+  } else {
+    unit.end = std::min(phase_end, unit.begin + kUnitRows);
+  }
+  next_.begin = unit.end;
+  if (unit.end < phase_end || unit.phase == Phase::kCross) return unit;
+  next_.begin = 0;
+  if (unit.phase != Phase::kFeedForward) {
+    next_.phase = static_cast<Phase>(static_cast<int>(unit.phase) + 1);
+  } else if (++next_.layer == shape_.num_layers) {
+    next_.phase = Phase::kCross;
+  } else {
+    next_.phase = Phase::kProject;
+  }
+  return unit;
+}
+
+int64_t Encoder::WorkOfTokenLayer() const {
+  const int64_t feed_forward_products = weights_.architecture.is_gated ? 3 : 2;
+  return shape_.d_model *
+         (4 * shape_.q_columns() + feed_forward_products * shape_.d_ff);
+}
+
+int64_t Encoder::WorkOf(const Unit& unit) const {
+  const int64_t rows = unit.end - unit.begin;
+  const int64_t project = 3 * shape_.d_model * shape_.q_columns();
+  switch (unit.phase) {
+    case Phase::kProject:
+      return rows * project;
+    case Phase::kFeedForward:
+      return rows * (WorkOfTokenLayer() - project);
+    case Phase::kCross:
+      return rows * shape_.d_model * weights_.cross_kv.num_columns();
+    case Phase::kAttend:
+      break;
+  }
+  int64_t work = 0;
+  for (int64_t i = unit.begin; i < unit.end; ++i) {
+    const int64_t len = sources_[i / shape_.num_heads].len;
+    work += 2 * len * len * shape_.head_dim;
+  }
+  return work;
+}
+
+void Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
+  switch (unit.phase) {
+    case Phase::kProject:
+      return Project(member, unit);
+    case Phase::kAttend:
+      return Attend(member, unit);
+    case Phase::kFeedForward:
+      return FeedForward(member, unit);
+    case Phase::kCross:
+      return WriteCrossKv(member, unit);
+  }
+}
+
+void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
+  const EncoderLayer& layer = weights_.encoder[unit.layer];
+  const int64_t d_model = shape_.d_model;
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  float* normed = normed_.data() + unit.begin * d_model;
+  NormRows(member, kernels_, weights_.architecture, layer.norm,
+           x_.data() + unit.begin * d_model, n, normed);
+  const int64_t columns = layer.qkv.num_columns();
+  layer.qkv.Run(member, normed, d_model, n, qkv_.data() + unit.begin * columns,
+                columns, /*accumulate=*/false);
+  member.Barrier();
+}
+
+// The (source, head) pairs go to the members in turn.
+void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
+  const int32_t num_heads = shape_.num_heads;
+  for (int64_t i = unit.begin + member.index(); i < unit.end;
+       i += member.count()) {
+    AttendHead(sources_[i / num_heads], static_cast<int32_t>(i % num_heads),
+               heads_[member.index()]);
+  }
+  member.Barrier();
+}
+
+void Encoder::AttendHead(const Source& source, int32_t head,
+                         HeadBuffers& buffers) {
+  const int32_t dim = shape_.head_dim;
+  const int64_t q_columns = shape_.q_columns();
+  const int64_t stride = 3 * q_columns;
+  const float* q =
+      qkv_.data() + source.first_row * stride + int64_t{head} * dim;
+  auto* k_panels = reinterpret_cast<char*>(buffers.k_panels.data());
+  auto* v = reinterpret_cast<char*>(buffers.v.data());
+  const kernels::HeadUnits units =
+      kernels_.pack_head({.k = q + q_columns,
+                          .v = q + 2 * q_columns,
+                          .stride = stride,
+                          .len = source.len,
+                          .dim = dim},
+                         attention_type_, k_panels, v);
+  kernels_.attend_encode({.q = q,
+                          .q_stride = stride,
+                          .out = attended_.data() +
+                                 source.first_row * q_columns +
+                                 int64_t{head} * dim,
+                          .out_stride = q_columns,
+                          .first_row = 0,
+                          .end_row = source.len,
+                          .dim = dim,
+                          .len = source.len,
+                          .type = attention_type_,
+                          .units = units,
+                          .k_panels = k_panels,
+                          .v = v,
+                          .bias = bias_.ForQuery(head, 0),
+                          .scratch = buffers.scratch.data()});
+}
+
+void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
+  const EncoderLayer& layer = weights_.encoder[unit.layer];
+  const int64_t d_model = shape_.d_model;
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  float* x = x_.data() + unit.begin * d_model;
+  layer.out.Run(member, attended_.data() + unit.begin * layer.out.K(),
+                layer.out.K(), n, x, d_model, /*accumulate=*/true);
+  member.Barrier();
+  AddFeedForward(member, kernels_, weights_.architecture, layer.feed_forward, x,
+                 n, normed_.data() + unit.begin * d_model, feed_forward_);
+}
+
+void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
+  const Architecture& architecture = weights_.architecture;
+  const int32_t num_heads = architecture.num_cross_kv_heads;
+  const int32_t head_dim = architecture.decoder.head_dim;
+  const int64_t columns = weights_.cross_kv.num_columns();
+  const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
+  const int32_t pairs = architecture.decoder.num_layers * num_heads;
+  float* normed = normed_.data() + unit.begin * shape_.d_model;
+  const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
+  NormRows(member, kernels_, architecture, weights_.encoder_norm,
+           x_.data() + unit.begin * shape_.d_model, n, normed);
+  weights_.cross_kv.Run(member, normed, shape_.d_model, n, cross_kv_.data(),
+                        columns, /*accumulate=*/false);
+  member.Barrier();
+  for (int32_t i = member.index(); i < pairs; i += member.count()) {
+    const int32_t layer = i / num_heads, head = i % num_heads;
+    const float* head_kv =
+        cross_kv_.data() + layer * 2 * kv + int64_t{head} * head_dim;
+    for (const Source& source : sources_) {
+      if (source.is_dropped) continue;
+      const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);
+      const int64_t end =
+          std::min<int64_t>(unit.end, source.first_row + source.len);
+      for (int64_t row = begin; row < end; ++row) {
+        const float* k = head_kv + (row - unit.begin) * columns;
+        storage_.Write(Attention::kCross, layer, head,
+                       source.cross_blocks.data(),
+                       static_cast<int32_t>(row - source.first_row), k, k + kv);
+      }
+    }
+  }
+  member.Barrier();
+}
+
+}  // namespace sheaf

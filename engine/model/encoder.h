@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kv_storage.h"
+#include "engine/model/aligned_buffer.h"
+#include "engine/model/relative_bias.h"
+#include "engine/model/sublayers.h"
+#include "engine/model/weights.h"
+#include "engine/model_runner.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+
+// The encoder: all sources of a pass lie row after row in one matrix, without
+// padding; only attention knows where one ends. A pass is a list of small units
+// of work, and may stop after any of them and go on later. Its last units
+// compute the cross-attention K/V of all decoder layers and write them into the
+// sources' KV blocks.
+//
+// Not thread-safe; it uses the team, so only the engine thread calls it.
+class Encoder {
+ public:
+  // `max_tokens` in a pass, `max_source_tokens` in a source.
+  Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
+          const kernels::Kernels& kernels, int32_t max_tokens,
+          int32_t max_source_tokens);
+
+  // As in ModelRunner.
+  void Begin(absl::Span<const EncodeEntry> entries);
+  bool Advance(int64_t token_layers);
+  void Drop(int32_t entry_index) { sources_[entry_index].is_dropped = true; }
+
+  absl::Span<const float> output() const {
+    return {normed_.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
+  }
+
+ private:
+  struct Source {
+    int32_t first_row;
+    int32_t len;
+    absl::Span<const int32_t> cross_blocks;
+    bool is_dropped = false;
+  };
+  // In every layer kProject, kAttend and kFeedForward; after the last, kCross.
+  enum class Phase { kProject, kAttend, kFeedForward, kCross };
+  // What is done at a time, by all members together: some rows of the pass, or
+  // for kAttend some (source, head) pairs.
+  struct Unit {
+    Phase phase;
+    int32_t layer;
+    int64_t begin, end;
+  };
+  // Working memory of one member of the team: one head of one source.
+  struct HeadBuffers {
+    AlignedBuffer k_panels;  // as pack_head writes them
+    AlignedBuffer v;
+    AlignedBuffer scratch;  // of attend_encode
+  };
+
+  bool IsDone() const {
+    return next_.phase == Phase::kCross && next_.begin == num_rows_;
+  }
+  Unit TakeUnit();
+  int64_t PhaseEnd(Phase phase) const;
+  // Multiply-adds, and those of a token in a layer beside attention.
+  int64_t WorkOf(const Unit& unit) const;
+  int64_t WorkOfTokenLayer() const;
+  void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
+  void Project(const ThreadTeam::Member& member, const Unit& unit);
+  void Attend(const ThreadTeam::Member& member, const Unit& unit);
+  void AttendHead(const Source& source, int32_t head, HeadBuffers& buffers);
+  void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
+  void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
+
+  const Weights& weights_;
+  KvStorage& storage_;
+  ThreadTeam& team_;
+  const kernels::Kernels& kernels_;
+  const StackShape& shape_;
+  const RelativeBias bias_;
+  // A narrow one where products round their inputs too.
+  const kernels::EncodeType attention_type_;
+
+  std::vector<Source> sources_;
+  int32_t num_rows_ = 0;
+  Unit next_ = {Phase::kCross, 0, 0, 0};  // what has not been done begins here
+  std::vector<Unit> units_;               // of one Advance()
+
+  AlignedBuffer x_;         // [rows, d_model]
+  AlignedBuffer normed_;    // [rows, d_model]
+  AlignedBuffer qkv_;       // [rows, 3 * q_columns]
+  AlignedBuffer attended_;  // [rows, q_columns]
+  AlignedBuffer cross_kv_;  // [rows of a unit, columns of cross_kv]
+  FeedForwardBuffers feed_forward_;
+  std::vector<HeadBuffers> heads_;  // one a member
+};
+
+}  // namespace sheaf

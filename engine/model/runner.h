@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/kernels/kernels.h"
+#include "engine/kv_storage.h"
+#include "engine/model/weights.h"
+#include "engine/model_runner.h"
+#include "engine/thread_team.h"
+
+namespace sheaf {
+
+// The largest work that a runner allocates memory for.
+struct RunnerSizes {
+  int32_t max_sequences = 64;        // in one decode step
+  int32_t max_encode_tokens = 2048;  // in one pass, or one source's max length
+  int32_t max_source_tokens = 512;
+  int32_t max_new_tokens = 1024;  // positions of a sequence
+};
+
+class Encoder;
+class Decoder;
+class DecoderObserver;
+
+// Approximate bytes of a runner and of the engine's logits after a pass and a
+// step of the largest size; it counts the large buffers.
+int64_t ActivationBytes(const Architecture& architecture,
+                        const RunnerSizes& sizes);
+
+// Computes an encoder-decoder model on a thread team: the encoder over packed
+// sources, the decoder over the running sequences, with K and V in KvStorage.
+// The constructor allocates the memory, except for buffers that grow to the
+// largest step so far: the parts of long contexts and the narrow inputs of
+// products.
+//
+// Not thread-safe: the engine thread owns it.
+class TransformerRunner : public ModelRunner {
+ public:
+  // Owns none of them; all must outlive the runner. `storage` has the
+  // dimensions of KvDimsOf(weights.architecture).
+  TransformerRunner(const Weights& weights, KvStorage& storage,
+                    ThreadTeam& team, const kernels::Kernels& kernels,
+                    const RunnerSizes& sizes);
+  ~TransformerRunner() override;
+
+  int32_t vocab_size() const override {
+    return weights_.architecture.vocab_size;
+  }
+  absl::Span<const int32_t> eos_token_ids() const override {
+    return weights_.architecture.tokens.eos_ids;
+  }
+  RunnerLimits limits() const override {
+    return {sizes_.max_sequences, sizes_.max_encode_tokens};
+  }
+
+  void BeginEncode(EncodePass pass,
+                   absl::Span<const EncodeEntry> entries) override;
+  bool AdvanceEncode(EncodePass pass, int64_t token_layers) override;
+  void DropEncode(EncodePass pass, int32_t entry_index) override;
+  void CopySelfBlocks(absl::Span<const BlockCopy> copies) override;
+  void Decode(absl::Span<const DecodeEntry> entries,
+              absl::Span<float> logits) override;
+
+  // The output of the main pass [tokens, d_model] after the final norm. Valid
+  // from when AdvanceEncode() returns true until the next pass; for tests and
+  // calibration.
+  absl::Span<const float> encoder_output() const;
+
+  // Sets what is shown the inputs of the decoder's attentions; null for none.
+  // Not owned.
+  void set_decoder_observer(DecoderObserver* observer);
+
+ private:
+  Encoder& encoder(EncodePass pass) {
+    return *encoders_[static_cast<int>(pass)];
+  }
+
+  const Weights& weights_;
+  KvStorage& storage_;
+  ThreadTeam& team_;
+  const RunnerSizes sizes_;
+  std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
+  std::unique_ptr<Decoder> decoder_;
+};
+
+KvDims KvDimsOf(const Architecture& architecture,
+                kernels::KvType type = kernels::KvType::kF32);
+
+}  // namespace sheaf

@@ -1,0 +1,27 @@
+#include "server/answer_part.h"
+
+#include "text/stop_matcher.h"
+#include "text/stream_detokenizer.h"
+
+namespace sheaf {
+
+FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
+                      const std::vector<std::string>& stops) {
+  FinishedPart out;
+  out.tokens = hypothesis.tokens;
+  out.score = hypothesis.score;
+  out.finish_reason = hypothesis.finish_reason;
+  if (tokenizer == nullptr) return out;
+  StreamDetokenizer detokenizer(*tokenizer);
+  StopMatcher matcher(stops);
+  out.text = matcher.Append(detokenizer.Append(hypothesis.tokens));
+  if (!matcher.has_matched()) out.text += matcher.Append(detokenizer.Finish());
+  if (matcher.has_matched()) {
+    out.finish_reason = FinishReason::kStopSequence;
+  } else {
+    out.text += matcher.Finish();
+  }
+  return out;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,218 @@
+// A request gets the same answer whatever it is batched with: on the embedded
+// model, to the last bit of its score.
+
+#include <memory>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "engine/engine.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/recording_sink.h"
+#include "tests/support/test_model.h"
+
+namespace sheaf {
+namespace {
+
+// Of a request: its hypotheses, best first.
+struct Outcome {
+  std::vector<int32_t> tokens;
+  float score;
+  FinishReason reason;
+  bool operator==(const Outcome&) const = default;
+};
+using Outcomes = std::vector<Outcome>;
+
+// Deterministic mixes of greedy, ruled and sampled requests and beams of all
+// lengths.
+Request MakeRequest(int index, const Architecture& architecture) {
+  std::mt19937 rng(index);
+  Request request;
+  std::vector<int32_t> source;
+  const int len = 1 + static_cast<int>(rng() % 60);
+  for (int i = 0; i < len; ++i) {
+    source.push_back(3 + static_cast<int32_t>(rng() % 7000));
+  }
+  source.push_back(architecture.tokens.eos_ids.front());
+  request.segments.push_back(source);
+  request.start_tokens = {config.decoder_start_token_id};
+  request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
+  if (rng() % 3 == 0) {
+    request.sampling.temperature = 0.8f;
+    request.sampling.top_p = 0.9f;
+    request.sampling.seed = index;
+  } else if (rng() % 2 == 0) {
+    request.sampling.beam_size = 2 + static_cast<int32_t>(rng() % 5);
+    request.sampling.num_hypotheses = request.sampling.beam_size;
+    request.sampling.search_end = static_cast<SearchEnd>(rng() % 3);
+  }
+  if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
+  if (rng() % 5 == 0) {
+    request.start_tokens = {config.decoder_start_token_id, 17, 18, 19};
+  }
+  request.sampling.max_new_tokens += 3;
+  return request;
+}
+
+class BatchTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<TestModel> Model(int32_t num_threads = 2) {
+    return TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
+                           {.num_threads = num_threads, .kv_bytes = 64 << 20});
+  }
+
+  static Outcomes OutcomeOf(RecordingSink& sink) {
+    EXPECT_TRUE(sink.Wait().ok());
+    EXPECT_EQ(sink.hypotheses().front().tokens, sink.tokens());
+    Outcomes outcomes;
+    for (const Hypothesis& each : sink.hypotheses()) {
+      outcomes.push_back({each.tokens, each.score, each.finish_reason});
+    }
+    return outcomes;
+  }
+
+  static Outcomes RunAlone(Engine& engine, Request request) {
+    RecordingSink sink;
+    request.sink = &sink;
+    EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
+    return OutcomeOf(sink);
+  }
+
+  static std::vector<Outcomes> RunTogether(Engine& engine,
+                                           std::vector<Request> requests) {
+    std::vector<std::unique_ptr<RecordingSink>> sinks;
+    for (Request& request : requests) {
+      sinks.push_back(std::make_unique<RecordingSink>());
+      request.sink = sinks.back().get();
+      EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
+    }
+    std::vector<Outcomes> outcomes;
+    for (auto& sink : sinks) outcomes.push_back(OutcomeOf(*sink));
+    return outcomes;
+  }
+};
+
+TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
+  auto model = Model();
+  Engine engine(
+      {}, model->team, *model->kernels,
+      {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
+  std::vector<Request> requests;
+  std::vector<Outcomes> alone;
+  for (int i = 0; i < 64; ++i) {
+    requests.push_back(MakeRequest(i, model->architecture()));
+    alone.push_back(RunAlone(engine, requests.back()));
+  }
+  const std::vector<Outcomes> together = RunTogether(engine, requests);
+  for (int i = 0; i < 64; ++i) {
+    EXPECT_TRUE(together[i] == alone[i]) << i;
+  }
+}
+
+// Two passes of the encoder in turns, against one after the other: the same
+// logits, to the last bit.
+TEST_F(BatchTest, APassThatOvertakesAnotherChangesNothing) {
+  auto model = Model();
+  TransformerRunner& runner = *model->runner;
+  KvBlockPool pool(model->storage->shape());
+  const std::vector<int32_t> sources[] = {std::vector<int32_t>(300, 17),
+                                          {21, 22, 23, 24, 25, 1}};
+  constexpr EncodePass kPasses[] = {EncodePass::kMain, EncodePass::kOvertaking};
+  std::vector<float> logits[2];
+  for (const bool is_in_turns : {false, true}) {
+    BlockTable cross[] = {{pool, Attention::kCross}, {pool, Attention::kCross}};
+    BlockTable self[] = {{pool, Attention::kSelf}, {pool, Attention::kSelf}};
+    const auto begin = [&](int i) {
+      const EncodeEntry entry = {sources[i], cross[i].ids()};
+      runner.BeginEncode(kPasses[i], {&entry, 1});
+    };
+    const auto advance = [&](int i) {
+      return runner.AdvanceEncode(kPasses[i], /*token_layers=*/1);
+    };
+    for (int i : {0, 1}) {
+      ASSERT_TRUE(cross[i].GrowTo(static_cast<int32_t>(sources[i].size())));
+      ASSERT_TRUE(self[i].GrowTo(1));
+    }
+    begin(0);
+    if (is_in_turns) {
+      ASSERT_FALSE(advance(0));
+      begin(1);
+      while (!advance(1)) ASSERT_FALSE(advance(0));
+    }
+    while (!advance(0)) {
+    }
+    if (!is_in_turns) {
+      begin(1);
+      while (!advance(1)) {
+      }
+    }
+    const int32_t start = model->weights.config.decoder_start_token_id;
+    std::vector<DecodeEntry> entries;
+    for (int i : {0, 1}) {
+      entries.push_back({{&start, 1},
+                         0,
+                         self[i].ids(),
+                         cross[i].ids(),
+                         static_cast<int32_t>(sources[i].size())});
+    }
+    logits[is_in_turns].resize(2 * runner.vocab_size());
+    runner.Decode(entries, absl::MakeSpan(logits[is_in_turns]));
+  }
+  EXPECT_TRUE(logits[0] == logits[1]);
+}
+
+// The blocks of a source that is dropped while it is encoded go to another.
+TEST_F(BatchTest, ADroppedSourceIsWrittenNowhere) {
+  auto model = Model();
+  TransformerRunner& runner = *model->runner;
+  KvBlockPool pool(model->storage->shape());
+  const std::vector<int32_t> dropped(100, 17), kept(40, 18),
+      next = {21, 22, 23, 24, 25, 1};
+  BlockTable first(pool, Attention::kCross), second(pool, Attention::kCross),
+      self(pool, Attention::kSelf);
+  ASSERT_TRUE(first.GrowTo(100) && second.GrowTo(40) && self.GrowTo(1));
+  const auto encode_next = [&] {
+    const EncodeEntry entry = {next, first.ids()};
+    runner.BeginEncode(EncodePass::kOvertaking, {&entry, 1});
+    while (!runner.AdvanceEncode(EncodePass::kOvertaking, 1)) {
+    }
+  };
+  const auto logits_of_next = [&] {
+    const int32_t start = model->weights.config.decoder_start_token_id;
+    const DecodeEntry entry = {{&start, 1}, 0, self.ids(), first.ids(), 6};
+    std::vector<float> logits(runner.vocab_size());
+    runner.Decode({&entry, 1}, absl::MakeSpan(logits));
+    return logits;
+  };
+  encode_next();
+  const std::vector<float> expected = logits_of_next();
+
+  const EncodeEntry entries[] = {{dropped, first.ids()}, {kept, second.ids()}};
+  runner.BeginEncode(EncodePass::kMain, entries);
+  ASSERT_FALSE(runner.AdvanceEncode(EncodePass::kMain, /*token_layers=*/1));
+  runner.DropEncode(EncodePass::kMain, 0);
+  encode_next();
+  while (!runner.AdvanceEncode(EncodePass::kMain, 1'000)) {
+  }
+  EXPECT_TRUE(logits_of_next() == expected);
+}
+
+TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
+  std::vector<Outcomes> outcomes[2];
+  for (int32_t num_threads : {1, 3}) {
+    auto model = Model(num_threads);
+    Engine engine(
+        {}, model->team, *model->kernels,
+        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
+    std::vector<Request> requests;
+    for (int i = 0; i < 16; ++i) {
+      requests.push_back(MakeRequest(i, model->architecture()));
+    }
+    outcomes[num_threads / 2] = RunTogether(engine, requests);
+  }
+  EXPECT_TRUE(outcomes[0] == outcomes[1]);
+}
+
+}  // namespace
+}  // namespace sheaf
