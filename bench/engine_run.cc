@@ -96,7 +96,7 @@ struct Load {
 Request RandomRequest(const EngineRunOptions& options, const Load& load,
                       TokenSink& sink) {
   Request request;
-  request.start_tokens = {options.config.decoder_start_token_id};
+  request.start_tokens = {options.description.architecture.tokens.start_id};
   std::mt19937 random(1);
   for (int32_t i = 0; i < load.batch; ++i) {
     std::vector<int32_t> source;

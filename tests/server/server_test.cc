@@ -331,8 +331,7 @@ TEST_F(ServerTest, ModelsAreListed) {
   EXPECT_EQ(list.server_version(), Version());
   ASSERT_EQ(list.models_size(), 1);
   EXPECT_EQ(list.models(0).name(), "fake");
-  EXPECT_EQ(list.models(0).kv_capacity_bytes(),
-            ServerHarness::kNumBlocks * 1024);
+  EXPECT_EQ(list.models(0).kv_capacity_bytes(), FakeModel::kNumBlocks * 1024);
   EXPECT_EQ(list.models(0).tasks_size(), 2);
   grpc::ClientContext other;
   v1::GetModelRequest request;

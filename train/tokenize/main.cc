@@ -16,6 +16,7 @@
 #include "base/program.h"
 #include "base/usage_error.h"
 #include "engine/model/description.h"
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -176,8 +177,13 @@ ExitCode Run() {
             model, ": vocab_size is ", vocab_size,
             "; token files have ids below ", TokenFile::kMaxVocab)));
   }
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description->files);
+  if (!family.ok()) {
+    return PrintError(kProgram, kExitWrongModel, family.status());
+  }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model, vocab_size);
+      (*family)->load_tokenizer(model, vocab_size);
   if (!tokenizer.ok()) {
     return PrintError(kProgram, kExitWrongModel, tokenizer.status());
   }
