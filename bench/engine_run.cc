@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -14,8 +15,7 @@
 #include "absl/time/time.h"
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
-#include "engine/model/runner.h"
-#include "engine/model/weights.h"
+#include "engine/model/loaded_model.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
 
@@ -96,12 +96,14 @@ struct Load {
 Request RandomRequest(const EngineRunOptions& options, const Load& load,
                       TokenSink& sink) {
   Request request;
+  request.start_tokens = {options.description.architecture.tokens.start_id};
   std::mt19937 random(1);
   for (int32_t i = 0; i < load.batch; ++i) {
     std::vector<int32_t> source;
     for (int32_t j = 0; j < load.source_tokens; ++j) {
       source.push_back(static_cast<int32_t>(
-          random() % static_cast<uint32_t>(options.config.vocab_size)));
+          random() %
+          static_cast<uint32_t>(options.description.architecture.vocab_size)));
     }
     request.segments.push_back(source);
   }
@@ -115,9 +117,9 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
 absl::Status RunRequest(Engine& engine, const EngineRunOptions& options,
                         const Load& load) {
   QuietSink sink;
-  const absl::StatusOr<RequestId> id =
-      engine.Submit(RandomRequest(options, load, sink));
-  if (!id.ok()) return id.status();
+  const absl::StatusOr<RequestHandle> request =
+      engine.Submit(/*lane=*/0, RandomRequest(options, load, sink));
+  if (!request.ok()) return request.status();
   const absl::Status status = sink.Wait();
   engine.WaitUntilIdle(absl::InfiniteDuration());
   return status;
@@ -134,37 +136,32 @@ int64_t PeakRssBytes() {
 absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   const kernels::Kernels& kernels = kernels::KernelsFor(options.isa);
   ThreadTeam team(options.num_threads);
-  const KvDims dims = KvDimsOf(options.config, options.kv_type);
-  const int64_t kv_bytes_needed = KvBytesNeeded(dims, options);
+  const int64_t kv_bytes_needed = KvBytesNeeded(
+      KvDimsOf(options.description.architecture, options.kv_type), options);
   if (options.kv_cache_bytes > 0 && options.kv_cache_bytes < kv_bytes_needed) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "kv_cache_bytes is %d; this batch needs %d, or 0 for that",
         options.kv_cache_bytes, kv_bytes_needed));
   }
-  const absl::StatusOr<Weights> weights =
-      Weights::Load(options.config, *options.weights,
-                    {.kernels = &kernels,
-                     .num_slices = team.size(),
-                     .type = options.weight_type});
-  if (!weights.ok()) return weights.status();
-  absl::StatusOr<KvStorage> storage = KvStorage::Create(
-      dims,
-      options.kv_cache_bytes > 0 ? options.kv_cache_bytes : kv_bytes_needed);
-  if (!storage.ok()) return storage.status();
-  RunnerSizes limits;
-  limits.max_sequences = options.batch * options.beam_size;
-  limits.max_encode_tokens = options.batch * options.source_tokens;
-  limits.max_source_tokens = options.source_tokens;
-  limits.max_new_tokens = options.generate_tokens;
-  TransformerRunner runner(*weights, *storage, team, kernels, limits);
+  ModelOptions model_options = {.weight_type = options.weight_type,
+                                .kv_type = options.kv_type,
+                                .kv_cache_bytes = options.kv_cache_bytes > 0
+                                                      ? options.kv_cache_bytes
+                                                      : kv_bytes_needed};
+  model_options.sizes.max_sequences = options.batch * options.beam_size;
+  model_options.sizes.max_encode_tokens = options.batch * options.source_tokens;
+  model_options.sizes.max_source_tokens = options.source_tokens;
+  model_options.sizes.max_new_tokens = options.generate_tokens;
+  const absl::StatusOr<std::unique_ptr<LoadedModel>> model = LoadedModel::Load(
+      options.description, *options.weights, team, kernels, model_options);
+  if (!model.ok()) return model.status();
 
   Tally tally;
-  EngineOptions engine_options;
-  engine_options.max_sequences = limits.max_sequences;
-  engine_options.max_encode_tokens = limits.max_encode_tokens;
-  engine_options.on_step = [&](const StepStats& stats) { tally.Add(stats); };
-  Engine engine(std::move(engine_options), storage->shape(), runner, team,
-                kernels);
+  Engine engine(
+      EngineOptions(), team, kernels,
+      {{.runner = &(*model)->runner(),
+        .kv_shape = (*model)->storage().shape(),
+        .on_step = [&](const StepStats& stats) { tally.Add(stats); }}});
   absl::Status status = RunRequest(
       engine, options,
       {.batch = 1,
@@ -172,7 +169,7 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
        .generate_tokens = std::min(options.generate_tokens, kWarmUpTokens)});
   if (!status.ok()) return status;
   tally = Tally();
-  tally.num_sequences = limits.max_sequences;
+  tally.num_sequences = model_options.sizes.max_sequences;
   tally.has_beams = options.beam_size > 1;
   tally.step_seconds.reserve(options.generate_tokens);
   status = RunRequest(
@@ -192,8 +189,8 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   result.tokens_per_second = static_cast<double>(tally.num_generated_tokens) /
                              (tally.encode_seconds + tally.decode_seconds);
   result.kv_bytes = tally.kv_bytes;
-  result.weight_bytes = weights->bytes();
-  result.decode_weight_bytes = weights->decode_bytes();
+  result.weight_bytes = (*model)->weights().bytes();
+  result.decode_weight_bytes = (*model)->weights().decode_bytes();
   result.peak_rss_bytes = PeakRssBytes();
   return result;
 }

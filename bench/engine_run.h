@@ -5,14 +5,14 @@
 #include "absl/status/statusor.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/kernels.h"
+#include "engine/model/description.h"
 #include "engine/model/linear.h"
-#include "engine/model/t5_config.h"
 #include "engine/model/weight_source.h"
 
 namespace sheaf {
 
 struct EngineRunOptions {
-  T5Config config;
+  ModelDescription description;           // matched with `weights`
   const WeightSource* weights = nullptr;  // required
   WeightType weight_type = WeightType::kF32;
   kernels::KvType kv_type = kernels::KvType::kF32;

@@ -24,10 +24,9 @@
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_config.h"
-#include "engine/model/runner.h"
-#include "engine/model/t5_tensors.h"
-#include "engine/model/weights.h"
+#include "engine/model/description.h"
+#include "engine/model/loaded_model.h"
+#include "engine/model/tensor_match.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -51,40 +50,34 @@ struct Variant {
   int32_t num_threads;
 };
 
-// A model that is ready to run. Only Load() and this struct know how a model is
-// put together.
+// A model, the team that computes it, and its kernels.
 struct Model {
   explicit Model(const Variant& variant)
       : kernels(kernels::KernelsFor(variant.isa)), team(variant.num_threads) {}
 
   const kernels::Kernels& kernels;
   ThreadTeam team;
-  Weights weights;
-  std::unique_ptr<KvStorage> storage;
-  std::unique_ptr<TransformerRunner> runner;
+  std::unique_ptr<LoadedModel> loaded;
+  int32_t start_token_id = 0;
 };
 
 absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
                                             const Variant& variant) {
   auto model = std::make_unique<Model>(variant);
-  absl::StatusOr<T5Config> config = LoadT5Config(directory);
-  if (!config.ok()) return config.status();
+  absl::StatusOr<ModelDescription> description = ReadDescription(directory);
+  if (!description.ok()) return description.status();
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::Status matched = MatchT5Tensors(*checkpoint, *config);
+  absl::Status matched = MatchTensors(*checkpoint, *description);
   if (!matched.ok()) return matched;
-  absl::StatusOr<Weights> weights = Weights::Load(
-      *config, *checkpoint,
-      {&model->kernels, variant.num_threads, variant.weight_type});
-  if (!weights.ok()) return weights.status();
-  model->weights = *std::move(weights);
-  absl::StatusOr<KvStorage> storage =
-      KvStorage::Create(KvDimsOf(*config, variant.kv_type), kKvBytes);
-  if (!storage.ok()) return storage.status();
-  model->storage = std::make_unique<KvStorage>(*std::move(storage));
-  model->runner =
-      std::make_unique<TransformerRunner>(model->weights, *model->storage, model->team,
-                                 model->kernels, RunnerSizes());
+  absl::StatusOr<std::unique_ptr<LoadedModel>> loaded =
+      LoadedModel::Load(*description, *checkpoint, model->team, model->kernels,
+                        {.weight_type = variant.weight_type,
+                         .kv_type = variant.kv_type,
+                         .kv_cache_bytes = kKvBytes});
+  if (!loaded.ok()) return loaded.status();
+  model->loaded = *std::move(loaded);
+  model->start_token_id = description->architecture.tokens.start_id;
   return model;
 }
 
@@ -129,10 +122,10 @@ struct Numbers {
 // Encodes all sources in one pass that is spread over many calls, and decodes
 // known tokens of all of them together, first one by one, then all at once.
 Numbers RunKnownTokens(Model& model) {
-  TransformerRunner& runner = *model.runner;
+  TransformerRunner& runner = model.loaded->runner();
   const int32_t vocab_size = runner.vocab_size();
   const TokenLists sources = Sources(vocab_size);
-  KvBlockPool pool(model.storage->shape());
+  KvBlockPool pool(model.loaded->storage().shape());
   std::vector<BlockTable> cross, self;
   std::vector<EncodeEntry> encode;
   for (int32_t i = 0; i < kNumSources; ++i) {
@@ -190,8 +183,13 @@ class HypothesesSink : public TokenSink {
   absl::Notification finished_;
 };
 
+struct Decoding {
+  SamplingParams sampling;
+  std::vector<int32_t> start_tokens;
+};
+
 // Greedy, beams and sampling.
-std::vector<SamplingParams> Decodings() {
+std::vector<Decoding> Decodings(int32_t start) {
   SamplingParams greedy;
   greedy.max_new_tokens = kNewTokens;
   greedy.min_new_tokens = kNewTokens / 2;
@@ -203,21 +201,22 @@ std::vector<SamplingParams> Decodings() {
   sampled.temperature = 0.8f;
   sampled.top_p = 0.9f;
   sampled.seed = 1;
-  sampled.target_prefix = {2, 3, 4};
-  return {greedy, beams, sampled};
+  return {{greedy, {start}}, {beams, {start}}, {sampled, {start, 2, 3, 4}}};
 }
 
 Hash RunEngine(Model& model) {
-  Engine engine({}, model.storage->shape(), *model.runner, model.team,
-                model.kernels);
+  Engine engine({}, model.team, model.kernels,
+                {{.runner = &model.loaded->runner(),
+                  .kv_shape = model.loaded->storage().shape()}});
   Hash ids;
-  for (const SamplingParams& sampling : Decodings()) {
+  for (const Decoding& decoding : Decodings(model.start_token_id)) {
     HypothesesSink sink;
     Request request;
-    request.segments = Sources(model.runner->vocab_size());
-    request.sampling = sampling;
+    request.segments = Sources(model.loaded->runner().vocab_size());
+    request.sampling = decoding.sampling;
+    request.start_tokens = decoding.start_tokens;
     request.sink = &sink;
-    SHEAF_CHECK(engine.Submit(std::move(request)).ok());
+    SHEAF_CHECK(engine.Submit(/*lane=*/0, std::move(request)).ok());
     for (const std::vector<Hypothesis>& segment : sink.Wait()) {
       for (const Hypothesis& each : segment) {
         ids.Add(absl::MakeConstSpan(each.tokens));

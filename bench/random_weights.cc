@@ -3,8 +3,8 @@
 #include <cmath>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "engine/model/tensor_list.h"
 
 namespace sheaf {
 namespace {
@@ -36,66 +36,30 @@ constexpr float kBiasDeviation = 0.5f;
 
 }  // namespace
 
-RandomWeights::RandomWeights(const T5Config& config) {
-  const int64_t d_model = config.d_model, vocab = config.vocab_size;
-  Add(config.table_tensor, {vocab, d_model}, 0, 1);
-  if (config.has_own_head()) {
-    Add(config.head_tensor, {vocab, d_model}, 0, Fan(d_model));
-  }
-  for (const absl::string_view stack : {"encoder", "decoder"}) {
-    const bool is_decoder = stack == "decoder";
-    Add(absl::StrCat(stack, ".final_layer_norm.weight"), {d_model}, 1,
-        kNormDeviation);
-    Add(absl::StrCat(stack,
-                     ".block.0.layer.0.SelfAttention.relative_attention_bias."
-                     "weight"),
-        {config.relative_attention_num_buckets, config.num_heads}, 0,
-        kBiasDeviation);
-    const int32_t num_layers =
-        is_decoder ? config.num_decoder_layers : config.num_encoder_layers;
-    for (int32_t i = 0; i < num_layers; ++i) {
-      const std::string prefix = absl::StrCat(stack, ".block.", i, ".layer.");
-      const int32_t num_sublayers = is_decoder ? 3 : 2;
-      for (int32_t j = 0; j < num_sublayers; ++j) {
-        Add(absl::StrCat(prefix, j, ".layer_norm.weight"), {d_model}, 1,
-            kNormDeviation);
-      }
-      AddAttention(config, prefix + "0.SelfAttention.",
-                   is_decoder ? config.num_kv_heads : config.num_heads);
-      if (is_decoder) {
-        AddAttention(config, prefix + "1.EncDecAttention.",
-                     config.num_cross_kv_heads);
-      }
-      AddFeedForward(
-          config, absl::StrCat(prefix, num_sublayers - 1, ".DenseReluDense."));
+RandomWeights::RandomWeights(const ModelDescription& description) {
+  const Architecture& architecture = description.architecture;
+  for (const TensorSpec& tensor : ListTensors(architecture)) {
+    const std::string name =
+        description.family->names(architecture, tensor.place).front();
+    switch (tensor.place.slot) {
+      case Slot::kFinalNorm:
+      case Slot::kNorm:
+        Add(name, {tensor.rows}, 1, kNormDeviation);
+        break;
+      case Slot::kEmbedding:
+        Add(name, {tensor.rows, tensor.columns}, 0, 1);
+        break;
+      case Slot::kPositionBias:
+        Add(name, {tensor.rows, tensor.columns}, 0, kBiasDeviation);
+        break;
+      case Slot::kQuery:  // smaller, because scores are not scaled
+        Add(name, {tensor.rows, tensor.columns}, 0,
+            Fan(tensor.columns * architecture.decoder.head_dim));
+        break;
+      default:
+        Add(name, {tensor.rows, tensor.columns}, 0, Fan(tensor.columns));
     }
   }
-}
-
-void RandomWeights::AddAttention(const T5Config& config,
-                                 const std::string& prefix,
-                                 int64_t num_kv_heads) {
-  const int64_t d_model = config.d_model;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  const int64_t kv = num_kv_heads * config.head_dim;
-  // T5 does not scale the scores: q's weights are the smaller.
-  Add(prefix + "q.weight", {q_columns, d_model}, 0,
-      Fan(d_model * config.head_dim));
-  Add(prefix + "k.weight", {kv, d_model}, 0, Fan(d_model));
-  Add(prefix + "v.weight", {kv, d_model}, 0, Fan(d_model));
-  Add(prefix + "o.weight", {d_model, q_columns}, 0, Fan(q_columns));
-}
-
-void RandomWeights::AddFeedForward(const T5Config& config,
-                                   const std::string& prefix) {
-  const int64_t d_model = config.d_model, d_ff = config.d_ff;
-  if (config.is_gated) {
-    Add(prefix + "wi_0.weight", {d_ff, d_model}, 0, Fan(d_model));
-    Add(prefix + "wi_1.weight", {d_ff, d_model}, 0, Fan(d_model));
-  } else {
-    Add(prefix + "wi.weight", {d_ff, d_model}, 0, Fan(d_model));
-  }
-  Add(prefix + "wo.weight", {d_model, d_ff}, 0, Fan(d_ff));
 }
 
 void RandomWeights::Add(const std::string& name, std::vector<int64_t> shape,

@@ -9,25 +9,25 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "engine/model/weight_source.h"
 
 namespace sheaf {
 
-// Weights out of nothing, for benchmarks: no file, and no memory but what the
-// caller asks for. A value depends on its tensor's name and its place alone, so
-// a tensor is the same in whatever pieces it is read.
+// Generated weights for benchmarks: no file, and no memory except the caller's
+// buffers. A value depends only on the name of its tensor and its position, so
+// a tensor is the same in whatever parts it is read.
 //
 // Thread-safe once all tensors are added.
 class RandomWeights : public WeightSource {
  public:
   RandomWeights() = default;
 
-  // All tensors of such a model, table_tensor and head_tensor included, scaled
-  // as T5 is initialized: what goes through
-  // the layers stays in a range where no arithmetic is slower than in a trained
-  // model (no infinities, no denormals).
-  explicit RandomWeights(const T5Config& config);
+  // All tensors of such a model, with the names of its family, scaled like the
+  // initial weights of a training: the values between the layers stay in a
+  // range where no arithmetic is slower than in a trained model (no infinities,
+  // no denormals).
+  explicit RandomWeights(const ModelDescription& description);
 
   // Adds a tensor of values evenly spread around `mean`.
   void Add(const std::string& name, std::vector<int64_t> shape, float mean,
@@ -47,10 +47,6 @@ class RandomWeights : public WeightSource {
     float range;
     uint64_t seed;
   };
-
-  void AddFeedForward(const T5Config& config, const std::string& prefix);
-  void AddAttention(const T5Config& config, const std::string& prefix,
-                    int64_t num_kv_heads);
 
   absl::flat_hash_map<std::string, Tensor> tensors_;
 };

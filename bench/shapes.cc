@@ -1,7 +1,10 @@
 #include "bench/shapes.h"
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "engine/model/families/registry.h"
 
 namespace sheaf {
 namespace {
@@ -20,28 +23,29 @@ constexpr Shape kShapes[] = {
 
 }  // namespace
 
-absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
+absl::StatusOr<ModelDescription> DescribeShape(absl::string_view name) {
   for (const Shape& shape : kShapes) {
     if (shape.name != name) continue;
-    T5Config config;
-    config.model_type = "t5";
-    config.architecture = "T5ForConditionalGeneration";
-    config.vocab_size = 32128;
-    config.d_model = shape.d_model;
-    config.head_dim = 64;
-    config.d_ff = shape.d_ff;
-    config.num_heads = shape.num_heads;
-    config.num_kv_heads = shape.num_heads;
-    config.num_cross_kv_heads = shape.num_heads;
-    config.num_encoder_layers = shape.num_layers;
-    config.num_decoder_layers = shape.num_layers;
-    config.is_gated = true;
-    config.activation = Activation::kGeluTanh;
-    config.scales_output = false;
-    config.table_tensor = "shared.weight";
-    config.head_tensor = "lm_head.weight";
-    config.eos_token_ids = {1};
-    return config;
+    ModelDescription description;
+    const FoundFamily found = FindFamily("t5");
+    description.family = found.family;
+    Architecture& architecture = description.architecture;
+    architecture.family = std::string(found.type->name);
+    architecture.label = std::string(found.type->label);
+    architecture.vocab_size = 32128;
+    architecture.encoder = {.num_layers = shape.num_layers,
+                            .d_model = shape.d_model,
+                            .d_ff = shape.d_ff,
+                            .num_heads = shape.num_heads,
+                            .num_kv_heads = shape.num_heads,
+                            .head_dim = 64};
+    architecture.decoder = architecture.encoder;
+    architecture.num_cross_kv_heads = shape.num_heads;
+    architecture.is_gated = true;
+    architecture.activation = Activation::kGeluTanh;
+    architecture.is_tied = false;
+    architecture.tokens.eos_ids = {1};
+    return description;
   }
   return absl::InvalidArgumentError(absl::StrFormat(
       "--shape is \"%s\"; it may be t5-small, t5-base, t5-large, t5-xl or "
@@ -49,17 +53,18 @@ absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name) {
       name));
 }
 
-StepWork WorkOfStep(const T5Config& config, const StepShape& step) {
-  const int64_t layers = config.num_decoder_layers;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  const int64_t self_kv = int64_t{2} * config.num_kv_heads * config.head_dim;
-  const int64_t cross_kv =
-      int64_t{2} * config.num_cross_kv_heads * config.head_dim;
-  const int64_t feed_forward = int64_t{config.is_gated ? 3 : 2} * config.d_ff;
+StepWork WorkOfStep(const Architecture& architecture, const StepShape& step) {
+  const StackShape& shape = architecture.decoder;
+  const int64_t layers = shape.num_layers;
+  const int64_t q_columns = shape.q_columns();
+  const int64_t self_kv = 2 * shape.kv_columns();
+  const int64_t cross_kv = 2 * architecture.cross_kv_columns();
+  const int64_t feed_forward =
+      int64_t{architecture.is_gated ? 3 : 2} * shape.d_ff;
   // In a layer: q, k, v and o of self-attention, q and o of cross-attention.
   const int64_t columns = 4 * q_columns + self_kv + feed_forward;
   const int64_t weights =
-      config.d_model * (layers * columns + config.vocab_size);
+      shape.d_model * (layers * columns + architecture.vocab_size);
   StepWork work;
   work.kv_bytes = step.batch * layers * step.kv_element_bytes *
                   (step.beam_size * step.self_tokens * self_kv +

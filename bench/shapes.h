@@ -4,14 +4,14 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/architecture.h"
+#include "engine/model/description.h"
 
 namespace sheaf {
 
-// The T5 v1.1 model of a size by name: gated GELU, head untied, 32128 tokens,
-// all heads with keys and values of their own. INVALID_ARGUMENT names the
-// sizes there are.
-absl::StatusOr<T5Config> ConfigOfShape(absl::string_view name);
+// The T5 1.1 model of a size by name: gated GELU, a separate head, 32128
+// tokens, and one KV head per query head. INVALID_ARGUMENT lists the sizes.
+absl::StatusOr<ModelDescription> DescribeShape(absl::string_view name);
 
 // A decode step of `batch` sources with `beam_size` sequences each, which have
 // `self_tokens` tokens in self-attention and `cross_tokens` in cross-attention.
@@ -23,12 +23,12 @@ struct StepShape {
   int64_t kv_element_bytes;
 };
 
-// What such a step must do at the least: every decoder weight is read once, so
-// are each sequence's own keys and values and each source's.
+// The least work of such a step: it reads every decoder weight once, and each
+// sequence's and each source's keys and values.
 struct StepWork {
   int64_t kv_bytes = 0;  // of all sequences
   int64_t flops = 0;     // a multiply-add is two
 };
-StepWork WorkOfStep(const T5Config& config, const StepShape& step);
+StepWork WorkOfStep(const Architecture& architecture, const StepShape& step);
 
 }  // namespace sheaf

@@ -1,8 +1,9 @@
 // sheaf-bench: the engine alone, without server and text, on random tokens.
 //
-// Prints one line of JSON: how long the encoder and a decode step took, and
-// the floor, which is what the step would take if it did nothing but read its
-// bytes, or do its arithmetic, at the best this machine does in the same run.
+// Prints one line of JSON: the times of the encoder and of a decode step, and
+// the floor. The floor is the time that a step would take if it only read its
+// bytes, or only did its arithmetic, at the best rate that this machine reaches
+// in the same run.
 
 #include <unistd.h>
 
@@ -13,14 +14,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/program.h"
 #include "base/start_guard.h"
 #include "bench/engine_run.h"
 #include "bench/random_weights.h"
@@ -29,41 +30,43 @@
 #include "engine/kernels/isa.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_config.h"
-#include "engine/model/t5_tensors.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_match.h"
 #include "engine/model/weights.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
 #include "nlohmann/json.hpp"
 
 ABSL_FLAG(std::string, shape, "t5-base",
-          "Model on random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
-ABSL_FLAG(std::string, model, "",
-          "Model directory, in place of --shape: its own weights.");
+          "Model with random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
+ABSL_FLAG(
+    std::string, model, "",
+    "Model directory, which replaces --shape and has weights of its own.");
 ABSL_FLAG(int32_t, kv_heads, 0,
-          "KV heads of decoder self- and cross-attention. 0: all heads, or "
-          "what --model has.");
+          "Number of KV heads of decoder self- and cross-attention. 0: all "
+          "heads, or those of --model.");
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
-          "KV heads of cross-attention. 0: as --kv_heads.");
+          "Number of KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
           "Type of the weights: f32, bf16 or int8.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
-ABSL_FLAG(int32_t, batch, 8, "Sources that decode together.");
-ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
-ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
-ABSL_FLAG(int32_t, beam_size, 1, "Beams of each source, to 16.");
+ABSL_FLAG(int32_t, batch, 8, "Number of sources that decode together.");
+ABSL_FLAG(int32_t, source, 512, "Number of tokens in each source.");
+ABSL_FLAG(int32_t, generate, 64,
+          "Number of tokens that each sequence generates.");
+ABSL_FLAG(int32_t, beam_size, 1, "Number of beams of each source, up to 16.");
 ABSL_FLAG(int32_t, threads, 0,
-          "Threads that compute. 0: the processors that the process may use.");
+          "Number of threads that compute. 0: the number of processors that "
+          "the process may use.");
 ABSL_FLAG(std::string, isa, "auto",
-          "Most that is used of the processor: auto|portable|avx2|avx512.");
+          "Highest instruction set to use: auto|portable|avx2|avx512.");
 ABSL_FLAG(int64_t, kv_cache_bytes, 0,
-          "Memory of the KV cache. 0: what the run needs.");
+          "Memory of the KV cache. 0: the memory that the run needs.");
 
 namespace sheaf {
 namespace {
 
-enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2 };
-
+constexpr char kProgram[] = "sheaf-bench";
 constexpr int32_t kMaxBatch = 4096;
 constexpr int32_t kMaxTokens = 1 << 16;        // of a source, or generated
 constexpr int64_t kMaxEncodeTokens = 1 << 20;  // of all sources
@@ -120,16 +123,16 @@ absl::StatusOr<kernels::Isa> CheckedIsa() {
       name, kernels::IsaName(best)));
 }
 
-// Sets one attention's KV heads to what the flag says, if it says something.
+// Sets the KV heads of one attention to the flag's value, unless that is 0.
 absl::Status SetKvHeads(absl::string_view flag, int32_t asked,
-                        const T5Config& config, bool has_weights,
+                        int32_t num_heads, bool has_weights,
                         int32_t& num_kv_heads) {
   if (asked == 0) return absl::OkStatus();
-  if (asked < 0 || config.num_heads % asked != 0) {
+  if (asked < 0 || num_heads % asked != 0) {
     return absl::InvalidArgumentError(
         absl::StrFormat("--%s is %d; it may be 0 or a divisor of the model's "
                         "%d heads",
-                        flag, asked, config.num_heads));
+                        flag, asked, num_heads));
   }
   if (has_weights && asked != num_kv_heads) {
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -141,10 +144,10 @@ absl::Status SetKvHeads(absl::string_view flag, int32_t asked,
   return absl::OkStatus();
 }
 
-// The model to run: its configuration, and where its weights come from.
+// The model to run, and where its weights come from.
 struct Model {
   std::string name;
-  T5Config config;
+  ModelDescription description;
   std::unique_ptr<WeightSource> weights;
 };
 
@@ -152,30 +155,32 @@ absl::StatusOr<Model> MakeModel() {
   const std::string dir = absl::GetFlag(FLAGS_model);
   Model model;
   model.name = dir.empty() ? absl::GetFlag(FLAGS_shape) : dir;
-  absl::StatusOr<T5Config> config =
-      dir.empty() ? ConfigOfShape(model.name) : LoadT5Config(dir);
-  if (!config.ok()) return config.status();
+  absl::StatusOr<ModelDescription> description =
+      dir.empty() ? DescribeShape(model.name) : ReadDescription(dir);
+  if (!description.ok()) return description.status();
+  model.description = *std::move(description);
+  Architecture& architecture = model.description.architecture;
+  const int32_t num_heads = architecture.decoder.num_heads;
   const int32_t kv_heads = absl::GetFlag(FLAGS_kv_heads);
   const int32_t cross_kv_heads = absl::GetFlag(FLAGS_cross_kv_heads);
   for (const absl::Status& status :
-       {SetKvHeads("kv_heads", kv_heads, *config, !dir.empty(),
-                   config->num_kv_heads),
+       {SetKvHeads("kv_heads", kv_heads, num_heads, !dir.empty(),
+                   architecture.decoder.num_kv_heads),
         SetKvHeads(cross_kv_heads == 0 ? "kv_heads" : "cross_kv_heads",
-                   cross_kv_heads == 0 ? kv_heads : cross_kv_heads, *config,
-                   !dir.empty(), config->num_cross_kv_heads)}) {
+                   cross_kv_heads == 0 ? kv_heads : cross_kv_heads, num_heads,
+                   !dir.empty(), architecture.num_cross_kv_heads)}) {
     if (!status.ok()) return status;
   }
-  model.config = *std::move(config);
   if (!dir.empty()) {
     absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
     if (!checkpoint.ok()) return checkpoint.status();
-    absl::Status matched = MatchT5Tensors(*checkpoint, model.config);
+    absl::Status matched = MatchTensors(*checkpoint, model.description);
     if (!matched.ok()) return matched;
     model.weights = std::make_unique<Checkpoint>(*std::move(checkpoint));
   }
   const WeightType weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
-  const int64_t weight_bytes = LeastWeightBytes(model.config, weight_type);
+  const int64_t weight_bytes = LeastWeightBytes(architecture, weight_type);
   const int64_t memory_bytes =
       int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
   if (weight_bytes > memory_bytes) {
@@ -184,19 +189,22 @@ absl::StatusOr<Model> MakeModel() {
         model.name, weight_bytes, WeightTypeName(weight_type), memory_bytes));
   }
   if (dir.empty()) {
-    model.weights = std::make_unique<RandomWeights>(model.config);
+    model.weights = std::make_unique<RandomWeights>(model.description);
+    absl::Status matched = MatchTensors(*model.weights, model.description);
+    if (!matched.ok()) return matched;
   }
   return model;
 }
 
-// The line of figures.
+// The object that is printed.
 nlohmann::ordered_json Figures(const Model& model,
                                const EngineRunOptions& options,
                                const EngineRunResult& result,
                                const Roofline& roofline) {
+  const Architecture& architecture = model.description.architecture;
   // The median step finds about half of the tokens in the cache.
   const StepWork work = WorkOfStep(
-      model.config,
+      architecture,
       {.batch = options.batch,
        .beam_size = options.beam_size,
        .self_tokens = (options.generate_tokens + 1) / 2,
@@ -215,8 +223,8 @@ nlohmann::ordered_json Figures(const Model& model,
       {"batch", options.batch},
       {"source", options.source_tokens},
       {"generate", options.generate_tokens},
-      {"kv_heads", model.config.num_kv_heads},
-      {"cross_kv_heads", model.config.num_cross_kv_heads},
+      {"kv_heads", architecture.decoder.num_kv_heads},
+      {"cross_kv_heads", architecture.num_cross_kv_heads},
       {"beam_size", options.beam_size},
       {"encode_seconds", result.encode_seconds},
       {"step_seconds", result.step_seconds},
@@ -233,26 +241,26 @@ nlohmann::ordered_json Figures(const Model& model,
   };
 }
 
-ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::fprintf(stderr, "sheaf-bench: %s\n",
-               std::string(status.message()).c_str());
-  return code;
-}
-
-ExitCode Main() {
-  const StartGuard guard("sheaf-bench",
-                         "the model, its KV cache and activations take it",
-                         kFailed);
+ExitCode Main(const std::vector<std::string>& args) {
+  const ProgramInfo program = {
+      kProgram,
+      "Measures the engine alone, without server and text, on random tokens.\n"
+      "Prints one line of JSON.\n\n"
+      "  sheaf-bench --shape=t5-base --batch=8 --source=512\n",
+      "bench/sheaf_bench.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
+  const StartGuard guard(
+      kProgram, "the model, its KV cache and activations take it", kExitFailed);
   if (absl::Status status = CheckNumbers(); !status.ok()) {
-    return Complain(kWrongFlags, status);
+    return PrintError(kProgram, kExitWrongFlags, status);
   }
   const absl::StatusOr<kernels::Isa> isa = CheckedIsa();
-  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
+  if (!isa.ok()) return PrintError(kProgram, kExitWrongFlags, isa.status());
   const absl::StatusOr<Model> model = MakeModel();
-  if (!model.ok()) return Complain(kWrongFlags, model.status());
+  if (!model.ok()) return PrintError(kProgram, kExitWrongFlags, model.status());
 
   EngineRunOptions options;
-  options.config = model->config;
+  options.description = model->description;
   options.weights = model->weights.get();
   options.weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
@@ -268,34 +276,28 @@ ExitCode Main() {
   options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
   const absl::StatusOr<EngineRunResult> result = RunEngine(options);
   if (!result.ok()) {
-    return Complain(
-        absl::IsInvalidArgument(result.status()) ? kWrongFlags : kFailed,
-        result.status());
+    return PrintError(kProgram,
+                      absl::IsInvalidArgument(result.status()) ? kExitWrongFlags
+                                                               : kExitFailed,
+                      result.status());
   }
-  // After the run, whose memory is free again: the peak is the run's own. The
-  // whole machine is measured, whatever the run was held to.
+  // Measured after the run, whose memory is free again, so that the peak is the
+  // run's own. The roofline is that of the whole machine, even if the run had
+  // fewer threads.
   ThreadTeam team(NumUsableProcessors());
   const absl::StatusOr<Roofline> roofline =
       MeasureRoofline(team, options.weight_type);
-  if (!roofline.ok()) return Complain(kFailed, roofline.status());
+  if (!roofline.ok())
+    return PrintError(kProgram, kExitFailed, roofline.status());
   std::printf("%s\n",
               Figures(*model, options, *result, *roofline).dump().c_str());
-  if (std::fflush(stdout) != 0) {
-    return Complain(kFailed, absl::DataLossError("stdout can not be written"));
-  }
-  return kDone;
+  const absl::Status written = FlushStdout();
+  return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
 }
 
 }  // namespace
 }  // namespace sheaf
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "the engine alone, on random weights and tokens; prints one line of "
-      "JSON\n\n  sheaf-bench --shape=t5-base --batch=8 --source=512");
-  if (absl::ParseCommandLine(argc, argv).size() > 1) {
-    std::fprintf(stderr, "sheaf-bench: it takes only flags; see --help\n");
-    return sheaf::kWrongFlags;
-  }
-  return sheaf::Main();
+  return sheaf::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -180,29 +180,30 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   // The engine keeps the deadline of what runs. This one is for a client that
   // does not read its answer.
   responder_->LimitReading(deadline_ + kReadGrace);
-  std::optional<RequestId> id;
+  std::optional<RequestHandle> handle;
   if (!request.segments.empty()) {
     request.deadline = deadline_;
     request.sink = this;
     held_by_engine_ = shared_from_this();
-    const absl::StatusOr<RequestId> submitted =
-        services_.engine->Submit(std::move(request));
+    const absl::StatusOr<RequestHandle> submitted =
+        services_.engine->Submit(/*lane=*/0, std::move(request));
     if (!submitted.ok()) {
       held_by_engine_.reset();
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
-    id = *submitted;
+    handle = *submitted;
   }
   bool is_client_gone = false;
   {
     absl::MutexLock lock(&mu_);
     has_started_ = true;
-    engine_id_ = id;
-    if (!id.has_value()) inbox_.outcome = absl::OkStatus();  // nothing to run
+    handle_ = handle;
+    if (!handle.has_value())
+      inbox_.outcome = absl::OkStatus();  // nothing to run
     if (!inbox_.updates.empty() || inbox_.outcome.has_value()) PushLocked();
     is_client_gone = is_client_gone_;
   }
-  // OnClientGone() did not know the id.
+  // OnClientGone() did not know the handle.
   if (is_client_gone) CancelInEngine();
 }
 
@@ -260,7 +261,7 @@ void Exchange::PushLocked() {
   services_.delivery->Push(shared_from_this());
 }
 
-void Exchange::OnAdmitted(absl::Duration queued) {
+void Exchange::OnStarted(absl::Duration queued) {
   absl::MutexLock lock(&mu_);
   queued_ = queued;
 }
@@ -380,23 +381,23 @@ void Exchange::BeginRound(TokenLists sources) {
     extension.stop = StopSequences::Make(plan.tokenizer, plan.stop);
     delivering_.answer.emplace(plan);
   }
-  RequestId id;
+  RequestHandle handle;
   {
     absl::MutexLock lock(&mu_);
-    id = *engine_id_;
+    handle = *handle_;
     if (!extension.is_open) first_segment_ = rounds->first_segment();
   }
   if (!extension.is_open) rounds.reset();
-  services_.engine->Extend(id, std::move(extension));
+  services_.engine->Extend(handle, std::move(extension));
 }
 
 void Exchange::CancelInEngine() {
-  std::optional<RequestId> id;
+  std::optional<RequestHandle> handle;
   {
     absl::MutexLock lock(&mu_);
-    id = engine_id_;
+    handle = handle_;
   }
-  if (id.has_value()) services_.engine->Cancel(*id);
+  if (handle.has_value()) services_.engine->Cancel(*handle);
 }
 
 void Exchange::RecordEnd(const absl::Status& status) {

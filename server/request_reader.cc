@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
 #include "text/families.h"
@@ -41,6 +42,14 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
 }
 
 absl::Status Cancelled() { return absl::CancelledError("the client has left"); }
+
+// `status` is an error of FindTranslation(), which begins with the field.
+absl::Status WithLanguageField(const absl::Status& status) {
+  constexpr absl::string_view kSource = "source_language";
+  return WithField(status, absl::StartsWith(status.message(), kSource)
+                               ? kSource
+                               : "target_language");
+}
 
 // Sets what follows from the segments. An open request gets its stop condition
 // with the last of them.
@@ -145,6 +154,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
+  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens.insert(out.request.start_tokens.end(),
+                                  checked->target_prefix.begin(),
+                                  checked->target_prefix.end());
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
@@ -167,7 +180,9 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   if (!line_breaks.ok()) return line_breaks.status();
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
-  if (absl::IsInvalidArgument(task.status())) return NamesField(task.status());
+  if (absl::IsInvalidArgument(task.status())) {
+    return WithLanguageField(task.status());
+  }
   if (!task.ok()) return task.status();
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);

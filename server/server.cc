@@ -204,14 +204,14 @@ void ShutDown(grpc::Server& server) {
   server.Wait();
 }
 
-EngineOptions MakeEngineOptions(const ServerOptions& options,
-                                const ServedModel& model, Metrics& metrics,
-                                Watchdog& watchdog) {
-  EngineOptions out;
-  out.utf8_rule = Utf8RuleOf(model);
-  out.max_sequences = options.max_sequences;
+LaneOptions MakeLane(const ServerOptions& options, const ServedModel& model,
+                     const EngineParts& parts, Metrics& metrics,
+                     Watchdog& watchdog) {
+  LaneOptions out;
+  out.runner = parts.runner;
+  out.kv_shape = parts.kv_shape;
   out.max_queue = options.max_queue;
-  out.max_encode_tokens = options.max_encode_tokens;
+  out.utf8_rule = Utf8RuleOf(model);
   out.on_step = [&metrics, &watchdog](const StepStats& stats) {
     metrics.OnStep(stats);
     watchdog.OnStep();
@@ -238,9 +238,8 @@ class Server::Parts {
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         request_reader(model, options.limits),
-        engine(MakeEngineOptions(options, model, metrics, watchdog),
-               engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
-               *engine_parts.kernels),
+        engine(EngineOptions(), *engine_parts.team, *engine_parts.kernels,
+               {MakeLane(options, model, engine_parts, metrics, watchdog)}),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
         reading({.max_waiting = options.max_queue,

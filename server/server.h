@@ -7,36 +7,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
-#include "server/access/credentials.h"
-#include "server/flags.h"
-#include "server/ops/log.h"
-#include "server/request_reader.h"
+#include "server/host_port.h"
 #include "server/served_model.h"
+#include "server/server_options.h"
 
 namespace sheaf {
-
-struct ServerOptions {
-  HostPort listen;
-  HostPort metrics_listen;
-  RequestLimits limits;
-  absl::Duration default_deadline = absl::Minutes(10);
-  int32_t max_sequences = 64;
-  int32_t max_queue = 256;
-  int64_t max_queued_bytes = int64_t{1} << 30;
-  int32_t max_encode_tokens = 2048;  // in one pass; at least the longest source
-  TlsFiles tls;                      // not set: no encryption
-  std::string auth_tokens_file;      // empty: no token is required
-  int32_t max_requests_per_caller = 0;  // 0: no limit
-  int32_t max_streams_per_connection = 1024;
-  int32_t max_connections = 4096;
-  int32_t max_metadata_bytes = 16 << 10;
-  absl::Duration max_connection_age = absl::InfiniteDuration();
-  // How long the engine may have work and make no step before "liveness" is
-  // NOT_SERVING.
-  absl::Duration stuck_after = absl::Seconds(30);
-  bool has_reflection = true;
-  Log* log = nullptr;  // not owned; null: no lines
-};
 
 // What the engine runs on. Not owned; all outlive the server.
 struct EngineParts {

@@ -10,7 +10,7 @@ namespace sheaf {
 enum class KeyUse {
   kRead,         // by ReadGenerationKeys()
   kSampling,     // read too; without do_sample it has no effect
-  kModelsToken,  // of the model's files, read with the model (T5Config)
+  kModelsToken,  // of the model's files, read with the model (TokenRules)
   kHarmless,     // changes no output of this server
   kNotFollowed,
 };

@@ -61,8 +61,8 @@ void AddForcedFirstToken(json& config) {
   }
 }
 
-// Token ids are below this. The model's reader refuses a config.json without
-// this key.
+// Token ids are below this. ReadDescription() refuses a
+// config.json without this key.
 int32_t VocabSize(const json& config) {
   const json size = config.value("vocab_size", json());
   return size.is_number_integer() && size > 0 && size <= kMaxVocabSize

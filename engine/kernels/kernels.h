@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "engine/kernels/activation.h"
 #include "engine/kernels/isa.h"
 
 // The arithmetic of a step, in f32: pointers and shapes, no allocation, no
@@ -113,7 +114,7 @@ inline constexpr int32_t kContextPart = 256;
 inline constexpr int64_t PartFloats(int32_t dim) { return dim + 32; }
 
 // Attention of some query rows over tokens [begin, end) of some KV heads, whose
-// scores are q[r] K^T + bias[r]; T5 does not scale them. The rows of a head are
+// scores are q[r] K^T + bias[r]; they are not scaled. The rows of a head are
 // a query group, of one sequence or of several that share the context: each key
 // and value is read from memory once for all of them, in the order of memory.
 //   q       [num_kv_heads, num_rows, dim], dense; may be written over
@@ -184,8 +185,6 @@ struct EncodeAttention {
   const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
   float* scratch;
 };
-
-enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
 
 // The greatest of some values, where it is (the first among equals), and the
 // sum of exp(x - max): log softmax of x[i] is x[i] - max - log(sum_exp).

@@ -1,7 +1,6 @@
 #include "engine/model/decoder.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
 
@@ -20,27 +19,26 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       storage_(storage),
       team_(team),
       kernels_(kernels),
-      bias_(weights.decoder_bias, weights.config.num_heads,
-            weights.config.relative_attention_num_buckets,
-            weights.config.relative_attention_max_distance,
-            /*is_bidirectional=*/false, max_positions),
+      shape_(weights.architecture.decoder),
+      bias_(weights.decoder_bias, shape_.num_heads,
+            weights.architecture.positions, /*is_bidirectional=*/false,
+            max_positions),
       max_rows_(max_rows),
-      self_plan_{Attention::kSelf, weights.config.num_kv_heads, {}},
-      cross_plan_{Attention::kCross, weights.config.num_cross_kv_heads, {}},
-      feed_forward_(weights.config, max_rows) {
-  const T5Config& config = weights.config;
+      self_plan_{Attention::kSelf, shape_.num_kv_heads, {}},
+      cross_plan_{
+          Attention::kCross, weights.architecture.num_cross_kv_heads, {}},
+      feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  x_ = AlignedBuffer(rows * config.d_model);
-  normed_ = AlignedBuffer(rows * config.d_model);
-  qkv_ = AlignedBuffer(rows * (config.num_heads + 2 * config.num_kv_heads) *
-                       config.head_dim);
+  const int64_t q_columns = shape_.q_columns();
+  x_ = AlignedBuffer(rows * shape_.d_model);
+  normed_ = AlignedBuffer(rows * shape_.d_model);
+  qkv_ = AlignedBuffer(rows * (q_columns + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer(rows * q_columns);
   rows_.reserve(max_rows);
   for (int32_t i = 0; i < team.size(); ++i) {
     members_.push_back({AlignedBuffer(kMaxContextRows * q_columns),
-                        AlignedBuffer(kMaxContextRows * config.num_heads *
-                                      kernels::PartFloats(config.head_dim))});
+                        AlignedBuffer(kMaxContextRows * shape_.num_heads *
+                                      kernels::PartFloats(shape_.head_dim))});
   }
 }
 
@@ -59,7 +57,8 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
       rows_.push_back(
           {&entry, entry.tokens[j],
            entry.num_computed_tokens + static_cast<int32_t>(j),
-           is_last ? logits.data() + i * weights_.config.vocab_size : nullptr});
+           is_last ? logits.data() + i * weights_.architecture.vocab_size
+                   : nullptr});
       SHEAF_CHECK(rows_.back().position < bias_.max_len());
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
@@ -68,18 +67,18 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
 }
 
 void Decoder::RunRows(const ThreadTeam::Member& member) {
-  const T5Config& config = weights_.config;
-  const int64_t d_model = config.d_model;
+  const Architecture& architecture = weights_.architecture;
+  const int64_t d_model = shape_.d_model;
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   const auto [begin, end] = member.Share(num_rows);
   for (int64_t row = begin; row < end; ++row) {
     weights_.Embed(rows_[row].token, x_.data() + row * d_model);
   }
   member.Barrier();
-  for (int32_t i = 0; i < config.num_decoder_layers; ++i) {
+  for (int32_t i = 0; i < shape_.num_layers; ++i) {
     const DecoderLayer& layer = weights_.decoder[i];
-    NormRows(member, kernels_, config, layer.self_norm, x_.data(), num_rows,
-             normed_.data());
+    NormRows(member, kernels_, architecture, layer.self_norm, x_.data(),
+             num_rows, normed_.data());
     ShowInput(member, i, Attention::kSelf);
     layer.qkv.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                   layer.qkv.num_columns(), /*accumulate=*/false);
@@ -92,8 +91,8 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
                        x_.data(), d_model, /*accumulate=*/true);
     member.Barrier();
 
-    NormRows(member, kernels_, config, layer.cross_norm, x_.data(), num_rows,
-             normed_.data());
+    NormRows(member, kernels_, architecture, layer.cross_norm, x_.data(),
+             num_rows, normed_.data());
     ShowInput(member, i, Attention::kCross);
     layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                       layer.cross_q.num_columns(), /*accumulate=*/false);
@@ -104,8 +103,8 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
                         x_.data(), d_model, /*accumulate=*/true);
     member.Barrier();
 
-    AddFeedForward(member, kernels_, config, layer.feed_forward, x_.data(),
-                   num_rows, normed_.data(), feed_forward_);
+    AddFeedForward(member, kernels_, architecture, layer.feed_forward,
+                   x_.data(), num_rows, normed_.data(), feed_forward_);
   }
   WriteLogits(member);
 }
@@ -113,9 +112,8 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
 void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
                         Attention attention) {
   if (observer_ == nullptr || member.index() != 0) return;
-  observer_->OnAttentionInput(
-      layer_index, attention,
-      {normed_.data(), rows_.size() * weights_.config.d_model});
+  observer_->OnAttentionInput(layer_index, attention,
+                              {normed_.data(), rows_.size() * shape_.d_model});
 }
 
 void Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
@@ -152,23 +150,22 @@ void Decoder::PlanAttention() {
                end - first);
   }
   const size_t num_parts =
-      std::max(self_plan_.num_parts, cross_plan_.num_parts) *
-      weights_.config.num_heads * kernels::PartFloats(weights_.config.head_dim);
+      std::max(self_plan_.num_parts, cross_plan_.num_parts) * shape_.num_heads *
+      kernels::PartFloats(shape_.head_dim);
   if (parts_.size() < num_parts) parts_.resize(num_parts);
 }
 
 void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
                           int32_t layer_index) {
-  const T5Config& config = weights_.config;
-  const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
+  const int64_t kv = shape_.kv_columns();
+  const int64_t q_columns = shape_.q_columns();
   const auto [begin, end] =
-      member.Share(static_cast<int64_t>(rows_.size()) * config.num_kv_heads);
+      member.Share(static_cast<int64_t>(rows_.size()) * shape_.num_kv_heads);
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t row = i / config.num_kv_heads;
-    const int32_t kv_head = static_cast<int32_t>(i % config.num_kv_heads);
+    const int64_t row = i / shape_.num_kv_heads;
+    const int32_t kv_head = static_cast<int32_t>(i % shape_.num_kv_heads);
     const float* k = qkv_.data() + row * (q_columns + 2 * kv) + q_columns +
-                     int64_t{kv_head} * config.head_dim;
+                     int64_t{kv_head} * shape_.head_dim;
     storage_.Write(Attention::kSelf, layer_index, kv_head,
                    rows_[row].entry->self_blocks.data(), rows_[row].position, k,
                    k + kv);
@@ -182,7 +179,6 @@ void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
 void Decoder::Attend(const ThreadTeam::Member& member,
                      const AttentionPlan& plan, int32_t layer_index,
                      int64_t q_stride) {
-  const T5Config& config = weights_.config;
   const auto [begin, end] = member.Share(plan.num_tokens * plan.num_kv_heads);
   int64_t at = 0;  // tokens of heads before a part
   Part last = {};  // found, and not yet attended over
@@ -216,20 +212,20 @@ void Decoder::Attend(const ThreadTeam::Member& member,
   attend_last(last);
   if (plan.num_parts == 0) return;
   member.Barrier();
-  const int64_t part_floats = kernels::PartFloats(config.head_dim);
+  const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
   int64_t turn = 0;
   for (const Context& context : plan.contexts) {
     if (context.num_parts == 1) continue;
-    const int64_t queries = int64_t{context.num_rows} * config.num_heads;
+    const int64_t queries = int64_t{context.num_rows} * shape_.num_heads;
     for (int64_t query = 0; query < queries; ++query) {
       if (turn++ % member.count() != member.index()) continue;
       kernels_.join_parts(
           parts_.data() +
-              (context.first_part * config.num_heads + query) * part_floats,
-          queries * part_floats, context.num_parts, config.head_dim,
+              (context.first_part * shape_.num_heads + query) * part_floats,
+          queries * part_floats, context.num_parts, shape_.head_dim,
           attended_.data() +
-              (int64_t{context.first_row} * config.num_heads + query) *
-                  config.head_dim);
+              (int64_t{context.first_row} * shape_.num_heads + query) *
+                  shape_.head_dim);
     }
   }
 }
@@ -237,10 +233,9 @@ void Decoder::Attend(const ThreadTeam::Member& member,
 void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
                          const Part& next, int32_t layer_index,
                          int64_t q_stride, MemberBuffers& buffers) {
-  const T5Config& config = weights_.config;
   const Context& context = *part.context;
-  const int32_t dim = config.head_dim;
-  const int32_t group = config.num_heads / plan.num_kv_heads;
+  const int32_t dim = shape_.head_dim;
+  const int32_t group = shape_.num_heads / plan.num_kv_heads;
   const int32_t num_kv_heads = part.end_kv_head - part.first_kv_head;
   // Calls fn with each group's first query head, its row in qkv_, and its place
   // among the kernel's queries.
@@ -288,7 +283,7 @@ void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
         kernels_.join_parts(
             from + j * part_floats, part_floats, /*num_parts=*/1, dim,
             attended_.data() +
-                ((context.first_row + i) * int64_t{config.num_heads} + head +
+                ((context.first_row + i) * int64_t{shape_.num_heads} + head +
                  j) *
                     dim);
       }
@@ -297,7 +292,7 @@ void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
           from, group * part_floats,
           parts_.data() + ((context.first_part +
                             int64_t{part.index} * context.num_rows + i) *
-                               config.num_heads +
+                               shape_.num_heads +
                            head) *
                               part_floats);
     }
@@ -307,11 +302,9 @@ void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
 // The head's product for the rows that are asked about: they are moved
 // together first.
 void Decoder::WriteLogits(const ThreadTeam::Member& member) {
-  const T5Config& config = weights_.config;
-  const int64_t d_model = config.d_model;
-  const float scale = config.scales_output
-                          ? 1.0f / std::sqrt(static_cast<float>(d_model))
-                          : 1.0f;
+  const Architecture& architecture = weights_.architecture;
+  const int64_t d_model = shape_.d_model;
+  const float scale = architecture.logit_scale;
   // Every member finds the same places; each norms its own.
   int32_t num_asked = 0;
   float* first_logits = nullptr;
@@ -320,10 +313,10 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
     if (num_asked == 0) first_logits = rows_[row].logits;
     if (num_asked % member.count() == member.index()) {
       float* normed = normed_.data() + num_asked * d_model;
-      kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, config.d_model,
-                        weights_.decoder_norm.data(), config.layer_norm_epsilon,
+      kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, shape_.d_model,
+                        weights_.decoder_norm.data(), architecture.norm_epsilon,
                         normed);
-      if (config.scales_output) {
+      if (scale != 1) {
         for (int64_t i = 0; i < d_model; ++i) normed[i] *= scale;
       }
     }
@@ -333,7 +326,7 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   // Entries are in order, so their logits lie in a row.
   if (num_asked > 0) {
     weights_.head.Run(member, normed_.data(), d_model, num_asked, first_logits,
-                      config.vocab_size, /*accumulate=*/false);
+                      architecture.vocab_size, /*accumulate=*/false);
   }
   member.Barrier();
 }

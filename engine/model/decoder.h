@@ -103,6 +103,7 @@ class Decoder {
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
+  const StackShape& shape_;
   const RelativeBias bias_;
   const int32_t max_rows_;
   DecoderObserver* observer_ = nullptr;
@@ -113,8 +114,8 @@ class Decoder {
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, (H + 2 G) * head_dim]
-  AlignedBuffer attended_;  // [rows, H * head_dim]
+  AlignedBuffer qkv_;       // [rows, q_columns + 2 kv_columns]
+  AlignedBuffer attended_;  // [rows, q_columns]
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
   // [context parts, query heads, PartFloats(head_dim)] of contexts with several

@@ -21,7 +21,7 @@ kernels::EncodeType AttentionType(const Weights& weights,
   const bool rounds_inputs =
       weights.type == WeightType::kInt8 ||
       (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
-  return rounds_inputs && weights.config.head_dim % 32 == 0
+  return rounds_inputs && weights.architecture.encoder.head_dim % 32 == 0
              ? kernels.narrow_encode_type
              : kernels::EncodeType::kF32;
 }
@@ -35,26 +35,24 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       storage_(storage),
       team_(team),
       kernels_(kernels),
-      bias_(weights.encoder_bias, weights.config.num_heads,
-            weights.config.relative_attention_num_buckets,
-            weights.config.relative_attention_max_distance,
-            /*is_bidirectional=*/true, max_source_tokens),
+      shape_(weights.architecture.encoder),
+      bias_(weights.encoder_bias, shape_.num_heads,
+            weights.architecture.positions, /*is_bidirectional=*/true,
+            max_source_tokens),
       attention_type_(AttentionType(weights, kernels)),
-      feed_forward_(weights.config, kUnitRows) {
-  const T5Config& config = weights.config;
+      feed_forward_(weights.architecture, shape_, kUnitRows) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  x_ = AlignedBuffer(rows * config.d_model);
-  normed_ = AlignedBuffer(rows * config.d_model);
-  qkv_ = AlignedBuffer(rows * 3 * q_columns);
-  attended_ = AlignedBuffer(rows * q_columns);
+  x_ = AlignedBuffer(rows * shape_.d_model);
+  normed_ = AlignedBuffer(rows * shape_.d_model);
+  qkv_ = AlignedBuffer(rows * 3 * shape_.q_columns());
+  attended_ = AlignedBuffer(rows * shape_.q_columns());
   cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
   const int64_t len = RoundUp(max_source_tokens, kPanel);
   for (int32_t i = 0; i < team.size(); ++i) {
     heads_.push_back(
-        {AlignedBuffer(len * config.head_dim),
-         AlignedBuffer(len * config.head_dim),
-         AlignedBuffer(kernels::EncodeScratchFloats(config.head_dim))});
+        {AlignedBuffer(len * shape_.head_dim),
+         AlignedBuffer(len * shape_.head_dim),
+         AlignedBuffer(kernels::EncodeScratchFloats(shape_.head_dim))});
   }
 }
 
@@ -62,7 +60,7 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
   sources_.clear();
   num_rows_ = 0;
   next_ = {Phase::kProject, 0, 0, 0};
-  const int64_t d_model = weights_.config.d_model;
+  const int64_t d_model = shape_.d_model;
   for (const EncodeEntry& entry : entries) {
     const int32_t len = static_cast<int32_t>(entry.source.size());
     SHEAF_CHECK((num_rows_ + len) * d_model <= x_.size());
@@ -75,7 +73,7 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
 
 bool Encoder::Advance(int64_t token_layers) {
   // More than all there is need not be counted, and could overflow.
-  const int64_t all = int64_t{num_rows_} * weights_.config.num_encoder_layers;
+  const int64_t all = int64_t{num_rows_} * shape_.num_layers;
   const bool is_limited = token_layers < all;
   int64_t left = is_limited ? token_layers * WorkOfTokenLayer() : 0;
   units_.clear();
@@ -91,7 +89,7 @@ bool Encoder::Advance(int64_t token_layers) {
 
 int64_t Encoder::PhaseEnd(Phase phase) const {
   return phase == Phase::kAttend
-             ? static_cast<int64_t>(sources_.size()) * weights_.config.num_heads
+             ? static_cast<int64_t>(sources_.size()) * shape_.num_heads
              : num_rows_;
 }
 
@@ -106,7 +104,7 @@ Encoder::Unit Encoder::TakeUnit() {
          unit.end < phase_end &&
          (unit.end - unit.begin < team_.size() || tokens < kUnitRows);
          ++unit.end) {
-      tokens += sources_[unit.end / weights_.config.num_heads].len;
+      tokens += sources_[unit.end / shape_.num_heads].len;
     }
   } else {
     unit.end = std::min(phase_end, unit.begin + kUnitRows);
@@ -116,7 +114,7 @@ Encoder::Unit Encoder::TakeUnit() {
   next_.begin = 0;
   if (unit.phase != Phase::kFeedForward) {
     next_.phase = static_cast<Phase>(static_cast<int>(unit.phase) + 1);
-  } else if (++next_.layer == weights_.config.num_encoder_layers) {
+  } else if (++next_.layer == shape_.num_layers) {
     next_.phase = Phase::kCross;
   } else {
     next_.phase = Phase::kProject;
@@ -125,31 +123,28 @@ Encoder::Unit Encoder::TakeUnit() {
 }
 
 int64_t Encoder::WorkOfTokenLayer() const {
-  const T5Config& config = weights_.config;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  return config.d_model *
-         (4 * q_columns + int64_t{config.is_gated ? 3 : 2} * config.d_ff);
+  const int64_t feed_forward_products = weights_.architecture.is_gated ? 3 : 2;
+  return shape_.d_model *
+         (4 * shape_.q_columns() + feed_forward_products * shape_.d_ff);
 }
 
 int64_t Encoder::WorkOf(const Unit& unit) const {
-  const T5Config& config = weights_.config;
   const int64_t rows = unit.end - unit.begin;
-  const int64_t project =
-      int64_t{3} * config.d_model * config.num_heads * config.head_dim;
+  const int64_t project = 3 * shape_.d_model * shape_.q_columns();
   switch (unit.phase) {
     case Phase::kProject:
       return rows * project;
     case Phase::kFeedForward:
       return rows * (WorkOfTokenLayer() - project);
     case Phase::kCross:
-      return rows * config.d_model * weights_.cross_kv.num_columns();
+      return rows * shape_.d_model * weights_.cross_kv.num_columns();
     case Phase::kAttend:
       break;
   }
   int64_t work = 0;
   for (int64_t i = unit.begin; i < unit.end; ++i) {
-    const int64_t len = sources_[i / config.num_heads].len;
-    work += 2 * len * len * config.head_dim;
+    const int64_t len = sources_[i / shape_.num_heads].len;
+    work += 2 * len * len * shape_.head_dim;
   }
   return work;
 }
@@ -169,10 +164,10 @@ void Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
 
 void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
-  const int64_t d_model = weights_.config.d_model;
+  const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* normed = normed_.data() + unit.begin * d_model;
-  NormRows(member, kernels_, weights_.config, layer.norm,
+  NormRows(member, kernels_, weights_.architecture, layer.norm,
            x_.data() + unit.begin * d_model, n, normed);
   const int64_t columns = layer.qkv.num_columns();
   layer.qkv.Run(member, normed, d_model, n, qkv_.data() + unit.begin * columns,
@@ -182,7 +177,7 @@ void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
 
 // The (source, head) pairs go to the members in turn.
 void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
-  const int32_t num_heads = weights_.config.num_heads;
+  const int32_t num_heads = shape_.num_heads;
   for (int64_t i = unit.begin + member.index(); i < unit.end;
        i += member.count()) {
     AttendHead(sources_[i / num_heads], static_cast<int32_t>(i % num_heads),
@@ -193,8 +188,8 @@ void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
 
 void Encoder::AttendHead(const Source& source, int32_t head,
                          HeadBuffers& buffers) {
-  const int32_t dim = weights_.config.head_dim;
-  const int64_t q_columns = int64_t{weights_.config.num_heads} * dim;
+  const int32_t dim = shape_.head_dim;
+  const int64_t q_columns = shape_.q_columns();
   const int64_t stride = 3 * q_columns;
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
@@ -227,33 +222,34 @@ void Encoder::AttendHead(const Source& source, int32_t head,
 
 void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
-  const int64_t d_model = weights_.config.d_model;
+  const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* x = x_.data() + unit.begin * d_model;
   layer.out.Run(member, attended_.data() + unit.begin * layer.out.K(),
                 layer.out.K(), n, x, d_model, /*accumulate=*/true);
   member.Barrier();
-  AddFeedForward(member, kernels_, weights_.config, layer.feed_forward, x, n,
-                 normed_.data() + unit.begin * d_model, feed_forward_);
+  AddFeedForward(member, kernels_, weights_.architecture, layer.feed_forward, x,
+                 n, normed_.data() + unit.begin * d_model, feed_forward_);
 }
 
 void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
-  const T5Config& config = weights_.config;
-  const int32_t num_heads = config.num_cross_kv_heads;
+  const Architecture& architecture = weights_.architecture;
+  const int32_t num_heads = architecture.num_cross_kv_heads;
+  const int32_t head_dim = architecture.decoder.head_dim;
   const int64_t columns = weights_.cross_kv.num_columns();
-  const int64_t kv = int64_t{num_heads} * config.head_dim;  // of k, and of v
-  const int32_t pairs = config.num_decoder_layers * num_heads;
-  float* normed = normed_.data() + unit.begin * config.d_model;
+  const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
+  const int32_t pairs = architecture.decoder.num_layers * num_heads;
+  float* normed = normed_.data() + unit.begin * shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  NormRows(member, kernels_, config, weights_.encoder_norm,
-           x_.data() + unit.begin * config.d_model, n, normed);
-  weights_.cross_kv.Run(member, normed, config.d_model, n, cross_kv_.data(),
+  NormRows(member, kernels_, architecture, weights_.encoder_norm,
+           x_.data() + unit.begin * shape_.d_model, n, normed);
+  weights_.cross_kv.Run(member, normed, shape_.d_model, n, cross_kv_.data(),
                         columns, /*accumulate=*/false);
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
     const int32_t layer = i / num_heads, head = i % num_heads;
     const float* head_kv =
-        cross_kv_.data() + layer * 2 * kv + int64_t{head} * config.head_dim;
+        cross_kv_.data() + layer * 2 * kv + int64_t{head} * head_dim;
     for (const Source& source : sources_) {
       if (source.is_dropped) continue;
       const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);

@@ -34,8 +34,7 @@ class Encoder {
   void Drop(int32_t entry_index) { sources_[entry_index].is_dropped = true; }
 
   absl::Span<const float> output() const {
-    return {normed_.data(),
-            static_cast<size_t>(num_rows_) * weights_.config.d_model};
+    return {normed_.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
   }
 
  private:
@@ -80,6 +79,7 @@ class Encoder {
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
+  const StackShape& shape_;
   const RelativeBias bias_;
   // A narrow one where products round their inputs too.
   const kernels::EncodeType attention_type_;
@@ -91,8 +91,8 @@ class Encoder {
 
   AlignedBuffer x_;         // [rows, d_model]
   AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, 3 * H * head_dim]
-  AlignedBuffer attended_;  // [rows, H * head_dim]
+  AlignedBuffer qkv_;       // [rows, 3 * q_columns]
+  AlignedBuffer attended_;  // [rows, q_columns]
   AlignedBuffer cross_kv_;  // [rows of a unit, columns of cross_kv]
   FeedForwardBuffers feed_forward_;
   std::vector<HeadBuffers> heads_;  // one a member

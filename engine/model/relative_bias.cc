@@ -26,15 +26,15 @@ int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
 }
 
 RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
-                           int32_t num_buckets, int32_t max_distance,
-                           bool is_bidirectional, int32_t max_len)
+                           const Positions& positions, bool is_bidirectional,
+                           int32_t max_len)
     : max_len_(max_len),
       row_stride_(is_bidirectional ? 2 * int64_t{max_len} - 1 : max_len),
       values_(num_heads * row_stride_) {
   for (int64_t i = 0; i < row_stride_; ++i) {
-    const int32_t bucket =
-        RelativePositionBucket(static_cast<int32_t>(i) - (max_len - 1),
-                               is_bidirectional, num_buckets, max_distance);
+    const int32_t bucket = RelativePositionBucket(
+        static_cast<int32_t>(i) - (max_len - 1), is_bidirectional,
+        positions.num_buckets, positions.max_distance);
     for (int32_t head = 0; head < num_heads; ++head) {
       values_[head * row_stride_ + i] =
           table[int64_t{bucket} * num_heads + head];

@@ -3,24 +3,26 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/model/architecture.h"
+
 namespace sheaf {
 
-// T5's bucket of a relative position (key - query). Two-sided for the encoder:
-// half of the buckets for keys after the query; one-sided for the decoder,
-// where keys after the query count as distance 0. The first half of a side has
-// a bucket a distance, the rest are spaced by the logarithm up to
-// max_distance, in float32 as the reference computes it.
+// The bucket of a relative position (key - query). In the encoder both
+// directions count: half of the buckets are for keys after the query. In the
+// decoder, keys after the query count as distance 0. In each direction the
+// first half of the buckets hold one distance each. The others are spaced by
+// the logarithm up to max_distance, in float32 as the reference computes it.
 int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
                                int32_t num_buckets, int32_t max_distance);
 
 // The learned bias of a stack's self-attention, spread out over relative
-// positions: one row a head, so that the kernels read it in order of the keys.
+// positions: one row per head, which the kernels read in the order of the keys.
 class RelativeBias {
  public:
   // `table` [num_buckets, num_heads] as in the checkpoint. Covers relative
   // positions -(max_len - 1) to max_len - 1, or to 0 if one-sided.
   RelativeBias(const std::vector<float>& table, int32_t num_heads,
-               int32_t num_buckets, int32_t max_distance, bool is_bidirectional,
+               const Positions& positions, bool is_bidirectional,
                int32_t max_len);
 
   // The bias of key t for the query at position p is

@@ -7,19 +7,22 @@
 
 namespace sheaf {
 
-KvDims KvDimsOf(const T5Config& config, kernels::KvType type) {
-  return {config.num_decoder_layers, config.head_dim, config.num_kv_heads,
-          config.num_cross_kv_heads, type};
+KvDims KvDimsOf(const Architecture& architecture, kernels::KvType type) {
+  const StackShape& decoder = architecture.decoder;
+  return {decoder.num_layers, decoder.head_dim, decoder.num_kv_heads,
+          architecture.num_cross_kv_heads, type};
 }
 
-int64_t ActivationBytes(const T5Config& config, const RunnerSizes& sizes) {
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  const int64_t encoder_row = 2 * int64_t{config.d_model} + 4 * q_columns;
+int64_t ActivationBytes(const Architecture& architecture,
+                        const RunnerSizes& sizes) {
+  const StackShape& encoder = architecture.encoder;
+  const int64_t encoder_row =
+      2 * int64_t{encoder.d_model} + 4 * encoder.q_columns();
   const int64_t rows =
       std::max(sizes.max_encode_tokens, sizes.max_source_tokens);
   return static_cast<int64_t>(sizeof(float)) *
          ((rows + kMaxOvertakingTokens) * encoder_row +
-          int64_t{sizes.max_sequences} * config.vocab_size);
+          int64_t{sizes.max_sequences} * architecture.vocab_size);
 }
 
 TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,

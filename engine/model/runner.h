@@ -12,7 +12,7 @@
 
 namespace sheaf {
 
-// What the runner sizes its memory for.
+// The largest work that a runner allocates memory for.
 struct RunnerSizes {
   int32_t max_sequences = 64;        // in one decode step
   int32_t max_encode_tokens = 2048;  // in one pass, or one source's max length
@@ -24,31 +24,32 @@ class Encoder;
 class Decoder;
 class DecoderObserver;
 
-// Bytes that a runner and the engine's logits take, once a pass and a step of
-// the greatest size have been: about, for the larger of the buffers.
-int64_t ActivationBytes(const T5Config& config, const RunnerSizes& sizes);
+// Approximate bytes of a runner and of the engine's logits after a pass and a
+// step of the largest size; it counts the large buffers.
+int64_t ActivationBytes(const Architecture& architecture,
+                        const RunnerSizes& sizes);
 
-// Computes a T5 model on a thread team: the encoder over packed sources, the
-// decoder over the running sequences, with K and V in KvStorage. The
-// constructor takes the memory, but for what grows until a step as large has
-// been: a part of attention a context, and the products' narrow inputs.
+// Computes an encoder-decoder model on a thread team: the encoder over packed
+// sources, the decoder over the running sequences, with K and V in KvStorage.
+// The constructor allocates the memory, except for buffers that grow to the
+// largest step so far: the parts of long contexts and the narrow inputs of
+// products.
 //
 // Not thread-safe: the engine thread owns it.
 class TransformerRunner : public ModelRunner {
  public:
-  // None is owned; all outlive the runner. `storage` has the dimensions of
-  // KvDimsOf(weights.config).
+  // Owns none of them; all must outlive the runner. `storage` has the
+  // dimensions of KvDimsOf(weights.architecture).
   TransformerRunner(const Weights& weights, KvStorage& storage,
                     ThreadTeam& team, const kernels::Kernels& kernels,
                     const RunnerSizes& sizes);
   ~TransformerRunner() override;
 
-  int32_t vocab_size() const override { return weights_.config.vocab_size; }
-  int32_t start_token_id() const override {
-    return weights_.config.decoder_start_token_id;
+  int32_t vocab_size() const override {
+    return weights_.architecture.vocab_size;
   }
   absl::Span<const int32_t> eos_token_ids() const override {
-    return weights_.config.eos_token_ids;
+    return weights_.architecture.tokens.eos_ids;
   }
   RunnerLimits limits() const override {
     return {sizes_.max_sequences, sizes_.max_encode_tokens};
@@ -62,11 +63,13 @@ class TransformerRunner : public ModelRunner {
   void Decode(absl::Span<const DecodeEntry> entries,
               absl::Span<float> logits) override;
 
-  // The main pass' output [tokens, d_model] after the final norm, once
-  // AdvanceEncode() has returned true and until the next one: for tests.
+  // The output of the main pass [tokens, d_model] after the final norm. Valid
+  // from when AdvanceEncode() returns true until the next pass; for tests and
+  // calibration.
   absl::Span<const float> encoder_output() const;
 
-  // Shows it what the decoder's attentions read; null: nobody. Not owned.
+  // Sets what is shown the inputs of the decoder's attentions; null for none.
+  // Not owned.
   void set_decoder_observer(DecoderObserver* observer);
 
  private:
@@ -82,7 +85,7 @@ class TransformerRunner : public ModelRunner {
   std::unique_ptr<Decoder> decoder_;
 };
 
-KvDims KvDimsOf(const T5Config& config,
+KvDims KvDimsOf(const Architecture& architecture,
                 kernels::KvType type = kernels::KvType::kF32);
 
 }  // namespace sheaf

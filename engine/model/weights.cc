@@ -1,110 +1,108 @@
 #include "engine/model/weights.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "base/bf16.h"
 #include "base/check.h"
+#include "engine/model/tensor_list.h"
 
 namespace sheaf {
 namespace {
 
-// Reads tensors of known shapes; the first error sticks, so that the loading
-// code reads as a list.
+// Reads the tensors of a description; the first error sticks, so that the
+// loading code reads as a list.
 class Loader {
  public:
-  Loader(const WeightSource& source, const LinearOptions& options)
-      : source_(source), options_(options) {}
+  Loader(const ModelDescription& description, const WeightSource& source,
+         const LinearOptions& options)
+      : source_(source), options_(options) {
+    for (const TensorSpec& spec : ListTensors(description.architecture)) {
+      const auto name = description.tensors.find(spec.place);
+      SHEAF_CHECK(name != description.tensors.end());
+      tensors_.emplace(spec.place, Tensor{name->second, spec});
+    }
+  }
 
   const absl::Status& status() const { return status_; }
 
-  std::vector<float> Vector(const std::string& name, int64_t size) {
-    std::vector<float> values(size);
-    if (HasShape(name, {size})) {
-      Note(source_.ReadRows(name, 0, 1, absl::MakeSpan(values)));
-    }
+  // All values of a small tensor.
+  std::vector<float> Values(const TensorPlace& place) {
+    const Tensor& tensor = tensors_.at(place);
+    std::vector<float> values(tensor.spec.num_elements());
+    Read(tensor, absl::MakeSpan(values));
     return values;
   }
 
-  std::vector<float> Matrix(const std::string& name, int64_t rows,
-                            int64_t cols) {
-    std::vector<float> values(rows * cols);
-    if (HasShape(name, {rows, cols})) {
-      Note(source_.ReadRows(name, 0, rows, absl::MakeSpan(values)));
+  AlignedBuffer Rows(const TensorPlace& place) {
+    const Tensor& tensor = tensors_.at(place);
+    AlignedBuffer values(tensor.spec.num_elements());
+    Read(tensor, absl::MakeSpan(values.data(), values.size()));
+    return values;
+  }
+
+  std::vector<uint16_t> Bf16Rows(const TensorPlace& place) {
+    constexpr int64_t kRowsAtOnce = 256;
+    const auto& [name, spec] = tensors_.at(place);
+    std::vector<uint16_t> values(spec.num_elements());
+    std::vector<float> wide(std::min(spec.rows, kRowsAtOnce) * spec.columns);
+    for (int64_t row = 0; row < spec.rows && status_.ok(); row += kRowsAtOnce) {
+      const int64_t n = std::min(kRowsAtOnce, spec.rows - row) * spec.columns;
+      Note(source_.ReadRows(name, row, n / spec.columns,
+                            absl::MakeSpan(wide).first(n)));
+      std::transform(wide.begin(), wide.begin() + n,
+                     values.begin() + row * spec.columns, ToBf16);
     }
     return values;
   }
 
   // All rows of the tensors, one tensor after the other.
-  Linear Fused(int64_t K, const std::vector<WeightRows>& tensors) {
-    if (!HaveShapes(K, tensors)) return Linear();
-    return Take(Linear::Load(source_, K, tensors, options_));
+  Linear Fused(absl::Span<const TensorPlace> places) {
+    std::vector<WeightRows> rows;
+    for (const TensorPlace& place : places) {
+      const Tensor& tensor = tensors_.at(place);
+      rows.push_back({tensor.name, 0, tensor.spec.rows});
+    }
+    if (!status_.ok()) return Linear();
+    return Take(Linear::Load(source_, InputsOf(places), rows, options_));
   }
 
   // Each slice has its share of every tensor.
-  Linear Interleaved(int64_t K, const std::vector<WeightRows>& tensors) {
-    if (!HaveShapes(K, tensors)) return Linear();
+  Linear Interleaved(absl::Span<const TensorPlace> places) {
     std::vector<std::vector<WeightRows>> slices;
-    for (const Linear::Slice& slice :
-         EvenSlices(tensors.front().num_rows, options_.num_slices)) {
+    for (const Linear::Slice& slice : EvenSlices(
+             tensors_.at(places.front()).spec.rows, options_.num_slices)) {
       std::vector<WeightRows>& parts = slices.emplace_back();
-      for (const WeightRows& tensor : tensors) {
-        if (slice.num_columns == 0) continue;
-        parts.push_back({tensor.tensor, slice.first_column, slice.num_columns});
+      if (slice.num_columns == 0) continue;
+      for (const TensorPlace& place : places) {
+        parts.push_back(
+            {tensors_.at(place).name, slice.first_column, slice.num_columns});
       }
     }
-    return Take(Linear::LoadSlices(source_, K, slices, options_));
-  }
-
-  AlignedBuffer Rows(const std::string& name, int64_t rows, int64_t cols) {
-    AlignedBuffer values(rows * cols);
-    if (HasShape(name, {rows, cols})) {
-      Note(source_.ReadRows(name, 0, rows,
-                            absl::MakeSpan(values.data(), rows * cols)));
-    }
-    return values;
-  }
-
-  std::vector<uint16_t> Bf16Rows(const std::string& name, int64_t rows,
-                                 int64_t cols) {
-    constexpr int64_t kRowsAtOnce = 256;
-    std::vector<uint16_t> values(rows * cols);
-    std::vector<float> wide(std::min(rows, kRowsAtOnce) * cols);
-    if (!HasShape(name, {rows, cols})) return values;
-    for (int64_t row = 0; row < rows && status_.ok(); row += kRowsAtOnce) {
-      const int64_t n = std::min(kRowsAtOnce, rows - row);
-      Note(
-          source_.ReadRows(name, row, n, absl::MakeSpan(wide).first(n * cols)));
-      std::transform(wide.begin(), wide.begin() + n * cols,
-                     values.begin() + row * cols, ToBf16);
-    }
-    return values;
+    if (!status_.ok()) return Linear();
+    return Take(
+        Linear::LoadSlices(source_, InputsOf(places), slices, options_));
   }
 
  private:
-  bool HasShape(const std::string& name, const std::vector<int64_t>& expected) {
-    if (!status_.ok()) return false;
-    absl::StatusOr<std::vector<int64_t>> shape = source_.Shape(name);
-    if (!shape.ok()) {
-      status_ = shape.status();
-    } else if (*shape != expected) {
-      status_ = absl::InvalidArgumentError(absl::StrFormat(
-          "tensor \"%s\" is [%s]; config.json asks for [%s]", name,
-          absl::StrJoin(*shape, ", "), absl::StrJoin(expected, ", ")));
-    }
-    return status_.ok();
+  struct Tensor {
+    std::string name;
+    TensorSpec spec;
+  };
+
+  int64_t InputsOf(absl::Span<const TensorPlace> places) const {
+    return tensors_.at(places.front()).spec.columns;
   }
 
-  bool HaveShapes(int64_t K, const std::vector<WeightRows>& tensors) {
-    for (const WeightRows& tensor : tensors) {
-      if (!HasShape(tensor.tensor, {tensor.num_rows, K})) return false;
-    }
-    return status_.ok();
+  void Read(const Tensor& tensor, absl::Span<float> out) {
+    if (!status_.ok()) return;
+    const bool is_vector = tensor.spec.columns == 0;
+    Note(source_.ReadRows(tensor.name, 0, is_vector ? 1 : tensor.spec.rows,
+                          out));
   }
 
   void Note(const absl::Status& status) {
@@ -119,70 +117,68 @@ class Loader {
 
   const WeightSource& source_;
   const LinearOptions options_;
+  std::map<TensorPlace, Tensor> tensors_;
   absl::Status status_;
 };
 
-FeedForwardWeights LoadFeedForward(Loader& loader, const T5Config& config,
-                                   const std::string& prefix) {
-  const std::string name = prefix + "DenseReluDense.";
+// Makes the places of one sub-layer.
+struct Place {
+  Stack stack;
+  Sublayer sublayer;
+  int32_t layer;
+
+  TensorPlace operator()(Slot slot) const {
+    return {slot, stack, sublayer, layer};
+  }
+};
+
+FeedForwardWeights LoadFeedForward(Loader& loader, bool is_gated, Stack stack,
+                                   int32_t layer) {
+  const Place place = {stack, Sublayer::kFeedForward, layer};
   FeedForwardWeights ff;
-  ff.norm = loader.Vector(prefix + "layer_norm.weight", config.d_model);
-  ff.in = config.is_gated
-              ? loader.Interleaved(config.d_model,
-                                   {{name + "wi_0.weight", 0, config.d_ff},
-                                    {name + "wi_1.weight", 0, config.d_ff}})
-              : loader.Interleaved(config.d_model,
-                                   {{name + "wi.weight", 0, config.d_ff}});
-  ff.out = loader.Fused(config.d_ff, {{name + "wo.weight", 0, config.d_model}});
+  ff.norm = loader.Values(place(Slot::kNorm));
+  ff.in = is_gated ? loader.Interleaved({place(Slot::kGate), place(Slot::kUp)})
+                   : loader.Interleaved({place(Slot::kUp)});
+  ff.out = loader.Fused({place(Slot::kDown)});
   return ff;
 }
 
-EncoderLayer LoadEncoderLayer(Loader& loader, const T5Config& config,
-                              int32_t index) {
-  const std::string prefix = absl::StrCat("encoder.block.", index, ".layer.");
-  const std::string attention = prefix + "0.SelfAttention.";
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  EncoderLayer layer{
-      loader.Vector(prefix + "0.layer_norm.weight", config.d_model),
-      loader.Fused(config.d_model, {{attention + "q.weight", 0, q_columns},
-                                    {attention + "k.weight", 0, q_columns},
-                                    {attention + "v.weight", 0, q_columns}}),
-      loader.Fused(q_columns, {{attention + "o.weight", 0, config.d_model}}),
-      LoadFeedForward(loader, config, prefix + "1.")};
+EncoderLayer LoadEncoderLayer(Loader& loader, bool is_gated, int32_t index) {
+  const Place self = {Stack::kEncoder, Sublayer::kSelfAttention, index};
+  EncoderLayer layer;
+  layer.norm = loader.Values(self(Slot::kNorm));
+  layer.qkv =
+      loader.Fused({self(Slot::kQuery), self(Slot::kKey), self(Slot::kValue)});
+  layer.out = loader.Fused({self(Slot::kOutput)});
+  layer.feed_forward =
+      LoadFeedForward(loader, is_gated, Stack::kEncoder, index);
   return layer;
 }
 
-DecoderLayer LoadDecoderLayer(Loader& loader, const T5Config& config,
-                              int32_t index) {
-  const std::string prefix = absl::StrCat("decoder.block.", index, ".layer.");
-  const std::string self = prefix + "0.SelfAttention.";
-  const std::string cross = prefix + "1.EncDecAttention.";
-  const int64_t d_model = config.d_model;
-  const int64_t q_columns = int64_t{config.num_heads} * config.head_dim;
-  const int64_t kv = int64_t{config.num_kv_heads} * config.head_dim;
-  DecoderLayer layer{
-      loader.Vector(prefix + "0.layer_norm.weight", d_model),
-      loader.Fused(d_model, {{self + "q.weight", 0, q_columns},
-                             {self + "k.weight", 0, kv},
-                             {self + "v.weight", 0, kv}}),
-      loader.Fused(q_columns, {{self + "o.weight", 0, d_model}}),
-      loader.Vector(prefix + "1.layer_norm.weight", d_model),
-      loader.Fused(d_model, {{cross + "q.weight", 0, q_columns}}),
-      loader.Fused(q_columns, {{cross + "o.weight", 0, d_model}}),
-      LoadFeedForward(loader, config, prefix + "2.")};
+DecoderLayer LoadDecoderLayer(Loader& loader, bool is_gated, int32_t index) {
+  const Place self = {Stack::kDecoder, Sublayer::kSelfAttention, index};
+  const Place cross = {Stack::kDecoder, Sublayer::kCrossAttention, index};
+  DecoderLayer layer;
+  layer.self_norm = loader.Values(self(Slot::kNorm));
+  layer.qkv =
+      loader.Fused({self(Slot::kQuery), self(Slot::kKey), self(Slot::kValue)});
+  layer.self_out = loader.Fused({self(Slot::kOutput)});
+  layer.cross_norm = loader.Values(cross(Slot::kNorm));
+  layer.cross_q = loader.Fused({cross(Slot::kQuery)});
+  layer.cross_out = loader.Fused({cross(Slot::kOutput)});
+  layer.feed_forward =
+      LoadFeedForward(loader, is_gated, Stack::kDecoder, index);
   return layer;
 }
 
-Linear LoadCrossKv(Loader& loader, const T5Config& config) {
-  const int64_t kv = int64_t{config.num_cross_kv_heads} * config.head_dim;
-  std::vector<WeightRows> tensors;
-  for (int32_t i = 0; i < config.num_decoder_layers; ++i) {
-    const std::string name =
-        absl::StrCat("decoder.block.", i, ".layer.1.EncDecAttention.");
-    tensors.push_back({name + "k.weight", 0, kv});
-    tensors.push_back({name + "v.weight", 0, kv});
+Linear LoadCrossKv(Loader& loader, int32_t num_layers) {
+  std::vector<TensorPlace> places;
+  for (int32_t i = 0; i < num_layers; ++i) {
+    const Place cross = {Stack::kDecoder, Sublayer::kCrossAttention, i};
+    places.push_back(cross(Slot::kKey));
+    places.push_back(cross(Slot::kValue));
   }
-  return loader.Fused(config.d_model, tensors);
+  return loader.Fused(places);
 }
 
 int64_t Bytes(const std::vector<float>& values) {
@@ -195,55 +191,47 @@ int64_t Bytes(const FeedForwardWeights& ff) {
 
 }  // namespace
 
-absl::StatusOr<Weights> Weights::Load(const T5Config& config,
+absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
                                       const WeightSource& source,
                                       const LinearOptions& options) {
-  const int64_t vocab = config.vocab_size, d_model = config.d_model;
-  const std::string bias =
-      ".block.0.layer.0.SelfAttention."
-      "relative_attention_bias.weight";
-  SHEAF_CHECK(!config.table_tensor.empty());
-  Loader loader(source, options);
+  const Architecture& architecture = description.architecture;
+  const bool is_gated = architecture.is_gated;
+  Loader loader(description, source, options);
   Weights weights;
-  weights.config = config;
+  weights.architecture = architecture;
   weights.type = options.type;
   // A head that is the table is read as columns of a product and as rows of a
   // table; panels serve both, so there is one copy.
-  weights.head = loader.Fused(d_model, {{config.head_tensor, 0, vocab}});
-  if (config.has_own_head()) {
+  if (architecture.is_tied) {
+    weights.head = loader.Fused({{Slot::kEmbedding}});
+  } else {
+    weights.head = loader.Fused({{Slot::kHead}});
     if (options.type == WeightType::kF32) {
-      weights.embedding = loader.Rows(config.table_tensor, vocab, d_model);
+      weights.embedding = loader.Rows({Slot::kEmbedding});
     } else {
-      weights.embedding_bf16 =
-          loader.Bf16Rows(config.table_tensor, vocab, d_model);
+      weights.embedding_bf16 = loader.Bf16Rows({Slot::kEmbedding});
     }
   }
-  weights.encoder_bias =
-      loader.Matrix("encoder" + bias, config.relative_attention_num_buckets,
-                    config.num_heads);
-  weights.decoder_bias =
-      loader.Matrix("decoder" + bias, config.relative_attention_num_buckets,
-                    config.num_heads);
-  weights.encoder_norm =
-      loader.Vector("encoder.final_layer_norm.weight", d_model);
-  weights.decoder_norm =
-      loader.Vector("decoder.final_layer_norm.weight", d_model);
-  for (int32_t i = 0; i < config.num_encoder_layers && loader.status().ok();
-       ++i) {
-    weights.encoder.push_back(LoadEncoderLayer(loader, config, i));
+  weights.encoder_bias = loader.Values({Slot::kPositionBias, Stack::kEncoder});
+  weights.decoder_bias = loader.Values({Slot::kPositionBias, Stack::kDecoder});
+  weights.encoder_norm = loader.Values({Slot::kFinalNorm, Stack::kEncoder});
+  weights.decoder_norm = loader.Values({Slot::kFinalNorm, Stack::kDecoder});
+  for (int32_t i = 0;
+       i < architecture.encoder.num_layers && loader.status().ok(); ++i) {
+    weights.encoder.push_back(LoadEncoderLayer(loader, is_gated, i));
   }
-  for (int32_t i = 0; i < config.num_decoder_layers && loader.status().ok();
-       ++i) {
-    weights.decoder.push_back(LoadDecoderLayer(loader, config, i));
+  for (int32_t i = 0;
+       i < architecture.decoder.num_layers && loader.status().ok(); ++i) {
+    weights.decoder.push_back(LoadDecoderLayer(loader, is_gated, i));
   }
-  weights.cross_kv = LoadCrossKv(loader, config);
+  weights.cross_kv = LoadCrossKv(loader, architecture.decoder.num_layers);
   if (!loader.status().ok()) return loader.status();
   return weights;
 }
 
 void Weights::Embed(int32_t id, float* out) const {
-  if (!config.has_own_head()) return head.ReadColumn(id, out);
-  const int64_t d_model = config.d_model;
+  if (architecture.is_tied) return head.ReadColumn(id, out);
+  const int64_t d_model = architecture.decoder.d_model;
   if (embedding_bf16.empty()) {
     std::copy_n(embedding.data() + id * d_model, d_model, out);
   } else {
@@ -276,18 +264,19 @@ int64_t Weights::bytes() const {
   return bytes;
 }
 
-int64_t LeastWeightBytes(const T5Config& config, WeightType type) {
-  const int64_t num_parameters = NumParameters(config);
+int64_t LeastWeightBytes(const Architecture& architecture, WeightType type) {
+  const int64_t num_parameters = NumParameters(architecture);
   switch (type) {
     case WeightType::kF32:
       return 4 * num_parameters;
     case WeightType::kBf16:
       return 2 * num_parameters;
     case WeightType::kInt8:
-      // An embedding of its own stays in bfloat16.
-      return num_parameters + (config.has_own_head()
-                                   ? int64_t{config.vocab_size} * config.d_model
-                                   : 0);
+      // An embedding that is not the head stays in bfloat16.
+      return num_parameters + (architecture.is_tied
+                                   ? 0
+                                   : int64_t{architecture.vocab_size} *
+                                         architecture.decoder.d_model);
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 #include "server/grpc/model_service.h"
 
+#include "base/version.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"
 #include "server/messages.h"
@@ -41,6 +42,7 @@ grpc::ServerUnaryReactor* ModelService::ListModels(
   }
   v1::ListModelsResponse models;
   *models.add_models() = model_;
+  models.set_server_version(Version());
   *response = SerializeMessage(models);
   return Finished(rpc, absl::OkStatus());
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 #include "server/unix_socket.h"
 
 namespace sheaf {

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 #include "server/listening_sockets.h"
 
 namespace sheaf {

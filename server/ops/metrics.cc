@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "server/ops/process_stats.h"
 #include "server/ops/rate_window.h"
 
@@ -201,6 +202,12 @@ class Metrics::Series {
         "sheaf_generation_tokens_per_second",
         "Tokens generated each second, over the last ten.",
         prometheus::MetricType::Gauge, generated_.PerSecond(now_()), model_));
+    families.push_back(ScrapedFamily("sheaf_build_info",
+                                     "What was built, in labels; always 1.",
+                                     prometheus::MetricType::Gauge, 1,
+                                     {{"version", Version()},
+                                      {"commit", Commit()},
+                                      {"compiler", Compiler()}}));
     return families;
   }
 

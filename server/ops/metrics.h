@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/monotonic_time.h"
 #include "engine/stats.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 #include "server/ops/http_listener.h"
 
 namespace sheaf {

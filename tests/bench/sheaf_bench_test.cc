@@ -12,7 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "bench/random_weights.h"
 #include "bench/shapes.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_list.h"
+#include "engine/model/tensor_match.h"
 #include "engine/model/weights.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -52,35 +54,35 @@ TEST(ShapesTest, HaveT5v11sNumbersOfParameters) {
       {"t5-xl", 2849757184},
       {"t5-xxl", 11135332352}};
   for (const auto& [name, num_parameters] : expected) {
-    EXPECT_EQ(NumParameters(ConfigOfShape(name).value()), num_parameters)
+    EXPECT_EQ(NumParameters(DescribeShape(name)->architecture), num_parameters)
         << name;
   }
 }
 
 TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
-  T5Config config = ConfigOfShape("t5-base").value();
-  config.num_kv_heads = 4;
-  config.num_cross_kv_heads = 3;
+  Architecture architecture = DescribeShape("t5-base")->architecture;
+  architecture.decoder.num_kv_heads = 4;
+  architecture.num_cross_kv_heads = 3;
   StepShape step = {.batch = 2,
                     .beam_size = 1,
                     .self_tokens = 10,
                     .cross_tokens = 100,
                     .kv_element_bytes = 4};
-  EXPECT_EQ(WorkOfStep(config, step).kv_bytes,
+  EXPECT_EQ(WorkOfStep(architecture, step).kv_bytes,
             2 * 12 * 2 * 64 * 4 * (10 * 4 + 100 * 3));
   step.beam_size = 4;  // each its own, all the source's
-  EXPECT_EQ(WorkOfStep(config, step).kv_bytes,
+  EXPECT_EQ(WorkOfStep(architecture, step).kv_bytes,
             2 * 12 * 2 * 64 * 4 * (4 * 10 * 4 + 100 * 3));
 }
 
 TEST(ShapesTest, MultiplyEveryDecoderWeightOnceARow) {
-  const T5Config config = ConfigOfShape("t5-small").value();
+  const Architecture architecture = DescribeShape("t5-small")->architecture;
   const int64_t layer = 512 * (4 * 384 + 2 * 384 + 3 * 1024);
-  EXPECT_EQ(WorkOfStep(config, {.batch = 3,
-                                .beam_size = 2,
-                                .self_tokens = 0,
-                                .cross_tokens = 0,
-                                .kv_element_bytes = 4})
+  EXPECT_EQ(WorkOfStep(architecture, {.batch = 3,
+                                      .beam_size = 2,
+                                      .self_tokens = 0,
+                                      .cross_tokens = 0,
+                                      .kv_element_bytes = 4})
                 .flops,
             2 * 6 * (8 * layer + 512 * 32128));
 }
@@ -132,17 +134,21 @@ TEST(RandomWeightsTest, RefuseRowsThatAreNotThere) {
 
 TEST(RandomWeightsTest, HaveAllTensorsOfEveryKindOfModel) {
   for (const bool is_gated : {false, true}) {
-    for (const char* head : {"lm_head.weight", "shared.weight"}) {
-      T5Config config = ConfigOfShape("t5-small").value();
-      config.vocab_size = 48;
-      config.num_encoder_layers = 1;
-      config.num_decoder_layers = 2;
-      config.num_kv_heads = 2;
-      config.num_cross_kv_heads = 3;
-      config.is_gated = is_gated;
-      config.head_tensor = head;
+    for (const bool is_tied : {false, true}) {
+      ModelDescription description = DescribeShape("t5-small").value();
+      Architecture& architecture = description.architecture;
+      architecture.vocab_size = 48;
+      architecture.encoder.num_layers = 1;
+      architecture.decoder.num_layers = 2;
+      architecture.decoder.num_kv_heads = 2;
+      architecture.num_cross_kv_heads = 3;
+      architecture.is_gated = is_gated;
+      architecture.is_tied = is_tied;
+      const RandomWeights random(description);
+      ASSERT_EQ(MatchTensors(random, description), absl::OkStatus());
+      EXPECT_EQ(architecture.is_tied, is_tied);
       const absl::StatusOr<Weights> weights = Weights::Load(
-          config, RandomWeights(config),
+          description, random,
           {&kernels::KernelsFor(kernels::Isa::kPortable), /*num_slices=*/1});
       EXPECT_TRUE(weights.ok()) << weights.status();
     }
@@ -178,11 +184,12 @@ TEST(SheafBenchTest, PrintsOneLineOfFiguresThatAgree) {
   EXPECT_DOUBLE_EQ(figures.at("floor_ratio"), step_seconds / floor_seconds);
 
   // Whole blocks: of 16 tokens here, so 17 and 20 take two each.
-  const T5Config config = LoadT5Config(SHEAF_TESTDATA_DIR "/gqa-2of8").value();
-  ASSERT_EQ(config.num_kv_heads, 2);
-  ASSERT_EQ(config.num_cross_kv_heads, 2);
-  const int64_t block_bytes = int64_t{config.num_decoder_layers} * 2 *
-                              config.num_kv_heads * 16 * config.head_dim *
+  const Architecture architecture =
+      ReadDescription(SHEAF_TESTDATA_DIR "/gqa-2of8")->architecture;
+  ASSERT_EQ(architecture.decoder.num_kv_heads, 2);
+  ASSERT_EQ(architecture.num_cross_kv_heads, 2);
+  const int64_t block_bytes = architecture.decoder.num_layers * 2 *
+                              architecture.decoder.kv_columns() * 16 *
                               static_cast<int64_t>(sizeof(float));
   EXPECT_EQ(figures.at("kv_bytes"), 3 * 4 * block_bytes);
 }

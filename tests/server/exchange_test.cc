@@ -173,8 +173,11 @@ class ExchangeTest : public testing::Test {
              return true;
            }};
   Delivery delivery_;
-  Engine engine_{EngineOptions(), FakeModel::KvShape(), model_.runner, team_,
-                 kernels::KernelsFor(kernels::Isa::kPortable)};
+  Engine engine_{
+      EngineOptions(),
+      team_,
+      kernels::KernelsFor(kernels::Isa::kPortable),
+      {{.runner = &model_.runner, .kv_shape = FakeModel::KvShape()}}};
   FairExecutor reading_{{.max_waiting = 2}};
   const Services services_ = {.engine = &engine_,
                               .delivery = &delivery_,

@@ -37,8 +37,9 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
     model_ = TestModel::Load(directory,
                              {.num_threads = 1, .isa = kernels::DetectIsa()});
     engine_ = std::make_unique<Engine>(
-        EngineOptions(), model_->storage->shape(), *model_->runner,
-        model_->team, *model_->kernels);
+        EngineOptions(), model_->team, *model_->kernels,
+        std::vector<LaneOptions>{{.runner = model_->runner.get(),
+                                  .kv_shape = model_->storage->shape()}});
   }
 
   // The request that a model with these files makes of an empty one.
@@ -60,11 +61,13 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   json Generate(size_t input, SamplingParams sampling) {
     RecordingSink sink;
     Request request;
+    request.start_tokens = {model_->weights.config.decoder_start_token_id};
     request.sampling = std::move(sampling);
     request.segments.push_back(
         inputs_[input]["ids"].get<std::vector<int32_t>>());
     request.sink = &sink;
-    if (const auto id = engine_->Submit(std::move(request)); !id.ok()) {
+    if (const auto id = engine_->Submit(/*lane=*/0, std::move(request));
+        !id.ok()) {
       ADD_FAILURE() << id.status();
       return json();
     }

@@ -40,6 +40,7 @@ class ServerHarness {
   explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32,
                          absl::Duration stuck_after = absl::Seconds(30),
                          Log* log = nullptr) {
+    model_.runner.runner_limits.max_sequences = max_sequences;
     model_.runner.before_decode = [this](int32_t) { gate.Pass(); };
     ServerOptions options;
     options.listen = {"127.0.0.1", 0};
@@ -47,7 +48,6 @@ class ServerHarness {
     options.limits.max_new_tokens = kMaxNewTokens;
     options.limits.max_text_bytes = kMaxTextBytes;
     options.limits.max_beam_size = std::min(kMaxBeamSize, max_sequences);
-    options.max_sequences = max_sequences;
     options.max_queue = max_queue;
     options.stuck_after = stuck_after;
     options.log = log;

@@ -35,14 +35,14 @@ absl::StatusOr<std::vector<ConvertedAttention>> Convert(
   options.output = output;
   options.num_kv_heads = options.num_cross_kv_heads = kv_heads;
   options.method = method;
-  const absl::StatusOr<T5Config> config = LoadT5Config(input);
-  if (!config.ok()) return config.status();
-  absl::Status status = CheckConvertible(*config, options);
+  const absl::StatusOr<ModelDescription> description = ReadDescription(input);
+  if (!description.ok()) return description.status();
+  absl::Status status = CheckConvertible(description->architecture, options);
   if (!status.ok()) return status;
   std::vector<ConvertedAttention> attentions;
-  status = ConvertModel(*config, options, [&](const ConvertedAttention& each) {
-    attentions.push_back(each);
-  });
+  status = ConvertModel(
+      *description, options,
+      [&](const ConvertedAttention& each) { attentions.push_back(each); });
   if (!status.ok()) return status;
   return attentions;
 }
@@ -103,12 +103,12 @@ TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
   keys["scale_decoder_outputs"] = false;
   dir.Write("in/config.json", keys.dump());
   ASSERT_TRUE(Convert(input, output, 2, GroupingMethod::kMean).ok());
-  T5Config config = LoadT5Config(output).value();
-  EXPECT_EQ(config.num_kv_heads, 2);
-  EXPECT_FALSE(config.scales_output);
+  ModelDescription description = ReadDescription(output).value();
+  EXPECT_EQ(description.architecture.decoder.num_kv_heads, 2);
+  EXPECT_EQ(description.architecture.logit_scale, 1);
   const Checkpoint checkpoint = Checkpoint::Open(output).value();
-  ASSERT_EQ(MatchT5Tensors(checkpoint, config), absl::OkStatus());
-  EXPECT_EQ(config.head_tensor, "lm_head.weight");
+  ASSERT_EQ(MatchTensors(checkpoint, description), absl::OkStatus());
+  EXPECT_FALSE(description.architecture.is_tied);
   EXPECT_EQ(Read(checkpoint, "lm_head.weight"),
             Read(Checkpoint::Open(input).value(), "lm_head.weight"));
 }
@@ -131,7 +131,8 @@ TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
 TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
   for (const std::string& model : TestdataModels()) {
     const std::string input = TestdataDir(model);
-    const int32_t kv_heads = LoadT5Config(input)->num_kv_heads;
+    const int32_t kv_heads =
+        ReadDescription(input)->architecture.decoder.num_kv_heads;
     for (const GroupingMethod method : kMethods) {
       TempDir dir;
       const std::string output = dir.PathOf("out");
@@ -153,7 +154,8 @@ TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
 TEST(ConvertTest, WithFewerHeadsSvdIsBetterThanMean) {
   for (const std::string& model : TestdataModels()) {
     const std::string input = TestdataDir(model);
-    const int32_t now = LoadT5Config(input)->num_kv_heads;
+    const int32_t now =
+        ReadDescription(input)->architecture.decoder.num_kv_heads;
     for (int32_t kv_heads = 1; kv_heads < now; ++kv_heads) {
       if (now % kv_heads != 0) continue;
       TempDir dir;
@@ -179,8 +181,8 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
       Convert(TestdataDir("text-end-to-end"), output, 1, GroupingMethod::kSvd)
           .ok());
   const auto model = TestModel::Load(output, {});
-  EXPECT_EQ(model->weights.config.num_kv_heads, 1);
-  EXPECT_EQ(model->weights.config.num_cross_kv_heads, 1);
+  EXPECT_EQ(model->architecture().decoder.num_kv_heads, 1);
+  EXPECT_EQ(model->architecture().num_cross_kv_heads, 1);
   EXPECT_EQ(FileBytes(output + "/spiece.model"),
             FileBytes(TestdataDir("text-end-to-end") + "/spiece.model"));
   EXPECT_TRUE(std::filesystem::exists(output + "/generation_config.json"));
@@ -297,10 +299,11 @@ TEST(GroupingTest, HeadsOfZeroStayZero) {
 // Moments of the encoder's output against the runner's own output.
 TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
   const std::string directory = TestdataDir("gqa-2of8");
-  const T5Config config = LoadT5Config(directory).value();
+  const ModelDescription description = ReadDescription(directory).value();
+  const int64_t d_model = description.architecture.decoder.d_model;
   const std::vector<int32_t> source = {5, 17, 40, 9, 1};
   const absl::StatusOr<Calibration> calibration =
-      Calibrate(directory, config, {source});
+      Calibrate(directory, description, {source});
   ASSERT_TRUE(calibration.ok()) << calibration.status();
 
   const auto model = TestModel::Load(directory, {});
@@ -311,12 +314,11 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
   model->runner->BeginEncode(EncodePass::kMain, {&entry, 1});
   while (!model->runner->AdvanceEncode(EncodePass::kMain, 1)) {
   }
-  const Matrix rows =
-      Eigen::Map<const Eigen::MatrixXf>(model->runner->encoder_output().data(),
-                                        config.d_model, 5)
-          .cast<double>();
+  const Matrix rows = Eigen::Map<const Eigen::MatrixXf>(
+                          model->runner->encoder_output().data(), d_model, 5)
+                          .cast<double>();
   Matrix expected = rows * rows.transpose() / 5;
-  expected.diagonal().array() += 0.01 * expected.trace() / config.d_model;
+  expected.diagonal().array() += 0.01 * expected.trace() / d_model;
   EXPECT_LT((calibration->encoder_output - expected).cwiseAbs().maxCoeff(),
             1e-5);
   // A normed row is of length sqrt(d_model) but for the norm's weight.
@@ -331,7 +333,7 @@ TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
                            {{"a", "F32", {2, 3}, 24}, {"b", "F32", {}, 4}});
   writer.Append(values.data(), 24);
   writer.Append(values.data(), 4);
-  ASSERT_TRUE(writer.Finish()) << writer.error();
+  ASSERT_TRUE(writer.Finish().ok());
   const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   std::vector<float> read(6);
@@ -346,12 +348,22 @@ TEST(SafetensorsWriterTest, ANumberOfBytesThatIsNotTheTensorsIsAnError) {
   const float value = 1;
   SafetensorsWriter few(dir.PathOf("few"), tensors);
   few.Append(&value, 4);
-  EXPECT_FALSE(few.Finish());
+  EXPECT_FALSE(few.Finish().ok());
   SafetensorsWriter many(dir.PathOf("many"), tensors);
   for (int i = 0; i < 3; ++i) many.Append(&value, 4);
-  EXPECT_FALSE(many.Finish());
-  SafetensorsWriter quoted(dir.PathOf("quoted"), {{"a\"", "F32", {2}, 8}});
-  EXPECT_FALSE(quoted.Finish());
+  EXPECT_FALSE(many.Finish().ok());
+}
+
+TEST(SafetensorsWriterTest, ANameIsEscaped) {
+  TempDir dir;
+  const float values[] = {1, 2};
+  SafetensorsWriter quoted(dir.PathOf("quoted.safetensors"),
+                           {{"a\"\\", "F32", {2}, 8}});
+  quoted.Append(values, sizeof(values));
+  ASSERT_TRUE(quoted.Finish().ok());
+  const auto file = SafetensorsFile::Open(dir.PathOf("quoted.safetensors"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_NE(file->Find("a\"\\"), nullptr);
 }
 
 }  // namespace

@@ -12,9 +12,8 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/decoder.h"
-#include "engine/model/runner.h"
-#include "engine/model/t5_tensors.h"
-#include "engine/model/weights.h"
+#include "engine/model/loaded_model.h"
+#include "engine/model/tensor_match.h"
 #include "engine/thread_team.h"
 
 namespace sheaf {
@@ -64,10 +63,11 @@ class SecondMoments {
 
 class Observer : public DecoderObserver {
  public:
-  explicit Observer(const T5Config& config)
-      : self_(config.num_decoder_layers, SecondMoments(config.d_model)),
+  explicit Observer(const Architecture& architecture)
+      : self_(architecture.decoder.num_layers,
+              SecondMoments(architecture.decoder.d_model)),
         cross_(self_),
-        encoder_output_(config.d_model) {}
+        encoder_output_(architecture.encoder.d_model) {}
 
   void OnAttentionInput(int32_t layer_index, Attention attention,
                         absl::Span<const float> rows) override {
@@ -93,8 +93,9 @@ class Observer : public DecoderObserver {
 };
 
 // Encodes one source and decodes from it greedily, shown to the observer.
-void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
-               TransformerRunner& runner, Observer& observer) {
+void RunSource(const std::vector<int32_t>& source, int32_t start_token,
+               const KvStorage& storage, TransformerRunner& runner,
+               Observer& observer) {
   KvBlockPool pool(storage.shape());
   BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
   const int32_t source_len = static_cast<int32_t>(source.size());
@@ -107,7 +108,7 @@ void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
   observer.OnEncoderOutput(runner.encoder_output());
   const auto ends = runner.eos_token_ids();
   std::vector<float> logits(runner.vocab_size());
-  int32_t token = runner.start_token_id();
+  int32_t token = start_token;
   for (int32_t position = 0; position < kCalibrationMaxOutput; ++position) {
     const DecodeEntry decode = {
         {&token, 1}, position, self.ids(), cross.ids(), source_len};
@@ -121,38 +122,37 @@ void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
 }  // namespace
 
 absl::StatusOr<Calibration> Calibrate(
-    const std::string& directory, T5Config config,
+    const std::string& directory, ModelDescription description,
     const std::vector<std::vector<int32_t>>& sources) {
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   ThreadTeam team(NumUsableProcessors());
-  absl::Status matched = MatchT5Tensors(*checkpoint, config);
+  absl::Status matched = MatchTensors(*checkpoint, description);
   if (!matched.ok()) return matched;
-  const absl::StatusOr<Weights> weights = Weights::Load(
-      config, *checkpoint, {.kernels = &kernels, .num_slices = team.size()});
-  if (!weights.ok()) return weights.status();
-  // Room for one source and its output: a block has at most 16 tokens of all
+  // Room for one source and its output. A block has at most 16 tokens of all
   // query heads.
-  const int64_t token_bytes = int64_t{8} * config.num_decoder_layers *
-                              config.num_heads * config.head_dim;
-  absl::StatusOr<KvStorage> storage = KvStorage::Create(
-      KvDimsOf(config),
-      token_bytes * (kCalibrationMaxSource + kCalibrationMaxOutput + 32));
-  if (!storage.ok()) return storage.status();
-  RunnerSizes limits;
-  limits.max_sequences = 1;
-  limits.max_encode_tokens = kCalibrationMaxSource;
-  limits.max_source_tokens = kCalibrationMaxSource;
-  limits.max_new_tokens = kCalibrationMaxOutput;
-  TransformerRunner runner(*weights, *storage, team, kernels, limits);
-  Observer observer(config);
+  const Architecture& architecture = description.architecture;
+  const int64_t token_bytes = int64_t{8} * architecture.decoder.num_layers *
+                              architecture.decoder.q_columns();
+  const absl::StatusOr<std::unique_ptr<LoadedModel>> model = LoadedModel::Load(
+      description, *checkpoint, team, kernels,
+      {.kv_cache_bytes =
+           token_bytes * (kCalibrationMaxSource + kCalibrationMaxOutput + 32),
+       .sizes = {.max_sequences = 1,
+                 .max_encode_tokens = kCalibrationMaxSource,
+                 .max_source_tokens = kCalibrationMaxSource,
+                 .max_new_tokens = kCalibrationMaxOutput}});
+  if (!model.ok()) return model.status();
+  TransformerRunner& runner = (*model)->runner();
+  Observer observer(architecture);
   runner.set_decoder_observer(&observer);
   for (std::vector<int32_t> source : sources) {
     if (source.size() > kCalibrationMaxSource) {
       source.resize(kCalibrationMaxSource);
     }
-    RunSource(source, *storage, runner, observer);
+    RunSource(source, architecture.tokens.start_id, (*model)->storage(), runner,
+              observer);
   }
   return observer.Result();
 }

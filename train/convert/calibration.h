@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "train/convert/convert.h"
 
 namespace sheaf {
@@ -18,7 +18,7 @@ inline constexpr int32_t kCalibrationMaxOutput = 128;
 // its attentions read. A hundredth of their mean is added to the diagonals, so
 // that a direction that the text has not shown still counts a little.
 absl::StatusOr<Calibration> Calibrate(
-    const std::string& directory, T5Config config,
+    const std::string& directory, ModelDescription description,
     const std::vector<std::vector<int32_t>>& sources);
 
 }  // namespace sheaf

@@ -7,9 +7,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "base/strict_json.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_tensors.h"
+#include "engine/model/tensor_list.h"
+#include "engine/model/tensor_match.h"
 #include "train/common/safetensors_writer.h"
 #include "train/convert/stored_tensor.h"
 
@@ -31,16 +31,22 @@ struct DecoderAttention {
   }
 };
 
-std::vector<DecoderAttention> AttentionsOf(const T5Config& config) {
+// REQUIRES: MatchTensors() has matched the description.
+std::vector<DecoderAttention> AttentionsOf(
+    const ModelDescription& description) {
   std::vector<DecoderAttention> attentions;
-  for (int32_t layer = 0; layer < config.num_decoder_layers; ++layer) {
+  const int32_t num_layers = description.architecture.decoder.num_layers;
+  for (int32_t layer = 0; layer < num_layers; ++layer) {
     for (const bool is_cross : {false, true}) {
-      const std::string prefix =
-          absl::StrCat("decoder.block.", layer, ".layer.",
-                       is_cross ? "1.EncDecAttention." : "0.SelfAttention.");
-      attentions.push_back({layer, is_cross, prefix + "q.weight",
-                            prefix + "k.weight", prefix + "v.weight",
-                            prefix + "o.weight"});
+      const auto name = [&](Slot slot) {
+        return description.tensors.at(
+            {slot, Stack::kDecoder,
+             is_cross ? Sublayer::kCrossAttention : Sublayer::kSelfAttention,
+             layer});
+      };
+      attentions.push_back({layer, is_cross, name(Slot::kQuery),
+                            name(Slot::kKey), name(Slot::kValue),
+                            name(Slot::kOutput)});
     }
   }
   return attentions;
@@ -75,10 +81,11 @@ absl::Status CheckShape(const std::string& name, const Matrix& matrix,
 // Reads, groups and rounds the tensors of one attention.
 class AttentionConverter {
  public:
-  AttentionConverter(const T5Config& config, const ConvertOptions& options,
+  AttentionConverter(const Architecture& architecture,
+                     const ConvertOptions& options,
                      const Checkpoint& checkpoint,
                      const DecoderAttention& attention)
-      : config_(config),
+      : architecture_(architecture),
         options_(options),
         checkpoint_(checkpoint),
         attention_(attention) {}
@@ -156,18 +163,18 @@ class AttentionConverter {
     if (!left_dtype.ok()) return left_dtype.status();
     if (!right_dtype.ok()) return right_dtype.status();
     if (transpose) left_matrix = Matrix(left_matrix->transpose());
-    const int64_t kv_heads =
-        attention_.is_cross ? config_.num_cross_kv_heads : config_.num_kv_heads;
-    absl::Status shape = CheckShape(
-        left, *left_matrix, int64_t{config_.num_heads} * config_.head_dim,
-        config_.d_model);
+    const StackShape& decoder = architecture_.decoder;
+    const int64_t kv_columns = attention_.is_cross
+                                   ? architecture_.cross_kv_columns()
+                                   : decoder.kv_columns();
+    absl::Status shape =
+        CheckShape(left, *left_matrix, decoder.q_columns(), decoder.d_model);
     if (!shape.ok()) return shape;
-    shape = CheckShape(right, *right_matrix, kv_heads * config_.head_dim,
-                       config_.d_model);
+    shape = CheckShape(right, *right_matrix, kv_columns, decoder.d_model);
     if (!shape.ok()) return shape;
 
     const HeadPairs pairs{*std::move(left_matrix), *std::move(right_matrix),
-                          config_.head_dim};
+                          decoder.head_dim};
     absl::StatusOr<Rounded> best =
         Group(pairs, transpose, options_.method, metric, left, *left_dtype,
               right, *right_dtype);
@@ -187,7 +194,7 @@ class AttentionConverter {
     return best->error;
   }
 
-  const T5Config& config_;
+  const Architecture& architecture_;
   const ConvertOptions& options_;
   const Checkpoint& checkpoint_;
   const DecoderAttention& attention_;
@@ -204,7 +211,7 @@ struct Plan {
 
 absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
                               const std::vector<DecoderAttention>& attentions,
-                              const T5Config& config,
+                              const StackShape& decoder,
                               const ConvertOptions& options) {
   std::map<std::string, StoredTensor> stored;
   for (const StoredTensor& tensor : TensorsOf(checkpoint)) {
@@ -212,7 +219,7 @@ absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
   }
   std::vector<TensorToWrite> changed;
   for (const DecoderAttention& attention : attentions) {
-    const int64_t rows = int64_t{attention.KvHeads(options)} * config.head_dim;
+    const int64_t rows = int64_t{attention.KvHeads(options)} * decoder.head_dim;
     // In the order in which NewTensors has them.
     for (const std::string& name :
          {attention.k, attention.o, attention.q, attention.v}) {
@@ -223,7 +230,7 @@ absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
       const TensorInfo& info = *found->second.info;
       std::vector<int64_t> shape = info.shape;
       if (name == attention.k || name == attention.v) {
-        shape = {rows, config.d_model};
+        shape = {rows, decoder.d_model};
       }
       uint64_t num_bytes = DtypeBytes(info.dtype);
       for (const int64_t n : shape) num_bytes *= n;
@@ -244,19 +251,17 @@ absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
 }
 
 absl::Status WriteWeights(
-    const std::string& directory, const T5Config& config,
+    const std::string& directory, ModelDescription description,
     const ConvertOptions& options,
     absl::FunctionRef<void(const ConvertedAttention&)> report) {
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(options.input);
   if (!checkpoint.ok()) return checkpoint.status();
-  T5Config matched = config;
-  if (absl::Status status = MatchT5Tensors(*checkpoint, matched);
-      !status.ok()) {
-    return status;
-  }
-  const std::vector<DecoderAttention> attentions = AttentionsOf(config);
+  absl::Status matched = MatchTensors(*checkpoint, description);
+  if (!matched.ok()) return matched;
+  const Architecture& architecture = description.architecture;
+  const std::vector<DecoderAttention> attentions = AttentionsOf(description);
   const absl::StatusOr<Plan> plan =
-      MakePlan(*checkpoint, attentions, config, options);
+      MakePlan(*checkpoint, attentions, architecture.decoder, options);
   if (!plan.ok()) return plan.status();
   SafetensorsWriter writer(directory + "/model.safetensors", plan->all);
   for (const StoredTensor& tensor : plan->unchanged) {
@@ -266,7 +271,7 @@ absl::Status WriteWeights(
   for (const DecoderAttention& attention : attentions) {
     ConvertedAttention converted;
     const absl::StatusOr<NewTensors> tensors =
-        AttentionConverter(config, options, *checkpoint, attention)
+        AttentionConverter(architecture, options, *checkpoint, attention)
             .Convert(converted);
     if (!tensors.ok()) return tensors.status();
     for (const auto& [name, tensor] : *tensors) {
@@ -274,20 +279,18 @@ absl::Status WriteWeights(
     }
     report(converted);
   }
-  if (!writer.Finish()) return absl::InternalError(writer.error());
+  const Result<void> written = writer.Finish();
+  if (!written.ok()) return absl::InternalError(written.error().message);
   return absl::OkStatus();
 }
 
-absl::Status WriteConfig(const std::string& directory,
+absl::Status WriteConfig(const std::string& directory, nlohmann::json config,
                          const ConvertOptions& options) {
-  absl::StatusOr<nlohmann::json> config =
-      ReadStrictJson(options.input + "/config.json");
-  if (!config.ok()) return config.status();
-  (*config)["num_key_value_heads"] = options.num_kv_heads;
-  (*config)["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  config["num_key_value_heads"] = options.num_kv_heads;
+  config["cross_num_key_value_heads"] = options.num_cross_kv_heads;
   const std::string path = directory + "/config.json";
   std::ofstream file(path, std::ios::binary);
-  file << config->dump(2) << '\n';
+  file << config.dump(2) << '\n';
   file.close();
   if (file) return absl::OkStatus();
   return absl::InternalError(absl::StrCat(path, ": can not be written"));
@@ -326,17 +329,17 @@ absl::Status CheckHeads(const char* flag, int32_t heads, int32_t now) {
 
 }  // namespace
 
-absl::Status CheckConvertible(const T5Config& config,
+absl::Status CheckConvertible(const Architecture& architecture,
                               const ConvertOptions& options) {
-  absl::Status status =
-      CheckHeads("--kv_heads", options.num_kv_heads, config.num_kv_heads);
+  absl::Status status = CheckHeads("--kv_heads", options.num_kv_heads,
+                                   architecture.decoder.num_kv_heads);
   if (!status.ok()) return status;
   return CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
-                    config.num_cross_kv_heads);
+                    architecture.num_cross_kv_heads);
 }
 
 absl::Status ConvertModel(
-    const T5Config& config, const ConvertOptions& options,
+    const ModelDescription& description, const ConvertOptions& options,
     absl::FunctionRef<void(const ConvertedAttention&)> report) {
   const std::string partial = options.output + kPartialSuffix;
   std::error_code error;
@@ -353,8 +356,9 @@ absl::Status ConvertModel(
     return absl::InternalError(absl::StrCat("--output: can not make \"",
                                             partial, "\": ", error.message()));
   }
-  absl::Status status = WriteWeights(partial, config, options, report);
-  if (status.ok()) status = WriteConfig(partial, options);
+  absl::Status status = WriteWeights(partial, description, options, report);
+  if (status.ok())
+    status = WriteConfig(partial, description.files.config, options);
   if (status.ok()) status = CopyOtherFiles(options.input, partial);
   if (status.ok()) {
     fs::rename(partial, options.output, error);

@@ -7,7 +7,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "train/convert/grouping.h"
 
 namespace sheaf {
@@ -41,7 +41,7 @@ struct ConvertedAttention {
 };
 
 // INVALID_ARGUMENT names the flag whose number of heads the model can't have.
-absl::Status CheckConvertible(const T5Config& config,
+absl::Status CheckConvertible(const Architecture& architecture,
                               const ConvertOptions& options);
 
 // Writes the model directory `output`: the decoder's key and value projections
@@ -53,7 +53,7 @@ absl::Status CheckConvertible(const T5Config& config,
 // kSvd is kMean for a projection where that is no worse once rounded to the
 // stored dtype (heads that are all alike).
 absl::Status ConvertModel(
-    const T5Config& config, const ConvertOptions& options,
+    const ModelDescription& description, const ConvertOptions& options,
     absl::FunctionRef<void(const ConvertedAttention&)> report);
 
 }  // namespace sheaf

@@ -9,8 +9,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "engine/model/t5_config.h"
-#include "engine/model/t5_tensors.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_list.h"
+#include "engine/model/tensor_match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -122,10 +123,10 @@ TEST(CheckpointTest, EveryFixtureGivesItsValues) {
 TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
   for (const std::string& model : TestdataModels()) {
     const auto checkpoint = Checkpoint::Open(TestdataDir(model));
-    auto config = LoadT5Config(TestdataDir(model));
+    auto description = ReadDescription(TestdataDir(model));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-    ASSERT_TRUE(config.ok()) << config.status();
-    ASSERT_EQ(MatchT5Tensors(*checkpoint, *config), absl::OkStatus());
+    ASSERT_TRUE(description.ok()) << description.status();
+    ASSERT_EQ(MatchTensors(*checkpoint, *description), absl::OkStatus());
     int64_t num_parameters = 0;
     for (const SafetensorsFile& file : checkpoint->files()) {
       for (const TensorInfo& tensor : file.tensors()) {
@@ -136,7 +137,8 @@ TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
         if (is_counted) num_parameters += tensor.num_elements;
       }
     }
-    EXPECT_EQ(NumParameters(*config), num_parameters) << model;
+    EXPECT_EQ(NumParameters(description->architecture), num_parameters)
+        << model;
   }
 }
 

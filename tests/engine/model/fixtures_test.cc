@@ -131,7 +131,7 @@ TEST_P(FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
   size_t at = 0;
   for (size_t i = 0; i < num_inputs; ++i) {
     SCOPED_TRACE(testing::Message() << "input " << i);
-    const size_t n = sources[i].size() * model_->weights.config.d_model;
+    const size_t n = sources[i].size() * model_->architecture().encoder.d_model;
     ExpectNear(runner.encoder_output().subspan(at, n),
                Tensor("input" + std::to_string(i) + ".encoder_hidden"));
     at += n;

@@ -13,7 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/checkpoint.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -41,8 +41,9 @@ struct StoredTensor {
 // keeps some tensors of a model in F16 so. A decoder's keys and values are
 // repeated so that each query head has its own, because the reference knows no
 // others.
-StoredTensor Load(const Checkpoint& checkpoint, const T5Config& config,
-                  const std::string& name, const std::string& dtype) {
+StoredTensor Load(const Checkpoint& checkpoint,
+                  const Architecture& architecture, const std::string& name,
+                  const std::string& dtype) {
   for (const SafetensorsFile& file : checkpoint.files()) {
     const TensorInfo* info = file.Find(name);
     if (info == nullptr) continue;
@@ -65,16 +66,17 @@ StoredTensor Load(const Checkpoint& checkpoint, const T5Config& config,
         (absl::EndsWith(name, ".k.weight") ||
          absl::EndsWith(name, ".v.weight"))) {
       const int32_t kv_heads = absl::StrContains(name, "EncDecAttention")
-                                   ? config.num_cross_kv_heads
-                                   : config.num_kv_heads;
+                                   ? architecture.num_cross_kv_heads
+                                   : architecture.decoder.num_kv_heads;
       const size_t head_bytes = tensor.bytes.size() / kv_heads;
       std::string repeated;
-      for (int32_t head = 0; head < config.num_heads; ++head) {
-        const int32_t kv_head = head / (config.num_heads / kv_heads);
+      for (int32_t head = 0; head < architecture.decoder.num_heads; ++head) {
+        const int32_t kv_head =
+            head / (architecture.decoder.num_heads / kv_heads);
         repeated += tensor.bytes.substr(kv_head * head_bytes, head_bytes);
       }
       tensor.bytes = repeated;
-      tensor.shape.front() = int64_t{config.num_heads} * config.head_dim;
+      tensor.shape.front() = architecture.decoder.q_columns();
     }
     return tensor;
   }
@@ -104,10 +106,10 @@ class Saved {
     saved_ = ReadJson(
         absl::StrCat(SHEAF_SAVED_DIR, "/", version, "/", fixture, ".json"));
     const auto checkpoint = Checkpoint::Open(TestdataDir(fixture));
-    const auto config = LoadT5Config(TestdataDir(fixture));
-    EXPECT_TRUE(checkpoint.ok() && config.ok());
+    const auto description = ReadDescription(TestdataDir(fixture));
+    EXPECT_TRUE(checkpoint.ok() && description.ok());
     for (const auto& [name, shard] : saved_["index"]["weight_map"].items()) {
-      tensors_[name] = Load(*checkpoint, *config, name,
+      tensors_[name] = Load(*checkpoint, description->architecture, name,
                             saved_["dtypes"].value(name, saved_["dtype"]));
     }
   }
@@ -130,11 +132,11 @@ class Saved {
       EXPECT_GT(files.size(), 1u);
       dir.Write(kIndex, saved_["index"].dump());
     }
-    const auto config = LoadT5Config(dir.path());
-    ASSERT_TRUE(config.ok()) << config.status();
-    EXPECT_THAT(config->warnings, ::testing::IsEmpty());
+    const auto description = ReadDescription(dir.path());
+    ASSERT_TRUE(description.ok()) << description.status();
+    EXPECT_THAT(description->warnings, ::testing::IsEmpty());
     const auto model = TestModel::Load(dir.path(), {});
-    EXPECT_THAT(model->weights.config.warnings, ::testing::IsEmpty());
+    EXPECT_THAT(model->description.warnings, ::testing::IsEmpty());
     ExpectRuns(ReadJson(TestdataDir(fixture_) + "/expected.json"), *model);
   }
 

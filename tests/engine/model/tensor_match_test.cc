@@ -1,4 +1,4 @@
-#include "engine/model/t5_tensors.h"
+#include "engine/model/tensor_match.h"
 
 #include <map>
 #include <string>
@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_list.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -22,23 +24,57 @@ using ::testing::IsEmpty;
 constexpr char kEncoderTable[] = "encoder.embed_tokens.weight";
 constexpr char kDecoderTable[] = "decoder.embed_tokens.weight";
 
-T5Config Parse(const std::string& keys, const std::string& type = "t5") {
-  const absl::StatusOr<T5Config> config = ParseT5Config(
+ModelDescription Parse(const std::string& keys,
+                       const std::string& type = "t5") {
+  absl::StatusOr<ConfigFiles> files = ParseConfigFiles(
       absl::StrCat(R"({"model_type": ")", type,
                    R"(", "vocab_size": 30, "d_model": 4, "d_kv": 2, "d_ff": 6,
                       "num_layers": 2, "num_heads": 2)",
                    keys, "}"),
       std::nullopt, "dir");
-  EXPECT_TRUE(config.ok()) << config.status();
-  return config.value_or(T5Config());
+  absl::StatusOr<ModelDescription> description =
+      DescribeModel(*std::move(files));
+  EXPECT_TRUE(description.ok()) << description.status();
+  return description.value_or(ModelDescription());
+}
+
+struct NamedTensor {
+  std::string name;
+  std::vector<int64_t> shape;
+};
+
+// All tensors except the table, by their best names.
+std::vector<NamedTensor> StackTensors(const ModelDescription& description) {
+  std::vector<NamedTensor> tensors;
+  const Architecture& architecture = description.architecture;
+  for (const TensorSpec& spec : ListTensors(architecture)) {
+    if (spec.place.slot == Slot::kEmbedding) continue;
+    std::vector<int64_t> shape = {spec.rows};
+    if (spec.columns > 0) shape.push_back(spec.columns);
+    tensors.push_back(
+        {description.family->names(architecture, spec.place).front(), shape});
+  }
+  return tensors;
+}
+
+std::string TableOf(const ModelDescription& description) {
+  return description.tensors.at({Slot::kEmbedding});
+}
+
+// The name of the head, which may be the table.
+std::string HeadOf(const ModelDescription& description) {
+  return description.architecture.is_tied
+             ? TableOf(description)
+             : description.tensors.at({Slot::kHead});
 }
 
 // Tensors of one value each.
 class FlatWeights : public WeightSource {
  public:
   // All of such a model, with the table `shared.weight`.
-  explicit FlatWeights(const T5Config& config) : config_(config) {
-    for (const T5Tensor& tensor : T5StackTensors(config)) {
+  explicit FlatWeights(const ModelDescription& description)
+      : architecture_(description.architecture) {
+    for (const NamedTensor& tensor : StackTensors(description)) {
       tensors_[tensor.name] = {tensor.shape, 1};
     }
     AddTable("shared.weight", 1);
@@ -48,7 +84,8 @@ class FlatWeights : public WeightSource {
     tensors_[name] = {std::move(shape), 1};
   }
   void AddTable(const std::string& name, float value) {
-    tensors_[name] = {{config_.vocab_size, config_.d_model}, value};
+    tensors_[name] = {{architecture_.vocab_size, architecture_.encoder.d_model},
+                      value};
   }
   void Remove(const std::string& name) { tensors_.erase(name); }
 
@@ -72,7 +109,7 @@ class FlatWeights : public WeightSource {
   }
 
  private:
-  const T5Config& config_;
+  const Architecture& architecture_;
   std::map<std::string, std::pair<std::vector<int64_t>, float>> tensors_;
 };
 
@@ -167,7 +204,7 @@ mt5 false null different lm_head unscaled
 mt5 false true different lm_head unscaled
 mt5 false false different lm_head unscaled)";
 
-TEST(T5TensorsTest, HeadAndScaleAreTheReferencesForEveryCombination) {
+TEST(TensorMatchTest, HeadAndScaleAreTheReferencesForEveryCombination) {
   int num_rows = 0;
   for (absl::string_view row :
        absl::StrSplit(kReference, '\n', absl::SkipEmpty())) {
@@ -181,19 +218,20 @@ TEST(T5TensorsTest, HeadAndScaleAreTheReferencesForEveryCombination) {
     if (fields[2] != "-") {
       absl::StrAppend(&keys, R"(, "scale_decoder_outputs": )", fields[2]);
     }
-    T5Config config = Parse(keys, fields[0]);
-    FlatWeights weights(config);
+    ModelDescription description = Parse(keys, fields[0]);
+    FlatWeights weights(description);
     if (fields[3] == "equal") weights.AddTable("lm_head.weight", 1);
     if (fields[3] == "different") weights.AddTable("lm_head.weight", 2);
-    ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus()) << row;
-    EXPECT_EQ(config.table_tensor, "shared.weight") << row;
-    EXPECT_EQ(config.head_tensor, fields[4] + ".weight") << row;
-    EXPECT_EQ(config.scales_output, fields[5] == "scaled") << row;
+    ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus()) << row;
+    EXPECT_EQ(TableOf(description), "shared.weight") << row;
+    EXPECT_EQ(HeadOf(description), fields[4] + ".weight") << row;
+    EXPECT_EQ(description.architecture.logit_scale != 1, fields[5] == "scaled")
+        << row;
   }
   EXPECT_EQ(num_rows, 84);
 }
 
-TEST(T5TensorsTest, AHeadThatVersionsOfTheReferenceReadDifferentlyWarns) {
+TEST(TensorMatchTest, AHeadThatVersionsOfTheReferenceReadDifferentlyWarns) {
   for (const auto& [keys, warns] :
        {std::pair{"", true},
         std::pair{R"(, "tie_word_embeddings": true)", true},
@@ -201,19 +239,20 @@ TEST(T5TensorsTest, AHeadThatVersionsOfTheReferenceReadDifferentlyWarns) {
         std::pair{R"(, "tie_word_embeddings": true,
                         "scale_decoder_outputs": false)",
                   false}}) {
-    T5Config config = Parse(keys);
-    FlatWeights weights(config);
+    ModelDescription description = Parse(keys);
+    FlatWeights weights(description);
     weights.AddTable("lm_head.weight", 2);
-    ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus());
+    ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
     if (warns) {
-      EXPECT_THAT(config.warnings, ElementsAre(HasSubstr("lm_head.weight")));
+      EXPECT_THAT(description.warnings,
+                  ElementsAre(HasSubstr("lm_head.weight")));
     } else {
-      EXPECT_THAT(config.warnings, IsEmpty()) << keys;
+      EXPECT_THAT(description.warnings, IsEmpty()) << keys;
     }
   }
 }
 
-TEST(T5TensorsTest, ACopyMustEqualTheTableToTheLastRow) {
+TEST(TensorMatchTest, ACopyMustEqualTheTableToTheLastRow) {
   constexpr int64_t kVocab = 300'000;  // read in several pieces
   class LastRowDiffers : public FlatWeights {
    public:
@@ -229,16 +268,16 @@ TEST(T5TensorsTest, ACopyMustEqualTheTableToTheLastRow) {
       return status;
     }
   };
-  T5Config config = Parse("");
-  config.vocab_size = kVocab;
-  LastRowDiffers weights(config);
+  ModelDescription description = Parse("");
+  description.architecture.vocab_size = kVocab;
+  LastRowDiffers weights(description);
   weights.AddTable("lm_head.weight", 1);
-  ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus());
-  EXPECT_EQ(config.head_tensor, "lm_head.weight");
+  ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
+  EXPECT_EQ(HeadOf(description), "lm_head.weight");
 }
 
 // As MADLAD-400 is published, and what a shard index may leave of three names.
-TEST(T5TensorsTest, TheTableMayHaveTheNameOfACopy) {
+TEST(TensorMatchTest, TheTableMayHaveTheNameOfACopy) {
   for (const std::vector<std::string>& names :
        std::vector<std::vector<std::string>>{
            {"shared.weight"},
@@ -246,65 +285,65 @@ TEST(T5TensorsTest, TheTableMayHaveTheNameOfACopy) {
            {kDecoderTable},
            {kEncoderTable, kDecoderTable},
            {"shared.weight", kEncoderTable, kDecoderTable}}) {
-    T5Config config = Parse("");
-    FlatWeights weights(config);
+    ModelDescription description = Parse("");
+    FlatWeights weights(description);
     weights.Remove("shared.weight");
     for (const std::string& name : names) weights.AddTable(name, 7);
-    ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus());
-    EXPECT_EQ(config.table_tensor, names.front());
-    EXPECT_EQ(config.head_tensor, names.front());
-    EXPECT_THAT(config.warnings, IsEmpty());
+    ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
+    EXPECT_EQ(TableOf(description), names.front());
+    EXPECT_EQ(HeadOf(description), names.front());
+    EXPECT_THAT(description.warnings, IsEmpty());
   }
 }
 
 // transformers 5 gives the stack a table of its own, 4.57 does not.
-TEST(T5TensorsTest, ATableOfOneStackAloneIsRefused) {
+TEST(TensorMatchTest, ATableOfOneStackAloneIsRefused) {
   for (const std::string name : {kEncoderTable, kDecoderTable}) {
-    T5Config config = Parse("");
-    FlatWeights weights(config);
+    ModelDescription description = Parse("");
+    FlatWeights weights(description);
     weights.AddTable(name, 2);
-    EXPECT_THAT(MatchT5Tensors(weights, config).message(),
+    EXPECT_THAT(MatchTensors(weights, description).message(),
                 AllOf(HasSubstr(name), HasSubstr("differs from \"shared")));
   }
-  T5Config config = Parse("");
-  FlatWeights weights(config);
+  ModelDescription description = Parse("");
+  FlatWeights weights(description);
   weights.Remove("shared.weight");
   weights.AddTable(kEncoderTable, 1);
   weights.AddTable(kDecoderTable, 2);
-  EXPECT_THAT(MatchT5Tensors(weights, config).message(),
+  EXPECT_THAT(MatchTensors(weights, description).message(),
               HasSubstr("differs from \"encoder"));
 }
 
-TEST(T5TensorsTest, AMissingTensorIsNotFoundByName) {
-  for (const T5Tensor& tensor : T5StackTensors(Parse(""))) {
-    T5Config config = Parse("");
-    FlatWeights weights(config);
+TEST(TensorMatchTest, AMissingTensorIsNotFoundByName) {
+  for (const NamedTensor& tensor : StackTensors(Parse(""))) {
+    ModelDescription description = Parse("");
+    FlatWeights weights(description);
     weights.Remove(tensor.name);
-    const absl::Status status = MatchT5Tensors(weights, config);
+    const absl::Status status = MatchTensors(weights, description);
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(status.message(), HasSubstr(tensor.name));
   }
-  T5Config config = Parse("");
-  FlatWeights weights(config);
+  ModelDescription description = Parse("");
+  FlatWeights weights(description);
   weights.Remove("shared.weight");
   weights.AddTable("lm_head.weight", 1);
-  EXPECT_THAT(MatchT5Tensors(weights, config).message(),
+  EXPECT_THAT(MatchTensors(weights, description).message(),
               HasSubstr("shared.weight"));
 }
 
-TEST(T5TensorsTest, AnotherShapeIsRefusedByName) {
-  for (T5Tensor& tensor : T5StackTensors(Parse(""))) {
-    T5Config config = Parse("");
-    FlatWeights weights(config);
+TEST(TensorMatchTest, AnotherShapeIsRefusedByName) {
+  for (NamedTensor& tensor : StackTensors(Parse(""))) {
+    ModelDescription description = Parse("");
+    FlatWeights weights(description);
     ++tensor.shape.back();
     weights.Add(tensor.name, tensor.shape);
-    EXPECT_THAT(MatchT5Tensors(weights, config).message(),
+    EXPECT_THAT(MatchTensors(weights, description).message(),
                 AllOf(HasSubstr(tensor.name), HasSubstr("config.json asks")));
   }
 }
 
 // Each would serve another model than the one that was saved.
-TEST(T5TensorsTest, TensorsThatChangeTheModelAreRefusedByName) {
+TEST(TensorMatchTest, TensorsThatChangeTheModelAreRefusedByName) {
   for (const std::string name :
        {"encoder.block.0.layer.0.SelfAttention.q.bias",
         "encoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight",
@@ -316,39 +355,39 @@ TEST(T5TensorsTest, TensorsThatChangeTheModelAreRefusedByName) {
         "encoder.block.0.layer.1.DenseReluDense.wi_0.weight",
         "encoder.final_layer_norm.bias", "lm_head.bias", "shared.weight_scale",
         "decoder.block.0.layer.3.adapter.down.weight"}) {
-    T5Config config = Parse("");
-    FlatWeights weights(config);
+    ModelDescription description = Parse("");
+    FlatWeights weights(description);
     weights.Add(name, {1});
-    const absl::Status status = MatchT5Tensors(weights, config);
+    const absl::Status status = MatchTensors(weights, description);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     EXPECT_THAT(status.message(), HasSubstr(absl::StrCat("\"", name, "\"")));
   }
 }
 
-TEST(T5TensorsTest, WhatOldCheckpointsHoldUnusedIsSilent) {
-  T5Config config = Parse("");
-  FlatWeights weights(config);
+TEST(TensorMatchTest, WhatOldCheckpointsHoldUnusedIsSilent) {
+  ModelDescription description = Parse("");
+  FlatWeights weights(description);
   weights.Add(
       "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
       {32, 2});
-  ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus());
-  EXPECT_THAT(config.warnings, IsEmpty());
+  ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
+  EXPECT_THAT(description.warnings, IsEmpty());
 }
 
-TEST(T5TensorsTest, TensorsBesideTheModelWarnByName) {
-  T5Config config = Parse("");
-  FlatWeights weights(config);
+TEST(TensorMatchTest, TensorsBesideTheModelWarnByName) {
+  ModelDescription description = Parse("");
+  FlatWeights weights(description);
   weights.Add("classification_head.dense.weight", {4, 4});
   weights.Add("qa_outputs.bias", {2});
-  ASSERT_EQ(MatchT5Tensors(weights, config), absl::OkStatus());
-  EXPECT_THAT(config.warnings,
+  ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
+  EXPECT_THAT(description.warnings,
               ElementsAre(AllOf(HasSubstr("2 tensors"),
                                 HasSubstr("classification_head"),
                                 HasSubstr("qa_outputs"))));
 }
 
-TEST(T5TensorsTest, APrefixOfAllNamesIsNamed) {
-  T5Config config = Parse("");
+TEST(TensorMatchTest, APrefixOfAllNamesIsNamed) {
+  ModelDescription description = Parse("");
   class Prefixed : public FlatWeights {
    public:
     using FlatWeights::FlatWeights;
@@ -361,7 +400,7 @@ TEST(T5TensorsTest, APrefixOfAllNamesIsNamed) {
       return absl::StartsWith(name, "module.");
     }
   };
-  EXPECT_THAT(MatchT5Tensors(Prefixed(config), config).message(),
+  EXPECT_THAT(MatchTensors(Prefixed(description), description).message(),
               HasSubstr("begin with \"module.\""));
 }
 

@@ -1,12 +1,13 @@
-#include "engine/model/t5_config_keys.h"
+#include "engine/model/families/t5_config_keys.h"
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "engine/model/t5_config.h"
+#include "engine/model/description.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -18,14 +19,17 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-absl::StatusOr<T5Config> Parse(const std::string& type, const std::string& key,
-                               const std::string& value) {
-  return ParseT5Config(
+absl::StatusOr<ModelDescription> Parse(const std::string& type,
+                                       const std::string& key,
+                                       const std::string& value) {
+  absl::StatusOr<ConfigFiles> files = ParseConfigFiles(
       absl::StrCat(R"({"model_type": ")", type,
                    R"(", "vocab_size": 100, "d_model": 16, "d_kv": 4,
                       "d_ff": 32, "num_layers": 2, "num_heads": 6, ")",
                    key, "\": ", value, "}"),
       std::nullopt, "dir");
+  if (!files.ok()) return files.status();
+  return DescribeModel(*std::move(files));
 }
 
 enum Outcome { kSilent, kWarning, kRefusal };
@@ -37,9 +41,9 @@ struct Row {
   const char* text = "";  // in the warning or refusal, beside the key
 };
 
-// Effects of keys that are read are in t5_config_test.cc and
-// t5_tensors_test.cc. What the reference does with each of these values was
-// found by loading a model with it and comparing logits.
+// Effects of keys that are read are in t5_test.cc and tensor_match_test.cc.
+// What the reference does with each of these values was found by loading a
+// model with it and comparing logits.
 constexpr Row kRows[] = {
     {"dropout_rate", "0.5", kSilent},
     {"classifier_dropout", "0.4", kSilent},
@@ -176,14 +180,16 @@ begin_suppress_tokens num_beam_groups diversity_penalty _name_or_path
 transformers_version tf_legacy_loss use_bfloat16 model_type output_attentions
 scale_decoder_outputs)";
 
-TEST(T5ConfigKeysTest, TheTableHasEachKeyThatTheReferenceSavesOnce) {
+TEST(T5ConfigKeysTest, TheTablesHaveEachKeyThatTheReferenceSavesOnce) {
   std::set<absl::string_view> names;
-  for (const T5ConfigKey& key : T5ConfigKeys()) {
-    EXPECT_TRUE(names.insert(key.name).second) << key.name;
-    const bool has_reason = key.fate == T5ConfigKey::Fate::kHarmless ||
-                            key.fate == T5ConfigKey::Fate::kWarns ||
-                            key.fate == T5ConfigKey::Fate::kRefused;
-    EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
+  for (const auto& table : {CommonConfigKeys(), T5ConfigKeys()}) {
+    for (const ConfigKey& key : table) {
+      EXPECT_TRUE(names.insert(key.name).second) << key.name;
+      const bool has_reason = key.fate == ConfigKey::Fate::kHarmless ||
+                              key.fate == ConfigKey::Fate::kWarns ||
+                              key.fate == ConfigKey::Fate::kRefused;
+      EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
+    }
   }
   for (absl::string_view key :
        absl::StrSplit(kSavedKeys, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {

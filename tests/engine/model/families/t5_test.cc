@@ -1,11 +1,15 @@
-#include "engine/model/t5_config.h"
+#include "engine/model/families/t5.h"
 
+#include <cmath>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/description.h"
+#include "engine/model/tensor_list.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/model_files.h"
@@ -24,114 +28,128 @@ std::string Config(const std::string& keys, const std::string& type = "t5") {
                       keys, "}");
 }
 
-T5Config Parse(const std::string& config,
-               std::optional<absl::string_view> generation = std::nullopt) {
-  const auto result = ParseT5Config(config, generation, "dir");
+absl::StatusOr<Architecture> Describe(absl::StatusOr<ConfigFiles> files) {
+  if (!files.ok()) return files.status();
+  absl::StatusOr<ModelDescription> description =
+      DescribeModel(*std::move(files));
+  if (!description.ok()) return description.status();
+  return std::move(description)->architecture;
+}
+
+absl::StatusOr<Architecture> Load(const std::string& directory) {
+  return Describe(ReadConfigFiles(directory));
+}
+
+Architecture Parse(const std::string& config,
+                   std::optional<absl::string_view> generation = std::nullopt) {
+  const auto result = Describe(ParseConfigFiles(config, generation, "dir"));
   EXPECT_TRUE(result.ok()) << result.status();
-  return result.value_or(T5Config());
+  return result.value_or(Architecture());
 }
 
 std::string Refusal(
     const std::string& config,
     std::optional<absl::string_view> generation = std::nullopt) {
-  const auto result = ParseT5Config(config, generation, "dir");
+  const auto result = Describe(ParseConfigFiles(config, generation, "dir"));
   EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument)
       << config;
   return std::string(result.status().message());
 }
 
-TEST(T5ConfigTest, ReadsAFixture) {
-  const auto config = LoadT5Config(TestdataDir("asymmetric-depth"));
+TEST(T5Test, ReadsAFixture) {
+  const auto config = Load(TestdataDir("asymmetric-depth"));
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->model_type, "t5");
-  EXPECT_EQ(config->architecture, "T5ForConditionalGeneration");
+  EXPECT_EQ(config->family, "t5");
+  EXPECT_EQ(config->label, "T5ForConditionalGeneration");
   EXPECT_EQ(config->vocab_size, 197);
-  EXPECT_EQ(config->d_model, 32);
-  EXPECT_EQ(config->head_dim, 8);
-  EXPECT_EQ(config->d_ff, 64);
-  EXPECT_EQ(config->num_heads, 4);
-  EXPECT_EQ(config->num_kv_heads, 4);
+  EXPECT_EQ(config->encoder.d_model, 32);
+  EXPECT_EQ(config->encoder.head_dim, 8);
+  EXPECT_EQ(config->encoder.d_ff, 64);
+  EXPECT_EQ(config->decoder.num_heads, 4);
+  EXPECT_EQ(config->decoder.num_kv_heads, 4);
   EXPECT_EQ(config->num_cross_kv_heads, 4);
-  EXPECT_EQ(config->num_encoder_layers, 1);
-  EXPECT_EQ(config->num_decoder_layers, 3);
+  EXPECT_EQ(config->encoder.num_layers, 1);
+  EXPECT_EQ(config->decoder.num_layers, 3);
   EXPECT_FALSE(config->is_gated);
   EXPECT_EQ(config->activation, Activation::kRelu);
-  EXPECT_FLOAT_EQ(config->layer_norm_epsilon, 1e-3f);
-  EXPECT_EQ(config->relative_attention_num_buckets, 16);
-  EXPECT_EQ(config->relative_attention_max_distance, 40);
-  EXPECT_FALSE(config->scales_output);
-  EXPECT_EQ(config->n_positions, std::nullopt);
-  EXPECT_EQ(config->decoder_start_token_id, 0);
-  EXPECT_EQ(config->pad_token_id, 0);
-  EXPECT_THAT(config->eos_token_ids, ElementsAre(1));
+  EXPECT_FLOAT_EQ(config->norm_epsilon, 1e-3f);
+  EXPECT_EQ(config->positions.num_buckets, 16);
+  EXPECT_EQ(config->positions.max_distance, 40);
+  EXPECT_EQ(config->logit_scale, 1);
+  EXPECT_EQ(config->trained_source_tokens, std::nullopt);
+  EXPECT_EQ(config->tokens.start_id, 0);
+  EXPECT_EQ(config->tokens.pad_id, 0);
+  EXPECT_THAT(config->tokens.eos_ids, ElementsAre(1));
 }
 
-TEST(T5ConfigTest, EveryFixtureLoads) {
+TEST(T5Test, EveryFixtureLoads) {
   for (const std::string& model : TestdataModels()) {
-    const auto config = LoadT5Config(TestdataDir(model));
+    const auto config = Load(TestdataDir(model));
     EXPECT_TRUE(config.ok()) << config.status();
   }
 }
 
-TEST(T5ConfigTest, AnOldConfigGetsT5sDefaults) {
-  const auto config = LoadT5Config(TestdataDir("t5v10-relu-tied"));
+TEST(T5Test, AnOldConfigGetsT5sDefaults) {
+  const auto config = Load(TestdataDir("t5v10-relu-tied"));
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->architecture, "T5WithLMHeadModel");
-  EXPECT_EQ(config->num_decoder_layers, 2);
+  EXPECT_EQ(config->label, "T5WithLMHeadModel");
+  EXPECT_EQ(config->decoder.num_layers, 2);
   EXPECT_FALSE(config->is_gated);
   EXPECT_EQ(config->activation, Activation::kRelu);
-  EXPECT_TRUE(config->scales_output);
-  EXPECT_EQ(config->relative_attention_num_buckets, 32);
-  EXPECT_EQ(config->relative_attention_max_distance, 128);
-  EXPECT_EQ(config->n_positions, 512);
+  EXPECT_FLOAT_EQ(config->logit_scale,
+                  1 / std::sqrt(static_cast<float>(config->encoder.d_model)));
+  EXPECT_EQ(config->positions.num_buckets, 32);
+  EXPECT_EQ(config->positions.max_distance, 128);
+  EXPECT_EQ(config->trained_source_tokens, 512);
 }
 
-TEST(T5ConfigTest, AbsentAndNullKeysGetDefaults) {
+TEST(T5Test, AbsentAndNullKeysGetDefaults) {
   for (const std::string keys :
        {"", R"(, "num_decoder_layers": null, "feed_forward_proj": null,
                "tie_word_embeddings": null, "eos_token_id": null,
                "num_key_value_heads": null, "n_positions": null,
                "layer_norm_epsilon": null, "architectures": null)"}) {
-    const T5Config config = Parse(Config(keys));
-    EXPECT_EQ(config.architecture, "T5ForConditionalGeneration");
-    EXPECT_EQ(config.num_decoder_layers, 2);
+    const Architecture config = Parse(Config(keys));
+    EXPECT_EQ(config.label, "T5ForConditionalGeneration");
+    EXPECT_EQ(config.decoder.num_layers, 2);
     EXPECT_FALSE(config.is_gated);
-    EXPECT_TRUE(config.scales_output);
-    EXPECT_EQ(config.num_kv_heads, 6);
+    EXPECT_FLOAT_EQ(config.logit_scale,
+                    1 / std::sqrt(static_cast<float>(config.encoder.d_model)));
+    EXPECT_EQ(config.decoder.num_kv_heads, 6);
     EXPECT_EQ(config.num_cross_kv_heads, 6);
-    EXPECT_FLOAT_EQ(config.layer_norm_epsilon, 1e-6f);
-    EXPECT_EQ(config.relative_attention_num_buckets, 32);
-    EXPECT_EQ(config.relative_attention_max_distance, 128);
-    EXPECT_EQ(config.decoder_start_token_id, 0);
-    EXPECT_THAT(config.eos_token_ids, ElementsAre(1));
-    EXPECT_EQ(config.n_positions, std::nullopt);
+    EXPECT_FLOAT_EQ(config.norm_epsilon, 1e-6f);
+    EXPECT_EQ(config.positions.num_buckets, 32);
+    EXPECT_EQ(config.positions.max_distance, 128);
+    EXPECT_EQ(config.tokens.start_id, 0);
+    EXPECT_THAT(config.tokens.eos_ids, ElementsAre(1));
+    EXPECT_EQ(config.trained_source_tokens, std::nullopt);
   }
 }
 
 // The reference's class for mT5 has other defaults than the one for T5.
-TEST(T5ConfigTest, Mt5HasDefaultsOfItsOwn) {
-  const T5Config config = Parse(Config("", "mt5"));
-  EXPECT_EQ(config.model_type, "mt5");
-  EXPECT_EQ(config.architecture, "MT5ForConditionalGeneration");
+TEST(T5Test, Mt5HasDefaultsOfItsOwn) {
+  const Architecture config = Parse(Config("", "mt5"));
+  EXPECT_EQ(config.family, "mt5");
+  EXPECT_EQ(config.label, "MT5ForConditionalGeneration");
   EXPECT_TRUE(config.is_gated);
   EXPECT_EQ(config.activation, Activation::kGeluTanh);
-  EXPECT_FALSE(config.scales_output);
+  EXPECT_EQ(config.logit_scale, 1);
 }
 
-TEST(T5ConfigTest, GroupingKeysCount) {
-  T5Config config = Parse(Config(R"(, "num_key_value_heads": 2)"));
-  EXPECT_EQ(config.num_kv_heads, 2);
+TEST(T5Test, GroupingKeysCount) {
+  Architecture config = Parse(Config(R"(, "num_key_value_heads": 2)"));
+  EXPECT_EQ(config.decoder.num_kv_heads, 2);
   EXPECT_EQ(config.num_cross_kv_heads, 2);
   config = Parse(
       Config(R"(, "num_key_value_heads": 3, "cross_num_key_value_heads": 1)"));
-  EXPECT_EQ(config.num_kv_heads, 3);
+  EXPECT_EQ(config.decoder.num_kv_heads, 3);
   EXPECT_EQ(config.num_cross_kv_heads, 1);
   config = Parse(Config(R"(, "cross_num_key_value_heads": 2)"));
-  EXPECT_EQ(config.num_kv_heads, 6);
+  EXPECT_EQ(config.decoder.num_kv_heads, 6);
   EXPECT_EQ(config.num_cross_kv_heads, 2);
 }
 
-TEST(T5ConfigTest, FeedForwardNamesAreT5s) {
+TEST(T5Test, FeedForwardNamesAreT5s) {
   struct Case {
     std::string name;
     bool is_gated;
@@ -146,7 +164,7 @@ TEST(T5ConfigTest, FeedForwardNamesAreT5s) {
                          {"gated-gelu_new", true, Activation::kGeluTanh},
                          {"gated-silu", true, Activation::kSilu}};
   for (const Case& c : kCases) {
-    const T5Config config = Parse(
+    const Architecture config = Parse(
         Config(absl::StrCat(", \"feed_forward_proj\": \"", c.name, "\"")));
     EXPECT_EQ(config.is_gated, c.is_gated) << c.name;
     EXPECT_EQ(config.activation, c.activation) << c.name;
@@ -154,8 +172,8 @@ TEST(T5ConfigTest, FeedForwardNamesAreT5s) {
 }
 
 // Found by comparing the reference's logits.
-TEST(T5ConfigTest, TheSavedFormOfTheFeedForwardCountsBeforeItsName) {
-  T5Config config = Parse(
+TEST(T5Test, TheSavedFormOfTheFeedForwardCountsBeforeItsName) {
+  Architecture config = Parse(
       Config(R"(, "feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu")"));
   EXPECT_TRUE(config.is_gated);
   EXPECT_EQ(config.activation, Activation::kGeluErf);
@@ -168,29 +186,28 @@ TEST(T5ConfigTest, TheSavedFormOfTheFeedForwardCountsBeforeItsName) {
   EXPECT_EQ(config.activation, Activation::kSilu);
 }
 
-TEST(T5ConfigTest, TheStartTokenIsTheBosTokenWhereThereIsNoOther) {
+TEST(T5Test, TheStartTokenIsTheBosTokenWhereThereIsNoOther) {
   const std::string bos = Config(R"(, "bos_token_id": 5)");
-  EXPECT_EQ(Parse(bos).decoder_start_token_id, 5);
-  EXPECT_EQ(Parse(bos, R"({"bos_token_id": 6})").decoder_start_token_id, 6);
-  EXPECT_EQ(
-      Parse(bos, R"({"decoder_start_token_id": 7})").decoder_start_token_id, 7);
-  EXPECT_EQ(Parse(Config(R"(, "bos_token_id": -1)")).decoder_start_token_id, 0);
+  EXPECT_EQ(Parse(bos).tokens.start_id, 5);
+  EXPECT_EQ(Parse(bos, R"({"bos_token_id": 6})").tokens.start_id, 6);
+  EXPECT_EQ(Parse(bos, R"({"decoder_start_token_id": 7})").tokens.start_id, 7);
+  EXPECT_EQ(Parse(Config(R"(, "bos_token_id": -1)")).tokens.start_id, 0);
 }
 
-TEST(T5ConfigTest, GenerationConfigCountsFirst) {
+TEST(T5Test, GenerationConfigCountsFirst) {
   const std::string config = Config(
       R"(, "eos_token_id": 2, "pad_token_id": 3, "decoder_start_token_id": 4)");
-  T5Config parsed = Parse(config);
-  EXPECT_THAT(parsed.eos_token_ids, ElementsAre(2));
-  EXPECT_EQ(parsed.pad_token_id, 3);
-  EXPECT_EQ(parsed.decoder_start_token_id, 4);
+  Architecture parsed = Parse(config);
+  EXPECT_THAT(parsed.tokens.eos_ids, ElementsAre(2));
+  EXPECT_EQ(parsed.tokens.pad_id, 3);
+  EXPECT_EQ(parsed.tokens.start_id, 4);
   parsed = Parse(config, R"({"eos_token_id": [7, 8], "pad_token_id": 9})");
-  EXPECT_THAT(parsed.eos_token_ids, ElementsAre(7, 8));
-  EXPECT_EQ(parsed.pad_token_id, 9);
-  EXPECT_EQ(parsed.decoder_start_token_id, 4);
+  EXPECT_THAT(parsed.tokens.eos_ids, ElementsAre(7, 8));
+  EXPECT_EQ(parsed.tokens.pad_id, 9);
+  EXPECT_EQ(parsed.tokens.start_id, 4);
 }
 
-TEST(T5ConfigTest, EachRefusalNamesFileKeyValueAndWhatIsAllowed) {
+TEST(T5Test, EachRefusalNamesFileKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(Refusal(Config(R"(, "num_decoder_layers": -5)")),
             "dir/config.json: num_decoder_layers is -5; allowed is an integer "
             "in 1..512");
@@ -209,7 +226,7 @@ TEST(T5ConfigTest, EachRefusalNamesFileKeyValueAndWhatIsAllowed) {
             "integer in 0..99");
 }
 
-TEST(T5ConfigTest, EachKeyWithoutDefaultIsNeeded) {
+TEST(T5Test, EachKeyWithoutDefaultIsNeeded) {
   for (const std::string key :
        {"vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads"}) {
     std::string config = Config("");
@@ -218,7 +235,7 @@ TEST(T5ConfigTest, EachKeyWithoutDefaultIsNeeded) {
   }
 }
 
-TEST(T5ConfigTest, ValuesOutOfBoundsAreRefused) {
+TEST(T5Test, ValuesOutOfBoundsAreRefused) {
   struct Case {
     std::string key;
     std::vector<std::string> values;
@@ -262,12 +279,12 @@ TEST(T5ConfigTest, ValuesOutOfBoundsAreRefused) {
   }
 }
 
-TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
-  T5Config config = Parse(
+TEST(T5Test, TheLargestSizesDoNotOverflow) {
+  Architecture config = Parse(
       R"({"model_type": "t5", "vocab_size": 4194304, "d_model": 65536,
           "d_kv": 1024, "d_ff": 1048576, "num_layers": 512, "num_heads": 1024,
           "feed_forward_proj": "gated-gelu", "tie_word_embeddings": false})");
-  config.head_tensor = "lm_head.weight";
+  config.is_tied = false;
   EXPECT_GT(NumParameters(config), int64_t{1} << 47);
   for (const std::string keys :
        {R"("vocab_size": 4194305)", R"("d_model": 65537)", R"("d_kv": 1025)",
@@ -282,13 +299,13 @@ TEST(T5ConfigTest, TheLargestSizesDoNotOverflow) {
   }
 }
 
-TEST(T5ConfigTest, UnknownKeysAreHarmless) {
+TEST(T5Test, UnknownKeysAreHarmless) {
   Parse(Config(R"(, "task_specific_params": {"a": [1, {"b": null}]},
                     "layer_norm_eps": 7, "d_model_2": "x")"),
         R"({"num_beams": 4, "max_length": "x"})");
 }
 
-TEST(T5ConfigTest, FilesThatAreNotObjectsAreRefused) {
+TEST(T5Test, FilesThatAreNotObjectsAreRefused) {
   for (const std::string text : {"", "[]", "{", "7", "{} {}"}) {
     EXPECT_THAT(Refusal(text), HasSubstr("dir/config.json: "));
     EXPECT_THAT(Refusal(Config(""), text),
@@ -298,28 +315,27 @@ TEST(T5ConfigTest, FilesThatAreNotObjectsAreRefused) {
               HasSubstr("key \"d_kv\" occurs twice"));
 }
 
-TEST(T5ConfigTest, OnlyTheGenerationConfigMayBeAbsent) {
+TEST(T5Test, OnlyTheGenerationConfigMayBeAbsent) {
   TempDir dir;
-  EXPECT_EQ(LoadT5Config(dir.path()).status().code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(Load(dir.path()).status().code(), absl::StatusCode::kNotFound);
   dir.Write("config.json", Config(""));
-  EXPECT_TRUE(LoadT5Config(dir.path()).ok());
+  EXPECT_TRUE(Load(dir.path()).ok());
   dir.Write("generation_config.json", R"({"eos_token_id": 9})");
-  EXPECT_THAT(LoadT5Config(dir.path())->eos_token_ids, ElementsAre(9));
+  EXPECT_THAT(Load(dir.path())->tokens.eos_ids, ElementsAre(9));
   dir.Write("generation_config.json", "");
-  EXPECT_FALSE(LoadT5Config(dir.path()).ok());
+  EXPECT_FALSE(Load(dir.path()).ok());
   std::filesystem::remove(dir.PathOf("generation_config.json"));
   std::filesystem::create_directory(dir.PathOf("generation_config.json"));
-  EXPECT_FALSE(LoadT5Config(dir.path()).ok());
+  EXPECT_FALSE(Load(dir.path()).ok());
 }
 
 // T5-small's published count, and the same with one KV head in the decoder.
-TEST(T5ConfigTest, CountsParametersOfAKnownModel) {
-  T5Config config = Parse(
+TEST(T5Test, CountsParametersOfAKnownModel) {
+  Architecture config = Parse(
       R"({"model_type": "t5", "vocab_size": 32128, "d_model": 512, "d_kv": 64,
           "d_ff": 2048, "num_layers": 6, "num_heads": 8})");
   EXPECT_EQ(NumParameters(config), 60'506'624);
-  config.num_kv_heads = config.num_cross_kv_heads = 1;
+  config.decoder.num_kv_heads = config.num_cross_kv_heads = 1;
   EXPECT_EQ(NumParameters(config), 60'506'624 - 2 * 6 * 2 * 7 * 64 * 512);
 }
 

@@ -1,0 +1,9 @@
+#pragma once
+
+namespace sheaf::kernels {
+
+// What stands between the two products of a feed-forward layer. "Tanh" and
+// "Erf" are the approximated and the exact form of GELU.
+enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
+
+}  // namespace sheaf::kernels

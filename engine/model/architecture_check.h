@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "engine/model/architecture.h"
+
+namespace sheaf {
+
+// Properties of an architecture that choose between different code. Sizes and
+// numbers are no features, nor is the activation: each is an argument of a
+// kernel that is tested against its definition.
+struct Features {
+  bool is_gated = false;             // the feed-forward layers
+  bool is_tied = false;              // the embedding is the head
+  bool has_grouped_encoder = false;  // fewer KV heads than query heads there
+  bool has_unequal_stacks = false;   // other widths or heads in the decoder
+
+  bool operator==(const Features&) const = default;
+};
+
+Features FeaturesOf(const Architecture& architecture);
+
+// A combination of features, and a directory of tests/testdata that has exactly
+// these and the reference implementation's outputs.
+struct TestedCombination {
+  Features features;
+  absl::string_view fixture;
+};
+absl::Span<const TestedCombination> TestedCombinations();
+
+// INVALID_ARGUMENT, which names the features, if no fixture has this
+// combination: what was never compared with the reference is not served.
+absl::Status CheckSupported(const Architecture& architecture);
+
+}  // namespace sheaf

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "base/key_reader.h"
+#include "engine/model/architecture.h"
+#include "engine/model/config_keys.h"
+#include "engine/model/tensor_list.h"
+
+namespace sheaf {
+
+// A `model_type` of config.json.
+struct ModelType {
+  absl::string_view name;
+  absl::string_view label;  // if config.json has no `architectures`
+};
+
+// Everything that is particular to one kind of checkpoint: how its config.json
+// describes an Architecture, and what its tensors are called. It computes
+// nothing. docs/ARCHITECTURE.md lists what a new family needs.
+struct Family {
+  absl::Span<const ModelType> model_types;
+
+  // The keys of config.json that CommonConfigKeys() does not have.
+  absl::Span<const ConfigKey> keys;
+
+  // Fills `out`, whose `family` and `label` are set, from the keys. Sets in
+  // out.tokens only what holds if no file says otherwise. Adds a warning for
+  // each value that the reference implementation follows and this one does not.
+  void (*read)(KeyReader& config, Architecture& out,
+               std::vector<std::string>& warnings);
+
+  // What a checkpoint may call the tensor at `place`, best first. If it has
+  // several of them, they must be equal.
+  std::vector<std::string> (*names)(const Architecture& architecture,
+                                    const TensorPlace& place);
+
+  // Prefixes of the names of all tensors that the model computes with. A tensor
+  // with such a prefix and no place in the model is refused, because the model
+  // would not be the one that was saved.
+  absl::Span<const absl::string_view> prefixes;
+
+  // Whether a tensor with such a prefix is a leftover that nothing reads.
+  bool (*is_ignored)(absl::string_view tensor);
+
+  // What to warn of if the checkpoint has a head that differs from the
+  // embedding table; empty if there is nothing to say.
+  std::string (*own_head_warning)(const Architecture& architecture,
+                                  absl::string_view head,
+                                  absl::string_view table);
+};
+
+}  // namespace sheaf

@@ -1,0 +1,32 @@
+#include "engine/model/families/registry.h"
+
+#include "absl/strings/str_cat.h"
+#include "engine/model/families/t5.h"
+
+namespace sheaf {
+
+absl::Span<const Family* const> Families() {
+  static const Family* const kFamilies[] = {&T5Family()};
+  return kFamilies;
+}
+
+FoundFamily FindFamily(absl::string_view model_type) {
+  for (const Family* family : Families()) {
+    for (const ModelType& type : family->model_types) {
+      if (type.name == model_type) return {family, &type};
+    }
+  }
+  return {};
+}
+
+std::string ModelTypeNames() {
+  std::string names;
+  for (const Family* family : Families()) {
+    for (const ModelType& type : family->model_types) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ", type.name);
+    }
+  }
+  return names;
+}
+
+}  // namespace sheaf

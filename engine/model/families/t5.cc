@@ -1,0 +1,338 @@
+#include "engine/model/families/t5.h"
+
+#include <cmath>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "base/input_file.h"
+#include "engine/model/families/t5_config_keys.h"
+
+namespace sheaf {
+namespace {
+
+using nlohmann::json;
+
+constexpr ModelType kModelTypes[] = {
+    {"t5", "T5ForConditionalGeneration"},
+    {"mt5", "MT5ForConditionalGeneration"},
+};
+
+// How the model types differ.
+bool IsMt5(const Architecture& out) {
+  return out.family == kModelTypes[1].name;
+}
+
+constexpr absl::string_view kFeedForwardKey = "feed_forward_proj";
+constexpr absl::string_view kDenseKey = "dense_act_fn";
+constexpr absl::string_view kGatedKey = "is_gated_act";
+
+constexpr int32_t kDefaultEosTokenId = 1;
+constexpr int32_t kMinVocab = kDefaultEosTokenId + 1;
+
+// Several times what the largest known models have (T5-11B: d_ff 65536, heads
+// 128 x 128; mT5: 250112 tokens).
+constexpr int32_t kMaxVocab = 1 << 22;
+constexpr int32_t kMaxModelDim = 1 << 16;
+constexpr int32_t kMaxFfDim = 1 << 20;
+constexpr int32_t kMaxHeads = 1024;
+constexpr int32_t kMaxHeadDim = 1024;
+constexpr int32_t kMaxLayers = 512;
+constexpr int32_t kMaxBuckets = 1 << 12;
+constexpr int32_t kMaxDistance = 1 << 24;
+// Two per direction, the first of which holds a single distance.
+constexpr int32_t kMinBuckets = 4;
+constexpr double kMinEpsilon = 1e-12, kMaxEpsilon = 1.0;
+
+struct ActivationName {
+  absl::string_view name;
+  Activation activation;
+};
+
+// As the reference names them: "gelu" alone is the exact form.
+constexpr ActivationName kActivations[] = {
+    {"relu", Activation::kRelu},
+    {"gelu", Activation::kGeluErf},
+    {"gelu_python", Activation::kGeluErf},
+    {"gelu_new", Activation::kGeluTanh},
+    {"gelu_pytorch_tanh", Activation::kGeluTanh},
+    {"silu", Activation::kSilu},
+    {"swish", Activation::kSilu},
+};
+
+// Other names of keys, which the reference takes for the same.
+struct Alias {
+  absl::string_view name;
+  absl::string_view key;
+};
+constexpr Alias kAliases[] = {
+    {"hidden_size", "d_model"},
+    {"head_dim", "d_kv"},
+    {"num_hidden_layers", "num_layers"},
+    {"num_attention_heads", "num_heads"},
+};
+
+// The activation that the value of `key` names, or null after a refusal.
+const ActivationName* FindActivation(KeyReader& reader, absl::string_view key,
+                                     absl::string_view name) {
+  for (const ActivationName& entry : kActivations) {
+    if (entry.name == name) return &entry;
+  }
+  const std::string names = absl::StrJoin(
+      kActivations, ", ", [](std::string* out, const ActivationName& entry) {
+        absl::StrAppend(out, entry.name);
+      });
+  reader.Refuse(
+      key, std::string(name),
+      absl::StrFormat(
+          "one of %s%s", names,
+          key == kFeedForwardKey ? ", alone or after \"gated-\"" : ""));
+  return nullptr;
+}
+
+// dense_act_fn and is_gated_act, which the reference saves, take precedence
+// over feed_forward_proj, from which it derives them.
+void ReadFeedForward(KeyReader& reader, Architecture& out) {
+  const json* value = reader.Find(kFeedForwardKey);
+  if (value != nullptr && !value->is_string()) {
+    reader.Refuse(kFeedForwardKey, *value, "a name");
+    return;
+  }
+  const std::string name = value != nullptr ? value->get<std::string>()
+                           : IsMt5(out)     ? "gated-gelu"
+                                            : "relu";
+  absl::string_view activation = name;
+  const bool is_gated = absl::ConsumePrefix(&activation, "gated-");
+  // It has meant the tanh form since the first T5 1.1.
+  if (name == "gated-gelu") activation = "gelu_new";
+  for (const absl::string_view key : {kDenseKey, kGatedKey}) {
+    if (reader.Has(key) && reader.Find(key) == nullptr) {
+      reader.Refuse(key, nullptr,
+                    "what feed_forward_proj says, or no such key");
+    }
+  }
+  out.is_gated = reader.Bool(kGatedKey, is_gated);
+  const json* dense = reader.Find(kDenseKey);
+  const ActivationName* found = nullptr;
+  if (dense == nullptr) {
+    found = FindActivation(reader, kFeedForwardKey, activation);
+  } else if (dense->is_string()) {
+    found = FindActivation(reader, kDenseKey, dense->get<std::string>());
+  } else {
+    reader.Refuse(kDenseKey, *dense, "a name");
+  }
+  if (found != nullptr) out.activation = found->activation;
+}
+
+void CheckAliases(KeyReader& reader) {
+  for (const Alias& alias : kAliases) {
+    const json* value = reader.Find(alias.name);
+    if (value == nullptr) continue;
+    const json* meant = reader.Find(alias.key);
+    if (meant != nullptr && *value == *meant) continue;
+    reader.Refuse(alias.name, *value,
+                  absl::StrFormat("the value of %s, which it is another name "
+                                  "of, or no such key",
+                                  alias.key));
+  }
+}
+
+bool IsBeforeVersion5(absl::string_view version) {
+  return version.size() > 1 && version[0] >= '2' && version[0] <= '4' &&
+         version[1] == '.';
+}
+
+// As transformers 5 does: it always ties the head to the table, unless the
+// checkpoint has a separate head, and tie_word_embeddings is what tells T5
+// (true or absent) from T5 1.1 (false). It then saves scale_decoder_outputs.
+// mT5 never scales.
+void ReadOutputScale(KeyReader& reader, Architecture& out,
+                     std::vector<std::string>& warnings) {
+  constexpr absl::string_view kScale = "scale_decoder_outputs";
+  constexpr absl::string_view kTie = "tie_word_embeddings";
+  constexpr absl::string_view kVersion = "transformers_version";
+  const bool is_tied = reader.Bool(kTie, true);
+  // Null does not mean absent here, but false.
+  const bool scales = reader.Bool(kScale, !reader.Has(kScale) && is_tied);
+  if (scales && !IsMt5(out)) {
+    out.logit_scale = 1.0f / std::sqrt(static_cast<float>(out.decoder.d_model));
+  }
+  const json* version = reader.Find(kVersion);
+  if (IsMt5(out) && reader.Find(kTie) != nullptr && is_tied &&
+      version != nullptr && version->is_string() &&
+      IsBeforeVersion5(version->get_ref<const std::string&>())) {
+    warnings.push_back(absl::StrFormat(
+        "config.json: %s is true and %s %s: that version multiplied %s's "
+        "decoder output by d_model^-0.5, transformers 5 and this server do not",
+        kTie, kVersion, Shown(*version), out.family));
+  }
+}
+
+void ReadStacks(KeyReader& reader, Architecture& out) {
+  StackShape& encoder = out.encoder;
+  encoder.d_model = reader.Int("d_model", 1, kMaxModelDim);
+  encoder.head_dim = reader.Int("d_kv", 1, kMaxHeadDim);
+  encoder.d_ff = reader.Int("d_ff", 1, kMaxFfDim);
+  encoder.num_layers = reader.Int("num_layers", 1, kMaxLayers);
+  out.decoder = encoder;
+  out.decoder.num_layers =
+      reader.Int("num_decoder_layers", 1, kMaxLayers, encoder.num_layers);
+}
+
+// num_key_value_heads and cross_num_key_value_heads are keys of this project;
+// they concern the decoder only.
+void ReadHeads(KeyReader& reader, Architecture& out) {
+  const int32_t num_heads = reader.Int("num_heads", 1, kMaxHeads);
+  const auto kv_heads = [&](absl::string_view key, int32_t default_value) {
+    const int32_t count = reader.Int(key, 1, num_heads, default_value);
+    if (num_heads % count != 0) {
+      reader.Refuse(
+          key, count,
+          absl::StrFormat("a number that divides num_heads, %d", num_heads));
+    }
+    return count;
+  };
+  out.encoder.num_heads = out.encoder.num_kv_heads = num_heads;
+  out.decoder.num_heads = num_heads;
+  out.decoder.num_kv_heads = kv_heads("num_key_value_heads", num_heads);
+  out.num_cross_kv_heads =
+      kv_heads("cross_num_key_value_heads", out.decoder.num_kv_heads);
+}
+
+void ReadPositions(KeyReader& reader, Architecture& out) {
+  Positions& positions = out.positions;
+  positions.num_buckets = reader.Int("relative_attention_num_buckets",
+                                     kMinBuckets, kMaxBuckets, 32);
+  const int32_t min_distance = positions.num_buckets / 2 + 1;
+  constexpr absl::string_view kDistance = "relative_attention_max_distance";
+  positions.max_distance =
+      reader.Int(kDistance, min_distance, kMaxDistance, 128);
+  if (positions.max_distance < min_distance) {  // the default
+    reader.Refuse(
+        kDistance, positions.max_distance,
+        absl::StrFormat("an integer in %d..%d", min_distance, kMaxDistance));
+  }
+  if (reader.Find("n_positions") != nullptr) {
+    out.trained_source_tokens = reader.Int("n_positions", 1, kMaxDistance);
+  }
+}
+
+void Read(KeyReader& reader, Architecture& out,
+          std::vector<std::string>& warnings) {
+  out.vocab_size = reader.Int("vocab_size", kMinVocab, kMaxVocab);
+  out.tokens.eos_ids = {kDefaultEosTokenId};
+  ReadStacks(reader, out);
+  out.norm_epsilon = static_cast<float>(
+      reader.Number("layer_norm_epsilon", kMinEpsilon, kMaxEpsilon, 1e-6));
+  ReadOutputScale(reader, out, warnings);
+  CheckAliases(reader);
+  ReadHeads(reader, out);
+  ReadFeedForward(reader, out);
+  ReadPositions(reader, out);
+}
+
+// Best first, as the reference looks for the table.
+constexpr absl::string_view kTables[] = {"shared.weight",
+                                         "encoder.embed_tokens.weight",
+                                         "decoder.embed_tokens.weight"};
+
+constexpr absl::string_view kPrefixes[] = {"encoder.", "decoder.", "shared.",
+                                           "lm_head."};
+
+// The name of a tensor within its sub-layer.
+absl::string_view SlotName(const Architecture& architecture, Slot slot) {
+  switch (slot) {
+    case Slot::kNorm:
+      return "layer_norm";
+    case Slot::kQuery:
+      return "q";
+    case Slot::kKey:
+      return "k";
+    case Slot::kValue:
+      return "v";
+    case Slot::kOutput:
+      return "o";
+    case Slot::kGate:
+      return "wi_0";
+    case Slot::kUp:
+      return architecture.is_gated ? "wi_1" : "wi";
+    case Slot::kDown:
+      return "wo";
+    default:
+      return "";
+  }
+}
+
+// Each sub-layer has a norm and a module. Its number within the block depends
+// on whether cross-attention stands between the other two.
+std::string SublayerTensor(const Architecture& architecture,
+                           absl::string_view stack, const TensorPlace& place) {
+  int number = 0;
+  absl::string_view module = "SelfAttention.";
+  if (place.sublayer == Sublayer::kCrossAttention) {
+    number = 1;
+    module = "EncDecAttention.";
+  } else if (place.sublayer == Sublayer::kFeedForward) {
+    number = place.stack == Stack::kDecoder ? 2 : 1;
+    module = "DenseReluDense.";
+  }
+  if (place.slot == Slot::kNorm) module = "";
+  return absl::StrCat(stack, ".block.", place.layer, ".layer.", number, ".",
+                      module, SlotName(architecture, place.slot), ".weight");
+}
+
+std::vector<std::string> Names(const Architecture& architecture,
+                               const TensorPlace& place) {
+  const absl::string_view stack =
+      place.stack == Stack::kEncoder ? "encoder" : "decoder";
+  switch (place.slot) {
+    case Slot::kEmbedding:
+      return {std::begin(kTables), std::end(kTables)};
+    case Slot::kHead:
+      return {"lm_head.weight"};
+    case Slot::kPositionBias:  // in the first block, used by all
+      return {absl::StrCat(stack,
+                           ".block.0.layer.0.SelfAttention."
+                           "relative_attention_bias.weight")};
+    case Slot::kFinalNorm:
+      return {absl::StrCat(stack, ".final_layer_norm.weight")};
+    default:
+      return {SublayerTensor(architecture, stack, place)};
+  }
+}
+
+// Old checkpoints hold the position bias of a cross-attention that has none.
+bool IsIgnored(absl::string_view tensor) {
+  return tensor ==
+         "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias."
+         "weight";
+}
+
+std::string OwnHeadWarning(const Architecture& architecture,
+                           absl::string_view head, absl::string_view table) {
+  if (architecture.logit_scale == 1) return "";
+  return absl::StrFormat(
+      "tensor %s differs from %s and is the head, whose input is scaled by "
+      "d_model^-0.5 as config.json says (scale_decoder_outputs, "
+      "tie_word_embeddings): transformers 5 reads it so, older versions take "
+      "another head or do not scale",
+      Quoted(head), Quoted(table));
+}
+
+}  // namespace
+
+const Family& T5Family() {
+  static const Family kFamily = {.model_types = kModelTypes,
+                                 .keys = T5ConfigKeys(),
+                                 .read = Read,
+                                 .names = Names,
+                                 .prefixes = kPrefixes,
+                                 .is_ignored = IsIgnored,
+                                 .own_head_warning = OwnHeadWarning};
+  return kFamily;
+}
+
+}  // namespace sheaf

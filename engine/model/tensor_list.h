@@ -1,0 +1,59 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "engine/model/architecture.h"
+
+namespace sheaf {
+
+// What a tensor is for. The first two exist once per model, the next two once
+// per stack, the others once per sub-layer that has them.
+enum class Slot {
+  kEmbedding,     // [vocab_size, d_model]
+  kHead,          // [vocab_size, d_model]; only if it is not the embedding
+  kPositionBias,  // [num_buckets, num_heads]
+  kFinalNorm,     // [d_model]
+  kNorm,          // [d_model]
+  kQuery,         // [q_columns, d_model]
+  kKey,           // [kv_columns, d_model]
+  kValue,         // [kv_columns, d_model]
+  kOutput,        // [d_model, q_columns]
+  kGate,          // [d_ff, d_model]; only if the feed-forward layer is gated
+  kUp,            // [d_ff, d_model]
+  kDown,          // [d_model, d_ff]
+};
+enum class Stack { kEncoder, kDecoder };
+enum class Sublayer { kSelfAttention, kCrossAttention, kFeedForward };
+
+// Where a tensor belongs, in any family. What a slot does not need keeps its
+// default, so that equal places compare equal.
+struct TensorPlace {
+  Slot slot;
+  Stack stack = Stack::kEncoder;
+  Sublayer sublayer = Sublayer::kSelfAttention;
+  int32_t layer = 0;
+
+  auto operator<=>(const TensorPlace&) const = default;
+};
+
+struct TensorSpec {
+  TensorPlace place;
+  int64_t rows;
+  int64_t columns;  // 0: a vector of `rows` numbers
+
+  int64_t num_elements() const { return columns == 0 ? rows : rows * columns; }
+};
+
+// Every tensor of such a model, each once: the embedding, the stacks in the
+// order in which they compute, then the head if it is not the embedding.
+// Loading, counting, conversion and random weights all go by this list, which
+// is the only place that knows shapes.
+std::vector<TensorSpec> ListTensors(const Architecture& architecture);
+
+// The numbers in all of them. Until MatchTensors() has seen the checkpoint,
+// this counts no separate head.
+int64_t NumParameters(const Architecture& architecture);
+
+}  // namespace sheaf
