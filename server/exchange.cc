@@ -197,7 +197,7 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   {
     absl::MutexLock lock(&mu_);
     has_started_ = true;
-    handle_ = handle;
+    engine_handle_ = handle;
     if (!handle.has_value())
       inbox_.outcome = absl::OkStatus();  // nothing to run
     if (!inbox_.updates.empty() || inbox_.outcome.has_value()) PushLocked();
@@ -384,7 +384,7 @@ void Exchange::BeginRound(TokenLists sources) {
   RequestHandle handle;
   {
     absl::MutexLock lock(&mu_);
-    handle = *handle_;
+    handle = *engine_handle_;
     if (!extension.is_open) first_segment_ = rounds->first_segment();
   }
   if (!extension.is_open) rounds.reset();
@@ -395,7 +395,7 @@ void Exchange::CancelInEngine() {
   std::optional<RequestHandle> handle;
   {
     absl::MutexLock lock(&mu_);
-    handle = handle_;
+    handle = engine_handle_;
   }
   if (handle.has_value()) services_.engine->Cancel(*handle);
 }

@@ -172,12 +172,13 @@ class Exchange final : public TokenSink,
   Inbox inbox_ ABSL_GUARDED_BY(mu_);
   // Set when the text begins to wait, taken by the thread that withdraws it.
   std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
-  std::optional<RequestHandle> handle_ ABSL_GUARDED_BY(mu_);
+  std::optional<RequestHandle> engine_handle_ ABSL_GUARDED_BY(mu_);
   // The answer's segments begin here; before it are those of earlier rounds.
   int32_t first_segment_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
-  // The inbox waits until handle_ is known, because it may lead to Extend().
+  // The inbox waits until engine_handle_ is known, because it may lead to
+  // Extend().
   bool has_started_ ABSL_GUARDED_BY(mu_) = false;
   bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
   bool is_client_gone_ ABSL_GUARDED_BY(mu_) = false;
