@@ -77,7 +77,7 @@ forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
 forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
   INCLUDES "^server/grpc/")
 forbid(FILES "^server/(access|ops)/"
-  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(flags|listening_sockets|unix_socket)\\.h$")
+  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(host_port|listening_sockets|unix_socket)\\.h$")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # What is served knows nothing of how models are made.
