@@ -11,7 +11,8 @@
 namespace sheaf {
 namespace {
 
-// The largest T5 has a header of 0.2 MB; a sparse file can claim any.
+// The largest known models have headers of 0.2 MB; a sparse file can claim any
+// size.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{8} << 20;
 constexpr uint64_t kLengthBytes = 8;
 // Other formats under the name of a safetensors file, by their first bytes.
