@@ -41,16 +41,17 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
   const int64_t q_columns = shape_.q_columns();
-  x_ = AlignedBuffer(rows * shape_.d_model);
-  normed_ = AlignedBuffer(rows * shape_.d_model);
-  qkv_ = AlignedBuffer(rows * (q_columns + 2 * shape_.kv_columns()));
-  attended_ = AlignedBuffer(rows * q_columns);
+  x_ = AlignedBuffer<float>(rows * shape_.d_model);
+  normed_ = AlignedBuffer<float>(rows * shape_.d_model);
+  qkv_ = AlignedBuffer<float>(rows * (q_columns + 2 * shape_.kv_columns()));
+  attended_ = AlignedBuffer<float>(rows * q_columns);
   rows_.reserve(max_rows);
   for (int32_t i = 0; i < team.size(); ++i) {
     members_.push_back(
-        {AlignedBuffer(AttentionPlan::kMaxContextRows * q_columns),
-         AlignedBuffer(AttentionPlan::kMaxContextRows * shape_.num_heads *
-                       kernels::PartFloats(shape_.head_dim))});
+        {AlignedBuffer<float>(AttentionPlan::kMaxContextRows * q_columns),
+         AlignedBuffer<float>(AttentionPlan::kMaxContextRows *
+                              shape_.num_heads *
+                              kernels::PartFloats(shape_.head_dim))});
   }
 }
 

@@ -56,8 +56,8 @@ class Decoder {
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
-    AlignedBuffer q;      // [kMaxContextRows, H, head_dim]
-    AlignedBuffer parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
+    AlignedBuffer<float> q;      // [kMaxContextRows, H, head_dim]
+    AlignedBuffer<float> parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
   };
   // One attention of one layer.
   struct AttentionCall {
@@ -96,10 +96,10 @@ class Decoder {
   AttentionPlan self_plan_;   // a context per row
   AttentionPlan cross_plan_;  // the rows of all beams of a source share one
 
-  AlignedBuffer x_;         // [rows, d_model]
-  AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, q_columns + 2 kv_columns]
-  AlignedBuffer attended_;  // [rows, q_columns]
+  AlignedBuffer<float> x_;         // [rows, d_model]
+  AlignedBuffer<float> normed_;    // [rows, d_model]
+  AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
+  AlignedBuffer<float> attended_;  // [rows, q_columns]
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
   // [num_partials, H, PartFloats(head_dim)]: of each context that has several
