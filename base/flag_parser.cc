@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/flags/commandlineflag.h"
+#include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
@@ -16,6 +17,9 @@
 #include "base/flag_file.h"
 #include "base/usage_error.h"
 
+ABSL_FLAG(std::string, flagfile, "",
+          "Reads flags from this file, one --name=value per line.");
+
 namespace sheaf {
 namespace {
 
@@ -24,7 +28,7 @@ struct FlagToken {
   std::optional<std::string> value;
 };
 
-// nullopt if the argument is no flag, as a lone "-" is not.
+// Returns nullopt if the argument is not a flag. A lone "-" is none.
 std::optional<FlagToken> SplitFlag(absl::string_view argument) {
   if (!absl::ConsumePrefix(&argument, "-")) return std::nullopt;
   absl::ConsumePrefix(&argument, "-");
@@ -41,7 +45,7 @@ bool IsBool(const absl::CommandLineFlag& flag) {
   return flag.IsOfType<bool>() || flag.IsOfType<std::optional<bool>>();
 }
 
-// The flag of the token. "--noname" of a bool becomes "--name=false".
+// Returns the token's flag. "--noname" of a bool becomes "--name=false".
 absl::StatusOr<absl::CommandLineFlag*> Resolve(FlagToken& token) {
   absl::CommandLineFlag* flag = absl::FindCommandLineFlag(token.name);
   if (flag != nullptr) return flag;
@@ -53,7 +57,8 @@ absl::StatusOr<absl::CommandLineFlag*> Resolve(FlagToken& token) {
       return flag;
     }
   }
-  return UsageError(absl::StrCat("there is no flag --", token.name));
+  return UsageError(absl::StrCat("there is no flag --", token.name,
+                                 "; --help lists the flags"));
 }
 
 absl::Status SetValue(absl::CommandLineFlag& flag, absl::string_view value) {
@@ -65,14 +70,16 @@ absl::Status SetValue(absl::CommandLineFlag& flag, absl::string_view value) {
   }
   std::string error;
   if (flag.ParseFrom(text, &error)) return absl::OkStatus();
-  // absl's: "Illegal value 'x' specified for flag 'beam_size'; expected ...".
-  return UsageError(absl::StrCat("--", flag.Name(), "=", value, ": ", error));
+  // Abseil's error is "Illegal value 'x' specified for flag 'beam_size'; ...".
+  return UsageError(
+      absl::StrCat("--", flag.Name(), " is \"", value,
+                   "\": ", error.empty() ? "it has the wrong type" : error));
 }
 
 absl::Status ApplyFlagFile(const std::string& path, int32_t depth);
 
-// Sets the token's flag, and those of the file if it is --flagfile. `depth` is
-// the number of files that it stands in.
+// Sets the token's flag, and for --flagfile the flags of the file. `depth` is
+// the number of nested files that contain the token.
 absl::Status Apply(absl::CommandLineFlag& flag, const FlagToken& token,
                    int32_t depth) {
   if (!token.value.has_value()) {
@@ -108,7 +115,8 @@ absl::Status ApplyFlagFile(const std::string& path, int32_t depth) {
 
 }  // namespace
 
-// Each value escaped and ended by a newline, which the escaping leaves unique.
+// Each value is escaped and followed by a newline. Escaping removes the
+// newlines from the values themselves.
 bool AbslParseFlag(absl::string_view text, RepeatedString* flag,
                    std::string* error) {
   flag->values.clear();
@@ -117,7 +125,7 @@ bool AbslParseFlag(absl::string_view text, RepeatedString* flag,
     if (!absl::CUnescape(escaped, &value, error)) return false;
     flag->values.push_back(std::move(value));
   }
-  flag->values.pop_back();  // After the last newline there is nothing.
+  flag->values.pop_back();  // the rest after the last newline, which is empty
   return true;
 }
 
@@ -160,7 +168,9 @@ absl::Status ParseOnlyFlags(const std::vector<std::string>& arguments) {
   const absl::StatusOr<ParsedFlags> parsed = ParseFlags(arguments);
   if (!parsed.ok()) return parsed.status();
   if (parsed->positional.empty()) return absl::OkStatus();
-  return UsageError(absl::StrCat("\"", parsed->positional[0], "\" is no flag"));
+  return UsageError(absl::StrCat("unexpected argument \"",
+                                 parsed->positional[0],
+                                 "\"; this program accepts only flags"));
 }
 
 }  // namespace sheaf

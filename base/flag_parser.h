@@ -9,7 +9,7 @@
 
 namespace sheaf {
 
-// A flag that may be given several times; its values in order, each as given.
+// A flag that may be given several times: its values, in order.
 struct RepeatedString {
   std::vector<std::string> values;
 };
@@ -18,29 +18,28 @@ bool AbslParseFlag(absl::string_view text, RepeatedString* flag,
 std::string AbslUnparseFlag(const RepeatedString& flag);
 
 struct ParsedFlags {
-  std::vector<std::string> positional;  // What is no flag, in order.
-  // Names of the flags on the command line itself, not in a --flagfile: a file
-  // may serve several subcommands, so it may have flags that one has no use
-  // for.
+  std::vector<std::string> positional;  // the other arguments, in order
+  // Names of the flags on the command line itself. Those of a --flagfile are
+  // left out, because a file may serve several subcommands and contain flags
+  // that one of them does not use.
   std::vector<std::string> given;
 };
 
-// Sets the program's absl flags from `arguments` (without the program's name):
-// --name=value, --name value, --name and --noname for a bool, one dash as two.
-// --flagfile=FILE reads a file as base/flag_file.h says. What follows "--" is
-// no flag. Of a flag given twice the last counts, but a RepeatedString gathers
-// all.
+// Sets the program's Abseil flags from `arguments` (without the program's
+// name). The forms are --name=value, --name value, and --name and --noname for
+// a bool, with one dash or two. --flagfile=FILE reads a file by the rules of
+// base/flag_file.h. Arguments after "--" are not flags. If a flag is given
+// twice, the last value counts, except that a RepeatedString collects all.
 //
-// Errors (UsageError) name the flag, and the file and line in a flagfile; the
-// flags before the wrong one are then set. absl::ParseCommandLine is not used
-// because it ends the program by itself, with the exit code of a failed call.
+// Errors (UsageError) name the flag, and for a flag file its path and line. The
+// flags before the wrong one have been set. absl::ParseCommandLine is not used
+// because it ends the process with the exit code of a failed call.
 //
-// Not thread-safe: for the start of main().
+// Not thread-safe; called at the start of main().
 absl::StatusOr<ParsedFlags> ParseFlags(
     const std::vector<std::string>& arguments);
 
-// The same for a program that takes nothing but flags: anything else is a
-// UsageError too.
+// The same for a program without other arguments: one is a UsageError too.
 absl::Status ParseOnlyFlags(const std::vector<std::string>& arguments);
 
 }  // namespace sheaf

@@ -96,6 +96,7 @@ struct Load {
 Request RandomRequest(const EngineRunOptions& options, const Load& load,
                       TokenSink& sink) {
   Request request;
+  request.start_tokens = {options.description.architecture.tokens.start_id};
   std::mt19937 random(1);
   for (int32_t i = 0; i < load.batch; ++i) {
     std::vector<int32_t> source;
@@ -116,9 +117,9 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
 absl::Status RunRequest(Engine& engine, const EngineRunOptions& options,
                         const Load& load) {
   QuietSink sink;
-  const absl::StatusOr<RequestId> id =
-      engine.Submit(RandomRequest(options, load, sink));
-  if (!id.ok()) return id.status();
+  const absl::StatusOr<RequestHandle> request =
+      engine.Submit(/*lane=*/0, RandomRequest(options, load, sink));
+  if (!request.ok()) return request.status();
   const absl::Status status = sink.Wait();
   engine.WaitUntilIdle(absl::InfiniteDuration());
   return status;
@@ -156,12 +157,11 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   if (!model.ok()) return model.status();
 
   Tally tally;
-  EngineOptions engine_options;
-  engine_options.max_sequences = model_options.sizes.max_sequences;
-  engine_options.max_encode_tokens = model_options.sizes.max_encode_tokens;
-  engine_options.on_step = [&](const StepStats& stats) { tally.Add(stats); };
-  Engine engine(std::move(engine_options), (*model)->storage().shape(),
-                (*model)->runner(), team, kernels);
+  Engine engine(
+      EngineOptions(), team, kernels,
+      {{.runner = &(*model)->runner(),
+        .kv_shape = (*model)->storage().shape(),
+        .on_step = [&](const StepStats& stats) { tally.Add(stats); }}});
   absl::Status status = RunRequest(
       engine, options,
       {.batch = 1,

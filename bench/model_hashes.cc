@@ -58,6 +58,7 @@ struct Model {
   const kernels::Kernels& kernels;
   ThreadTeam team;
   std::unique_ptr<LoadedModel> loaded;
+  int32_t start_token_id = 0;
 };
 
 absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
@@ -76,6 +77,7 @@ absl::StatusOr<std::unique_ptr<Model>> Load(const std::string& directory,
                          .kv_cache_bytes = kKvBytes});
   if (!loaded.ok()) return loaded.status();
   model->loaded = *std::move(loaded);
+  model->start_token_id = description->architecture.tokens.start_id;
   return model;
 }
 
@@ -181,8 +183,13 @@ class HypothesesSink : public TokenSink {
   absl::Notification finished_;
 };
 
+struct Decoding {
+  SamplingParams sampling;
+  std::vector<int32_t> start_tokens;
+};
+
 // Greedy, beams and sampling.
-std::vector<SamplingParams> Decodings() {
+std::vector<Decoding> Decodings(int32_t start) {
   SamplingParams greedy;
   greedy.max_new_tokens = kNewTokens;
   greedy.min_new_tokens = kNewTokens / 2;
@@ -194,21 +201,22 @@ std::vector<SamplingParams> Decodings() {
   sampled.temperature = 0.8f;
   sampled.top_p = 0.9f;
   sampled.seed = 1;
-  sampled.target_prefix = {2, 3, 4};
-  return {greedy, beams, sampled};
+  return {{greedy, {start}}, {beams, {start}}, {sampled, {start, 2, 3, 4}}};
 }
 
 Hash RunEngine(Model& model) {
-  Engine engine({}, model.loaded->storage().shape(), model.loaded->runner(),
-                model.team, model.kernels);
+  Engine engine({}, model.team, model.kernels,
+                {{.runner = &model.loaded->runner(),
+                  .kv_shape = model.loaded->storage().shape()}});
   Hash ids;
-  for (const SamplingParams& sampling : Decodings()) {
+  for (const Decoding& decoding : Decodings(model.start_token_id)) {
     HypothesesSink sink;
     Request request;
     request.segments = Sources(model.loaded->runner().vocab_size());
-    request.sampling = sampling;
+    request.sampling = decoding.sampling;
+    request.start_tokens = decoding.start_tokens;
     request.sink = &sink;
-    SHEAF_CHECK(engine.Submit(std::move(request)).ok());
+    SHEAF_CHECK(engine.Submit(/*lane=*/0, std::move(request)).ok());
     for (const std::vector<Hypothesis>& segment : sink.Wait()) {
       for (const Hypothesis& each : segment) {
         ids.Add(absl::MakeConstSpan(each.tokens));

@@ -1,8 +1,9 @@
 // sheaf-bench: the engine alone, without server and text, on random tokens.
 //
-// Prints one line of JSON: how long the encoder and a decode step took, and
-// the floor, which is what the step would take if it did nothing but read its
-// bytes, or do its arithmetic, at the best this machine does in the same run.
+// Prints one line of JSON: the times of the encoder and of a decode step, and
+// the floor. The floor is the time that a step would take if it only read its
+// bytes, or only did its arithmetic, at the best rate that this machine reaches
+// in the same run.
 
 #include <unistd.h>
 
@@ -13,14 +14,14 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/program.h"
 #include "base/start_guard.h"
 #include "bench/engine_run.h"
 #include "bench/random_weights.h"
@@ -37,33 +38,35 @@
 #include "nlohmann/json.hpp"
 
 ABSL_FLAG(std::string, shape, "t5-base",
-          "Model on random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
-ABSL_FLAG(std::string, model, "",
-          "Model directory, in place of --shape: its own weights.");
+          "Model with random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
+ABSL_FLAG(
+    std::string, model, "",
+    "Model directory, which replaces --shape and has weights of its own.");
 ABSL_FLAG(int32_t, kv_heads, 0,
-          "KV heads of decoder self- and cross-attention. 0: all heads, or "
-          "what --model has.");
+          "Number of KV heads of decoder self- and cross-attention. 0: all "
+          "heads, or those of --model.");
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
-          "KV heads of cross-attention. 0: as --kv_heads.");
+          "Number of KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
           "Type of the weights: f32, bf16 or int8.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
-ABSL_FLAG(int32_t, batch, 8, "Sources that decode together.");
-ABSL_FLAG(int32_t, source, 512, "Tokens of each source.");
-ABSL_FLAG(int32_t, generate, 64, "Tokens that each sequence generates.");
-ABSL_FLAG(int32_t, beam_size, 1, "Beams of each source, to 16.");
+ABSL_FLAG(int32_t, batch, 8, "Number of sources that decode together.");
+ABSL_FLAG(int32_t, source, 512, "Number of tokens in each source.");
+ABSL_FLAG(int32_t, generate, 64,
+          "Number of tokens that each sequence generates.");
+ABSL_FLAG(int32_t, beam_size, 1, "Number of beams of each source, up to 16.");
 ABSL_FLAG(int32_t, threads, 0,
-          "Threads that compute. 0: the processors that the process may use.");
+          "Number of threads that compute. 0: the number of processors that "
+          "the process may use.");
 ABSL_FLAG(std::string, isa, "auto",
-          "Most that is used of the processor: auto|portable|avx2|avx512.");
+          "Highest instruction set to use: auto|portable|avx2|avx512.");
 ABSL_FLAG(int64_t, kv_cache_bytes, 0,
-          "Memory of the KV cache. 0: what the run needs.");
+          "Memory of the KV cache. 0: the memory that the run needs.");
 
 namespace sheaf {
 namespace {
 
-enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2 };
-
+constexpr char kProgram[] = "sheaf-bench";
 constexpr int32_t kMaxBatch = 4096;
 constexpr int32_t kMaxTokens = 1 << 16;        // of a source, or generated
 constexpr int64_t kMaxEncodeTokens = 1 << 20;  // of all sources
@@ -193,7 +196,7 @@ absl::StatusOr<Model> MakeModel() {
   return model;
 }
 
-// The line of figures.
+// The object that is printed.
 nlohmann::ordered_json Figures(const Model& model,
                                const EngineRunOptions& options,
                                const EngineRunResult& result,
@@ -238,23 +241,23 @@ nlohmann::ordered_json Figures(const Model& model,
   };
 }
 
-ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::fprintf(stderr, "sheaf-bench: %s\n",
-               std::string(status.message()).c_str());
-  return code;
-}
-
-ExitCode Main() {
-  const StartGuard guard("sheaf-bench",
-                         "the model, its KV cache and activations take it",
-                         kFailed);
+ExitCode Main(const std::vector<std::string>& args) {
+  const ProgramInfo program = {
+      kProgram,
+      "Measures the engine alone, without server and text, on random tokens.\n"
+      "Prints one line of JSON.\n\n"
+      "  sheaf-bench --shape=t5-base --batch=8 --source=512\n",
+      "bench/sheaf_bench.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
+  const StartGuard guard(
+      kProgram, "the model, its KV cache and activations take it", kExitFailed);
   if (absl::Status status = CheckNumbers(); !status.ok()) {
-    return Complain(kWrongFlags, status);
+    return PrintError(kProgram, kExitWrongFlags, status);
   }
   const absl::StatusOr<kernels::Isa> isa = CheckedIsa();
-  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
+  if (!isa.ok()) return PrintError(kProgram, kExitWrongFlags, isa.status());
   const absl::StatusOr<Model> model = MakeModel();
-  if (!model.ok()) return Complain(kWrongFlags, model.status());
+  if (!model.ok()) return PrintError(kProgram, kExitWrongFlags, model.status());
 
   EngineRunOptions options;
   options.description = model->description;
@@ -273,34 +276,28 @@ ExitCode Main() {
   options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
   const absl::StatusOr<EngineRunResult> result = RunEngine(options);
   if (!result.ok()) {
-    return Complain(
-        absl::IsInvalidArgument(result.status()) ? kWrongFlags : kFailed,
-        result.status());
+    return PrintError(kProgram,
+                      absl::IsInvalidArgument(result.status()) ? kExitWrongFlags
+                                                               : kExitFailed,
+                      result.status());
   }
-  // After the run, whose memory is free again: the peak is the run's own. The
-  // whole machine is measured, whatever the run was held to.
+  // Measured after the run, whose memory is free again, so that the peak is the
+  // run's own. The roofline is that of the whole machine, even if the run had
+  // fewer threads.
   ThreadTeam team(NumUsableProcessors());
   const absl::StatusOr<Roofline> roofline =
       MeasureRoofline(team, options.weight_type);
-  if (!roofline.ok()) return Complain(kFailed, roofline.status());
+  if (!roofline.ok())
+    return PrintError(kProgram, kExitFailed, roofline.status());
   std::printf("%s\n",
               Figures(*model, options, *result, *roofline).dump().c_str());
-  if (std::fflush(stdout) != 0) {
-    return Complain(kFailed, absl::DataLossError("stdout can not be written"));
-  }
-  return kDone;
+  const absl::Status written = FlushStdout();
+  return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
 }
 
 }  // namespace
 }  // namespace sheaf
 
 int main(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
-      "the engine alone, on random weights and tokens; prints one line of "
-      "JSON\n\n  sheaf-bench --shape=t5-base --batch=8 --source=512");
-  if (absl::ParseCommandLine(argc, argv).size() > 1) {
-    std::fprintf(stderr, "sheaf-bench: it takes only flags; see --help\n");
-    return sheaf::kWrongFlags;
-  }
-  return sheaf::Main();
+  return sheaf::Main(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -52,17 +52,17 @@ void BM_PlanStep(benchmark::State& state) {
   const Admission admission = {num_sequences * kSourceTokens};
   for (int32_t i = 0; i < num_sequences; ++i) {
     Request request;
+    request.start_tokens = {0};
     request.segments.push_back(std::vector<int32_t>(kSourceTokens, 5));
     request.sampling.max_new_tokens = kNewTokens;
     scheduler.Add(static_cast<RequestId>(i), std::move(request),
                   MonotonicTime());
   }
-  for (Segment* segment :
-       StepPlan(scheduler.PlanStep(admission, /*start_token=*/0)).encode) {
+  for (Segment* segment : StepPlan(scheduler.PlanStep(admission)).encode) {
     scheduler.FinishEncode(*segment);
   }
   for (auto _ : state) {
-    const StepPlan& plan = scheduler.PlanStep(admission, /*start_token=*/0);
+    const StepPlan& plan = scheduler.PlanStep(admission);
     benchmark::DoNotOptimize(plan.decode.data());
   }
 }

@@ -18,10 +18,6 @@ using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;
 using sheaf::TokenIdList;
 
-ABSL_FLAG(bool, help, false, "Prints what a subcommand does, and its flags.");
-ABSL_FLAG(std::string, flagfile, "",
-          "Reads flags from this file, one --name=value a line.");
-
 // The call.
 ABSL_FLAG(std::string, server, "127.0.0.1:50051",
           "HOST:PORT of the server, or of several, separated by commas; or "

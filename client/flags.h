@@ -47,7 +47,6 @@ absl::StatusOr<int> ConcurrencyFromFlags();
 }  // namespace sheaf
 
 // The flags that the commands read for themselves; all are told in flags.cc.
-ABSL_DECLARE_FLAG(bool, help);
 ABSL_DECLARE_FLAG(std::string, model);
 ABSL_DECLARE_FLAG(std::string, from);
 ABSL_DECLARE_FLAG(std::string, to);

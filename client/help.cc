@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
-#include "absl/flags/commandlineflag.h"
-#include "absl/flags/reflection.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/program.h"
 #include "base/usage_error.h"
 
 namespace sheaf {
@@ -14,60 +12,70 @@ namespace {
 
 struct Command {
   absl::string_view name;
-  absl::string_view synopsis;
-  absl::string_view about;
-  absl::string_view flags;  // Names, separated by spaces.
+  absl::string_view about;  // begins with a line end, for a raw string's sake
+  absl::string_view flags;  // names, separated by white space
   bool has_decoding_flags;
 };
 
-constexpr absl::string_view kCallFlags =
-    "server tls tls_ca tls_cert tls_key tls_server_name token_file "
-    "max_attempts "
-    "timeout flagfile help";
-constexpr absl::string_view kDecodingFlags =
-    "model max_new_tokens min_new_tokens beam_size num_hypotheses "
-    "length_penalty early_stopping repetition_penalty no_repeat_ngram_size "
-    "temperature top_k top_p seed stop target_prefix suppressed_tokens "
-    "forced_bos_token_id forced_eos_token_id loop_guard";
+constexpr absl::string_view kCallFlags = R"(
+  server tls tls_ca tls_cert tls_key tls_server_name token_file max_attempts
+  timeout flagfile help version
+)";
+constexpr absl::string_view kDecodingFlags = R"(
+  model max_new_tokens min_new_tokens beam_size num_hypotheses length_penalty
+  early_stopping repetition_penalty no_repeat_ngram_size temperature top_k top_p
+  seed stop target_prefix suppressed_tokens forced_bos_token_id
+  forced_eos_token_id loop_guard
+)";
 
 constexpr Command kCommands[] = {
-    {"translate", "sheaf translate --to=LANGUAGE [FLAGS] [TEXT... | < TEXT]",
-     "Translates the TEXT arguments, joined by spaces, or each line of stdin "
-     "or\n"
-     "of --input: one line out for one line in, blank ones too, in order. "
-     "With\n"
-     "--input and --output an interrupted run goes on where it stopped when "
-     "the\n"
-     "same command is given again. With --line_breaks stdin or --input is one\n"
-     "text.\n",
+    {"translate", R"(
+sheaf translate --to=LANGUAGE [FLAGS] [TEXT... | < TEXT]
+
+Translates the TEXT arguments, joined by spaces, or each line of stdin or of
+--input. Every line in gives one line out, in the same order, and so does a
+blank line. With --input and --output, the same command continues an interrupted
+run where it stopped. With --line_breaks, all of stdin or --input is one text.
+)",
      "from to stream json input output overwrite concurrency line_breaks",
      /*has_decoding_flags=*/true},
-    {"summarize", "sheaf summarize [FLAGS] [TEXT... | < TEXT]",
-     "Summarizes one text: the arguments, or all of stdin or of --input.\n",
+    {"summarize", R"(
+sheaf summarize [FLAGS] [TEXT... | < TEXT]
+
+Summarizes one text: the arguments, or all of stdin or of --input.
+)",
      "stream json input", /*has_decoding_flags=*/true},
-    {"generate", "sheaf generate [FLAGS] [--ids=5,6,7 | TEXT... | < TEXT]",
-     "Runs the model on a text or on token ids as they are, without a task\n"
-     "prompt. Prints the ids if the answer has no text, with --stream too at\n"
-     "the end only.\n",
+    {"generate", R"(
+sheaf generate [FLAGS] [--ids=5,6,7 | TEXT... | < TEXT]
+
+Runs the model on a text or on token ids as they are, without a task prompt. If
+the answer has no text, prints its ids, even with --stream only at the end.
+)",
      "ids stream json input", /*has_decoding_flags=*/true},
-    {"models", "sheaf models [FLAGS] [NAME...]",
-     "Lists what the server serves.\n", "json", /*has_decoding_flags=*/false},
-    {"load", "sheaf load --rate=R --seconds=S [FLAGS]",
-     "Sends streaming requests at random times, whatever has become of those\n"
-     "before, and prints one JSON line: how many succeeded, tokens a second, "
-     "and\n"
-     "50th, 90th and 99th percentiles of the time to the first output (ttft),\n"
-     "between outputs (itl) and to the end (e2e). Translates from en to de if\n"
-     "--from and --to are not given.\n",
+    {"models", R"(
+sheaf models [FLAGS] [NAME...]
+
+Lists the models that the server serves.
+)",
+     "json", /*has_decoding_flags=*/false},
+    {"load", R"(
+sheaf load --rate=R --seconds=S [FLAGS]
+
+Sends streaming requests at random times, regardless of the state of earlier
+requests, and prints one line of JSON: the number of successes, tokens per
+second, and the 50th, 90th and 99th percentiles of the time to the first output
+(ttft), between outputs (itl) and to the end (e2e). If --from and --to are not
+given, translates from en to de.
+)",
      "rate seconds task from to text input source_tokens source_vocab_size",
      /*has_decoding_flags=*/true},
-    {"health", "sheaf health [FLAGS] [SERVICE]",
-     "Asks the server how it is, over a new connection: prints SERVING, or "
-     "ends\n"
-     "with 1. The SERVICE liveness is whether the engine moves. Waits 5 "
-     "seconds "
-     "if\n"
-     "--timeout is not given.\n",
+    {"health", R"(
+sheaf health [FLAGS] [SERVICE]
+
+Asks the server for its health over a new connection. Prints SERVING, or ends
+with exit code 1. The SERVICE liveness tells whether the engine makes progress.
+If --timeout is not given, waits 5 seconds.
+)",
      "", /*has_decoding_flags=*/false},
 };
 
@@ -80,7 +88,8 @@ constexpr absl::string_view kProgramHelp =
   sheaf models    [FLAGS] [NAME...]
   sheaf load      --rate=R --seconds=S [FLAGS]
   sheaf health    [FLAGS] [SERVICE]
-  sheaf help      [SUBCOMMAND]           flags and what they mean
+  sheaf help      [SUBCOMMAND]           flags and their meaning
+  sheaf --version
 
 Examples:
   sheaf translate --server=127.0.0.1:50051 --from=en --to=de "Good morning."
@@ -114,7 +123,7 @@ std::vector<absl::string_view> FlagsOf(const Command& command) {
        {command.flags, command.has_decoding_flags ? kDecodingFlags : "",
         kCallFlags}) {
     for (absl::string_view flag :
-         absl::StrSplit(group, ' ', absl::SkipEmpty())) {
+         absl::StrSplit(group, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
       flags.push_back(flag);
     }
   }
@@ -130,16 +139,11 @@ absl::StatusOr<std::string> CommandHelp(absl::string_view name) {
   if (command == nullptr) {
     return UsageError(absl::StrCat("there is no subcommand \"", name, "\""));
   }
-  std::string help = absl::StrCat(command->synopsis, "\n\n", command->about);
-  for (absl::string_view flag_name : FlagsOf(*command)) {
-    const absl::CommandLineFlag* flag = absl::FindCommandLineFlag(flag_name);
-    absl::StrAppend(&help, "\n  --", flag_name, "\n      ", flag->Help());
-    const std::string value = flag->DefaultValue();
-    if (!value.empty() && value != "false") {
-      absl::StrAppend(&help, " Default: ", value);
-    }
+  std::string help = absl::StrCat(command->about.substr(1), "\n");
+  for (absl::string_view flag : FlagsOf(*command)) {
+    absl::StrAppend(&help, FlagHelp(flag));
   }
-  return absl::StrCat(help, "\n");
+  return help;
 }
 
 absl::Status CheckFlagsOf(absl::string_view name,
@@ -147,7 +151,7 @@ absl::Status CheckFlagsOf(absl::string_view name,
   const std::vector<absl::string_view> known = FlagsOf(*FindCommand(name));
   for (const std::string& flag : flags) {
     if (std::find(known.begin(), known.end(), flag) == known.end()) {
-      return UsageError(absl::StrCat("--", flag, " is no flag of ", name,
+      return UsageError(absl::StrCat("--", flag, " is not a flag of ", name,
                                      "; see: sheaf help ", name));
     }
   }

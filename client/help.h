@@ -9,13 +9,14 @@
 
 namespace sheaf {
 
-// What the program can do, with examples.
+// Returns an overview of the program with examples.
 std::string ProgramHelp();
 
-// What a subcommand does, with its flags; a UsageError if there is no such one.
+// Returns what a subcommand does, with its flags. UsageError if there is no
+// such subcommand.
 absl::StatusOr<std::string> CommandHelp(absl::string_view command);
 
-// UsageError if one of the flags has no effect on the subcommand.
+// Returns a UsageError if one of the flags has no effect on the subcommand.
 absl::Status CheckFlagsOf(absl::string_view command,
                           const std::vector<std::string>& flags);
 

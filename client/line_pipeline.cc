@@ -21,10 +21,10 @@ constexpr int kAheadPerThread = 8;
 
 class Pipeline {
  public:
-  Pipeline(LineReader& reader, const PipelineOptions& options,
-           ConvertLine convert, WriteLines write)
+  Pipeline(LineReader& reader, const PipelineOptions& options, MapLine map,
+           WriteLines write)
       : options_(options),
-        convert_(convert),
+        map_(map),
         write_(write),
         reader_(reader),
         next_read_(options.first_line),
@@ -48,7 +48,7 @@ class Pipeline {
 
   void Work() {
     while (std::optional<Line> line = Take()) {
-      Put(line->index, convert_(line->text, line->index + 1));
+      Put(line->index, map_(line->text, line->index + 1));
     }
   }
 
@@ -109,7 +109,7 @@ class Pipeline {
   }
 
   const PipelineOptions options_;
-  const ConvertLine convert_;
+  const MapLine map_;
   const WriteLines write_;
 
   absl::Mutex read_mutex_;  // Taken before mutex_; held while a read waits.
@@ -125,9 +125,9 @@ class Pipeline {
 
 }  // namespace
 
-absl::Status ConvertLines(LineReader& reader, const PipelineOptions& options,
-                          ConvertLine convert, WriteLines write) {
-  return Pipeline(reader, options, convert, write).Run();
+absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
+                      MapLine map, WriteLines write) {
+  return Pipeline(reader, options, map, write).Run();
 }
 
 }  // namespace sheaf

@@ -13,7 +13,7 @@ namespace sheaf {
 
 // Converts the line with that number, from 1; called by several threads at
 // once.
-using ConvertLine = absl::FunctionRef<absl::StatusOr<std::string>(
+using MapLine = absl::FunctionRef<absl::StatusOr<std::string>(
     const std::string& line, int64_t number)>;
 // Takes one or more whole output lines, each with its newline, and the number
 // of lines written when they are; called by one thread at a time.
@@ -35,7 +35,7 @@ struct PipelineOptions {
 // Returns when all is written or at the first error, which then begins with
 // "line N: " (from 1) if a conversion failed. All lines before that one have
 // been written, none after. `concurrency` threads are started and joined.
-absl::Status ConvertLines(LineReader& reader, const PipelineOptions& options,
-                          ConvertLine convert, WriteLines write);
+absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
+                      MapLine map, WriteLines write);
 
 }  // namespace sheaf

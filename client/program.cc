@@ -9,6 +9,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "base/flag_parser.h"
+#include "base/program.h"
 #include "base/usage_error.h"
 #include "client/commands.h"
 #include "client/flags.h"
@@ -48,6 +49,7 @@ absl::Status RunWith(const std::vector<std::string>& arguments, Writer& out) {
   if (!parsed.ok()) return parsed.status();
   std::vector<std::string>& positional = parsed->positional;
   if (absl::GetFlag(FLAGS_help)) return RunHelp(positional, out);
+  if (absl::GetFlag(FLAGS_version)) return out.Write(VersionText("sheaf"));
   if (positional.empty()) return UsageError("there is no subcommand");
 
   const std::string command = positional.front();
@@ -69,12 +71,12 @@ absl::Status RunWith(const std::vector<std::string>& arguments, Writer& out) {
 int RunProgram(const std::vector<std::string>& arguments) {
   Writer out(STDOUT_FILENO, "stdout");
   const absl::Status status = RunWith(arguments, out);
-  if (status.ok() || out.is_closed()) return 0;
+  if (status.ok() || out.is_closed()) return kExitDone;
   std::string message = absl::StrCat("sheaf: ", CodeName(status.code()), ": ",
                                      status.message(), "\n");
   if (IsUsageError(status)) absl::StrAppend(&message, "See: sheaf help\n");
   Writer(STDERR_FILENO, "stderr").Write(message).IgnoreError();
-  return IsUsageError(status) ? 2 : 1;
+  return IsUsageError(status) ? kExitWrongFlags : kExitFailed;
 }
 
 }  // namespace sheaf

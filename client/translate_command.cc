@@ -9,11 +9,11 @@
 #include "base/usage_error.h"
 #include "client/client.h"
 #include "client/commands.h"
-#include "client/convert_file.h"
 #include "client/cut_answers.h"
 #include "client/flags.h"
 #include "client/line_pipeline.h"
 #include "client/output.h"
+#include "client/translate_file.h"
 
 namespace sheaf {
 namespace {
@@ -161,20 +161,20 @@ absl::Status TranslateAll(Invocation& invocation, Translator& translator,
   }
   if (const std::string output = absl::GetFlag(FLAGS_output); !output.empty()) {
     const bool is_terminal = isatty(STDERR_FILENO);
-    return ConvertFile({.input = absl::GetFlag(FLAGS_input),
-                        .output = output,
-                        .overwrite = absl::GetFlag(FLAGS_overwrite),
-                        .concurrency = concurrency,
-                        .progress_fd = is_terminal ? STDERR_FILENO : -1},
-                       translate_line);
+    return TranslateFile({.input = absl::GetFlag(FLAGS_input),
+                          .output = output,
+                          .overwrite = absl::GetFlag(FLAGS_overwrite),
+                          .concurrency = concurrency,
+                          .progress_fd = is_terminal ? STDERR_FILENO : -1},
+                         translate_line);
   }
   absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
   if (!reader.ok()) return reader.status();
   if (is_streaming) return StreamLines(**reader, translator, invocation.out);
-  return ConvertLines(**reader, {.concurrency = concurrency}, translate_line,
-                      [&](absl::string_view lines, int64_t) {
-                        return invocation.out.Write(lines);
-                      });
+  return MapLines(**reader, {.concurrency = concurrency}, translate_line,
+                  [&](absl::string_view lines, int64_t) {
+                    return invocation.out.Write(lines);
+                  });
 }
 
 }  // namespace

@@ -53,11 +53,11 @@ void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
 bool BeamSearch::MayImprove(int32_t length) const {
   if (static_cast<int32_t>(finished_.size()) < sampling_.beam_size) return true;
   switch (sampling_.search_end) {
-    case SearchEnd::kAtOnce:
+    case SearchEnd::kImmediately:
       return false;
-    case SearchEnd::kNoneBetter:
+    case SearchEnd::kNoLiveBeamBetter:
       break;
-    case SearchEnd::kNoneEver:
+    case SearchEnd::kNoLiveBeamCanWin:
       // With a positive penalty, a sum below 0 scores best at full length.
       if (sampling_.length_penalty > 0) length = sampling_.max_new_tokens;
       break;

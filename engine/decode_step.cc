@@ -115,7 +115,8 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
                                 rows_[row].sequence->tokens,
                                 segment.index,
                                 utf8_rule_,
-                                segment.source_controls};
+                                segment.source_controls,
+                                segment.request->request.start_tokens.size()};
   if (segment.beams == nullptr) {
     chosen_[row] = ChooseToken(context, kernels_, logits, scratch);
     return;
@@ -233,7 +234,7 @@ void DecodeStep::Send(Segment& segment, absl::Span<const int32_t> tokens) {
   SHEAF_CHECK(segment.num_sent <= size);
   if (segment.num_sent == size) return;
   const int32_t num_given =
-      static_cast<int32_t>(request.sampling.target_prefix.size());
+      static_cast<int32_t>(request.start_tokens.size()) - 1;
   stats_.num_generated_tokens += size - std::max(segment.num_sent, num_given);
   request.sink->OnTokens(segment.index, tokens.subspan(segment.num_sent));
   segment.num_sent = size;

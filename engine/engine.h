@@ -3,86 +3,119 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <thread>
+#include <variant>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
+#include "base/timed_mutex.h"
 #include "engine/kernels/kernels.h"
-#include "engine/kv_block_pool.h"
-#include "engine/model_runner.h"
+#include "engine/lane.h"
 #include "engine/request.h"
-#include "engine/stats.h"
 #include "engine/thread_team.h"
-#include "engine/utf8_rule.h"
 
 namespace sheaf {
 
+using LaneId = int32_t;  // index of a lane, in the order of the constructor
+
+// Names a request that the engine has taken.
+struct RequestHandle {
+  LaneId lane;
+  RequestId id;
+};
+
 struct EngineOptions {
-  int32_t max_sequences = 64;        // in one decode step
-  int32_t max_queue = 256;           // requests that wait for their first place
-  int32_t max_encode_tokens = 2048;  // in one encoder pass
-  // Which tokens are bytes; null: none is.
-  std::shared_ptr<const Utf8Rule> utf8_rule;
   std::function<MonotonicTime()> now = MonotonicTime::Now;  // tests pass one
-  // Called by the engine thread after every turn of its loop that changed
-  // something. Must not block, and must not call the engine.
-  std::function<void(const StepStats&)> on_step = [](const StepStats&) {};
 };
 
-// More segments for an open request.
-struct Extension {
-  TokenLists segments = {};
-  // False: these segments, which may be none, are the last.
-  bool is_open = false;
-  // Replaces Request::stop.
-  std::shared_ptr<const StopCondition> stop = nullptr;
-};
-
-// Continuous batching: runs all submitted requests together, one token of every
-// running sequence a step. Requests join as soon as they are encoded and leave
-// at their last token.
+// Continuous batching: runs all submitted requests of a model together, one
+// token of every running sequence per step. Requests join as soon as they are
+// encoded and leave at their last token. Each model has a lane; lanes with work
+// take turns on the same thread team, and a turn is one step.
 //
-// Threads: the engine thread, started by the constructor, owns the scheduler,
-// the KV block pool and the model runner. The public functions may be called
-// from any thread; they hand over a command and return at once.
+// Threads: the engine thread, started by the constructor, owns the lanes with
+// their schedulers, KV block pools and model runners. The public functions may
+// be called from any thread; they hand over a command and return at once.
 class Engine {
  public:
-  // `runner` and `team` are not owned; both are the engine thread's until the
-  // engine is destroyed. `kv_shape` is that of the runner's storage.
-  Engine(EngineOptions options, const KvPoolShape& kv_shape,
-         ModelRunner& runner, ThreadTeam& team,
-         const kernels::Kernels& kernels);
-  ~Engine();  // Ends what still runs with CANCELLED.
+  // `team`, `kernels` and the lanes' runners are not owned. Only the engine
+  // thread may use the team and the runners until the engine is destroyed.
+  // REQUIRES: there is a lane.
+  Engine(EngineOptions options, ThreadTeam& team,
+         const kernels::Kernels& kernels, std::vector<LaneOptions> lanes);
+  ~Engine();  // Ends the requests that still run with CANCELLED.
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Takes a request, or refuses it at once and makes no call to its sink:
   //   INVALID_ARGUMENT    it could not fit in an empty KV cache or batch
-  //   RESOURCE_EXHAUSTED  max_queue requests wait already
+  //   RESOURCE_EXHAUSTED  max_queue requests of the lane wait already
   //   UNAVAILABLE         the engine drains
-  absl::StatusOr<RequestId> Submit(Request request);
+  absl::StatusOr<RequestHandle> Submit(LaneId lane, Request request);
 
   // Adds segments to an open request, which continue its numbering. Does
   // nothing if the request has ended. No queue limit applies, because an
   // accepted request runs to its end.
-  void Extend(RequestId id, Extension extension);
+  void Extend(RequestHandle request, Extension extension);
 
-  // Ends a request with CANCELLED within one step. Nothing happens if it has
-  // ended already.
-  void Cancel(RequestId id);
+  // Ends a request with CANCELLED within one step of each lane. Does nothing if
+  // it has ended already.
+  void Cancel(RequestHandle request);
 
-  // From now on Submit() refuses; what was taken runs to its end.
+  // From now on Submit() refuses; accepted requests run to their end.
   void Drain();
 
-  // True once nothing runs and nothing waits; false if that has not come true
-  // within `timeout`.
+  // True once no request runs or waits in any lane; false if that has not come
+  // true within `timeout`.
   bool WaitUntilIdle(absl::Duration timeout);
 
  private:
-  class Loop;
-  std::unique_ptr<Loop> loop_;
+  struct SubmitCommand {
+    RequestHandle request;
+    Request content;
+    MonotonicTime arrival;
+  };
+  struct ExtendCommand {
+    RequestHandle request;
+    Extension extension;
+  };
+  struct CancelCommand {
+    RequestHandle request;
+  };
+  using Command = std::variant<SubmitCommand, ExtendCommand, CancelCommand>;
+
+  void Send(Command command);
+
+  // The engine thread.
+  void Run();
+  bool TakeCommands();
+  absl::Duration TimeToDeadline() const;
+  void RunCommands();
+  void StepLanes();
+  void Report(size_t lane);
+
+  const EngineOptions options_;
+  // The engine thread's; Submit() calls CheckFits().
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<int32_t> max_queues_;  // by lane
+
+  TimedMutex mutex_;
+  std::vector<Command> commands_ ABSL_GUARDED_BY(mutex_);
+  RequestId next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::vector<int32_t> num_waiting_ ABSL_GUARDED_BY(mutex_);  // by lane
+  int32_t num_live_ ABSL_GUARDED_BY(mutex_) = 0;              // requests
+  bool is_draining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  // The engine thread's. Reused, so that a step allocates nothing.
+  std::vector<Command> taken_;
+  std::vector<absl::Duration> decode_times_;  // of each lane's last turn
+
+  std::thread thread_;  // last, because it uses all of the above
 };
 
 }  // namespace sheaf

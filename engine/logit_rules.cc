@@ -60,12 +60,10 @@ void ForbidBadWords(const TokenContext& context,
   }
 }
 
-// The place of the first token that nothing forces, start token first.
-size_t FirstFreePlace(const SamplingParams& sampling) {
-  if (!sampling.target_prefix.empty()) {
-    return 1 + sampling.target_prefix.size();
-  }
-  return sampling.forced_first_token >= 0 ? 2 : 1;
+// The number of tokens before the first one that nothing forces.
+size_t FirstFreePlace(const TokenContext& context) {
+  if (context.num_start_tokens > 1) return context.num_start_tokens;
+  return context.sampling.forced_first_token >= 0 ? 2 : 1;
 }
 
 }  // namespace
@@ -92,7 +90,7 @@ bool ApplyRules(const TokenContext& context, float log_z,
     Set(id, kForbidden, logits, scratch);
   }
   if (!sampling.first_suppressed_tokens.empty() &&
-      context.tokens.size() == FirstFreePlace(sampling)) {
+      context.tokens.size() == FirstFreePlace(context)) {
     for (int32_t id : sampling.first_suppressed_tokens) {
       Set(id, kForbidden, logits, scratch);
     }

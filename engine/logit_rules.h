@@ -21,6 +21,7 @@ struct TokenContext {
   int32_t segment_index;                    // sampling differs between segments
   const Utf8Rule* utf8_rule = nullptr;      // null: all tokens are characters
   Utf8Rule::Controls source_controls = {};  // as the rule finds them
+  size_t num_start_tokens = 1;              // first ones of `tokens`
 
   // Whether the rule restricts the output.
   bool has_utf8_rule() const {

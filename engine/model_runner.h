@@ -20,7 +20,7 @@ struct EncodeEntry {
 };
 
 // What one sequence computes in a decode step: 1 token, or several known ones
-// at its start (target_prefix).
+// at its start (Request::start_tokens).
 struct DecodeEntry {
   absl::Span<const int32_t> tokens;       // to compute, >= 1
   int32_t num_computed_tokens;            // position of tokens[0]
@@ -50,7 +50,6 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
 
   virtual int32_t vocab_size() const = 0;
-  virtual int32_t start_token_id() const = 0;
   virtual absl::Span<const int32_t> eos_token_ids() const = 0;
   virtual RunnerLimits limits() const = 0;
 

@@ -8,8 +8,8 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
+#include "base/token_lists.h"
 #include "engine/stop_condition.h"
-#include "engine/token_lists.h"
 
 namespace sheaf {
 
@@ -18,12 +18,15 @@ using RequestId = uint64_t;
 // The widest beam search that may be asked for.
 inline constexpr int32_t kMaxBeamSize = 16;
 
-// When a beam search ends that has beam_size finished hypotheses; always with
-// no live beam left, or at max_new_tokens.
+// When a beam search with beam_size finished hypotheses ends. Every search ends
+// when no live beam is left, and at max_new_tokens. The comments give the
+// reference's early_stopping.
 enum class SearchEnd {
-  kAtOnce,      // early_stopping true
-  kNoneBetter,  // false: no live beam's score, as it is, beats the worst
-  kNoneEver,    // "never": nor could it at the best length to come
+  kImmediately,       // true
+  kNoLiveBeamBetter,  // false: no live beam's present score beats the worst
+                      // finished one
+  kNoLiveBeamCanWin,  // "never": nor would its score at the most favourable
+                      // length that it can still reach
 };
 
 // Which byte tokens may be generated (utf8_rule.h).
@@ -37,11 +40,11 @@ enum class OutputText {
 // What shapes the choice of the next token. Checked before it gets here: the
 // server's request reader refuses what is out of range.
 struct SamplingParams {
-  int32_t max_new_tokens = 256;  // >= 1; target_prefix counts
+  int32_t max_new_tokens = 256;  // >= 1; forced start tokens count
   int32_t min_new_tokens = 0;    // EOS is not chosen before
   int32_t beam_size = 1;       // 1 to kMaxBeamSize; more than 1: temperature 0
   int32_t num_hypotheses = 1;  // <= beam_size
-  SearchEnd search_end = SearchEnd::kNoneBetter;
+  SearchEnd search_end = SearchEnd::kNoLiveBeamBetter;
   float length_penalty = 1.0f;
   float repetition_penalty = 1.0f;   // > 0; 1 changes nothing
   int32_t no_repeat_ngram_size = 0;  // 0: off
@@ -50,17 +53,15 @@ struct SamplingParams {
   float top_p = 1.0f;                // 1: all tokens
   float min_p = 0.0f;  // of the likeliest token's probability; 0: all tokens
   uint64_t seed = 0;
-  std::vector<int32_t> target_prefix;      // forced first tokens
   std::vector<int32_t> suppressed_tokens;  // never chosen
-  // Not chosen as the first token that is free: the one after target_prefix,
-  // or after forced_first_token.
+  // Not chosen as the first token that nothing forces.
   std::vector<int32_t> first_suppressed_tokens;
   // Runs of tokens that no output has: the last token of each is not chosen
   // after the others. A run that is one end token has no effect. Null: none.
   // Shared by the requests of a model.
   std::shared_ptr<const std::vector<std::vector<int32_t>>> bad_words;
-  // The token at the first place, unless target_prefix is there, and at the
-  // last possible one. Both have log-probability 0; -1: any token.
+  // The token after the start token, unless start_tokens has one there, and the
+  // one at the last place. Both have log-probability 0; -1: any token.
   int32_t forced_first_token = -1;
   int32_t forced_last_token = -1;
   OutputText output_text = OutputText::kRaw;
@@ -75,9 +76,8 @@ enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without the start token and EOS
   // Sum of log-probabilities / length^length_penalty. EOS counts in both;
-  // tokens of target_prefix and forced ones add 0 to the sum and count in the
-  // length. Beams sum what the rules made of the log-probabilities, as the
-  // reference does.
+  // forced tokens add 0 to the sum and count in the length. Beams sum what the
+  // rules made of the log-probabilities, as the reference does.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
 };
@@ -91,7 +91,7 @@ class TokenSink {
 
   // The request's first segment left the queue after this long, and is encoded
   // now. No call if the request ends before.
-  virtual void OnAdmitted(absl::Duration /*queued*/) {}
+  virtual void OnStarted(absl::Duration /*queued*/) {}
 
   // Segment `segment_index` goes on with `tokens`, which are never taken back:
   // every beam that may still win has them.
@@ -115,6 +115,10 @@ struct Request {
   // Encoder inputs, used exactly as given; each has 1 to max_source_tokens ids
   // within the vocabulary. At least one.
   TokenLists segments;
+  // First tokens of the decoder, at least one: the start token, which is never
+  // part of the output, then forced ones. Forced tokens are part of the output
+  // and count in max_new_tokens, which is larger than their number.
+  std::vector<int32_t> start_tokens;
   SamplingParams sampling;
   // Ends each hypothesis that meets it, with the token that does; null: none.
   // Engine::Extend() may replace it.
@@ -126,6 +130,15 @@ struct Request {
   // Of an open request: tokens of the longest segment that may follow.
   int32_t max_segment_tokens = 0;
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returned
+};
+
+// More segments for an open request (Engine::Extend).
+struct Extension {
+  TokenLists segments = {};
+  // False: these segments, which may be none, are the last.
+  bool is_open = false;
+  // Replaces Request::stop.
+  std::shared_ptr<const StopCondition> stop = nullptr;
 };
 
 }  // namespace sheaf

@@ -14,16 +14,16 @@ Scheduler::~Scheduler() {
   while (!requests_.empty()) Remove(requests_.front());
 }
 
-Scheduler::Need Scheduler::NeedOf(const SamplingParams& sampling,
-                                  int64_t source_len,
+Scheduler::Need Scheduler::NeedOf(const Request& request, int64_t source_len,
                                   const KvPoolShape& kv_shape) {
+  const SamplingParams& sampling = request.sampling;
   const int32_t beams = sampling.beam_size;
   // The last token chosen is never computed, the start token is: so a sequence
   // comes to hold max_new_tokens tokens.
   const int32_t self =
       kv_shape.BlocksFor(Attention::kSelf, sampling.max_new_tokens);
-  // The start token and target_prefix are computed before the beams part.
-  const int32_t known = 1 + static_cast<int32_t>(sampling.target_prefix.size());
+  // The start tokens are computed before the beams part.
+  const int32_t known = static_cast<int32_t>(request.start_tokens.size());
   const int32_t common = std::min(self, known / kv_shape.self_block_tokens);
   const int32_t cross = kv_shape.BlocksFor(Attention::kCross, source_len);
   return {common + (self - common) * beams, cross, beams};
@@ -40,7 +40,7 @@ absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
   for (absl::Span<const int32_t> segment : request.segments) {
     longest = std::max(longest, static_cast<int64_t>(segment.size()));
   }
-  const Need need = NeedOf(request.sampling, longest, kv_shape);
+  const Need need = NeedOf(request, longest, kv_shape);
   if (need.blocks() <= kv_shape.num_blocks) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
@@ -81,7 +81,7 @@ LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
 }
 
 Scheduler::Need Scheduler::NeedOfNext(const LiveRequest& live) const {
-  return NeedOf(live.request.sampling, live.next_source_len(), pool_->shape());
+  return NeedOf(live.request, live.next_source_len(), pool_->shape());
 }
 
 bool Scheduler::Fits(const Need& need) const {
@@ -90,7 +90,7 @@ bool Scheduler::Fits(const Need& need) const {
          reserved + need.blocks() <= pool_->num_blocks();
 }
 
-void Scheduler::Admit(LiveRequest& live, int32_t start_token) {
+void Scheduler::Admit(LiveRequest& live) {
   const Need need = NeedOfNext(live);
   live.segments.remove_if([](const Segment& each) {
     return each.state == Segment::State::kFinished;
@@ -105,16 +105,12 @@ void Scheduler::Admit(LiveRequest& live, int32_t start_token) {
   num_sequences_ += need.sequences;
   running_.push_back(&segment);
 
-  const SamplingParams& sampling = live.request.sampling;
   const absl::Span<const int32_t> source = live.request.segments[segment.index];
   SHEAF_CHECK(segment.cross_kv.GrowTo(static_cast<int32_t>(source.size())));
   // One sequence for now: a beam search forks it.
   segment.sequences.reserve(need.sequences);
   AddSequence(segment, segment.sequences);
-  Sequence& sequence = segment.sequences.back();
-  sequence.tokens.push_back(start_token);
-  sequence.tokens.insert(sequence.tokens.end(), sampling.target_prefix.begin(),
-                         sampling.target_prefix.end());
+  segment.sequences.back().tokens = live.request.start_tokens;
 }
 
 // With all that its steps will need set aside, so that a step allocates
@@ -175,8 +171,7 @@ void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
   spare_.clear();
 }
 
-const StepPlan& Scheduler::PlanStep(const Admission& admission,
-                                    int32_t start_token) {
+const StepPlan& Scheduler::PlanStep(const Admission& admission) {
   plan_.encode.clear();
   plan_.decode.clear();
   int64_t encode_tokens = 0;
@@ -194,7 +189,7 @@ const StepPlan& Scheduler::PlanStep(const Admission& admission,
     const Need need = NeedOfNext(*next);
     if (!Fits(next == first ? need : need + NeedOfNext(*first))) break;
     encode_tokens += next->next_source_len();
-    Admit(*next, start_token);
+    Admit(*next);
     plan_.encode.push_back(running_.back());
   }
   for (Segment* segment : running_) {

@@ -38,7 +38,7 @@ struct StepPlan {
 // and the KV cache can hold all it may come to need: cross K/V of its source,
 // self K/V of max_new_tokens for each of its sequences. Beams may all differ
 // from the first chosen token on, so what they surely share is the full blocks
-// of start token and target_prefix alone: those count once. So whatever is
+// of the start tokens alone: those count once. So whatever is
 // admitted runs to its end, and nothing is ever preempted. The next one
 // admitted is the first waiting segment of the request with the fewest running
 // segments, the oldest request among equals: a document of a thousand segments
@@ -78,9 +78,8 @@ class Scheduler {
   // Whether a segment waits or runs. False with requests left: all are open.
   bool has_work() const;
 
-  // Admits what fits and lists the step's work. `start_token` begins the
-  // sequences.
-  const StepPlan& PlanStep(const Admission& admission, int32_t start_token);
+  // Admits what fits and lists the step's work.
+  const StepPlan& PlanStep(const Admission& admission);
 
   // The segment's cross K/V are there: from now on it decodes.
   void FinishEncode(Segment& segment);
@@ -101,6 +100,7 @@ class Scheduler {
 
   // In order of arrival.
   std::list<LiveRequest>& requests() { return requests_; }
+  const std::list<LiveRequest>& requests() const { return requests_; }
   LiveRequest* Find(RequestId id);  // null: has ended, or never was
 
   // Fills what the scheduler knows: all of EngineGauges.
@@ -117,13 +117,13 @@ class Scheduler {
               cross_blocks + other.cross_blocks, sequences + other.sequences};
     }
   };
-  static Need NeedOf(const SamplingParams& sampling, int64_t source_len,
+  static Need NeedOf(const Request& request, int64_t source_len,
                      const KvPoolShape& kv_shape);
   // The next one with a source of at most `max_tokens`.
   LiveRequest* NextToAdmit(int64_t max_tokens);
   Need NeedOfNext(const LiveRequest& request) const;
   bool Fits(const Need& need) const;
-  void Admit(LiveRequest& request, int32_t start_token);
+  void Admit(LiveRequest& request);
   void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
   void ShareHistory(const Sequence& parent, Sequence& child,
                     std::vector<BlockCopy>& copies);

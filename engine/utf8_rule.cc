@@ -134,8 +134,8 @@ Utf8Rule::Controls Utf8Rule::ControlsOf(
   return controls;
 }
 
-// Tokens that a client forces (target_prefix) may be invalid: then the text is
-// read again from the invalid token on, as a decoder of UTF-8 does.
+// Forced start tokens may be invalid. Then the text is read again from the
+// invalid token on, as a decoder of UTF-8 does.
 Utf8Rule::State Utf8Rule::StateAfter(
     absl::Span<const int32_t> new_tokens) const {
   size_t first = new_tokens.size();

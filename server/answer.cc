@@ -41,7 +41,7 @@ Answer::SegmentText& Answer::SegmentAt(int32_t segment_index) {
   return *segment;
 }
 
-// The segment's text goes on with `text`.
+// Appends `text` to the segment's text.
 void Answer::AddText(int32_t segment_index, const std::string& text) {
   SegmentText& segment = SegmentAt(segment_index);
   segment.ready.text += segment.matcher.Append(text);
@@ -87,9 +87,9 @@ void Answer::FinishSegment(int32_t segment_index,
   Advance();
 }
 
-// Moves what is next in order to ready_.
+// Moves what comes next, in order, to ready_.
 void Answer::Advance() {
-  if (is_complete_) return;  // news of what comes after the end
+  if (is_complete_) return;  // segments after the end
   while (!is_complete_) {
     if (is_gap_due_) AddGap();
     is_gap_due_ = false;
@@ -102,8 +102,8 @@ void Answer::Advance() {
     ready_.tokens.insert(ready_.tokens.end(), segment.ready.tokens.begin(),
                          segment.ready.tokens.end());
     segment.ready.tokens.clear();
-    // A stop sequence ends the text before the engine is done with the segment;
-    // the score comes when it is.
+    // A stop sequence may end the text before the engine is done with the
+    // segment. The score arrives when it is.
     if (!segment.has_finished) return;
     Conclude(segment);
   }
@@ -130,7 +130,7 @@ void Answer::AddGap() {
   for (FinishedPart& other : summary_.others) absl::StrAppend(&other.text, gap);
 }
 
-// The segment that was next is over.
+// Adds the result of the segment that comes next, which is done.
 void Answer::Conclude(const SegmentText& segment) {
   summary_.score += segment.score;
   summary_.num_output_tokens += segment.num_tokens;

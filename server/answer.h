@@ -9,20 +9,19 @@
 
 #include "absl/types/span.h"
 #include "engine/request.h"
-#include "server/finished_part.h"
+#include "server/answer_part.h"
 #include "server/gaps.h"
-#include "server/reply.h"
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
 
-// Of two segments' reasons, in order, the one that tells a reader more of the
-// whole: kLength if one was cut, else kRepetition, else the later one.
+// The finish reason of two consecutive segments together: kLength if either was
+// cut off, else kRepetition if either repeated itself, else the later one.
 FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
 
-// Between the summaries of a long text's parts.
+// The text between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";
 Gaps GapsOfSummaries(int32_t num_segments);
 
@@ -30,30 +29,30 @@ Gaps GapsOfSummaries(int32_t num_segments);
 struct AnswerPlan {
   int32_t num_segments = 0;
   int32_t num_input_tokens = 0;  // of all rounds
-  // What the rounds before these segments came to (summary_rounds.h).
+  // The totals of earlier rounds (summary_rounds.h).
   struct Earlier {
     int32_t num_segments = 0;
     int32_t num_output_tokens = 0;
     FinishReason finish_reason = FinishReason::kEos;
   } earlier;
   int32_t num_hypotheses = 1;
-  // [num_segments + 1]: what stands before each segment's text, and at the end.
+  // [num_segments + 1]: the text before each segment's, and after the last.
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;
   const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
 };
 
-// The answer to one request as it grows: segments' tokens in, in any order; one
-// text out, in the order of the source.
+// The answer to one request while it grows. Tokens of segments arrive in any
+// order; one text comes out, in the order of the source.
 //
-// A stop sequence is looked for in the whole text, whatever the borders of its
-// tokens and segments. Where one ends a segment's own text, its tokens end with
-// the one that completed the stop sequence, as the engine ends it
-// (text/stop_sequences.h); one that lies across segments, or between them, ends the
-// text once the engine is done with the last of those.
+// Stop sequences are searched for in the whole text, across the borders of
+// tokens and segments. If one ends a segment's own text, the segment's tokens
+// end with the token that completed it, where the engine also ends it
+// (text/stop_sequences.h). One that lies across segments, or in a gap, ends the
+// text once the engine is done with the last of these segments.
 //
-// With num_hypotheses above 1 there are other texts beside it: the n-th joins
-// the segments' n-th hypotheses, or their last.
+// With num_hypotheses above 1, there are alternative texts. The n-th joins the
+// n-th hypotheses of the segments; a segment with fewer gives its last.
 //
 // Not thread-safe: the delivery thread owns it.
 class Answer {
@@ -63,15 +62,15 @@ class Answer {
   Answer& operator=(const Answer&) = delete;
 
   void AddTokens(int32_t segment_index, absl::Span<const int32_t> tokens);
-  // `hypotheses`, best first, are at least one.
+  // `hypotheses` has at least one element, best first.
   void FinishSegment(int32_t segment_index,
                      const std::vector<Hypothesis>& hypotheses);
 
-  // What has become ready since the last call, in order.
+  // Returns what has become ready since the last call, in order.
   AnswerPart TakePart();
 
-  // Nothing more will become ready: all segments have finished, or one that a
-  // stop sequence ended, whatever becomes of those after it.
+  // Nothing more will become ready: all segments have finished, or a stop
+  // sequence ended one, so that those after it do not count.
   bool is_complete() const { return is_complete_; }
   // The engine is done with every segment.
   bool is_finished() const { return num_finished_ == plan_.num_segments; }
@@ -102,16 +101,16 @@ class Answer {
   void Conclude(const SegmentText& segment);
 
   const AnswerPlan plan_;
-  StopMatcher whole_;  // of the text in order, gaps and all
-  // [num_segments]; null before the segment's first news and once it is in
-  // ready_, so that a text of very many sentences takes little.
+  StopMatcher whole_;  // of the text in order, with gaps
+  // [num_segments]; null before the segment's first tokens and once it is in
+  // ready_, so that a text of very many sentences takes little memory.
   std::vector<std::unique_ptr<SegmentText>> segments_;
   AnswerPart ready_;          // in order, not taken yet
   int32_t num_finished_ = 0;  // segments
   int32_t next_ = 0;          // the segment whose text comes next
   bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
   bool is_complete_ = false;
-  size_t most_hypotheses_ = 1;  // of a segment
+  size_t most_hypotheses_ = 1;  // the largest number of a segment so far
   AnswerSummary summary_;
 };
 

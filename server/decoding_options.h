@@ -11,7 +11,7 @@
 
 namespace sheaf {
 
-// What DecodingOptions may ask for, and what the RPC does unasked.
+// What DecodingOptions may ask for, and what the RPC does by default.
 struct DecodingLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;
@@ -19,23 +19,25 @@ struct DecodingLimits {
   std::vector<int32_t> no_output_ids = {};  // start and end tokens
   int32_t max_stops = 8;
   int32_t max_stop_bytes = 256;
-  bool has_loop_guard = false;  // unless the request says otherwise
+  bool has_loop_guard = false;  // if the request does not set it
 
-  bool allows_output(int32_t id) const;  // it is none of no_output_ids
+  bool allows_output(int32_t id) const;  // false for no_output_ids
 };
 
 struct CheckedOptions {
   SamplingParams sampling;
+  std::vector<int32_t> target_prefix;  // forced start tokens
   std::vector<std::string> stop;
 };
 
-// The decoding that a request asks for: its own fields, where absent `defaults`
-// (the task's, then the model's), else the built-in ones. INVALID_ARGUMENT
-// names the field, its value and what is allowed. Without a seed the request
-// gets a random one.
+// The decoding that a request asks for. An absent field takes its value from
+// `defaults` (the task's, then the model's), and if it is absent there, the
+// built-in one. INVALID_ARGUMENT names the field, its value and what is
+// allowed. A request without a seed gets a random one.
 //
-// Beams do not sample: a request may not ask for both. Of a wish and a default
-// that do not go together the default gives way, and of two defaults sampling.
+// Beams do not sample, so a request may not ask for both. If a request
+// conflicts with a default, the request wins. If the defaults ask for both,
+// beams win.
 absl::StatusOr<CheckedOptions> CheckDecodingOptions(
     const v1::DecodingOptions& options, const DecodingDefaults& defaults,
     const DecodingLimits& limits);

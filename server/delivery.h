@@ -9,7 +9,7 @@
 
 namespace sheaf {
 
-// Something with news to deliver.
+// Something that the delivery thread calls when there is work for it.
 class Deliverable {
  public:
   virtual ~Deliverable() = default;
@@ -17,19 +17,19 @@ class Deliverable {
   virtual void Deliver() = 0;
 };
 
-// The thread between the engine and the clients: turns tokens into text and
-// hands it to gRPC, so that the engine thread does neither.
+// The thread between the engine and the clients. It turns tokens into text and
+// hands the text to the transports, so that the engine thread does neither.
 //
 // Push() may be called from any thread and never waits for a delivery.
 class Delivery {
  public:
   Delivery();
-  ~Delivery();  // Delivers what was pushed, then ends.
+  ~Delivery();  // Delivers everything that was pushed, then ends.
   Delivery(const Delivery&) = delete;
   Delivery& operator=(const Delivery&) = delete;
 
-  // Deliver() of `item` will be called once; deliveries are made one after
-  // another, in the order of the pushes.
+  // Has Deliver() of `item` called once. Deliveries do not overlap and keep the
+  // order of the pushes.
   void Push(std::shared_ptr<Deliverable> item);
 
  private:

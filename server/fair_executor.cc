@@ -7,7 +7,7 @@
 namespace sheaf {
 namespace {
 
-// Texts under way at a time.
+// Numbers of texts that are read at a time.
 constexpr int kLongTexts = 4;
 constexpr int kShortTexts = 2;
 constexpr size_t kMaxShortBytes = 64 << 10;
@@ -80,7 +80,7 @@ void FairExecutor::Loop(Lane& lane) {
   }
 }
 
-// The next text in turn waits for memory and lets no other text pass.
+// While the next text in turn waits for memory, no other text overtakes it.
 bool FairExecutor::HasNext(const Lane& lane) const {
   const Text* const next = lane.waiting.Next(IsNotIn(lane.busy));
   return next != nullptr &&
@@ -119,7 +119,7 @@ void FairExecutor::AwaitTurn(Turn& turn) {
   turn.begin = Clock::now();
 }
 
-// Gives the turn, unless it is taken, to the text that is next.
+// Unless the turn is taken, gives it to the next text.
 void FairExecutor::PassTurn() {
   if (is_turn_taken_ || (short_turns_.empty() && long_turns_.empty())) return;
   const bool is_short =

@@ -17,19 +17,19 @@
 
 namespace sheaf {
 
-// Reads long texts, and the summaries of their parts, away from gRPC's threads,
-// which are few and serve all calls and health checks. A text of a megabyte
-// takes a second.
+// Reads long texts, and the summaries of their parts, on threads of its own,
+// because the transport's threads are few and serve all calls and health
+// checks. A text of a megabyte takes a second.
 //
-// Several texts are under way at a time, each on a thread of its own, but only
-// one of these threads works: they pass the turn on in slices of a few
-// milliseconds. So reading takes one processor at most, and no text waits until
+// Several texts are being read at a time, each on its own thread, but only one
+// of these threads works. They pass the turn on in slices of a few
+// milliseconds, so reading takes one processor at most, and no text waits until
 // a longer one is read.
 //   - A text waits for its caller's turn (FairQueue), and until its caller has
-//     no other text under way. Short texts and long ones wait apart.
-//   - Long ones also wait until those under way leave them memory.
-//   - Short ones have kShortTurns of kShortTurns + 1 turns. One that took
-//     kShortTime has turns as a long one has.
+//     no other text being read. Short and long texts wait in separate queues.
+//   - Long texts also wait until those being read leave them memory.
+//   - Short texts get kShortTurns of kShortTurns + 1 turns. A text that has
+//     taken kShortTime gets the turns of a long one.
 //
 // Thread-safe.
 class FairExecutor {
@@ -43,41 +43,40 @@ class FairExecutor {
 
   struct Options {
     int32_t max_waiting = 256;
-    // The maximum of all long texts under way, unless one alone has more.
+    // The maximum of all long texts being read, unless one alone has more.
     size_t max_long_bytes = size_t{4} << 20;
   };
 
   explicit FairExecutor(const Options& options);
-  ~FairExecutor();  // Reads what was taken, then ends.
+  ~FairExecutor();  // Reads all texts that it accepted, then ends.
   FairExecutor(const FairExecutor&) = delete;
   FairExecutor& operator=(const FairExecutor&) = delete;
 
-  // Nothing, and the text will not be read, if max_waiting wait already.
+  // Returns nullopt, and does not read the text, if max_waiting texts wait.
   [[nodiscard]] std::optional<Ticket> TryRun(Text text);
 
-  // The same for a text that belongs to a request which was taken already:
-  // never refused.
+  // The same for a text of a request that was accepted before: never refused.
   void Run(Text text);
 
-  // The `read` of a text that waits, which waits no longer; null if it is, or
-  // was, under way.
+  // Removes a waiting text and returns its `read`. Returns null if reading has
+  // begun.
   std::function<void()> Withdraw(Ticket ticket);
 
-  // Called by `read`: returns when it is this text's turn again, often at once.
-  // Returns at once on any other thread.
+  // Called by `read`. Returns when it is this text's turn again, often at once.
+  // On any other thread it returns at once.
   void Yield();
 
  private:
   using Clock = std::chrono::steady_clock;
 
-  // A text under way.
+  // A text that is being read.
   struct Turn {
     bool is_short = false;
     bool is_mine = false;
     Clock::time_point begin;                     // of this slice
     Clock::duration taken = Clock::duration(0);  // by the slices before it
   };
-  // The texts of one kind that wait, and the callers of those under way.
+  // The waiting texts of one kind, and the callers of those being read.
   struct Lane {
     FairQueue<Text> waiting;
     absl::flat_hash_set<std::string> busy;
@@ -87,7 +86,7 @@ class FairExecutor {
   Ticket Push(Text text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Loop(Lane& lane);
   bool HasNext(const Lane& lane) const;
-  // The next text of a lane, once it is its turn; nothing at the end.
+  // Returns the lane's next text once it is its turn; nullopt at the end.
   std::optional<Text> Begin(Lane& lane, Turn& turn);
   void End(Lane& lane, const Text& text);
   void AwaitTurn(Turn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -99,11 +98,11 @@ class FairExecutor {
   absl::Mutex mu_;
   Lane short_ ABSL_GUARDED_BY(mu_);
   Lane long_ ABSL_GUARDED_BY(mu_);
-  // Texts under way that wait for their turn, next first.
+  // Texts being read that wait for their turn, next first.
   std::deque<Turn*> short_turns_ ABSL_GUARDED_BY(mu_);
   std::deque<Turn*> long_turns_ ABSL_GUARDED_BY(mu_);
   bool is_turn_taken_ ABSL_GUARDED_BY(mu_) = false;
-  // Turns of short texts since a long one had one.
+  // Turns of short texts since the last turn of a long one.
   int32_t num_short_in_a_row_ ABSL_GUARDED_BY(mu_) = 0;
   Ticket next_ticket_ ABSL_GUARDED_BY(mu_) = 1;
   bool is_stopping_ ABSL_GUARDED_BY(mu_) = false;

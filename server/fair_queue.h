@@ -13,15 +13,15 @@
 
 namespace sheaf {
 
-// Items that wait, each with the caller that it belongs to. They leave in
-// turns: one of each caller, and the oldest of a caller first. So a caller that
-// sends many waits for its own.
+// Waiting items, each of one caller. Callers take turns, and each caller's
+// oldest item leaves first. So a caller that sends many items delays only
+// itself.
 //
 // Not thread-safe.
 template <typename Item>
 class FairQueue {
  public:
-  // `ticket` names the item for Remove(); no two that wait have the same.
+  // `ticket` identifies the item for Remove(). No two waiting items share one.
   void Push(const std::string& caller, uint64_t ticket, Item item) {
     auto it = callers_.begin();
     while (it != callers_.end() && it->name != caller) ++it;
@@ -32,8 +32,8 @@ class FairQueue {
     ++size_;
   }
 
-  // The first item of the caller whose turn it is, among those that `may_go`;
-  // nothing if there is none.
+  // Removes the first item of the next caller for which `may_go` is true;
+  // nullopt if there is none.
   std::optional<Item> Pop(
       absl::FunctionRef<bool(const std::string& caller)> may_go) {
     auto it = callers_.begin();
@@ -47,7 +47,7 @@ class FairQueue {
     return item;
   }
 
-  // The item of `ticket`, which waits no longer; nothing if it has left.
+  // Removes the item of `ticket`; nullopt if it has left.
   std::optional<Item> Remove(uint64_t ticket) {
     for (auto caller = callers_.begin(); caller != callers_.end(); ++caller) {
       for (auto it = caller->items.begin(); it != caller->items.end(); ++it) {

@@ -1,7 +1,5 @@
 #include "server/field_error.h"
 
-#include <utility>
-
 #include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
 
@@ -20,11 +18,6 @@ absl::Status WithField(absl::Status status, absl::string_view field) {
 std::string FieldOf(const absl::Status& status) {
   const auto field = status.GetPayload(kPayload);
   return field.has_value() ? std::string(*field) : "";
-}
-
-absl::Status NamesField(absl::Status status) {
-  const std::string message(status.message());
-  return WithField(std::move(status), message.substr(0, message.find(' ')));
 }
 
 std::string Escaped(absl::string_view text) {

@@ -32,9 +32,6 @@ absl::Status FieldError(absl::StatusCode code, absl::string_view field,
       field);
 }
 
-// Replaced by FieldError(): takes the path from the message's first word.
-absl::Status NamesField(absl::Status status);
-
 // Text from a client, for use in a message: its beginning, with every
 // unprintable byte escaped.
 std::string Escaped(absl::string_view text);

@@ -34,7 +34,7 @@ Addresses Resolve(const std::string& host, int32_t port) {
   return Addresses(found);
 }
 
-// -1 if that cannot be, and errno says why.
+// Returns -1 if it fails; errno has the reason.
 int Listen(const addrinfo& address) {
   const int fd =
       socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -84,7 +84,7 @@ absl::StatusOr<ListeningSockets> ListeningSockets::ListenOn(
     const HostPort& address) {
   ListeningSockets sockets;
   std::vector<std::string> hosts = {address.host};
-  // One socket for both, or where there is no IPv6 the one for IPv4.
+  // One socket for both families, or for IPv4 alone if there is no IPv6.
   if (address.host == "0.0.0.0") hosts = {"::", "0.0.0.0"};
   sockets.port_ = address.port;
   for (const std::string& host : hosts) {
@@ -99,8 +99,8 @@ absl::StatusOr<ListeningSockets> ListeningSockets::ListenOn(
         reinterpret_cast<sockaddr_in*>(each->ai_addr)->sin_port = port;
       }
       const int fd = Listen(*each);
-      // Half of a name's addresses would be another program's. Those of a kind
-      // that the machine does not have (IPv6) do not count.
+      // Otherwise half of a name's addresses would belong to another program.
+      // Addresses of a family that the machine lacks (IPv6) do not count.
       if (fd < 0 && errno == EADDRINUSE) return CannotListen(address);
       if (fd < 0) continue;
       sockets.fds_.push_back(fd);

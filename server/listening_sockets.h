@@ -4,17 +4,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 
 namespace sheaf {
 
-// The sockets of one address on which a server listens, non-blocking. Closed
+// The non-blocking sockets on which a server listens for one address. Closed
 // when destroyed.
 class ListeningSockets {
  public:
-  // Listens. Port 0 picks one, the same for all addresses of a name. "0.0.0.0"
-  // is IPv6 as well, where the machine has it. FAILED_PRECONDITION if the
-  // address is taken or no address of this machine.
+  // Listens. Port 0 picks a free one, the same for all addresses of a name.
+  // "0.0.0.0" includes IPv6 where the machine has it. FAILED_PRECONDITION if
+  // the address is taken or does not belong to this machine.
   static absl::StatusOr<ListeningSockets> ListenOn(const HostPort& address);
 
   ListeningSockets() = default;
@@ -26,7 +26,7 @@ class ListeningSockets {
   int32_t port() const { return port_; }
 
   void Close();
-  // Leaves the sockets to the caller.
+  // Gives the sockets to the caller.
   std::vector<int> Release();
 
  private:

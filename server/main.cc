@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/flags/flag.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
@@ -22,9 +21,12 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/cgroup.h"
+#include "base/config_files.h"
 #include "base/monotonic_time.h"
+#include "base/program.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
+#include "base/version.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
@@ -50,34 +52,24 @@
 namespace sheaf {
 namespace {
 
-enum ExitCode { kServed = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
-
 constexpr char kProgram[] = "sheaf-server";
 constexpr int32_t kDefaultMaxSourceTokens = 512;
 
-// Tokens of one encoder pass: some short sources, or one of the longest.
+// The size of one encoder pass in tokens: several short sources, or one of the
+// longest.
 int32_t MaxEncodeTokens(int32_t max_source_tokens) {
   return std::max(2048, max_source_tokens);
 }
 
-// Run before the libraries' constructors, which open descriptors.
+// Runs before the libraries' constructors, which open descriptors.
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*const kBeforeLibraries)() = FillStandardStreams;
 
-// How long a word to a reader that does not read holds up start or end.
+// The maximum delay of start or end by a reader of stdout or stderr that does
+// not read.
 constexpr absl::Duration kStreamTimeout = absl::Milliseconds(500);
-// What may pass beyond --drain_timeout before the process ends by force.
+// The time after --drain_timeout at which the process is ended by force.
 constexpr absl::Duration kEndMargin = absl::Seconds(1);
-
-// One line, whatever is in it.
-ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::string line = absl::StrCat(kProgram, ": ", status.message());
-  for (char& c : line) {
-    if (c == '\n') c = ' ';
-  }
-  WriteWithin(STDERR_FILENO, absl::StrCat(line, "\n"), kStreamTimeout);
-  return code;
-}
 
 absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
   const kernels::Isa best = kernels::DetectIsa();
@@ -90,18 +82,23 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
                       name, kernels::IsaName(best)));
 }
 
-// A model in memory with what the server needs to run it. Not movable: its
-// parts refer to one another.
+// A model in memory with what the server needs to run it. Not movable, because
+// its parts refer to one another.
 class ServerModel {
  public:
   static absl::StatusOr<std::unique_ptr<ServerModel>> Load(
-      const std::string& dir, const ServerFlags& flags, kernels::Isa isa) {
+      const std::string& dir, const ProgramOptions& flags, kernels::Isa isa) {
     std::unique_ptr<ServerModel> model(new ServerModel(flags, isa));
-    // The team's threads have begun. A check that was ended found nothing.
-    const EndsAtSignal ends_at_signal(flags.is_check_only ? kFailed : kServed);
+    // The team's threads have started by now. A check that is ended by a signal
+    // has failed.
+    const EndsAtSignal ends_at_signal(flags.is_check_only ? kExitFailed
+                                                          : kExitDone);
     absl::Status status = model->SetName(dir, flags);
-    if (status.ok()) status = model->LoadWeights(dir, flags);
-    if (status.ok()) status = model->LoadText(dir, flags);
+    if (!status.ok()) return status;
+    absl::StatusOr<ModelDescription> description = ReadDescription(dir);
+    if (!description.ok()) return description.status();
+    status = model->LoadWeights(dir, flags, *description);
+    if (status.ok()) status = model->LoadText(flags, description->files);
     if (!status.ok()) return status;
     return model;
   }
@@ -113,14 +110,15 @@ class ServerModel {
   }
 
  private:
-  ServerModel(const ServerFlags& flags, kernels::Isa isa)
+  ServerModel(const ProgramOptions& flags, kernels::Isa isa)
       : kernels_(kernels::KernelsFor(isa)), team_(flags.num_threads) {}
 
-  absl::Status SetName(const std::string& dir, const ServerFlags& flags);
-  absl::Status LoadWeights(const std::string& dir, const ServerFlags& flags);
+  absl::Status SetName(const std::string& dir, const ProgramOptions& flags);
+  absl::Status LoadWeights(const std::string& dir, const ProgramOptions& flags,
+                           ModelDescription& description);
   void DescribeServedModel(const ModelDescription& description,
-                           const ServerFlags& flags);
-  absl::Status LoadText(const std::string& dir, const ServerFlags& flags);
+                           const ProgramOptions& flags);
+  absl::Status LoadText(const ProgramOptions& flags, const ConfigFiles& files);
 
   const kernels::Kernels& kernels_;
   ThreadTeam team_;
@@ -131,7 +129,7 @@ class ServerModel {
 };
 
 absl::Status ServerModel::SetName(const std::string& dir,
-                                  const ServerFlags& flags) {
+                                  const ProgramOptions& flags) {
   served_.name = flags.model_name;
   if (!served_.name.empty()) return absl::OkStatus();
   served_.name = ModelName(dir);
@@ -143,10 +141,9 @@ absl::Status ServerModel::SetName(const std::string& dir,
 }
 
 absl::Status ServerModel::LoadWeights(const std::string& dir,
-                                      const ServerFlags& flags) {
-  absl::StatusOr<ModelDescription> description = ReadDescription(dir);
-  if (!description.ok()) return description.status();
-  const Architecture& architecture = description->architecture;
+                                      const ProgramOptions& flags,
+                                      ModelDescription& description) {
+  const Architecture& architecture = description.architecture;
   const int32_t max_source_tokens =
       flags.max_source_tokens > 0
           ? flags.max_source_tokens
@@ -160,21 +157,21 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
       .sizes = {.max_sequences = flags.max_sequences,
                 .max_encode_tokens = MaxEncodeTokens(max_source_tokens),
                 .max_source_tokens = max_source_tokens,
-                .max_new_tokens = flags.max_new_tokens}};
+                .max_new_tokens = flags.server.limits.max_new_tokens}};
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
-  absl::Status matched = MatchTensors(*checkpoint, *description);
+  absl::Status matched = MatchTensors(*checkpoint, description);
   if (!matched.ok()) return matched;
   const MemoryNeeds needs = {
       .weight_bytes = LeastWeightBytes(architecture, options.weight_type),
       .activation_bytes = ActivationBytes(architecture, options.sizes),
       .kv_cache_bytes = flags.kv_cache_bytes,
-      .max_queued_bytes = flags.max_queued_bytes};
+      .max_queued_bytes = flags.server.max_queued_bytes};
   absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
   if (!fits.ok()) return fits;
   max_queued_bytes_ =
-      flags.max_queued_bytes > 0
-          ? flags.max_queued_bytes
+      flags.server.max_queued_bytes > 0
+          ? flags.server.max_queued_bytes
           : DerivedQueuedBytes(needs,
                                CgroupMemoryLimit().value_or(PhysicalMemory()));
   const StartGuard guard(
@@ -183,19 +180,19 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
                       "--kv_cache_bytes is %d",
                       needs.weight_bytes, needs.activation_bytes,
                       needs.kv_cache_bytes),
-      kWrongModel);
+      kExitWrongModel);
   absl::StatusOr<std::unique_ptr<LoadedModel>> model =
-      LoadedModel::Load(*description, *checkpoint, team_, kernels_, options);
+      LoadedModel::Load(description, *checkpoint, team_, kernels_, options);
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
   served_.max_source_tokens = max_source_tokens;
-  DescribeServedModel(*description, flags);
+  DescribeServedModel(description, flags);
   return absl::OkStatus();
 }
 
 // Fills served_ with what the loaded model says of itself.
 void ServerModel::DescribeServedModel(const ModelDescription& description,
-                                      const ServerFlags& flags) {
+                                      const ProgramOptions& flags) {
   const Architecture& architecture = description.architecture;
   served_.architecture = architecture.label;
   served_.num_parameters = NumParameters(architecture);
@@ -211,24 +208,28 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
       model_->storage().bytes_per_token(Attention::kCross);
   served_.vocab_size = architecture.vocab_size;
   served_.warnings = description.warnings;
+  served_.start_token_id = architecture.tokens.start_id;
   served_.no_output_ids = architecture.tokens.eos_ids;
   served_.no_output_ids.push_back(architecture.tokens.start_id);
 }
 
-absl::Status ServerModel::LoadText(const std::string& dir,
-                                   const ServerFlags& flags) {
+absl::Status ServerModel::LoadText(const ProgramOptions& flags,
+                                   const ConfigFiles& files) {
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
+  if (!family.ok()) return family.status();
   absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(dir, served_.vocab_size);
+      (*family)->load_tokenizer(files.directory, served_.vocab_size);
   if (tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
     served_.tokenizer = tokenizer_.get();
+    served_.text_family = *family;
     served_.warnings.insert(served_.warnings.end(),
                             tokenizer_->warnings().begin(),
                             tokenizer_->warnings().end());
   } else if (!absl::IsNotFound(tokenizer.status())) {
     return tokenizer.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(dir, flags.tasks);
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),
@@ -248,47 +249,23 @@ void LogNotes(const ServedModel& model, Log& log) {
   }
 }
 
-ServerOptions OptionsOf(const ServerFlags& flags, const ServerModel& model,
-                        Log* log) {
-  ServerOptions options;
-  options.listen = flags.listen;
-  options.metrics_listen = flags.metrics_listen;
-  options.limits.max_new_tokens = flags.max_new_tokens;
-  options.limits.max_text_bytes = flags.max_text_bytes;
-  options.limits.max_beam_size = std::min(kMaxBeamSize, flags.max_sequences);
-  options.default_deadline = flags.default_deadline;
-  options.max_sequences = flags.max_sequences;
-  options.max_queue = flags.max_queue;
-  options.max_queued_bytes = model.max_queued_bytes();
-  options.max_encode_tokens = MaxEncodeTokens(model.served().max_source_tokens);
-  options.tls = flags.tls;
-  options.auth_tokens_file = flags.auth_tokens_file;
-  options.max_requests_per_caller = flags.max_requests_per_caller;
-  options.max_streams_per_connection = flags.max_streams_per_connection;
-  options.max_connections = flags.max_connections;
-  options.max_metadata_bytes = flags.max_metadata_bytes;
-  options.max_connection_age = flags.max_connection_age;
-  options.has_reflection = flags.has_reflection;
-  options.log = log;
-  return options;
-}
-
-// What others can reach without being asked who they are. gRPC 1.51 has known
-// weaknesses in HTTP/2 that a stranger can use (rapid reset among them): only a
-// client certificate, asked for before that, keeps strangers from them.
-void WarnOfOpenDoors(const ServerFlags& flags, Log& log) {
+// Warns of addresses that clients can reach without proving who they are. gRPC
+// 1.51 has known weaknesses in HTTP/2 (rapid reset among them) that any client
+// can use. Only a required client certificate prevents this, because TLS checks
+// it before HTTP/2 starts.
+void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
   const auto warn = [&log](const HostPort& address, absl::string_view what) {
     log.Note(absl::StrFormat("warning: %s is open to other machines %s",
                              address.ToString(), what));
   };
-  if (!flags.listen.is_loopback() && !flags.tls.is_set()) {
-    warn(flags.listen, "without encryption (--allow_insecure)");
-  } else if (!flags.listen.is_loopback() && flags.tls.client_ca.empty()) {
-    warn(flags.listen,
+  if (!options.listen.is_loopback() && !options.tls.is_set()) {
+    warn(options.listen, "without encryption (--allow_insecure)");
+  } else if (!options.listen.is_loopback() && options.tls.client_ca.empty()) {
+    warn(options.listen,
          "that need no certificate; --tls_client_ca asks for one");
   }
-  if (!flags.metrics_listen.is_loopback()) {
-    warn(flags.metrics_listen, "without encryption (--allow_insecure)");
+  if (!options.metrics_listen.is_loopback()) {
+    warn(options.metrics_listen, "without encryption (--allow_insecure)");
   }
 }
 
@@ -297,6 +274,9 @@ void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
   log.Note(absl::StrCat("metrics on ", server.metrics_listen().ToString()));
   Log::Fields fields = {{"listen", server.listen().ToString()},
                         {"metrics_listen", server.metrics_listen().ToString()},
+                        {"version", Version()},
+                        {"commit", Commit()},
+                        {"compiler", Compiler()},
                         {"model", model.name},
                         {"isa", kernels::IsaName(isa)},
                         {"weight_bytes", model.weight_bytes},
@@ -307,22 +287,24 @@ void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
   log.Event("start", fields);
 }
 
-// Flags and files that are looked at before a model is loaded.
-absl::Status CheckFiles(const ServerFlags& flags) {
-  if (flags.tls.is_set()) {
-    const absl::StatusOr<TlsIdentity> identity = ReadTlsFiles(flags.tls);
+// Checks the files that are needed besides the model, before it is loaded.
+absl::Status CheckFiles(const ServerOptions& options, bool is_check_only) {
+  if (options.tls.is_set()) {
+    const absl::StatusOr<TlsIdentity> identity = ReadTlsFiles(options.tls);
     if (!identity.ok()) return identity.status();
-    // The server itself starts: the machine's clock may be wrong at boot.
-    const absl::Status valid = CheckValidAt(*identity, flags.tls, absl::Now());
-    if (flags.is_check_only && !valid.ok()) return valid;
+    // The server starts all the same, because the machine's clock may be wrong
+    // at boot.
+    const absl::Status valid =
+        CheckValidAt(*identity, options.tls, absl::Now());
+    if (is_check_only && !valid.ok()) return valid;
   }
-  if (flags.auth_tokens_file.empty()) return absl::OkStatus();
-  return AuthTokens::Load(flags.auth_tokens_file, [](const absl::Status&) {})
+  if (options.auth_tokens_file.empty()) return absl::OkStatus();
+  return AuthTokens::Load(options.auth_tokens_file, [](const absl::Status&) {})
       .status();
 }
 
-// Tells who started the server that it is ready. A reader that does not read
-// does not hold up the service.
+// Tells the process that started the server that it is ready. A reader that
+// does not read does not delay the service.
 void Announce(const HostPort& address, Log& log) {
   const std::string line =
       absl::StrCat("listening on ", address.ToString(), "\n");
@@ -341,48 +323,65 @@ void DrainAndFlush(Server& server, absl::Duration timeout, Log& log) {
       std::clamp(deadline - MonotonicTime::Now(), kLeastFlush, kStreamTimeout));
 }
 
-ExitCode Serve(ServerFlags flags) {
+// The options of Server::Start() that depend on the model.
+ServerOptions WithModel(ServerOptions options, const ServerModel& model,
+                        Log* log) {
+  options.max_queued_bytes = model.max_queued_bytes();
+  options.log = log;
+  return options;
+}
+
+// Lowers --max_connections to the number of files that the process may open.
+void LimitConnections(ServerOptions& options, Log& log) {
+  const int32_t max_connections = MostConnections();
+  if (options.max_connections <= max_connections) return;
+  log.Note(absl::StrFormat(
+      "note: --max_connections is %d; the process may open files for %d",
+      options.max_connections, max_connections));
+  options.max_connections = max_connections;
+}
+
+void PrintChecked(const ServedModel& model) {
+  std::printf("flags, files and model \"%s\" are right\n", model.name.c_str());
+  for (const std::string& warning : model.warnings) {
+    std::printf("warning: %s\n", warning.c_str());
+  }
+}
+
+ExitCode Serve(ProgramOptions flags) {
   const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
-  if (!isa.ok()) return Complain(kWrongFlags, isa.status());
-  if (absl::Status status = CheckFiles(flags); !status.ok()) {
-    return Complain(kWrongFlags, status);
+  if (!isa.ok()) return PrintError(kProgram, kExitWrongFlags, isa.status());
+  if (absl::Status status = CheckFiles(flags.server, flags.is_check_only);
+      !status.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, status);
   }
   absl::Status can_start = CheckOpenFiles();
   can_start.Update(CheckThreads(ThreadsAtStart(flags.num_threads)));
-  if (!can_start.ok()) return Complain(kFailed, can_start);
+  if (!can_start.ok()) return PrintError(kProgram, kExitFailed, can_start);
   std::optional<StartGuard> guard;
   guard.emplace(kProgram, "the server takes memory and threads at start",
-                kWrongModel);
+                kExitWrongModel);
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
-  if (!dir.ok()) return Complain(kWrongModel, dir.status());
+  if (!dir.ok()) return PrintError(kProgram, kExitWrongModel, dir.status());
   absl::StatusOr<std::unique_ptr<ServerModel>> model =
       ServerModel::Load(*dir, flags, *isa);
-  if (!model.ok()) return Complain(kWrongModel, model.status());
+  if (!model.ok()) return PrintError(kProgram, kExitWrongModel, model.status());
   const ServedModel& served = (*model)->served();
   if (flags.is_check_only) {
-    std::printf("flags, files and model \"%s\" are right\n",
-                served.name.c_str());
-    for (const std::string& warning : served.warnings) {
-      std::printf("warning: %s\n", warning.c_str());
-    }
-    return kServed;
+    PrintChecked(served);
+    return kExitDone;
   }
   Log log(flags.log_format);
-  if (const int32_t most = MostConnections(); flags.max_connections > most) {
-    log.Note(absl::StrFormat(
-        "note: --max_connections is %d; the process may open files for %d",
-        flags.max_connections, most));
-    flags.max_connections = most;
-  }
+  LimitConnections(flags.server, log);
   LogNotes(served, log);
-  absl::StatusOr<std::unique_ptr<Server>> server =
-      Server::Start(OptionsOf(flags, **model, &log), served, (*model)->parts());
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
+      WithModel(flags.server, **model, &log), served, (*model)->parts());
   if (!server.ok()) {
     log.Flush(kStreamTimeout);
-    return Complain(kFailed, server.status());
+    return PrintError(kProgram, kExitFailed, server.status());
   }
   guard.reset();
-  WarnOfOpenDoors(flags, log);
+  WarnOfOpenAddresses(flags.server, log);
   LogStart(**server, served, *isa, log);
   log.Flush(kStreamTimeout);
   Announce((*server)->listen(), log);
@@ -390,16 +389,16 @@ ExitCode Serve(ServerFlags flags) {
     log.Event("reload", Log::Fields::object());
     (*server)->Reload();
   }
-  EndAtSignalOrAfter(flags.drain_timeout + kEndMargin, kServed);
+  EndAtSignalOrAfter(flags.drain_timeout + kEndMargin, kExitDone);
   DrainAndFlush(**server, flags.drain_timeout, log);
-  // Nothing is left to do, and the log's thread may be in a write that its
-  // reader holds up.
-  std::_Exit(kServed);
+  // Nothing is left to do, and the log's thread may be blocked in a write that
+  // its reader delays.
+  std::_Exit(kExitDone);
 }
 
-// Returns the memory of large requests to the system when they end. By default
-// glibc has eight arenas per processor, and keeps what it was given for blocks
-// of up to 32 MiB. Where address space is limited (ulimit -v), the stacks of
+// Makes the heap return the memory of large requests to the system when they
+// end. By default glibc has eight arenas per processor, and keeps freed blocks
+// of up to 32 MiB. If address space is limited (ulimit -v), the stacks of
 // threads need what a second arena would reserve.
 void LimitHeap() {
   rlimit limit;
@@ -413,16 +412,16 @@ void LimitHeap() {
 ExitCode Main(const std::vector<std::string>& args) {
   LimitHeap();
   PrepareSignals();
-  if (absl::Status status = ParseFlags(args); !status.ok()) {
-    return Complain(kWrongFlags, status);
+  const ProgramInfo program = {
+      kProgram,
+      "sheaf-server serves an encoder-decoder language model over gRPC.",
+      "server/flags.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
+  const absl::StatusOr<ProgramOptions> options = OptionsFromFlags();
+  if (!options.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, options.status());
   }
-  if (absl::GetFlag(FLAGS_help)) {
-    std::fputs(FlagsHelp().c_str(), stdout);
-    return kServed;
-  }
-  const absl::StatusOr<ServerFlags> flags = CheckedFlags();
-  if (!flags.ok()) return Complain(kWrongFlags, flags.status());
-  return Serve(*flags);
+  return Serve(*options);
 }
 
 }  // namespace

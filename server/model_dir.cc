@@ -85,8 +85,8 @@ absl::StatusOr<std::string> FindModelDir(absl::string_view flag) {
 std::string ModelName(absl::string_view dir) {
   const fs::path given{std::string(dir)};
   std::error_code error;
-  // As it is written, so that a link keeps its name; but ".." behind a link
-  // leads out of what the link points to.
+  // Taken as written, so that a link keeps its name. However, ".." after a link
+  // leads out of the directory to which the link points.
   const bool leads_up =
       std::find(given.begin(), given.end(), "..") != given.end();
   fs::path path = leads_up ? fs::weakly_canonical(given, error)
@@ -112,7 +112,7 @@ absl::Status CheckModelName(absl::string_view what, absl::string_view name) {
       !name.empty() && name.size() <= kMaxBytes && IsValidUtf8(name);
   for (size_t i = 0; is_right && i < name.size(); ++i) {
     const unsigned char byte = name[i];
-    // C1 controls are 0xc2 and 0x80 to 0x9f.
+    // C1 controls are 0xc2 followed by 0x80 to 0x9f.
     const bool is_c1 = byte == 0xc2 && i + 1 < name.size() &&
                        is_control(static_cast<unsigned char>(name[i + 1]));
     is_right = !is_c1 && (byte >= 0x80 || !is_control(byte));

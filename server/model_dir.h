@@ -9,14 +9,14 @@
 
 namespace sheaf {
 
-// Places where the models that come with the program may be, best first: below
-// the working directory, in the source tree the program was built in, and where
-// it was installed.
+// Where the models that come with the program may be, best first: below the
+// working directory, in the source tree in which the program was built, and in
+// the place where it was installed.
 std::vector<std::string> EmbeddedModelDirs();
 
-// The model directory that `path` means: itself if it has a config.json, or its
-// only sub-directory that has one; of a repository in Hugging Face's cache the
-// only one of its snapshots. NOT_FOUND says what is missing.
+// The model directory that `path` means: `path` itself if it has a config.json,
+// or its only sub-directory that has one, or the only snapshot of a repository
+// in Hugging Face's cache. NOT_FOUND names what is missing.
 absl::StatusOr<std::string> ResolveModelDir(absl::string_view path);
 
 // The same for a --model flag; an empty one means the embedded model.
@@ -28,7 +28,7 @@ absl::StatusOr<std::string> FindModelDir(absl::string_view flag);
 std::string ModelName(absl::string_view dir);
 
 // INVALID_ARGUMENT unless `name` is 1 to 255 bytes of UTF-8 without control
-// characters. The message says what is allowed, and begins with `what`.
+// characters. The message begins with `what` and tells what is allowed.
 absl::Status CheckModelName(absl::string_view what, absl::string_view name);
 
 }  // namespace sheaf

@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
+#include "text/families.h"
 #include "text/line_breaks.h"
 #include "text/segmenter.h"
 #include "text/stop_sequences.h"
@@ -14,15 +16,14 @@
 namespace sheaf {
 namespace {
 
-// Whose rules say where sentences end; a summary's request names no language.
+using absl::StatusCode;
+
+// The language whose rules say where the sentences of a text to summarize end,
+// because such a request names none.
 constexpr char kSummaryLanguage[] = "en";
-// Tokens that one character may take: NFKC makes at most 18 of it, most of them
-// one token or, as bytes, three.
+// The maximum number of tokens of one character: NFKC makes at most 18
+// characters of it, and each is at most three tokens (its bytes).
 constexpr int64_t kMaxCharacterTokens = 54;
-// Tokenizing that many bytes takes a few milliseconds.
-constexpr size_t kCountedAtOnce = 16 << 10;
-// Tokens that a text may have more if it is tokenized in two parts.
-constexpr int64_t kMaxTokensOfCut = 64;
 
 absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
   switch (line_breaks) {
@@ -33,11 +34,21 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
     case v1::LINE_BREAKS_PARAGRAPHS:
       return LineBreaks::kParagraphs;
     default:
-      return NamesField(absl::InvalidArgumentError(
-          absl::StrFormat("line_breaks is %d; this server allows 0..%d",
-                          static_cast<int>(line_breaks),
-                          static_cast<int>(v1::LineBreaks_MAX))));
+      return FieldError(StatusCode::kInvalidArgument, "line_breaks",
+                        "is %d; this server allows 0..%d",
+                        static_cast<int>(line_breaks),
+                        static_cast<int>(v1::LineBreaks_MAX));
   }
+}
+
+absl::Status Cancelled() { return absl::CancelledError("the client has left"); }
+
+// `status` is an error of FindTranslation(), which begins with the field.
+absl::Status WithLanguageField(const absl::Status& status) {
+  constexpr absl::string_view kSource = "source_language";
+  return WithField(status, absl::StartsWith(status.message(), kSource)
+                               ? kSource
+                               : "target_language");
 }
 
 // Sets what follows from the segments. An open request gets its stop condition
@@ -57,10 +68,12 @@ void Complete(PreparedRequest& prepared) {
 absl::Status CheckTasks(const ServedModel& model) {
   if (model.tokenizer == nullptr) return absl::OkStatus();
   for (const Task& task : model.tasks.tasks) {
+    const PromptTemplate prompt =
+        model.text_family->make_template(*model.tokenizer, task.prefix);
     const int64_t needed =
         static_cast<int64_t>(
-            model.tokenizer->EncodePrompted(task.prefix, "").size()) +
-        kMaxCharacterTokens + 1;
+            EncodeSource(*model.tokenizer, prompt, /*text=*/"").size()) +
+        kMaxCharacterTokens;
     if (model.max_source_tokens >= needed) continue;
     return absl::InvalidArgumentError(absl::StrFormat(
         "the longest source has %d tokens; task \"%s\" needs %d at least",
@@ -82,8 +95,9 @@ RequestReader::RequestReader(const ServedModel& model,
 
 absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
-  return NamesField(absl::NotFoundError(absl::StrFormat(
-      "model is \"%s\"; this server serves \"%s\"", Escaped(name), model_.name)));
+  return FieldError(StatusCode::kNotFound, "model",
+                    "is \"%s\"; this server serves \"%s\"", Escaped(name),
+                    model_.name);
 }
 
 absl::Status RequestReader::CheckText(const std::string& text,
@@ -94,23 +108,31 @@ absl::Status RequestReader::CheckText(const std::string& text,
         model_.name));
   }
   if (text.empty()) {
-    return NamesField(absl::InvalidArgumentError("text is empty"));
+    return FieldError(StatusCode::kInvalidArgument, "text", "is empty");
   }
   if (static_cast<int64_t>(text.size()) > limits_.max_text_bytes) {
-    return NamesField(absl::InvalidArgumentError(
-        absl::StrFormat("text has %d bytes; this server allows 1..%d",
-                        text.size(), limits_.max_text_bytes)));
+    return FieldError(StatusCode::kInvalidArgument, "text",
+                      "has %d bytes; this server allows 1..%d", text.size(),
+                      limits_.max_text_bytes);
   }
-  // What is tokenized may be longer than what came.
+  // The tokenizer reads the normalized text, which may be longer.
   const int64_t normalized_bytes = NormalizedBytes(text, is_wanted);
-  if (!is_wanted()) return absl::CancelledError("the client has left");
+  if (!is_wanted()) return Cancelled();
   if (normalized_bytes > limits_.max_text_bytes) {
-    return NamesField(absl::InvalidArgumentError(absl::StrFormat(
-        "text has %d bytes once it is normalized (NFKC); this server allows "
-        "1..%d",
-        normalized_bytes, limits_.max_text_bytes)));
+    return FieldError(StatusCode::kInvalidArgument, "text",
+                      "has %d bytes once it is normalized (NFKC); this server "
+                      "allows 1..%d",
+                      normalized_bytes, limits_.max_text_bytes);
   }
   return absl::OkStatus();
+}
+
+template <typename Request>
+absl::Status RequestReader::CheckCommon(const Request& request,
+                                        IsWanted is_wanted) const {
+  absl::Status status = CheckModel(request.model());
+  if (status.ok()) status = CheckText(request.text(), is_wanted);
+  return status;
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Prepare(
@@ -132,6 +154,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
+  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens.insert(out.request.start_tokens.end(),
+                                  checked->target_prefix.begin(),
+                                  checked->target_prefix.end());
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
@@ -140,57 +166,13 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
   return out;
 }
 
-std::vector<int32_t> RequestReader::SourceOf(absl::string_view prefix,
-                                             absl::string_view text,
-                                             SpecialTokens allowed) const {
-  std::vector<int32_t> ids =
-      prefix.empty() ? model_.tokenizer->Encode(text, allowed)
-                     : model_.tokenizer->EncodePrompted(prefix, text);
-  ids.push_back(model_.tokenizer->eos_id());
-  return ids;
-}
-
-int64_t RequestReader::CountSource(absl::string_view prefix,
-                                   absl::string_view text, IsWanted is_wanted,
-                                   SpecialTokens allowed) const {
-  int64_t tokens = 0;
-  int64_t num_cuts = 0;
-  for (size_t at = 0; text.size() - at > kCountedAtOnce; ++num_cuts) {
-    if (!is_wanted()) return 0;
-    const size_t end = CharacterBegin(text, at + kCountedAtOnce);
-    tokens +=
-        model_.tokenizer->Encode(text.substr(at, end - at), allowed).size();
-    at = end;
-    if (tokens - num_cuts * kMaxTokensOfCut > model_.max_source_tokens) {
-      return tokens * static_cast<int64_t>(text.size()) /
-             static_cast<int64_t>(at);
-    }
-  }
-  if (!is_wanted()) return 0;
-  return static_cast<int64_t>(SourceOf(prefix, text, allowed).size());
-}
-
-absl::StatusOr<PreparedRequest> RequestReader::AddSegments(
-    PreparedRequest prepared, const std::string& prefix,
-    SegmentedText segmented, IsWanted is_wanted) const {
-  for (absl::string_view segment : segmented.segments) {
-    if (!is_wanted()) return absl::CancelledError("the client has left");
-    prepared.request.segments.push_back(SourceOf(prefix, segment));
-  }
-  Gaps gaps;
-  for (absl::string_view gap : segmented.gaps) gaps.push_back(gap);
-  prepared.plan.gaps = std::move(gaps);
-  Complete(prepared);
-  return prepared;
+PromptTemplate RequestReader::TemplateOf(absl::string_view text_prefix) const {
+  return model_.text_family->make_template(*model_.tokenizer, text_prefix);
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
     const v1::TranslateRequest& request, IsWanted is_wanted) const {
-  if (absl::Status status = CheckModel(request.model()); !status.ok()) {
-    return status;
-  }
-  if (absl::Status status = CheckText(request.text(), is_wanted);
-      !status.ok()) {
+  if (absl::Status status = CheckCommon(request, is_wanted); !status.ok()) {
     return status;
   }
   const absl::StatusOr<LineBreaks> line_breaks =
@@ -198,7 +180,9 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   if (!line_breaks.ok()) return line_breaks.status();
   absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
-  if (absl::IsInvalidArgument(task.status())) return NamesField(task.status());
+  if (absl::IsInvalidArgument(task.status())) {
+    return WithLanguageField(task.status());
+  }
   if (!task.ok()) return task.status();
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
@@ -208,24 +192,25 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   if (!request.decoding().has_min_new_tokens()) {
     sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
   }
-  const std::string& prefix = (*task)->prefix;
-  const auto count = [&](absl::string_view part) {
-    return CountSource(prefix, part, is_wanted);
-  };
-  const std::string text = JoinLines(request.text(), *line_breaks);
-  return AddSegments(*std::move(prepared), prefix,
-                     SplitForTranslation(text, (*task)->source_language.code,
-                                         model_.max_source_tokens, count),
-                     is_wanted);
+  const PromptTemplate prompt = TemplateOf((*task)->prefix);
+  const SourceEncoder encoder(*model_.tokenizer, prompt,
+                              model_.max_source_tokens, is_wanted);
+  const std::string text = JoinLines(request.text(), *line_breaks, is_wanted);
+  absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
+      text, (*task)->source_language.code, model_.max_source_tokens,
+      [&](absl::string_view segment) { return encoder.Encode(segment); });
+  if (!segmented.ok()) return segmented.status();
+  prepared->request.segments = std::move(segmented->sources);
+  Gaps gaps;
+  for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
+  prepared->plan.gaps = std::move(gaps);
+  Complete(*prepared);
+  return prepared;
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
     const v1::SummarizeRequest& request, IsWanted is_wanted) const {
-  if (absl::Status status = CheckModel(request.model()); !status.ok()) {
-    return status;
-  }
-  if (absl::Status status = CheckText(request.text(), is_wanted);
-      !status.ok()) {
+  if (absl::Status status = CheckCommon(request, is_wanted); !status.ok()) {
     return status;
   }
   const Task* task = model_.tasks.summarization();
@@ -250,18 +235,16 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
 
 absl::StatusOr<TokenLists> RequestReader::SummarySources(
     const std::string& text, IsWanted is_wanted) const {
-  TokenLists sources;
-  if (absl::StripAsciiWhitespace(text).empty()) return sources;
-  const std::string& prefix = model_.tasks.summarization()->prefix;
-  const auto count = [&](absl::string_view part) {
-    return CountSource(prefix, part, is_wanted);
-  };
-  for (absl::string_view part : SplitForSummary(
-           text, kSummaryLanguage, model_.max_source_tokens, count)) {
-    if (!is_wanted()) return absl::CancelledError("the client has left");
-    sources.push_back(SourceOf(prefix, part));
-  }
-  return sources;
+  if (absl::StripAsciiWhitespace(text).empty()) return TokenLists();
+  const PromptTemplate prompt =
+      TemplateOf(model_.tasks.summarization()->prefix);
+  const SourceEncoder encoder(*model_.tokenizer, prompt,
+                              model_.max_source_tokens, is_wanted);
+  absl::StatusOr<SummaryParts> parts = SplitForSummary(
+      text, kSummaryLanguage, model_.max_source_tokens,
+      [&](absl::string_view segment) { return encoder.Encode(segment); });
+  if (!parts.ok()) return parts.status();
+  return std::move(parts->sources);
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
@@ -275,7 +258,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       Prepare(request.decoding(), model_.tasks.defaults,
               /*has_loop_guard=*/false);
   if (!out.ok()) return out;
-  // Token ids are answered with the reference's, whatever text they make.
+  // The answer to token ids has the reference's ids, whatever text they make.
   out->request.sampling.output_text =
       request.has_text() ? OutputText::kText : OutputText::kRaw;
   out->request.segments.push_back(*source);
@@ -286,57 +269,62 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
 
 absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOf(
     const v1::GenerateRequest& request, IsWanted is_wanted) const {
-  std::vector<int32_t> source;
   switch (request.input_case()) {
-    case v1::GenerateRequest::kText: {
-      const std::string& text = request.text();
-      if (absl::Status status = CheckText(text, is_wanted); !status.ok()) {
-        return status;
-      }
-      constexpr SpecialTokens kAllowed = SpecialTokens::kSentinels;
-      const int64_t count =
-          CountSource(/*prefix=*/"", text, is_wanted, kAllowed);
-      if (!is_wanted()) return absl::CancelledError("the client has left");
-      if (text.size() > kCountedAtOnce && count > model_.max_source_tokens) {
-        return NamesField(absl::InvalidArgumentError(absl::StrFormat(
-            "text has about %d tokens; this model takes 1..%d, the end token "
-            "included",
-            count, model_.max_source_tokens)));
-      }
-      source = SourceOf(/*prefix=*/"", text, kAllowed);
-      break;
-    }
-    case v1::GenerateRequest::kTokens:
-      source.assign(request.tokens().ids().begin(),
-                    request.tokens().ids().end());
-      break;
+    case v1::GenerateRequest::kText:
+      return SourceOfText(request.text(), is_wanted);
     case v1::GenerateRequest::INPUT_NOT_SET:
       return absl::InvalidArgumentError("neither text nor tokens is set");
+    case v1::GenerateRequest::kTokens:
+      break;
   }
-  if (absl::Status status = CheckSource(request, source); !status.ok()) {
+  std::vector<int32_t> source(request.tokens().ids().begin(),
+                              request.tokens().ids().end());
+  if (absl::Status status = CheckLength("tokens.ids", source); !status.ok()) {
     return status;
+  }
+  for (size_t i = 0; i < source.size(); ++i) {
+    if (source[i] >= 0 && source[i] < model_.vocab_size) continue;
+    return FieldError(
+        StatusCode::kInvalidArgument, absl::StrFormat("tokens.ids[%d]", i),
+        "is %d; the vocabulary is 0..%d", source[i], model_.vocab_size - 1);
   }
   return source;
 }
 
-absl::Status RequestReader::CheckSource(
-    const v1::GenerateRequest& request,
-    absl::Span<const int32_t> source) const {
-  const bool is_text = request.has_text();
-  const char* field = is_text ? "text" : "tokens.ids";
-  if (source.empty() ||
-      static_cast<int32_t>(source.size()) > model_.max_source_tokens) {
-    return NamesField(absl::InvalidArgumentError(absl::StrFormat(
-        "%s has %d tokens%s; this model takes 1..%d", field, source.size(),
-        is_text ? ", the end token included" : "", model_.max_source_tokens)));
+absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOfText(
+    const std::string& text, IsWanted is_wanted) const {
+  if (absl::Status status = CheckText(text, is_wanted); !status.ok()) {
+    return status;
   }
-  for (size_t i = 0; i < source.size() && !is_text; ++i) {
-    if (source[i] >= 0 && source[i] < model_.vocab_size) continue;
-    return NamesField(absl::InvalidArgumentError(
-        absl::StrFormat("tokens.ids[%d] is %d; the vocabulary is 0..%d", i,
-                        source[i], model_.vocab_size - 1)));
+  PromptTemplate prompt = TemplateOf(/*text_prefix=*/"");
+  prompt.allowed = SpecialTokens::kSentinels;
+  absl::StatusOr<EncodedSource> source =
+      SourceEncoder(*model_.tokenizer, prompt, model_.max_source_tokens,
+                    is_wanted)
+          .Encode(text);
+  if (!source.ok()) return source.status();
+  if (source->ids.empty()) {
+    return FieldError(StatusCode::kInvalidArgument, "text",
+                      "has about %d tokens; this model takes 1..%d, the end "
+                      "token included",
+                      source->num_tokens, model_.max_source_tokens);
   }
-  return absl::OkStatus();
+  if (absl::Status status = CheckLength("text", source->ids); !status.ok()) {
+    return status;
+  }
+  return std::move(source->ids);
+}
+
+absl::Status RequestReader::CheckLength(
+    absl::string_view field, const std::vector<int32_t>& source) const {
+  if (!source.empty() &&
+      source.size() <= static_cast<size_t>(model_.max_source_tokens)) {
+    return absl::OkStatus();
+  }
+  return FieldError(StatusCode::kInvalidArgument, field,
+                    "has %d tokens%s; this model takes 1..%d", source.size(),
+                    field == "text" ? ", the end token included" : "",
+                    model_.max_source_tokens);
 }
 
 }  // namespace sheaf

@@ -4,21 +4,22 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "base/token_lists.h"
 #include "engine/request.h"
 #include "server/answer.h"
 #include "server/decoding_options.h"
 #include "server/served_model.h"
 #include "sheaf/v1/text.pb.h"
-#include "text/segmenter.h"
+#include "text/prompt_template.h"
+#include "text/source_encoder.h"
 
 namespace sheaf {
 
-// What this server allows a request.
+// What this server allows in a request.
 struct RequestLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;
@@ -27,40 +28,41 @@ struct RequestLimits {
 
 // A request that may run, and how its answer is put together.
 struct PreparedRequest {
-  // Without sink and deadline; no segments: nothing to run. An open one is the
-  // first of several SummaryRounds.
+  // Without sink and deadline. If it has no segments, there is nothing to run.
+  // If it is open, it is the first of several SummaryRounds.
   Request request;
   AnswerPlan plan;
   std::string model;  // the name to answer with
 };
 
-// Bytes of memory that an prepared request takes until its end, except for the
-// answer's text and tokens.
+// Bytes of memory that a prepared request takes until its end, except for the
+// text and tokens of its answer.
 int64_t BytesOf(const PreparedRequest& prepared);
 
-// INVALID_ARGUMENT if the model's sources are too short for one of its tasks'
-// prompts with a character behind it.
+// INVALID_ARGUMENT if the model's sources are too short for the prompt of one
+// of its tasks with one character after it.
 absl::Status CheckTasks(const ServedModel& model);
 
-// Where requests come in: checks every field once, and turns text into what
-// the encoder reads. Behind it nothing is checked again.
+// Reads requests: checks every field once, and turns text into what the encoder
+// reads. No later stage checks a request again.
 //
 // Errors, which name the field, its value and what is allowed:
 //   INVALID_ARGUMENT, NOT_FOUND (model), UNIMPLEMENTED (task),
 //   FAILED_PRECONDITION (text for a model without a tokenizer)
-//   CANCELLED (nobody wants the answer any more)
+//   CANCELLED (the answer is no longer wanted)
 //
 // Thread-safe: immutable.
 class RequestReader {
  public:
-  // Asked now and then while a long text is cut up, which can take seconds.
-  using IsWanted = absl::FunctionRef<bool()>;
+  // Called about once per millisecond while a long text is cut, which can take
+  // seconds.
+  using IsWanted = SourceEncoder::IsWanted;
 
-  // `model` names what is not owned and outlives the reader. REQUIRES:
+  // The pointers in `model` must outlive the reader. REQUIRES:
   // CheckTasks(model).
   RequestReader(const ServedModel& model, const RequestLimits& limits);
 
-  // A text of white space alone is prepared with no segments.
+  // A text that is only white space gives a request with no segments.
   absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
                                        IsWanted is_wanted) const;
   absl::StatusOr<PreparedRequest> Read(const v1::SummarizeRequest& request,
@@ -68,37 +70,28 @@ class RequestReader {
   absl::StatusOr<PreparedRequest> Read(const v1::GenerateRequest& request,
                                        IsWanted is_wanted) const;
 
-  // The sources of a text to summarize: one, or parts of whole sentences; none
-  // if it is blank. CANCELLED once nobody wants them. REQUIRES: the model
-  // summarizes.
+  // The sources of a text to summarize: one, or parts of whole sentences, or
+  // none if the text is blank. CANCELLED once they are no longer wanted.
+  // REQUIRES: the model summarizes.
   absl::StatusOr<TokenLists> SummarySources(const std::string& text,
                                             IsWanted is_wanted) const;
 
  private:
   absl::Status CheckModel(const std::string& name) const;
   absl::Status CheckText(const std::string& text, IsWanted is_wanted) const;
+  // The checks that all requests for a task share.
+  template <typename Request>
+  absl::Status CheckCommon(const Request& request, IsWanted is_wanted) const;
   absl::StatusOr<PreparedRequest> Prepare(const v1::DecodingOptions& options,
                                           const DecodingDefaults& defaults,
                                           bool has_loop_guard) const;
-  absl::StatusOr<PreparedRequest> AddSegments(PreparedRequest prepared,
-                                              const std::string& prefix,
-                                              SegmentedText segmented,
-                                              IsWanted is_wanted) const;
+  PromptTemplate TemplateOf(absl::string_view text_prefix) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
-  absl::Status CheckSource(const v1::GenerateRequest& request,
-                           absl::Span<const int32_t> source) const;
-  // What the encoder reads: prefix and text, tokenized, and the end token.
-  // REQUIRES: behind a prefix no special tokens are allowed.
-  std::vector<int32_t> SourceOf(
-      absl::string_view prefix, absl::string_view text,
-      SpecialTokens allowed = SpecialTokens::kNone) const;
-  // Tokens of SourceOf(); about as many if the text is long and surely has more
-  // than max_source_tokens. 0 once it is not wanted: then all fits at once, and
-  // the cutting ends.
-  int64_t CountSource(absl::string_view prefix, absl::string_view text,
-                      IsWanted is_wanted,
-                      SpecialTokens allowed = SpecialTokens::kNone) const;
+  absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,
+                                                    IsWanted is_wanted) const;
+  absl::Status CheckLength(absl::string_view field,
+                           const std::vector<int32_t>& source) const;
 
   const ServedModel model_;
   const RequestLimits limits_;

@@ -4,14 +4,15 @@
 #include <string>
 #include <vector>
 
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
 
-// What the server knows of the model it serves. Immutable once it serves.
+// What the server knows about the model that it serves. Immutable after start.
 struct ServedModel {
-  std::string name;          // --model_name, else the directory's
+  std::string name;          // --model_name, else the directory's name
   std::string architecture;  // "T5ForConditionalGeneration"
   int64_t num_parameters = 0;
   int32_t num_query_heads = 0;
@@ -21,16 +22,18 @@ struct ServedModel {
   std::string kv_type;
   int64_t weight_bytes = 0;
   int64_t kv_bytes_per_token = 0;        // self-attention
-  int64_t cross_kv_bytes_per_token = 0;  // a source token
+  int64_t cross_kv_bytes_per_token = 0;  // per source token
   int32_t max_source_tokens = 0;
   int32_t vocab_size = 0;
-  // The decoder's start token and those that end a text: no answer has them.
+  int32_t start_token_id = 0;  // of the decoder
+  // The decoder's start token and the end tokens, which no answer contains.
   std::vector<int32_t> no_output_ids;
 
-  const Tokenizer* tokenizer = nullptr;  // not owned; null: token ids only
+  const Tokenizer* tokenizer = nullptr;     // not owned; null: token ids only
+  const TextFamily* text_family = nullptr;  // null only without a tokenizer
   ModelTasks tasks;
 
-  // What of the model's files is not followed, each with its effect.
+  // The parts of the model's files that are ignored, each with its effect.
   std::vector<std::string> warnings;
 };
 

@@ -25,40 +25,42 @@
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
+#include "server/exchange.h"
 #include "server/fair_executor.h"
-#include "server/grpc/call.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
 #include "server/grpc/rpc_listener.h"
 #include "server/grpc/rpc_metrics.h"
 #include "server/grpc/text_service.h"
-#include "server/grpc/wire.h"
 #include "server/ops/memory_limit.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
+#include "server/parse_message.h"
+#include "server/request_reader.h"
 #include "server/utf8_tokens.h"
 
 namespace sheaf {
 namespace {
 
-// A text somewhat over the limit still reaches the request reader, which tells
-// the client the limit; what is far over it is refused by gRPC unread.
+// A text slightly over the limit still reaches the request reader, which tells
+// the client the limit. gRPC refuses far longer ones unread.
 constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
-// For what has no end of its own, as a watch of the health.
+// For calls that do not end by themselves, such as a watch of the health.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
-// Clients that watch the health, or are refused once, have gone elsewhere by
-// then. Who calls while gRPC shuts down is told CANCELLED and does not retry.
+// By then, clients that watch the health or were refused once have gone
+// elsewhere. A client that calls while gRPC shuts down gets CANCELLED and does
+// not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 
-// Memory that a byte of a text may take while the text is read: a line of two
-// bytes is a source of its own.
+// Memory per byte of a text while it is read. In the worst case, each line has
+// two bytes and is a source of its own.
 constexpr int64_t kReadingBytes = 48;
 
 int MaxMessageBytes(int64_t max_text_bytes) {
@@ -68,7 +70,7 @@ int MaxMessageBytes(int64_t max_text_bytes) {
 }
 
 std::vector<std::string> ServiceNames() {
-  // By a message, so that the linker does not leave the proto out.
+  // Refers to a message, so that the linker does not leave the proto out.
   const google::protobuf::FileDescriptor* health =
       grpc::health::v1::HealthCheckRequest::descriptor()->file();
   return {v1::TextService::service_full_name(),
@@ -81,7 +83,7 @@ absl::string_view KindOf(const google::protobuf::MethodDescriptor& method) {
   return method.client_streaming() ? "bidi_stream" : "server_stream";
 }
 
-// The RPCs whose metrics are there before the first call.
+// Makes the metrics of these services' RPCs before the first call.
 void AddRpcs(const std::vector<std::string>& services, Metrics& metrics) {
   for (const std::string& name : services) {
     const google::protobuf::ServiceDescriptor* service =
@@ -99,11 +101,11 @@ void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
   if (log != nullptr) log->Event(name, fields);
 }
 
-// Where gRPC's own messages go, handshakes that failed among them. gRPC takes a
-// function and nothing beside it.
+// Where gRPC's own messages go, for example about failed handshakes. A global,
+// because gRPC accepts a plain function only.
 std::atomic<Log*> grpc_log = nullptr;
 
-// Without the values of metadata, which are a stranger's.
+// Without the values of metadata, which are untrusted.
 std::string WithoutValues(absl::string_view message) {
   constexpr size_t kMost = 500;
   return std::string(
@@ -179,9 +181,9 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
-// Lets no call begin, gives those that are left kShutdownGrace and cancels the
-// rest; returns once gRPC has let go of all. The deadline that Shutdown() takes
-// follows the wall clock: it can be an hour late.
+// Refuses new calls, cancels those that are left after kShutdownGrace, and
+// returns once gRPC has released all. Does not use the deadline of Shutdown(),
+// because it follows the wall clock and can be an hour late.
 void ShutDown(grpc::Server& server) {
   TimedMutex mutex;
   bool has_ended = false;
@@ -193,7 +195,7 @@ void ShutDown(grpc::Server& server) {
   {
     TimedMutexLock lock(&mutex);
     const auto is_over = [&] { return has_ended; };
-    // More than once, in case the thread has not begun yet.
+    // Repeatedly, in case the thread has not begun yet.
     while (!mutex.AwaitWithTimeout(is_over, kShutdownGrace)) {
       grpc_server_cancel_all_calls(server.c_server());
     }
@@ -202,14 +204,14 @@ void ShutDown(grpc::Server& server) {
   server.Wait();
 }
 
-EngineOptions MakeEngineOptions(const ServerOptions& options,
-                                const ServedModel& model, Metrics& metrics,
-                                Watchdog& watchdog) {
-  EngineOptions out;
-  out.utf8_rule = Utf8RuleOf(model);
-  out.max_sequences = options.max_sequences;
+LaneOptions MakeLane(const ServerOptions& options, const ServedModel& model,
+                     const EngineParts& parts, Metrics& metrics,
+                     Watchdog& watchdog) {
+  LaneOptions out;
+  out.runner = parts.runner;
+  out.kv_shape = parts.kv_shape;
   out.max_queue = options.max_queue;
-  out.max_encode_tokens = options.max_encode_tokens;
+  out.utf8_rule = Utf8RuleOf(model);
   out.on_step = [&metrics, &watchdog](const StepStats& stats) {
     metrics.OnStep(stats);
     watchdog.OnStep();
@@ -219,8 +221,8 @@ EngineOptions MakeEngineOptions(const ServerOptions& options,
 
 }  // namespace
 
-// In the order of what uses what: gRPC's threads call the services, the engine
-// calls the delivery and the metrics.
+// Each member uses only members before it: gRPC's threads call the services,
+// the engine calls the delivery and the metrics.
 class Server::Parts {
  public:
   Parts(const ServerOptions& options, const ServedModel& model,
@@ -236,18 +238,23 @@ class Server::Parts {
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
         request_reader(model, options.limits),
-        engine(MakeEngineOptions(options, model, metrics, watchdog),
-               engine_parts.kv_shape, *engine_parts.runner, *engine_parts.team,
-               *engine_parts.kernels),
+        engine(EngineOptions(), *engine_parts.team, *engine_parts.kernels,
+               {MakeLane(options, model, engine_parts, metrics, watchdog)}),
         intake(options.max_queued_bytes,
                [this](int64_t bytes) { metrics.SetQueuedBytes(bytes); }),
-        fair_executor({.max_waiting = options.max_queue,
-                       .max_long_bytes = static_cast<size_t>(
-                           options.max_queued_bytes / kReadingBytes)}),
-        text_service(
-            {&engine, &delivery, &metrics, &live_calls, &request_reader,
-             &fair_executor, &limiter, &intake, options.log},
-            options.default_deadline),
+        reading({.max_waiting = options.max_queue,
+                 .max_long_bytes = static_cast<size_t>(
+                     options.max_queued_bytes / kReadingBytes)}),
+        text_service({.engine = &engine,
+                      .delivery = &delivery,
+                      .metrics = &metrics,
+                      .open_exchanges = &open_exchanges,
+                      .request_reader = &request_reader,
+                      .reading = &reading,
+                      .limiter = &limiter,
+                      .intake = &intake,
+                      .log = options.log,
+                      .default_deadline = options.default_deadline}),
         model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
@@ -291,23 +298,23 @@ class Server::Parts {
     });
   }
 
-  std::unique_ptr<AuthTokens> tokens;          // null: none are asked for
+  std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
   CallerLimiter limiter;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;
   RequestReader request_reader;
-  WaitCount live_calls;
+  WaitCount open_exchanges;
   Delivery delivery;
   Engine engine;
   Intake intake;
-  FairExecutor fair_executor;
+  FairExecutor reading;
   TextService text_service;
   ModelService model_service;
   std::vector<std::unique_ptr<grpc::Service>> reflection_services;
   std::unique_ptr<RpcListener> listener;
-  // gRPC's; what the listener accepts goes through it.
+  // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
   Reloader reloader{kReloadInterval};
@@ -384,22 +391,22 @@ void Server::Reload() { parts_->reloader.AskNow(); }
 
 void Server::Drain(absl::Duration timeout) {
   if (parts_->rpc_server == nullptr) return;
-  // gRPC's own shutdown is part of the time.
+  // The time includes gRPC's own shutdown.
   const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
   const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
   parts_->intake.Close();
   auto* health = parts_->rpc_server->GetHealthCheckService();
   health->SetServingStatus(false);
-  health->SetServingStatus(kLiveness, true);  // a drain is no reason to kill
+  health->SetServingStatus(kLiveness, true);  // a drain is not a failure
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->live_calls.WaitUntilZero(deadline - MonotonicTime::Now());
+  parts_->open_exchanges.WaitUntilZero(deadline - MonotonicTime::Now());
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
   ShutDown(*parts_->rpc_server);
-  parts_->live_calls.WaitUntilZero(absl::InfiniteDuration());
+  parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
 }
 

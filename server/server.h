@@ -7,35 +7,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/engine.h"
-#include "server/access/credentials.h"
-#include "server/flags.h"
-#include "server/ops/log.h"
-#include "server/request_reader.h"
+#include "server/host_port.h"
 #include "server/served_model.h"
+#include "server/server_options.h"
 
 namespace sheaf {
-
-struct ServerOptions {
-  HostPort listen;
-  HostPort metrics_listen;
-  RequestLimits limits;
-  absl::Duration default_deadline = absl::Minutes(10);
-  int32_t max_sequences = 64;
-  int32_t max_queue = 256;
-  int64_t max_queued_bytes = int64_t{1} << 30;
-  int32_t max_encode_tokens = 2048;     // in one pass; >= the longest source
-  TlsFiles tls;                         // not set: no encryption
-  std::string auth_tokens_file;         // empty: nobody is asked for a token
-  int32_t max_requests_per_caller = 0;  // 0: no limit
-  int32_t max_streams_per_connection = 1024;
-  int32_t max_connections = 4096;
-  int32_t max_metadata_bytes = 16 << 10;
-  absl::Duration max_connection_age = absl::InfiniteDuration();
-  // "liveness" is NOT_SERVING after so long with work and without a step.
-  absl::Duration stuck_after = absl::Seconds(30);
-  bool has_reflection = true;
-  Log* log = nullptr;  // not owned; null: no lines
-};
 
 // What the engine runs on. Not owned; all outlive the server.
 struct EngineParts {
@@ -45,36 +21,36 @@ struct EngineParts {
   const kernels::Kernels* kernels;
 };
 
-// The engine, the RPCs in front of it and the metrics beside it.
+// The engine with its RPCs and metrics.
 //
-// Health, beside the services' own: "" and each service are SERVING until the
-// server drains; "liveness" is until the engine is stuck.
+// Health: "" and each service are SERVING until the server drains; "liveness"
+// is SERVING until the engine is stuck.
 //
-// Serves from Start() until Drain() or the end of its life, whichever is first.
-// Not thread-safe: one thread starts, drains and destroys it.
+// Serves from Start() until Drain() or its destruction, whichever is first. Not
+// thread-safe: one thread starts, drains and destroys it.
 class Server {
  public:
-  // `model` names what is not owned and outlives the server.
-  // FAILED_PRECONDITION if an address cannot be listened on; as
-  // AuthTokens::Load() and Certificates::Load().
+  // The objects that `model` points to are not owned and outlive the server.
+  // FAILED_PRECONDITION if an address cannot be listened on. Other errors are
+  // those of AuthTokens::Load() and Certificates::Load().
   static absl::StatusOr<std::unique_ptr<Server>> Start(
       const ServerOptions& options, const ServedModel& model,
       const EngineParts& parts);
-  ~Server();  // Ends what still runs with CANCELLED.
+  ~Server();  // Ends running requests with CANCELLED.
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // As in the options, but with the real ports.
+  // The addresses of the options, with the actual ports.
   const HostPort& listen() const { return listen_; }
   const HostPort& metrics_listen() const { return metrics_listen_; }
 
-  // Reads tokens, certificates and authorities again at once, as it does by
-  // itself within a second of a change. The log says what became of each.
+  // Reads tokens, certificates and authorities again at once. Without it, this
+  // happens within a second of a change. The log has the result for each.
   void Reload();
 
-  // Refuses new requests with UNAVAILABLE, lets those that have arrived come to
-  // their end, ends the rest a little before `timeout` (texts that are still
-  // being read with UNAVAILABLE), and stops listening.
+  // Refuses new requests with UNAVAILABLE, waits for those that have arrived,
+  // ends the rest shortly before `timeout`, and stops listening. Texts that are
+  // still being read then end with UNAVAILABLE.
   void Drain(absl::Duration timeout);
 
  private:

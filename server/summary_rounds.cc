@@ -5,7 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
-#include "server/finished_part.h"
+#include "server/answer_part.h"
 
 namespace sheaf {
 

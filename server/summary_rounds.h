@@ -9,32 +9,32 @@
 
 namespace sheaf {
 
-// The rounds in which a text longer than the model's source is summarized: each
-// has the summaries of its parts for a text, and the next summarizes that. A
-// round of one part is the last; so is one that has not fewer parts than the
-// one before it, and then its summaries joined are the answer: nothing is
-// dropped, and there is always an end.
+// The rounds in which a text longer than the model's source is summarized. Each
+// round summarizes the parts of its text, and the joined summaries are the text
+// of the next round. The last round is one with a single part, or one with no
+// fewer parts than the round before; its joined summaries are the answer. So
+// nothing is dropped, and the rounds always end.
 //
-// Segments of the request are numbered on from round to round.
+// The numbers of the request's segments continue from round to round.
 //
 // Not thread-safe: the delivery thread owns it.
 class SummaryRounds {
  public:
-  // The first round, which is not the last: `plan` is the whole answer's, its
-  // segments those of this round.
+  // Begins the first round, which is not the last. `plan` is that of the whole
+  // answer, with the segments of this round.
   explicit SummaryRounds(AnswerPlan plan);
 
-  // The part with this segment index is summarized.
+  // Takes the summary of the part with this segment index.
   void FinishPart(int32_t segment_index, const Hypothesis& summary);
 
-  // All parts of the round are; the next one can begin.
+  // All parts of the round are summarized, so the next one can begin.
   bool is_round_done() const { return num_left_ == 0; }
 
   // The summaries, joined by spaces. REQUIRES: is_round_done().
   std::string TakeText();
 
-  // Begins the round of these sources. True: it is the last, and plan() is for
-  // an Answer of its segments, which begin at first_segment().
+  // Begins the round of these sources. Returns true if it is the last; then
+  // plan() is for an Answer of its segments, which begin at first_segment().
   bool Begin(const TokenLists& sources);
 
   int32_t first_segment() const { return first_segment_; }

@@ -20,8 +20,6 @@
 namespace sheaf {
 namespace {
 
-static_assert(kMaxUnixPathBytes + 1 == sizeof(sockaddr_un::sun_path));
-
 constexpr mode_t kMode = 0660;
 constexpr int kLockTries = 20;
 constexpr absl::Duration kLockPause = absl::Milliseconds(50);
@@ -48,9 +46,9 @@ absl::Status CannotListen(const std::string& path, int error) {
   return CannotListen(path, reason.message());
 }
 
-// Holds the directory's lock, so that of two servers that find the file of a
-// third, which is gone, only one removes it. Held by none if the directory
-// cannot be opened, or another program keeps it.
+// Holds the directory's lock, so that if two servers find the file of a third,
+// which is gone, only one of them removes it. Holds nothing if the directory
+// cannot be opened, or if another program keeps the lock.
 class DirectoryLock {
  public:
   explicit DirectoryLock(const std::string& path) {
@@ -73,7 +71,7 @@ class DirectoryLock {
   int fd_;
 };
 
-// True if the socket's file is one that no process listens on any more.
+// Whether no process listens on the socket's file any more.
 bool IsLeftOver(const sockaddr_un& address) {
   const int fd = MakeSocket();
   if (fd < 0) return false;
@@ -89,11 +87,11 @@ bool Bind(int fd, const sockaddr_un& address) {
               sizeof(address)) == 0;
 }
 
-// Binds and listens, in the place of a file that was left over.
+// Binds and listens; replaces a file that was left over.
 absl::Status BindAndListen(int fd, const std::string& path) {
   const sockaddr_un address = AddressOf(path);
   const DirectoryLock lock(path);
-  fchmod(fd, kMode);  // the file is never open to more
+  fchmod(fd, kMode);  // so that the file never has more permissions
   if (!Bind(fd, address)) {
     if (errno != EADDRINUSE) return CannotListen(path, errno);
     struct stat file;
@@ -107,7 +105,7 @@ absl::Status BindAndListen(int fd, const std::string& path) {
       return CannotListen(path, errno);
     }
   }
-  // The umask took from the mode that the file was made with.
+  // The umask has cleared bits of the mode.
   if (chmod(path.c_str(), kMode) != 0 || listen(fd, SOMAXCONN) != 0) {
     const int error = errno;
     unlink(path.c_str());

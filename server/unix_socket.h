@@ -1,7 +1,9 @@
 #pragma once
 
 #include <sys/types.h>
+#include <sys/un.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -9,19 +11,19 @@
 
 namespace sheaf {
 
-// The longest path that fits into a sockaddr_un with its final zero.
-inline constexpr size_t kMaxUnixPathBytes = 107;
+// The longest path that fits into a sockaddr_un with its final zero byte.
+inline constexpr size_t kMaxUnixPathBytes = sizeof(sockaddr_un::sun_path) - 1;
 
-// The file of a Unix socket that this process listens on. Whoever may write to
-// the file may connect: the owner and the group (mode 0660, whatever the umask
-// is). The directory's permissions are the operator's.
+// The file of a Unix socket that this process listens on. Its mode is 0660,
+// whatever the umask is, so that owner and group may connect. The permissions
+// of the directory are the operator's.
 //
-// The destructor removes the file, unless another server's has taken its place.
+// The destructor removes the file, unless another server has replaced it.
 class UnixSocketFile {
  public:
-  // FAILED_PRECONDITION if that cannot be: another server listens there, or a
-  // file of another kind has the name. The file of a server that is gone is
-  // replaced. REQUIRES: `path` has 1..kMaxUnixPathBytes bytes, none of them 0.
+  // Replaces the file of a server that is gone. FAILED_PRECONDITION if another
+  // server listens there, or if a file of another kind has the name. REQUIRES:
+  // `path` has 1..kMaxUnixPathBytes bytes, none of them 0.
   static absl::StatusOr<std::unique_ptr<UnixSocketFile>> Listen(
       const std::string& path);
   ~UnixSocketFile();

@@ -34,9 +34,8 @@ std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
   std::vector<Utf8Rule::ByteToken> tokens;
   for (int32_t id = 0; id < num_tokens; ++id) {
     const Tokenizer::Token& token = tokenizer->token(id);
-    if (token.kind == Kind::kByte) {
-      tokens.emplace_back(id, std::string(1, static_cast<char>(token.byte)));
-    } else if (token.kind == Kind::kText && HasControlCharacter(token.text)) {
+    if (token.kind == Kind::kBytes ||
+        (token.kind == Kind::kText && HasControlCharacter(token.text))) {
       tokens.emplace_back(id, token.text);
     }
   }

@@ -7,8 +7,8 @@
 
 namespace sheaf {
 
-// The rule that keeps the model's output in whole characters. Null if none of
-// its tokens is a byte or has a control character.
+// The rule that keeps the model's output in whole characters. Null if no token
+// is a byte or has a control character.
 std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model);
 
 }  // namespace sheaf

@@ -5,6 +5,7 @@
 # forbid(FILES regex EXCEPT regex INCLUDES regex ALLOWS regex): no file of the
 # project whose path matches FILES, and not EXCEPT, includes a header that
 # matches INCLUDES, and not ALLOWS.
+get_filename_component(ROOT "${ROOT}" ABSOLUTE)
 set(violations "")
 function(forbid)
   cmake_parse_arguments(RULE "" "FILES;EXCEPT;INCLUDES;ALLOWS" "" ${ARGN})
@@ -29,6 +30,7 @@ function(forbid)
   set(violations "${violations}" PARENT_SCOPE)
 endfunction()
 
+get_filename_component(ROOT ${ROOT} ABSOLUTE)
 set(globs "")
 foreach(folder base text engine server client train bench tests)
   list(APPEND globs ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.cc)
@@ -47,6 +49,14 @@ forbid(FILES "^engine/"
 # The engine proper knows no model, and no JSON, which a model's files are.
 forbid(FILES "^engine/[^/]*$"
   INCLUDES "^(engine/model/|base/(strict_json|key_reader)|nlohmann|oneapi)")
+# These headers of the base need the standard library only, for the trainer.
+forbid(FILES "^base/(bf16|check|enum_names|hash|round_up|version)\\.h$"
+  INCLUDES "^(absl|nlohmann|base)/")
+# Abseil's flags are read in two places of the base, and the JSON library in two.
+forbid(FILES "^base/" EXCEPT "^base/(flag_parser|program)\\.(h|cc)$"
+  INCLUDES "^absl/flags/")
+forbid(FILES "^base/" EXCEPT "^base/(strict_json|key_reader)\\.(h|cc)$"
+  INCLUDES "^nlohmann")
 # Kernels know pointers and shapes.
 forbid(FILES "^engine/kernels/"
   INCLUDES "^(base/|engine/[^k]|engine/kv|thread|mutex|absl/status)")
@@ -59,6 +69,15 @@ forbid(FILES "." EXCEPT "^(text/|tests/text/)"
 # The server takes engine and model together in one place.
 forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")
 forbid(FILES "^server/" INCLUDES "^client/")
+# gRPC is the business of its front, of what starts it, and of the client.
+forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
+  INCLUDES "^grpc|\\.grpc\\.pb\\.h$")
+# A front knows the middle of the server, which knows no front. Access and
+# operations know neither; addresses and their sockets serve all.
+forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
+  INCLUDES "^server/grpc/")
+forbid(FILES "^server/(access|ops)/"
+  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(flags|listening_sockets|unix_socket)\\.h$")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # What is served knows nothing of how models are made.
@@ -66,13 +85,44 @@ forbid(FILES "^(base|text|engine|server|client)/"
   INCLUDES "^(train/|Eigen|torch)")
 # Programs that make models know the text, but no server.
 forbid(FILES "^train/" INCLUDES "^server/")
-# The trainer builds where there is only libtorch.
+# The trainer builds where there is only libtorch. Of the project it includes the
+# headers that need nothing but the standard library.
 forbid(FILES "^train/(common|uptrain)/"
+  ALLOWS "^base/(bf16|check|enum_names|hash|round_up|version)\\.h$"
   INCLUDES "^(base/|text/|engine/|server/|client/|absl/|nlohmann|Eigen|train/(convert|evaluate|tokenize)/)")
 forbid(FILES "." EXCEPT "^(train/uptrain/|tests/train/)"
   INCLUDES "^(torch/|ATen/|c10/)")
 
+# In text/, only families.cc names a family of models. The names are those of
+# the model types in families.cc, also within a longer word ("kT5Types") and
+# with a capital letter.
+file(READ ${ROOT}/text/families.cc families)
+string(REGEX MATCHALL "Types\\[\\] = {[^}]*}" families "${families}")
+string(REGEX MATCHALL "\"[a-z0-9_-]+\"" families "${families}")
+if(NOT families)
+  message(FATAL_ERROR "text/families.cc: has no model types")
+endif()
+foreach(name ${families})
+  string(REPLACE "\"" "" name "${name}")
+  string(SUBSTRING ${name} 0 1 initial)
+  string(SUBSTRING ${name} 1 -1 rest)
+  string(TOUPPER ${name} upper)
+  string(TOUPPER ${initial} initial)
+  list(APPEND spellings ${name} ${upper} ${initial}${rest})
+endforeach()
+list(JOIN spellings "|" spellings)
+foreach(file ${sources})
+  if(NOT file MATCHES "^text/" OR file STREQUAL "text/families.cc")
+    continue()
+  endif()
+  file(STRINGS ${ROOT}/${file} lines
+    REGEX "(^|[^A-Za-z0-9])[a-z]?(${spellings})")
+  foreach(line ${lines})
+    list(APPEND violations "${file} names a family: ${line}")
+  endforeach()
+endforeach()
+
 if(violations)
   list(JOIN violations "\n  " text)
-  message(FATAL_ERROR "Includes against the layers:\n  ${text}")
+  message(FATAL_ERROR "These lines break the layers:\n  ${text}")
 endif()

@@ -232,7 +232,8 @@ class Collector {
     return absl::OkStatus();
   }
 
-  // What T5's tokenizers add by themselves: <extra_id_0> has the highest id.
+  // Adds the sentinels that the reference's tokenizer adds by itself.
+  // <extra_id_0> has the highest id.
   absl::Status AddSentinels() {
     if (num_sentinels_left_out_ > 0) {
       Warn(absl::StrFormat(

@@ -14,8 +14,9 @@
 namespace sheaf {
 namespace {
 
-// Codes that ISO 639-3 has for the usual form of a language, as NLLB's names
-// have them, where ICU's canonical form is not the language's.
+// Codes that ISO 639-3 has for the usual form of a language, as the names of
+// multilingual models have them, where ICU's canonical form is not the code of
+// the language.
 constexpr std::pair<const char*, const char*> kAliases[] = {
     {"fuv", "ff"}, {"pbt", "ps"}, {"quy", "qu"}};
 

@@ -217,12 +217,20 @@ bool IsWrapped(const Paragraph& paragraph) {
 
 class Joiner {
  public:
-  explicit Joiner(LineBreaks line_breaks) : line_breaks_(line_breaks) {}
+  Joiner(LineBreaks line_breaks, absl::FunctionRef<bool()> is_wanted)
+      : line_breaks_(line_breaks), is_wanted_(is_wanted) {}
 
   std::string Join(absl::string_view text) {
+    constexpr size_t kBytesAtOnce = 16 << 10;
+    size_t left_at_next_question = text.size();
     bool is_fenced = false;
     bool is_signature = false;
     for (absl::string_view rest = text; !rest.empty();) {
+      if (rest.size() <= left_at_next_question) {
+        if (!is_wanted_()) break;
+        left_at_next_question =
+            rest.size() - std::min(rest.size(), kBytesAtOnce);
+      }
       Line line = TakeLine(rest);
       is_fenced ^= line.kind == LineKind::kFence;
       is_signature = is_signature ||
@@ -259,15 +267,17 @@ class Joiner {
   }
 
   const LineBreaks line_breaks_;
+  const absl::FunctionRef<bool()> is_wanted_;
   Paragraph paragraph_;
   std::string joined_;
 };
 
 }  // namespace
 
-std::string JoinLines(absl::string_view text, LineBreaks line_breaks) {
+std::string JoinLines(absl::string_view text, LineBreaks line_breaks,
+                      absl::FunctionRef<bool()> is_wanted) {
   if (line_breaks == LineBreaks::kKeep) return std::string(text);
-  return Joiner(line_breaks).Join(text);
+  return Joiner(line_breaks, is_wanted).Join(text);
 }
 
 }  // namespace sheaf

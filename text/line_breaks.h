@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 
 namespace sheaf {
@@ -37,8 +38,12 @@ enum class LineBreaks {
 //   - it begins with a capital letter (or has three long lines), and ends with
 //     terminal punctuation or a colon.
 //
-// The result is never longer than the text. The time is linear.
+// The result is never longer than the text. The time is linear. Calls
+// `is_wanted` about once per millisecond, so that a long text can let others
+// have a turn. Once that returns false, returns what was joined so far.
 // REQUIRES: `text` is UTF-8.
-std::string JoinLines(absl::string_view text, LineBreaks line_breaks);
+std::string JoinLines(
+    absl::string_view text, LineBreaks line_breaks,
+    absl::FunctionRef<bool()> is_wanted = [] { return true; });
 
 }  // namespace sheaf

@@ -55,8 +55,8 @@ absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
 // names the rule that is broken; it does not name the file.
 absl::Status CheckSentencePieceModel(SentencePieceModel& model);
 
-// Whether a piece is a sentinel of T5's training, "<extra_id_7>", with or
-// without a mark of a space before it.
+// Whether a piece is a sentinel that training replaced spans of text with,
+// "<extra_id_7>", with or without the mark of a space before it.
 bool IsSentinelName(absl::string_view piece);
 
 // 255 for "<0xFF>", the piece of a byte; -1 if it is none.

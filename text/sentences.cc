@@ -97,9 +97,9 @@ struct Cluster {
 class Scanner {
  public:
   Scanner(absl::string_view text, absl::string_view language,
-          absl::FunctionRef<void()> pause)
+          absl::FunctionRef<bool()> is_wanted)
       : text_(text),
-        pause_(pause),
+        is_wanted_(is_wanted),
         words_(SentenceWords::For(language)),
         is_greek_(PrimaryLanguage(language) == "el"),
         is_french_(PrimaryLanguage(language) == "fr"),
@@ -107,11 +107,11 @@ class Scanner {
 
   std::vector<size_t> Scan() {
     constexpr size_t kBytesAtOnce = 16 << 10;
-    size_t next_pause = kBytesAtOnce;
+    size_t next_question = kBytesAtOnce;
     for (size_t at = 0; at < text_.size();) {
-      if (at >= next_pause) {
-        pause_();
-        next_pause = at + kBytesAtOnce;
+      if (at >= next_question) {
+        if (!is_wanted_()) break;
+        next_question = at + kBytesAtOnce;
       }
       const size_t begin = at;
       const int32_t character = NextCharacter(text_, at);
@@ -385,7 +385,7 @@ class Scanner {
   }
 
   const absl::string_view text_;
-  const absl::FunctionRef<void()> pause_;
+  const absl::FunctionRef<bool()> is_wanted_;
   const SentenceWords& words_;
   const bool is_greek_;
   const bool is_french_;
@@ -399,8 +399,8 @@ class Scanner {
 
 std::vector<size_t> SentenceEnds(absl::string_view text,
                                  absl::string_view language,
-                                 absl::FunctionRef<void()> pause) {
-  return Scanner(text, language, pause).Scan();
+                                 absl::FunctionRef<bool()> is_wanted) {
+  return Scanner(text, language, is_wanted).Scan();
 }
 
 }  // namespace sheaf

@@ -27,10 +27,11 @@ namespace sheaf {
 //     share
 //   - at an operator ("a ? B : c") or a sign in brackets ("[...]", "(!)").
 //
-// Calls `pause` about once per millisecond, so that a long text can let others
-// have a turn. The time is linear in the text. REQUIRES: `text` is UTF-8.
+// Calls `is_wanted` about once per millisecond, so that a long text can let
+// others have a turn. Once that returns false, the rest of the text counts as
+// one sentence. The time is linear in the text. REQUIRES: `text` is UTF-8.
 std::vector<size_t> SentenceEnds(
     absl::string_view text, absl::string_view language,
-    absl::FunctionRef<void()> pause = [] {});
+    absl::FunctionRef<bool()> is_wanted = [] { return true; });
 
 }  // namespace sheaf

@@ -19,10 +19,6 @@ bool BeginsVisibly(const Tokenizer::Token& token) {
          token.text.find_first_not_of(' ') != std::string::npos;
 }
 
-size_t NumBytes(const Tokenizer::Token& token) {
-  return token.kind == Tokenizer::Token::Kind::kByte ? 1 : token.text.size();
-}
-
 }  // namespace
 
 std::shared_ptr<const StopCondition> StopSequences::Make(
@@ -42,14 +38,14 @@ StopSequences::StopSequences(const Tokenizer& tokenizer,
 
 absl::Span<const int32_t> StopSequences::Tail(absl::Span<const int32_t> tokens,
                                               int32_t next) const {
-  size_t num_bytes = NumBytes(tokenizer_.token(next));
+  size_t num_bytes = tokenizer_.token(next).text.size();
   size_t begin = tokens.size();
   while (begin > 0) {
     const Tokenizer::Token& token = tokenizer_.token(tokens[begin - 1]);
     const bool reaches_back = num_bytes >= longest_bytes_ + kMaxCharacterBytes;
     --begin;
     if (reaches_back && BeginsVisibly(token)) break;
-    num_bytes += NumBytes(token);
+    num_bytes += token.text.size();
   }
   return tokens.subspan(begin);
 }

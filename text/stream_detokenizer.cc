@@ -40,8 +40,8 @@ void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,
   switch (token.kind) {
     case Tokenizer::Token::Kind::kDropped:
       return;
-    case Tokenizer::Token::Kind::kByte:
-      bytes_.push_back(static_cast<char>(token.byte));
+    case Tokenizer::Token::Kind::kBytes:
+      bytes_ += token.text;
       return;
     case Tokenizer::Token::Kind::kUnknown:
       TakeBytes(/*is_run_over=*/true, out);

@@ -24,25 +24,7 @@ constexpr size_t kMaxPrefixBytes = 4096;
 constexpr size_t kMaxShownName = 100;
 constexpr int32_t kMaxVocabSize = 1 << 24;
 
-// Reads a small file; an absent one is empty if it is `optional`.
-absl::StatusOr<std::string> ReadFile(const std::string& path, bool optional) {
-  absl::StatusOr<std::string> text = ReadTextFile(path, kMaxJsonBytes);
-  if (optional && absl::IsNotFound(text.status())) return std::string();
-  return text;
-}
-
-absl::StatusOr<json> ParseObject(absl::string_view file,
-                                 absl::string_view text) {
-  if (text.empty()) return json::object();
-  absl::StatusOr<json> value = ParseStrictJson(text, file);
-  if (value.ok() && !value->is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: is not a JSON object", file));
-  }
-  return value;
-}
-
-// "translation_en_to_de" -> en, de; false if it is not of that form.
+// "translation_en_to_de" -> en, de. False if the name has another form.
 bool ParseTranslationName(const std::string& name, Task& task) {
   absl::string_view pair = name;
   if (!absl::ConsumePrefix(&pair, "translation_")) return false;
@@ -57,10 +39,14 @@ bool ParseTranslationName(const std::string& name, Task& task) {
   return true;
 }
 
-// task_specific_params of `config`, or what stands in for it.
+// task_specific_params of `config`, or the object that replaces it.
 absl::StatusOr<json> ReadTasks(const json& config,
                                absl::string_view tasks_json) {
-  if (!tasks_json.empty()) return ParseObject("the tasks file", tasks_json);
+  if (!tasks_json.empty()) {
+    absl::StatusOr<json> value = ParseStrictJson(tasks_json, "the tasks file");
+    if (!value.ok() || value->is_object()) return value;
+    return absl::InvalidArgumentError("the tasks file: is not a JSON object");
+  }
   json tasks = config.value("task_specific_params", json());
   if (tasks.is_null()) return json::object();
   if (tasks.is_object()) return tasks;
@@ -68,14 +54,15 @@ absl::StatusOr<json> ReadTasks(const json& config,
       "config.json: task_specific_params is not an object");
 }
 
-// An old key's meaning, as transformers 5 takes it.
+// Follows an old key as transformers 5 does.
 void AddForcedFirstToken(json& config) {
   if (config.value("force_bos_token_to_be_generated", json()) == true) {
     config["forced_bos_token_id"] = config.value("bos_token_id", json());
   }
 }
 
-// Ids are below this; ReadDescription() refuses a config.json without it.
+// Token ids are below this. ReadDescription() refuses a
+// config.json without this key.
 int32_t VocabSize(const json& config) {
   const json size = config.value("vocab_size", json());
   return size.is_number_integer() && size > 0 && size <= kMaxVocabSize
@@ -224,35 +211,30 @@ absl::StatusOr<const Task*> ModelTasks::FindTranslation(
   return FindPair(*this, *source, *target);
 }
 
-absl::StatusOr<ModelTasks> ParseModelTasks(
-    absl::string_view config_json, absl::string_view generation_config_json,
-    absl::string_view tasks_json) {
+absl::StatusOr<ModelTasks> ReadModelTasks(const ConfigFiles& files,
+                                          absl::string_view tasks_json) {
   ModelTasks model;
-  absl::StatusOr<json> config = ParseObject("config.json", config_json);
-  if (!config.ok()) return config.status();
-  absl::StatusOr<json> generation =
-      ParseObject("generation_config.json", generation_config_json);
-  if (!generation.ok()) return generation.status();
+  json config = files.config;
   // The model's own keys; the source that counts first is at the front.
   std::vector<GenerationKeys> models_own;
-  const bool has_generation = !generation_config_json.empty();
-  if (has_generation) {
-    models_own.push_back({"generation_config.json", &*generation});
-    WarnOfModelConfigKeys(*config, *generation, model.warnings);
+  if (files.generation.has_value()) {
+    models_own.push_back({"generation_config.json", &*files.generation});
+    WarnOfModelConfigKeys(config, *files.generation, model.warnings);
   }
-  if (!has_generation || CountsModelConfig(*generation)) {
-    AddForcedFirstToken(*config);
-    models_own.push_back({"config.json", &*config});
+  if (!files.generation.has_value() || CountsModelConfig(*files.generation)) {
+    AddForcedFirstToken(config);
+    models_own.push_back({"config.json", &config});
   }
-  const int32_t vocab_size = VocabSize(*config);
+  const int32_t vocab_size = VocabSize(config);
   absl::StatusOr<DecodingDefaults> defaults = ReadGenerationKeys(
       models_own,
-      has_generation ? KeyHolder::kGenerationConfig : KeyHolder::kModelConfig,
+      files.generation.has_value() ? KeyHolder::kGenerationConfig
+                                   : KeyHolder::kModelConfig,
       vocab_size, model.warnings);
   if (!defaults.ok()) return defaults.status();
   model.defaults = *std::move(defaults);
 
-  absl::StatusOr<json> tasks = ReadTasks(*config, tasks_json);
+  absl::StatusOr<json> tasks = ReadTasks(config, tasks_json);
   if (!tasks.ok()) return tasks.status();
   for (const auto& [name, params] : tasks->items()) {
     const GenerationKeys tasks_own = {
@@ -274,7 +256,7 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
       return absl::InvalidArgumentError(
           absl::StrCat(tasks_own.where, ": no object"));
     }
-    absl::StatusOr<std::string> prefix = ReadPrefix(tasks_own, *config);
+    absl::StatusOr<std::string> prefix = ReadPrefix(tasks_own, config);
     if (!prefix.ok()) return prefix.status();
     task.prefix = *std::move(prefix);
     std::vector<GenerationKeys> sources = {tasks_own};
@@ -296,24 +278,16 @@ absl::StatusOr<ModelTasks> ParseModelTasks(
   return model;
 }
 
-absl::StatusOr<ModelTasks> LoadModelTasks(const std::string& directory,
+absl::StatusOr<ModelTasks> LoadModelTasks(const ConfigFiles& files,
                                           const std::string& tasks_file) {
-  absl::StatusOr<std::string> config =
-      ReadFile(directory + "/config.json", /*optional=*/false);
-  if (!config.ok()) return config.status();
-  absl::StatusOr<std::string> generation =
-      ReadFile(directory + "/generation_config.json", /*optional=*/true);
-  if (!generation.ok()) return generation.status();
-  std::string tasks;
-  if (!tasks_file.empty()) {
-    absl::StatusOr<std::string> text = ReadFile(tasks_file, /*optional=*/false);
-    if (!text.ok()) return text.status();
-    if (text->empty()) {
-      return absl::InvalidArgumentError(tasks_file + ": is empty");
-    }
-    tasks = *std::move(text);
+  if (tasks_file.empty()) return ReadModelTasks(files);
+  const absl::StatusOr<std::string> tasks =
+      ReadTextFile(tasks_file, kMaxJsonBytes);
+  if (!tasks.ok()) return tasks.status();
+  if (tasks->empty()) {
+    return absl::InvalidArgumentError(tasks_file + ": is empty");
   }
-  return ParseModelTasks(*config, *generation, tasks);
+  return ReadModelTasks(files, *tasks);
 }
 
 }  // namespace sheaf

@@ -15,7 +15,8 @@ namespace sheaf {
 
 inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{64} << 20;
 
-// A `tokenizer.json` of the kind that transformers writes for T5.
+// A `tokenizer.json` of the kind that transformers writes for a model of
+// SentencePiece's Unigram type.
 struct TokenizerJson {
   // Pieces of the types normal, unknown, unused and byte, not checked yet; the
   // end-of-sequence piece is control. Its table and spaces are `preparation`'s.

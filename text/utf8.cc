@@ -106,7 +106,7 @@ size_t ChunkEnd(absl::string_view text, size_t begin,
 }  // namespace
 
 int64_t NormalizedBytes(absl::string_view text,
-                        absl::FunctionRef<bool()> goes_on) {
+                        absl::FunctionRef<bool()> is_wanted) {
   class Counter : public icu::ByteSink {
    public:
     void Append(const char*, int32_t n) override { bytes += n; }
@@ -118,7 +118,7 @@ int64_t NormalizedBytes(absl::string_view text,
   size_t next_question = 0;
   for (size_t begin = 0; begin < text.size();) {
     if (begin >= next_question) {
-      if (!goes_on()) break;
+      if (!is_wanted()) break;
       next_question = begin + kBytesBetweenQuestions;
     }
     const size_t end = ChunkEnd(text, begin, *nfkc);

@@ -43,16 +43,16 @@ bool IsWordCharacter(int32_t character);
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);
 
-// Bytes of the text in Unicode's form NFKC, which is about what a tokenizer
-// makes of it: one character may become eighteen. If more than 30 combining
-// marks follow one another, which no language does, the marks behind are
-// counted as they are, never less than NFKC has. So the time is linear in the
-// text.
+// The number of bytes of the text in Unicode's form NFKC, which is about what a
+// tokenizer makes of it: one character may become eighteen. If more than 30
+// combining marks follow one another, which no language does, the further marks
+// are counted as they are, never fewer than NFKC has. The time is therefore
+// linear in the text.
 //
-// Asks `goes_on` every few milliseconds. Once that is false, returns the bytes
-// of what was read so far.
+// Calls `is_wanted` every few milliseconds. Once that returns false, returns
+// the bytes of what was read so far.
 int64_t NormalizedBytes(absl::string_view text,
-                        absl::FunctionRef<bool()> goes_on);
+                        absl::FunctionRef<bool()> is_wanted);
 
 // `at`, or the beginning of the character that `at` lies within. REQUIRES:
 // `text` is UTF-8 and at <= text.size().

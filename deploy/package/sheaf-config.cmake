@@ -7,7 +7,8 @@ find_dependency(absl CONFIG)
 
 get_filename_component(_sheaf_lib "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 get_filename_component(_sheaf_include "${_sheaf_lib}/../include/sheaf" ABSOLUTE)
-foreach(_sheaf_name sheaf_proto sheaf_health_proto sheaf_client)
+foreach(_sheaf_name sheaf_proto sheaf_proto_messages sheaf_health_proto
+        sheaf_health_proto_messages sheaf_client)
   string(REPLACE "sheaf_" "sheaf::" _sheaf_target ${_sheaf_name})
   if(NOT TARGET ${_sheaf_target})
     add_library(${_sheaf_target} STATIC IMPORTED)
@@ -19,5 +20,6 @@ foreach(_sheaf_name sheaf_proto sheaf_health_proto sheaf_client)
   endif()
 endforeach()
 target_link_libraries(sheaf::client INTERFACE
-  sheaf::proto sheaf::health_proto absl::function_ref absl::status
-  absl::statusor absl::strings absl::str_format absl::synchronization absl::time)
+  sheaf::proto sheaf::proto_messages sheaf::health_proto
+  sheaf::health_proto_messages absl::function_ref absl::status absl::statusor
+  absl::strings absl::str_format absl::synchronization absl::time)

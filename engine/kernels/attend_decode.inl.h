@@ -1,4 +1,11 @@
-// Attention over KV blocks: see DecodeAttention in kernels.h.
+#pragma once
+
+// Attention over KV blocks; see DecodeAttention in kernels.h.
+
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm.inl.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

@@ -1,4 +1,11 @@
-// Attention over a packed source: see EncodeAttention in kernels.h.
+#pragma once
+
+// Attention over a packed source; see EncodeAttention in kernels.h.
+
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm.inl.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

@@ -1,5 +1,11 @@
-// What attention over KV blocks and attention over a packed source share:
+#pragma once
+
+// Code that attention over KV blocks and attention over a packed source share;
 // kernels.h describes both.
+
+#include "engine/kernels/gemm.inl.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

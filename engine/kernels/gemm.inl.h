@@ -1,4 +1,9 @@
-// Matrix products with packed weights: see Gemm in kernels.h.
+#pragma once
+
+// Matrix products with packed weights; see Gemm in kernels.h.
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

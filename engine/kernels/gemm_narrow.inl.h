@@ -1,5 +1,11 @@
-// Matrix products with weights of 16 and 8 bits: see GemmBf16 and GemmInt8 in
+#pragma once
+
+// Matrix products with weights of 16 and 8 bits; see GemmBf16 and GemmInt8 in
 // kernels.h. The blocking is that of gemm.inl.h.
+
+#include "engine/kernels/gemm.inl.h"
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

@@ -1,5 +1,4 @@
-// The kernels compiled for AVX2 with FMA: CMakeLists.txt sets the options.
-#define SHEAF_VECTOR_BYTES 32
+// The kernels compiled for AVX2 with FMA. CMakeLists.txt sets the options.
 
 #include "engine/kernels/table.inl.h"
 

@@ -1,5 +1,4 @@
-// The kernels compiled for AVX-512: CMakeLists.txt sets the options.
-#define SHEAF_VECTOR_BYTES 64
+// The kernels compiled for AVX-512. CMakeLists.txt sets the options.
 
 #include "engine/kernels/table.inl.h"
 

@@ -1,6 +1,5 @@
-// The kernels compiled for AVX-512 with products of
-// bfloat16: CMakeLists.txt sets the options.
-#define SHEAF_VECTOR_BYTES 64
+// The kernels compiled for AVX-512 with products of bfloat16. CMakeLists.txt
+// sets the options.
 
 #include "engine/kernels/table.inl.h"
 

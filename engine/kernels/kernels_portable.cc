@@ -1,5 +1,4 @@
-// The kernels compiled for any processor: CMakeLists.txt sets the options.
-#define SHEAF_VECTOR_BYTES 16
+// The kernels compiled for any processor. CMakeLists.txt sets the options.
 
 #include "engine/kernels/table.inl.h"
 

@@ -1,4 +1,9 @@
-// Norms, activations and the scan of a row of logits: see kernels.h.
+#pragma once
+
+// Norms, activations and the scan of a row of logits; see kernels.h.
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

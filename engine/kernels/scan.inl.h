@@ -1,4 +1,9 @@
-// Scans of a row of logits for choosing tokens: see kernels.h.
+#pragma once
+
+// Scans of a row of logits for choosing tokens; see kernels.h.
+
+#include "engine/kernels/kernels.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

@@ -1,10 +1,14 @@
-// Vectors of SHEAF_VECTOR_BYTES by the compiler's own vector types, for the
-// kernels' sources, which are compiled once for every Isa (kernels_*.cc).
+#pragma once
+
+// Vectors by the compiler's own vector types, as wide as those of the
+// instruction set that a file is compiled for. The kernels' sources are
+// compiled once for every Isa (kernels_*.cc).
 //
-// Those files are compiled for processors that the rest of the program may not
-// run on. So nothing here may be an inline function with external linkage: the
-// linker could keep this file's copy of, say, std::max for the whole program.
-// Hence everything is in an unnamed namespace and no standard template is used.
+// Some of these compilations use instructions that the processor may not have,
+// and then only the rest of the program runs. So the kernels' headers must not
+// use any inline function with external linkage: the linker could keep this
+// compilation's copy of std::max, for example, for the whole program. Hence
+// everything is in an unnamed namespace, and no standard template is used.
 
 #include <cstdint>
 
@@ -15,20 +19,27 @@
 namespace sheaf::kernels {
 namespace {
 
-typedef float Vec __attribute__((vector_size(SHEAF_VECTOR_BYTES)));
-typedef int32_t IntVec __attribute__((vector_size(SHEAF_VECTOR_BYTES)));
+#if defined(__AVX512F__)
+constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kVectorBytes = 32;
+#else
+constexpr int kVectorBytes = 16;
+#endif
+typedef float Vec __attribute__((vector_size(kVectorBytes)));
+typedef int32_t IntVec __attribute__((vector_size(kVectorBytes)));
 typedef float UnalignedVec
-    __attribute__((vector_size(SHEAF_VECTOR_BYTES), aligned(4), may_alias));
+    __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
 
-constexpr int kLanes = SHEAF_VECTOR_BYTES / 4;
+constexpr int kLanes = kVectorBytes / 4;
 #if defined(__AVX512BF16__)
 constexpr bool kHasBf16Products = true;
 #else
 constexpr bool kHasBf16Products = false;
 #endif
 constexpr float kInfinity = __builtin_inff();
-// 1.5 * 2^23: what is added to it is rounded to an integer, ties to even, which
-// stays in the low bits.
+// 1.5 * 2^23. A number that is added to it is rounded to an integer, ties to
+// even, which is then in the low bits of the sum.
 constexpr float kRounder = 12582912.0f;
 
 inline Vec Load(const float* p) {
@@ -54,7 +65,7 @@ inline int32_t RoundUp(int32_t n, int32_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
-// Lane sums in a fixed order.
+// The sum of all lanes, in a fixed order.
 inline float Sum(Vec v) {
   float sum = 0;
   for (int i = 0; i < kLanes; ++i) sum += v[i];
@@ -69,7 +80,7 @@ inline float MaxLane(Vec v) {
   return max;
 }
 
-// Whether a lane of v is above x.
+// Whether any lane of v is greater than x.
 inline bool AnyAbove(Vec v, float x) {
 #if defined(__AVX512F__)
   return _mm512_cmp_ps_mask(v, Broadcast(x), _CMP_GT_OQ) != 0;
@@ -83,7 +94,8 @@ inline bool AnyAbove(Vec v, float x) {
 #endif
 }
 
-// Two integers of 16 bits in each lane of a and b: the sum of their products.
+// Each lane of a and b holds two integers of 16 bits. Returns the sum of their
+// two products in each lane.
 inline IntVec MultiplyPairs(IntVec a, IntVec b) {
 #if defined(__AVX512BW__)
   return reinterpret_cast<IntVec>(_mm512_madd_epi16(
@@ -96,10 +108,10 @@ inline IntVec MultiplyPairs(IntVec a, IntVec b) {
 #endif
 }
 
-// e^x with a relative error below 2e-7; x is clamped to [-87, 88], so e^-inf is
-// 1.6e-38 and nothing becomes a denormal or infinite. x = n ln 2 + r, and e^r
-// is 1 + r + r^2 p(r): p is the polynomial of degree 3 with the least greatest
-// relative error (1.1e-7) for |r| <= ln(2) / 2.
+// e^x with a relative error below 2e-7. x is clamped to [-87, 88], so e^-inf is
+// 1.6e-38, and no result is denormal or infinite. With x = n ln 2 + r, e^r is
+// 1 + r + r^2 p(r), where p is the polynomial of degree 3 that minimizes the
+// maximum relative error (1.1e-7) for |r| <= ln(2) / 2.
 inline Vec Exp(Vec x) {
   x = Max(Min(x, Broadcast(88.0f)), Broadcast(-87.0f));
   const Vec shifted = x * 1.44269504088896341f + kRounder;
@@ -110,7 +122,7 @@ inline Vec Exp(Vec x) {
   p = p * r + 4.9999225e-1f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  // Times 2^n: n is added to the exponent.
+  // Multiplies by 2^n by adding n to the exponent.
   return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) +
                                (reinterpret_cast<IntVec>(shifted) << 23));
 }

@@ -1,20 +1,16 @@
-// All kernels in the order in which they build on one another, and the table of
-// their compilation: included once by each kernels_*.cc, which sets
-// SHEAF_VECTOR_BYTES.
+#pragma once
 
-#include "engine/kernels/kernels.h"
-// In this order.
-#include "engine/kernels/simd.inl.h"
-//
-#include "engine/kernels/gemm.inl.h"
-//
-#include "engine/kernels/attention.inl.h"
-//
+// The table of all kernels of one compilation; included by each kernels_*.cc.
+
 #include "engine/kernels/attend_decode.inl.h"
 #include "engine/kernels/attend_encode.inl.h"
+#include "engine/kernels/attention.inl.h"
+#include "engine/kernels/gemm.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
+#include "engine/kernels/kernels.h"
 #include "engine/kernels/rowwise.inl.h"
 #include "engine/kernels/scan.inl.h"
+#include "engine/kernels/simd.inl.h"
 
 namespace sheaf::kernels {
 namespace {

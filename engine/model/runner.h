@@ -48,9 +48,6 @@ class TransformerRunner : public ModelRunner {
   int32_t vocab_size() const override {
     return weights_.architecture.vocab_size;
   }
-  int32_t start_token_id() const override {
-    return weights_.architecture.tokens.start_id;
-  }
   absl::Span<const int32_t> eos_token_ids() const override {
     return weights_.architecture.tokens.eos_ids;
   }

@@ -20,11 +20,11 @@ namespace {
 constexpr size_t kMaxNameBytes = 64;
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
 
-// Empty if there is no such file. A file that was replaced is another inode.
+// Empty if there is no such file. A file that was replaced has another inode.
 std::string StampOf(const std::string& path) {
   struct stat file;
   if (stat(path.c_str(), &file) != 0) return "";
-  // The second time changes with permissions and owner too.
+  // The second time also changes with permissions and owner.
   return absl::StrFormat("%d %d %d %d.%09d %d.%09d", file.st_dev, file.st_ino,
                          file.st_size, file.st_mtim.tv_sec,
                          file.st_mtim.tv_nsec, file.st_ctim.tv_sec,
@@ -99,7 +99,7 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
 
 void AuthTokens::Look(bool is_asked) {
   absl::MutexLock look_lock(&look_mu_);
-  // Before the reading: a change after it is seen by the next look.
+  // Taken before the file is read, so that the next look sees a later change.
   const std::string stamp = StampOf(path_);
   const bool has_changed = stamp != std::exchange(stamp_, stamp);
   if (!has_changed && status_.ok() && !is_asked) return;
@@ -124,7 +124,7 @@ std::optional<std::string> AuthTokens::NameOf(absl::string_view token) {
          digest.data());
   const std::shared_ptr<const Entries> entries = Current();
   const Entry* found = nullptr;
-  for (const Entry& entry : *entries) {  // all of them, in constant time each
+  for (const Entry& entry : *entries) {  // all of them, each in constant time
     const bool is_equal =
         CRYPTO_memcmp(entry.sha256.data(), digest.data(), digest.size()) == 0;
     found = is_equal ? &entry : found;

@@ -16,31 +16,32 @@
 
 namespace sheaf {
 
-// Who may call: bearer tokens, known by their SHA-256 alone.
+// The bearer tokens that may call. Only their SHA-256 is known.
 //
-// The file has a token a line, "NAME SHA256" in hexadecimal, with blank lines
-// and lines that begin with '#' between:
+// The file has one token per line, "NAME SHA256" in hexadecimal. Blank lines
+// and lines that begin with '#' are ignored.
 //     printf %s "$TOKEN" | sha256sum
-// Several lines may have one name, so that a token can be replaced without a
-// gap. A file that has become wrong is reported, and the tokens stay as they
-// were until it is right.
+// Several lines may have the same name, so that a token can be replaced without
+// a gap. If the file becomes invalid, this is reported, and the tokens of the
+// last valid file stay.
 //
 // Thread-safe.
 class AuthTokens {
  public:
   // INVALID_ARGUMENT names file and line, NOT_FOUND a file that cannot be read.
-  // `on_reload` hears of each change of the file: OK, or what is wrong with it.
-  // Looks at nothing by itself.
+  // `on_reload` is called for each change of the file, with OK or the error.
+  // Only Look() reads the file again.
   static absl::StatusOr<std::unique_ptr<AuthTokens>> Load(
       const std::string& path,
       std::function<void(const absl::Status&)> on_reload);
 
-  // Reads the file if it has changed or was wrong, or always if `is_asked`;
+  // Reads the file if it has changed or was invalid, or always if `is_asked`;
   // then `on_reload` is called even without a change.
   void Look(bool is_asked);
 
-  // The token's name; nothing if it is not in the file. Takes the same time
-  // wherever in the file it is, and however much of it is right.
+  // The token's name; nullopt if the file does not have the token. The time
+  // depends neither on the token's place in the file nor on how much of the
+  // token is right.
   std::optional<std::string> NameOf(absl::string_view token);
 
  private:
@@ -56,9 +57,10 @@ class AuthTokens {
 
   const std::string path_;
   const std::function<void(const absl::Status&)> on_reload_;
-  // Held while the file is read, which calls do not wait for. Before mu_.
+  // Held while the file is read; calls do not wait for it. Acquired before mu_.
   absl::Mutex look_mu_;
-  std::string stamp_ ABSL_GUARDED_BY(look_mu_);  // tells one state from another
+  std::string stamp_
+      ABSL_GUARDED_BY(look_mu_);  // differs between states of the file
   absl::Status status_ ABSL_GUARDED_BY(look_mu_);  // of the last read
   absl::Mutex mu_;
   std::shared_ptr<const Entries> entries_ ABSL_GUARDED_BY(mu_);

@@ -9,20 +9,16 @@
 namespace sheaf {
 namespace {
 
-// Without the port, which is another for each connection.
+// The address without the port, which differs between connections.
 absl::string_view AddressOf(absl::string_view peer) {
   return peer.substr(0, peer.rfind(':'));
 }
 
 // The token of "Bearer TOKEN"; the scheme's case does not matter (RFC 9110).
-std::optional<absl::string_view> BearerToken(
-    std::optional<absl::string_view> authorization) {
+std::optional<absl::string_view> BearerToken(absl::string_view authorization) {
   constexpr absl::string_view kScheme = "Bearer ";
-  if (!authorization.has_value() ||
-      !absl::StartsWithIgnoreCase(*authorization, kScheme)) {
-    return std::nullopt;
-  }
-  return authorization->substr(kScheme.size());
+  if (!absl::StartsWithIgnoreCase(authorization, kScheme)) return std::nullopt;
+  return authorization.substr(kScheme.size());
 }
 
 }  // namespace
@@ -43,7 +39,7 @@ CallerLease::~CallerLease() {
 }
 
 absl::StatusOr<CallerLease> CallerLimiter::Acquire(
-    absl::string_view peer, std::optional<absl::string_view> authorization) {
+    absl::string_view peer, absl::string_view authorization) {
   std::string token_name;
   if (tokens_ != nullptr) {
     const std::optional<absl::string_view> token = BearerToken(authorization);

@@ -15,46 +15,45 @@ namespace sheaf {
 
 class CallerLimiter;
 
-// A caller's place among the requests under way; given back when destroyed.
+// A caller's place among the running requests. Released when destroyed.
 class CallerLease {
  public:
   CallerLease(CallerLease&& other) noexcept;
   CallerLease& operator=(CallerLease&&) = delete;
   ~CallerLease();
 
-  // The token's; empty if the server asks for none.
+  // The name of the caller's token; empty if the server requires none.
   const std::string& token_name() const { return token_name_; }
-  // Whose turn it is: the token's name or, without tokens, the address.
+  // What identifies the caller: the token's name or, without tokens, the
+  // address.
   const std::string& caller() const { return caller_; }
 
  private:
   friend class CallerLimiter;
   CallerLease(CallerLimiter* limiter, std::string caller,
               std::string token_name);
-  CallerLimiter*
-      limiter_;  // null once moved from, or if places are not counted
+  CallerLimiter* limiter_;  // null: moved from, or no limit
   std::string caller_;
   std::string token_name_;
 };
 
-// Who may call the services, and with how many requests at a time. What a
-// request says is for the RequestReader.
+// Decides who may call the services, and with how many requests at a time. The
+// RequestReader checks the contents of requests.
 //
-// Thread-safe. Outlives its passes.
+// Thread-safe. Outlives its leases.
 class CallerLimiter {
  public:
-  // `tokens` is not owned; null: nobody is asked for one.
-  // `max_requests_per_caller` 0: places are not counted.
+  // `tokens` is not owned; null: no token is required.
+  // `max_requests_per_caller` 0: no limit.
   CallerLimiter(AuthTokens* tokens, int32_t max_requests_per_caller)
       : tokens_(tokens), max_per_caller_(max_requests_per_caller) {}
 
-  // `peer` is gRPC's ("ipv4:192.0.2.1:12345"), `authorization` the call's
-  // metadata of that name. A caller is a token's name or, without tokens, an
-  // address.
-  //   UNAUTHENTICATED     there is no bearer token, or not one of the tokens
-  //   RESOURCE_EXHAUSTED  the caller has max_requests_per_caller under way
-  absl::StatusOr<CallerLease> Acquire(
-      absl::string_view peer, std::optional<absl::string_view> authorization);
+  // `peer` is an address with a port ("ipv4:192.0.2.1:12345"), `authorization`
+  // the header of that name; "" if there is none.
+  //   UNAUTHENTICATED     no bearer token, or an unknown one
+  //   RESOURCE_EXHAUSTED  the caller has max_requests_per_caller running
+  absl::StatusOr<CallerLease> Acquire(absl::string_view peer,
+                                      absl::string_view authorization);
 
  private:
   friend class CallerLease;

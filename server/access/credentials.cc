@@ -53,7 +53,7 @@ absl::Status Wrong(const NamedText& file, absl::string_view what) {
   return Wrong(file.flag, file.path, what);
 }
 
-// OpenSSL's word for what just failed.
+// OpenSSL's description of what just failed.
 std::string Reason() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   return reason == nullptr ? "no reason is known" : reason;
@@ -68,7 +68,7 @@ absl::StatusOr<std::string> Read(absl::string_view flag,
                  absl::StrCat("no PEM ", what,
                               " can be read: ", text.status().message()));
   }
-  // gRPC takes a text up to its first zero.
+  // gRPC reads a text up to its first zero byte.
   if (text->find('\0') != std::string::npos) {
     return Wrong(flag, path, "has a byte that is 0; PEM is text");
   }
@@ -79,8 +79,8 @@ Bio BioOf(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// All the certificates of a file. One that is cut short is an error, because
-// gRPC would serve those before it.
+// All certificates of a file. A truncated one is an error, because gRPC would
+// serve those before it.
 absl::StatusOr<std::vector<Certificate>> ParseCertificates(
     const NamedText& file) {
   std::vector<Certificate> certificates;
@@ -109,7 +109,7 @@ absl::StatusOr<Key> ParseKey(const NamedText& file) {
   return Wrong(file, "no PEM key without a password can be read");
 }
 
-// Does what gRPC will do with them.
+// Uses them as gRPC will.
 absl::Status CheckPair(const NamedText& cert_file, const NamedText& key_file,
                        const std::vector<Certificate>& certificates,
                        const Key& key) {

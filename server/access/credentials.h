@@ -8,17 +8,16 @@
 
 namespace sheaf {
 
-// PEM files. All empty: no encryption.
+// Names of PEM files. All empty: no encryption.
 struct TlsFiles {
-  std::string cert;       // the server's, and those that lead to its root
-  std::string key;        // the certificate's
+  std::string cert;       // the server's certificate chain
+  std::string key;        // of the certificate
   std::string client_ca;  // empty: clients need no certificate
 
   bool is_set() const { return !cert.empty(); }
 };
 
-// The contents of the files at one moment: certificate, key and the clients'
-// authorities, all of which gRPC will take.
+// The contents of the files at one moment. gRPC accepts all of them.
 struct TlsIdentity {
   std::string cert_pem;
   std::string key_pem;
@@ -29,12 +28,12 @@ struct TlsIdentity {
 
 // Reads the files and checks that they are whole and belong together.
 // INVALID_ARGUMENT names the flag and what is wrong with its file: it cannot be
-// read, is no PEM or cut short, OpenSSL refuses its key as too weak, or the key
-// is not the certificate's. REQUIRES: files.is_set().
+// read, is not PEM or is truncated, OpenSSL refuses its key as too weak, or the
+// key does not belong to the certificate. REQUIRES: files.is_set().
 absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files);
 
-// INVALID_ARGUMENT if the certificate is not valid yet or has expired, which a
-// client would refuse.
+// INVALID_ARGUMENT if the certificate is not valid yet or has expired, because
+// clients would refuse it.
 absl::Status CheckValidAt(const TlsIdentity& identity, const TlsFiles& files,
                           absl::Time now);
 

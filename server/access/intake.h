@@ -14,15 +14,15 @@ namespace sheaf {
 
 class Intake;
 
-// The bytes that one request takes of the intake; given back when destroyed.
+// The bytes that one request holds of the intake. Released when destroyed.
 class IntakeBytes {
  public:
   IntakeBytes(IntakeBytes&& other) noexcept;
   IntakeBytes& operator=(IntakeBytes&&) = delete;
   ~IntakeBytes();
 
-  // From now on the request takes `bytes`. As Intake::Take() if that is too
-  // much; then nothing changes.
+  // Changes the number of bytes. Fails as Intake::Take() does; then nothing
+  // changes.
   absl::Status Resize(int64_t bytes);
 
  private:
@@ -32,34 +32,34 @@ class IntakeBytes {
   int64_t bytes_;
 };
 
-// Counts the requests that have arrived and not ended: the bytes of all,
-// from the arrival of their messages to their end, and whether more may come.
+// Counts the bytes of all requests that have arrived and not ended, and decides
+// whether more may arrive.
 //
 // Thread-safe. Outlives its IntakeBytes.
 class Intake {
  public:
-  // `on_bytes` is told the sum after each change, one call at a time.
+  // `on_bytes` gets the sum after each change. Its calls do not overlap.
   Intake(int64_t max_bytes, std::function<void(int64_t)> on_bytes)
       : max_bytes_(max_bytes), on_bytes_(std::move(on_bytes)) {}
   Intake(const Intake&) = delete;
   Intake& operator=(const Intake&) = delete;
 
-  // Takes a request in.
-  //   UNAVAILABLE         it is closed
-  //   INVALID_ARGUMENT    the request alone takes more than max_bytes
-  //   RESOURCE_EXHAUSTED  it and the others do
+  // Accepts a request of this size.
+  //   UNAVAILABLE         the intake is closed
+  //   INVALID_ARGUMENT    the request alone exceeds max_bytes
+  //   RESOURCE_EXHAUSTED  the request and the others together exceed it
   absl::StatusOr<IntakeBytes> Take(int64_t bytes);
 
   // From now on Take() refuses.
   void Close();
 
-  // Time is up for what is still being read: it is refused too.
+  // From now on requests that are still being read are refused as well.
   void Abandon() { is_abandoned_ = true; }
   bool is_abandoned() const { return is_abandoned_; }
 
  private:
   friend class IntakeBytes;
-  // Takes `more`, which may be less than 0, on top of `own`.
+  // Adds `more` bytes, which may be negative, to a request that has `own`.
   absl::Status Add(int64_t own, int64_t more)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -17,9 +17,8 @@ bool HaveSameTexts(const TlsIdentity& a, const TlsIdentity& b) {
 
 }  // namespace
 
-// gRPC's C++ library has no credentials whose certificate changes but those
-// that watch files. Its C library does: it asks for a certificate when a
-// connection begins.
+// In gRPC's C++ library, only credentials that watch files can change their
+// certificate. Its C library asks for a certificate when a connection begins.
 class Certificates::Credentials : public grpc::ServerCredentials {
  public:
   explicit Credentials(Certificates* certificates, bool asks_clients)
@@ -35,7 +34,7 @@ class Certificates::Credentials : public grpc::ServerCredentials {
 
   void SetAuthMetadataProcessor(
       const std::shared_ptr<grpc::AuthMetadataProcessor>&) override {
-    SHEAF_CHECK(false);  // the Guard's business
+    SHEAF_CHECK(false);  // CallerLimiter decides
   }
 
  private:
@@ -54,8 +53,8 @@ class Certificates::Credentials : public grpc::ServerCredentials {
     const TlsIdentity& identity = certificates.current_;
     const grpc_ssl_pem_key_cert_pair pair = {identity.key_pem.c_str(),
                                              identity.cert_pem.c_str()};
-    // gRPC 1.51 asserts that there are authorities, even if no client is asked
-    // for a certificate; then it compares nothing with them.
+    // gRPC 1.51 asserts that there are authorities, even if clients need no
+    // certificate; then it does not use them.
     const std::string& roots = identity.client_ca_pem.empty()
                                    ? identity.cert_pem
                                    : identity.client_ca_pem;
@@ -93,7 +92,7 @@ void Certificates::Look(bool is_asked) {
   if (status.ok()) {
     is_news |= !HaveSameTexts(*found, seen_);
     seen_ = *found;
-    // A certificate that is in use stays in use when it expires.
+    // A certificate stays in use after it has expired.
     if (!HaveSameTexts(*found, current_)) {
       status = CheckValidAt(*found, files_, now_());
     }

@@ -16,28 +16,31 @@
 
 namespace sheaf {
 
-// The certificate that the server presents, its key and the clients'
-// authorities, as the files had them when they were last right as a whole. New
-// ones count for who connects from then on; who is connected stays.
+// The certificate that the server presents, its key and the authorities for
+// clients, as they were when the files were last valid together. New ones apply
+// to new connections; existing connections stay.
 //
-// The texts are given to gRPC from memory when a connection begins. gRPC 1.51's
-// FileWatcherCertificateProvider reads the files itself and presents whatever
-// is there, so that a certificate without its key refuses everybody.
+// gRPC gets the texts from memory when a connection begins. The
+// FileWatcherCertificateProvider of gRPC 1.51 reads the files itself and
+// presents whatever is there, so that a certificate without its key makes every
+// handshake fail.
 //
 // Thread-safe.
 class Certificates {
  public:
-  // OK and the certificate's end, or what is wrong with the files.
+  // Gets OK and the end of the certificate's validity, or the error.
   using OnReload = std::function<void(const absl::Status&, absl::Time)>;
 
-  // As ReadTlsFiles(). A certificate that has expired is taken all the same:
-  // the machine's clock may be wrong at boot. Looks at nothing by itself.
+  // Errors are those of ReadTlsFiles(). An expired certificate is accepted,
+  // because the machine's clock may be wrong at boot. Only Look() reads the
+  // files again.
   static absl::StatusOr<std::unique_ptr<Certificates>> Load(
       const TlsFiles& files, OnReload on_reload,
       std::function<absl::Time()> now = absl::Now);
 
-  // Reads the files. Takes them if they are right and the certificate is valid
-  // now. Calls `on_reload` if the outcome is news, or always if `is_asked`.
+  // Reads the files. Accepts them if they are right and the certificate is
+  // valid now. Calls `on_reload` if the result has changed, or always if
+  // `is_asked`.
   void Look(bool is_asked);
 
   // The credentials of a server, which this object outlives.
@@ -56,10 +59,10 @@ class Certificates {
   const std::function<absl::Time()> now_;
   mutable absl::Mutex mu_;
   TlsIdentity current_ ABSL_GUARDED_BY(mu_);
-  // The files as the last look found them.
+  // The files as of the last look.
   TlsIdentity seen_ ABSL_GUARDED_BY(mu_);
   absl::Status seen_status_ ABSL_GUARDED_BY(mu_);
-  bool is_given_to_grpc_ ABSL_GUARDED_BY(mu_) = false;  // current_ is
+  bool is_given_to_grpc_ ABSL_GUARDED_BY(mu_) = false;  // refers to current_
 };
 
 }  // namespace sheaf

@@ -22,7 +22,7 @@ MonotonicTime FromGrpc(gpr_timespec time) {
 }
 
 gpr_timespec ToGrpc(MonotonicTime time) {
-  // gRPC takes what is beyond int64_t's nanoseconds, 292 years, for infinite.
+  // gRPC treats times beyond int64_t nanoseconds, 292 years, as infinite.
   const int64_t left_ns = absl::ToInt64Nanoseconds(time - MonotonicTime::Now());
   return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                       gpr_time_from_nanos(left_ns, GPR_TIMESPAN));

@@ -6,9 +6,9 @@
 
 namespace sheaf {
 
-// gRPC's points of time, and ours. gRPC's C++ interface offers system_clock's,
-// which follow the wall clock and overflow after the year 2262; these neither
-// do.
+// Converts points of time. gRPC's C++ interface uses system_clock, which
+// follows the wall clock and overflows after the year 2262. These functions
+// avoid both.
 MonotonicTime FromGrpc(gpr_timespec time);
 gpr_timespec ToGrpc(MonotonicTime time);
 

@@ -1,8 +1,11 @@
 #include "server/grpc/model_service.h"
 
+#include "absl/strings/str_format.h"
+#include "base/version.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"
-#include "server/ops/request_record.h"
+#include "server/messages.h"
+#include "server/parse_message.h"
 
 namespace sheaf {
 namespace {
@@ -19,31 +22,14 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
 
 ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
                            CallerLimiter* limiter)
-    : limiter_(limiter) {
-  model_.set_name(model.name);
-  model_.set_architecture(model.architecture);
-  model_.set_num_parameters(model.num_parameters);
-  model_.set_num_query_heads(model.num_query_heads);
-  model_.set_num_kv_heads(model.num_kv_heads);
-  model_.set_num_cross_kv_heads(model.num_cross_kv_heads);
-  model_.set_weight_type(model.weight_type);
-  model_.set_kv_type(model.kv_type);
-  model_.set_weight_bytes(model.weight_bytes);
-  model_.set_kv_bytes_per_token(model.kv_bytes_per_token);
-  model_.set_cross_kv_bytes_per_token(model.cross_kv_bytes_per_token);
-  model_.set_kv_capacity_bytes(kv_capacity_bytes);
-  model_.set_max_source_tokens(model.max_source_tokens);
-  for (const Task& task : model.tasks.tasks) model_.add_tasks(task.name);
-  for (const std::string& warning : model.warnings) {
-    model_.add_warnings(warning);
-  }
-}
+    : model_(DescriptionOf(model, kv_capacity_bytes)), limiter_(limiter) {}
 
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
+  const Caller caller = CallerOf(rpc, /*method=*/"");
   const absl::StatusOr<CallerLease> lease =
-      limiter_->Acquire(PeerOf(rpc), MetadataOf(rpc, "authorization"));
+      limiter_->Acquire(caller.peer, caller.authorization);
   if (!lease.ok()) return lease.status();
   return ParseMessage(TakeBytes(bytes), request);
 }
@@ -57,6 +43,7 @@ grpc::ServerUnaryReactor* ModelService::ListModels(
   }
   v1::ListModelsResponse models;
   *models.add_models() = model_;
+  models.set_server_version(Version());
   *response = SerializeMessage(models);
   return Finished(rpc, absl::OkStatus());
 }

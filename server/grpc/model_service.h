@@ -10,13 +10,14 @@
 
 namespace sheaf {
 
-// sheaf.v1.ModelService: what is served here. Raw for TextService's reason.
+// sheaf.v1.ModelService: describes the served model. Its methods are raw, for
+// the reason given in text_service.h.
 class ModelService final
     : public v1::ModelService::WithRawCallbackMethod_ListModels<
           v1::ModelService::WithRawCallbackMethod_GetModel<
               v1::ModelService::Service>> {
  public:
-  // `limiter` is not owned; it is asked first.
+  // `limiter` is not owned.
   ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
                CallerLimiter* limiter);
 
@@ -28,7 +29,7 @@ class ModelService final
                                      grpc::ByteBuffer* response) override;
 
  private:
-  // Parses the request of a caller who may call.
+  // Parses the request if the caller may call.
   absl::Status Open(const grpc::CallbackServerContext& rpc,
                     const grpc::ByteBuffer& bytes,
                     google::protobuf::MessageLite* request);

@@ -26,14 +26,14 @@ using Names = std::shared_ptr<const std::vector<std::string>>;
 
 const DescriptorPool& Pool() { return *DescriptorPool::generated_pool(); }
 
-// Null if there is no such extension.
+// Returns null if there is no such extension.
 const FieldDescriptor* FindExtension(const std::string& type, int number) {
   const Descriptor* message = Pool().FindMessageTypeByName(type);
   return message == nullptr ? nullptr
                             : Pool().FindExtensionByNumber(message, number);
 }
 
-// The file and all that it imports, each once, the file first.
+// The file and all its imports, each once, the file first.
 std::vector<const FileDescriptor*> WithImports(const FileDescriptor* file) {
   std::vector<const FileDescriptor*> files = {file};
   absl::flat_hash_set<const FileDescriptor*> seen = {file};
@@ -54,7 +54,7 @@ void SetError(grpc::StatusCode code, const std::string& message,
   response->mutable_error_response()->set_error_message(message);
 }
 
-// `what` was asked for. Null: there is no such file.
+// Answers a request for `what`. `file` is null if there is none.
 template <typename Response>
 void SetFile(const FileDescriptor* file, const std::string& what,
              Response* response) {
@@ -127,7 +127,8 @@ Response Answer(const Request& request, const Names& services) {
   return response;
 }
 
-// Answers a stream's requests one after another. Deletes itself at its end.
+// Answers the requests of a stream one after another. Deletes itself at the
+// end.
 template <typename Request, typename Response>
 class Stream : public grpc::ServerBidiReactor<Request, Response> {
  public:
@@ -136,7 +137,7 @@ class Stream : public grpc::ServerBidiReactor<Request, Response> {
   }
 
   void OnReadDone(bool ok) override {
-    if (!ok) {  // the client asks no more, or has left
+    if (!ok) {  // the client has finished or left
       this->Finish(grpc::Status::OK);
       return;
     }

@@ -9,12 +9,12 @@
 namespace sheaf {
 
 // gRPC's server reflection in both of its versions, v1 and v1alpha, which have
-// the same messages under two names: tells clients what services there are, and
-// their protos. A stream without a request takes no thread, unlike one of the
-// library's own service.
+// the same messages under two names. It tells clients which services there are,
+// and their protos. Unlike in the library's own service, an idle stream takes
+// no thread.
 //
-// `services` are the full names to list, as "sheaf.v1.TextService"; each has
-// its proto in this program. The services below are listed with them.
+// `services` are the full names to list, such as "sheaf.v1.TextService". Their
+// protos are part of this program. The services below are listed with them.
 std::vector<std::unique_ptr<grpc::Service>> MakeReflectionServices(
     std::vector<std::string> services);
 

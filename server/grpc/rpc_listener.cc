@@ -22,12 +22,12 @@
 namespace sheaf {
 namespace {
 
-// Between two looks at who has gone.
+// Time between two searches for closed connections.
 constexpr int kLookMs = 1000;
 // How long to wait for file descriptors.
 constexpr absl::Duration kNoRoomPause = absl::Milliseconds(100);
 
-// 0 if there is no such descriptor.
+// Returns 0 if there is no such descriptor.
 ino_t InodeOf(int fd) {
   struct stat file;
   return fstat(fd, &file) == 0 ? file.st_ino : 0;
@@ -85,7 +85,7 @@ void RpcListener::Stop() {
     eventfd_write(end_fd_, 1);
     thread_.join();
   }
-  unix_file_.reset();  // a server that follows must not meet a dead one's
+  unix_file_.reset();  // so that the next server does not find it
   for (int fd : listening_fds_) close(fd);
   listening_fds_.clear();
 }
@@ -105,19 +105,19 @@ void RpcListener::Loop() {
     if (num_open != std::exchange(last_num_open_, num_open)) {
       events_.on_num_open(num_open);
     }
-    // Whoever wants to connect waits in the kernel's queue.
+    // New clients wait in the kernel's queue.
     if (!has_room) absl::SleepFor(kNoRoomPause);
   }
 }
 
-// Accepts who waits. False if that cannot be now, for want of descriptors.
+// Accepts all waiting connections. Returns false if descriptors run out.
 bool RpcListener::AcceptAll(int listening_fd) {
   for (;;) {
     const int fd =
         accept4(listening_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
-      // That one has left already.
+      // That client has left already.
       if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
       return false;
     }

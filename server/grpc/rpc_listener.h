@@ -9,37 +9,37 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 #include "server/unix_socket.h"
 
 namespace sheaf {
 
-// Lets the process have as many files open as it may; returns how many of them
-// can be connections.
+// Raises the process's limit of open files as far as allowed. Returns how many
+// of them can be connections.
 int32_t MostConnections();
 
-// Where the RPCs' connections come in: accepts at most so many at a time, and
-// hands them to gRPC.
+// Accepts the connections of RPCs, up to a limit, and hands them to gRPC.
 //
-// gRPC 1.51's own listener has no limit, and ends for good with the first
-// connection for which the process has no file descriptor (CVE-2023-4785): a
-// stranger who opens many makes the server deaf. This one closes at once what
-// is over the limit, and where descriptors are missing it waits for them.
+// The listener of gRPC 1.51 has no limit, and stops forever at the first
+// connection for which the process has no file descriptor (CVE-2023-4785). So
+// any client that opens many connections makes the server unreachable. This
+// listener closes connections over the limit at once, and waits when
+// descriptors run out.
 //
-// One thread starts and stops.
+// One thread starts and stops it.
 class RpcListener {
  public:
   // Called by the listener's thread.
   struct Events {
-    // Takes a socket, connected and non-blocking, for its own.
+    // Takes ownership of a connected, non-blocking socket.
     std::function<void(int fd)> on_connection;
-    // A connection is closed at once; `num_open` are open.
+    // A connection was closed at once, because `num_open` are open.
     std::function<void(int32_t num_open)> on_refused;
-    // Once a second at most, if it is another than before.
+    // Called when the number has changed, at most once per second.
     std::function<void(int32_t num_open)> on_num_open;
   };
 
-  // Listens, and accepts no client yet. Errors as of
+  // Listens, but does not accept yet. Errors are those of
   // ListeningSockets::ListenOn() and UnixSocketFile::Listen().
   static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
       const HostPort& address, int32_t max_connections);
@@ -47,17 +47,16 @@ class RpcListener {
   RpcListener(const RpcListener&) = delete;
   RpcListener& operator=(const RpcListener&) = delete;
 
-  int32_t port() const { return port_; }  // of a Unix socket 0
+  int32_t port() const { return port_; }  // 0 for a Unix socket
 
-  // Once only.
+  // Accepts from now on. Called once.
   void Start(Events events);
-  // Accepts no client from now on and removes the Unix socket's file; who is
-  // connected stays.
+  // Stops accepting and removes the Unix socket's file. Connections stay open.
   void Stop();
 
  private:
-  // A socket that was handed over; it is closed once its descriptor is free, or
-  // another file's.
+  // A socket that was handed over. It is closed once its descriptor is free or
+  // refers to another file.
   struct Connection {
     int fd;
     ino_t inode;
@@ -74,7 +73,7 @@ class RpcListener {
   std::unique_ptr<UnixSocketFile> unix_file_;  // null: a port
   int end_fd_;  // an eventfd: readable once Stop() is called
   Events events_;
-  std::vector<Connection> open_;  // the thread's, as the next
+  std::vector<Connection> open_;  // the thread's own, like the next member
   int32_t last_num_open_ = 0;
   std::thread thread_;
 };

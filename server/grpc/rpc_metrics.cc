@@ -28,7 +28,7 @@ const char* TypeName(ServerRpcInfo::Type type) {
   return "unknown";
 }
 
-// Of "/sheaf.v1.TextService/Translate".
+// Parses a path such as "/sheaf.v1.TextService/Translate".
 RpcName NameOf(const ServerRpcInfo& info) {
   absl::string_view path = info.method();
   absl::ConsumePrefix(&path, "/");
@@ -42,8 +42,8 @@ RpcName NameOf(const ServerRpcInfo& info) {
   return name;
 }
 
-// One RPC's. gRPC makes it when the RPC arrives and destroys it when all is
-// over; the status passes by in between, once, unless the call broke before.
+// The metrics of one RPC. gRPC makes it when the RPC arrives and destroys it at
+// the end. In between it sees the status once, unless the call broke before.
 class RpcMetrics final : public grpc::experimental::Interceptor {
  public:
   RpcMetrics(Metrics* metrics, const ServerRpcInfo& info)

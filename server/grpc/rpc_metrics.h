@@ -8,9 +8,8 @@
 
 namespace sheaf {
 
-// Counts every RPC of the server, health and reflection included; calls of what
-// it does not have count as one RPC. `metrics` is
-// not owned.
+// Counts every RPC of the server, including health and reflection. Calls of
+// unknown RPCs count as one. `metrics` is not owned.
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
 MakeRpcMetrics(Metrics* metrics);
 

@@ -5,19 +5,16 @@
 
 #include <memory>
 
-#include "absl/time/time.h"
-#include "base/monotonic_time.h"
-#include "server/grpc/call.h"
-#include "server/request_reader.h"
+#include "server/exchange.h"
 #include "sheaf/v1/text.grpc.pb.h"
 
 namespace sheaf {
 
-// sheaf.v1.TextService: parses, reads the request, and starts a Call.
+// sheaf.v1.TextService: parses the message and starts an Exchange.
 //
-// Its methods are raw, bytes in and out, so that a message which does not parse
-// is the client's error and not ours. They run on gRPC's threads, wait for
-// nothing, and leave long texts to the door thread.
+// Its methods are raw: they receive and return bytes. Otherwise gRPC would
+// report a message that does not parse as INTERNAL, although the client caused
+// it. They run on gRPC's threads and wait for nothing.
 class TextService final
     : public v1::TextService::WithRawCallbackMethod_Translate<
           v1::TextService::WithRawCallbackMethod_TranslateStream<
@@ -27,9 +24,7 @@ class TextService final
                           v1::TextService::WithRawCallbackMethod_GenerateStream<
                               v1::TextService::Service>>>>>> {
  public:
-  // A call that sets no deadline, or a later one, has `default_deadline`.
-  TextService(const CallContext& context, absl::Duration default_deadline)
-      : context_(context), default_deadline_(default_deadline) {}
+  explicit TextService(const Services& services) : services_(services) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* rpc,
                                       const grpc::ByteBuffer* request,
@@ -51,27 +46,13 @@ class TextService final
       const grpc::ByteBuffer* request) override;
 
  private:
-  // Reads the request and starts the call, here or, if it is long, on the door
-  // thread.
-  template <typename Request>
-  void Start(const std::shared_ptr<Call>& call,
-             const grpc::CallbackServerContext& rpc,
-             const grpc::ByteBuffer& request) const;
-  template <typename Request>
-  absl::StatusOr<PreparedRequest> Read(Call& call, MonotonicTime deadline,
-                                       std::string bytes) const;
-  template <typename Request>
-  grpc::ServerUnaryReactor* StartUnary(ReplyKind kind, const char* method,
-                                       grpc::CallbackServerContext* rpc,
-                                       const grpc::ByteBuffer& request,
-                                       grpc::ByteBuffer* response) const;
-  template <typename Request>
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(
-      ReplyKind kind, const char* method, grpc::CallbackServerContext* rpc,
-      const grpc::ByteBuffer& request) const;
+  // Begins the exchange of a call. `method` is the name of the RPC, `out` what
+  // its reactor needs in addition to `rpc`.
+  template <typename Reactor, typename Request, typename... Out>
+  Reactor* Handle(const char* method, grpc::CallbackServerContext* rpc,
+                  const grpc::ByteBuffer& request, Out... out) const;
 
-  const CallContext context_;
-  const absl::Duration default_deadline_;
+  const Services services_;
 };
 
 }  // namespace sheaf

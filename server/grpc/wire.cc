@@ -1,50 +1,27 @@
 #include "server/grpc/wire.h"
 
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-#include <google/protobuf/stubs/logging.h>
-#include <grpcpp/impl/codegen/proto_utils.h>
-
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/field_error.h"
+#include "server/grpc/grpc_time.h"
 
 namespace sheaf {
 namespace {
 
-// How long a client that is told RESOURCE_EXHAUSTED should stay away.
+// How long a client should wait after RESOURCE_EXHAUSTED.
 constexpr absl::Duration kRetryDelay = absl::Milliseconds(500);
-// gRPC's own retries read it here.
+// Read by the retries of gRPC's clients.
 constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
+// Both metadata that a client may send and trailing metadata of the answer.
+constexpr char kRequestIdKey[] = "x-request-id";
 
-// What protobuf last complained of on this thread.
-thread_local std::string protobuf_complaint;
-
-void KeepComplaint(google::protobuf::LogLevel, const char*, int,
-                   const std::string& message) {
-  protobuf_complaint = message;
-}
-
-// The path of the field in "String field 'sheaf.v1.TranslateRequest.text'
-// contains invalid UTF-8 data ..."; empty if protobuf said another thing.
-std::string FieldThatIsNotUtf8(absl::string_view complaint) {
-  constexpr absl::string_view kBefore = "String field 'sheaf.v1.";
-  const size_t begin = complaint.find(kBefore);
-  if (begin == absl::string_view::npos) return "";
-  absl::string_view name = complaint.substr(begin + kBefore.size());
-  name = name.substr(0, name.find('\''));
-  const absl::string_view message = name.substr(0, name.find('.'));
-  const absl::string_view field = name.substr(name.find('.') + 1);
-  return absl::StrCat(message == "DecodingOptions" ? "decoding." : "", field);
-}
-
-// A serialized google.rpc.Status; empty if there is nothing to add.
+// A serialized google.rpc.Status; empty if it would add nothing to the status.
 std::string DetailsOf(const absl::Status& status) {
   google::rpc::Status details;
   if (const std::string field = FieldOf(status); !field.empty()) {
@@ -68,23 +45,6 @@ std::string DetailsOf(const absl::Status& status) {
 
 }  // namespace
 
-void RedirectProtobufLog() { google::protobuf::SetLogHandler(&KeepComplaint); }
-
-absl::Status ParseMessage(absl::string_view bytes,
-                          google::protobuf::MessageLite* message) {
-  protobuf_complaint.clear();
-  if (message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return absl::OkStatus();
-  const std::string field = FieldThatIsNotUtf8(protobuf_complaint);
-  if (!field.empty()) {
-    return FieldError(absl::StatusCode::kInvalidArgument, field,
-                      "is not valid UTF-8");
-  }
-  return absl::InvalidArgumentError(
-      absl::StrFormat("the request's %d bytes are not a %s", bytes.size(),
-                      message->GetTypeName()));
-}
-
 std::string TakeBytes(const grpc::ByteBuffer& message) {
   std::string bytes;
   std::vector<grpc::Slice> slices;
@@ -93,7 +53,7 @@ std::string TakeBytes(const grpc::ByteBuffer& message) {
   for (const grpc::Slice& slice : slices) {
     bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
-  // The handler's parameter is const; the object is not.
+  // The handler's parameter is const, but the object is not.
   const_cast<grpc::ByteBuffer&>(message).Clear();
   return bytes;
 }
@@ -110,9 +70,27 @@ void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc) {
       kRetryPushbackKey, absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
 }
 
-std::string PeerOf(const grpc::ServerContextBase& rpc) {
-  std::string peer = rpc.peer();
-  return absl::StartsWith(peer, "unix") ? "unix" : peer;
+Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method) {
+  const auto metadata = [&rpc](absl::string_view key) -> std::string {
+    const auto& sent = rpc.client_metadata();
+    const auto it = sent.find(grpc::string_ref(key.data(), key.size()));
+    if (it == sent.end()) return "";
+    return std::string(it->second.data(), it->second.size());
+  };
+  Caller caller;
+  caller.method = std::string(method);
+  caller.peer = rpc.peer();
+  // A client of a Unix socket chooses its own name there.
+  if (absl::StartsWith(caller.peer, "unix")) caller.peer = "unix";
+  caller.authorization = metadata("authorization");
+  caller.request_id = metadata(kRequestIdKey);
+  caller.traceparent = metadata("traceparent");
+  caller.deadline = FromGrpc(rpc.raw_deadline());
+  return caller;
+}
+
+void AddRequestId(const std::string& request_id, grpc::ServerContextBase* rpc) {
+  rpc->AddTrailingMetadata(kRequestIdKey, request_id);
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

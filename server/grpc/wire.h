@@ -9,35 +9,32 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/caller.h"
 
+// Between gRPC's types and ours.
 namespace sheaf {
 
-// Keeps protobuf from writing to stderr what strangers send: from now on its
-// messages go to whoever parses. Call once, before any thread parses.
-void RedirectProtobufLog();
-
-// Parses what a client sent. INVALID_ARGUMENT if it is no such message; names
-// the field if that is a string which is not UTF-8. gRPC itself would call
-// either INTERNAL, as if it were our fault.
-absl::Status ParseMessage(absl::string_view bytes,
-                          google::protobuf::MessageLite* message);
-
-// The bytes of a message that a handler was given, which has none afterwards:
-// gRPC would keep them until the call ends. Empty if there is no message.
+// Takes the bytes of the message that a handler received. The message is empty
+// afterwards; otherwise gRPC would keep it until the call ends. Returns "" if
+// there is no message.
 std::string TakeBytes(const grpc::ByteBuffer& message);
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 
-// Tells a client that is told RESOURCE_EXHAUSTED how long gRPC's own retries
-// are to stay away. Before the call is finished.
+// The client of a call. All clients of a Unix socket have the peer "unix".
+Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method);
+
+// Returns the request's id with the status. It is trailing metadata, because
+// leading metadata would begin the answer, and gRPC's clients do not retry a
+// call whose answer has begun.
+void AddRequestId(const std::string& request_id, grpc::ServerContextBase* rpc);
+
+// If the status is RESOURCE_EXHAUSTED, tells gRPC's retries how long to wait.
+// Call it before the call is finished.
 void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc);
 
-// Who calls, as "ipv4:192.0.2.1:12345". Each client of a Unix socket is "unix",
-// because a name that it has there is its own choice.
-std::string PeerOf(const grpc::ServerContextBase& rpc);
-
-// Codes are the same one to one. Its details say for programs what the message
-// says for people: the field that is wrong (FieldOf), and when to retry.
+// The codes are the same. The details tell programs what the message tells
+// people: the field that is wrong (FieldOf), and when to retry.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace sheaf

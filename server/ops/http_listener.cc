@@ -45,9 +45,9 @@ using Response = http::response<http::string_body>;
 
 // How long to wait for file descriptors.
 constexpr std::chrono::milliseconds kNoRoomPause(100);
-// How long a peer that is told to leave may take.
+// How long a peer may take to close after its last answer.
 constexpr std::chrono::seconds kLingerTimeout(1);
-// A header and some of the requests behind it.
+// Room for a header and some of the requests after it.
 constexpr size_t kBufferBytes = 2 * HttpListener::kMaxHeaderBytes;
 
 // "gzip" or "*" in Accept-Encoding, unless its weight is 0.
@@ -82,7 +82,7 @@ std::string Gzip(const std::string& text) {
   return out;
 }
 
-// Ends the connection.
+// An answer that ends the connection.
 Response ErrorResponse(http::status status) {
   Response response(status, /*version=*/11);
   response.set(http::field::content_type, "text/plain");
@@ -130,8 +130,8 @@ Response ResponseTo(const Request& request, const HttpListener::Page& page) {
 
 }  // namespace
 
-// The work of the thread. All but the constructor and the destructor runs
-// on it.
+// The work of the thread. Everything except the constructor and the destructor
+// runs on it.
 class HttpListener::Loop {
  public:
   Loop(ListeningSockets sockets, Page page, const Limits& limits)
@@ -171,8 +171,8 @@ class HttpListener::Loop {
         });
   }
 
-  // The process has no file descriptor. A peer that wants to connect waits in
-  // the kernel's queue.
+  // The process has no file descriptor left. New peers wait in the kernel's
+  // queue.
   void AwaitRoom(tcp::acceptor& acceptor) {
     if (!connections_.empty()) CloseOldest();
     const auto timer = std::make_shared<asio::steady_timer>(io_, kNoRoomPause);
@@ -187,12 +187,12 @@ class HttpListener::Loop {
   const Limits limits_;
   asio::io_context io_{/*concurrency_hint=*/1};
   std::list<tcp::acceptor> acceptors_;
-  Connections connections_;  // that whose last request is longest ago first
+  Connections connections_;  // least recently used first
   std::thread thread_;
 };
 
-// One connection: reads a request, writes the response, and so on. The
-// operation under way holds it, and the listener's list until it is closed.
+// One connection: reads a request, writes the response, and repeats. Held by
+// the running operation, and by the listener's list until it is closed.
 class HttpListener::Loop::Connection
     : public std::enable_shared_from_this<Connection> {
  public:
@@ -204,7 +204,7 @@ class HttpListener::Loop::Connection
     ReadHeader();
   }
 
-  // The operation under way ends with an error.
+  // The running operation ends with an error.
   void Close() {
     if (!place_.has_value()) return;
     loop_.connections_.erase(*std::exchange(place_, std::nullopt));
@@ -236,7 +236,7 @@ class HttpListener::Loop::Connection
   void ReadHeader() {
     parser_.emplace();
     parser_->header_limit(kMaxHeaderBytes);
-    // A body is not read. (boost::none is taken for a limit of 0.)
+    // No body is read. (boost::none would mean a limit of 0.)
     parser_->body_limit(std::numeric_limits<uint64_t>::max());
     stream_.expires_after(
         absl::ToChronoNanoseconds(loop_.limits_.header_timeout));
@@ -249,7 +249,7 @@ class HttpListener::Loop::Connection
       loop_.connections_.splice(loop_.connections_.end(), loop_.connections_,
                                 *place_);
       response_ = ResponseTo(parser_->get(), loop_.page_);
-      // The body follows, which is not read.
+      // A body follows, which is not read.
       if (!parser_->is_done()) response_.keep_alive(false);
     } else if (error == http::error::header_limit ||
                error == http::error::buffer_overflow) {

@@ -11,10 +11,10 @@ namespace sheaf {
 namespace {
 
 constexpr size_t kMaxWaitingLines = 4096;
-// How long the destructor waits for a reader that does not read.
+// How long the destructor waits for a slow reader.
 constexpr absl::Duration kEndTimeout = absl::Seconds(1);
 
-// What is not UTF-8 becomes U+FFFD; a line break is escaped.
+// Invalid UTF-8 becomes U+FFFD, and line breaks are escaped.
 std::string Dump(const nlohmann::ordered_json& value) {
   return value.dump(/*indent=*/-1, /*indent_char=*/' ', /*ensure_ascii=*/false,
                     nlohmann::json::error_handler_t::replace);
@@ -51,7 +51,7 @@ Log::~Log() {
   if (queue_->WaitUntilWritten(kEndTimeout)) {
     thread_.join();
   } else {
-    thread_.detach();  // it owns what it uses
+    thread_.detach();  // it owns all that it uses
   }
 }
 
@@ -142,7 +142,7 @@ void Log::Writer::Run(Queue& queue) const {
       queue.lines.pop_front();
       queue.is_writing = true;
     }
-    // A line of which a part was written ends first.
+    // A partly written line is ended first.
     if (num_lost > 0 &&
         write(absl::StrCat("\n", Line("log", {{"lost", num_lost}})))) {
       num_lost = 0;

@@ -20,16 +20,16 @@ namespace sheaf {
 
 enum class LogFormat { kText, kJson };
 
-// The program's log: one line an event, on stderr.
+// The program's log: one line per event, on stderr.
 //
-// kJson: an object with "time" (RFC 3339, UTC) and "event" first. kText: the
-// same as words, "2026-01-31T12:00:00.123Z request code=OK ...".
+// kJson writes an object with "time" (RFC 3339, UTC) and "event" first. kText
+// writes the same as words, "2026-01-31T12:00:00.123Z request code=OK ...".
 //
-// Logging never blocks on a slow reader: a thread writes, and events beyond
-// `kMaxPerSecond` of one name in a second, or for which there is no room, are
-// left out; the next of that name says how many, as "left_out". Lines that
-// cannot be written (a full disk) are counted; once there is room, the event
-// "log" says how many are "lost".
+// Logging never blocks on a slow reader, because a thread writes. An event is
+// left out if its name occurs more than kMaxPerSecond times in a second, or if
+// there is no room; the next event of that name has the number as "left_out".
+// Lines that cannot be written (a full disk) are counted. Once there is room,
+// the event "log" tells how many are "lost".
 //
 // The end of the program does not wait for a reader either: Flush() and the
 // destructor have a limit. The thread then stays in its write.
@@ -45,35 +45,35 @@ class Log {
     std::function<MonotonicTime()> monotonic;
   };
 
-  // `write` gets a line and its end; the log's thread calls it, perhaps after
-  // the log's end if a call takes longer than the destructor waits. It returns
-  // false if the line is lost.
+  // `write` gets a line with its line break and returns false if the line is
+  // lost. The log's thread calls it, even after the log is destroyed if a call
+  // takes longer than the destructor waits.
   explicit Log(LogFormat format,
                std::function<bool(absl::string_view)> write = WriteToStderr,
                Clocks clocks = {absl::Now, MonotonicTime::Now});
-  ~Log();  // Writes what is left, within a second.
+  ~Log();  // Writes the waiting lines, for up to a second.
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
   void Event(absl::string_view name, const Fields& fields);
-  // For people: the text format has the message alone on its line.
+  // A message for people. In the text format it is alone on its line.
   void Note(absl::string_view message);
 
-  // Returns true once all that came before is written, or false after
-  // `timeout`: nobody reads.
+  // Returns true once all earlier events are written, or false after `timeout`,
+  // because nothing reads the stream.
   bool Flush(absl::Duration timeout);
 
-  // Waits for a reader for as long as it takes.
+  // Waits for a reader without limit.
   static bool WriteToStderr(absl::string_view line);
 
  private:
   struct Rate {
     std::string name;
-    MonotonicTime second;  // when that began which `count` is of
+    MonotonicTime second;  // the beginning of the second that `count` is for
     int32_t count = 0;
     int64_t left_out = 0;
   };
-  // The lines' way to the thread, which may outlive the log.
+  // The lines for the thread, which may outlive the log.
   struct Queue {
     TimedMutex mu;
     std::deque<std::string> lines ABSL_GUARDED_BY(mu);
@@ -96,7 +96,7 @@ class Log {
 
   const std::shared_ptr<const Writer> writer_;
   const std::shared_ptr<Queue> queue_;
-  absl::Mutex mu_;                               // before the queue's
+  absl::Mutex mu_;                               // acquired before the queue's
   std::deque<Rate> rates_ ABSL_GUARDED_BY(mu_);  // a handful of names
   std::thread thread_;
 };

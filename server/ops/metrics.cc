@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "server/ops/process_stats.h"
 #include "server/ops/rate_window.h"
 
@@ -30,7 +31,7 @@ constexpr std::array<const char*, 10> kRejections = {
     "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
     "queue_full",       "draining",      "deadline",      "unauthenticated",
     "caller_limit",     "queued_bytes"};
-// In the order of grpc::StatusCode; the names are go-grpc-prometheus's.
+// In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
                                                     "Unknown",
@@ -50,7 +51,7 @@ constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Unauthenticated"};
 constexpr int32_t kGrpcUnknown = 2;
 
-// From a step of a small model to a wait behind a full queue.
+// From one step of a small model to a wait in a full queue.
 Buckets TokenBuckets() {
   return {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
           0.25,  0.5,    1,     2.5,  5,     10};
@@ -110,8 +111,8 @@ void AddProcessFamilies(std::vector<prometheus::MetricFamily>& families) {
 
 }  // namespace
 
-// Those that change when something happens are in the registry; the rest is
-// worked out when it is asked for.
+// Series that events change are in the registry. The others are computed for
+// each scrape.
 class Metrics::Series {
  public:
   Series(const std::string& model_name, int64_t kv_capacity_bytes,
@@ -201,6 +202,12 @@ class Metrics::Series {
         "sheaf_generation_tokens_per_second",
         "Tokens generated each second, over the last ten.",
         prometheus::MetricType::Gauge, generated_.PerSecond(now_()), model_));
+    families.push_back(ScrapedFamily("sheaf_build_info",
+                                     "What was built, in labels; always 1.",
+                                     prometheus::MetricType::Gauge, 1,
+                                     {{"version", Version()},
+                                      {"commit", Commit()},
+                                      {"compiler", Compiler()}}));
     return families;
   }
 

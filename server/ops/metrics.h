@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/monotonic_time.h"
 #include "engine/stats.h"
-#include "server/flags.h"
+#include "server/host_port.h"
 #include "server/ops/http_listener.h"
 
 namespace sheaf {
@@ -21,29 +21,29 @@ enum class Rejection {
   kNoTokenizer,      // "no_tokenizer"
   kQueueFull,        // "queue_full"
   kDraining,         // "draining"
-  kDeadline,         // "deadline": it had passed on arrival
+  kDeadline,         // "deadline": had passed before it was read
   kUnauthenticated,  // "unauthenticated": no token, or a wrong one
-  kCallerLimit,      // "caller_limit": too many of one caller at a time
+  kCallerLimit,      // "caller_limit": too many of one caller
   kQueuedBytes,      // "queued_bytes": the requests would take too much memory
 };
 
-// Which RPC: the labels of the grpc_server_ metrics.
+// The labels of the grpc_server_ metrics.
 struct RpcName {
   std::string service;  // "sheaf.v1.TextService"
   std::string method;   // "Translate"
   std::string type;     // "unary", "server_stream", "bidi_stream", ...
 };
 
-// Everything that /metrics shows. The only unit that knows Prometheus.
+// Everything that /metrics shows. The only unit that uses Prometheus.
 //
-// Gauges stand as the last step left them. Every series whose labels are known
-// is there from the start with 0, so that rates have no gap.
+// Gauges have the values of the last step. Every series whose labels are known
+// exists from the start with 0, so that rates have no gap.
 //
-// Thread-safe. OnStep() is the engine thread's: it takes no lock that a scrape
-// holds for long.
+// Thread-safe. OnStep() is called by the engine thread; it takes no lock that a
+// scrape holds for long.
 class Metrics {
  public:
-  // `kv_capacity_bytes` is what the KV cache has.
+  // `kv_capacity_bytes` is the size of the KV cache.
   Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
           std::function<MonotonicTime()> now = MonotonicTime::Now);
   ~Metrics();
@@ -54,7 +54,7 @@ class Metrics {
   // FAILED_PRECONDITION if the address cannot be listened on.
   absl::StatusOr<int32_t> Serve(const HostPort& address);
 
-  // What /metrics shows now.
+  // The current text of /metrics.
   std::string Scrape() const;
 
   void OnStep(const StepStats& stats);
@@ -62,19 +62,19 @@ class Metrics {
   void CountRejected(Rejection reason);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
-  // The memory of the requests that the server holds.
+  // Sets the memory of the requests that the server holds.
   void SetQueuedBytes(int64_t bytes);
-  // A request that came with the token of that name.
+  // Counts a request with the token of this name.
   void CountClient(const std::string& token_name);
 
-  // Makes the series of an RPC, so that they are there before its first call.
+  // Makes the series of an RPC, so that they exist before its first call.
   void AddRpc(const RpcName& rpc);
-  // The RPC if AddRpc() made its series, else one that all others share: names
-  // are the callers' choice, and series stay for ever.
+  // The RPC if AddRpc() made its series, else one that all others share,
+  // because callers choose the names and series are never removed.
   RpcName KnownRpc(const RpcName& rpc) const;
-  // REQUIRES: KnownRpc() gave the name.
+  // REQUIRES: KnownRpc() returned the name.
   void CountRpcStarted(const RpcName& rpc);
-  // `code` is a grpc::StatusCode.
+  // `code` is the status code of gRPC.
   void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);
 
  private:

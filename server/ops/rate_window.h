@@ -9,13 +9,13 @@
 
 namespace sheaf {
 
-// How often something happened over the last ten seconds, to a tenth of a
+// The rate of an event over the last ten seconds, in steps of a tenth of a
 // second.
 //
 // Thread-safe.
 class RateWindow {
  public:
-  // `count` more at time `now`.
+  // Adds `count` events at time `now`.
   void Add(MonotonicTime now, int64_t count) {
     absl::MutexLock lock(&mu_);
     Bucket& bucket = buckets_[Tick(now) % kNumBuckets];
@@ -23,7 +23,7 @@ class RateWindow {
     bucket.count += count;
   }
 
-  // What was added in the ten seconds before `now`, each second.
+  // The events per second in the ten seconds before `now`.
   double PerSecond(MonotonicTime now) const {
     absl::MutexLock lock(&mu_);
     int64_t sum = 0;

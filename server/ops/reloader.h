@@ -9,11 +9,11 @@
 
 namespace sheaf {
 
-// The thread that looks at the files which may change while the server runs:
-// regularly, and at once when an operator asks. What a look does, and what it
-// keeps if a file is wrong, is the callee's business.
+// The thread that looks at the files which may change while the server runs,
+// regularly and whenever an operator asks. The callback decides what a look
+// does, and what stays if a file is invalid.
 //
-// AskNow() is thread-safe; one thread starts and stops.
+// AskNow() is thread-safe. One thread starts and stops it.
 class Reloader {
  public:
   explicit Reloader(absl::Duration interval) : interval_(interval) {}
@@ -21,12 +21,12 @@ class Reloader {
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
-  // From now on the thread calls `look`, with true if somebody asked. Once
-  // only.
+  // From now on the thread calls `look`, with true if AskNow() was called.
+  // Called once.
   void Start(std::function<void(bool is_asked)> look);
-  // Makes the thread look at once. Does not wait for it.
+  // Makes the thread look at once, without waiting for it.
   void AskNow();
-  // Returns once `look` is not called any more.
+  // Returns once `look` will not be called any more.
   void Stop();
 
  private:

@@ -6,7 +6,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "server/grpc/wire.h"
 
 namespace sheaf {
 namespace {
@@ -38,40 +37,21 @@ double Milliseconds(absl::Duration duration) {
   return absl::ToInt64Microseconds(duration) / 1000.0;
 }
 
-std::string CodeName(grpc::StatusCode code) {
-  return absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
-}
-
 }  // namespace
 
-std::optional<absl::string_view> MetadataOf(const grpc::ServerContextBase& rpc,
-                                            absl::string_view key) {
-  const auto it =
-      rpc.client_metadata().find(grpc::string_ref(key.data(), key.size()));
-  if (it == rpc.client_metadata().end()) return std::nullopt;
-  return absl::string_view(it->second.data(), it->second.size());
+std::string RequestIdOr(absl::string_view id) {
+  return IsId(id) ? std::string(id) : MakeId();
 }
 
-RequestRecord ArrivalOf(const grpc::ServerContextBase& rpc,
-                        absl::string_view method) {
-  RequestRecord record;
-  const auto id = MetadataOf(rpc, "x-request-id");
-  record.request_id = id && IsId(*id) ? std::string(*id) : MakeId();
-  const auto traceparent = MetadataOf(rpc, "traceparent");
-  if (traceparent && IsTraceparent(*traceparent)) {
-    record.traceparent = std::string(*traceparent);
-  }
-  record.method = std::string(method);
-  record.peer = PeerOf(rpc);
-  record.arrival = MonotonicTime::Now();
-  return record;
+std::string CheckedTraceparent(absl::string_view traceparent) {
+  return IsTraceparent(traceparent) ? std::string(traceparent) : "";
 }
 
 void WriteRecord(const RequestRecord& record, Log* log) {
   if (log == nullptr) return;
   Log::Fields fields = {{"request_id", record.request_id},
                         {"method", record.method},
-                        {"code", CodeName(record.code)},
+                        {"code", absl::StatusCodeToString(record.code)},
                         {"peer", record.peer}};
   const auto add_word = [&](const char* key, const std::string& word) {
     if (!word.empty()) fields[key] = word;
@@ -79,10 +59,10 @@ void WriteRecord(const RequestRecord& record, Log* log) {
   add_word("traceparent", record.traceparent);
   add_word("token", record.token_name);
   add_word("model", record.model);
-  if (record.summary.num_segments > 0) {
-    fields["input_tokens"] = record.summary.num_input_tokens;
-    fields["output_tokens"] = record.summary.num_output_tokens;
-    fields["segments"] = record.summary.num_segments;
+  if (record.num_segments > 0) {
+    fields["input_tokens"] = record.num_input_tokens;
+    fields["output_tokens"] = record.num_output_tokens;
+    fields["segments"] = record.num_segments;
   }
   if (record.queued.has_value()) {
     fields["queue_ms"] = Milliseconds(*record.queued);

@@ -15,7 +15,7 @@
 namespace sheaf {
 namespace {
 
-// The highest that the process may set for itself.
+// The maximum that the process may set for itself.
 rlim_t HardLimit(__rlimit_resource resource) {
   rlimit limit;
   return getrlimit(resource, &limit) == 0 ? limit.rlim_max : RLIM_INFINITY;
@@ -46,8 +46,8 @@ absl::Status CheckOpenFiles() {
 }
 
 int32_t ThreadsAtStart(int32_t num_threads) {
-  // The server's own, /metrics', and gRPC's: some, and two for each of up to
-  // 16 processors. A server on two processors was seen with 28 + 2.
+  // Those of the server, of /metrics and of gRPC, which has a fixed number and
+  // two for each of up to 16 processors. With two processors, 28 + 2 were seen.
   constexpr int32_t kOthers = 28;
   constexpr int32_t kMaxGrpcProcessors = 16;
   const auto num_processors =

@@ -38,8 +38,8 @@ void SetEndHandler(void (*handler)(int)) {
 
 void ExitAtOnce(int) { _exit(end_exit_code); }
 
-// Ends the process by the signal itself, which the parent sees; or, as process
-// 1 of a container, with the code that a shell would give.
+// Ends the process by the signal itself, so that the parent sees it, or, as
+// process 1 of a container, with the exit code that a shell would give.
 void DieOf(int signal) {
   SetHandler(signal, SIG_DFL);
   const sigset_t self = SetOf({signal});
@@ -53,7 +53,7 @@ void DieOf(int signal) {
 void PrepareSignals() {
   const sigset_t waited_for = SetOf({SIGTERM, SIGINT, SIGHUP});
   pthread_sigmask(SIG_BLOCK, &waited_for, nullptr);
-  // The parent may have ignored them, as a shell does for a job in background.
+  // The parent may have ignored them, as a shell does for a background job.
   for (int signal : {SIGTERM, SIGINT, SIGHUP}) SetHandler(signal, SIG_DFL);
   for (int signal : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF,
                      SIGPOLL, SIGPWR, SIGSTKFLT, SIGXCPU, SIGXFSZ}) {

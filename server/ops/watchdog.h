@@ -10,15 +10,16 @@
 
 namespace sheaf {
 
-// Notices an engine that has work and makes no step: a process to be ended, not
-// to be waited for.
+// Notices an engine that has work but makes no step. Such a process should be
+// ended, because waiting does not help.
 //
-// OnStep() is thread-safe; one thread starts and stops.
+// OnStep() is thread-safe. One thread starts and stops it.
 class Watchdog {
  public:
   struct Options {
-    absl::Duration patience = absl::Seconds(30);  // with work and without step
-    absl::Duration interval = absl::Seconds(1);   // between two looks
+    // The longest time with work and without a step.
+    absl::Duration patience = absl::Seconds(30);
+    absl::Duration interval = absl::Seconds(1);  // between two checks
     std::function<MonotonicTime()> now = MonotonicTime::Now;
   };
 
@@ -30,11 +31,12 @@ class Watchdog {
   // The engine made a step. Any thread, at any time.
   void OnStep();
 
-  // From now on a thread asks `has_work` and tells each change to `on_change`:
-  // true once the engine is stuck, false when it moves again. Once only.
+  // From now on a thread calls `has_work`, and `on_change` after each change:
+  // with true once the engine is stuck, with false when it moves again. Called
+  // once.
   void Start(std::function<bool()> has_work,
              std::function<void(bool)> on_change);
-  // Returns once neither is called any more.
+  // Returns once neither will be called any more.
   void Stop();
 
  private:
@@ -44,7 +46,7 @@ class Watchdog {
   const Options options_;
   std::function<bool()> has_work_;  // set by Start()
   std::function<void(bool)> on_change_;
-  bool is_stuck_ = false;  // the thread's own
+  bool is_stuck_ = false;  // owned by the thread
   TimedMutex mu_;
   MonotonicTime last_move_ ABSL_GUARDED_BY(mu_);  // a step, or no work
   bool is_ending_ ABSL_GUARDED_BY(mu_) = false;

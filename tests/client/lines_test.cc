@@ -95,7 +95,7 @@ TEST(LineReaderTest, AnErrorNamesTheFile) {
   EXPECT_THAT((*reader)->Next().status().message(), HasSubstr("reading /"));
 }
 
-TEST(ConvertLinesTest, LinesComeOutInOrderWhateverTheirTime) {
+TEST(MapLinesTest, LinesComeOutInOrderWhateverTheirTime) {
   constexpr int kLines = 200;
   Pipe pipe;
   for (int i = 0; i < kLines; ++i) pipe.Write(absl::StrCat(i, "\n"));
@@ -103,7 +103,7 @@ TEST(ConvertLinesTest, LinesComeOutInOrderWhateverTheirTime) {
   LineReader reader(pipe.reading_fd(), "pipe");
   std::string out;
   int64_t last_written = 0;
-  const absl::Status status = ConvertLines(
+  const absl::Status status = MapLines(
       reader, {.concurrency = 4},
       [](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         for (int i = std::stoi(line) % 7; i > 0; --i) std::this_thread::yield();
@@ -121,7 +121,7 @@ TEST(ConvertLinesTest, LinesComeOutInOrderWhateverTheirTime) {
   EXPECT_EQ(last_written, kLines);
 }
 
-TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
+TEST(MapLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
   Pipe pipe;
   LineReader reader(pipe.reading_fd(), "pipe");
   absl::Notification first_written;
@@ -130,7 +130,7 @@ TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
     first_written.WaitForNotification();
     pipe.Close();
   });
-  EXPECT_TRUE(ConvertLines(
+  EXPECT_TRUE(MapLines(
                   reader, {.concurrency = 2},
                   [](const std::string& line, int64_t) { return line; },
                   [&](absl::string_view, int64_t) {
@@ -141,7 +141,7 @@ TEST(ConvertLinesTest, AnAnswerDoesNotWaitForTheNextLine) {
   user.join();
 }
 
-TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
+TEST(MapLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
   Pipe pipe;
   pipe.Write("a\nb\nbad\n");
   LineReader reader(pipe.reading_fd(), "pipe");
@@ -151,7 +151,7 @@ TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
     pipe.Write("c\nlast\n");
   });
   std::string out;
-  const absl::Status status = ConvertLines(
+  const absl::Status status = MapLines(
       reader, {.concurrency = 3, .first_line = 10},
       [&](const std::string& line, int64_t) -> absl::StatusOr<std::string> {
         if (line == "last") last_seen.Notify();
@@ -169,11 +169,11 @@ TEST(ConvertLinesTest, AnErrorEndsTheWorkThoughTheInputStaysOpen) {
   EXPECT_EQ(out, "a\nb\n");
 }
 
-TEST(ConvertLinesTest, AWriteErrorEndsTheWork) {
+TEST(MapLinesTest, AWriteErrorEndsTheWork) {
   Pipe pipe;
   pipe.Write("a\nb\n");
   LineReader reader(pipe.reading_fd(), "pipe");
-  EXPECT_EQ(ConvertLines(
+  EXPECT_EQ(MapLines(
                 reader, {.concurrency = 2},
                 [](const std::string& line, int64_t) { return line; },
                 [](absl::string_view, int64_t) {
@@ -235,8 +235,8 @@ TEST(FlagParserTest, WhatIsWrongIsNamed) {
     return std::string(status.message());
   };
   EXPECT_THAT(message({"--colour=red"}), HasSubstr("no flag --colour"));
-  EXPECT_THAT(message({"--beam_size=x"}), HasSubstr("--beam_size=x"));
-  EXPECT_THAT(message({"--ids=1,,2"}), HasSubstr("\"\" is no token id"));
+  EXPECT_THAT(message({"--beam_size=x"}), HasSubstr("--beam_size is \"x\""));
+  EXPECT_THAT(message({"--ids=1,,2"}), HasSubstr("\"\" is not a token id"));
   EXPECT_THAT(message({"--beam_size"}), HasSubstr("needs a value"));
   EXPECT_THAT(message({"--norate"}), HasSubstr("no flag --norate"));
   EXPECT_THAT(message({"--flagfile=/no/such"}), HasSubstr("/no/such"));

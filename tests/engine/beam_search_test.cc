@@ -136,7 +136,7 @@ TEST(BeamSearchTest, BeamsAsWideAsAllThereIsFindTheBest) {
     SamplingParams sampling;
     sampling.beam_size = 16;
     sampling.max_new_tokens = 4;
-    sampling.search_end = SearchEnd::kNoneEver;
+    sampling.search_end = SearchEnd::kNoLiveBeamCanWin;
     Tokens start = {0};
     EXPECT_FLOAT_EQ(Search(model, sampling).front().score,
                     BestOfAll(model, sampling, start, 0))
@@ -149,7 +149,7 @@ TEST(BeamSearchTest, ABeamThatTheCallerEndsFinishesWithItsScore) {
   SamplingParams sampling;
   sampling.beam_size = 2;
   sampling.max_new_tokens = 6;
-  sampling.search_end = SearchEnd::kAtOnce;
+  sampling.search_end = SearchEnd::kImmediately;
   const std::vector<Hypothesis> all =
       Search(model, sampling, [](const Tokens& tokens) {
         return tokens.size() == 4 ? std::optional(FinishReason::kStopSequence)

@@ -28,8 +28,9 @@ class ChooseTokenTest : public ::testing::Test {
                      const std::vector<int32_t>& tokens = {0},
                      int32_t segment_index = 0) {
     const std::vector<int32_t> eos = {kEos};
-    return ChooseToken({sampling_, eos, tokens, segment_index},
-                       kernels::KernelsFor(kernels::DetectIsa()),
+    TokenContext context = {sampling_, eos, tokens, segment_index};
+    context.num_start_tokens = num_start_tokens_;
+    return ChooseToken(context, kernels::KernelsFor(kernels::DetectIsa()),
                        absl::MakeSpan(logits), scratch_);
   }
 
@@ -45,6 +46,7 @@ class ChooseTokenTest : public ::testing::Test {
   }
 
   SamplingParams sampling_;
+  size_t num_start_tokens_ = 1;
   DecodingScratch scratch_;
 };
 
@@ -137,7 +139,7 @@ TEST_F(ChooseTokenTest, WhatIsForbiddenAtFirstIsSoAtTheFirstFreePlace) {
   sampling_.forced_first_token = 1;
   EXPECT_EQ(Choose(logits, {0, 1}).id, 3);
   EXPECT_EQ(Choose(logits, {0, 1, 1}).id, 2);
-  sampling_.target_prefix = {1, 1};
+  num_start_tokens_ = 3;
   EXPECT_EQ(Choose(logits, {0, 1}).id, 2);
   EXPECT_EQ(Choose(logits, {0, 1, 1}).id, 3);
 }

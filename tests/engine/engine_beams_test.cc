@@ -56,9 +56,13 @@ class EngineBeamsTest : public ::testing::Test {
  protected:
   EngineBeamsTest() {
     runner_.fill_logits = RandomLogits;
-    options_.max_sequences = 16;
-    options_.max_queue = 1000;
-    options_.on_step = [this](const StepStats& stats) {
+    runner_.runner_limits.max_sequences = 16;
+    LaneOptions lane;
+    lane.runner = &runner_;
+    lane.kv_shape = {kNumBlocks, kBlockBytes, FakeModelRunner::kBlockTokens,
+                     16};
+    lane.max_queue = 1000;
+    lane.on_step = [this](const StepStats& stats) {
       absl::MutexLock lock(&mutex_);
       gauges_ = stats.gauges;
       max_used_ =
@@ -67,14 +71,14 @@ class EngineBeamsTest : public ::testing::Test {
       num_generated_ += stats.num_generated_tokens;
     };
     engine_ = std::make_unique<Engine>(
-        options_,
-        KvPoolShape{kNumBlocks, kBlockBytes, FakeModelRunner::kBlockTokens, 16},
-        runner_, team_, kernels::KernelsFor(kernels::Isa::kPortable));
+        EngineOptions(), team_, kernels::KernelsFor(kernels::Isa::kPortable),
+        std::vector<LaneOptions>{lane});
   }
 
   static Request MakeRequest(Tokens source, int32_t beam_size,
                              int32_t max_new_tokens) {
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     request.segments = {std::move(source)};
     request.sampling.beam_size = beam_size;
     request.sampling.num_hypotheses = beam_size;
@@ -84,7 +88,7 @@ class EngineBeamsTest : public ::testing::Test {
   Outcome Run(Request request) {
     RecordingSink sink;
     request.sink = &sink;
-    EXPECT_TRUE(engine_->Submit(std::move(request)).ok());
+    EXPECT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     EXPECT_TRUE(sink.Wait().ok());
     return {sink.hypotheses(), sink.tokens()};
   }
@@ -107,7 +111,6 @@ class EngineBeamsTest : public ::testing::Test {
 
   ThreadTeam team_{2};
   FakeModelRunner runner_{kNumBlocks};
-  EngineOptions options_;
   absl::Mutex mutex_;
   EngineGauges gauges_ ABSL_GUARDED_BY(mutex_);
   int64_t max_used_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -119,13 +122,14 @@ class EngineBeamsTest : public ::testing::Test {
 TEST_F(EngineBeamsTest, BeamsAreTheDefinitionsOverManyBlocks) {
   for (int32_t beam_size : {2, 3, 4, 16}) {
     for (SearchEnd search_end :
-         {SearchEnd::kAtOnce, SearchEnd::kNoneBetter, SearchEnd::kNoneEver}) {
+         {SearchEnd::kImmediately, SearchEnd::kNoLiveBeamBetter,
+          SearchEnd::kNoLiveBeamCanWin}) {
       SCOPED_TRACE(beam_size);
       const Tokens source = {7, 8, beam_size};
       Request request = MakeRequest(source, beam_size, /*max_new_tokens=*/80);
       request.sampling.search_end = search_end;
       request.sampling.length_penalty = 2.0f;  // favours long ones
-      request.sampling.target_prefix = {30, 31, 32};
+      request.start_tokens = {FakeModelRunner::kStart, 30, 31, 32};
       request.sampling.suppressed_tokens = {5, 6};
       const auto log_probs = [&](const Tokens& tokens) {
         std::vector<float> logits(kVocabSize);
@@ -167,7 +171,7 @@ TEST_F(EngineBeamsTest, OnlyABlockThatIsPartlyFilledIsCopied) {
   EXPECT_EQ(runner_.num_copies, 3);
   runner_.num_copies = 0;
   Request request = MakeRequest({7}, 4, 60);
-  request.sampling.target_prefix = Tokens(15, 3);  // with the start, a block
+  request.start_tokens = Tokens(16, 3);  // a block
   Run(std::move(request));
   EXPECT_EQ(runner_.num_copies, 0);
 }
@@ -184,7 +188,7 @@ TEST_F(EngineBeamsTest, FourBeamsOnALongSourceTakeFarLessThanFourTimes) {
   EXPECT_LT(beams, 1.5 * greedy);
   // With beams that have a prefix in common, its full blocks count once too.
   Request shared = MakeRequest(source, 4, 60);
-  shared.sampling.target_prefix = Tokens(32, 3);
+  shared.start_tokens = Tokens(33, 3);
   EXPECT_EQ(MaxUsedBy(std::move(shared)), (32 + 2 + 4 * 2) * kBlockBytes);
 }
 
@@ -206,7 +210,7 @@ TEST_F(EngineBeamsTest, WhatAllBeamsAgreeOnIsSentBeforeTheEnd) {
   RecordingSink sink;
   Request request = MakeRequest({7}, 4, 60);
   request.sink = &sink;
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   sink.WaitForTokens(19);
   EXPECT_FALSE(sink.HasFinished());
   {
@@ -239,7 +243,7 @@ TEST_F(EngineBeamsTest, AStopEndsASequenceAndABeamAtItsToken) {
     Request request = MakeRequest({7}, beam_size, 40);
     request.stop = std::make_shared<ThirdOf77>();
     request.sink = &sink;
-    ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+    ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     EXPECT_TRUE(sink.Wait().ok());
     ASSERT_EQ(sink.hypotheses().size(), beam_size);
     for (const Hypothesis& each : sink.hypotheses()) {
@@ -280,6 +284,7 @@ TEST_F(EngineBeamsTest, RulesThatForbidEverythingEndTheBeams) {
 Request RandomRequest(int index) {
   std::mt19937 rng(index);
   Request request;
+  request.start_tokens = {FakeModelRunner::kStart};
   for (uint32_t left = 1 + rng() % 2; left > 0; --left) {
     Tokens source(1 + rng() % 40);
     for (int32_t& id : source) id = 2 + static_cast<int32_t>(rng() % 98);
@@ -306,7 +311,7 @@ Request RandomRequest(int index) {
   if (rng() % 3 == 0) sampling.no_repeat_ngram_size = 2;
   if (rng() % 3 == 0) sampling.repetition_penalty = 1.3f;
   if (rng() % 4 == 0 && sampling.max_new_tokens > 20) {
-    sampling.target_prefix = Tokens(rng() % 20, 9);
+    request.start_tokens.resize(1 + rng() % 20, 9);
   }
   sampling.has_loop_guard = rng() % 2;
   return request;
@@ -327,7 +332,7 @@ TEST_F(EngineBeamsTest, AnyMixGivesEachWhatItGetsAloneAndLeaksNothing) {
     const size_t num_segments = request.segments.size();
     RecordingSink sink(num_segments);
     request.sink = &sink;
-    ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+    ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
     ASSERT_TRUE(sink.Wait().ok());
     alone[i] = outcomes(sink, num_segments);
   }
@@ -338,7 +343,7 @@ TEST_F(EngineBeamsTest, AnyMixGivesEachWhatItGetsAloneAndLeaksNothing) {
     Request request = RandomRequest(i);
     sinks.push_back(std::make_unique<RecordingSink>(request.segments.size()));
     request.sink = sinks.back().get();
-    const auto id = engine_->Submit(std::move(request));
+    const auto id = engine_->Submit(/*lane=*/0, std::move(request));
     ASSERT_TRUE(id.ok());
     is_cancelled.push_back(rng() % 5 == 0);
     if (rng() % 4 == 0) sinks[rng() % sinks.size()]->Wait();
@@ -376,7 +381,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestGoesOnWithTheSegmentsItGets) {
   request.is_open = true;
   request.max_segment_tokens = 20;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   engine_->Drain();  // what was taken runs to its end
   engine_->Extend(*id, {.segments = {{8, 9}}, .is_open = true});
@@ -395,7 +400,7 @@ TEST_F(EngineBeamsTest, AnExtensionSetsTheStopOfTheSegmentsThatItAdds) {
   request.is_open = true;
   request.max_segment_tokens = 20;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   sink.WaitForTokens(10);
   engine_->Extend(*id, {.segments = {{8}}, .is_open = true});
@@ -415,7 +420,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestThatIsNotExtendedEndsByItsDeadline) {
   request.max_segment_tokens = 20;
   request.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   request.sink = &sink;
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   EXPECT_EQ(sink.Wait().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
@@ -424,7 +429,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestIsClosedWithNothingMore) {
   Request request = MakeRequest({7}, 1, 5);
   request.is_open = true;
   request.sink = &sink;
-  const auto id = engine_->Submit(std::move(request));
+  const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
   engine_->Extend(*id, {});
   EXPECT_TRUE(sink.Wait().ok());

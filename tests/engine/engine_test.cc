@@ -66,9 +66,11 @@ class EngineTest : public ::testing::Test {
  protected:
   EngineTest() {
     runner_.before_decode = [this](int32_t size) { gate_.Pass(size); };
-    options_.max_sequences = 8;
-    options_.max_queue = 4;
-    options_.on_step = [this](const StepStats& stats) {
+    runner_.runner_limits.max_sequences = 8;
+    lane_.runner = &runner_;
+    lane_.kv_shape = {kNumBlocks, 1000, 16, 16};
+    lane_.max_queue = 4;
+    lane_.on_step = [this](const StepStats& stats) {
       absl::MutexLock lock(&mutex_);
       gauges_ = stats.gauges;
       num_generated_ += stats.num_generated_tokens;
@@ -83,13 +85,14 @@ class EngineTest : public ::testing::Test {
 
   void Start() {
     engine_ = std::make_unique<Engine>(
-        options_, KvPoolShape{kNumBlocks, 1000, 16, 16}, runner_, team_,
-        kernels::KernelsFor(kernels::Isa::kPortable));
+        options_, team_, kernels::KernelsFor(kernels::Isa::kPortable),
+        std::vector<LaneOptions>{lane_});
   }
 
   static Request MakeRequest(std::vector<std::vector<int32_t>> segments,
                              RecordingSink& sink, int32_t max_new = 40) {
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     for (const auto& segment : segments) request.segments.push_back(segment);
     request.sink = &sink;
     request.sampling.max_new_tokens = max_new;
@@ -108,6 +111,7 @@ class EngineTest : public ::testing::Test {
   FakeModelRunner runner_{kNumBlocks};
   Gate gate_;
   EngineOptions options_;
+  LaneOptions lane_;
   absl::Mutex mutex_;
   EngineGauges gauges_ ABSL_GUARDED_BY(mutex_);
   int64_t num_generated_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -118,7 +122,7 @@ class EngineTest : public ::testing::Test {
 TEST_F(EngineTest, ARequestRunsToItsEos) {
   Start();
   RecordingSink sink;
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6, 7}}, sink)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{5, 6, 7}}, sink)).ok());
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_THAT(sink.tokens(), ElementsAre(5, 6, 7));
   ASSERT_EQ(sink.hypotheses().size(), 1);
@@ -133,18 +137,19 @@ TEST_F(EngineTest, ARequestRunsToItsEos) {
 TEST_F(EngineTest, MaxNewTokensEndsWithLength) {
   Start();
   RecordingSink sink;
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6, 7}}, sink, 2)).ok());
+  ASSERT_TRUE(
+      engine_->Submit(/*lane=*/0, MakeRequest({{5, 6, 7}}, sink, 2)).ok());
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_THAT(sink.tokens(), ElementsAre(5, 6));
   EXPECT_EQ(sink.hypotheses()[0].finish_reason, FinishReason::kLength);
 }
 
-TEST_F(EngineTest, TheTargetPrefixComesFirstAndCounts) {
+TEST_F(EngineTest, ForcedStartTokensComeFirstAndCount) {
   Start();
   RecordingSink sink;
   Request request = MakeRequest({{5, 6, 7, 8}}, sink, 3);
-  request.sampling.target_prefix = {50, 51};
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  request.start_tokens = {FakeModelRunner::kStart, 50, 51};
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_THAT(sink.tokens(), ElementsAre(50, 51, 7));
 }
@@ -153,7 +158,8 @@ TEST_F(EngineTest, SegmentsOfARequestShareTheBatch) {
   Start();
   RecordingSink sink(3);
   ASSERT_TRUE(
-      engine_->Submit(MakeRequest({{5}, {6, 7}, {8, 9, 10}}, sink)).ok());
+      engine_->Submit(/*lane=*/0, MakeRequest({{5}, {6, 7}, {8, 9, 10}}, sink))
+          .ok());
   EXPECT_TRUE(sink.Wait().ok());
   EXPECT_THAT(sink.tokens(0), ElementsAre(5));
   EXPECT_THAT(sink.tokens(1), ElementsAre(6, 7));
@@ -165,10 +171,12 @@ TEST_F(EngineTest, RequestsJoinAndLeaveARunningBatch) {
   Start();
   gate_.Close();
   RecordingSink first, second;
-  ASSERT_TRUE(
-      engine_->Submit(MakeRequest({std::vector<int32_t>(12, 5)}, first)).ok());
+  ASSERT_TRUE(engine_
+                  ->Submit(/*lane=*/0,
+                           MakeRequest({std::vector<int32_t>(12, 5)}, first))
+                  .ok());
   gate_.WaitForBatch(1);
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{6, 7}}, second)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{6, 7}}, second)).ok());
   gate_.Open();
   EXPECT_TRUE(second.Wait().ok());
   EXPECT_TRUE(first.Wait().ok());
@@ -186,14 +194,15 @@ TEST_F(EngineTest, ARequestIsToldOnceHowLongItWasQueued) {
   options_.now = [&] {
     return MonotonicTime() + absl::Seconds(seconds.load());
   };
-  options_.max_sequences = 1;
+  runner_.runner_limits.max_sequences = 1;
   Start();
   gate_.Close();
   RecordingSink first, second(2), never;
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6}}, first)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{5, 6}}, first)).ok());
   gate_.WaitForBatch(1);
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{7}, {8}}, second)).ok());
-  const auto last = engine_->Submit(MakeRequest({{9}}, never));
+  ASSERT_TRUE(
+      engine_->Submit(/*lane=*/0, MakeRequest({{7}, {8}}, second)).ok());
+  const auto last = engine_->Submit(/*lane=*/0, MakeRequest({{9}}, never));
   ASSERT_TRUE(last.ok());
   engine_->Cancel(*last);
   seconds = 7;
@@ -210,8 +219,8 @@ TEST_F(EngineTest, CancelFreesAllWithinAStep) {
   Start();
   gate_.Close();
   RecordingSink sink, next;
-  const auto id =
-      engine_->Submit(MakeRequest({std::vector<int32_t>(30, 5)}, sink));
+  const auto id = engine_->Submit(
+      /*lane=*/0, MakeRequest({std::vector<int32_t>(30, 5)}, sink));
   ASSERT_TRUE(id.ok());
   gate_.WaitForBatch(1);
   engine_->Cancel(*id);
@@ -219,7 +228,7 @@ TEST_F(EngineTest, CancelFreesAllWithinAStep) {
   EXPECT_EQ(sink.Wait().code(), absl::StatusCode::kCancelled);
   EXPECT_THAT(gate_.batch_sizes(), ElementsAre(1));
   ExpectNothingHeld();
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{6}}, next)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{6}}, next)).ok());
   EXPECT_TRUE(next.Wait().ok());
 }
 
@@ -228,16 +237,18 @@ TEST_F(EngineTest, APassThatNobodyWaitsForIsOver) {
   Start();
   const std::vector<int32_t> long_source(300, 9);
   RecordingSink first, second;
-  const auto id = engine_->Submit(MakeRequest({long_source}, first));
+  const auto id =
+      engine_->Submit(/*lane=*/0, MakeRequest({long_source}, first));
   ASSERT_TRUE(id.ok());
-  first.WaitForAdmission();
+  first.WaitForStart();
   engine_->Cancel(*id);
   EXPECT_TRUE(absl::IsCancelled(first.Wait()));
   // As long as the first: it may not overtake, so only a pass of its own lets
   // it be admitted.
-  const auto next = engine_->Submit(MakeRequest({long_source}, second));
+  const auto next =
+      engine_->Submit(/*lane=*/0, MakeRequest({long_source}, second));
   ASSERT_TRUE(next.ok());
-  second.WaitForAdmission();
+  second.WaitForStart();
   engine_->Cancel(*next);
   EXPECT_TRUE(absl::IsCancelled(second.Wait()));
   ExpectNothingHeld();
@@ -248,12 +259,14 @@ TEST_F(EngineTest, AShortRequestOvertakesALongPass) {
   Start();
   const std::vector<int32_t> long_source(300, 9);
   RecordingSink first, second, third;
-  const auto id = engine_->Submit(MakeRequest({long_source}, first));
+  const auto id =
+      engine_->Submit(/*lane=*/0, MakeRequest({long_source}, first));
   ASSERT_TRUE(id.ok());
-  first.WaitForAdmission();
-  const auto waiting = engine_->Submit(MakeRequest({long_source}, second));
+  first.WaitForStart();
+  const auto waiting =
+      engine_->Submit(/*lane=*/0, MakeRequest({long_source}, second));
   ASSERT_TRUE(waiting.ok());
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6}}, third)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{5, 6}}, third)).ok());
   EXPECT_TRUE(third.Wait().ok());
   EXPECT_THAT(third.tokens(), ElementsAre(5, 6));
   engine_->Cancel(*waiting);
@@ -270,10 +283,12 @@ TEST_F(EngineTest, ALongPassGoesOnWhileAnotherOvertakes) {
   Start();
   RecordingSink first, second;
   ASSERT_TRUE(
-      engine_->Submit(MakeRequest({std::vector<int32_t>(300, 9)}, first, 3))
+      engine_
+          ->Submit(/*lane=*/0,
+                   MakeRequest({std::vector<int32_t>(300, 9)}, first, 3))
           .ok());
-  first.WaitForAdmission();
-  const auto id = engine_->Submit(MakeRequest({{5, 6}}, second));
+  first.WaitForStart();
+  const auto id = engine_->Submit(/*lane=*/0, MakeRequest({{5, 6}}, second));
   ASSERT_TRUE(id.ok());
   EXPECT_TRUE(first.Wait().ok());
   engine_->Cancel(*id);
@@ -291,7 +306,7 @@ TEST_F(EngineTest, ADeadlineEndsARunningRequestAndFreesAll) {
   RecordingSink sink;
   Request request = MakeRequest({std::vector<int32_t>(30, 5)}, sink);
   request.deadline = MonotonicTime() + absl::Seconds(110);
-  ASSERT_TRUE(engine_->Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, std::move(request)).ok());
   gate_.WaitForBatch(1);
   now_seconds = 110;
   gate_.Open();
@@ -300,24 +315,24 @@ TEST_F(EngineTest, ADeadlineEndsARunningRequestAndFreesAll) {
 }
 
 TEST_F(EngineTest, AFullQueueRefusesAtOnceAndTheNextGoodRequestSucceeds) {
-  options_.max_sequences = 1;
-  options_.max_queue = 2;
+  runner_.runner_limits.max_sequences = 1;
+  lane_.max_queue = 2;
   Start();
   gate_.Close();
   RecordingSink running, waiting[2], refused, next;
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 5}}, running)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{5, 5}}, running)).ok());
   gate_.WaitForBatch(1);
   for (RecordingSink& sink : waiting) {
-    ASSERT_TRUE(engine_->Submit(MakeRequest({{6}}, sink)).ok());
+    ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{6}}, sink)).ok());
   }
   const absl::Status status =
-      engine_->Submit(MakeRequest({{7}}, refused)).status();
+      engine_->Submit(/*lane=*/0, MakeRequest({{7}}, refused)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(status.message()), HasSubstr("queues at most 2"));
   gate_.Open();
   for (RecordingSink& sink : waiting) EXPECT_TRUE(sink.Wait().ok());
   EXPECT_FALSE(refused.HasFinished());
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{8}}, next)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{8}}, next)).ok());
   EXPECT_TRUE(next.Wait().ok());
   ExpectNothingHeld();
 }
@@ -326,7 +341,9 @@ TEST_F(EngineTest, RefusesWhatCanNeverFit) {
   Start();
   RecordingSink sink;
   const absl::Status status =
-      engine_->Submit(MakeRequest({{5}}, sink, /*max_new=*/16 * kNumBlocks))
+      engine_
+          ->Submit(/*lane=*/0,
+                   MakeRequest({{5}}, sink, /*max_new=*/16 * kNumBlocks))
           .status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
 }
@@ -335,11 +352,12 @@ TEST_F(EngineTest, DrainingRefusesNewRequestsAndEndsTheOld) {
   Start();
   gate_.Close();
   RecordingSink sink, late;
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{5, 6}}, sink)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{5, 6}}, sink)).ok());
   gate_.WaitForBatch(1);
   engine_->Drain();
-  EXPECT_EQ(engine_->Submit(MakeRequest({{5}}, late)).status().code(),
-            absl::StatusCode::kUnavailable);
+  EXPECT_EQ(
+      engine_->Submit(/*lane=*/0, MakeRequest({{5}}, late)).status().code(),
+      absl::StatusCode::kUnavailable);
   EXPECT_FALSE(engine_->WaitUntilIdle(absl::ZeroDuration()));
   gate_.Open();
   EXPECT_TRUE(engine_->WaitUntilIdle(absl::InfiniteDuration()));
@@ -351,11 +369,12 @@ TEST_F(EngineTest, DestroyingItCancelsWhatRuns) {
   Start();
   gate_.Close();
   RecordingSink running, queued;
-  ASSERT_TRUE(
-      engine_->Submit(MakeRequest({std::vector<int32_t>(30, 5)}, running))
-          .ok());
+  ASSERT_TRUE(engine_
+                  ->Submit(/*lane=*/0,
+                           MakeRequest({std::vector<int32_t>(30, 5)}, running))
+                  .ok());
   gate_.WaitForBatch(1);
-  ASSERT_TRUE(engine_->Submit(MakeRequest({{6}}, queued)).ok());
+  ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{6}}, queued)).ok());
   std::thread opener([this] { gate_.Open(); });
   engine_.reset();
   opener.join();
@@ -366,7 +385,7 @@ TEST_F(EngineTest, DestroyingItCancelsWhatRuns) {
 // What a client sees does not depend on who else is there.
 TEST_F(EngineTest, AnyMixOfRequestsGivesEachItsOwnAndLeaksNothing) {
   runner_.advances_per_pass = 2;
-  options_.max_queue = 1000;
+  lane_.max_queue = 1000;
   Start();
   std::mt19937 rng(301);
   struct Sent {
@@ -382,7 +401,7 @@ TEST_F(EngineTest, AnyMixOfRequestsGivesEachItsOwnAndLeaksNothing) {
       for (int32_t& id : segment) id = 2 + rng() % 98;
     }
     auto sink = std::make_unique<RecordingSink>(segments.size());
-    const auto id = engine_->Submit(MakeRequest(segments, *sink));
+    const auto id = engine_->Submit(/*lane=*/0, MakeRequest(segments, *sink));
     ASSERT_TRUE(id.ok());
     const bool is_cancelled = rng() % 4 == 0;
     if (is_cancelled) engine_->Cancel(*id);

@@ -71,9 +71,10 @@ inline std::vector<Hypothesis> NaiveBeamSearch(
     if (pool.size() > num_beams) pool.resize(num_beams);
     if (next.empty()) return pool;
     if (pool.size() == num_beams) {
-      if (sampling.search_end == SearchEnd::kAtOnce) return pool;
-      const bool looks_ahead = sampling.search_end == SearchEnd::kNoneEver &&
-                               sampling.length_penalty > 0;
+      if (sampling.search_end == SearchEnd::kImmediately) return pool;
+      const bool looks_ahead =
+          sampling.search_end == SearchEnd::kNoLiveBeamCanWin &&
+          sampling.length_penalty > 0;
       const double best =
           score_of(next[0].sum, looks_ahead ? sampling.max_new_tokens : length);
       if (best <= pool.back().score) return pool;

@@ -24,6 +24,7 @@ KvPoolShape Shape(int32_t num_blocks) { return {num_blocks, 1000, 16, 16}; }
 
 Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
   Request request;
+  request.start_tokens = {kStart};
   for (int32_t len : source_lens) {
     request.segments.push_back(std::vector<int32_t>(len, 7));
   }
@@ -47,7 +48,7 @@ class SchedulerTest : public ::testing::Test {
   }
   // Plans a step and makes all that it encodes decode from the next one on.
   StepPlan Step(const Admission& admission = {.max_encode_tokens = 64}) {
-    StepPlan plan = scheduler_.PlanStep(admission, kStart);
+    StepPlan plan = scheduler_.PlanStep(admission);
     for (Segment* segment : plan.encode) scheduler_.FinishEncode(*segment);
     scheduler_.CheckConsistency();
     return plan;
@@ -168,7 +169,7 @@ TEST_F(SchedulerTest, FinishedSegmentsGiveAllBack) {
 
 TEST_F(SchedulerTest, TheTargetPrefixFollowsTheStartToken) {
   Request request = MakeRequest({3}, 10);
-  request.sampling.target_prefix = {8, 9};
+  request.start_tokens = {kStart, 8, 9};
   LiveRequest& live = Add(std::move(request));
   Step();
   EXPECT_THAT(live.segments.front().sequences[0].tokens,
@@ -183,7 +184,7 @@ TEST_F(SchedulerTest, BeamsReserveTheirOwnBlocksAndThePrefixesFullOnesOnce) {
   EXPECT_EQ(scheduler_.gauges().kv.self_reserved, 3 * 3 * 1000);
   EXPECT_EQ(scheduler_.gauges().num_sequences_running, 3);
   scheduler_.Remove(scheduler_.requests().front());
-  request.sampling.target_prefix.assign(15, 5);  // with the start, a block
+  request.start_tokens.assign(16, 5);  // a block
   Add(std::move(request));
   Step();
   EXPECT_EQ(scheduler_.gauges().kv.self_reserved, (1 + 3 * 2) * 1000);
@@ -193,7 +194,7 @@ TEST_F(SchedulerTest,
        AParentsLastChildTakesItsBlocksAndOthersShareTheFullOnes) {
   Request request = MakeRequest({16}, 48);
   request.sampling.beam_size = 3;
-  request.sampling.target_prefix.assign(19, 5);  // with the start, 16 + 4
+  request.start_tokens.assign(20, 5);  // a block and 4
   LiveRequest& live = Add(std::move(request));
   Step();
   Segment& segment = live.segments.front();

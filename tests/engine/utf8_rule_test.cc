@@ -332,17 +332,19 @@ class RandomBytesRunner : public FakeModelRunner {
 TEST(Utf8EngineTest, WhateverTheModelAnswersAreWholeCharacters) {
   RandomBytesRunner runner(/*num_blocks=*/256);
   ThreadTeam team(2);
-  EngineOptions options;
-  options.utf8_rule = std::make_shared<const Utf8Rule>(AllBytes());
-  Engine engine(options,
-                {/*num_blocks=*/256, /*block_bytes=*/64,
-                 FakeModelRunner::kBlockTokens, FakeModelRunner::kBlockTokens},
-                runner, team, kernels::KernelsFor(kernels::DetectIsa()));
+  LaneOptions lane;
+  lane.runner = &runner;
+  lane.kv_shape = {/*num_blocks=*/256, /*block_bytes=*/64,
+                   FakeModelRunner::kBlockTokens,
+                   FakeModelRunner::kBlockTokens};
+  lane.utf8_rule = std::make_shared<const Utf8Rule>(AllBytes());
+  Engine engine({}, team, kernels::KernelsFor(kernels::DetectIsa()), {lane});
   std::mt19937 random(4);
   int num_cut = 0;
   for (int round = 0; round < 300; ++round) {
     RecordingSink sink;
     Request request;
+    request.start_tokens = {FakeModelRunner::kStart};
     request.segments = {TokensOf("\x05 source")};
     request.sink = &sink;
     SamplingParams& sampling = request.sampling;
@@ -355,7 +357,7 @@ TEST(Utf8EngineTest, WhateverTheModelAnswersAreWholeCharacters) {
     }
     sampling.has_loop_guard = true;
     sampling.seed = random();
-    ASSERT_TRUE(engine.Submit(std::move(request)).ok());
+    ASSERT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     ASSERT_TRUE(sink.Wait().ok());
     for (const Hypothesis& hypothesis : sink.hypotheses()) {
       num_cut += hypothesis.finish_reason == FinishReason::kLength;

@@ -4,84 +4,93 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/flags/reflection.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/flag_parser.h"
 
 namespace sheaf {
 namespace {
 
+using ::testing::_;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::Pair;
 
-// What flags that are right in form and value give.
-absl::StatusOr<ServerFlags> Flags(const std::vector<std::string>& args) {
+// Returns the options that the flags give, if form and values are right.
+absl::StatusOr<ProgramOptions> Flags(const std::vector<std::string>& args) {
   absl::FlagSaver restore;
-  if (absl::Status status = ParseFlags(args); !status.ok()) return status;
-  return CheckedFlags();
+  if (absl::Status status = ParseOnlyFlags(args); !status.ok()) return status;
+  return OptionsFromFlags();
 }
 
-std::string Complaint(const std::vector<std::string>& args) {
-  const absl::StatusOr<ServerFlags> flags = Flags(args);
+std::string ErrorOf(const std::vector<std::string>& args) {
+  const absl::StatusOr<ProgramOptions> flags = Flags(args);
   EXPECT_EQ(flags.status().code(), absl::StatusCode::kInvalidArgument);
   return std::string(flags.status().message());
 }
 
 TEST(ServerFlagsTest, TheDefaultsAreRight) {
-  const absl::StatusOr<ServerFlags> flags = Flags({});
+  const absl::StatusOr<ProgramOptions> flags = Flags({});
   ASSERT_TRUE(flags.ok()) << flags.status();
-  EXPECT_EQ(flags->listen.ToString(), "127.0.0.1:50051");
-  EXPECT_EQ(flags->metrics_listen.ToString(), "127.0.0.1:9464");
+  EXPECT_EQ(flags->server.listen.ToString(), "127.0.0.1:50051");
+  EXPECT_EQ(flags->server.metrics_listen.ToString(), "127.0.0.1:9464");
   EXPECT_EQ(flags->kv_cache_bytes, int64_t{1} << 30);
   EXPECT_EQ(flags->weight_type, "f32");
   EXPECT_GE(flags->num_threads, 1);
-  EXPECT_EQ(flags->default_deadline, absl::Minutes(10));
+  EXPECT_EQ(flags->server.default_deadline, absl::Minutes(10));
 }
 
 TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
-  const absl::StatusOr<ServerFlags> flags = Flags({"--model_name=acme/tiny"});
+  const absl::StatusOr<ProgramOptions> flags =
+      Flags({"--model_name=acme/tiny"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->model_name, "acme/tiny");
-  EXPECT_THAT(Complaint({"--model_name=a\nb"}),
+  EXPECT_THAT(ErrorOf({"--model_name=a\nb"}),
               HasSubstr("--model_name is \"a\\nb\"; allowed is a name of 1 to "
                         "255 bytes"));
 }
 
 TEST(ServerFlagsTest, ValuesFollowAnEqualsSignOrASpace) {
-  const absl::StatusOr<ServerFlags> flags =
+  const absl::StatusOr<ProgramOptions> flags =
       Flags({"--kv_cache_bytes=512MiB", "--max_queue", "7", "--isa=avx2",
              "--noallow_insecure", "--listen=[::1]:0"});
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->kv_cache_bytes, int64_t{512} << 20);
-  EXPECT_EQ(flags->max_queue, 7);
+  EXPECT_EQ(flags->server.max_queue, 7);
   EXPECT_EQ(flags->isa, "avx2");
-  EXPECT_EQ(flags->listen.ToString(), "[::1]:0");
+  EXPECT_EQ(flags->server.listen.ToString(), "[::1]:0");
 }
 
-TEST(ServerFlagsTest, AFlagfileHasAFlagALine) {
+TEST(ServerFlagsTest, AFlagFileHasOneFlagPerLine) {
   const std::string path = testing::TempDir() + "/server_flags_test.flags";
   std::ofstream(path) << "# limits\n\n--max_queue=9\n  --threads=3\n";
-  const absl::StatusOr<ServerFlags> flags = Flags({"--flagfile=" + path});
+  const absl::StatusOr<ProgramOptions> flags = Flags({"--flagfile=" + path});
   ASSERT_TRUE(flags.ok()) << flags.status();
-  EXPECT_EQ(flags->max_queue, 9);
+  EXPECT_EQ(flags->server.max_queue, 9);
   EXPECT_EQ(flags->num_threads, 3);
   std::ofstream(path) << "--max_queue \"8\" # few\n--noreflection\n";
-  const absl::StatusOr<ServerFlags> quoted = Flags({"--flagfile=" + path});
+  const absl::StatusOr<ProgramOptions> quoted = Flags({"--flagfile=" + path});
   ASSERT_TRUE(quoted.ok()) << quoted.status();
-  EXPECT_EQ(quoted->max_queue, 8);
-  EXPECT_FALSE(quoted->has_reflection);
+  EXPECT_EQ(quoted->server.max_queue, 8);
+  EXPECT_FALSE(quoted->server.has_reflection);
   std::ofstream(path) << "--reflection\n\n--max_queue=\"8\n";
-  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr(path + ":3: "));
+  EXPECT_THAT(ErrorOf({"--flagfile=" + path}), HasSubstr(path + ":3: "));
   std::ofstream(path) << "--max_queue\n";
-  EXPECT_THAT(Complaint({"--flagfile=" + path}),
-              HasSubstr(path + ":1: --max_queue has no value"));
+  EXPECT_THAT(ErrorOf({"--flagfile=" + path}),
+              HasSubstr(path + ":1: --max_queue needs a value"));
   std::ofstream(path) << "--flagfile=" << path << "\n";
-  EXPECT_THAT(Complaint({"--flagfile=" + path}), HasSubstr("--flagfile"));
+  EXPECT_THAT(ErrorOf({"--flagfile=" + path}), HasSubstr("--flagfile"));
 }
 
-TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
+TEST(ServerFlagsTest, AnErrorNamesTheFlagAndWhatIsAllowed) {
   const std::vector<std::pair<std::string, std::vector<std::string>>> cases = {
       {"--max_queue=0", {"--max_queue is 0", "1..1000000"}},
       {"--max_queue=many", {"--max_queue", "many"}},
@@ -99,14 +108,14 @@ TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
       {"--listen=localhost", {"--listen", "HOST:PORT"}},
       {"--listen=127.0.0.1:70000", {"--listen", "0..65535"}},
       {"--listen=::1:80", {"--listen", "HOST:PORT"}},
-      {"--no_such_flag=1", {"unknown flag --no_such_flag"}},
-      {"translate", {"\"translate\" is no flag"}},
-      {"--max_queue", {"--max_queue has no value"}},
+      {"--no_such_flag=1", {"there is no flag --no_such_flag"}},
+      {"translate", {"unexpected argument \"translate\""}},
+      {"--max_queue", {"--max_queue needs a value"}},
       {"--flagfile=/no/such/file", {"/no/such/file", "cannot be read"}},
       {"--flagfile=/", {"--flagfile is \"/\"", "cannot be read"}},
   };
   for (const auto& [arg, parts] : cases) {
-    const std::string complaint = Complaint({arg});
+    const std::string complaint = ErrorOf({arg});
     for (const std::string& part : parts) {
       EXPECT_THAT(complaint, HasSubstr(part)) << arg;
     }
@@ -115,25 +124,26 @@ TEST(ServerFlagsTest, WhatIsWrongIsNamedWithWhatIsAllowed) {
 
 TEST(ServerFlagsTest, AUnixSocketIsAPathThatFits) {
   for (const std::string path : {"/run/sheaf.sock", "a b", "::1"}) {
-    const absl::StatusOr<ServerFlags> flags = Flags({"--listen=unix:" + path});
+    const absl::StatusOr<ProgramOptions> flags =
+        Flags({"--listen=unix:" + path});
     ASSERT_TRUE(flags.ok()) << flags.status();
-    EXPECT_EQ(flags->listen.path, path);
-    EXPECT_EQ(flags->listen.ToString(), "unix:" + path);
+    EXPECT_EQ(flags->server.listen.path, path);
+    EXPECT_EQ(flags->server.listen.ToString(), "unix:" + path);
   }
   EXPECT_TRUE(Flags({"--listen=unix:" + std::string(107, 'x')}).ok());
   for (const std::string& path : {std::string(), std::string(108, 'x'),
                                   std::string("a,b"), std::string("a\0b", 3)}) {
-    EXPECT_THAT(Complaint({"--listen=unix:" + path}), HasSubstr("1..107"));
+    EXPECT_THAT(ErrorOf({"--listen=unix:" + path}), HasSubstr("1..107"));
   }
-  EXPECT_THAT(Complaint({"--metrics_listen=unix:/run/metrics.sock"}),
+  EXPECT_THAT(ErrorOf({"--metrics_listen=unix:/run/metrics.sock"}),
               HasSubstr("--metrics_listen is \"unix:/run/metrics.sock\""));
 }
 
-TEST(ServerFlagsTest, AnAddressOthersReachNeedsAllowInsecure) {
+TEST(ServerFlagsTest, AnAddressThatOthersReachNeedsAllowInsecure) {
   for (const std::string flag : {"--listen", "--metrics_listen"}) {
     for (const std::string address :
          {"0.0.0.0:1", "[::]:1", "192.168.1.7:1", "example.org:1"}) {
-      EXPECT_THAT(Complaint({flag + "=" + address}),
+      EXPECT_THAT(ErrorOf({flag + "=" + address}),
                   AllOf(HasSubstr(flag), HasSubstr("--allow_insecure")));
       EXPECT_TRUE(Flags({flag + "=" + address, "--allow_insecure"}).ok());
     }
@@ -153,10 +163,50 @@ TEST(ServerFlagsTest, ByteSizesComeBackAsTheyWere) {
   }
 }
 
-TEST(ServerFlagsTest, HelpNamesEveryFlag) {
-  for (const char* flag : {"--model", "--kv_cache_bytes", "--allow_insecure"}) {
-    EXPECT_THAT(FlagsHelp(), HasSubstr(flag));
+TEST(ServerFlagsTest, EachNumberIsCheckedAgainstItsOwnRange) {
+  const std::pair<std::string, std::string> kCases[] = {
+      {"kv_cache_bytes", "65536..1099511627776"},
+      {"max_sequences", "1..4096"},
+      {"max_queue", "1..1000000"},
+      {"max_queued_bytes", "1048576..1099511627776"},
+      {"max_source_tokens", "0..65536"},
+      {"max_new_tokens", "1..65536"},
+      {"max_text_bytes", "1..1073741824"},
+      {"max_requests_per_caller", "0..1000000"},
+      {"max_streams_per_connection", "1..1000000"},
+      {"max_connections", "1..1000000"},
+      {"max_metadata_bytes", "1024..1048576"},
+  };
+  for (const auto& [flag, range] : kCases) {
+    const size_t dots = range.find("..");
+    const std::string min = range.substr(0, dots);
+    const std::string max = range.substr(dots + 2);
+    const int64_t above = std::stoll(max) + 1;
+    const std::string too_large = absl::StrCat("--", flag, "=", above);
+    if (above <= std::numeric_limits<int32_t>::max() ||
+        absl::EndsWith(flag, "bytes")) {
+      EXPECT_THAT(ErrorOf({too_large}),
+                  HasSubstr(absl::StrCat("--", flag, " is ", above,
+                                         "; allowed is ", range)));
+    }
+    EXPECT_TRUE(Flags({absl::StrCat("--", flag, "=", min)}).ok()) << flag;
+    EXPECT_TRUE(Flags({absl::StrCat("--", flag, "=", max)}).ok()) << flag;
   }
+}
+
+TEST(ServerFlagsTest, ABeamSearchFitsInAStep) {
+  EXPECT_EQ(Flags({"--max_sequences=3"})->server.limits.max_beam_size, 3);
+  EXPECT_EQ(Flags({"--max_sequences=64"})->server.limits.max_beam_size,
+            kMaxBeamSize);
+}
+
+TEST(ServerFlagsTest, TheValuesAreTheServersOwnAsGiven) {
+  absl::FlagSaver restore;
+  ASSERT_TRUE(ParseOnlyFlags({"--kv_cache_bytes=64MiB"}).ok());
+  const auto values = FlagValues();
+  EXPECT_THAT(values, Contains(Pair("kv_cache_bytes", "64MiB")));
+  EXPECT_THAT(values, Contains(Pair("listen", "127.0.0.1:50051")));
+  EXPECT_THAT(values, Not(Contains(Pair("flagfile", _))));
 }
 
 }  // namespace

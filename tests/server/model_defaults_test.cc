@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "server/decoding_options.h"
+#include "tests/support/model_tasks.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/test_model.h"
 #include "text/tasks.h"
@@ -36,15 +37,16 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
     model_ = TestModel::Load(directory,
                              {.num_threads = 1, .isa = kernels::DetectIsa()});
     engine_ = std::make_unique<Engine>(
-        EngineOptions(), model_->storage->shape(), *model_->runner,
-        model_->team, *model_->kernels);
+        EngineOptions(), model_->team, *model_->kernels,
+        std::vector<LaneOptions>{{.runner = model_->runner.get(),
+                                  .kv_shape = model_->storage->shape()}});
   }
 
   // The request that a model with these files makes of an empty one.
   SamplingParams DefaultsOf(const json& config,
                             const std::string& generation_config) {
     absl::StatusOr<ModelTasks> tasks =
-        ParseModelTasks(config.dump(), generation_config, /*tasks_json=*/"");
+        ParseModelTasks(config.dump(), generation_config);
     if (!tasks.ok()) ADD_FAILURE() << tasks.status();
     DecodingLimits limits;
     limits.vocab_size = model_->runner->vocab_size();
@@ -59,11 +61,13 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   json Generate(size_t input, SamplingParams sampling) {
     RecordingSink sink;
     Request request;
+    request.start_tokens = {model_->weights.config.decoder_start_token_id};
     request.sampling = std::move(sampling);
     request.segments.push_back(
         inputs_[input]["ids"].get<std::vector<int32_t>>());
     request.sink = &sink;
-    if (const auto id = engine_->Submit(std::move(request)); !id.ok()) {
+    if (const auto id = engine_->Submit(/*lane=*/0, std::move(request));
+        !id.ok()) {
       ADD_FAILURE() << id.status();
       return json();
     }

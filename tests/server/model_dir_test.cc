@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 namespace {
@@ -18,20 +19,14 @@ using ::testing::HasSubstr;
 
 class ModelDirTest : public ::testing::Test {
  protected:
-  ModelDirTest()
-      : root_(fs::path(testing::TempDir()) /
-              absl::StrCat("model_dir_test_", getpid())) {
-    fs::create_directories(root_);
-  }
-  ~ModelDirTest() override { fs::remove_all(root_); }
-
   fs::path MakeModel(const std::string& path) {
     fs::create_directories(root_ / path);
     std::ofstream(root_ / path / "config.json") << "{}";
     return root_ / path;
   }
 
-  const fs::path root_;
+  const TempDir dir_;
+  const fs::path root_ = dir_.path();
 };
 
 TEST_F(ModelDirTest, TheNameIsTheDirectorysHoweverItIsWritten) {

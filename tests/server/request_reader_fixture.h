@@ -21,10 +21,11 @@ inline ServedModel LoadModel(const Tokenizer* tokenizer) {
   ServedModel model;
   model.name = "sheaf-small";
   model.tokenizer = tokenizer;
-  absl::StatusOr<ModelTasks> tasks =
-      LoadModelTasks(SHEAF_MODELS_DIR "/sheaf-small", /*tasks_file=*/"");
-  EXPECT_TRUE(tasks.ok()) << tasks.status();
-  if (tasks.ok()) model.tasks = *std::move(tasks);
+  const absl::StatusOr<ConfigFiles> files =
+      ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small");
+  EXPECT_TRUE(files.ok()) << files.status();
+  model.text_family = FindTextFamily(*files).value();
+  model.tasks = ReadModelTasks(*files).value();
   model.max_source_tokens = kMaxSourceTokens;
   model.vocab_size = kVocabSize;
   return model;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/server/request_reader_fixture.h"
+#include "tests/support/model_tasks.h"
 
 namespace sheaf {
 namespace {
@@ -22,7 +23,7 @@ ModelTasks TasksOf(const std::string& generation_config) {
                           "prefix": "p: ", "num_beams": 4, "length_penalty": 2.0,
                           "early_stopping": true, "no_repeat_ngram_size": 3,
                           "min_length": 5, "max_length": 30}}})",
-                      generation_config, /*tasks_json=*/"");
+                      generation_config);
   EXPECT_TRUE(tasks.ok()) << tasks.status();
   return tasks.ok() ? *std::move(tasks) : ModelTasks();
 }
@@ -113,7 +114,7 @@ TEST_F(RequestReaderTest, GivenOptionsArePassedOn) {
   EXPECT_EQ(sampling.top_k, 40);
   EXPECT_EQ(sampling.top_p, 0.9f);
   EXPECT_EQ(sampling.seed, 11u);
-  EXPECT_THAT(sampling.target_prefix, ElementsAre(8));
+  EXPECT_THAT(prepared->request.start_tokens, ElementsAre(0, 8));
   EXPECT_THAT(sampling.suppressed_tokens, ElementsAre(7, 9));
   EXPECT_THAT(prepared->plan.stop, ElementsAre("END"));
 }
@@ -311,7 +312,7 @@ TEST_F(RequestReaderTest, ATasksBeamsAreTheDefault) {
   EXPECT_EQ(sampling.beam_size, 4);
   EXPECT_EQ(sampling.num_hypotheses, 1);
   EXPECT_EQ(sampling.length_penalty, 2.0f);
-  EXPECT_EQ(sampling.search_end, SearchEnd::kAtOnce);
+  EXPECT_EQ(sampling.search_end, SearchEnd::kImmediately);
   EXPECT_EQ(sampling.no_repeat_ngram_size, 3);
   EXPECT_EQ(sampling.min_new_tokens, 4);   // the start token not counted
   EXPECT_EQ(sampling.max_new_tokens, 29);  // the same

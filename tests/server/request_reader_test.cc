@@ -1,10 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/server/request_reader_fixture.h"
+#include "text/text_encoder.h"
 
 namespace sheaf {
 namespace {
@@ -65,6 +70,79 @@ TEST_F(RequestReaderTest, TokensAreUsedAsGiven) {
   const auto prepared = reader_.Read(TokensOf({5, 6, 7}), IsWanted);
   ASSERT_TRUE(prepared.ok()) << prepared.status();
   EXPECT_THAT(prepared->request.segments, ElementsAre(ElementsAre(5, 6, 7)));
+}
+
+// Counts the texts that another encoder encodes, except for empty ones.
+class CountingEncoder : public TextEncoder {
+ public:
+  struct Counts {
+    int64_t calls = 0;
+    int64_t bytes = 0;  // without the prompts
+  };
+
+  CountingEncoder(Tokenizer::EncoderPtr encoder, Counts* counts)
+      : encoder_(std::move(encoder)), counts_(counts) {}
+
+  std::vector<int32_t> Encode(absl::string_view prompt, absl::string_view text,
+                              SpecialTokens allowed) const override {
+    counts_->calls += text.empty() ? 0 : 1;
+    counts_->bytes += static_cast<int64_t>(text.size());
+    return encoder_->Encode(prompt, text, allowed);
+  }
+
+ private:
+  const Tokenizer::EncoderPtr encoder_;
+  Counts* const counts_;
+};
+
+class EncodeCountTest : public testing::Test {
+ protected:
+  CountingEncoder::Counts counts_;
+  const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer_ =
+      Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize,
+                      [this](Tokenizer::EncoderPtr encoder) {
+                        return std::make_unique<const CountingEncoder>(
+                            std::move(encoder), &counts_);
+                      });
+  const RequestReader reader_{LoadModel(tokenizer_->get()), RequestLimits()};
+};
+
+TEST_F(EncodeCountTest, EveryByteOfSentencesIsEncodedOnce) {
+  const std::string sentence = "The river was so low that we walked across it.";
+  std::string text;
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&text, sentence, "  \n");
+  const auto prepared = reader_.Read(TranslateOf(text), IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(prepared->request.segments.size(), 500u);
+  EXPECT_EQ(counts_.calls, 500);
+  EXPECT_EQ(counts_.bytes, 500 * static_cast<int64_t>(sentence.size()));
+}
+
+TEST_F(EncodeCountTest, ATextThatFitsInOneSourceIsEncodedOnce) {
+  const std::string text = "The river was low. We walked across it.";
+  v1::SummarizeRequest summarize;
+  summarize.set_text(text);
+  v1::GenerateRequest generate;
+  generate.set_text(text);
+  ASSERT_TRUE(reader_.Read(summarize, IsWanted).ok());
+  EXPECT_EQ(counts_.calls, 1);
+  ASSERT_TRUE(reader_.Read(generate, IsWanted).ok());
+  EXPECT_EQ(counts_.calls, 2);
+  EXPECT_EQ(counts_.bytes, 2 * static_cast<int64_t>(text.size()));
+}
+
+// The length of the whole, each sentence for its length, and each part.
+TEST_F(EncodeCountTest, ALongTextToSummarizeIsEncodedThreeTimes) {
+  const std::string sentence = "The river was so low that we walked across it.";
+  std::string text = sentence;
+  for (int i = 1; i < 40; ++i) absl::StrAppend(&text, " ", sentence);
+  v1::SummarizeRequest request;
+  request.set_text(text);
+  const auto prepared = reader_.Read(request, IsWanted);
+  ASSERT_TRUE(prepared.ok()) << prepared.status();
+  EXPECT_EQ(counts_.calls,
+            1 + 40 + static_cast<int64_t>(prepared->request.segments.size()));
+  EXPECT_LE(counts_.bytes, 3 * static_cast<int64_t>(text.size()));
 }
 
 // Of text-end-to-end, whose <extra_id_0> is 599 and whose end is 1.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "grpc/reflection/v1/reflection.grpc.pb.h"
 #include "tests/server/server_fixture.h"
 
@@ -327,10 +328,10 @@ TEST_F(ServerTest, ModelsAreListed) {
   grpc::ClientContext context;
   v1::ListModelsResponse list;
   ASSERT_TRUE(harness_.models->ListModels(&context, {}, &list).ok());
+  EXPECT_EQ(list.server_version(), Version());
   ASSERT_EQ(list.models_size(), 1);
   EXPECT_EQ(list.models(0).name(), "fake");
-  EXPECT_EQ(list.models(0).kv_capacity_bytes(),
-            ServerHarness::kNumBlocks * 1024);
+  EXPECT_EQ(list.models(0).kv_capacity_bytes(), FakeModel::kNumBlocks * 1024);
   EXPECT_EQ(list.models(0).tasks_size(), 2);
   grpc::ClientContext other;
   v1::GetModelRequest request;

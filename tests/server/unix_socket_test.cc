@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 namespace {
@@ -22,12 +23,6 @@ using ::testing::HasSubstr;
 
 class UnixSocketTest : public testing::Test {
  protected:
-  UnixSocketTest() {
-    std::string folder = testing::TempDir() + "/unix_socket_XXXXXX";
-    EXPECT_NE(mkdtemp(folder.data()), nullptr);
-    path_ = folder + "/sheaf.sock";
-  }
-
   std::unique_ptr<UnixSocketFile> Listen() {
     auto file = UnixSocketFile::Listen(path_);
     EXPECT_TRUE(file.ok()) << file.status();
@@ -53,7 +48,8 @@ class UnixSocketTest : public testing::Test {
   }
   bool Exists() const { return access(path_.c_str(), F_OK) == 0; }
 
-  std::string path_;
+  const TempDir dir_;
+  const std::string path_ = dir_.PathOf("sheaf.sock");
 
  private:
   sockaddr_un Address() const {

@@ -144,18 +144,20 @@ TEST_P(WallClockTest, ADrainTakesItsTimeoutAndNoLonger) {
 TEST_P(WallClockTest, ADeadlineOfTheEngineHolds) {
   ThreadTeam team(1);
   FakeModelRunner runner(/*num_blocks=*/16);
-  Engine engine(EngineOptions(), KvPoolShape{16, 1000, 16, 16}, runner, team,
-                kernels::KernelsFor(kernels::Isa::kPortable));
+  Engine engine(EngineOptions(), team,
+                kernels::KernelsFor(kernels::Isa::kPortable),
+                {{.runner = &runner, .kv_shape = {16, 1000, 16, 16}}});
   RecordingSink sink;
   Request request;
   request.segments = {{7}};
+  request.start_tokens = {FakeModelRunner::kStart};
   request.sampling.max_new_tokens = 5;
   request.is_open = true;  // it waits for more
   request.max_segment_tokens = 20;
   request.sink = &sink;
   const MonotonicTime begin = MonotonicTime::Now();
   request.deadline = begin + absl::Milliseconds(50);
-  ASSERT_TRUE(engine.Submit(std::move(request)).ok());
+  ASSERT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
   EXPECT_EQ(sink.Wait().code(), absl::StatusCode::kDeadlineExceeded);
   EXPECT_GE(MonotonicTime::Now() - begin, absl::Milliseconds(50));
   EXPECT_LT(MonotonicTime::Now() - begin, kMuchTooLong);

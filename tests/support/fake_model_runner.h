@@ -19,6 +19,7 @@ namespace sheaf {
 class FakeModelRunner : public ModelRunner {
  public:
   static constexpr int32_t kVocabSize = 100;
+  static constexpr int32_t kStart = 0;
   static constexpr int32_t kEos = 1;
   static constexpr int32_t kBlockTokens = 16;  // of self-attention
 
@@ -41,6 +42,9 @@ class FakeModelRunner : public ModelRunner {
   RunnerLimits runner_limits = {.max_sequences = 64, .max_encode_tokens = 2048};
   // Called before each decode step with its batch size, on the engine thread.
   std::function<void(int32_t batch_size)> before_decode = [](int32_t) {};
+  // Called by AdvanceEncode() with its arguments.
+  std::function<void(EncodePass pass, int64_t token_layers)> before_advance =
+      [](EncodePass, int64_t) {};
   // If set, in place of the rule: fills what follows `tokens` (start token
   // first), which are as the self K/V blocks have them.
   std::function<void(const std::vector<int32_t>& source,
@@ -53,7 +57,6 @@ class FakeModelRunner : public ModelRunner {
   int32_t advances_per_overtaking_pass = 1;
 
   int32_t vocab_size() const override { return kVocabSize; }
-  int32_t start_token_id() const override { return 0; }
   absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
   RunnerLimits limits() const override { return runner_limits; }
 
@@ -68,7 +71,8 @@ class FakeModelRunner : public ModelRunner {
     pass.num_advances = 0;
   }
 
-  bool AdvanceEncode(EncodePass which, int64_t) override {
+  bool AdvanceEncode(EncodePass which, int64_t token_layers) override {
+    before_advance(which, token_layers);
     Pass& pass = passes_[static_cast<int>(which)];
     SHEAF_CHECK(!pass.entries.empty());
     const int32_t advances = which == EncodePass::kMain

@@ -26,19 +26,23 @@ class HttpPeer {
     is_connected_ =
         connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
   }
-  ~HttpPeer() { close(fd_); }
+  ~HttpPeer() {
+    if (fd_ >= 0) close(fd_);
+  }
   HttpPeer(const HttpPeer&) = delete;
   HttpPeer& operator=(const HttpPeer&) = delete;
 
-  // False if the other side has closed.
+  bool is_connected() const { return is_connected_; }
+
+  // Returns false if the other side has closed.
   bool Send(absl::string_view bytes) {
     return is_connected_ &&
            send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
                static_cast<ssize_t>(bytes.size());
   }
 
-  // What came until `end` was there or the other side closed. No more than
-  // `timeout_ms` pass without a byte.
+  // Returns what comes until `end` is there, until the other side closes, or
+  // until `timeout_ms` pass without a byte.
   std::string ReadUntil(const std::string& end, int timeout_ms = 10'000) {
     size_t at = received_.find(end);
     while (at == std::string::npos) {
@@ -52,7 +56,8 @@ class HttpPeer {
     received_.erase(0, size);
     return taken;
   }
-  // So many bytes; fewer if the other side closed or sends none for long.
+  // Returns `size` bytes, or fewer if the other side closes or sends none for
+  // 10 s.
   std::string ReadExactly(size_t size) {
     while (received_.size() < size && ReadSome(10'000)) {
     }

@@ -10,39 +10,9 @@
 
 #include "absl/strings/string_view.h"
 #include "base/check.h"
-#include "gtest/gtest.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
-
-// A directory of one test's own, gone with it.
-class TempDir {
- public:
-  TempDir() {
-    std::string pattern = ::testing::TempDir() + "/sheaf_XXXXXX";
-    SHEAF_CHECK(mkdtemp(pattern.data()) != nullptr);
-    path_ = pattern;
-  }
-  ~TempDir() { std::filesystem::remove_all(path_); }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string PathOf(const std::string& name) const {
-    return path_ + "/" + name;
-  }
-
-  // Returns the file's path.
-  std::string Write(const std::string& name, absl::string_view bytes) const {
-    std::ofstream file(PathOf(name), std::ios::binary | std::ios::trunc);
-    file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    file.close();
-    SHEAF_CHECK(file.good());
-    return PathOf(name);
-  }
-
- private:
-  std::string path_;
-};
 
 inline std::string FileBytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

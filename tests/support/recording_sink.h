@@ -16,7 +16,7 @@ class RecordingSink : public TokenSink {
   explicit RecordingSink(size_t num_segments = 1)
       : tokens_(num_segments), hypotheses_(num_segments) {}
 
-  void OnAdmitted(absl::Duration queued) override {
+  void OnStarted(absl::Duration queued) override {
     absl::MutexLock lock(&mutex_);
     queued_.push_back(queued);
   }
@@ -42,7 +42,7 @@ class RecordingSink : public TokenSink {
     return status_;
   }
   bool HasFinished() const { return finished_.HasBeenNotified(); }
-  void WaitForAdmission() {
+  void WaitForStart() {
     absl::MutexLock lock(&mutex_);
     const auto is_admitted = [this] {
       mutex_.AssertReaderHeld();
@@ -60,7 +60,7 @@ class RecordingSink : public TokenSink {
     mutex_.Await(absl::Condition(&has_tokens));
   }
 
-  // After Wait(). One a call of OnAdmitted().
+  // After Wait(). One a call of OnStarted().
   const std::vector<absl::Duration>& queued() const { return queued_; }
   const std::vector<int32_t>& tokens(int32_t segment_index = 0) const {
     return tokens_[segment_index];

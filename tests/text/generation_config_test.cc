@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/model_tasks.h"
 #include "text/tasks.h"
 
 namespace sheaf {
@@ -26,8 +27,7 @@ constexpr char kConfig[] = R"({"vocab_size": 640})";
 
 ModelTasks Parse(const std::string& generation,
                  const std::string& config = kConfig) {
-  absl::StatusOr<ModelTasks> parsed =
-      ParseModelTasks(config, generation, /*tasks_json=*/"");
+  absl::StatusOr<ModelTasks> parsed = ParseModelTasks(config, generation);
   EXPECT_TRUE(parsed.ok()) << parsed.status();
   return parsed.ok() ? *std::move(parsed) : ModelTasks();
 }
@@ -353,7 +353,7 @@ TEST(GenerationKeysTest, WrongValuesAreRefusedByName) {
   for (const auto& [key, values] : wrong) {
     for (const std::string& value : values) {
       const absl::Status status =
-          ParseModelTasks(kConfig, Object(key, value), "").status();
+          ParseModelTasks(kConfig, Object(key, value)).status();
       EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << value;
       EXPECT_THAT(
           std::string(status.message()),
@@ -364,8 +364,8 @@ TEST(GenerationKeysTest, WrongValuesAreRefusedByName) {
 
 TEST(GenerationKeysTest, AForcedTokenThatIsSuppressedIsRefused) {
   const absl::Status status =
-      ParseModelTasks(
-          kConfig, R"({"forced_bos_token_id": 5, "suppress_tokens": [5]})", "")
+      ParseModelTasks(kConfig,
+                      R"({"forced_bos_token_id": 5, "suppress_tokens": [5]})")
           .status();
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("forced_bos_token_id is 5; allowed is a token that "

@@ -20,15 +20,33 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-// One token a character, as for a model of characters.
+// One token per character: its code point.
+std::vector<int32_t> Characters(absl::string_view text) {
+  std::vector<int32_t> ids;
+  for (size_t at = 0; at < text.size();) ids.push_back(NextCharacter(text, at));
+  return ids;
+}
+
 int64_t CountCharacters(absl::string_view text) {
-  int64_t n = 0;
-  for (size_t at = 0; at < text.size(); ++n) NextCharacter(text, at);
-  return n;
+  return static_cast<int64_t>(Characters(text).size());
+}
+
+absl::StatusOr<EncodedSource> EncodeCharacters(absl::string_view text) {
+  return EncodedSource{CountCharacters(text), Characters(text)};
+}
+
+// One token per four bytes, and five of a prompt.
+absl::StatusOr<EncodedSource> EncodeFast(absl::string_view text) {
+  const std::vector<int32_t> ids(text.size() / 4 + 5);
+  return EncodedSource{static_cast<int64_t>(ids.size()), ids};
 }
 
 SegmentedText Split(absl::string_view text, int64_t max_tokens = 1000) {
-  return SplitForTranslation(text, "en", max_tokens, CountCharacters);
+  return SplitForTranslation(text, "en", max_tokens, EncodeCharacters).value();
+}
+
+SummaryParts SplitSummary(absl::string_view text, int64_t max_tokens) {
+  return SplitForSummary(text, "en", max_tokens, EncodeCharacters).value();
 }
 
 std::string Join(const SegmentedText& split) {
@@ -116,9 +134,6 @@ TEST(SplitForTranslationTest, OneOfManyTerminalMarksStays) {
 
 // Quadratic time would be minutes.
 TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
-  const auto count = [](absl::string_view part) {
-    return static_cast<int64_t>(part.size() / 4) + 5;
-  };
   for (const char* unit :
        {"-",          ".",      ". ",           "! ",      ". - ",
         "x",          "\u6f22", "\u6f22\u3002", "\u0e01",  "\n",
@@ -128,7 +143,8 @@ TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
     std::string text;
     while (text.size() < (1 << 20)) text += unit;
     const absl::Time begin = absl::Now();
-    const SegmentedText split = SplitForTranslation(text, "en", 512, count);
+    const SegmentedText split =
+        SplitForTranslation(text, "en", 512, EncodeFast).value();
     EXPECT_LT(absl::Now() - begin, absl::Seconds(10)) << unit;
     EXPECT_EQ(Join(split), text) << unit;
   }
@@ -184,7 +200,10 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
     const int64_t max_tokens = 1 + static_cast<int64_t>(rng() % 30);
     const SegmentedText split = Split(text, max_tokens);
     ASSERT_EQ(Join(split), text);
-    for (absl::string_view segment : split.segments) {
+    ASSERT_EQ(split.sources.size(), split.segments.size());
+    for (size_t k = 0; k < split.segments.size(); ++k) {
+      const absl::string_view segment = split.segments[k];
+      ASSERT_EQ(split.sources[k], Characters(segment)) << segment;
       ASSERT_FALSE(segment.empty());
       ASSERT_TRUE(IsValidUtf8(segment));
       ASSERT_TRUE(HasLetterOrDigit(segment)) << segment;
@@ -193,42 +212,101 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
   }
 }
 
-// Counted bytes stand for time: a text of a megabyte must not be tokenized
-// over and over.
-TEST(SplitForTranslationTest, CountsALongTextFewTimesOver) {
+// Encoded bytes stand for time: a text of a megabyte must not be encoded over
+// and over.
+TEST(SplitForTranslationTest, EncodesALongTextFewTimesOver) {
   const std::string no_spaces(1 << 20, 'x');
   std::string sentences;
   while (sentences.size() < (1 << 20)) sentences += "This is a sentence. ";
   for (const std::string& text : {no_spaces, sentences}) {
-    int64_t counted = 0;
-    const auto count = [&](absl::string_view part) {
-      counted += static_cast<int64_t>(part.size());
-      return static_cast<int64_t>(part.size() / 4) + 5;
+    int64_t num_bytes = 0;
+    const auto encode = [&](absl::string_view part) {
+      num_bytes += static_cast<int64_t>(part.size());
+      return EncodeFast(part);
     };
-    const SegmentedText split = SplitForTranslation(text, "en", 512, count);
+    const SegmentedText split =
+        SplitForTranslation(text, "en", 512, encode).value();
     EXPECT_EQ(Join(split), text);
-    EXPECT_LT(counted, 8 * static_cast<int64_t>(text.size()));
-    counted = 0;
-    SplitForSummary(text, "en", 512, count);
-    EXPECT_LT(counted, 8 * static_cast<int64_t>(text.size()));
+    EXPECT_LT(num_bytes, 8 * static_cast<int64_t>(text.size()));
+    num_bytes = 0;
+    EXPECT_TRUE(SplitForSummary(text, "en", 512, encode).ok());
+    EXPECT_LT(num_bytes, 8 * static_cast<int64_t>(text.size()));
+  }
+}
+
+// Remembers what it encodes, except for empty texts.
+class EncodeRecorder {
+ public:
+  absl::StatusOr<EncodedSource> operator()(absl::string_view text) const {
+    if (!text.empty()) texts_.emplace_back(text);
+    return EncodeCharacters(text);
+  }
+  const std::vector<std::string>& texts() const { return texts_; }
+
+ private:
+  mutable std::vector<std::string> texts_;
+};
+
+TEST(SplitForTranslationTest, EncodesEachSentenceThatFitsOnce) {
+  EncodeRecorder encode;
+  EXPECT_TRUE(
+      SplitForTranslation("One two. Three!\nFour?", "en", 100, encode).ok());
+  EXPECT_THAT(encode.texts(), ElementsAre("One two.", "Three!", "Four?"));
+}
+
+TEST(SplitForTranslationTest, EncodesAPieceOnceMoreOnlyForABetterCut) {
+  EncodeRecorder no_better;
+  EXPECT_TRUE(
+      SplitForTranslation("aaaabbbbccccdddd", "en", 12, no_better).ok());
+  EXPECT_THAT(no_better.texts(),
+              ElementsAre("aaaabbbbccccdddd", "aaaabbbbccc", "cdddd"));
+  EncodeRecorder better;
+  EXPECT_TRUE(SplitForTranslation("aaaabbb cccc dddd", "en", 12, better).ok());
+  EXPECT_THAT(better.texts(), ElementsAre("aaaabbb cccc dddd", "aaaabbb ccc",
+                                          "aaaabbb", "cccc dddd"));
+}
+
+TEST(SplitForSummaryTest, EncodesEachSentenceOnceAndEachPartOnce) {
+  EncodeRecorder encode;
+  const std::string text = "Aaaa bbbb. Cccc dddd. Eeee ffff.";
+  EXPECT_TRUE(SplitForSummary(text, "en", 21, encode).ok());
+  EXPECT_THAT(encode.texts(),
+              ElementsAre(text, "Aaaa bbbb.", "Cccc dddd.", "Eeee ffff.",
+                          "Aaaa bbbb. Cccc dddd."));
+}
+
+TEST(SplitTest, EndsAtTheFirstError) {
+  std::string text;
+  while (text.size() < (1 << 20)) text += "This is a sentence. ";
+  for (const bool is_summary : {false, true}) {
+    int num_calls = 0;
+    const auto encode =
+        [&](absl::string_view part) -> absl::StatusOr<EncodedSource> {
+      if (++num_calls == 5) return absl::CancelledError("the client has left");
+      return EncodeFast(part);
+    };
+    const absl::Status status =
+        is_summary ? SplitForSummary(text, "en", 512, encode).status()
+                   : SplitForTranslation(text, "en", 512, encode).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(num_calls, 5);
   }
 }
 
 TEST(SplitForSummaryTest, AShortDocumentIsOnePartAsItIs) {
-  EXPECT_THAT(SplitForSummary(" One.\n\nTwo. \n", "en", 100, CountCharacters),
+  EXPECT_THAT(SplitSummary(" One.\n\nTwo. \n", 100).parts,
               ElementsAre("One.\n\nTwo."));
 }
 
 TEST(SplitForSummaryTest, ALongOneIsCutBetweenSentences) {
-  EXPECT_THAT(SplitForSummary("Aaaa bbbb. Cccc dddd. Eeee ffff.", "en", 21,
-                              CountCharacters),
+  EXPECT_THAT(SplitSummary("Aaaa bbbb. Cccc dddd. Eeee ffff.", 21).parts,
               ElementsAre("Aaaa bbbb. Cccc dddd.", "Eeee ffff."));
 }
 
 TEST(SplitForSummaryTest, PrefersTheEndOfAParagraph) {
-  EXPECT_THAT(SplitForSummary("Aaaa bbbb. Cccc dddd.\n\nEeee. Ffff gggg hhhh.",
-                              "en", 30, CountCharacters),
-              ElementsAre("Aaaa bbbb. Cccc dddd.", "Eeee. Ffff gggg hhhh."));
+  EXPECT_THAT(
+      SplitSummary("Aaaa bbbb. Cccc dddd.\n\nEeee. Ffff gggg hhhh.", 30).parts,
+      ElementsAre("Aaaa bbbb. Cccc dddd.", "Eeee. Ffff gggg hhhh."));
 }
 
 TEST(SplitForSummaryTest, EveryWordIsInSomePartAndNoPartIsTooLong) {
@@ -239,9 +317,12 @@ TEST(SplitForSummaryTest, EveryWordIsInSomePartAndNoPartIsTooLong) {
       words.push_back(absl::StrCat("w", n, rng() % 5 == 0 ? "." : ""));
     }
     const std::string text = absl::StrJoin(words, rng() % 2 ? " " : "\n");
-    const auto parts = SplitForSummary(text, "en", 40, CountCharacters);
+    const SummaryParts split = SplitSummary(text, 40);
+    ASSERT_EQ(split.sources.size(), split.parts.size());
     std::vector<std::string> found;
-    for (absl::string_view part : parts) {
+    for (size_t k = 0; k < split.parts.size(); ++k) {
+      const absl::string_view part = split.parts[k];
+      EXPECT_EQ(split.sources[k], Characters(part));
       EXPECT_LE(CountCharacters(part), 40);
       for (absl::string_view word :
            absl::StrSplit(part, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {

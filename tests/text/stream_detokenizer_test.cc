@@ -32,8 +32,8 @@ std::string ModelWith(const std::string& directory, const std::string& tail) {
 // The id of the piece for `byte`.
 int32_t ByteId(const Tokenizer& tokenizer, uint8_t byte) {
   for (int32_t id = 0; id < tokenizer.num_pieces(); ++id) {
-    if (tokenizer.token(id).kind == Tokenizer::Token::Kind::kByte &&
-        tokenizer.token(id).byte == byte) {
+    if (tokenizer.token(id).kind == Tokenizer::Token::Kind::kBytes &&
+        tokenizer.token(id).text == std::string(1, byte)) {
       return id;
     }
   }
@@ -48,7 +48,7 @@ std::vector<int32_t> RandomIds(const Tokenizer& tokenizer,
       0, 1, 2, 3, -1, 8063, tokenizer.num_pieces(), 1 << 30};
   for (int32_t id = 0; id < tokenizer.num_pieces(); ++id) {
     const Tokenizer::Token& token = tokenizer.token(id);
-    if (token.kind == Tokenizer::Token::Kind::kByte || token.text == " ") {
+    if (token.kind == Tokenizer::Token::Kind::kBytes || token.text == " ") {
       special.push_back(id);
     }
   }

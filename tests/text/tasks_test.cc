@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/model_tasks.h"
 
 namespace sheaf {
 namespace {
@@ -90,7 +91,7 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
     const char *config, *generation, *message;
   };
   for (const Case& each : {
-           Case{"[]", "", "config.json: is not a JSON object"},
+           Case{"[]", "", "config.json: must hold an object"},
            Case{"{", "", "config.json: not valid JSON at byte 2"},
            Case{"{}", R"({"num_beams": 2, "num_beams": 3})", "twice"},
            Case{R"({"task_specific_params": 3})", "", "not an object"},
@@ -117,7 +118,7 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
                 "temperature is 101"},
        }) {
     const absl::Status status =
-        ParseModelTasks(each.config, each.generation, "").status();
+        ParseModelTasks(each.config, each.generation).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(status.message()), HasSubstr(each.message));
   }

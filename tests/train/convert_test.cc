@@ -333,7 +333,7 @@ TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
                            {{"a", "F32", {2, 3}, 24}, {"b", "F32", {}, 4}});
   writer.Append(values.data(), 24);
   writer.Append(values.data(), 4);
-  ASSERT_TRUE(writer.Finish()) << writer.error();
+  ASSERT_TRUE(writer.Finish().ok());
   const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   std::vector<float> read(6);
@@ -348,12 +348,22 @@ TEST(SafetensorsWriterTest, ANumberOfBytesThatIsNotTheTensorsIsAnError) {
   const float value = 1;
   SafetensorsWriter few(dir.PathOf("few"), tensors);
   few.Append(&value, 4);
-  EXPECT_FALSE(few.Finish());
+  EXPECT_FALSE(few.Finish().ok());
   SafetensorsWriter many(dir.PathOf("many"), tensors);
   for (int i = 0; i < 3; ++i) many.Append(&value, 4);
-  EXPECT_FALSE(many.Finish());
-  SafetensorsWriter quoted(dir.PathOf("quoted"), {{"a\"", "F32", {2}, 8}});
-  EXPECT_FALSE(quoted.Finish());
+  EXPECT_FALSE(many.Finish().ok());
+}
+
+TEST(SafetensorsWriterTest, ANameIsEscaped) {
+  TempDir dir;
+  const float values[] = {1, 2};
+  SafetensorsWriter quoted(dir.PathOf("quoted.safetensors"),
+                           {{"a\"\\", "F32", {2}, 8}});
+  quoted.Append(values, sizeof(values));
+  ASSERT_TRUE(quoted.Finish().ok());
+  const auto file = SafetensorsFile::Open(dir.PathOf("quoted.safetensors"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_NE(file->Find("a\"\\"), nullptr);
 }
 
 }  // namespace

@@ -27,6 +27,17 @@ at::Tensor Ids(const Json& array) {
   return ids;
 }
 
+// Returns the value of a result, which must have one.
+template <typename T>
+T ValueOf(Result<T> result) {
+  EXPECT_TRUE(result.ok()) << result.error().message;
+  return *std::move(result);
+}
+
+std::string MessageOf(const Result<void>& result) {
+  return result.ok() ? "" : result.error().message;
+}
+
 double WorstGap(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).abs().max().item<double>();
 }
@@ -35,19 +46,14 @@ class TrainForwardTest : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     directory_ = std::string(SHEAF_TESTDATA_DIR "/") + GetParam();
-    ModelConfig config;
-    ASSERT_EQ(ModelConfig::Load(directory_, config), "");
-    NamedTensors tensors;
-    ASSERT_EQ(ReadTensors(directory_, tensors), "");
-    ASSERT_EQ(MatchTensors(tensors, config), "");
+    ModelConfig config = ValueOf(ModelConfig::Load(directory_));
+    NamedTensors tensors = ValueOf(ReadTensors(directory_));
+    ASSERT_EQ(MessageOf(MatchTensors(tensors, config)), "");
     model_ = std::make_unique<T5>(config, at::kCPU);
-    ASSERT_EQ(model_->Load(tensors), "");
-    ASSERT_EQ(ReadTensorFile(directory_ + "/expected.safetensors", expected_),
-              "");
-    std::string text, error;
-    ASSERT_TRUE(ReadFile(directory_ + "/expected.json", text));
-    json_ = Json::Parse(text, error);
-    ASSERT_EQ(error, "");
+    ASSERT_EQ(MessageOf(model_->Load(tensors)), "");
+    expected_ = ValueOf(ReadTensorFile(directory_ + "/expected.safetensors"));
+    json_ =
+        ValueOf(Json::Parse(ValueOf(ReadFile(directory_ + "/expected.json"))));
   }
 
   std::string directory_;
@@ -124,20 +130,18 @@ TEST_P(TrainForwardTest, BfloatProductsStayNear) {
 class HeadTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_EQ(ModelConfig::Load(kDirectory, config_), "");
-    ASSERT_EQ(ReadTensors(kDirectory, tensors_), "");
+    config_ = ValueOf(ModelConfig::Load(kDirectory));
+    tensors_ = ValueOf(ReadTensors(kDirectory));
   }
 
   void ExpectTheReferencesLogits() {
-    ASSERT_EQ(MatchTensors(tensors_, config_), "");
+    ASSERT_EQ(MessageOf(MatchTensors(tensors_, config_)), "");
     T5 model(config_, at::kCPU);
-    ASSERT_EQ(model.Load(tensors_), "");
-    NamedTensors expected;
-    std::string text, error;
-    ASSERT_EQ(ReadTensorFile(kDirectory + "/expected.safetensors", expected),
-              "");
-    ASSERT_TRUE(ReadFile(kDirectory + "/expected.json", text));
-    const Json json = Json::Parse(text, error);
+    ASSERT_EQ(MessageOf(model.Load(tensors_)), "");
+    NamedTensors expected =
+        ValueOf(ReadTensorFile(kDirectory + "/expected.safetensors"));
+    const Json json =
+        ValueOf(Json::Parse(ValueOf(ReadFile(kDirectory + "/expected.json"))));
     const c10::NoGradGuard no_grad;
     const at::Tensor source = Ids(json["inputs"].array[1]["ids"]);
     const at::Tensor mask = at::ones_like(source, at::kFloat);
@@ -165,24 +169,24 @@ TEST_F(HeadTest, TheTableMayHaveTheNameOfACopy) {
   ExpectTheReferencesLogits();
 }
 
-TEST_F(HeadTest, ACopyOfTheTableIsNoHeadOfItsOwn) {
+TEST_F(HeadTest, ACopyOfTheTableIsNotAHeadOfItsOwn) {
   config_.has_own_head = false;
   tensors_["lm_head.weight"] = tensors_["shared.weight"].clone();
-  ASSERT_EQ(MatchTensors(tensors_, config_), "");
+  ASSERT_EQ(MessageOf(MatchTensors(tensors_, config_)), "");
   EXPECT_FALSE(config_.has_own_head);
-  EXPECT_EQ(T5(config_, at::kCPU).Load(tensors_), "");
+  EXPECT_EQ(MessageOf(T5(config_, at::kCPU).Load(tensors_)), "");
 }
 
 TEST_F(HeadTest, ATableOfOneStackAloneIsRefused) {
   tensors_["encoder.embed_tokens.weight"] = tensors_["shared.weight"] + 1;
-  EXPECT_EQ(MatchTensors(tensors_, config_),
+  EXPECT_EQ(MessageOf(MatchTensors(tensors_, config_)),
             "tensor encoder.embed_tokens.weight differs from shared.weight");
 }
 
 TEST_F(HeadTest, ATensorOfAnotherModelIsRefused) {
   tensors_["encoder.block.0.layer.0.SelfAttention.q.bias"] = at::zeros({48});
-  ASSERT_EQ(MatchTensors(tensors_, config_), "");
-  EXPECT_EQ(T5(config_, at::kCPU).Load(tensors_),
+  ASSERT_EQ(MessageOf(MatchTensors(tensors_, config_)), "");
+  EXPECT_EQ(MessageOf(T5(config_, at::kCPU).Load(tensors_)),
             "tensor encoder.block.0.layer.0.SelfAttention.q.bias has no place "
             "in the model that config.json describes");
 }
@@ -213,8 +217,8 @@ TEST(ModelConfigTest, HeadAndScaleFollowTheKeysAsTheEngineReadsThem) {
         << R"({"vocab_size": 9, "d_model": 4, "d_kv": 2, "d_ff": 6,
                "num_layers": 1, "num_heads": 2, )"
         << c.keys << "}";
-    ModelConfig config;
-    ASSERT_EQ(ModelConfig::Load(directory, config), "") << c.keys;
+    SCOPED_TRACE(c.keys);
+    const ModelConfig config = ValueOf(ModelConfig::Load(directory));
     EXPECT_EQ(config.scales_output, c.scales_output) << c.keys;
     EXPECT_EQ(config.has_own_head, c.has_own_head) << c.keys;
   }
@@ -224,8 +228,8 @@ TEST(ModelConfigTest, HeadAndScaleFollowTheKeysAsTheEngineReadsThem) {
 // Of T5's buckets, 1 is the token before, and one more than half of them the
 // one after.
 TEST(RandomWeightsTest, TheEncodersHeadsBeginWithPlacesToLookAt) {
-  ModelConfig config;
-  ASSERT_EQ(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8", config), "");
+  const ModelConfig config =
+      ValueOf(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8"));
   const at::Tensor bias = T5(config, at::kCPU)
                               .Tensors()
                               .at("encoder.block.0.layer.0.SelfAttention."

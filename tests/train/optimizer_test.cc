@@ -24,10 +24,10 @@ bool HasBf16Products() {
 class OptimizerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    ModelConfig config;
-    ASSERT_EQ(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8", config), "");
+    const auto config = ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8");
+    ASSERT_TRUE(config.ok()) << config.error().message;
     at::manual_seed(1);
-    model_ = std::make_unique<T5>(config, at::kCPU);
+    model_ = std::make_unique<T5>(*config, at::kCPU);
     options_.clip = 1e9;
     before_ = model_->weights().clone();
     gradient_ = at::randn_like(before_);

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/model_files.h"
+#include "train/common/json.h"
 #include "train/data/text_pairs.h"
 #include "train/tokenize/word_alignment.h"
 
@@ -26,9 +27,10 @@ TokenFile TwoPairs() {
 
 TEST(TokenFileTest, WhatIsWrittenReadsBack) {
   TempDir dir;
-  ASSERT_EQ(TwoPairs().Write(dir.PathOf("x.tok")), "");
-  TokenFile file;
-  ASSERT_EQ(TokenFile::Read(dir.PathOf("x.tok"), file), "");
+  ASSERT_TRUE(TwoPairs().Write(dir.PathOf("x.tok")).ok());
+  const Result<TokenFile> read = TokenFile::Read(dir.PathOf("x.tok"));
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  const TokenFile& file = *read;
   EXPECT_EQ(file.vocab_size(), 100);
   ASSERT_EQ(file.size(), 2);
   EXPECT_THAT(file.at(0).source, ElementsAre(5, 6, 7, 1));
@@ -41,7 +43,7 @@ TEST(TokenFileTest, WhatIsWrittenReadsBack) {
 // Header of 40 bytes, 2 pairs of lengths, 11 ids, 5 places.
 TEST(TokenFileTest, TheLayoutIsTheDocumented) {
   TempDir dir;
-  ASSERT_EQ(TwoPairs().Write(dir.PathOf("x.tok")), "");
+  ASSERT_TRUE(TwoPairs().Write(dir.PathOf("x.tok")).ok());
   const std::string bytes = FileBytes(dir.PathOf("x.tok"));
   EXPECT_EQ(bytes.size(), 40 + 8 + 22 + 5);
   EXPECT_EQ(bytes.substr(0, 8), "SHEAFTOK");
@@ -51,21 +53,42 @@ TEST(TokenFileTest, TheLayoutIsTheDocumented) {
 
 TEST(TokenFileTest, AnyChangedOrMissingByteIsFound) {
   TempDir dir;
-  ASSERT_EQ(TwoPairs().Write(dir.PathOf("x.tok")), "");
+  ASSERT_TRUE(TwoPairs().Write(dir.PathOf("x.tok")).ok());
   const std::string bytes = FileBytes(dir.PathOf("x.tok"));
   for (size_t i = 0; i < bytes.size(); ++i) {
-    TokenFile file;
     std::string changed = bytes;
     changed[i] ^= 0x40;
     // A larger vocabulary is the one change that breaks no rule.
     const bool is_vocab = i >= 12 && i < 14;
-    EXPECT_EQ(TokenFile::Read(dir.Write("changed", changed), file).empty(),
-              is_vocab)
+    EXPECT_EQ(TokenFile::Read(dir.Write("changed", changed)).ok(), is_vocab)
         << i;
-    EXPECT_NE(TokenFile::Read(dir.Write("cut", bytes.substr(0, i)), file), "");
+    EXPECT_FALSE(TokenFile::Read(dir.Write("cut", bytes.substr(0, i))).ok());
   }
-  TokenFile file;
-  EXPECT_THAT(TokenFile::Read(dir.PathOf("absent"), file), HasSubstr("absent"));
+  EXPECT_THAT(TokenFile::Read(dir.PathOf("absent")).error().message,
+              HasSubstr("absent"));
+}
+
+TEST(JsonTest, EscapesAreRead) {
+  const Result<Json> json =
+      Json::Parse(R"(["a\"\\\/\n\t", "\u0041\u00e9\u20AC\ud83d\ude00"])");
+  ASSERT_TRUE(json.ok()) << json.error().message;
+  EXPECT_EQ(json->array[0].string, "a\"\\/\n\t");
+  EXPECT_EQ(json->array[1].string, "A\u00e9\u20ac\U0001f600");
+  for (const char* wrong :
+       {R"("\u12")", R"("\u12g4")", R"("\ud83d")", R"("\ud83d\u0041")",
+        R"("\ude00")", R"("\x")", R"("open)"}) {
+    EXPECT_FALSE(Json::Parse(wrong).ok()) << wrong;
+  }
+}
+
+TEST(JsonTest, AStringThatIsWrittenReadsBack) {
+  for (const std::string text :
+       {"plain", "\"quoted\\", "two\nlines\t\x01", "\u00e9\U0001f600", ""}) {
+    const Result<Json> json = Json::Parse(JsonString(text));
+    ASSERT_TRUE(json.ok()) << json.error().message;
+    EXPECT_EQ(json->string, text);
+  }
+  EXPECT_EQ(JsonString("a\"\n"), R"("a\"\u000a")");
 }
 
 // 7 always becomes 27, 8 becomes 28 and so on; 50 comes from nowhere. The first

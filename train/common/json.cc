@@ -1,11 +1,35 @@
 #include "train/common/json.h"
 
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 
 namespace sheaf {
 namespace {
 
 constexpr int kMaxDepth = 64;
+
+void AppendUtf8(uint32_t character, std::string& text) {
+  const auto append = [&text](uint32_t byte) {
+    text += static_cast<char>(byte);
+  };
+  if (character < 0x80) {
+    append(character);
+    return;
+  }
+  if (character < 0x800) {
+    append(0xc0 | character >> 6);
+  } else {
+    if (character < 0x10000) {
+      append(0xe0 | character >> 12);
+    } else {
+      append(0xf0 | character >> 18);
+      append(0x80 | (character >> 12 & 0x3f));
+    }
+    append(0x80 | (character >> 6 & 0x3f));
+  }
+  append(0x80 | (character & 0x3f));
+}
 
 class Parser {
  public:
@@ -78,15 +102,39 @@ class Parser {
       static const std::string kMeanings = "\"\\/\b\f\n\r\t";
       if (const size_t which = kNames.find(c); which != std::string::npos) {
         string += kMeanings[which];
-      } else if (c == 'u' && at_ + 4 <= text_.size()) {
-        // The names that are looked up are ASCII; others stay as they stand.
-        string += "\\u" + text_.substr(at_, 4);
-        at_ += 4;
-      } else {
+      } else if (c != 'u' || !ParseUnicodeEscape(string)) {
         return false;
       }
     }
     return Take("\"");
+  }
+
+  bool ParseHex4(uint32_t& unit) {
+    const std::string digits = text_.substr(at_, 4);
+    if (digits.size() != 4 ||
+        digits.find_first_not_of("0123456789abcdefABCDEF") !=
+            std::string::npos) {
+      return false;
+    }
+    unit = static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 16));
+    at_ += 4;
+    return true;
+  }
+
+  // The digits after "\\u", and a second escape where two surrogates make one
+  // character. Appends UTF-8.
+  bool ParseUnicodeEscape(std::string& string) {
+    uint32_t character = 0, low = 0;
+    if (!ParseHex4(character)) return false;
+    if (character >= 0xd800 && character < 0xe000) {
+      if (character >= 0xdc00 || !Take("\\u") || !ParseHex4(low) ||
+          low < 0xdc00 || low >= 0xe000) {
+        return false;
+      }
+      character = 0x10000 + ((character - 0xd800) << 10) + (low - 0xdc00);
+    }
+    AppendUtf8(character, string);
+    return true;
   }
 
   bool ParseArray(Json& value, int depth) {
@@ -124,19 +172,34 @@ class Parser {
 
 }  // namespace
 
-Json Json::Parse(const std::string& text, std::string& error) {
+Result<Json> Json::Parse(const std::string& text) {
   Parser parser(text);
   Json value;
-  error.clear();
   if (parser.ParseAll(value)) return value;
-  error = "no JSON at byte " + std::to_string(parser.at());
-  return Json();
+  return Error{"no JSON at byte " + std::to_string(parser.at())};
 }
 
 const Json& Json::operator[](const std::string& key) const {
   static const Json kAbsent;
   const auto found = object.find(key);
   return found == object.end() ? kAbsent : found->second;
+}
+
+std::string JsonString(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char escape[8];
+      std::snprintf(escape, sizeof(escape), "\\u%04x", c);
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
 }
 
 }  // namespace sheaf

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "train/common/result.h"
+
 namespace sheaf {
 
-// A JSON value, as much as config.json and the header of a safetensors file
-// need. The trainer reads files that its user made or trusts: it is not the
-// server's door.
+// A JSON value, for config.json and the header of a safetensors file. The
+// trainer reads files that its user made or trusts, so that it checks less than
+// the server does (base/strict_json.h).
 struct Json {
   enum class Kind { kNull, kBool, kNumber, kString, kArray, kObject };
 
@@ -20,10 +22,10 @@ struct Json {
   std::vector<Json> array;
   std::map<std::string, Json> object;
 
-  // Null, or what `text` says; `error` is empty if it is one JSON value.
-  static Json Parse(const std::string& text, std::string& error);
+  // `text` must be one JSON value. The error names the byte.
+  static Result<Json> Parse(const std::string& text);
 
-  // The member, or a null value if there is none or this is no object.
+  // The member, or a null value if there is none or this is not an object.
   const Json& operator[](const std::string& key) const;
 
   bool is_null() const { return kind == Kind::kNull; }
@@ -34,5 +36,8 @@ struct Json {
     return kind == Kind::kBool ? boolean : value;
   }
 };
+
+// `text`, which is UTF-8, as a JSON string with its quotes.
+std::string JsonString(const std::string& text);
 
 }  // namespace sheaf

@@ -8,15 +8,15 @@
 namespace sheaf {
 namespace {
 
-std::string CheckHeads(const char* key, int64_t heads, int64_t num_heads) {
-  if (heads > 0 && num_heads % heads == 0) return "";
-  return std::string(key) + " is " + std::to_string(heads) +
-         "; it must divide num_heads, " + std::to_string(num_heads);
+Result<void> CheckHeads(const char* key, int64_t heads, int64_t num_heads) {
+  if (heads > 0 && num_heads % heads == 0) return {};
+  return Error{std::string(key) + " is " + std::to_string(heads) +
+               "; it must divide num_heads, " + std::to_string(num_heads)};
 }
 
 bool IsMt5(const Json& json) { return json["model_type"].string == "mt5"; }
 
-// As engine/model/families/t5.cc reads them.
+// Reads the keys as engine/model/families/t5.cc does.
 void ReadHead(const Json& json, ModelConfig& config) {
   const Json& tie = json["tie_word_embeddings"];
   const bool has_scale = json.object.count("scale_decoder_outputs") > 0;
@@ -25,28 +25,28 @@ void ReadHead(const Json& json, ModelConfig& config) {
   config.has_own_head = !tie.BoolOr(!IsMt5(json));
 }
 
-// Only the forms that T5 was made with are trained.
-std::string ReadFeedForward(const Json& json, ModelConfig& config) {
+// The trainer supports only the two forms that T5 was published with.
+Result<void> ReadFeedForward(const Json& json, ModelConfig& config) {
   const Json& key = json["feed_forward_proj"];
   const std::string name =
       key.is_null() ? (IsMt5(json) ? "gated-gelu" : "relu") : key.string;
   config.is_gated = name == "gated-gelu";
   if (!config.is_gated && name != "relu") {
-    return "feed_forward_proj is \"" + name +
-           "\"; allowed are gated-gelu and relu";
+    return Error{"feed_forward_proj is \"" + name +
+                 "\"; allowed are gated-gelu and relu"};
   }
   const Json& is_gated = json["is_gated_act"];
   const Json& act = json["dense_act_fn"];
   const char* expected = config.is_gated ? "gelu_new" : "relu";
   if (is_gated.BoolOr(config.is_gated) != config.is_gated ||
       (!act.is_null() && act.string != expected)) {
-    return "is_gated_act and dense_act_fn contradict feed_forward_proj, " +
-           name;
+    return Error{
+        "is_gated_act and dense_act_fn contradict feed_forward_proj, " + name};
   }
-  return "";
+  return {};
 }
 
-std::string Check(const ModelConfig& config) {
+Result<void> Check(const ModelConfig& config) {
   for (const auto& [key, value] :
        {std::pair{"vocab_size", config.vocab_size},
         std::pair{"d_model", config.d_model}, std::pair{"d_kv", config.d_kv},
@@ -55,37 +55,39 @@ std::string Check(const ModelConfig& config) {
         std::pair{"num_layers", config.num_encoder_layers},
         std::pair{"num_decoder_layers", config.num_decoder_layers}}) {
     if (value < 1 || value > 1 << 24) {
-      return std::string(key) + " is " + std::to_string(value) +
-             "; allowed are 1.." + std::to_string(1 << 24);
+      return Error{std::string(key) + " is " + std::to_string(value) +
+                   "; allowed are 1.." + std::to_string(1 << 24)};
     }
   }
   if (config.num_buckets < 4 || config.max_distance <= config.num_buckets / 2) {
-    return "relative_attention_num_buckets or _max_distance is too small";
+    return Error{
+        "relative_attention_num_buckets or _max_distance is too small"};
   }
-  const std::string error =
+  Result<void> checked =
       CheckHeads("num_key_value_heads", config.num_kv_heads, config.num_heads);
-  if (!error.empty()) return error;
+  if (!checked.ok()) return checked;
   return CheckHeads("cross_num_key_value_heads", config.num_cross_kv_heads,
                     config.num_heads);
 }
 
 }  // namespace
 
-bool ReadFile(const std::string& path, std::string& text) {
+Result<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream bytes;
   bytes << file.rdbuf();
-  text = bytes.str();
-  return static_cast<bool>(file);
+  if (!file) return Error{path + ": cannot be read"};
+  return bytes.str();
 }
 
-std::string ModelConfig::Load(const std::string& directory,
-                              ModelConfig& config) {
+Result<ModelConfig> ModelConfig::Load(const std::string& directory) {
   const std::string path = directory + "/config.json";
-  std::string text, error;
-  if (!ReadFile(path, text)) return path + ": can not be read";
-  const Json json = Json::Parse(text, error);
-  if (!error.empty()) return path + ": " + error;
+  const Result<std::string> text = ReadFile(path);
+  if (!text.ok()) return text.error();
+  const Result<Json> parsed = Json::Parse(*text);
+  if (!parsed.ok()) return Error{path + ": " + parsed.error().message};
+  const Json& json = *parsed;
+  ModelConfig config;
   const auto integer = [&](const char* key, int64_t absent) {
     return static_cast<int64_t>(
         json[key].NumberOr(static_cast<double>(absent)));
@@ -107,9 +109,10 @@ std::string ModelConfig::Load(const std::string& directory,
   ReadHead(json, config);
   config.start_id = integer("decoder_start_token_id", 0);
   config.eos_id = integer("eos_token_id", 1);
-  error = ReadFeedForward(json, config);
-  if (error.empty()) error = Check(config);
-  return error.empty() ? "" : path + ": " + error;
+  Result<void> checked = ReadFeedForward(json, config);
+  if (checked.ok()) checked = Check(config);
+  if (!checked.ok()) return Error{path + ": " + checked.error().message};
+  return config;
 }
 
 }  // namespace sheaf

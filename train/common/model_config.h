@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "train/common/result.h"
+
 namespace sheaf {
 
 // The shape of a T5 model, from its config.json. The server reads the same keys
@@ -24,17 +26,17 @@ struct ModelConfig {
   int64_t max_distance = 128;
   // Whether the decoder's output is multiplied by d_model^-0.5 before the head.
   bool scales_output = true;
-  // Whether the head is a tensor beside the table: of random weights, and of a
-  // checkpoint unless MatchTensors() finds otherwise.
+  // Whether the head is a tensor of its own: true for random weights by
+  // config.json, and for a checkpoint unless MatchTensors() finds otherwise.
   bool has_own_head = false;
   int64_t start_id = 0;
   int64_t eos_id = 1;
 
-  // Returns what is wrong, naming file, key and value; empty if nothing is.
-  static std::string Load(const std::string& directory, ModelConfig& config);
+  // The error names file, key and value.
+  static Result<ModelConfig> Load(const std::string& directory);
 };
 
-// The whole file; false if it can't be read.
-bool ReadFile(const std::string& path, std::string& text);
+// The whole file. The error names it.
+Result<std::string> ReadFile(const std::string& path);
 
 }  // namespace sheaf

@@ -5,17 +5,10 @@
 #include <cerrno>
 #include <cstring>
 
+#include "train/common/json.h"
+
 namespace sheaf {
 namespace {
-
-bool IsPlain(const std::string& text) {
-  for (const char c : text) {
-    if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') return false;
-  }
-  return !text.empty();
-}
-
-std::string Quote(const std::string& text) { return '"' + text + '"'; }
 
 std::string HeaderOf(const std::vector<TensorToWrite>& tensors) {
   std::string header = R"({"__metadata__":{"format":"pt"})";
@@ -27,9 +20,10 @@ std::string HeaderOf(const std::vector<TensorToWrite>& tensors) {
       shape += std::to_string(n);
     }
     const uint64_t end = begin + tensor.num_bytes;
-    header += ',' + Quote(tensor.name) + ":{\"dtype\":" + Quote(tensor.dtype) +
-              ",\"shape\":[" + shape + "],\"data_offsets\":[" +
-              std::to_string(begin) + ',' + std::to_string(end) + "]}";
+    header += ',' + JsonString(tensor.name) +
+              ":{\"dtype\":" + JsonString(tensor.dtype) + ",\"shape\":[" +
+              shape + "],\"data_offsets\":[" + std::to_string(begin) + ',' +
+              std::to_string(end) + "]}";
     begin = end;
   }
   header += '}';
@@ -42,12 +36,6 @@ std::string HeaderOf(const std::vector<TensorToWrite>& tensors) {
 SafetensorsWriter::SafetensorsWriter(const std::string& path,
                                      const std::vector<TensorToWrite>& tensors)
     : path_(path) {
-  for (const TensorToWrite& tensor : tensors) {
-    if (!IsPlain(tensor.name) || !IsPlain(tensor.dtype)) {
-      Fail("a tensor's name has characters that are not written");
-      return;
-    }
-  }
   file_ = std::fopen(path.c_str(), "wb");
   if (file_ == nullptr) {
     Fail(std::strerror(errno));
@@ -77,7 +65,7 @@ void SafetensorsWriter::Append(const void* bytes, uint64_t num_bytes) {
   }
 }
 
-bool SafetensorsWriter::Finish() {
+Result<void> SafetensorsWriter::Finish() {
   if (error_.empty() && bytes_left_ != 0) Fail("fewer bytes than the tensors");
   if (error_.empty() &&
       (std::fflush(file_) != 0 || fsync(fileno(file_)) != 0)) {
@@ -87,7 +75,8 @@ bool SafetensorsWriter::Finish() {
     Fail(std::strerror(errno));
   }
   file_ = nullptr;
-  return error_.empty();
+  if (!error_.empty()) return Error{error_};
+  return {};
 }
 
 void SafetensorsWriter::Fail(const std::string& what) {

@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
+
+#include "base/hash.h"
 
 namespace sheaf {
 namespace {
@@ -26,22 +29,21 @@ struct Header {
 };
 static_assert(sizeof(Header) == 40);
 
-class Fnv1a {
- public:
-  void Add(const void* bytes, size_t size) {
-    const uint8_t* byte = static_cast<const uint8_t*>(bytes);
-    for (size_t i = 0; i < size; ++i) hash_ = (hash_ ^ byte[i]) * 0x100000001b3;
-  }
-  uint64_t hash() const { return hash_; }
-
- private:
-  uint64_t hash_ = 0xcbf29ce484222325;
-};
-
 struct Closer {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 using File = std::unique_ptr<std::FILE, Closer>;
+
+// Of everything after the header.
+uint64_t Checksum(const std::vector<uint16_t>& lengths,
+                  const std::vector<uint16_t>& ids,
+                  const std::vector<uint8_t>& alignment) {
+  const auto bytes = [](const auto& values) {
+    return std::string_view(reinterpret_cast<const char*>(values.data()),
+                            values.size() * sizeof(values[0]));
+  };
+  return Fnv1a(bytes(alignment), Fnv1a(bytes(ids), Fnv1a(bytes(lengths))));
+}
 
 template <typename T>
 bool ReadAll(std::FILE* file, std::vector<T>& values) {
@@ -87,36 +89,36 @@ void TokenFile::SetAlignment(int64_t index,
               alignment.size());
 }
 
-std::string TokenFile::Write(const std::string& path) const {
+Result<void> TokenFile::Write(const std::string& path) const {
   std::vector<uint16_t> lengths;
   lengths.reserve(2 * pairs_.size());
   for (const Place& place : pairs_) {
     lengths.push_back(place.source_len);
     lengths.push_back(place.target_len);
   }
-  Fnv1a hash;
-  hash.Add(lengths.data(), lengths.size() * sizeof(uint16_t));
-  hash.Add(ids_.data(), ids_.size() * sizeof(uint16_t));
-  hash.Add(alignment_.data(), alignment_.size());
   Header header = {{},
                    kVersion,
                    static_cast<uint32_t>(vocab_size_),
                    pairs_.size(),
                    ids_.size(),
-                   hash.hash()};
+                   Checksum(lengths, ids_, alignment_)};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   File file(std::fopen(path.c_str(), "wb"));
-  if (file == nullptr) return path + ": " + std::strerror(errno);
+  if (file == nullptr) return Error{path + ": " + std::strerror(errno)};
   const bool is_written =
       std::fwrite(&header, sizeof(header), 1, file.get()) == 1 &&
       WriteAll(file.get(), lengths) && WriteAll(file.get(), ids_) &&
       WriteAll(file.get(), alignment_) && std::fflush(file.get()) == 0;
-  return is_written ? "" : path + ": " + std::strerror(errno);
+  if (!is_written) return Error{path + ": " + std::strerror(errno)};
+  return {};
 }
 
-std::string TokenFile::Read(const std::string& path, TokenFile& result) {
+Result<TokenFile> TokenFile::Read(const std::string& path) {
+  const auto broken = [&path](const std::string& rule) {
+    return Error{path + ": " + rule};
+  };
   File file(std::fopen(path.c_str(), "rb"));
-  if (file == nullptr) return path + ": " + std::strerror(errno);
+  if (file == nullptr) return broken(std::strerror(errno));
   std::fseek(file.get(), 0, SEEK_END);
   const uint64_t size = static_cast<uint64_t>(std::ftell(file.get()));
   std::rewind(file.get());
@@ -124,16 +126,16 @@ std::string TokenFile::Read(const std::string& path, TokenFile& result) {
   if (size < sizeof(header) ||
       std::fread(&header, sizeof(header), 1, file.get()) != 1 ||
       std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0) {
-    return path + ": is no token file";
+    return broken("is not a token file");
   }
   if (header.version != kVersion) {
-    return path + ": version is " + std::to_string(header.version) +
-           "; this program reads version " + std::to_string(kVersion);
+    return broken("version is " + std::to_string(header.version) +
+                  "; this program reads version " + std::to_string(kVersion));
   }
   if (header.vocab_size == 0 || header.vocab_size > kMaxVocab ||
       header.num_pairs > kMaxIds || header.num_ids > kMaxIds ||
       size - sizeof(header) < 4 * header.num_pairs + 2 * header.num_ids) {
-    return path + ": is cut short, or its header is broken";
+    return broken("is cut short, or its header is broken");
   }
   std::vector<uint16_t> lengths(2 * header.num_pairs);
   TokenFile read(static_cast<int32_t>(header.vocab_size));
@@ -142,31 +144,28 @@ std::string TokenFile::Read(const std::string& path, TokenFile& result) {
                          2 * header.num_ids);
   if (!ReadAll(file.get(), lengths) || !ReadAll(file.get(), read.ids_) ||
       !ReadAll(file.get(), read.alignment_)) {
-    return path + ": can not be read";
+    return broken("cannot be read");
   }
-  Fnv1a hash;
-  hash.Add(lengths.data(), lengths.size() * sizeof(uint16_t));
-  hash.Add(read.ids_.data(), read.ids_.size() * sizeof(uint16_t));
-  hash.Add(read.alignment_.data(), read.alignment_.size());
-  if (hash.hash() != header.checksum) return path + ": checksum is wrong";
+  if (Checksum(lengths, read.ids_, read.alignment_) != header.checksum) {
+    return broken("checksum is wrong");
+  }
   for (size_t i = 0; i < lengths.size(); i += 2) {
     if (lengths[i] == 0 || lengths[i + 1] == 0) {
-      return path + ": pair " + std::to_string(i / 2) + " has an empty side";
+      return broken("pair " + std::to_string(i / 2) + " has an empty side");
     }
     read.AddPlace(lengths[i], lengths[i + 1]);
   }
   if (read.num_placed_ids_ != read.ids_.size() ||
       read.num_placed_alignments_ != read.alignment_.size()) {
-    return path + ": the lengths of the pairs do not add up to the file's";
+    return broken("the lengths of the pairs do not add up to the file's");
   }
   for (const uint16_t id : read.ids_) {
     if (id >= header.vocab_size) {
-      return path + ": id " + std::to_string(id) + " is not below vocab_size " +
-             std::to_string(header.vocab_size);
+      return broken("id " + std::to_string(id) + " is not below vocab_size " +
+                    std::to_string(header.vocab_size));
     }
   }
-  result = std::move(read);
-  return "";
+  return read;
 }
 
 }  // namespace sheaf

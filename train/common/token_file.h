@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "train/common/result.h"
+
 namespace sheaf {
 
 // Pairs of source and target token ids, as the trainer reads them.
@@ -12,16 +14,16 @@ namespace sheaf {
 // The file, all numbers little-endian:
 //   8 bytes  "SHEAFTOK"
 //   u32      version, 1
-//   u32      vocab_size: every id is below, at most 65536
+//   u32      vocab_size: every id is below it, at most 65536
 //   u64      number of pairs
 //   u64      number of ids in all sources and targets
-//   u64      FNV-1a (64 bits) of all that follows
+//   u64      FNV-1a (64 bits) of everything after it
 //   u16[2]   for each pair: length of its source and of its target, >= 1
 //   u16[]    for each pair: the source's ids and then the target's; both end
 //            with the end token, neither begins with a start token
 //   u8[]     for each target id: the place in the source of the id that it
-//            translates, 255: none known
-// A token file lies in memory as a whole; xz takes it to about half.
+//            translates; 255: unknown
+// A token file is kept in memory as a whole. xz halves its size.
 class TokenFile {
  public:
   static constexpr uint8_t kUnaligned = 255;
@@ -44,12 +46,12 @@ class TokenFile {
   void Add(const std::vector<int32_t>& source,
            const std::vector<int32_t>& target);
 
-  // REQUIRES: as many places as the pair's target has ids.
+  // REQUIRES: one place for each id of the pair's target.
   void SetAlignment(int64_t index, const std::vector<uint8_t>& alignment);
 
-  // Both return what went wrong, naming file and rule; empty if nothing did.
-  std::string Write(const std::string& path) const;
-  static std::string Read(const std::string& path, TokenFile& file);
+  // Errors name the file and the rule that it breaks.
+  Result<void> Write(const std::string& path) const;
+  static Result<TokenFile> Read(const std::string& path);
 
  private:
   struct Place {

@@ -93,8 +93,9 @@ class Observer : public DecoderObserver {
 };
 
 // Encodes one source and decodes from it greedily, shown to the observer.
-void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
-               TransformerRunner& runner, Observer& observer) {
+void RunSource(const std::vector<int32_t>& source, int32_t start_token,
+               const KvStorage& storage, TransformerRunner& runner,
+               Observer& observer) {
   KvBlockPool pool(storage.shape());
   BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
   const int32_t source_len = static_cast<int32_t>(source.size());
@@ -107,7 +108,7 @@ void RunSource(const std::vector<int32_t>& source, const KvStorage& storage,
   observer.OnEncoderOutput(runner.encoder_output());
   const auto ends = runner.eos_token_ids();
   std::vector<float> logits(runner.vocab_size());
-  int32_t token = runner.start_token_id();
+  int32_t token = start_token;
   for (int32_t position = 0; position < kCalibrationMaxOutput; ++position) {
     const DecodeEntry decode = {
         {&token, 1}, position, self.ids(), cross.ids(), source_len};
@@ -150,7 +151,8 @@ absl::StatusOr<Calibration> Calibrate(
     if (source.size() > kCalibrationMaxSource) {
       source.resize(kCalibrationMaxSource);
     }
-    RunSource(source, (*model)->storage(), runner, observer);
+    RunSource(source, architecture.tokens.start_id, (*model)->storage(), runner,
+              observer);
   }
   return observer.Result();
 }

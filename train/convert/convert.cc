@@ -279,7 +279,8 @@ absl::Status WriteWeights(
     }
     report(converted);
   }
-  if (!writer.Finish()) return absl::InternalError(writer.error());
+  const Result<void> written = writer.Finish();
+  if (!written.ok()) return absl::InternalError(written.error().message);
   return absl::OkStatus();
 }
 

@@ -1,4 +1,4 @@
-// sheaf-convert: a T5 model directory with fewer key and value heads.
+// sheaf-convert: writes a T5 model directory with fewer key and value heads.
 
 #include <cstdio>
 #include <memory>
@@ -10,8 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/flag_parser.h"
 #include "base/input_file.h"
+#include "base/program.h"
 #include "base/start_guard.h"
 #include "base/usage_error.h"
 #include "engine/model/description.h"
@@ -19,53 +19,38 @@
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
 
-ABSL_FLAG(bool, help, false, "Prints this.");
-ABSL_FLAG(std::string, flagfile, "",
-          "Reads flags from this file, one --name=value a line.");
 ABSL_FLAG(std::string, input, "", "Model directory to convert.");
 ABSL_FLAG(std::string, output, "", "Directory to write; must not exist.");
 ABSL_FLAG(int32_t, kv_heads, 0,
-          "KV heads of the decoder's attentions; divides what the model has.");
+          "Number of KV heads of the decoder's attentions; a divisor of the "
+          "model's.");
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
-          "The same of its cross-attention; 0: as --kv_heads.");
+          "Number of KV heads of its cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, method, "mean",
-          "How heads become one: mean, first, random or svd.");
-ABSL_FLAG(uint64_t, seed, 0, "Of random.");
+          "How several heads become one: mean, first, random or svd.");
+ABSL_FLAG(uint64_t, seed, 0, "Seed of --method=random.");
 ABSL_FLAG(std::string, calibration, "",
-          "Text to run through the model, one source a line (what follows a "
-          "tab is left out): errors, and svd, are then weighted by what the "
-          "attentions read on it. Needs a tokenizer.");
+          "Text to run through the model, one source per line (a tab and the "
+          "text after it are ignored). Errors, and svd, are then weighted by "
+          "what the attentions read on it. Needs a tokenizer.");
 ABSL_FLAG(std::string, calibration_prefix, "",
-          "Put before each line, as \"translate English to German: \".");
-ABSL_FLAG(int32_t, calibration_lines, 200, "At most so many lines are used.");
+          "Text before each line, such as \"translate English to German: \".");
+ABSL_FLAG(int32_t, calibration_lines, 200,
+          "Maximum number of lines of --calibration to use.");
 
 namespace sheaf {
 namespace {
 
-enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
+constexpr char kProgram[] = "sheaf-convert";
+constexpr char kAbout[] = R"(
+sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]
+              --method=mean|first|random|svd [--calibration=FILE]
 
-constexpr char kUsage[] =
-    "sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]\n"
-    "              --method=mean|first|random|svd [--calibration=FILE]\n\n"
-    "Groups the key and value heads of a T5 model's decoder (GQA, MQA).\n"
-    "Prints, for each attention, the error of its scores (keys) and outputs\n"
-    "(values), relative, and the bytes saved.\n\n"
-    "  --calibration=FILE          text that the model is run on; weights the\n"
-    "                              errors, and svd, by what it reads\n"
-    "  --calibration_prefix=TEXT   put before each line\n"
-    "  --calibration_lines=200     at most so many lines\n"
-    "  --seed=0                    of random\n"
-    "  --flagfile=FILE             reads flags from a file\n";
+Groups the key and value heads of a T5 model's decoder (GQA, MQA). For each
+attention, prints the relative errors of its scores (keys) and outputs (values)
+and the number of bytes saved.
+)";
 constexpr uint64_t kMaxTextBytes = uint64_t{64} << 20;
-
-ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::string line(status.message());
-  for (char& c : line) {
-    if (c == '\n') c = ' ';
-  }
-  std::fprintf(stderr, "sheaf-convert: %s\n", line.c_str());
-  return code;
-}
 
 absl::StatusOr<ConvertOptions> OptionsFromFlags() {
   ConvertOptions options;
@@ -104,7 +89,7 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
   return options;
 }
 
-// Token ids of the lines of --calibration.
+// Returns the token ids of the lines of --calibration.
 absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
     const std::string& path, const std::string& directory, int32_t vocab_size) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
@@ -134,20 +119,28 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
 ExitCode Convert(ConvertOptions options) {
   const absl::StatusOr<ModelDescription> description =
       ReadDescription(options.input);
-  if (!description.ok()) return Complain(kWrongModel, description.status());
+  if (!description.ok()) {
+    return PrintError(kProgram, kExitWrongModel, description.status());
+  }
   const Architecture& architecture = description->architecture;
   absl::Status heads = CheckConvertible(architecture, options);
-  if (!heads.ok()) return Complain(kWrongFlags, heads);
+  if (!heads.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, heads);
+  }
 
   Calibration calibration;
   if (const std::string path = absl::GetFlag(FLAGS_calibration);
       !path.empty()) {
     const auto sources =
         CalibrationSources(path, options.input, architecture.vocab_size);
-    if (!sources.ok()) return Complain(kFailed, sources.status());
+    if (!sources.ok()) {
+      return PrintError(kProgram, kExitFailed, sources.status());
+    }
     absl::StatusOr<Calibration> gathered =
         Calibrate(options.input, *description, *sources);
-    if (!gathered.ok()) return Complain(kWrongModel, gathered.status());
+    if (!gathered.ok()) {
+      return PrintError(kProgram, kExitWrongModel, gathered.status());
+    }
     calibration = *std::move(gathered);
     options.calibration = &calibration;
   }
@@ -162,9 +155,11 @@ ExitCode Convert(ConvertOptions options) {
             static_cast<long long>(attention.saved_weight_bytes));
         saved += attention.saved_weight_bytes;
       });
-  if (absl::IsAlreadyExists(status)) return Complain(kWrongFlags, status);
-  if (absl::IsInternal(status)) return Complain(kFailed, status);
-  if (!status.ok()) return Complain(kWrongModel, status);
+  if (absl::IsAlreadyExists(status))
+    return PrintError(kProgram, kExitWrongFlags, status);
+  if (absl::IsInternal(status))
+    return PrintError(kProgram, kExitFailed, status);
+  if (!status.ok()) return PrintError(kProgram, kExitWrongModel, status);
   const auto kv_bytes = [&](int32_t kv_heads) {  // f32, all layers, K and V
     return 8LL * architecture.decoder.num_layers * kv_heads *
            architecture.decoder.head_dim;
@@ -176,26 +171,20 @@ ExitCode Convert(ConvertOptions options) {
       kv_bytes(architecture.decoder.num_kv_heads),
       kv_bytes(options.num_kv_heads), kv_bytes(architecture.num_cross_kv_heads),
       kv_bytes(options.num_cross_kv_heads));
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return Complain(kFailed, absl::DataLossError("stdout can not be written"));
-  }
-  return kDone;
+  const absl::Status written = FlushStdout();
+  return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
 }
 
 ExitCode Main(const std::vector<std::string>& args) {
-  if (absl::Status status = ParseOnlyFlags(args); !status.ok()) {
-    return Complain(kWrongFlags, status);
-  }
-  if (absl::GetFlag(FLAGS_help)) {
-    std::fputs(kUsage, stdout);
-    return kDone;
-  }
-  const StartGuard guard("sheaf-convert",
+  const ProgramInfo program = {kProgram, kAbout + 1, "train/convert/main.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
+  const StartGuard guard(kProgram,
                          "conversion takes memory for some tensors, "
                          "--calibration for the whole model",
-                         kWrongModel);
+                         kExitWrongModel);
   const absl::StatusOr<ConvertOptions> options = OptionsFromFlags();
-  if (!options.ok()) return Complain(kWrongFlags, options.status());
+  if (!options.ok())
+    return PrintError(kProgram, kExitWrongFlags, options.status());
   return Convert(*options);
 }
 

@@ -1,4 +1,4 @@
-// sheaf-eval: BLEU and chrF, or ROUGE, of a server's answers or of a file's.
+// sheaf-eval: scores the answers of a server or of a file (BLEU, chrF, ROUGE).
 
 #include <algorithm>
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "base/program.h"
 #include "base/usage_error.h"
 #include "client/flags.h"
 #include "client/line_io.h"
@@ -19,30 +20,34 @@
 #include "train/evaluate/scores.h"
 #include "train/evaluate/server_run.h"
 
-ABSL_FLAG(std::string, data, "", "Sources and references.");
-ABSL_FLAG(std::string, hypotheses, "", "Answers, a line for each source.");
-ABSL_FLAG(int32_t, limit, 0, "Only so many of the first sources; 0: all.");
+ABSL_FLAG(std::string, data, "",
+          "Sources and references: source<TAB>reference[<TAB>more] lines, or "
+          "JSON lines with \"document\" and \"summaries\".");
+ABSL_FLAG(std::string, hypotheses, "",
+          "File of answers, one line per source. Replaces the server.");
+ABSL_FLAG(int32_t, limit, 0,
+          "Number of sources to use, from the first. 0: all.");
 
 namespace sheaf {
 namespace {
 
 using nlohmann::json;
 
-constexpr char kUsage[] =
-    "sheaf-eval --data=FILE [--task=translate|summarize] --server=HOST:PORT\n"
-    "sheaf-eval --data=FILE [--task=translate|summarize] --hypotheses=FILE\n\n"
-    "Scores a server's answers, or a file's, a line for each source: BLEU and\n"
-    "chrF of translations, ROUGE of summaries (with what the document's first\n"
-    "sentence would have); from a server also tokens/s and KV cache bytes.\n\n"
-    "  --data=FILE          source<TAB>reference[<TAB>more] lines, or JSON "
-    "lines\n"
-    "                       with \"document\" and \"summaries\"\n"
-    "  --limit=N            only the first N sources\n"
-    "  --output=FILE        writes the answers, a line for each source\n"
-    "  --json               prints one JSON object\n"
-    "  --from=en --to=de    languages\n"
-    "  --concurrency=8      requests under way at a time\n"
-    "  --model= --timeout= --beam_size= ... as in sheaf translate\n";
+constexpr char kProgram[] = "sheaf-eval";
+constexpr char kAbout[] = R"(
+sheaf-eval --data=FILE [--task=translate|summarize] --server=HOST:PORT
+sheaf-eval --data=FILE [--task=translate|summarize] --hypotheses=FILE
+
+Scores the answers of a server or of a file: BLEU and chrF of translations,
+ROUGE of summaries (and of the documents' first sentences, for comparison). For
+a server, also prints tokens per second and bytes of KV cache.
+
+  --output=FILE        writes the answers, one line per source
+  --json               prints one JSON object
+  --from=en --to=de    languages
+  --concurrency=8      maximum number of concurrent requests
+  --model= --timeout= --beam_size= ... as for sheaf translate
+)";
 
 std::string OneLine(std::string text) {
   for (char& c : text) {
@@ -52,10 +57,12 @@ std::string OneLine(std::string text) {
 }
 
 std::string FirstSentence(const std::string& document) {
-  const SegmentedText text =
+  const absl::StatusOr<SegmentedText> text =
       SplitForTranslation(document, "en", /*max_tokens=*/INT64_MAX,
-                          [](absl::string_view) { return int64_t{1}; });
-  return text.segments.empty() ? "" : std::string(text.segments.front());
+                          [](absl::string_view) { return EncodedSource(); });
+  return !text.ok() || text->segments.empty()
+             ? ""
+             : std::string(text->segments.front());
 }
 
 json ScoreTranslations(const std::vector<std::string>& hypotheses,
@@ -117,7 +124,7 @@ absl::Status WriteLines(const std::string& path,
     if (std::fclose(file) == 0 && !has_failed) return absl::OkStatus();
   }
   return absl::ErrnoToStatus(
-      errno, absl::StrCat("--output=", path, ": can not be written"));
+      errno, absl::StrCat("--output=", path, ": cannot be written"));
 }
 
 absl::StatusOr<ServerRun> AskServer(const std::vector<TextPair>& pairs,
@@ -156,7 +163,7 @@ void AddServerFigures(const ServerRun& run, json& figures) {
   figures["seconds"] = run.seconds;
   figures["input_tokens"] = run.input_tokens;
   figures["output_tokens"] = run.output_tokens;
-  // What a source and its output take in the KV cache at their end, on average.
+  // The average KV cache of a source and its complete output.
   figures["kv_bytes_per_request"] =
       (static_cast<double>(run.input_tokens) *
            static_cast<double>(run.model.cross_kv_bytes_per_token()) +
@@ -234,23 +241,16 @@ absl::Status Evaluate() {
   }
   if (!server_figures.is_null()) figures.update(server_figures);
   Print(figures);
-  if (std::fflush(stdout) != 0) {
-    return absl::DataLossError("stdout can not be written");
-  }
-  return absl::OkStatus();
+  return FlushStdout();
 }
 
-int Main(const std::vector<std::string>& args) {
-  absl::Status status = ParseOnlyFlags(args);
-  if (status.ok() && absl::GetFlag(FLAGS_help)) {
-    std::fputs(kUsage, stdout);
-    return 0;
-  }
-  if (status.ok()) status = Evaluate();
-  if (status.ok()) return 0;
-  std::fprintf(stderr, "sheaf-eval: %s\n",
-               OneLine(std::string(status.message())).c_str());
-  return IsUsageError(status) ? 2 : 1;
+ExitCode Main(const std::vector<std::string>& args) {
+  const ProgramInfo program = {kProgram, kAbout + 1, "train/evaluate/main.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
+  const absl::Status status = Evaluate();
+  if (status.ok()) return kExitDone;
+  return PrintError(
+      kProgram, IsUsageError(status) ? kExitWrongFlags : kExitFailed, status);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// sheaf-tokenize: token files for the trainer, with the product's tokenizer and
-// prompts; and ids back to text.
+// sheaf-tokenize: writes token files for the trainer, with the server's
+// tokenizer and prompts, and turns ids back into text.
 
 #include <cstdio>
 #include <fstream>
@@ -13,63 +13,55 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/flag_parser.h"
+#include "base/program.h"
 #include "base/usage_error.h"
 #include "engine/model/description.h"
+#include "text/families.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
 #include "train/data/text_pairs.h"
 #include "train/tokenize/word_alignment.h"
 
-ABSL_FLAG(bool, help, false, "Prints this.");
-ABSL_FLAG(std::string, flagfile, "",
-          "Reads flags from this file, one --name=value a line.");
 ABSL_FLAG(std::string, model, "",
           "Directory with config.json and a tokenizer.");
-ABSL_FLAG(std::string, task, "", "Task whose prompt comes before each source.");
-ABSL_FLAG(std::string, input, "-", "Pairs: TSV or JSON lines; - is stdin.");
+ABSL_FLAG(std::string, task, "", "Task whose prompt precedes each source.");
+ABSL_FLAG(std::string, input, "-",
+          "File of pairs: source<TAB>target lines, or JSON lines with "
+          "\"document\" and \"summaries\". - is stdin.");
 ABSL_FLAG(std::string, output, "", "Token file to write.");
-ABSL_FLAG(int32_t, max_source_tokens, 512, "Longest source, end included.");
-ABSL_FLAG(int32_t, max_target_tokens, 256, "Longest target, end included.");
+ABSL_FLAG(int32_t, max_source_tokens, 512,
+          "Maximum number of tokens in a source, including prompt and end "
+          "token.");
+ABSL_FLAG(int32_t, max_target_tokens, 256,
+          "Maximum number of tokens in a target, including the end token.");
 ABSL_FLAG(std::string, too_long, "drop",
-          "What becomes of longer: drop or cut.");
+          "What happens to longer pairs: drop or cut.");
 ABSL_FLAG(std::string, align, "none",
-          "Aligns target words with source words: none, words or copies.");
-ABSL_FLAG(std::string, ids, "", "File with lines of ids, to print as text.");
+          "Finds the source word of each target word: none, words (the word "
+          "that it translates) or copies (the same word).");
+ABSL_FLAG(std::string, ids, "",
+          "File with lines of token ids, which are printed as text.");
 
 namespace sheaf {
 namespace {
 
-enum ExitCode { kDone = 0, kFailed = 1, kWrongFlags = 2, kWrongModel = 3 };
+constexpr char kProgram[] = "sheaf-tokenize";
+constexpr char kAbout[] = R"(
+sheaf-tokenize --model=DIR --task=NAME --input=PAIRS --output=FILE
+sheaf-tokenize --model=DIR --ids=FILE
 
-// Share of the sources above which an id says little by being copied.
-constexpr double kMostCommonCopied = 0.2;
+Writes pairs of texts as a token file for sheaf-train, with the tokenizer and
+the task's prompt of the model directory. Or prints lines of token ids as text.
+)";
 
-constexpr char kUsage[] =
-    "sheaf-tokenize --model=DIR --task=NAME --input=PAIRS --output=FILE\n"
-    "sheaf-tokenize --model=DIR --ids=FILE\n\n"
-    "Pairs of texts as a token file for sheaf-train: the tokenizer and the\n"
-    "task's prompt are those of the model directory. Or lines of token ids as\n"
-    "text, on stdout.\n\n"
-    "  --input=-                 source<TAB>target lines, or JSON lines with\n"
-    "                            \"document\" and \"summaries\"; - is stdin\n"
-    "  --max_source_tokens=512   of a source, prompt and end token included\n"
-    "  --max_target_tokens=256   of a target, end token included\n"
-    "  --too_long=drop|cut       what becomes of pairs that are longer\n"
-    "  --align=none|words|copies finds the source word of each target word: "
-    "the\n"
-    "                            one it translates, or the same word\n";
-
-ExitCode Complain(ExitCode code, const absl::Status& status) {
-  std::fprintf(stderr, "sheaf-tokenize: %s\n",
-               std::string(status.message()).c_str());
-  return code;
-}
+// An id that more than this share of the sources contains says little about
+// where a target word was copied from.
+constexpr double kMaxCopiedShare = 0.2;
 
 struct Limits {
   size_t source, target;
-  bool cuts;
+  bool cuts;  // longer texts, instead of dropping the pair
 };
 
 absl::StatusOr<Limits> LimitsFromFlags() {
@@ -95,7 +87,8 @@ absl::StatusOr<Limits> LimitsFromFlags() {
                 too_long == "cut"};
 }
 
-// The ids of a text with the end token; empty if they are too many.
+// Returns the ids of a text and the end token. If they are more than `limit`,
+// cuts them or returns none.
 std::vector<int32_t> Encode(const Tokenizer& tokenizer,
                             const std::string& prompt, const std::string& text,
                             size_t limit, bool cuts) {
@@ -122,7 +115,7 @@ absl::StatusOr<const Task*> FindTask(const ModelTasks& tasks,
 absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
   std::ifstream file(path);
   if (!file)
-    return absl::NotFoundError(absl::StrCat(path, ": can't be opened"));
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
   std::string line;
   while (std::getline(file, line)) {
     std::vector<int32_t> ids;
@@ -131,7 +124,7 @@ absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
       ids.emplace_back();
       if (!absl::SimpleAtoi(word, &ids.back())) {
         return absl::InvalidArgumentError(
-            absl::StrCat(path, ": \"", word, "\" is no token id"));
+            absl::StrCat(path, ": \"", word, "\" is not a token id"));
       }
     }
     std::string text = tokenizer.Decode(ids);
@@ -159,9 +152,9 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
   }
   const std::string align = absl::GetFlag(FLAGS_align);
   if (align == "words") AlignWords({}, file);
-  if (align == "copies") AlignCopies(kMostCommonCopied, file);
-  const std::string error = file.Write(absl::GetFlag(FLAGS_output));
-  if (!error.empty()) return absl::InternalError(error);
+  if (align == "copies") AlignCopies(kMaxCopiedShare, file);
+  const Result<void> written = file.Write(absl::GetFlag(FLAGS_output));
+  if (!written.ok()) return absl::InternalError(written.error().message);
   std::printf("%lld pairs, %lld ids; %lld pairs left out\n",
               static_cast<long long>(file.size()),
               static_cast<long long>(file.num_ids()),
@@ -173,43 +166,51 @@ absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
 ExitCode Run() {
   const std::string model = absl::GetFlag(FLAGS_model);
   const absl::StatusOr<ModelDescription> description = ReadDescription(model);
-  if (!description.ok()) return Complain(kWrongModel, description.status());
+  if (!description.ok()) {
+    return PrintError(kProgram, kExitWrongModel, description.status());
+  }
   const int32_t vocab_size = description->architecture.vocab_size;
   if (vocab_size > TokenFile::kMaxVocab) {
-    return Complain(kWrongModel, absl::InvalidArgumentError(absl::StrCat(
-                                     model, ": vocab_size is ", vocab_size,
-                                     "; token files have ids below ",
-                                     TokenFile::kMaxVocab)));
+    return PrintError(
+        kProgram, kExitWrongModel,
+        absl::InvalidArgumentError(absl::StrCat(
+            model, ": vocab_size is ", vocab_size,
+            "; token files have ids below ", TokenFile::kMaxVocab)));
+  }
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description->files);
+  if (!family.ok()) {
+    return PrintError(kProgram, kExitWrongModel, family.status());
   }
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(model, vocab_size);
-  if (!tokenizer.ok()) return Complain(kWrongModel, tokenizer.status());
+      (*family)->load_tokenizer(model, vocab_size);
+  if (!tokenizer.ok()) {
+    return PrintError(kProgram, kExitWrongModel, tokenizer.status());
+  }
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
     const absl::Status status = PrintTexts(**tokenizer, ids);
-    return status.ok() ? kDone : Complain(kFailed, status);
+    return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
   }
   const absl::StatusOr<Limits> limits = LimitsFromFlags();
-  if (!limits.ok()) return Complain(kWrongFlags, limits.status());
-  const absl::StatusOr<ModelTasks> tasks = LoadModelTasks(model, "");
-  if (!tasks.ok()) return Complain(kWrongModel, tasks.status());
+  if (!limits.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, limits.status());
+  }
+  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(description->files);
+  if (!tasks.ok()) return PrintError(kProgram, kExitWrongModel, tasks.status());
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
-  if (!task.ok()) return Complain(kWrongFlags, task.status());
+  if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
   const absl::Status status =
       WriteTokens(**tokenizer, vocab_size, **task, *limits);
-  return status.ok() ? kDone : Complain(kFailed, status);
+  return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 
 ExitCode Main(const std::vector<std::string>& args) {
-  if (absl::Status status = ParseOnlyFlags(args); !status.ok()) {
-    return Complain(kWrongFlags, status);
-  }
-  if (absl::GetFlag(FLAGS_help)) {
-    std::fputs(kUsage, stdout);
-    return kDone;
-  }
+  const ProgramInfo program = {kProgram, kAbout + 1, "train/tokenize/main.cc"};
+  if (const auto end = ReadCommandLine(program, args)) return *end;
   if (absl::GetFlag(FLAGS_output).empty() && absl::GetFlag(FLAGS_ids).empty()) {
-    return Complain(kWrongFlags, UsageError("--output is not given"));
+    return PrintError(kProgram, kExitWrongFlags,
+                      UsageError("--output is not given"));
   }
   return Run();
 }

@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/version.h"
 #include "train/uptrain/trainer.h"
 
 #if defined(__GLIBC__)
@@ -18,7 +20,8 @@ namespace {
 
 enum ExitCode { kTrained = 0, kFailed = 1, kWrongFlags = 2 };
 
-// One flag: its help, and what takes its value and says if it may be.
+// A flag: its help, and a function that sets its value. Returns whether the
+// value is allowed.
 struct Flag {
   const char* name;
   const char* help;
@@ -38,14 +41,13 @@ Flag Text(const char* name, std::string& value, const char* help) {
           }};
 }
 
-Flag Choice(const char* name, std::string& value,
-            std::vector<std::string> allowed, const char* help) {
-  return {name, help, [&value, allowed](const std::string& text) {
-            value = text;
-            for (const std::string& each : allowed) {
-              if (text == each) return true;
-            }
-            return false;
+template <typename Enum, size_t N>
+Flag Choice(const char* name, Enum& value, const EnumNames<Enum, N>& names,
+            const char* help) {
+  return {name, help, [&value, &names](const std::string& text) {
+            const std::optional<Enum> parsed = names.Parse(text);
+            if (parsed.has_value()) value = *parsed;
+            return parsed.has_value();
           }};
 }
 
@@ -90,101 +92,126 @@ Flag Files(const char* name, std::vector<std::string>& files,
 std::vector<Flag> FlagsOf(TrainOptions& o) {
   return {
       Text("model", o.model,
-           "directory with config.json (and a tokenizer to hand on)"),
-      Text("output", o.output, "directory to write; one with a state resumes"),
-      Choice("init", o.init, {"checkpoint", "random"},
-             "weights to begin with: checkpoint (of --model) or random"),
+           "directory with config.json (and a tokenizer, which is copied)"),
+      Text("output", o.output,
+           "directory to write; a run continues from the state in it"),
+      Choice("init", o.init, kInitialWeights,
+             "initial weights: checkpoint (those of --model) or random"),
       Files("train", o.train, &o.weights,
-            "token files, FILE[:TIMES AN EPOCH],..."),
+            "token files, FILE[:TIMES PER EPOCH],..."),
       Files("dev", o.dev, nullptr, "token files, FILE,..."),
-      Integer<int64_t>("steps", o.steps, 1, "steps to train"),
+      Integer<int64_t>("steps", o.steps, 1, "number of steps"),
       Real("minutes", o.minutes, 0, 1e6,
-           "or minutes; the rate's schedule follows the clock"),
+           "minutes, instead of steps; the learning rate follows the clock"),
       Integer<int64_t>("batch_tokens", o.batch_tokens, 16,
-                       "of a batch, source and target with padding (4096)"),
+                       "tokens of a batch, source and target with padding "
+                       "(4096)"),
       Integer<int64_t>("accumulate", o.accumulate, 1,
-                       "batches a step, a thread for each (1)"),
-      Choice("optimizer", o.optimizer, {"adamw", "muon"},
-             "of the matrices: adamw or muon (adamw)"),
+                       "batches per step, each on its own thread (1)"),
+      Choice("optimizer", o.optimizer, kMatrixOptimizers,
+             "optimizer of the matrices: adamw or muon (adamw)"),
       Real("rate", o.rate, 0, 1, "highest learning rate (1e-3)"),
       Real("embedding_rate", o.embedding_rate, 0, 1000,
-           "times that for the embedding (8)"),
+           "factor of the embedding's learning rate (8)"),
       Real("warmup", o.warmup, 0, 1,
-           "share of the training it rises in (0.03)"),
-      Real("weight_decay", o.weight_decay, 0, 1, "of the matrices (0.01)"),
-      Real("beta2", o.beta2, 0, 1, "Adam's (0.98)"),
-      Real("clip", o.clip, 0, 1e9, "longest gradient (1)"),
-      Real("ema", o.ema, 0, 1, "of the average of the weights (0.999)"),
-      Real("label_smoothing", o.label_smoothing, 0, 1, "(0.1)"),
-      Real("dropout", o.dropout, 0, 0.9, "(0.1)"),
+           "share of the training in which the rate rises (0.03)"),
+      Real("weight_decay", o.weight_decay, 0, 1,
+           "weight decay of the matrices (0.01)"),
+      Real("beta2", o.beta2, 0, 1, "Adam's beta2 (0.98)"),
+      Real("clip", o.clip, 0, 1e9, "maximum norm of the gradient (1)"),
+      Real("ema", o.ema, 0, 1, "decay of the weights' average (0.999)"),
+      Real("label_smoothing", o.label_smoothing, 0, 1, "label smoothing (0.1)"),
+      Real("dropout", o.dropout, 0, 0.9, "dropout (0.1)"),
       Real("guide", o.guide, 0, 100,
            "weight of guided attention at the start (0.3)"),
       Real("guide_until", o.guide_until, 1e-9, 1,
-           "share of the training until it is 0 (0.6)"),
+           "share of the training after which that weight is 0 (0.6)"),
       Real("short_first", o.short_first, 0, 1,
-           "share of the training with short pairs first (0)"),
-      Integer<int64_t>("log_every", o.log_every, 1, "steps (20)"),
+           "share of the training that starts with short pairs (0)"),
+      Integer<int64_t>("log_every", o.log_every, 1,
+                       "steps between lines of the log (20)"),
       Integer<int64_t>("eval_every", o.eval_every, 0,
-                       "steps, 0: at the end (500)"),
+                       "steps between evaluations; 0: only at the end (500)"),
       Integer<int64_t>("save_every", o.save_every, 0,
-                       "steps, 0: at the end (500)"),
-      Integer<int64_t>("dev_pairs", o.dev_pairs, 1, "for dev loss (500)"),
+                       "steps between saves; 0: only at the end (500)"),
+      Integer<int64_t>("dev_pairs", o.dev_pairs, 1,
+                       "pairs for the dev loss (500)"),
       Integer<int64_t>("dev_decode", o.dev_decode, 0,
-                       "of those, decoded for token BLEU (64)"),
+                       "number of those to decode for token BLEU (64)"),
       Integer<int64_t>("dev_decode_tokens", o.dev_decode_tokens, 1,
-                       "longest output (64)"),
-      Choice("precision", o.precision, {"f32", "bf16"},
-             "of the products: f32 or bf16"),
-      Choice("store", o.store, {"f32", "bf16"}, "of the models: f32 or bf16"),
-      Choice("device", o.device, {"auto", "cpu", "cuda"}, "auto, cpu or cuda"),
-      Integer<int64_t>("threads", o.threads, 0, "0: libtorch's choice"),
-      Integer<uint64_t>("seed", o.seed, 0, "of all chance (1)"),
+                       "maximum number of tokens in such an output (64)"),
+      Choice("precision", o.precision, kFloatTypes,
+             "type of the products: f32 or bf16"),
+      Choice("store", o.store, kFloatTypes,
+             "type of the stored models: f32 or bf16"),
+      Choice("device", o.device, kDeviceKinds, "device: auto, cpu or cuda"),
+      Integer<int64_t>("threads", o.threads, 0,
+                       "number of threads; 0: libtorch's choice"),
+      Integer<uint64_t>("seed", o.seed, 0, "random seed (1)"),
   };
 }
 
-int Complain(ExitCode code, const std::string& what) {
-  std::fprintf(stderr, "sheaf-train: %s\n", what.c_str());
+ExitCode PrintError(ExitCode code, const std::string& message) {
+  std::fprintf(stderr, "sheaf-train: %s\n", message.c_str());
   return code;
 }
 
-int Main(const std::vector<std::string>& args) {
+void PrintHelp(const std::vector<Flag>& flags) {
+  std::puts("Trains a T5 model on token files of sheaf-tokenize.\n");
+  for (const Flag& flag : flags) {
+    std::printf("  --%-18s %s\n", flag.name, flag.help);
+  }
+}
+
+// Sets the flag that `arg`, "--NAME=VALUE", names.
+Result<void> SetFlag(const std::vector<Flag>& flags, const std::string& arg) {
+  const size_t equals = arg.find('=');
+  for (const Flag& flag : flags) {
+    if (arg.substr(0, equals) != std::string("--") + flag.name) continue;
+    if (equals == std::string::npos || !flag.set(arg.substr(equals + 1))) {
+      return Error{arg + " is not allowed; it takes " + flag.help};
+    }
+    return {};
+  }
+  return Error{"there is no flag " + arg.substr(0, equals)};
+}
+
+Result<void> Check(const TrainOptions& options) {
+  if (options.model.empty() || options.output.empty() ||
+      options.train.empty()) {
+    return Error{"--model, --output and --train must be given"};
+  }
+  if ((options.steps > 0) == (options.minutes > 0)) {
+    return Error{"one of --steps and --minutes must be given"};
+  }
+  return {};
+}
+
+ExitCode Main(const std::vector<std::string>& args) {
   TrainOptions options;
   const std::vector<Flag> flags = FlagsOf(options);
   for (const std::string& arg : args) {
     if (arg == "--help") {
-      std::puts("Trains a T5 model on token files of sheaf-tokenize.\n");
-      for (const Flag& flag : flags) {
-        std::printf("  --%-18s %s\n", flag.name, flag.help);
-      }
+      PrintHelp(flags);
       return kTrained;
     }
-    const size_t equals = arg.find('=');
-    const Flag* found = nullptr;
-    for (const Flag& flag : flags) {
-      if (arg.substr(0, equals) == std::string("--") + flag.name) found = &flag;
+    if (arg == "--version") {
+      std::printf("sheaf-train %s (commit %s, %s)\n", Version(), Commit(),
+                  Compiler());
+      return kTrained;
     }
-    if (found == nullptr) {
-      return Complain(kWrongFlags, "there is no flag " + arg.substr(0, equals));
-    }
-    if (equals == std::string::npos || !found->set(arg.substr(equals + 1))) {
-      return Complain(kWrongFlags,
-                      arg + " is not allowed; it takes " + found->help);
-    }
+    const Result<void> set = SetFlag(flags, arg);
+    if (!set.ok()) return PrintError(kWrongFlags, set.error().message);
   }
-  if (options.model.empty() || options.output.empty() ||
-      options.train.empty()) {
-    return Complain(kWrongFlags, "--model, --output and --train must be given");
-  }
-  if ((options.steps > 0) == (options.minutes > 0)) {
-    return Complain(kWrongFlags, "one of --steps and --minutes must be given");
-  }
-  const std::string error = Train(options);
-  return error.empty() ? kTrained : Complain(kFailed, error);
+  const Result<void> checked = Check(options);
+  if (!checked.ok()) return PrintError(kWrongFlags, checked.error().message);
+  const Result<void> trained = Train(options);
+  if (trained.ok()) return kTrained;
+  return PrintError(kFailed, trained.error().message);
 }
 
-// A batch's tensors come and go in every step: their memory stays with the
-// process, or the system would hand out and clear it anew each time, a fifth of
-// a step on processors.
+// Keeps freed memory in the process. Every step frees and allocates the tensors
+// of a batch, and clearing new memory takes a fifth of a step on CPUs.
 void KeepMemory() {
 #if defined(__GLIBC__)
   mallopt(M_ARENA_MAX, 1);

@@ -173,14 +173,19 @@ std::vector<T5::Spec> T5::Specs() const {
     matrix(name + ".o", c.d_model, inner, deviation(inner));
   };
   const auto feed_forward = [&](const std::string& name) {
-    for (const char* wi : {".wi_0", ".wi_1", ".wi"}) {
-      if ((wi[3] == '_') != c.is_gated) continue;
+    const auto input = [&](const char* wi) {
       matrix(name + wi, c.d_ff, c.d_model, deviation(c.d_model));
+    };
+    if (c.is_gated) {
+      input(".wi_0");
+      input(".wi_1");
+    } else {
+      input(".wi");
     }
     matrix(name + ".wo", c.d_model, c.d_ff, deviation(c.d_ff));
   };
-  // A table that is also the head has its logits scaled by d_model^-0.5, so
-  // that it may start at 1.
+  // If the table is also the head, its logits are scaled by d_model^-0.5, so
+  // that it can start at 1.
   embeddings.push_back(
       {"shared.weight", {c.vocab_size, c.d_model}, WeightPart::kEmbedding, 1});
   if (c.has_own_head) {
@@ -193,8 +198,8 @@ std::vector<T5::Spec> T5::Specs() const {
     const bool is_decoder = stack[0] == 'd';
     const int64_t layers =
         is_decoder ? c.num_decoder_layers : c.num_encoder_layers;
-    // Biases are to become several units large: at the rate of matrices they
-    // would not in a short training, and an encoder has no other positions.
+    // Biases must grow to several units, because an encoder has no other
+    // positions. At the rate of matrices a short training does not get there.
     embeddings.push_back({PositionBiasName(stack),
                           {c.num_buckets, c.num_heads},
                           WeightPart::kEmbedding,
@@ -219,23 +224,24 @@ std::vector<T5::Spec> T5::Specs() const {
   return embeddings;
 }
 
-std::string T5::Load(const NamedTensors& tensors) {
+Result<void> T5::Load(const NamedTensors& tensors) {
   const c10::NoGradGuard no_grad;
   for (const auto& [name, weight] : named_) {
     const auto found = tensors.find(name);
-    if (found == tensors.end()) return "there is no tensor " + name;
+    if (found == tensors.end()) return Error{"there is no tensor " + name};
     if (found->second.sizes() != weight.sizes()) {
-      return "tensor " + name + " has not the shape that config.json gives it";
+      return Error{"tensor " + name +
+                   " does not have the shape that config.json gives it"};
     }
     at::Tensor(weight).copy_(found->second);
   }
   for (const auto& [name, tensor] : tensors) {
     if (named_.count(name) == 0) {
-      return "tensor " + name +
-             " has no place in the model that config.json describes";
+      return Error{"tensor " + name +
+                   " has no place in the model that config.json describes"};
     }
   }
-  return "";
+  return {};
 }
 
 NamedTensors T5::Tensors() const { return named_; }

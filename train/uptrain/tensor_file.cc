@@ -12,6 +12,8 @@
 namespace sheaf {
 namespace {
 
+constexpr uint64_t kMaxHeaderBytes = uint64_t{100} << 20;
+
 struct DtypeName {
   const char* name;
   at::ScalarType type;
@@ -36,74 +38,81 @@ const DtypeName* FindDtype(at::ScalarType type) {
   return nullptr;
 }
 
-std::string ReadOne(const std::string& name, const Json& json,
-                    const std::string& data, NamedTensors& tensors) {
+// Reads the tensor that `json`, its entry in the header, describes.
+Result<at::Tensor> ReadOne(const Json& json, const std::string& data) {
   const DtypeName* dtype = FindDtype(json["dtype"].string);
-  if (dtype == nullptr) return name + ": dtype " + json["dtype"].string;
+  if (dtype == nullptr) return Error{"dtype " + json["dtype"].string};
   std::vector<int64_t> shape;
   for (const Json& n : json["shape"].array) {
     shape.push_back(static_cast<int64_t>(n.number));
   }
   const std::vector<Json>& offsets = json["data_offsets"].array;
-  if (offsets.size() != 2) return name + ": has no data_offsets";
+  if (offsets.size() != 2) return Error{"has no data_offsets"};
   const uint64_t begin = static_cast<uint64_t>(offsets[0].number);
   const uint64_t end = static_cast<uint64_t>(offsets[1].number);
   at::Tensor tensor = at::empty(shape, at::TensorOptions(dtype->type));
   if (begin > end || end > data.size() || end - begin != tensor.nbytes()) {
-    return name + ": its bytes are not in the file";
+    return Error{"its bytes are not in the file"};
   }
   std::memcpy(tensor.data_ptr(), data.data() + begin, end - begin);
-  tensors[name] = tensor;
-  return "";
+  return tensor;
 }
 
 }  // namespace
 
-std::string ReadTensorFile(const std::string& path, NamedTensors& tensors) {
+Result<NamedTensors> ReadTensorFile(const std::string& path) {
+  const auto broken = [&path](const std::string& rule) {
+    return Error{path + ": " + rule};
+  };
   std::ifstream file(path, std::ios::binary);
   unsigned char bytes[8];
   if (!file.read(reinterpret_cast<char*>(bytes), sizeof(bytes))) {
-    return path + ": can not be read";
+    return broken("cannot be read");
   }
   uint64_t header_size = 0;
   for (int i = 7; i >= 0; --i) header_size = header_size << 8 | bytes[i];
-  if (header_size > uint64_t{100} << 20) return path + ": header too long";
+  if (header_size > kMaxHeaderBytes) return broken("header too long");
   std::string header(header_size, '\0');
-  if (!file.read(header.data(), header.size())) return path + ": cut short";
+  if (!file.read(header.data(), header.size())) return broken("cut short");
   const std::string data((std::istreambuf_iterator<char>(file)),
                          std::istreambuf_iterator<char>());
-  std::string error;
-  const Json json = Json::Parse(header, error);
-  if (!error.empty()) return path + ": header: " + error;
-  for (const auto& [name, value] : json.object) {
+  const Result<Json> json = Json::Parse(header);
+  if (!json.ok()) return broken("header: " + json.error().message);
+  NamedTensors tensors;
+  for (const auto& [name, value] : json->object) {
     if (name == "__metadata__") continue;
-    error = ReadOne(name, value, data, tensors);
-    if (!error.empty()) return path + ": tensor " + error;
+    const Result<at::Tensor> tensor = ReadOne(value, data);
+    if (!tensor.ok()) {
+      return broken("tensor " + name + ": " + tensor.error().message);
+    }
+    tensors[name] = *tensor;
   }
-  return "";
+  return tensors;
 }
 
-std::string ReadTensors(const std::string& directory, NamedTensors& tensors) {
+Result<NamedTensors> ReadTensors(const std::string& directory) {
   const std::string index_path = directory + "/model.safetensors.index.json";
   const std::string single_path = directory + "/model.safetensors";
-  std::string text, error;
-  if (std::ifstream(single_path) || !ReadFile(index_path, text)) {
-    return ReadTensorFile(single_path, tensors);
+  const Result<std::string> text = ReadFile(index_path);
+  if (std::ifstream(single_path) || !text.ok()) {
+    return ReadTensorFile(single_path);
   }
-  const Json index = Json::Parse(text, error);
-  if (!error.empty()) return index_path + ": " + error;
+  const Result<Json> index = Json::Parse(*text);
+  if (!index.ok()) return Error{index_path + ": " + index.error().message};
   std::set<std::string> shards;
-  for (const auto& [name, shard] : index["weight_map"].object) {
+  for (const auto& [name, shard] : (*index)["weight_map"].object) {
     shards.insert(shard.string);
   }
+  NamedTensors tensors;
   for (const std::string& shard : shards) {
-    error = ReadTensorFile(directory + "/" + shard, tensors);
-    if (!error.empty()) return error;
+    Result<NamedTensors> read = ReadTensorFile(directory + "/" + shard);
+    if (!read.ok()) return read;
+    tensors.merge(*read);
   }
-  return "";
+  return tensors;
 }
 
-std::string MatchTensors(NamedTensors& tensors, ModelConfig& config) {
+Result<void> MatchTensors(NamedTensors& tensors, ModelConfig& config) {
   const char* const copies[] = {"encoder.embed_tokens.weight",
                                 "decoder.embed_tokens.weight"};
   for (const char* copy : copies) {
@@ -112,7 +121,7 @@ std::string MatchTensors(NamedTensors& tensors, ModelConfig& config) {
     }
   }
   if (tensors.count("shared.weight") == 0) {
-    return "there is no tensor shared.weight";
+    return Error{"there is no tensor shared.weight"};
   }
   const at::Tensor table = tensors["shared.weight"].to(at::kFloat);
   const auto is_table = [&](const std::string& name) {
@@ -120,7 +129,8 @@ std::string MatchTensors(NamedTensors& tensors, ModelConfig& config) {
   };
   for (const char* copy : copies) {
     if (tensors.count(copy) > 0 && !is_table(copy)) {
-      return std::string("tensor ") + copy + " differs from shared.weight";
+      return Error{std::string("tensor ") + copy +
+                   " differs from shared.weight"};
     }
     tensors.erase(copy);
   }
@@ -133,12 +143,12 @@ std::string MatchTensors(NamedTensors& tensors, ModelConfig& config) {
   } else if (!config.has_own_head) {
     tensors.erase("lm_head.weight");
   }
-  return "";
+  return {};
 }
 
-std::string WriteTensorFile(const std::string& path,
-                            const NamedTensors& tensors,
-                            std::optional<at::ScalarType> dtype) {
+Result<void> WriteTensorFile(const std::string& path,
+                             const NamedTensors& tensors,
+                             std::optional<at::ScalarType> dtype) {
   std::vector<TensorToWrite> list;
   std::vector<at::Tensor> stored;
   for (const auto& [name, tensor] : tensors) {
@@ -153,11 +163,12 @@ std::string WriteTensorFile(const std::string& path,
   for (const at::Tensor& tensor : stored) {
     writer.Append(tensor.data_ptr(), tensor.nbytes());
   }
-  if (!writer.Finish()) return writer.error();
+  Result<void> written = writer.Finish();
+  if (!written.ok()) return written;
   if (std::rename(partial.c_str(), path.c_str()) != 0) {
-    return path + ": can not be written";
+    return Error{path + ": cannot be written"};
   }
-  return "";
+  return {};
 }
 
 }  // namespace sheaf

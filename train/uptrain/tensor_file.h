@@ -7,31 +7,30 @@
 
 #include "ATen/ATen.h"
 #include "train/common/model_config.h"
+#include "train/common/result.h"
 
 namespace sheaf {
 
 using NamedTensors = std::map<std::string, at::Tensor>;
 
-// The tensors of a model directory: model.safetensors, or the shards of its
-// index. F32, F16, BF16, F64 and I64 only. Returns what is wrong; empty if
-// nothing is.
-std::string ReadTensors(const std::string& directory, NamedTensors& tensors);
+// Reads the tensors of a model directory: model.safetensors, or the shards of
+// its index. F32, F16, BF16, F64 and I64 only. Errors name the file.
+Result<NamedTensors> ReadTensors(const std::string& directory);
 
-// The same of one safetensors file.
-std::string ReadTensorFile(const std::string& path, NamedTensors& tensors);
+// The same for one safetensors file.
+Result<NamedTensors> ReadTensorFile(const std::string& path);
 
-// Brings the tensors of a checkpoint to those that T5 has: the table is
-// `shared.weight` under whatever name the checkpoint has it, copies of it are
-// left out as is what old checkpoints hold unused, and `config` has a head of
-// its own where the checkpoint has one that differs, or where config.json asks
-// for one. Returns what is wrong.
-std::string MatchTensors(NamedTensors& tensors, ModelConfig& config);
+// Converts the tensors of a checkpoint to those of T5. The table becomes
+// `shared.weight`, whatever its name in the checkpoint. Copies of it and unused
+// tensors of old checkpoints are removed. `config.has_own_head` becomes true if
+// the checkpoint has a head that differs from the table.
+Result<void> MatchTensors(NamedTensors& tensors, ModelConfig& config);
 
-// Writes a safetensors file by way of a second one beside it, so that `path`
-// is always whole. Tensors are written in the order of their names, those that
-// are floating as `dtype` if one is given.
-std::string WriteTensorFile(const std::string& path,
-                            const NamedTensors& tensors,
-                            std::optional<at::ScalarType> dtype = std::nullopt);
+// Writes a safetensors file under another name and renames it, so that `path`
+// is complete at all times. Tensors are in the order of their names.
+// Floating-point tensors are written as `dtype` if one is given.
+Result<void> WriteTensorFile(
+    const std::string& path, const NamedTensors& tensors,
+    std::optional<at::ScalarType> dtype = std::nullopt);
 
 }  // namespace sheaf

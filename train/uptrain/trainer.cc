@@ -34,25 +34,30 @@ std::string Duration(double seconds) {
   return text;
 }
 
-std::string ReadFiles(const std::vector<std::string>& paths,
-                      const ModelConfig& config,
-                      std::vector<TokenFile>& files) {
+Result<std::vector<TokenFile>> ReadFiles(const std::vector<std::string>& paths,
+                                         const ModelConfig& config) {
+  std::vector<TokenFile> files;
   for (const std::string& path : paths) {
-    files.emplace_back();
-    const std::string error = TokenFile::Read(path, files.back());
-    if (!error.empty()) return error;
-    if (files.back().vocab_size() > config.vocab_size) {
-      return path + ": vocab_size is " +
-             std::to_string(files.back().vocab_size()) + "; the model's is " +
-             std::to_string(config.vocab_size);
+    Result<TokenFile> file = TokenFile::Read(path);
+    if (!file.ok()) return file.error();
+    if (file->vocab_size() > config.vocab_size) {
+      return Error{path + ": vocab_size is " +
+                   std::to_string(file->vocab_size()) + "; the model's is " +
+                   std::to_string(config.vocab_size)};
     }
-    if (files.back().size() == 0) return path + ": has no pair";
+    if (file->size() == 0) return Error{path + ": has no pair"};
+    files.push_back(*std::move(file));
   }
-  return "";
+  return files;
 }
 
-// Of a saved state. A change of where weights lie in it changes their number.
+// The counters of a saved state. Their number also tells its version, so that
+// it changes with the order of the weights.
 constexpr int64_t kNumCounters = 5;
+
+at::ScalarType ScalarTypeOf(FloatType type) {
+  return type == FloatType::kBf16 ? at::kBFloat16 : at::kFloat;
+}
 
 volatile std::sig_atomic_t must_stop = 0;
 
@@ -62,34 +67,35 @@ class Trainer {
  public:
   explicit Trainer(const TrainOptions& options) : options_(options) {}
 
-  std::string Run() {
-    std::string error = Prepare();
-    if (!error.empty()) return error;
+  Result<void> Run() {
+    Result<void> done = Prepare();
+    if (!done.ok()) return done;
     std::signal(SIGTERM, AskToStop);
     while (Progress() < 1) {
-      error = Step();
-      if (!error.empty()) return error;
+      done = Step();
+      if (!done.ok()) return done;
       if (must_stop != 0) {
         Log("stopped at step " + std::to_string(step_) +
-            "; the same command goes on");
+            "; the same command continues the run");
         return SaveState();
       }
     }
-    error = Evaluate();
-    if (error.empty()) error = SaveModel("last", optimizer_->average);
-    if (error.empty()) error = SaveState();
-    return error;
+    done = Evaluate();
+    if (done.ok()) done = SaveModel("last", optimizer_->average);
+    if (done.ok()) done = SaveState();
+    return done;
   }
 
  private:
-  std::string Prepare();
-  std::string Resume();
+  Result<void> Prepare();
+  Result<void> MakeModel();
+  Result<void> Resume();
   void MakeReplicas();
-  std::string Step();
+  Result<void> Step();
   int64_t AddGradients(const LossOptions& loss_options, double progress);
-  std::string Evaluate();
-  std::string SaveState();
-  std::string SaveModel(const std::string& name, const at::Tensor& weights);
+  Result<void> Evaluate();
+  Result<void> SaveState();
+  Result<void> SaveModel(const std::string& name, const at::Tensor& weights);
   void Log(const std::string& line);
   void ReportProgress();
 
@@ -108,14 +114,14 @@ class Trainer {
     const double rest = (progress - options_.warmup) / (1 - options_.warmup);
     return options_.rate * 0.5 * (1 + std::cos(M_PI * std::min(rest, 1.0)));
   }
-  bool IsMuon() const { return options_.optimizer == "muon"; }
-  // Threads that compute apart, each with a model of its own.
+  bool IsMuon() const { return options_.optimizer == MatrixOptimizer::kMuon; }
+  // The number of threads that compute concurrently, each with its own model.
   int AtOnce() const { return static_cast<int>(replicas_.size()) + 1; }
   T5& ModelOf(int thread) {
     return thread == 0 ? *model_ : replicas_[thread - 1];
   }
   at::ScalarType ProductType() const {
-    return options_.precision == "bf16" ? at::kBFloat16 : at::kFloat;
+    return ScalarTypeOf(options_.precision);
   }
   ForwardOptions Forward(double dropout) const {
     return {ProductType(), dropout};
@@ -128,14 +134,14 @@ class Trainer {
   ModelConfig config_;
   std::vector<TokenFile> train_, dev_;
   std::unique_ptr<T5> model_;
-  std::vector<T5> replicas_;  // of model_, for the threads beside this one
+  std::vector<T5> replicas_;  // of model_, one per additional thread
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<BatchStream> stream_;
 
   int64_t step_ = 0;
   int64_t evaluated_at_ = -1;  // step
   double best_dev_ = INFINITY;
-  double elapsed_before_ = 0;  // of the runs that this one resumes
+  double elapsed_before_ = 0;  // in the runs that this one continues
   double started_at_ = 0;
 
   // Since the last progress line.
@@ -144,46 +150,67 @@ class Trainer {
   double logged_at_ = 0;
 };
 
-std::string Trainer::Prepare() {
-  std::string error = ModelConfig::Load(options_.model, config_);
-  if (error.empty()) error = ReadFiles(options_.train, config_, train_);
-  if (error.empty()) error = ReadFiles(options_.dev, config_, dev_);
-  if (!error.empty()) return error;
+// Reads the model, or makes one of random weights.
+Result<void> Trainer::MakeModel() {
   const bool has_cuda = at::globalContext().hasCUDA();
-  if (options_.device == "cuda" && !has_cuda) {
-    return "--device is cuda, but libtorch has none here";
+  if (options_.device == DeviceKind::kCuda && !has_cuda) {
+    return Error{"--device is cuda, but libtorch has none here"};
   }
-  const at::Device device(has_cuda && options_.device != "cpu" ? at::kCUDA
-                                                               : at::kCPU);
+  const bool uses_cuda = has_cuda && options_.device != DeviceKind::kCpu;
+  const at::Device device(uses_cuda ? at::kCUDA : at::kCPU);
   at::manual_seed(options_.seed);
-  NamedTensors tensors;
-  const bool has_weights = options_.init == "checkpoint";
-  if (has_weights) {
-    error = ReadTensors(options_.model, tensors);
-    if (error.empty()) error = MatchTensors(tensors, config_);
+  if (options_.init == InitialWeights::kRandom) {
+    model_ = std::make_unique<T5>(config_, device);
+    return {};
   }
-  model_ = std::make_unique<T5>(config_, device);
-  if (has_weights && error.empty()) error = model_->Load(tensors);
-  if (!error.empty()) return options_.model + ": " + error;
+  Result<NamedTensors> tensors = ReadTensors(options_.model);
+  Result<void> loaded;
+  if (tensors.ok()) {
+    loaded = MatchTensors(*tensors, config_);
+  } else {
+    loaded = tensors.error();
+  }
+  if (loaded.ok()) {
+    model_ = std::make_unique<T5>(config_, device);
+    loaded = model_->Load(*tensors);
+  }
+  if (loaded.ok()) return loaded;
+  return Error{options_.model + ": " + loaded.error().message};
+}
+
+Result<void> Trainer::Prepare() {
+  Result<ModelConfig> config = ModelConfig::Load(options_.model);
+  if (!config.ok()) return config.error();
+  config_ = *config;
+  Result<std::vector<TokenFile>> train = ReadFiles(options_.train, config_);
+  if (!train.ok()) return train.error();
+  train_ = *std::move(train);
+  Result<std::vector<TokenFile>> dev = ReadFiles(options_.dev, config_);
+  if (!dev.ok()) return dev.error();
+  dev_ = *std::move(dev);
+  Result<void> done = MakeModel();
+  if (!done.ok()) return done;
   MakeReplicas();
   optimizer_ = std::make_unique<Optimizer>(*model_);
   std::error_code failed;
   fs::create_directories(options_.output, failed);
-  if (failed) return options_.output + ": " + failed.message();
-  error = Resume();
-  if (!error.empty()) return error;
+  if (failed) return Error{options_.output + ": " + failed.message()};
+  done = Resume();
+  if (!done.ok()) return done;
   loss_sum_ = at::zeros({}, model_->weights().options());
   started_at_ = logged_at_ = SecondsNow();
   char line[200];
-  std::snprintf(
-      line, sizeof(line), "%lld weights on %s, products in %s, from step %lld",
-      static_cast<long long>(model_->weights().numel()), device.str().c_str(),
-      options_.precision.c_str(), static_cast<long long>(step_));
+  std::snprintf(line, sizeof(line),
+                "%lld weights on %s, products in %s, from step %lld",
+                static_cast<long long>(model_->weights().numel()),
+                model_->device().str().c_str(),
+                std::string(kFloatTypes.Name(options_.precision)).c_str(),
+                static_cast<long long>(step_));
   Log(line);
-  return "";
+  return {};
 }
 
-// A thread a batch, as far as a step has batches and there are threads.
+// Makes a replica per batch of a step, up to the number of threads.
 void Trainer::MakeReplicas() {
   if (options_.threads > 0) {
     at::set_num_threads(static_cast<int>(options_.threads));
@@ -195,31 +222,33 @@ void Trainer::MakeReplicas() {
   }
 }
 
-std::string Trainer::Resume() {
+Result<void> Trainer::Resume() {
   StreamPosition position;
   const std::string path = PathOf("state.safetensors");
   if (fs::exists(path)) {
-    NamedTensors state;
-    const std::string error = ReadTensorFile(path, state);
-    if (!error.empty()) return error;
+    Result<NamedTensors> read = ReadTensorFile(path);
+    if (!read.ok()) return read.error();
+    NamedTensors& state = *read;
     for (const char* name :
          {"weights", "first", "second", "average", "counters", "clocks"}) {
-      if (!state.count(name)) return path + ": there is no tensor " + name;
+      if (!state.count(name))
+        return Error{path + ": there is no tensor " + name};
     }
     if (state["weights"].numel() != model_->weights().numel()) {
-      return path + ": is of another model; --output is for one training";
+      return Error{path +
+                   ": is of another model; --output is for one training"};
     }
     model_->weights().copy_(state["weights"]);
     optimizer_->first.copy_(state["first"]);
     optimizer_->second.copy_(state["second"]);
     optimizer_->average.copy_(state["average"]);
     if (state["counters"].numel() != kNumCounters) {
-      return path + ": is of another version of this program";
+      return Error{path + ": is of another version of this program"};
     }
     const int64_t* counters = state["counters"].data_ptr<int64_t>();
     if (counters[4] != IsMuon()) {
-      return path + ": is of the other --optimizer; the moments of the two " +
-             "are not alike";
+      return Error{path + ": is of the other --optimizer; the moments of the " +
+                   "two differ"};
     }
     step_ = counters[0];
     position.epoch = counters[1];
@@ -235,10 +264,10 @@ std::string Trainer::Resume() {
       StreamOptions{options_.batch_tokens, options_.weights,
                     options_.short_first, options_.seed},
       position);
-  return "";
+  return {};
 }
 
-std::string Trainer::SaveState() {
+Result<void> Trainer::SaveState() {
   const StreamPosition& position = stream_->position();
   at::Tensor counters = at::empty({kNumCounters}, at::kLong);
   at::Tensor clocks = at::empty({3}, at::kDouble);
@@ -257,9 +286,10 @@ std::string Trainer::SaveState() {
                           {"clocks", clocks}});
 }
 
-std::string Trainer::Step() {
+Result<void> Trainer::Step() {
   const double progress = Progress();
-  // All chance of a step comes from its number, so a resumed run has the same.
+  // The randomness of a step depends only on its number, so that a continued
+  // run is the same.
   at::manual_seed(options_.seed * 1000003 + static_cast<uint64_t>(step_));
   LossOptions loss_options;
   loss_options.label_smoothing = options_.label_smoothing;
@@ -281,24 +311,25 @@ std::string Trainer::Step() {
   if (step_ % options_.log_every == 0) {
     ReportProgress();
     if (!std::isfinite(loss_sum_.item<double>())) {
-      return "the loss is no number at step " + std::to_string(step_) +
-             "; the last saved state is whole: try a lower --rate";
+      return Error{"the loss is not a number at step " + std::to_string(step_) +
+                   "; the last saved state is complete, try a lower --rate"};
     }
     loss_sum_.zero_();
     num_targets_ = num_tokens_ = 0;
   }
-  std::string error;
+  Result<void> done;
   if (options_.eval_every > 0 && step_ % options_.eval_every == 0) {
-    error = Evaluate();
+    done = Evaluate();
   }
-  if (error.empty() && options_.save_every > 0 &&
+  if (done.ok() && options_.save_every > 0 &&
       step_ % options_.save_every == 0) {
-    error = SaveState();
+    done = SaveState();
   }
-  return error;
+  return done;
 }
 
-// Of the batches of a step. Returns the tokens to predict in them.
+// Adds the gradients of the batches of a step. Returns the number of tokens to
+// predict in them.
 int64_t Trainer::AddGradients(const LossOptions& loss_options,
                               double progress) {
   std::vector<std::vector<PairRef>> batches;
@@ -356,8 +387,8 @@ void Trainer::ReportProgress() {
   Log(line);
 }
 
-std::string Trainer::Evaluate() {
-  if (dev_.empty() || evaluated_at_ == step_) return "";
+Result<void> Trainer::Evaluate() {
+  if (dev_.empty() || evaluated_at_ == step_) return {};
   evaluated_at_ = step_;
   const at::Tensor trained = model_->weights().clone();
   model_->weights().copy_(optimizer_->average);
@@ -394,13 +425,13 @@ std::string Trainer::Evaluate() {
   }
   model_->weights().copy_(trained);
   Log(line);
-  if (sum / static_cast<double>(dev_.size()) >= best_dev_) return "";
+  if (sum / static_cast<double>(dev_.size()) >= best_dev_) return {};
   best_dev_ = sum / static_cast<double>(dev_.size());
   return SaveModel("best", optimizer_->average);
 }
 
-std::string Trainer::SaveModel(const std::string& name,
-                               const at::Tensor& weights) {
+Result<void> Trainer::SaveModel(const std::string& name,
+                                const at::Tensor& weights) {
   const fs::path directory = PathOf(name);
   std::error_code error;
   fs::create_directories(directory, error);
@@ -412,13 +443,13 @@ std::string Trainer::SaveModel(const std::string& name,
     if (!fs::exists(from)) continue;
     fs::copy_file(from, directory / file, fs::copy_options::overwrite_existing,
                   error);
-    if (error) return from.string() + ": " + error.message();
+    if (error) return Error{from.string() + ": " + error.message()};
   }
   const at::Tensor trained = model_->weights().clone();
   model_->weights().copy_(weights);
-  const std::string written = WriteTensorFile(
-      (directory / "model.safetensors").string(), model_->Tensors(),
-      options_.store == "bf16" ? at::kBFloat16 : at::kFloat);
+  Result<void> written =
+      WriteTensorFile((directory / "model.safetensors").string(),
+                      model_->Tensors(), ScalarTypeOf(options_.store));
   model_->weights().copy_(trained);
   return written;
 }
@@ -434,13 +465,13 @@ void Trainer::Log(const std::string& line) {
 
 }  // namespace
 
-std::string Train(const TrainOptions& options) {
+Result<void> Train(const TrainOptions& options) {
   try {
     return Trainer(options).Run();
-  } catch (const c10::Error& error) {  // as out of memory
-    return error.what_without_backtrace();
+  } catch (const c10::Error& error) {  // such as out of memory
+    return Error{error.what_without_backtrace()};
   } catch (const std::exception& error) {
-    return error.what();
+    return Error{error.what()};
   }
 }
 

@@ -36,6 +36,7 @@ Request MakeRequest(int index, const Architecture& architecture) {
   }
   source.push_back(architecture.tokens.eos_ids.front());
   request.segments.push_back(source);
+  request.start_tokens = {config.decoder_start_token_id};
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
   if (rng() % 3 == 0) {
     request.sampling.temperature = 0.8f;
@@ -47,7 +48,9 @@ Request MakeRequest(int index, const Architecture& architecture) {
     request.sampling.search_end = static_cast<SearchEnd>(rng() % 3);
   }
   if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
-  if (rng() % 5 == 0) request.sampling.target_prefix = {17, 18, 19};
+  if (rng() % 5 == 0) {
+    request.start_tokens = {config.decoder_start_token_id, 17, 18, 19};
+  }
   request.sampling.max_new_tokens += 3;
   return request;
 }
@@ -72,7 +75,7 @@ class BatchTest : public ::testing::Test {
   static Outcomes RunAlone(Engine& engine, Request request) {
     RecordingSink sink;
     request.sink = &sink;
-    EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+    EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     return OutcomeOf(sink);
   }
 
@@ -82,7 +85,7 @@ class BatchTest : public ::testing::Test {
     for (Request& request : requests) {
       sinks.push_back(std::make_unique<RecordingSink>());
       request.sink = sinks.back().get();
-      EXPECT_TRUE(engine.Submit(std::move(request)).ok());
+      EXPECT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     }
     std::vector<Outcomes> outcomes;
     for (auto& sink : sinks) outcomes.push_back(OutcomeOf(*sink));
@@ -92,8 +95,9 @@ class BatchTest : public ::testing::Test {
 
 TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   auto model = Model();
-  Engine engine({}, model->storage->shape(), *model->runner, model->team,
-                *model->kernels);
+  Engine engine(
+      {}, model->team, *model->kernels,
+      {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
   std::vector<Request> requests;
   std::vector<Outcomes> alone;
   for (int i = 0; i < 64; ++i) {
@@ -143,7 +147,7 @@ TEST_F(BatchTest, APassThatOvertakesAnotherChangesNothing) {
       while (!advance(1)) {
       }
     }
-    const int32_t start = runner.start_token_id();
+    const int32_t start = model->weights.config.decoder_start_token_id;
     std::vector<DecodeEntry> entries;
     for (int i : {0, 1}) {
       entries.push_back({{&start, 1},
@@ -175,7 +179,7 @@ TEST_F(BatchTest, ADroppedSourceIsWrittenNowhere) {
     }
   };
   const auto logits_of_next = [&] {
-    const int32_t start = runner.start_token_id();
+    const int32_t start = model->weights.config.decoder_start_token_id;
     const DecodeEntry entry = {{&start, 1}, 0, self.ids(), first.ids(), 6};
     std::vector<float> logits(runner.vocab_size());
     runner.Decode({&entry, 1}, absl::MakeSpan(logits));
@@ -198,8 +202,9 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
   std::vector<Outcomes> outcomes[2];
   for (int32_t num_threads : {1, 3}) {
     auto model = Model(num_threads);
-    Engine engine({}, model->storage->shape(), *model->runner, model->team,
-                  *model->kernels);
+    Engine engine(
+        {}, model->team, *model->kernels,
+        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
     std::vector<Request> requests;
     for (int i = 0; i < 16; ++i) {
       requests.push_back(MakeRequest(i, model->architecture()));

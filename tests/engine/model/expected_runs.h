@@ -40,9 +40,9 @@ inline SamplingParams ToSampling(const nlohmann::json& options) {
   sampling.num_hypotheses = options.value("num_return_sequences", 1);
   sampling.length_penalty = options.value("length_penalty", 1.0f);
   const json early = options.value("early_stopping", json(false));
-  sampling.search_end = early == json("never") ? SearchEnd::kNoneEver
-                        : early == json(true)  ? SearchEnd::kAtOnce
-                                               : SearchEnd::kNoneBetter;
+  sampling.search_end = early == json("never") ? SearchEnd::kNoLiveBeamCanWin
+                        : early == json(true)  ? SearchEnd::kImmediately
+                                               : SearchEnd::kNoLiveBeamBetter;
   return sampling;
 }
 
@@ -65,13 +65,14 @@ inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
   };
   std::vector<Sent> sent;
   int num_beam_runs = 0;
-  EngineOptions options;
-  options.max_queue = 1024;  // all runs at once
-  Engine engine(options, model.storage->shape(), *model.runner, model.team,
-                *model.kernels);
+  LaneOptions lane = {.runner = model.runner.get(),
+                      .kv_shape = model.storage->shape()};
+  lane.max_queue = 1024;  // all runs at once
+  Engine engine({}, model.team, *model.kernels, {lane});
   for (const json& each : expected["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;
+      request.start_tokens = {model.weights.config.decoder_start_token_id};
       request.sampling = ToSampling(run["options"]);
       num_beam_runs += request.sampling.beam_size > 1 ? 1 : 0;
       auto sink = std::make_unique<RecordingSink>();
@@ -79,7 +80,7 @@ inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
           expected["inputs"][run["input"].get<size_t>()]["ids"]
               .get<std::vector<int32_t>>());
       request.sink = sink.get();
-      const auto id = engine.Submit(std::move(request));
+      const auto id = engine.Submit(/*lane=*/0, std::move(request));
       ASSERT_TRUE(id.ok()) << id.status();
       sent.push_back({&run, each["name"], std::move(sink)});
     }

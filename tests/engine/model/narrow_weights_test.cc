@@ -172,14 +172,16 @@ TEST(NarrowWeightsTest, TheBatchChangesNothing) {
                              Types{WeightType::kInt8, KvType::kBf16}}) {
     SCOPED_TRACE(Name(types));
     auto model = Model(types);
-    Engine engine({}, model->storage->shape(), *model->runner, model->team,
-                  *model->kernels);
+    Engine engine(
+        {}, model->team, *model->kernels,
+        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
     const auto submit = [&](int i, RecordingSink& sink) {
       Request request;
       request.segments.push_back(RandomSource(i, 3 + i));
+      request.start_tokens = {model->weights.config.decoder_start_token_id};
       request.sampling.max_new_tokens = 20;
       request.sink = &sink;
-      ASSERT_TRUE(engine.Submit(std::move(request)).ok());
+      ASSERT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());
     };
     std::vector<std::unique_ptr<RecordingSink>> alone, together;
     for (int i = 0; i < 12; ++i) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 namespace {
@@ -38,7 +39,8 @@ class AuthTokensTest : public testing::Test {
     });
   }
 
-  const std::string path_ = absl::StrCat(testing::TempDir(), "/auth_tokens");
+  const TempDir dir_;
+  const std::string path_ = dir_.PathOf("auth_tokens");
   std::vector<bool> reloads_;
 };
 

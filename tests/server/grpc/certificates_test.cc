@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 namespace {
@@ -62,9 +63,8 @@ Pair MakePair(int64_t begin = -60, int64_t end = 3600, int rsa_bits = 0) {
 
 class CertificatesTest : public testing::Test {
  protected:
-  CertificatesTest() : folder_(testing::TempDir() + "/certificates_XXXXXX") {
-    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
-    files_ = {folder_ + "/cert", folder_ + "/key", folder_ + "/ca"};
+  CertificatesTest() {
+    files_ = {dir_.PathOf("cert"), dir_.PathOf("key"), dir_.PathOf("ca")};
     Write(files_.cert, first_.cert);
     Write(files_.key, first_.key);
     Write(files_.client_ca, first_.cert);
@@ -93,7 +93,7 @@ class CertificatesTest : public testing::Test {
 
   const Pair first_ = MakePair();
   const Pair second_ = MakePair();
-  std::string folder_;
+  const TempDir dir_;
   TlsFiles files_;
   absl::Time now_ = absl::Now();
   std::vector<std::string> told_;

@@ -1,50 +1,23 @@
 #include "server/grpc/rpc_listener.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "tests/support/http_peer.h"
 
 namespace sheaf {
 namespace {
 
 using ::testing::HasSubstr;
 
-// A client's end of a connection.
-class Client {
- public:
-  explicit Client(int32_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    is_connected_ =
-        connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0;
-  }
-  Client(Client&& other) noexcept
-      : fd_(std::exchange(other.fd_, -1)), is_connected_(other.is_connected_) {}
-  ~Client() {
-    if (fd_ >= 0) close(fd_);
-  }
-  bool is_connected() const { return is_connected_; }
-  // Returns once the other end is closed.
-  bool SeesEnd() {
-    char byte;
-    return recv(fd_, &byte, 1, 0) <= 0;
-  }
-
- private:
-  int fd_;
-  bool is_connected_;
-};
+constexpr int kPatienceMs = 10'000;
 
 class RpcListenerTest : public testing::Test {
  protected:
@@ -73,13 +46,13 @@ class RpcListenerTest : public testing::Test {
     };
     listener_->Start(std::move(events));
   }
-  Client Connect() { return Client(listener_->port()); }
+  HttpPeer Connect() { return HttpPeer(listener_->port()); }
   void AwaitAccepted(size_t n) {
     absl::MutexLock lock(&mu_);
     const auto have_come = [&] { return accepted_.size() == n; };
     mu_.Await(absl::Condition(&have_come));
   }
-  // As gRPC does with a connection that has ended.
+  // What gRPC does with a connection that has ended.
   void CloseOne() {
     absl::MutexLock lock(&mu_);
     close(accepted_.back());
@@ -96,9 +69,9 @@ class RpcListenerTest : public testing::Test {
 
 TEST_F(RpcListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
   Start(/*max_connections=*/2);
-  const Client first = Connect(), second = Connect();
+  const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
-  EXPECT_TRUE(Connect().SeesEnd());
+  EXPECT_TRUE(Connect().IsClosed(kPatienceMs));
   absl::MutexLock lock(&mu_);
   EXPECT_EQ(num_refused_, 1);
   EXPECT_EQ(num_open_when_refused_, 2);
@@ -106,10 +79,10 @@ TEST_F(RpcListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
 
 TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
   Start(/*max_connections=*/2);
-  const Client first = Connect(), second = Connect();
+  const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
   CloseOne();
-  const Client third = Connect();
+  const HttpPeer third = Connect();
   AwaitAccepted(2);
   absl::MutexLock lock(&mu_);
   EXPECT_EQ(num_refused_, 0);
@@ -117,21 +90,21 @@ TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
   mu_.Await(absl::Condition(&is_known));
 }
 
-TEST_F(RpcListenerTest, WithoutDescriptorsItWaitsAndGoesOn) {
+TEST_F(RpcListenerTest, WithoutDescriptorsItWaitsAndContinues) {
   Start(/*max_connections=*/100);
   rlimit before;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
-  Client early = Connect();
+  HttpPeer early = Connect();
   AwaitAccepted(1);
-  // No descriptor is left but for the next client's own end.
+  // No descriptor is left, except for the end of the next client.
   const int next = open("/dev/null", O_RDONLY);
   close(next);
   rlimit none = before;
   none.rlim_cur = next + 1;
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  Client waits = Connect();  // by the kernel
+  HttpPeer waits = Connect();  // by the kernel
   EXPECT_TRUE(waits.is_connected());
-  Client none_left(0);  // takes no descriptor: there is none
+  HttpPeer none_left(0);  // takes no descriptor, because there is none
   EXPECT_FALSE(none_left.is_connected());
   usleep(50'000);  // the listener meets the limit; without this it may not
   {
@@ -140,19 +113,19 @@ TEST_F(RpcListenerTest, WithoutDescriptorsItWaitsAndGoesOn) {
   }
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   AwaitAccepted(2);
-  const Client late = Connect();
+  const HttpPeer late = Connect();
   AwaitAccepted(3);
 }
 
-TEST_F(RpcListenerTest, NobodyIsAcceptedOnceItHasStopped) {
+TEST_F(RpcListenerTest, NoConnectionIsAcceptedOnceItHasStopped) {
   Start(/*max_connections=*/2);
-  Client first = Connect();
+  HttpPeer first = Connect();
   AwaitAccepted(1);
   const int32_t port = listener_->port();
   listener_->Stop();
-  EXPECT_FALSE(Client(port).is_connected());
+  EXPECT_FALSE(HttpPeer(port).is_connected());
   CloseOne();
-  EXPECT_TRUE(first.SeesEnd());
+  EXPECT_TRUE(first.IsClosed(kPatienceMs));
 }
 
 TEST_F(RpcListenerTest, AnAddressThatIsTakenIsAnError) {
@@ -167,7 +140,7 @@ TEST_F(RpcListenerTest, AWildcardTakesBothFamilies) {
   Start(1);
   const auto any = RpcListener::Listen({"0.0.0.0", 0}, 1);
   ASSERT_TRUE(any.ok()) << any.status();
-  EXPECT_TRUE(Client((*any)->port()).is_connected());
+  EXPECT_TRUE(HttpPeer((*any)->port()).is_connected());
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "server/ops/rate_window.h"
 #include "tests/support/metrics_text.h"
 
@@ -58,6 +60,10 @@ TEST_F(MetricsTest, EverySeriesIsThereFromTheStart) {
     EXPECT_EQ(Value(series), 0) << series;
   }
   EXPECT_EQ(Value("sheaf_kv_cache_capacity_bytes{model=\"small\"}"), kCapacity);
+  EXPECT_EQ(Value(absl::StrCat("sheaf_build_info{version=\"", Version(),
+                               "\",commit=\"", Commit(), "\",compiler=\"",
+                               Compiler(), "\"}")),
+            1);
   EXPECT_GT(Value("process_resident_memory_bytes"), 0);
   EXPECT_GT(Value("process_start_time_seconds"), 1e9);
   EXPECT_GT(Value("process_open_fds"), 0);

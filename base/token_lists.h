@@ -9,13 +9,14 @@
 
 namespace sheaf {
 
-// Lists of token ids, one behind another in memory: a text of half a million
-// lines has as many lists of a few ids each. All together have fewer than 2^32.
+// Lists of token ids, stored one after another in a single vector, because a
+// text of half a million lines has half a million lists of a few ids each. The
+// lists have fewer than 2^32 ids in total.
 class TokenLists {
  public:
   using value_type = absl::Span<const int32_t>;
 
-  // Not a plain pointer: the lists lie within one vector.
+  // Not a plain pointer, because the lists lie within one vector.
   class const_iterator {
    public:
     const_iterator(const TokenLists* lists, size_t index)
@@ -60,7 +61,7 @@ class TokenLists {
   const_iterator begin() const { return {this, 0}; }
   const_iterator end() const { return {this, size()}; }
 
-  // The number of ids in all lists together.
+  // The total number of ids.
   int64_t num_ids() const { return static_cast<int64_t>(ids_.size()); }
   int64_t bytes() const {
     return num_ids() * static_cast<int64_t>(sizeof(int32_t)) +

@@ -26,7 +26,7 @@ struct FileJob {
 // Errors: FAILED_PRECONDITION, and the output untouched, if it has more lines
 // than the input, is the input itself, or is being written by another process;
 // INVALID_ARGUMENT if a file is not a regular one; else the machine's and those
-// of ConvertLines(), after which a resume is possible.
-absl::Status ConvertFile(const FileJob& job, ConvertLine convert);
+// of MapLines(), after which a resume is possible.
+absl::Status TranslateFile(const FileJob& job, MapLine convert);
 
 }  // namespace sheaf

@@ -1,4 +1,4 @@
-#include "client/convert_file.h"
+#include "client/translate_file.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -148,7 +148,7 @@ absl::Status SkipLines(LineReader& reader, int64_t num_lines) {
 
 }  // namespace
 
-absl::Status ConvertFile(const FileJob& job, ConvertLine convert) {
+absl::Status TranslateFile(const FileJob& job, MapLine convert) {
   absl::StatusOr<FileDescriptor> input = OpenFile(job.input, O_RDONLY);
   if (!input.ok()) return input.status();
   // Not O_TRUNC: CheckFiles() comes first.
@@ -169,13 +169,12 @@ absl::Status ConvertFile(const FileJob& job, ConvertLine convert) {
   Writer writer(output->get(), job.output);
   ProgressLine progress(job.progress_fd, total->total(), *done);
   progress.Update(*done);
-  return ConvertLines(reader,
-                      {.concurrency = job.concurrency, .first_line = *done},
-                      convert, [&](absl::string_view lines, int64_t written) {
-                        absl::Status status = writer.Write(lines);
-                        if (status.ok()) progress.Update(written);
-                        return status;
-                      });
+  return MapLines(reader, {.concurrency = job.concurrency, .first_line = *done},
+                  convert, [&](absl::string_view lines, int64_t written) {
+                    absl::Status status = writer.Write(lines);
+                    if (status.ok()) progress.Update(written);
+                    return status;
+                  });
 }
 
 }  // namespace sheaf

@@ -1,4 +1,4 @@
-#include "server/finished_part.h"
+#include "server/answer_part.h"
 
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "text/tokenizer.h"
+
+namespace sheaf {
+
+// A part of an answer, or all of it.
+struct AnswerPart {
+  std::string text;
+  std::vector<int32_t> tokens;
+};
+
+// A whole hypothesis, as a client receives it.
+struct FinishedPart : AnswerPart {
+  float score = 0;
+  FinishReason finish_reason = FinishReason::kEos;
+};
+
+// How an answer ended, and what it took.
+struct AnswerSummary {
+  std::string model;  // the name of the model that answered
+  FinishReason finish_reason = FinishReason::kEos;
+  float score = 0;                   // the sum of the segments' scores
+  std::vector<FinishedPart> others;  // alternatives to the text, best first
+  int32_t num_input_tokens = 0;
+  int32_t num_output_tokens = 0;
+  int32_t num_segments = 0;
+};
+
+// The hypothesis with its text, up to the first of `stops`. If `tokenizer` is
+// null, it has no text.
+FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
+                      const std::vector<std::string>& stops);
+
+}  // namespace sheaf

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+
+#include "base/monotonic_time.h"
+
+namespace sheaf {
+
+// What a transport knows about a request before it reads the message. The
+// strings come from the client and are untrusted; empty means not sent.
+struct Caller {
+  std::string method;         // "sheaf.v1.TextService/Translate", for the log
+  std::string peer;           // "ipv4:192.0.2.1:12345"
+  std::string authorization;  // "Bearer TOKEN"
+  std::string request_id;
+  std::string traceparent;  // W3C Trace Context
+  MonotonicTime deadline = MonotonicTime::InfiniteFuture();
+};
+
+}  // namespace sheaf

@@ -1,0 +1,444 @@
+#include "server/exchange.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "text/stop_sequences.h"
+
+namespace sheaf {
+namespace {
+
+// Longer messages are read on the reading threads. Reading this much takes a
+// few milliseconds.
+constexpr int64_t kShortRequestBytes = 8 << 10;
+
+// How long a client may take to read the answer after the request's deadline.
+constexpr absl::Duration kReadGrace = absl::Seconds(1);
+
+// What the transport and an exchange take in addition to the message.
+constexpr int64_t kBytesPerExchange = 16 << 10;
+// What an answer takes, token ids included, per byte of the message, roughly.
+constexpr int64_t kAnswerBytes = 3;
+
+// None for a client that left before its request was read.
+std::optional<Rejection> RejectionOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kCancelled:
+      return std::nullopt;
+    case absl::StatusCode::kNotFound:
+      return Rejection::kUnknownModel;
+    case absl::StatusCode::kUnimplemented:
+      return Rejection::kUnimplemented;
+    case absl::StatusCode::kFailedPrecondition:
+      return Rejection::kNoTokenizer;
+    case absl::StatusCode::kResourceExhausted:
+      return Rejection::kQueueFull;
+    case absl::StatusCode::kUnavailable:
+      return Rejection::kDraining;
+    case absl::StatusCode::kDeadlineExceeded:
+      return Rejection::kDeadline;
+    case absl::StatusCode::kUnauthenticated:
+      return Rejection::kUnauthenticated;
+    default:
+      return Rejection::kInvalidArgument;
+  }
+}
+
+RequestRecord RecordOf(Caller& caller) {
+  RequestRecord record;
+  record.request_id = RequestIdOr(caller.request_id);
+  record.traceparent = CheckedTraceparent(caller.traceparent);
+  record.method = std::move(caller.method);
+  record.peer = std::move(caller.peer);
+  record.arrival = MonotonicTime::Now();
+  return record;
+}
+
+}  // namespace
+
+Exchange::Exchange(const Services& services, Caller caller,
+                   std::shared_ptr<Responder> responder)
+    : services_(services),
+      responder_(std::move(responder)),
+      authorization_(std::move(caller.authorization)),
+      record_(RecordOf(caller)),
+      deadline_(std::min(caller.deadline,
+                         record_.arrival + services.default_deadline)) {
+  services_.open_exchanges->Add(1);
+}
+
+bool Exchange::Authorize(int64_t message_bytes) {
+  absl::StatusOr<CallerLease> lease =
+      services_.limiter->Acquire(record_.peer, authorization_);
+  authorization_.clear();
+  if (!lease.ok()) {
+    Refuse(lease.status(), absl::IsResourceExhausted(lease.status())
+                               ? Rejection::kCallerLimit
+                               : RejectionOf(lease.status()));
+    return false;
+  }
+  lease_.emplace(*std::move(lease));
+  record_.token_name = lease_->token_name();
+  if (!record_.token_name.empty()) {
+    services_.metrics->CountClient(record_.token_name);
+  }
+  message_bytes_ = message_bytes;
+  absl::StatusOr<IntakeBytes> bytes =
+      services_.intake->Take(kBytesPerExchange + message_bytes);
+  if (!bytes.ok()) {
+    RefuseBytes(bytes.status());
+    return false;
+  }
+  held_bytes_.emplace(*std::move(bytes));
+  return true;
+}
+
+void Exchange::Start(Read read) {
+  auto task = [self = shared_from_this(), read = std::move(read)] {
+    self->Submit(self->Prepare(read));
+  };
+  if (message_bytes_ <= kShortRequestBytes) return task();
+  if (!AwaitTurn(std::move(task))) {
+    Submit(absl::ResourceExhaustedError(
+        "as many long texts wait already as this server queues"));
+  }
+}
+
+// Returns false if too many texts wait already; then the task will not run.
+bool Exchange::AwaitTurn(std::function<void()> task) {
+  const std::optional<FairExecutor::Ticket> ticket = services_.reading->TryRun(
+      {lease_->caller(), static_cast<size_t>(message_bytes_), std::move(task)});
+  if (!ticket.has_value()) return false;
+  bool is_client_gone = false;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket_ = ticket;
+    is_client_gone = is_client_gone_;
+  }
+  // OnClientGone() did not know the ticket.
+  if (is_client_gone) WithdrawText();
+  return true;
+}
+
+void Exchange::WithdrawText() {
+  std::optional<FairExecutor::Ticket> ticket;
+  {
+    absl::MutexLock lock(&mu_);
+    ticket.swap(ticket_);
+  }
+  if (!ticket.has_value()) return;
+  const std::function<void()> task = services_.reading->Withdraw(*ticket);
+  // Refuses at once, because the client has left.
+  if (task != nullptr) task();
+}
+
+// The reason why a request need not be read any further.
+absl::Status Exchange::CheckWanted() {
+  if (MonotonicTime::Now() >= deadline_) {
+    return absl::DeadlineExceededError(
+        "the deadline passed before the request was admitted");
+  }
+  if (services_.intake->is_abandoned()) {
+    return absl::UnavailableError("the server is draining");
+  }
+  if (IsClientGone()) return absl::CancelledError("the client has left");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PreparedRequest> Exchange::Prepare(const Read& read) {
+  if (absl::Status status = CheckWanted(); !status.ok()) return status;
+  absl::StatusOr<PreparedRequest> prepared = read([this] {
+    services_.reading->Yield();
+    return CheckWanted().ok();
+  });
+  if (absl::IsCancelled(prepared.status())) {
+    if (absl::Status status = CheckWanted(); !status.ok()) return status;
+  }
+  return prepared;
+}
+
+void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
+  if (!prepared.ok()) {
+    return Refuse(prepared.status(), RejectionOf(prepared.status()));
+  }
+  if (absl::Status status = held_bytes_->Resize(kBytesPerExchange +
+                                                kAnswerBytes * message_bytes_ +
+                                                BytesOf(*prepared));
+      !status.ok()) {
+    return RefuseBytes(status);
+  }
+  record_.model = std::move(prepared->model);
+  Request& request = prepared->request;
+  if (request.is_open) {
+    delivering_.rounds.emplace(std::move(prepared->plan));
+    absl::MutexLock lock(&mu_);
+    first_segment_ = std::numeric_limits<int32_t>::max();
+  } else {
+    delivering_.answer.emplace(std::move(prepared->plan));
+  }
+  // The engine keeps the deadline of what runs. This one is for a client that
+  // does not read its answer.
+  responder_->LimitReading(deadline_ + kReadGrace);
+  std::optional<RequestHandle> handle;
+  if (!request.segments.empty()) {
+    request.deadline = deadline_;
+    request.sink = this;
+    held_by_engine_ = shared_from_this();
+    const absl::StatusOr<RequestHandle> submitted =
+        services_.engine->Submit(/*lane=*/0, std::move(request));
+    if (!submitted.ok()) {
+      held_by_engine_.reset();
+      return Refuse(submitted.status(), RejectionOf(submitted.status()));
+    }
+    handle = *submitted;
+  }
+  bool is_client_gone = false;
+  {
+    absl::MutexLock lock(&mu_);
+    has_started_ = true;
+    engine_handle_ = handle;
+    if (!handle.has_value())
+      inbox_.outcome = absl::OkStatus();  // nothing to run
+    if (!inbox_.updates.empty() || inbox_.outcome.has_value()) PushLocked();
+    is_client_gone = is_client_gone_;
+  }
+  // OnClientGone() did not know the handle.
+  if (is_client_gone) CancelInEngine();
+}
+
+void Exchange::Refuse(const absl::Status& status,
+                      std::optional<Rejection> reason) {
+  if (reason.has_value()) services_.metrics->CountRejected(*reason);
+  RecordEnd(status);
+  responder_->Fail(status);
+}
+
+// The intake has no place for the request.
+void Exchange::RefuseBytes(const absl::Status& status) {
+  Refuse(status, absl::IsResourceExhausted(status) ? Rejection::kQueuedBytes
+                                                   : RejectionOf(status));
+}
+
+bool Exchange::IsClientGone() {
+  absl::MutexLock lock(&mu_);
+  return is_client_gone_;
+}
+
+void Exchange::OnClientGone() {
+  {
+    absl::MutexLock lock(&mu_);
+    is_client_gone_ = true;
+  }
+  WithdrawText();
+  CancelInEngine();
+}
+
+void Exchange::OnWritable() {
+  absl::MutexLock lock(&mu_);
+  PushLocked();
+}
+
+void Exchange::OnClosed() {
+  // Before the count goes down: then the intake may be destroyed.
+  held_bytes_.reset();
+  WriteRecord(record_, services_.log);
+  services_.open_exchanges->Add(-1);
+}
+
+Exchange::Update& Exchange::UpdateOf(int32_t segment_index) {
+  std::vector<Update>& updates = inbox_.updates;
+  if (updates.empty() || updates.back().segment_index != segment_index ||
+      !updates.back().finished.empty()) {
+    updates.push_back({segment_index, {}, {}});
+  }
+  return updates.back();
+}
+
+void Exchange::PushLocked() {
+  if (is_pushed_ || !has_started_) return;
+  is_pushed_ = true;
+  services_.delivery->Push(shared_from_this());
+}
+
+void Exchange::OnStarted(absl::Duration queued) {
+  absl::MutexLock lock(&mu_);
+  queued_ = queued;
+}
+
+void Exchange::OnTokens(int32_t segment_index,
+                        absl::Span<const int32_t> tokens) {
+  absl::MutexLock lock(&mu_);
+  if (!first_token_.has_value() && segment_index >= first_segment_) {
+    first_token_ = MonotonicTime::Now();
+  }
+  Update& update = UpdateOf(segment_index);
+  update.tokens.insert(update.tokens.end(), tokens.begin(), tokens.end());
+  PushLocked();
+}
+
+void Exchange::OnSegmentFinished(int32_t segment_index,
+                                 std::vector<Hypothesis> hypotheses) {
+  SHEAF_CHECK(!hypotheses.empty());
+  absl::MutexLock lock(&mu_);
+  UpdateOf(segment_index).finished = std::move(hypotheses);
+  PushLocked();
+}
+
+void Exchange::OnFinished(const absl::Status& status) {
+  const std::shared_ptr<Exchange> last_hold = std::move(held_by_engine_);
+  absl::MutexLock lock(&mu_);
+  inbox_.outcome = status;
+  PushLocked();
+}
+
+void Exchange::Deliver() {
+  Inbox inbox;
+  {
+    absl::MutexLock lock(&mu_);
+    is_pushed_ = false;
+    std::swap(inbox, inbox_);
+  }
+  if (delivering_.has_ended) return;
+  std::optional<absl::Status>& outcome = delivering_.outcome;
+  if (inbox.outcome.has_value()) outcome = std::move(inbox.outcome);
+  if (inbox.next_round.has_value()) BeginRound(*std::move(inbox.next_round));
+  Apply(std::move(inbox.updates));
+  if (!delivering_.answer.has_value()) {  // more rounds follow
+    if (outcome.has_value()) FinishError(*outcome);
+    return;
+  }
+  // How segments behind the end of the text ended does not matter.
+  if (outcome.has_value() && delivering_.answer->is_complete()) {
+    outcome = absl::OkStatus();
+  }
+  if (!responder_->IsReady()) return;  // OnWritable() pushes again
+  if (!outcome.has_value()) {
+    SendPart();
+  } else if (outcome->ok()) {
+    FinishOk();
+  } else {
+    FinishError(*outcome);
+  }
+}
+
+void Exchange::Apply(std::vector<Update> updates) {
+  std::optional<Answer>& answer = delivering_.answer;
+  int32_t first_segment = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    first_segment = first_segment_;
+  }
+  for (Update& update : updates) {
+    if (!answer.has_value()) {
+      if (update.finished.empty()) continue;
+      SummaryRounds& rounds = *delivering_.rounds;
+      rounds.FinishPart(update.segment_index, update.finished.front());
+      if (rounds.is_round_done()) PrepareNextRound();
+      continue;
+    }
+    const int32_t index = update.segment_index - first_segment;
+    answer->AddTokens(index, update.tokens);
+    if (!update.finished.empty()) answer->FinishSegment(index, update.finished);
+  }
+  if (answer.has_value() && answer->is_complete() && !answer->is_finished()) {
+    CancelInEngine();
+  }
+}
+
+// The exchange has not ended, so the transport has not closed it and the
+// reading threads are there.
+void Exchange::PrepareNextRound() {
+  FairExecutor::Text round;
+  round.caller = lease_->caller();
+  std::string text = delivering_.rounds->TakeText();
+  round.bytes = text.size();
+  round.read = [self = shared_from_this(), text = std::move(text)] {
+    self->ReadRound(text);
+  };
+  services_.reading->Run(std::move(round));
+}
+
+void Exchange::ReadRound(const std::string& text) {
+  absl::StatusOr<TokenLists> sources =
+      services_.request_reader->SummarySources(text, [this] {
+        services_.reading->Yield();
+        return !IsClientGone();
+      });
+  if (!sources.ok()) return;  // the client has left
+  absl::MutexLock lock(&mu_);
+  inbox_.next_round = *std::move(sources);
+  PushLocked();
+}
+
+void Exchange::BeginRound(TokenLists sources) {
+  std::optional<SummaryRounds>& rounds = delivering_.rounds;
+  Extension extension;
+  extension.is_open = !rounds->Begin(sources);
+  extension.segments = std::move(sources);
+  if (!extension.is_open) {
+    const AnswerPlan& plan = rounds->plan();
+    extension.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+    delivering_.answer.emplace(plan);
+  }
+  RequestHandle handle;
+  {
+    absl::MutexLock lock(&mu_);
+    handle = *engine_handle_;
+    if (!extension.is_open) first_segment_ = rounds->first_segment();
+  }
+  if (!extension.is_open) rounds.reset();
+  services_.engine->Extend(handle, std::move(extension));
+}
+
+void Exchange::CancelInEngine() {
+  std::optional<RequestHandle> handle;
+  {
+    absl::MutexLock lock(&mu_);
+    handle = engine_handle_;
+  }
+  if (handle.has_value()) services_.engine->Cancel(*handle);
+}
+
+void Exchange::RecordEnd(const absl::Status& status) {
+  // Before the client knows, because it may call again at once.
+  lease_.reset();
+  record_.code = status.code();
+  absl::MutexLock lock(&mu_);
+  record_.queued = queued_;
+  record_.first_token = first_token_;
+}
+
+void Exchange::SendPart() {
+  if (!responder_->TakesParts()) return;
+  const AnswerPart part = delivering_.answer->TakePart();
+  if (!part.text.empty() || !part.tokens.empty()) responder_->Send(part);
+}
+
+void Exchange::FinishOk() {
+  delivering_.has_ended = true;
+  RecordEnd(absl::OkStatus());
+  Answer& answer = *delivering_.answer;
+  const AnswerPart rest = answer.TakePart();
+  AnswerSummary summary = answer.summary();
+  summary.model = record_.model;
+  record_.num_input_tokens = summary.num_input_tokens;
+  record_.num_output_tokens = summary.num_output_tokens;
+  record_.num_segments = summary.num_segments;
+  services_.metrics->CountSuccess(summary.finish_reason);
+  responder_->Finish(rest, summary);
+}
+
+void Exchange::FinishError(const absl::Status& status) {
+  delivering_.has_ended = true;
+  // A transport cancels a request whose deadline has passed; then the deadline
+  // is the reason.
+  const bool is_late = status.code() == absl::StatusCode::kCancelled &&
+                       MonotonicTime::Now() >= deadline_;
+  const absl::Status reported =
+      is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
+  RecordEnd(reported);
+  responder_->Fail(reported);
+}
+
+}  // namespace sheaf

@@ -1,0 +1,187 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "base/monotonic_time.h"
+#include "base/wait_count.h"
+#include "engine/engine.h"
+#include "engine/request.h"
+#include "server/access/caller_limiter.h"
+#include "server/access/intake.h"
+#include "server/answer.h"
+#include "server/caller.h"
+#include "server/delivery.h"
+#include "server/fair_executor.h"
+#include "server/ops/metrics.h"
+#include "server/ops/request_record.h"
+#include "server/request_reader.h"
+#include "server/responder.h"
+#include "server/summary_rounds.h"
+
+namespace sheaf {
+
+// What all exchanges share. Not owned; outlives them.
+struct Services {
+  Engine* engine;
+  Delivery* delivery;
+  Metrics* metrics;
+  WaitCount* open_exchanges;
+  const RequestReader* request_reader;
+  FairExecutor* reading;  // of long texts
+  CallerLimiter* limiter;
+  Intake* intake;
+  Log* log;  // may be null: no lines
+  // Of requests whose clients set none, or a later one.
+  absl::Duration default_deadline = absl::Minutes(10);
+};
+
+// One request, from authorization to its end. Knows no transport: a transport
+// makes a Caller and a Responder, and calls
+//   1. Authorize(), and if it returns true, Start();
+//   2. OnWritable() and OnClientGone() when these things happen;
+//   3. OnClosed() at the end.
+//
+// Threads: each kind has its own part of the members.
+//   - The transport's: calls the functions above, on any of its threads.
+//   - The reading thread: reads the request, if it is long. Otherwise the
+//     thread of Start() reads it. Either sets delivering_ and hands the request
+//     to the engine. Between two rounds of a long summary, the reading thread
+//     also makes the sources of the next round.
+//   - The engine's: leaves tokens and results in inbox_.
+//   - The delivery thread: takes them out, and does everything else. It owns
+//     delivering_ from the moment when has_started_ is set.
+//
+// Memory: of an answer that the client does not read, only the text waits. One
+// part is on its way; all others are joined into the next.
+//
+// Life: shared by the transport until OnClosed() returns, by the task that
+// reads the request, by the engine until OnFinished() returns, and by each push
+// to the delivery thread. Keeps the responder as long as it lives itself.
+class Exchange final : public TokenSink,
+                       public Deliverable,
+                       public std::enable_shared_from_this<Exchange> {
+ public:
+  // Parses and checks the request, and converts it to tokens.
+  using Read =
+      std::function<absl::StatusOr<PreparedRequest>(RequestReader::IsWanted)>;
+
+  Exchange(const Services& services, Caller caller,
+           std::shared_ptr<Responder> responder);
+
+  // The client's, if it sent a valid one; the log has it too.
+  const std::string& request_id() const { return record_.request_id; }
+
+  // Asks whether the caller may call now, and whether the server has memory for
+  // a message of this size. If not, fails the exchange and returns false.
+  [[nodiscard]] bool Authorize(int64_t message_bytes);
+
+  // Has the request read, at once if it is short, and answered. REQUIRES:
+  // Authorize() returned true.
+  void Start(Read read);
+
+  // The responder is ready again.
+  void OnWritable();
+  // Nobody waits for the answer any more. The exchange ends soon.
+  void OnClientGone();
+  // The responder's work is done: it was told to finish or fail, and sends
+  // nothing more. The last call; writes the record to the log.
+  void OnClosed();
+
+  // The engine's calls.
+  void OnStarted(absl::Duration queued) override;
+  void OnTokens(int32_t segment_index,
+                absl::Span<const int32_t> tokens) override;
+  void OnSegmentFinished(int32_t segment_index,
+                         std::vector<Hypothesis> hypotheses) override;
+  void OnFinished(const absl::Status& status) override;
+
+  // The delivery thread's call.
+  void Deliver() override;
+
+ private:
+  // What the engine tells about a segment.
+  struct Update {
+    int32_t segment_index;
+    std::vector<int32_t> tokens;
+    std::vector<Hypothesis> finished;  // empty: the segment continues
+  };
+  // What waits for the delivery thread.
+  struct Inbox {
+    std::vector<Update> updates;
+    std::optional<TokenLists> next_round;  // sources of a long summary
+    std::optional<absl::Status> outcome;   // the engine's last word
+  };
+  // Set before the engine gets the request, then the delivery thread's.
+  struct Delivering {
+    std::optional<Answer> answer;         // none before the last round
+    std::optional<SummaryRounds> rounds;  // none from the last round on
+    std::optional<absl::Status> outcome;
+    bool has_ended = false;
+  };
+
+  // The thread that reads.
+  [[nodiscard]] bool AwaitTurn(std::function<void()> task);
+  absl::Status CheckWanted();
+  absl::StatusOr<PreparedRequest> Prepare(const Read& read);
+  void Submit(absl::StatusOr<PreparedRequest> prepared);
+  void Refuse(const absl::Status& status, std::optional<Rejection> reason);
+  void RefuseBytes(const absl::Status& status);
+
+  // The delivery thread.
+  void Apply(std::vector<Update> updates);
+  void PrepareNextRound();
+  void ReadRound(const std::string& text);  // on the reading thread
+  void BeginRound(TokenLists sources);
+  void SendPart();
+  void FinishOk();
+  void FinishError(const absl::Status& status);
+
+  // Any thread.
+  bool IsClientGone();
+  void WithdrawText();
+  void CancelInEngine();
+  void RecordEnd(const absl::Status& status);
+  Update& UpdateOf(int32_t segment_index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PushLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Services services_;
+  const std::shared_ptr<Responder> responder_;
+  std::string authorization_;  // until Authorize()
+  RequestRecord record_;       // of the thread whose turn it is
+  MonotonicTime deadline_;
+  int64_t message_bytes_ = 0;
+  std::optional<IntakeBytes> held_bytes_;     // from Authorize() to OnClosed()
+  std::optional<CallerLease> lease_;          // from Authorize() to RecordEnd()
+  std::shared_ptr<Exchange> held_by_engine_;  // from Submit() to OnFinished()
+
+  Delivering delivering_;
+
+  absl::Mutex mu_;
+  Inbox inbox_ ABSL_GUARDED_BY(mu_);
+  // Set when the text begins to wait, taken by the thread that withdraws it.
+  std::optional<FairExecutor::Ticket> ticket_ ABSL_GUARDED_BY(mu_);
+  std::optional<RequestHandle> engine_handle_ ABSL_GUARDED_BY(mu_);
+  // The answer's segments begin here; before it are those of earlier rounds.
+  int32_t first_segment_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<absl::Duration> queued_ ABSL_GUARDED_BY(mu_);
+  std::optional<MonotonicTime> first_token_ ABSL_GUARDED_BY(mu_);
+  // The inbox waits until engine_handle_ is known, because it may lead to
+  // Extend().
+  bool has_started_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_pushed_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_client_gone_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,132 @@
+#include "server/messages.h"
+
+#include <string>
+#include <vector>
+
+namespace sheaf {
+namespace {
+
+v1::FinishReason ToProto(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kEos:
+      return v1::FINISH_REASON_EOS;
+    case FinishReason::kLength:
+      return v1::FINISH_REASON_LENGTH;
+    case FinishReason::kStopSequence:
+      return v1::FINISH_REASON_STOP_SEQUENCE;
+    case FinishReason::kRepetition:
+      return v1::FINISH_REASON_REPETITION;
+  }
+  return v1::FINISH_REASON_UNSPECIFIED;
+}
+
+void SetUsage(const AnswerSummary& summary, v1::Usage* usage) {
+  usage->set_input_tokens(summary.num_input_tokens);
+  usage->set_output_tokens(summary.num_output_tokens);
+  usage->set_segments(summary.num_segments);
+}
+
+void SetTokens(const std::vector<int32_t>& tokens, v1::TokenIds* ids) {
+  ids->mutable_ids()->Assign(tokens.begin(), tokens.end());
+}
+
+using Hypotheses = google::protobuf::RepeatedPtrField<v1::Hypothesis>;
+
+void AddHypothesis(const AnswerPart& part, float score, FinishReason reason,
+                   Hypotheses* hypotheses) {
+  v1::Hypothesis* hypothesis = hypotheses->Add();
+  hypothesis->set_text(part.text);
+  SetTokens(part.tokens, hypothesis->mutable_tokens());
+  hypothesis->set_score(score);
+  hypothesis->set_finish_reason(ToProto(reason));
+}
+
+// The answer itself and its alternatives, best first.
+void AddHypotheses(const AnswerPart& whole, const AnswerSummary& summary,
+                   Hypotheses* hypotheses) {
+  AddHypothesis(whole, summary.score, summary.finish_reason, hypotheses);
+  for (const FinishedPart& other : summary.others) {
+    AddHypothesis(other, other.score, other.finish_reason, hypotheses);
+  }
+}
+
+template <typename Response>
+void SetText(const AnswerPart& whole, const AnswerSummary& summary,
+             Response* response) {
+  response->set_text(whole.text);
+  if (!summary.others.empty()) {
+    AddHypotheses(whole, summary, response->mutable_alternatives());
+  }
+  response->set_finish_reason(ToProto(summary.finish_reason));
+  SetUsage(summary, response->mutable_usage());
+  response->set_model(summary.model);
+}
+
+template <typename Chunk>
+void SetTextOfChunk(const AnswerPart& part, const AnswerSummary* summary,
+                    Chunk* chunk) {
+  chunk->set_text(part.text);
+  if (summary == nullptr) return;
+  chunk->set_finish_reason(ToProto(summary->finish_reason));
+  SetUsage(*summary, chunk->mutable_usage());
+}
+
+}  // namespace
+
+void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
+               v1::TranslateResponse* response) {
+  SetText(whole, summary, response);
+}
+
+void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
+               v1::SummarizeResponse* response) {
+  SetText(whole, summary, response);
+}
+
+void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
+               v1::GenerateResponse* response) {
+  AddHypotheses(whole, summary, response->mutable_hypotheses());
+  SetUsage(summary, response->mutable_usage());
+  response->set_model(summary.model);
+}
+
+void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
+              v1::TextChunk* chunk) {
+  SetTextOfChunk(part, summary, chunk);
+}
+
+void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
+              v1::GenerateChunk* chunk) {
+  SetTextOfChunk(part, summary, chunk);
+  if (!part.tokens.empty()) SetTokens(part.tokens, chunk->mutable_tokens());
+}
+
+bool IsEmpty(const v1::TextChunk& chunk) { return chunk.text().empty(); }
+
+bool IsEmpty(const v1::GenerateChunk& chunk) {
+  return chunk.text().empty() && !chunk.has_tokens();
+}
+
+v1::Model DescriptionOf(const ServedModel& model, int64_t kv_capacity_bytes) {
+  v1::Model description;
+  description.set_name(model.name);
+  description.set_architecture(model.architecture);
+  description.set_num_parameters(model.num_parameters);
+  description.set_num_query_heads(model.num_query_heads);
+  description.set_num_kv_heads(model.num_kv_heads);
+  description.set_num_cross_kv_heads(model.num_cross_kv_heads);
+  description.set_weight_type(model.weight_type);
+  description.set_kv_type(model.kv_type);
+  description.set_weight_bytes(model.weight_bytes);
+  description.set_kv_bytes_per_token(model.kv_bytes_per_token);
+  description.set_cross_kv_bytes_per_token(model.cross_kv_bytes_per_token);
+  description.set_kv_capacity_bytes(kv_capacity_bytes);
+  description.set_max_source_tokens(model.max_source_tokens);
+  for (const Task& task : model.tasks.tasks) description.add_tasks(task.name);
+  for (const std::string& warning : model.warnings) {
+    description.add_warnings(warning);
+  }
+  return description;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/access/credentials.h"
+#include "server/host_port.h"
+#include "server/ops/log.h"
+#include "server/request_reader.h"
+
+namespace sheaf {
+
+// What Server::Start() needs to know. The program fills it from its flags.
+struct ServerOptions {
+  HostPort listen;
+  HostPort metrics_listen;
+  RequestLimits limits;
+  absl::Duration default_deadline = absl::Minutes(10);
+  int32_t max_queue = 256;
+  int64_t max_queued_bytes = int64_t{1} << 30;
+  TlsFiles tls;                         // not set: no encryption
+  std::string auth_tokens_file;         // empty: calls need no token
+  int32_t max_requests_per_caller = 0;  // 0: no limit
+  int32_t max_streams_per_connection = 1024;
+  int32_t max_connections = 4096;
+  int32_t max_metadata_bytes = 16 << 10;
+  absl::Duration max_connection_age = absl::InfiniteDuration();
+  // "liveness" is NOT_SERVING after this long with work and without a step.
+  absl::Duration stuck_after = absl::Seconds(30);
+  bool has_reflection = true;
+  Log* log = nullptr;  // not owned; null: nothing is logged
+};
+
+}  // namespace sheaf

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "text/added_tokens.h"
+#include "text/text_encoder.h"
+#include "text/text_preparation.h"
+
+namespace sheaf {
+
+class SentencePieceLibrary;
+struct SentencePieceModel;
+struct TokenizerFiles;
+
+// Encodes by the pieces of a SentencePiece model, with added tokens between
+// them (tokenizer_files.h). A text on which SentencePiece itself fails (none is
+// known) becomes one unknown id.
+class SentencePieceEncoder : public TextEncoder {
+ public:
+  // INVALID_ARGUMENT if SentencePiece refuses the model.
+  static absl::StatusOr<std::unique_ptr<const SentencePieceEncoder>> Create(
+      const TokenizerFiles& files);
+  ~SentencePieceEncoder() override;
+
+  std::vector<int32_t> Encode(absl::string_view prompt, absl::string_view text,
+                              SpecialTokens allowed) const override;
+
+ private:
+  class Encoding;  // of one text
+
+  explicit SentencePieceEncoder(const TokenizerFiles& files);
+  absl::Status CreateLibraries(const SentencePieceModel& model);
+
+  // Texts are matched without the sentinels that are pieces of the model, and
+  // with them where they are allowed. sentinel_library_ is null if there are
+  // none.
+  std::unique_ptr<SentencePieceLibrary> library_;
+  std::unique_ptr<SentencePieceLibrary> sentinel_library_;
+  // If set, the libraries receive texts that have been prepared.
+  const std::optional<TextPreparation> preparation_;
+  const TextPreparation normalization_;  // in which added tokens are found
+  const std::vector<AddedToken> added_tokens_;
+  const AddedTokenSplitter splitter_;             // of texts as they are
+  const AddedTokenSplitter normalized_splitter_;  // of normalized texts
+  int32_t unknown_id_ = -1;
+};
+
+}  // namespace sheaf
