@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
-#include <string_view>
+#include <type_traits>
 
 namespace sheaf {
 
@@ -16,20 +16,23 @@ template <typename Enum, size_t N>
 struct EnumNames {
   struct Entry {
     Enum value;
-    std::string_view name;
+    const char* name;
   };
   std::array<Entry, N> entries;
 
   // REQUIRES: the table has the value.
-  constexpr std::string_view Name(Enum value) const {
+  constexpr const char* Name(Enum value) const {
     for (const Entry& entry : entries) {
       if (entry.value == value) return entry.name;
     }
     return "";
   }
-  constexpr std::optional<Enum> Parse(std::string_view name) const {
+  // Returns nullopt if no value has this name. `Text` is any class of strings.
+  template <typename Text>
+  constexpr std::optional<Enum> Parse(const Text& name) const {
+    static_assert(std::is_class_v<Text>);
     for (const Entry& entry : entries) {
-      if (entry.name == name) return entry.value;
+      if (name == entry.name) return entry.value;
     }
     return std::nullopt;
   }

@@ -19,7 +19,7 @@ bool IsNameByte(char c) {
   return absl::ascii_isalnum(c) || c == '_' || c == '-';
 }
 
-// Without a comment: a '#' behind white space, and what follows it.
+// Returns the text without a comment: a '#' after white space and the rest.
 absl::string_view WithoutComment(absl::string_view text) {
   for (size_t i = 1; i < text.size(); ++i) {
     if (text[i] == '#' && absl::ascii_isspace(text[i - 1])) {
@@ -29,7 +29,7 @@ absl::string_view WithoutComment(absl::string_view text) {
   return text;
 }
 
-// The value that `text` is, the first of whose bytes is a quote.
+// Returns the value in `text`, which begins with a quote.
 absl::StatusOr<std::string> Unquote(absl::string_view text) {
   const size_t end = text.find(text[0], 1);
   if (end == absl::string_view::npos) {
@@ -106,7 +106,7 @@ absl::StatusOr<std::vector<FlagLine>> ReadFlagFile(const std::string& path) {
     (*flag)->number = number;
     flags.push_back(**std::move(flag));
   }
-  if (file.bad()) return cannot_read();  // as a directory is
+  if (file.bad()) return cannot_read();  // for example a directory
   return flags;
 }
 

@@ -23,9 +23,9 @@ constexpr uint64_t kMaxPointerBytes = 1023;
 constexpr absl::string_view kPointerBegin =
     "version https://git-lfs.github.com/spec/v";
 
-// Refuses what is often saved in place of a file: the pointer that Git leaves
-// where the file itself was not fetched, and the page that a server sends
-// where it has no such file.
+// Refuses what is often stored instead of a file: the pointer that Git LFS
+// writes if it did not fetch the file, and the web page that a server sends if
+// it has no such file.
 absl::Status CheckIsNoStandIn(const InputFile& file) {
   uint8_t bytes[64];
   const size_t num_bytes = std::min<uint64_t>(sizeof(bytes), file.size());
@@ -54,7 +54,7 @@ absl::Status CheckIsNoStandIn(const InputFile& file) {
 }  // namespace
 
 absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
-  // Without O_NONBLOCK a pipe would hold us until somebody writes to it.
+  // Without O_NONBLOCK, opening a pipe would wait for a writer.
   int fd;
   do {
     fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -10,15 +10,15 @@
 
 namespace sheaf {
 
-// A regular file, open for reading at any offset. It is read, never mapped: a
-// file that another program cuts short then gives a Status, not a SIGBUS.
+// A regular file, open for reading at any offset. It is read and never mapped,
+// so that a file that another program truncates gives a Status, not a SIGBUS.
 //
-// Thread-safe: reads share no position.
+// Thread-safe, because reads share no position.
 class InputFile {
  public:
   // NotFound if there is no such file. InvalidArgument if it is a directory, a
-  // pipe or a device (which is not waited for), or stands in place of a file: a
-  // Git LFS pointer, a web page. Else the system's reason.
+  // pipe or a device (opening never waits), or a placeholder such as a Git LFS
+  // pointer or a web page. Otherwise the system's reason.
   static absl::StatusOr<InputFile> Open(const std::string& path);
 
   InputFile(InputFile&& other) noexcept;
@@ -28,10 +28,10 @@ class InputFile {
   ~InputFile();
 
   const std::string& path() const { return path_; }
-  uint64_t size() const { return size_; }  // bytes, when it was opened
+  uint64_t size() const { return size_; }  // in bytes, when it was opened
 
-  // Fills `out` with the bytes from `offset`. DataLoss, with `out` partly
-  // written, if the file ends before or cannot be read.
+  // Fills `out` with the bytes from `offset`. DataLoss if the file ends too
+  // early or cannot be read; `out` is then partly written.
   absl::Status ReadAt(uint64_t offset, absl::Span<uint8_t> out) const;
 
  private:
@@ -42,12 +42,13 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
-// The whole of a text file of at most `max_bytes`, which errors name.
+// Returns the contents of a text file of at most `max_bytes`. Errors name the
+// file.
 absl::StatusOr<std::string> ReadTextFile(const std::string& path,
                                          uint64_t max_bytes);
 
-// `text` from a file as it may stand in a message: one line, in quotes, control
-// characters escaped, and cut if long.
+// Returns text from a file in a form for messages: in quotes on one line, with
+// control characters escaped, and cut if it is long.
 std::string Quoted(absl::string_view text);
 
 }  // namespace sheaf

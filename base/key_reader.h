@@ -10,23 +10,24 @@
 
 namespace sheaf {
 
-// `value` as a message shows it.
+// Returns `value` in a form for messages.
 std::string Shown(const nlohmann::json& value);
 
-// Reads the keys of one file's object. The first refusal stays in status(), and
-// what is read after it does not matter, so callers check once, at the end.
+// Reads the keys of one file's object. status() keeps the first error, and
+// values that are read after it are not used, so callers check once, at the
+// end.
 class KeyReader {
  public:
-  // `object` must live as long as the reader; `path` begins the messages.
+  // `object` must outlive the reader. Messages begin with `path`.
   KeyReader(const nlohmann::json& object, std::string path)
       : object_(object), path_(std::move(path)) {}
 
   const absl::Status& status() const { return status_; }
 
-  // Whether the key is there, be its value null.
+  // Whether the key is present, even with the value null.
   bool Has(absl::string_view key) const;
 
-  // Null if the key is absent or its value null.
+  // Returns null if the key is absent or its value is null.
   const nlohmann::json* Find(absl::string_view key) const;
 
   void Refuse(absl::string_view key, const nlohmann::json& value,
@@ -37,7 +38,7 @@ class KeyReader {
   int32_t IntOf(absl::string_view key, const nlohmann::json& value, int32_t min,
                 int32_t max);
 
-  // The default is not held against min..max.
+  // The default is not checked against min..max.
   int32_t Int(absl::string_view key, int32_t min, int32_t max,
               std::optional<int32_t> default_value = std::nullopt);
 

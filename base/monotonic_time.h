@@ -6,13 +6,12 @@
 
 namespace sheaf {
 
-// A point of the clock that only goes forward, whatever is done to the wall
-// clock: for deadlines, durations and rates. The wall clock (absl::Time) is for
-// stamps that people read. The two have different types, so that they do not
-// mix.
+// A time of the monotonic clock, which changes of the wall clock do not affect.
+// Used for deadlines, durations and rates. The wall clock (absl::Time) is for
+// time stamps that people read. The different types prevent mixing the two.
 //
-// Arithmetic saturates, as absl::Duration's does. Zero is some moment before
-// the process began; tests count from it.
+// Arithmetic saturates, as for absl::Duration. Zero is a moment before the
+// process started; tests count from it.
 class MonotonicTime {
  public:
   constexpr MonotonicTime() = default;

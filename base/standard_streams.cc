@@ -12,12 +12,12 @@
 namespace sheaf {
 namespace {
 
-// Does not jump, unlike the time of day.
+// The monotonic clock.
 absl::Duration Uptime() {
   return absl::FromChrono(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-// For poll(2): rounded up; -1 is for ever.
+// The timeout for poll(2), rounded up. -1 means no timeout.
 int PollMs(absl::Duration wait) {
   constexpr absl::Duration kLongest = absl::Hours(24);
   if (wait == absl::InfiniteDuration()) return -1;
@@ -41,7 +41,7 @@ bool AwaitRoom(int fd, absl::Duration deadline) {
 void FillStandardStreams() {
   for (;;) {
     int fd = open("/dev/null", O_RDONLY);
-    // In a root without /dev: nothing can be read from or written to this one.
+    // For a root without /dev. This descriptor can be neither read nor written.
     if (fd < 0) fd = open("/", O_PATH);
     if (fd > STDERR_FILENO) close(fd);
     if (fd < 0 || fd > STDERR_FILENO) return;

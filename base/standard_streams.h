@@ -5,9 +5,9 @@
 
 namespace sheaf {
 
-// Opens /dev/null for each of the descriptors 0, 1 and 2 that the caller of the
-// program closed, so that no socket or file takes its number and receives what
-// is meant for people. Read-only, so that writing there fails as before.
+// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed at the
+// start of the program. Otherwise a socket or file could get its number and
+// receive messages for the user. It is read-only, so that writing still fails.
 //
 // gRPC's constructors open descriptors. A program therefore runs this first:
 //   [[gnu::section(".preinit_array"), gnu::used]]
@@ -15,9 +15,9 @@ namespace sheaf {
 void FillStandardStreams();
 
 // Writes `text` to a descriptor, which may be non-blocking. Returns false if it
-// could not write all of it: an error (errno says which; the disk is full, or
-// the reader has gone), or `timeout` passed before a reader made room.
-// REQUIRES: SIGPIPE is ignored.
+// could not write all of it, because of an error (in errno) or because a reader
+// made no room within `timeout`. If SIGPIPE is not ignored, a closed pipe ends
+// the process.
 bool WriteWithin(int fd, absl::string_view text, absl::Duration timeout);
 
 }  // namespace sheaf

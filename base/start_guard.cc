@@ -36,7 +36,7 @@ void StartGuard::OnOutOfMemory() { innermost.load()->End("out of memory"); }
 void StartGuard::OnTerminate() {
   try {
     if (std::current_exception() != nullptr) throw;
-  } catch (const std::system_error& error) {  // as std::thread's
+  } catch (const std::system_error& error) {  // from std::thread
     innermost.load()->End(error.what());
   } catch (...) {
   }
@@ -44,7 +44,7 @@ void StartGuard::OnTerminate() {
 }
 
 void StartGuard::End(const char* reason) const {
-  // Several threads may run out of memory at once; one line is enough.
+  // Several threads may run out of memory together. One line is enough.
   static std::atomic_flag has_ended = ATOMIC_FLAG_INIT;
   while (has_ended.test_and_set()) pause();
   std::fputs(begin_.c_str(), stderr);

@@ -6,13 +6,14 @@
 
 namespace sheaf {
 
-// While it lives, memory or a thread that the machine does not give ends the
-// process with one line on stderr, "PROGRAM: REASON; NEEDS", and `exit_code`,
-// in place of an abort. For the start of a program, which takes all its memory
-// there; guards may be nested, and the innermost speaks.
+// While an object of this class exists, a failure to allocate memory or to
+// start a thread ends the process with `exit_code` and one line on stderr,
+// "PROGRAM: REASON; NEEDS", instead of an abort. Used at the start of a
+// program, where it allocates all its memory. Guards may be nested; the
+// innermost one applies.
 class StartGuard {
  public:
-  // `needs` says what memory is for, with the figures that are known.
+  // `needs` says what the memory is for, with the known figures.
   StartGuard(const std::string& program, const std::string& needs,
              int exit_code);
   ~StartGuard();
@@ -27,7 +28,7 @@ class StartGuard {
   const StartGuard* const outer_;
   std::new_handler outer_new_;
   std::terminate_handler outer_terminate_;
-  // Made beforehand: there is no memory when they are needed.
+  // Made in advance, because there is no memory when they are needed.
   const std::string begin_, end_;
   const int exit_code_;
 };

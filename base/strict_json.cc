@@ -14,8 +14,8 @@ namespace {
 
 using nlohmann::json;
 
-// Builds the value from the parser's events. `open_` holds the objects and
-// arrays that have begun and not ended, outermost first.
+// Builds the value from the parser's events. `open_` has the objects and arrays
+// that have begun and not ended, outermost first.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
   // `long_array` may be null.
@@ -75,8 +75,8 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return false;
   }
 
-  // Null, and status() says why, if there are too many values or an element of
-  // the long array is refused.
+  // Returns null, with an error in status(), if there are too many values or an
+  // element of the long array is refused.
   json* Add(json value) {
     if (!open_.empty() && open_.back() == elements_ && !TakeElement()) {
       return nullptr;
@@ -107,7 +107,7 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     return value != nullptr;
   }
 
-  // Hands over the element of the long array that is complete, if there is one.
+  // Passes on the complete element of the long array, if there is one.
   bool TakeElement() {
     if (elements_->empty()) return true;
     status_ = long_array_->take(elements_->back());
@@ -130,12 +130,12 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   int64_t num_values_ = 0;
   const LongArray* const long_array_;
   json* elements_ = nullptr;     // the long array, while it is open
-  int64_t num_values_kept_ = 0;  // those before its elements
+  int64_t num_values_kept_ = 0;  // number of values before its elements
   absl::Status status_;
   json root_;
   std::vector<json*> open_;
-  std::vector<std::string> keys_;  // the last one of each of `open_`
-  json* member_ = nullptr;         // of open_.back(): what `key` announced
+  std::vector<std::string> keys_;  // the last key of each of `open_`
+  json* member_ = nullptr;         // of open_.back(), for the last key
 };
 
 absl::StatusOr<json> Parse(absl::string_view text, absl::string_view name,

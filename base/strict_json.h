@@ -11,8 +11,8 @@
 
 namespace sheaf {
 
-// Several times what a configuration or the index of the largest models has
-// (hundreds of kilobytes, some thousand values).
+// Several times the size of the configuration or index of the largest models
+// (hundreds of kilobytes, several thousand values).
 inline constexpr uint64_t kMaxJsonBytes = uint64_t{4} << 20;
 inline constexpr int64_t kMaxJsonValues = int64_t{1} << 18;
 inline constexpr int32_t kMaxJsonDepth = 64;
@@ -24,16 +24,16 @@ struct JsonLimits {
   int64_t max_values = kMaxJsonValues;
 };
 
-// The JSON value that is `text`, in valid UTF-8 and with nothing but white
-// space around it. Refuses what parsers read in different ways (a key twice in
-// one object, a byte order mark, a NUL byte), more than kMaxJsonDepth levels
-// of nesting and more than `limits` allow. Errors begin with `name`.
+// Parses `text`, which must be one JSON value in valid UTF-8. Refuses input
+// that parsers interpret in different ways (a key twice in one object, a byte
+// order mark, a NUL byte), more than kMaxJsonDepth levels of nesting, and more
+// than `limits` allow. Errors begin with `name`.
 absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
                                                absl::string_view name,
                                                const JsonLimits& limits = {});
 
-// One array of an object in the outermost object that has the most of a file,
-// such as "vocab" of "model".
+// The array that makes up most of a file, in an object of the outermost object:
+// for example "vocab" in "model".
 struct LongArray {
   absl::string_view object, array;  // keys
   // Takes each element in turn, so that they are never in memory together. An
@@ -41,8 +41,8 @@ struct LongArray {
   absl::FunctionRef<absl::Status(const nlohmann::json&)> take;
 };
 
-// As above, but in the value that is returned the long array is empty, and of
-// its elements only the one that is being read counts for the limits' values.
+// The same, except that the long array is empty in the returned value. Of its
+// elements, only the current one counts for the limit of values.
 absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
                                                absl::string_view name,
                                                const JsonLimits& limits,
@@ -52,8 +52,8 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
 absl::StatusOr<nlohmann::json> ReadStrictJson(const std::string& path,
                                               const JsonLimits& limits = {});
 
-// InvalidArgument if `text` has what nlohmann's lexer silently skips or stops
-// at: a byte order mark, a NUL byte.
+// Returns InvalidArgument if `text` has a byte order mark or a NUL byte, which
+// nlohmann's lexer silently skips or stops at.
 absl::Status CheckJsonBytes(absl::string_view text, absl::string_view name);
 
 }  // namespace sheaf

@@ -11,11 +11,11 @@
 
 namespace sheaf {
 
-// A mutex for waits that have a timeout, by the clock that only goes forward.
+// A mutex for waits with a timeout, by the monotonic clock.
 //
-// Abseil's (20220623) waits until a point of the wall clock: when that is set
-// back by an hour, a wait of a second takes an hour longer. Where nothing waits
-// with a timeout, absl::Mutex is the one to use.
+// absl::Mutex (20220623) waits until a time of the wall clock. If that clock is
+// set back by an hour, a wait of a second takes an hour longer. Use absl::Mutex
+// where no wait has a timeout.
 class ABSL_LOCKABLE TimedMutex {
  public:
   TimedMutex() = default;
@@ -29,9 +29,9 @@ class ABSL_LOCKABLE TimedMutex {
     mutex_.unlock();
   }
 
-  // Waits, unlocked meanwhile, until `is_true()`, which is called with the
-  // mutex held; false if that has not come true within `timeout`.
-  // REQUIRES: the caller holds the mutex.
+  // Waits until `is_true()`, which is called with the mutex held. The mutex is
+  // unlocked during the wait. Returns false if the condition was not true
+  // within `timeout`. REQUIRES: the caller holds the mutex.
   template <typename Predicate>
   bool AwaitWithTimeout(const Predicate& is_true, absl::Duration timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
@@ -49,7 +49,7 @@ class ABSL_LOCKABLE TimedMutex {
       has_come = is_true();
     }
     --num_waiting_;
-    lock.release();  // the caller's still
+    lock.release();  // the caller still holds the mutex
     return has_come || is_true();
   }
 

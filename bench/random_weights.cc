@@ -4,19 +4,11 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "base/hash.h"
 #include "engine/model/tensor_list.h"
 
 namespace sheaf {
 namespace {
-
-// FNV-1a: the same on every run, unlike absl::Hash.
-uint64_t SeedOf(absl::string_view name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) {
-    hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-  }
-  return hash;
-}
 
 // Stirs the bits of a counter (the finalizer of MurmurHash3), in 32 bits so
 // that the compiler makes vectors of it.
@@ -65,7 +57,7 @@ RandomWeights::RandomWeights(const ModelDescription& description) {
 void RandomWeights::Add(const std::string& name, std::vector<int64_t> shape,
                         float mean, float standard_deviation) {
   const float half = standard_deviation * std::sqrt(3.0f);
-  tensors_[name] = {std::move(shape), mean - half, 2 * half, SeedOf(name)};
+  tensors_[name] = {std::move(shape), mean - half, 2 * half, Fnv1a(name)};
 }
 
 std::vector<std::string> RandomWeights::Names() const {

@@ -21,21 +21,21 @@
 namespace sheaf {
 namespace {
 
-// A long document's alternatives fit; gRPC's own limit is 4 MiB.
+// Large enough for the hypotheses of a long document. gRPC's default is 4 MiB.
 constexpr int kMaxAnswerBytes = 64 << 20;
 
-// A request that may be sent again is kept until its answer begins.
+// A request that may be sent again is stored until its answer begins.
 constexpr int kMaxRetriedRequestBytes = 8 << 20;
 
-// A longer timeout is no deadline, because gRPC counts 2^63 ns at most.
+// A longer timeout counts as none, because gRPC counts up to 2^63 ns.
 constexpr absl::Duration kLongestTimeout = absl::Hours(24 * 365 * 100);
 
-// gRPC allows no more.
+// The maximum that gRPC allows.
 constexpr int kMostAttempts = 5;
 
-// A server that drains says so by its health, and is then left out. Only calls
-// that were refused before an answer began are sent again; a pushed-back one
-// when the server says. Nothing is sent twice at a time.
+// A draining server reports it by its health and is then skipped. Only calls
+// that failed before an answer began are sent again, at the time that the
+// server gives if it gives one. No call is sent twice concurrently.
 constexpr absl::string_view kServiceConfig = R"({
   "loadBalancingConfig": [{"round_robin": {}}],
   "healthCheckConfig": {"serviceName": "sheaf.v1.TextService"},
@@ -65,7 +65,8 @@ absl::Status CheckAddress(absl::string_view server) {
   return absl::OkStatus();
 }
 
-// "ipv4" or "ipv6", gRPC's words for lists of such; empty for a name.
+// Returns "ipv4" or "ipv6", gRPC's schemes for lists of addresses, or "" for a
+// name.
 absl::string_view FamilyOf(absl::string_view address) {
   std::string host(address.substr(0, address.rfind(':')));
   in_addr v4;
@@ -80,7 +81,8 @@ absl::string_view FamilyOf(absl::string_view address) {
 constexpr size_t kMaxUnixPathBytes = 107;
 constexpr absl::string_view kUnixScheme = "unix:";
 
-// gRPC's name for a Unix socket: a URI, in which some characters are escaped.
+// Returns gRPC's name for a Unix socket: a URI, in which some characters are
+// escaped.
 absl::StatusOr<std::string> UnixTarget(absl::string_view path) {
   // gRPC would split it at a comma.
   if (path.empty() || path.size() > kMaxUnixPathBytes ||
@@ -101,7 +103,7 @@ absl::StatusOr<std::string> UnixTarget(absl::string_view path) {
   return target;
 }
 
-// gRPC's name for all the servers together.
+// Returns gRPC's name for all the servers together.
 absl::StatusOr<std::string> TargetOf(const std::string& servers) {
   absl::string_view path = servers;
   if (absl::ConsumePrefix(&path, kUnixScheme)) return UnixTarget(path);
@@ -117,9 +119,9 @@ absl::StatusOr<std::string> TargetOf(const std::string& servers) {
     if (family.empty() || FamilyOf(address) != family) {
       return absl::InvalidArgumentError(absl::StrCat(
           "server is \"", servers,
-          "\"; a list must be of IPv4 addresses or of IPv6 ones, as "
-          "192.0.2.1:50051,192.0.2.2:50051; a name that has several addresses, "
-          "or unix:PATH, stands alone"));
+          "\"; a list must have only IPv4 or only IPv6 addresses, such as "
+          "192.0.2.1:50051,192.0.2.2:50051; a name with several addresses, or "
+          "unix:PATH, cannot be in a list"));
     }
   }
   return absl::StrCat(family, ":", servers);
@@ -130,7 +132,7 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Open(
   const absl::StatusOr<std::string> target = TargetOf(options.server);
   if (!target.ok()) return target.status();
   arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
-  // A model server is near; http_proxy is for the way out.
+  // Model servers are in the local network, http_proxy is for the internet.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (!options.tls.has_value()) {
     return grpc::CreateCustomChannel(
@@ -184,7 +186,7 @@ void PrepareContext(const std::string& token, const CallOptions& options,
     context.AddMetadata("authorization", absl::StrCat("Bearer ", token));
   }
   if (options.timeout >= kLongestTimeout) return;
-  // By the clock that nobody sets, unlike system_clock.
+  // The monotonic clock, which unlike system_clock is never set.
   context.set_deadline(gpr_time_add(
       gpr_now(GPR_CLOCK_MONOTONIC),
       gpr_time_from_nanos(absl::ToInt64Nanoseconds(options.timeout),

@@ -9,23 +9,23 @@
 
 namespace sheaf {
 
-// The client's calls, and calls beside them, start and end alike.
+// What all calls to a server have in common, those of Client and others.
 
-// A channel to the servers of `options`: round robin over those that say they
-// are healthy, with the retries that ClientOptions tells. INVALID_ARGUMENT
-// names what is wrong with the options.
+// Opens a channel to the servers of `options`: round robin over those that
+// report that they are healthy, with the retries of ClientOptions.
+// INVALID_ARGUMENT names the option that is wrong.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(
     const ClientOptions& options);
 
-// The same without retries and whatever the server says of its health.
+// The same without retries and regardless of the server's health.
 absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenPlainChannel(
     const ClientOptions& options);
 
-// Gives a call its deadline and, if that is not empty, the token.
+// Gives a call its deadline and, unless it is empty, the token.
 void PrepareContext(const std::string& token, const CallOptions& options,
                     grpc::ClientContext& context);
 
-// Codes are the same one to one.
+// The codes correspond one to one.
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace sheaf

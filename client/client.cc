@@ -31,7 +31,7 @@ absl::StatusOr<Response> CallUnary(
   return response;
 }
 
-// What both kinds of streams do with a chunk and with the end.
+// The handling of chunks and of the end, for both kinds of streams.
 class StreamState {
  public:
   // Returns false, for the caller to cancel the call, if `on_chunk` does.
@@ -80,7 +80,8 @@ absl::StatusOr<StreamEnd> CallStream(
   return state.End(reader->Finish());
 }
 
-// Counts the asynchronous calls under way, to wait for their end. Thread-safe.
+// Counts the asynchronous calls in progress, to wait for their end.
+// Thread-safe.
 class CallCount {
  public:
   void Begin() {
@@ -142,7 +143,7 @@ class StreamReactor final : public grpc::ClientReadReactor<Chunk> {
     on_done_(state_.End(status));
     CallCount& calls = calls_;
     delete this;
-    calls.End();  // Last: nothing of this call holds the channel any more.
+    calls.End();  // last, when this call no longer holds the channel
   }
 
  private:
@@ -176,8 +177,8 @@ void StartStream(CallCount& calls, const std::string& token, AsyncStub& stub,
 struct Client::Connection {
   Connection(const std::shared_ptr<grpc::Channel>& channel, std::string token)
       : text(channel), model(channel), token(std::move(token)) {}
-  // A channel that a call is the last to hold would be destroyed by the thread
-  // of gRPC's that its destructor joins.
+  // If a call held the channel last, a thread of gRPC would destroy the
+  // channel, whose destructor joins that thread.
   ~Connection() { calls.WaitForNone(); }
 
   v1::TextService::Stub text;

@@ -14,47 +14,50 @@
 
 namespace sheaf {
 
-// PEM texts, not files.
+// PEM texts, not paths of files.
 struct TlsOptions {
-  std::string ca_pem = "";    // Whom to trust. Empty: whom the system trusts.
-  std::string cert_pem = "";  // The client's own, if the server asks.
+  std::string ca_pem = "";    // trusted authorities; empty: the system's
+  std::string cert_pem = "";  // the client's certificate, if the server asks
   std::string key_pem = "";
-  // What the server's certificate must be for. Empty: the host in `server`.
+  // The name that the server's certificate must have. Empty: the host in
+  // `server`.
   std::string server_name = "";
 };
 
 struct ClientOptions {
-  // "HOST:PORT", a name with all its addresses; or addresses separated by
-  // commas. Calls go round over those that are there and healthy. Or
-  // "unix:PATH", one Unix socket.
+  // "HOST:PORT", a name with one or more addresses; several addresses separated
+  // by commas; or "unix:PATH", one Unix socket. Calls go in turn to the servers
+  // that are reachable and healthy.
   std::string server = "127.0.0.1:50051";
-  std::optional<TlsOptions> tls = std::nullopt;  // None: not encrypted.
-  std::string token = "";  // Sent as "authorization: Bearer TOKEN".
-  // Times that a call is sent, 1 to 5. One that ended as UNAVAILABLE before its
-  // answer began is sent again, perhaps to another server, and so is one that
-  // ended as RESOURCE_EXHAUSTED, when that server says; never past its
-  // deadline.
+  std::optional<TlsOptions> tls = std::nullopt;  // nullopt: not encrypted
+  std::string token = "";  // sent as "authorization: Bearer TOKEN"
+  // Maximum number of times that a call is sent, 1 to 5. A call is sent again,
+  // perhaps to another server, if it ended with UNAVAILABLE before its answer
+  // began, or with RESOURCE_EXHAUSTED and a time at which to retry. No call is
+  // sent after its deadline.
   int max_attempts = 4;
 };
 
 struct CallOptions {
-  // From the call to its last byte; the call then ends as DEADLINE_EXCEEDED and
-  // the server frees what it held. Infinite: the server's own limit holds.
+  // Time from the start of the call to its last byte. After it, the call ends
+  // with DEADLINE_EXCEEDED and the server frees its resources. Infinite: the
+  // server's limit applies.
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
-// How a stream ended that did not fail.
+// The end of a stream that did not fail.
 struct StreamEnd {
   v1::FinishReason finish_reason = v1::FINISH_REASON_UNSPECIFIED;
   v1::Usage usage;
-  // The callback returned false: the call was cancelled, the two above are not
-  // set, and the server may have generated more than was seen.
+  // True if the callback returned false. The call was then cancelled, the
+  // fields above are not set, and the server may have generated more than was
+  // received.
   bool is_stopped = false;
 };
 
 // Calls a Sheaf server. Requests and answers are the messages of
-// proto/sheaf/v1; an option that is absent from a request takes the server's
-// default.
+// proto/sheaf/v1. For an option that is absent from a request, the server uses
+// its default.
 //
 //   absl::StatusOr<Client> client = Client::Connect({.server = "host:50051"});
 //   if (!client.ok()) return client.status();
@@ -65,21 +68,23 @@ struct StreamEnd {
 //   absl::StatusOr<v1::TranslateResponse> response =
 //       client->Translate(request, {.timeout = absl::Seconds(10)});
 //
-// Errors: the server's code and message as they are, one to one, and gRPC's own
-// (UNAVAILABLE if nobody answers, DEADLINE_EXCEEDED). INVALID_ARGUMENT without
-// a call if a string of the request is not UTF-8; the message names the field.
+// Errors: code and message of the server, unchanged, and those of gRPC
+// (UNAVAILABLE if no server answers, DEADLINE_EXCEEDED). If a string of the
+// request is not UTF-8, the method returns INVALID_ARGUMENT without a call, and
+// the message names the field.
 //
-// Threads: every method may be called from any thread at any time; all calls
-// share one connection a server, made by the first and made anew when it broke.
+// Threads: every method may be called from any thread at any time. All calls
+// share one connection per server. The first call opens it, and it is opened
+// again if it breaks.
 //
-// Ownership: requests are read, or copied, before a method returns; a chunk is
-// valid until its callback returns. The destructor waits for the asynchronous
-// calls that are under way, so it must not run in one of their callbacks. A
-// client that was moved from may only be destroyed or assigned to.
+// Ownership: a method reads or copies its request before it returns. A chunk is
+// valid until its callback returns. The destructor waits for asynchronous calls
+// in progress, so it must not run in one of their callbacks. A moved-from
+// client may only be destroyed or assigned to.
 class Client {
  public:
-  // INVALID_ARGUMENT if the address can not be one. Does not wait for the
-  // server: one that is not there fails the calls.
+  // INVALID_ARGUMENT if an option is wrong. Does not wait for the server. If
+  // the server is not reachable, the calls fail.
   static absl::StatusOr<Client> Connect(const ClientOptions& options);
 
   Client(Client&&) noexcept;
@@ -93,10 +98,11 @@ class Client {
   absl::StatusOr<v1::GenerateResponse> Generate(
       const v1::GenerateRequest& request, const CallOptions& options = {});
 
-  // Streams: `on_chunk` gets each chunk as it comes, in order, on the calling
-  // thread, the final one (which has the usage) too. If it returns false it is
-  // not called again and the call is cancelled: see StreamEnd::is_stopped.
-  // After an error the chunks that came before it have been given.
+  // Streams: `on_chunk` gets each chunk when it arrives, in order, on the
+  // calling thread, including the final chunk with the usage. If it returns
+  // false, it is not called again and the call is cancelled (see
+  // StreamEnd::is_stopped). If a stream fails, `on_chunk` has received the
+  // chunks before the error.
   using OnTextChunk = absl::FunctionRef<bool(const v1::TextChunk&)>;
   using OnGenerateChunk = absl::FunctionRef<bool(const v1::GenerateChunk&)>;
   absl::StatusOr<StreamEnd> TranslateStream(const v1::TranslateRequest& request,
@@ -109,11 +115,11 @@ class Client {
                                            OnGenerateChunk on_chunk,
                                            const CallOptions& options = {});
 
-  // The same without a thread that waits: these return at once. A call's
-  // callbacks come from gRPC's threads, never two at a time, `on_done` last and
-  // exactly once, perhaps before the method has returned (from the calling
-  // thread if the request was refused here). They must not block, and they live
-  // until `on_done` has returned.
+  // The same without a waiting thread: these methods return at once. gRPC's
+  // threads call the callbacks of a call one at a time, and `on_done` last and
+  // exactly once, perhaps before the method has returned. If the request is
+  // refused by the client itself, the calling thread calls `on_done`. Callbacks
+  // must not block, and they live until `on_done` has returned.
   using OnDone = std::function<void(absl::StatusOr<StreamEnd>)>;
   void TranslateStreamAsync(const v1::TranslateRequest& request,
                             std::function<bool(const v1::TextChunk&)> on_chunk,

@@ -10,23 +10,23 @@
 
 namespace sheaf {
 
-// What a subcommand works with beside the flags.
+// The input of a subcommand in addition to the flags.
 struct Invocation {
-  std::vector<std::string> arguments;  // After the subcommand, without flags.
+  std::vector<std::string> arguments;  // after the subcommand, without flags
   int input_fd = 0;
   Writer& out;
 };
 
-// The reader of --input, or of stdin without it.
+// Returns a reader of --input, or of stdin if there is none.
 absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
     const Invocation& invocation);
 
-// The TEXT arguments, or all of --input or stdin without its last line end. A
-// UsageError if there are both arguments and --input.
+// Returns the TEXT arguments, or all of --input or stdin without its last line
+// end. UsageError if there are both arguments and --input.
 absl::StatusOr<std::string> ReadText(const Invocation& invocation);
 
-// The subcommands: help.cc tells what each does. They return a UsageError if
-// the command line is wrong, before anything is sent.
+// The subcommands, which help.cc describes. They return a UsageError if the
+// command line is wrong, before anything is sent.
 absl::Status RunTranslate(Invocation& invocation);
 absl::Status RunSummarize(Invocation& invocation);
 absl::Status RunGenerate(Invocation& invocation);

@@ -16,7 +16,7 @@ void CutAnswers::Add(v1::FinishReason reason, int64_t line) {
   }
   absl::MutexLock lock(&mu_);
   Count& count = reason == v1::FINISH_REASON_LENGTH ? length_ : repetition_;
-  // Answers come in any order.
+  // Answers arrive in any order.
   count.first_line = count.num == 0 ? line : std::min(count.first_line, line);
   ++count.num;
 }
@@ -41,7 +41,7 @@ std::string CutAnswers::Notes() const {
 }
 
 void CutAnswers::Tell() const {
-  // A note that cannot be written is no error of the work.
+  // A failure to write the note is ignored.
   Writer(STDERR_FILENO, "stderr").Write(Notes()).IgnoreError();
 }
 

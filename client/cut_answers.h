@@ -9,21 +9,20 @@
 
 namespace sheaf {
 
-// The answers that ended before the model ended them: at the maximum length, or
-// by the loop guard. A reader of plain text cannot see it.
+// Counts the answers that did not end by the model's choice, but at the maximum
+// length or by the loop guard. Plain text does not show this.
 //
 // Thread-safe.
 class CutAnswers {
  public:
-  // An answer's finish reason. `line` is that of the text in its file, from 1,
-  // or 0 if there is one text only.
+  // Adds an answer by its finish reason. `line` is the number of the text's
+  // line in its file, from 1, or 0 if there is only one text.
   void Add(v1::FinishReason reason, int64_t line);
 
-  // Writes what was added, a line per reason, to stderr; nothing if no answer
-  // was cut.
+  // Writes Notes() to stderr.
   void Tell() const;
 
-  // What Tell() writes.
+  // Returns one line per reason, or "" if no answer was cut.
   std::string Notes() const;
 
  private:

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/process_limits.h"
 #include "base/usage_error.h"
 
 using sheaf::LineBreaksFlag;
@@ -20,109 +21,120 @@ using sheaf::TokenIdList;
 
 // The call.
 ABSL_FLAG(std::string, server, "127.0.0.1:50051",
-          "HOST:PORT of the server, or of several, separated by commas; or "
-          "unix:PATH.");
-ABSL_FLAG(bool, tls, false, "Encrypts. The flags tls_... mean it too.");
+          "HOST:PORT of the server, or of several servers separated by commas; "
+          "or unix:PATH.");
+ABSL_FLAG(bool, tls, false,
+          "Encrypts the connection. The other TLS flags imply it.");
 ABSL_FLAG(std::string, tls_ca, "",
-          "PEM file of the authorities to trust; empty for the system's.");
-ABSL_FLAG(std::string, tls_cert, "",
-          "PEM file of the client's own certificate.");
-ABSL_FLAG(std::string, tls_key, "", "PEM file of its key.");
+          "PEM file of the trusted authorities. Empty: the system's.");
+ABSL_FLAG(std::string, tls_cert, "", "PEM file of the client's certificate.");
+ABSL_FLAG(std::string, tls_key, "", "PEM file of the certificate's key.");
 ABSL_FLAG(std::string, tls_server_name, "",
-          "Whom the server's certificate must be for; empty for the host.");
+          "Name that the server's certificate must be issued for. Empty: the "
+          "host.");
 ABSL_FLAG(std::string, token_file, "",
-          "File with the bearer token to send, which no other user should be "
-          "able to read.");
+          "File with the bearer token to send. Other users should not be able "
+          "to read it.");
 ABSL_FLAG(std::optional<int>, max_attempts, std::nullopt,
-          "Times that a call is sent if servers are away or full, 1 to 5. Not "
-          "given: 4, for load 1.");
-ABSL_FLAG(std::string, model, "", "Model's name; empty for the server's own.");
+          "Maximum number of times that a call is sent if servers are "
+          "unreachable or full, 1 to 5. Not given: 4, or 1 for load.");
+ABSL_FLAG(std::string, model, "", "Name of the model. Empty: the server's.");
 ABSL_FLAG(std::optional<absl::Duration>, timeout, std::nullopt,
-          "Longest time for one call, as 500ms, 10s or 2m. Not given: the "
+          "Maximum time for one call, such as 500ms, 10s or 2m. Not given: the "
           "server's limit.");
 
-// What goes in and out.
+// Input and output.
 ABSL_FLAG(std::string, from, "",
-          "Source language, as en or zh-Hant. Empty or auto: the one that the "
-          "model translates to --to from.");
-ABSL_FLAG(std::string, to, "", "Target language, as de or zh-Hant.");
-ABSL_FLAG(bool, stream, false, "Prints the text as it is generated.");
-ABSL_FLAG(bool, json, false, "Prints one JSON object a result.");
+          "Source language, such as en or zh-Hant. Empty or auto: the language "
+          "that the model translates from to --to.");
+ABSL_FLAG(std::string, to, "", "Target language, such as de or zh-Hant.");
+ABSL_FLAG(bool, stream, false, "Prints the text while it is generated.");
+ABSL_FLAG(bool, json, false, "Prints one JSON object per result.");
 ABSL_FLAG(std::string, input, "", "File to read instead of stdin.");
 ABSL_FLAG(std::string, output, "",
-          "File to write instead of stdout, a line for each line of --input. "
-          "Lines that it has already are kept, and work goes on after them.");
-ABSL_FLAG(bool, overwrite, false, "Starts --output anew.");
+          "File to write instead of stdout, one line per line of --input. "
+          "Existing lines are kept, and work continues after them.");
+ABSL_FLAG(bool, overwrite, false, "Starts --output from the beginning.");
 ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
-          "Translates all of stdin or of --input as one text, whose layout is "
-          "kept, and says what its line breaks mean: keep (each ends a "
+          "Translates all of stdin or of --input as one text, keeps its "
+          "layout, and says what its line breaks mean: keep (each ends a "
           "sentence), paragraphs (the lines of a paragraph are joined) or "
-          "automatic (those of hard-wrapped paragraphs are). Not given: line "
-          "by line; automatic for a TEXT argument.");
-ABSL_FLAG(int32_t, concurrency, 8, "Lines to translate at the same time.");
+          "automatic (the lines of hard-wrapped paragraphs are joined). Not "
+          "given: line by line, or automatic for a TEXT argument.");
+ABSL_FLAG(int32_t, concurrency, 8,
+          "Maximum number of lines that are translated concurrently.");
 ABSL_FLAG(std::optional<TokenIdList>, ids, std::nullopt,
-          "Token ids to run the model on instead of a text, as 5,6,7. The end "
-          "token is not added.");
+          "Token ids to run the model on instead of a text, such as 5,6,7. The "
+          "end token is not added.");
 
-// DecodingOptions. What is not given is the task's or the model's default.
+// DecodingOptions. If a flag is not given, the task's or the model's default
+// applies.
 ABSL_FLAG(std::optional<int32_t>, max_new_tokens, std::nullopt,
-          "Longest output, in tokens.");
+          "Maximum length of the output in tokens.");
 ABSL_FLAG(std::optional<int32_t>, min_new_tokens, std::nullopt,
-          "The end token is not chosen before so many tokens.");
+          "Number of tokens before which the end token is not chosen.");
 ABSL_FLAG(std::optional<int32_t>, beam_size, std::nullopt,
-          "Hypotheses kept at each step, to 16; 1 is greedy or sampling. Beams "
-          "do not sample: --temperature must be 0.");
+          "Number of hypotheses kept at each step, up to 16. 1 means greedy "
+          "decoding or sampling. Beams do not sample: --temperature must be "
+          "0.");
 ABSL_FLAG(std::optional<int32_t>, num_hypotheses, std::nullopt,
-          "Hypotheses to return, 1 to beam_size. More than one are printed as "
-          "SCORE<tab>TEXT, best first: each on its line for a TEXT argument, "
-          "all on one line, with tabs between, for lines of stdin or a file.");
+          "Number of hypotheses to return, 1 to beam_size. Several are printed "
+          "as SCORE<tab>TEXT, best first: one per line for a TEXT argument, "
+          "all on one line with tabs between them for lines of stdin or a "
+          "file.");
 ABSL_FLAG(std::optional<float>, length_penalty, std::nullopt,
-          "A hypothesis' score is the sum of its log-probabilities / "
-          "length^this: above 0 longer ones gain.");
+          "Exponent of the length in a hypothesis' score, which is the sum of "
+          "its log-probabilities / length^length_penalty. Above 0 it favours "
+          "long hypotheses.");
 ABSL_FLAG(
     std::optional<bool>, early_stopping, std::nullopt,
-    "Stops as soon as beam_size hypotheses have ended; --noearly_stopping "
-    "goes on while one that lives scores better than the worst of them.");
+    "Stops as soon as beam_size hypotheses have ended. --noearly_stopping "
+    "continues while a live hypothesis scores better than the worst of them.");
 ABSL_FLAG(std::optional<float>, repetition_penalty, std::nullopt,
-          "Above 1 makes tokens of the output less likely to come again.");
+          "Values above 1 make tokens of the output less likely to be chosen "
+          "again.");
 ABSL_FLAG(std::optional<int32_t>, no_repeat_ngram_size, std::nullopt,
-          "No run of so many tokens comes twice; 0 for no such rule.");
+          "Length of a sequence of tokens that must not occur twice. 0: no "
+          "such rule.");
 ABSL_FLAG(std::optional<float>, temperature, std::nullopt,
-          "0 is greedy, more samples.");
+          "0 decodes greedily, larger values sample.");
 ABSL_FLAG(std::optional<int32_t>, top_k, std::nullopt,
-          "Samples among the likeliest so many tokens; 0 for all.");
+          "Samples among this number of most likely tokens. 0: all.");
 ABSL_FLAG(std::optional<float>, top_p, std::nullopt,
-          "Samples among the likeliest tokens that sum to this; 1 for all.");
+          "Samples among the most likely tokens whose probabilities sum to "
+          "this. 1: all.");
 ABSL_FLAG(std::optional<uint64_t>, seed, std::nullopt,
-          "The same seed gives the same text (load: the same arrivals too).");
+          "The same seed gives the same text (for load, also the same "
+          "arrivals).");
 ABSL_FLAG(RepeatedString, stop, {},
-          "Ends the text before this string. Give the flag again for several; "
-          "commas are plain, C escapes as \\n are understood.");
+          "Ends the text before this string. May be given several times. "
+          "Commas have no special meaning; C escapes such as \\n are "
+          "understood.");
 ABSL_FLAG(std::optional<TokenIdList>, target_prefix, std::nullopt,
-          "Token ids that the output starts with, as 5,6,7.");
+          "Token ids that the output starts with, such as 5,6,7.");
 ABSL_FLAG(std::optional<TokenIdList>, suppressed_tokens, std::nullopt,
-          "Token ids that are never chosen, as 5,6,7.");
+          "Token ids that are never chosen, such as 5,6,7.");
 ABSL_FLAG(std::optional<int32_t>, forced_bos_token_id, std::nullopt,
-          "Token id at the output's first place; -1 for any.");
+          "Token id at the first place of the output. -1: any.");
 ABSL_FLAG(std::optional<int32_t>, forced_eos_token_id, std::nullopt,
-          "Token id at the last place that --max_new_tokens allows; -1 for "
-          "any.");
+          "Token id at the last place that --max_new_tokens allows. -1: any.");
 ABSL_FLAG(std::optional<bool>, loop_guard, std::nullopt,
-          "Ends an output that repeats itself: a token 32 times, a phrase of 8 "
-          "to 32 tokens 4 times. Not given: on, but off for generate.");
+          "Ends an output that repeats itself: a token 32 times, or a phrase "
+          "of 8 to 32 tokens 4 times. Not given: on, but off for generate.");
 
 // Load.
-ABSL_FLAG(double, rate, 1, "Requests a second, on average (Poisson arrivals).");
-ABSL_FLAG(double, seconds, 10, "For how long requests arrive.");
+ABSL_FLAG(double, rate, 1,
+          "Average number of requests per second (Poisson arrivals).");
+ABSL_FLAG(double, seconds, 10, "Time during which requests arrive.");
 ABSL_FLAG(std::string, task, "translate", "translate, summarize or generate.");
 ABSL_FLAG(std::string, text, "",
-          "Text of every request; --input=FILE takes the file's lines by turns "
-          "instead. Neither: a sentence of the program's own.");
+          "Text of every request. --input=FILE uses the lines of a file in "
+          "turn instead. Neither: a built-in sentence.");
 ABSL_FLAG(int32_t, source_tokens, 0,
-          "With --task=generate: sends so many token ids, random ones and the "
-          "end token, instead of a text.");
+          "With --task=generate: sends this number of token ids, random ones "
+          "and the end token, instead of a text.");
 ABSL_FLAG(int32_t, source_vocab_size, 1000,
-          "The random ids of --source_tokens are in 3 to this - 1.");
+          "The random ids of --source_tokens are 3 to source_vocab_size - 1.");
 
 namespace sheaf {
 namespace {
@@ -139,6 +151,17 @@ absl::StatusOr<std::string> ReadFile(absl::string_view flag,
                                  "\"; it cannot be read or is empty"));
 }
 
+// Refuses a call for which gRPC would abort or hang. It needs 4 descriptors and
+// one for the connection, and had 10 threads on two processors. `own_threads`
+// are those of the command.
+absl::Status CheckProcessLimits(int32_t own_threads) {
+  constexpr int32_t kFiles = 5;
+  constexpr int32_t kThreads = 10;
+  absl::Status status = CheckFreeDescriptors("a call", kFiles);
+  status.Update(CheckThreads("the command", kThreads + own_threads));
+  return status;
+}
+
 absl::Status AddStops(v1::DecodingOptions& decoding) {
   for (const std::string& text : absl::GetFlag(FLAGS_stop).values) {
     std::string error;
@@ -148,49 +171,6 @@ absl::Status AddStops(v1::DecodingOptions& decoding) {
     }
   }
   return absl::OkStatus();
-}
-
-}  // namespace
-
-bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
-                   std::string* error) {
-  flag->ids.clear();
-  for (absl::string_view part : absl::StrSplit(text, ',')) {
-    int32_t id = 0;
-    if (!absl::SimpleAtoi(part, &id)) {
-      *error = absl::StrCat("\"", part, "\" is no token id");
-      return false;
-    }
-    flag->ids.push_back(id);
-  }
-  return true;
-}
-
-std::string AbslUnparseFlag(const TokenIdList& flag) {
-  return absl::StrJoin(flag.ids, ",");
-}
-
-bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
-                   std::string* error) {
-  for (const v1::LineBreaks value :
-       {v1::LINE_BREAKS_UNSPECIFIED, v1::LINE_BREAKS_KEEP,
-        v1::LINE_BREAKS_PARAGRAPHS}) {
-    flag->value = value;
-    if (text == AbslUnparseFlag(*flag)) return true;
-  }
-  *error = "it must be automatic, keep or paragraphs";
-  return false;
-}
-
-std::string AbslUnparseFlag(const LineBreaksFlag& flag) {
-  switch (flag.value) {
-    case v1::LINE_BREAKS_KEEP:
-      return "keep";
-    case v1::LINE_BREAKS_PARAGRAPHS:
-      return "paragraphs";
-    default:
-      return "automatic";
-  }
 }
 
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
@@ -226,6 +206,61 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   return decoding;
 }
 
+}  // namespace
+
+bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
+                   std::string* error) {
+  flag->ids.clear();
+  for (absl::string_view part : absl::StrSplit(text, ',')) {
+    int32_t id = 0;
+    if (!absl::SimpleAtoi(part, &id)) {
+      *error = absl::StrCat("\"", part, "\" is not a token id");
+      return false;
+    }
+    flag->ids.push_back(id);
+  }
+  return true;
+}
+
+std::string AbslUnparseFlag(const TokenIdList& flag) {
+  return absl::StrJoin(flag.ids, ",");
+}
+
+bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
+                   std::string* error) {
+  for (const v1::LineBreaks value :
+       {v1::LINE_BREAKS_UNSPECIFIED, v1::LINE_BREAKS_KEEP,
+        v1::LINE_BREAKS_PARAGRAPHS}) {
+    flag->value = value;
+    if (text == AbslUnparseFlag(*flag)) return true;
+  }
+  *error = "it must be automatic, keep or paragraphs";
+  return false;
+}
+
+std::string AbslUnparseFlag(const LineBreaksFlag& flag) {
+  switch (flag.value) {
+    case v1::LINE_BREAKS_KEEP:
+      return "keep";
+    case v1::LINE_BREAKS_PARAGRAPHS:
+      return "paragraphs";
+    default:
+      return "automatic";
+  }
+}
+
+absl::StatusOr<CallSetup> CallSetupFromFlags() {
+  absl::StatusOr<ClientOptions> server = ServerFromFlags();
+  if (!server.ok()) return server.status();
+  absl::StatusOr<Client> client = Client::Connect(*server);
+  if (!client.ok()) return UsageError(client.status().message());
+  absl::StatusOr<CallOptions> options = CallOptionsFromFlags();
+  if (!options.ok()) return options.status();
+  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
+  if (!decoding.ok()) return decoding.status();
+  return CallSetup{*std::move(client), *options, *std::move(decoding)};
+}
+
 absl::Status CheckStreamOfOne() {
   const int32_t num = absl::GetFlag(FLAGS_num_hypotheses).value_or(1);
   if (!absl::GetFlag(FLAGS_stream) || num <= 1) return absl::OkStatus();
@@ -247,6 +282,8 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags() {
 }
 
 absl::StatusOr<ClientOptions> ServerFromFlags() {
+  absl::Status can_call = CheckProcessLimits(/*own_threads=*/0);
+  if (!can_call.ok()) return can_call;
   ClientOptions options;
   options.server = absl::GetFlag(FLAGS_server);
   options.max_attempts =
@@ -271,19 +308,15 @@ absl::StatusOr<ClientOptions> ServerFromFlags() {
   return options;
 }
 
-absl::StatusOr<Client> ClientFromFlags() {
-  absl::StatusOr<ClientOptions> server = ServerFromFlags();
-  if (!server.ok()) return server.status();
-  absl::StatusOr<Client> client = Client::Connect(*server);
-  if (!client.ok()) return UsageError(client.status().message());
-  return client;
-}
-
 absl::StatusOr<int> ConcurrencyFromFlags() {
   const int concurrency = absl::GetFlag(FLAGS_concurrency);
   if (concurrency < 1 || concurrency > kMaxConcurrency) {
     return UsageError(absl::StrCat("--concurrency is ", concurrency,
                                    "; it must be 1..", kMaxConcurrency));
+  }
+  if (absl::Status can_start = CheckProcessLimits(concurrency);
+      !can_start.ok()) {
+    return can_start;
   }
   return concurrency;
 }

@@ -31,22 +31,28 @@ bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const LineBreaksFlag& flag);
 
-// What the flags say; a flag that was not given leaves its field absent.
-// Ranges are the server's to check. Errors are UsageErrors.
-absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
+// What a command needs for its calls.
+struct CallSetup {
+  Client client;
+  CallOptions options;
+  v1::DecodingOptions decoding;
+};
+
+// Read the flags. A flag that was not given leaves its field absent. The server
+// checks ranges. Errors are UsageErrors.
+absl::StatusOr<CallSetup> CallSetupFromFlags();
 absl::StatusOr<CallOptions> CallOptionsFromFlags();
 absl::StatusOr<ClientOptions> ServerFromFlags();
-absl::StatusOr<Client> ClientFromFlags();
 
-// A stream is of one hypothesis: --stream with more is a UsageError.
+// Returns a UsageError for --stream with several hypotheses.
 absl::Status CheckStreamOfOne();
 
-// --concurrency, checked.
+// Returns --concurrency if it is in its range and as many threads can start.
 absl::StatusOr<int> ConcurrencyFromFlags();
 
 }  // namespace sheaf
 
-// The flags that the commands read for themselves; all are told in flags.cc.
+// The flags that the commands read themselves. flags.cc defines all.
 ABSL_DECLARE_FLAG(std::string, model);
 ABSL_DECLARE_FLAG(std::string, from);
 ABSL_DECLARE_FLAG(std::string, to);

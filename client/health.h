@@ -7,10 +7,14 @@
 
 namespace sheaf {
 
-// Asks a server, over a connection of its own, how it is (grpc.health.v1).
-// `service` empty: as a whole; "sheaf.v1.TextService"; "liveness": whether its
-// engine moves. OK if it is SERVING. UNAVAILABLE if it is not, or nobody
-// answers; NOT_FOUND if it has no such service; DEADLINE_EXCEEDED.
+// Asks a server for its health over a new connection (grpc.health.v1).
+// `service` is empty for the server as a whole, the name of a service such as
+// "sheaf.v1.TextService", or "liveness", which tells whether the engine makes
+// progress. Returns
+//   OK                 it is SERVING
+//   UNAVAILABLE        it is not, or no server answers
+//   NOT_FOUND          there is no such service
+//   DEADLINE_EXCEEDED  there was no answer in time
 absl::Status CheckHealth(const ClientOptions& server,
                          const std::string& service,
                          const CallOptions& options = {});

@@ -7,14 +7,14 @@
 namespace sheaf {
 namespace {
 
-// A probe that hangs is no answer.
+// Ends a probe that hangs.
 constexpr absl::Duration kProbeTimeout = absl::Seconds(5);
 
 }  // namespace
 
 absl::Status RunHealth(Invocation& invocation) {
   if (invocation.arguments.size() > 1) {
-    return UsageError("health asks for one service at a time");
+    return UsageError("health takes one service only");
   }
   absl::StatusOr<ClientOptions> server = ServerFromFlags();
   if (!server.ok()) return server.status();

@@ -11,7 +11,7 @@
 
 namespace sheaf {
 
-// Closes a file descriptor when destroyed; -1 is none.
+// Closes a file descriptor when destroyed; -1 means none.
 class FileDescriptor {
  public:
   explicit FileDescriptor(int fd = -1) : fd_(fd) {}
@@ -26,15 +26,15 @@ class FileDescriptor {
   int fd_;
 };
 
-// open(2); `flags` as there. The error names the file.
+// Opens a file with the flags of open(2). The error names the file.
 absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags);
 
 // Reads a file descriptor line by line.
 //
-// Threads: one thread reads; Interrupt() may come from any other.
+// Threads: one thread reads; any other may call Interrupt().
 class LineReader {
  public:
-  // `name` is what errors call the file; the descriptor stays the caller's.
+  // Errors call the file `name`. The caller keeps the descriptor.
   LineReader(int fd, absl::string_view name);
 
   // Reads a file that the reader opens and closes itself.
@@ -44,43 +44,44 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // The next line without its end (LF or CRLF), a last one without an end too;
-  // nullopt at the end of the file and after Interrupt(). Waits for no more
-  // than the line.
+  // Returns the next line without its end (LF or CRLF), including a last line
+  // that has none, or nullopt at the end of the file and after Interrupt().
+  // Does not wait for more than the line.
   absl::StatusOr<std::optional<std::string>> Next();
 
-  // All that is left, as it is.
+  // Returns the rest of the file, unchanged.
   absl::StatusOr<std::string> Rest();
 
-  // Makes Next() return nullopt, now and from now on, even if it is waiting for
-  // a terminal or a pipe.
+  // Makes Next() return nullopt from now on, even if it is waiting for a
+  // terminal or a pipe.
   void Interrupt();
 
  private:
-  // Appends what can be read to buffer_; false at the end or if interrupted.
+  // Appends available bytes to buffer_. Returns false at the end of the file
+  // and after Interrupt().
   absl::StatusOr<bool> Fill();
 
   const int fd_;
   const std::string name_;
-  std::optional<FileDescriptor> owned_;  // fd_, if Open() made it.
+  std::optional<FileDescriptor> owned_;  // fd_, if Open() opened it
   std::atomic<bool> is_interrupted_ = false;
-  // An eventfd, readable once interrupted. None if the machine has no more: a
-  // waiting Next() then returns with the line that it waits for.
+  // An eventfd, readable after Interrupt(). If the process may open no more
+  // files, there is none, and a waiting Next() first waits for its line.
   const FileDescriptor wake_;
   std::string buffer_;
-  size_t begin_ = 0;  // Of what is not handed out yet, in buffer_.
+  size_t begin_ = 0;  // of the bytes in buffer_ that were not returned yet
 };
 
-// Writes whole pieces to a file descriptor, which it does not own; nothing
-// stays in a buffer. Not thread-safe.
+// Writes to a file descriptor that it does not own, without a buffer. Not
+// thread-safe.
 class Writer {
  public:
   Writer(int fd, absl::string_view name) : fd_(fd), name_(name) {}
 
   absl::Status Write(absl::string_view text);
 
-  // A Write() failed because whoever read the pipe has gone. REQUIRES: SIGPIPE
-  // is ignored.
+  // Whether a Write() failed because the reader of the pipe has closed it.
+  // REQUIRES: SIGPIPE is ignored.
   bool is_closed() const { return is_closed_; }
 
  private:

@@ -15,8 +15,8 @@
 namespace sheaf {
 namespace {
 
-// Results that may wait for an earlier line, for each thread: so the threads
-// stay busy beside one slow line, and memory is bounded.
+// The number of results per thread that may wait for an earlier line. It keeps
+// the threads busy while one line is slow, and bounds memory.
 constexpr int kAheadPerThread = 8;
 
 class Pipeline {
@@ -52,7 +52,7 @@ class Pipeline {
     }
   }
 
-  // The next line; nullopt if there is none or an error ended the work.
+  // Returns the next line, or nullopt if there is none or an error occurred.
   std::optional<Line> Take() {
     absl::MutexLock read_lock(&read_mutex_);
     if (!WaitForRoom()) return std::nullopt;
@@ -67,18 +67,18 @@ class Pipeline {
     return Line{next_read_++, **std::move(text)};
   }
 
-  // Until a line more may be read; false if an error ended the work.
+  // Waits until another line may be read. Returns false if an error occurred.
   bool WaitForRoom() {
     absl::MutexLock lock(&mutex_);
-    const auto may_go_on = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      const int64_t most = kAheadPerThread * int64_t{options_.concurrency};
-      return !status_.ok() || next_read_ - next_written_ < most;
+    const auto may_read = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      const int64_t max_ahead = kAheadPerThread * int64_t{options_.concurrency};
+      return !status_.ok() || next_read_ - next_written_ < max_ahead;
     };
-    mutex_.Await(absl::Condition(&may_go_on));
+    mutex_.Await(absl::Condition(&may_read));
     return status_.ok();
   }
 
-  // Keeps a result, and writes all whose turn has come.
+  // Keeps a result, and writes all results that no earlier line precedes.
   void Put(int64_t index, absl::StatusOr<std::string> result) {
     absl::MutexLock lock(&mutex_);
     results_.emplace(index, std::move(result));
@@ -102,7 +102,7 @@ class Pipeline {
     if (!error.ok()) Fail(error);
   }
 
-  // The first error stays.
+  // Keeps the first error only.
   void Fail(const absl::Status& error) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     status_.Update(error);
     reader_.Interrupt();
@@ -112,8 +112,8 @@ class Pipeline {
   const MapLine map_;
   const WriteLines write_;
 
-  absl::Mutex read_mutex_;  // Taken before mutex_; held while a read waits.
-  LineReader& reader_;      // Next() under read_mutex_.
+  absl::Mutex read_mutex_;  // acquired before mutex_; held while a read waits
+  LineReader& reader_;      // read_mutex_ guards Next()
 
   absl::Mutex mutex_;
   int64_t next_read_ ABSL_GUARDED_BY(mutex_);

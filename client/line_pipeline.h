@@ -11,30 +11,28 @@
 
 namespace sheaf {
 
-// Converts the line with that number, from 1; called by several threads at
-// once.
+// Maps the line with that number, counted from 1. Several threads call it
+// concurrently.
 using MapLine = absl::FunctionRef<absl::StatusOr<std::string>(
     const std::string& line, int64_t number)>;
-// Takes one or more whole output lines, each with its newline, and the number
-// of lines written when they are; called by one thread at a time.
+// Takes one or more whole output lines, each with its newline, and the total
+// number of lines including these. One thread at a time calls it.
 using WriteLines =
     absl::FunctionRef<absl::Status(absl::string_view lines, int64_t written)>;
 
 struct PipelineOptions {
-  int concurrency = 8;     // Lines that are converted at the same time.
-  int64_t first_line = 0;  // Lines before these, for the numbers in errors.
+  int concurrency = 8;     // maximum number of lines in progress
+  int64_t first_line = 0;  // number of lines before these, for errors
 };
 
-// Converts the lines that `reader` gives, several at a time, and writes what
-// they become, in order and each as soon as its turn comes: a line that is slow
-// to come holds back no answer to an earlier one.
+// Maps the lines of `reader`, several at a time, and writes the results in
+// order. Each result is written as soon as all earlier ones are. Every line
+// gives exactly one output line, because line breaks within a result become
+// spaces.
 //
-// Every line gives exactly one output line: line breaks within a converted line
-// become spaces.
-//
-// Returns when all is written or at the first error, which then begins with
-// "line N: " (from 1) if a conversion failed. All lines before that one have
-// been written, none after. `concurrency` threads are started and joined.
+// Returns when everything is written, or at the first error. If mapping failed,
+// the error begins with "line N: " (counted from 1), the lines before line N
+// have been written, and no others. Starts and joins `concurrency` threads.
 absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
                       MapLine map, WriteLines write);
 

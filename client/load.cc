@@ -40,13 +40,13 @@ Json Percentiles(std::vector<double> values) {
   return json;
 }
 
-// One request's times; its callbacks come one at a time.
+// The times of one request. Its callbacks are called one at a time.
 struct Trace {
   Clock::time_point planned;
   std::vector<Clock::time_point> outputs;
 };
 
-// Gathers what the requests report. Thread-safe.
+// Collects the reports of the requests. Thread-safe.
 class Recorder {
  public:
   void OnStart(Clock::duration delay) {
@@ -77,7 +77,7 @@ class Recorder {
     }
   }
 
-  // Waits until every request that was started is done.
+  // Waits until every started request is done.
   LoadReport Finish(const LoadOptions& options, Clock::time_point start) {
     absl::MutexLock lock(&mutex_);
     const auto all_done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -115,7 +115,7 @@ class Recorder {
   std::vector<double> e2e_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Seconds from the beginning, ascending.
+// Returns start times in seconds from the beginning, ascending.
 std::vector<double> ArrivalTimes(const LoadOptions& options) {
   std::mt19937_64 random(options.seed);
   std::exponential_distribution<double> gap(options.rate);
@@ -129,8 +129,8 @@ std::vector<double> ArrivalTimes(const LoadOptions& options) {
 }  // namespace
 
 LoadReport RunLoad(const LoadOptions& options, const StartRequest& start) {
-  // Shared with the callbacks: the last of them may still be returning from
-  // OnDone() when Finish() has seen its effect.
+  // Shared with the callbacks, because the last of them may not have returned
+  // from OnDone() when Finish() sees its effect.
   const auto recorder = std::make_shared<Recorder>();
   const std::vector<double> times = ArrivalTimes(options);
   const Clock::time_point begin = Clock::now();

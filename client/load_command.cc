@@ -24,14 +24,15 @@ constexpr char kDefaultText[] =
     "The house is quiet, and the garden lies in the evening sun.";
 constexpr double kMaxRequests = 1e7;
 constexpr int32_t kMaxSourceTokens = 1 << 20;
-constexpr int32_t kFirstTextId = 3;  // T5's before: padding, end, unknown.
+// T5's ids before this one are padding, end and unknown.
+constexpr int32_t kFirstTextId = 3;
 constexpr int32_t kEndId = 1;
 
-// What every request of the run is made of.
+// The input of all requests of the run.
 struct LoadSource {
   v1::DecodingOptions decoding;
-  std::vector<std::string> texts;  // By turns; not empty.
-  int32_t num_source_tokens = 0;   // > 0: random ids, not a text.
+  std::vector<std::string> texts;  // used in turn; not empty
+  int32_t num_source_tokens = 0;   // > 0: random ids instead of a text
   int32_t vocab_size = 0;
   uint64_t seed = 0;
 
@@ -53,9 +54,9 @@ absl::StatusOr<LoadOptions> OptionsFromFlags() {
                                    "; it must be more than 0"));
   }
   if (options.rate * options.seconds > kMaxRequests) {
-    return UsageError(absl::StrCat("--rate times --seconds is ",
-                                   options.rate * options.seconds,
-                                   " requests; at most ", kMaxRequests));
+    return UsageError(absl::StrCat(
+        "--rate times --seconds is ", options.rate * options.seconds,
+        " requests; allowed are at most ", kMaxRequests));
   }
   return options;
 }
@@ -79,7 +80,7 @@ absl::StatusOr<std::vector<std::string>> TextsFromFlags() {
   const std::string text = absl::GetFlag(FLAGS_text);
   const std::string path = absl::GetFlag(FLAGS_input);
   if (!text.empty() && !path.empty()) {
-    return UsageError("there are --text and --input; give one of them");
+    return UsageError("there are --text and --input; give only one of them");
   }
   if (path.empty()) {
     return std::vector<std::string>{text.empty() ? kDefaultText : text};
@@ -99,11 +100,9 @@ absl::StatusOr<std::vector<std::string>> TextsFromFlags() {
   return texts;
 }
 
-absl::StatusOr<LoadSource> SourceFromFlags() {
+absl::StatusOr<LoadSource> SourceFromFlags(v1::DecodingOptions decoding) {
   LoadSource source;
-  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
-  if (!decoding.ok()) return decoding.status();
-  source.decoding = *std::move(decoding);
+  source.decoding = std::move(decoding);
   source.num_source_tokens = absl::GetFlag(FLAGS_source_tokens);
   source.vocab_size = absl::GetFlag(FLAGS_source_vocab_size);
   absl::Status checked =
@@ -203,23 +202,24 @@ absl::StatusOr<StartRequest> MakeStart(Client& client, const LoadSource& source,
 
 absl::Status RunLoadCommand(Invocation& invocation) {
   if (!invocation.arguments.empty()) {
-    return UsageError(absl::StrCat("load takes no argument, but there is \"",
+    return UsageError(absl::StrCat("unexpected argument \"",
                                    invocation.arguments[0],
-                                   "\"; a text is given by --text"));
+                                   "\"; load takes its text from --text"));
   }
-  // What is refused is a result here, unless it is to be tried again.
+  // A refused request is a result of the measurement, unless the user asks for
+  // retries.
   if (!absl::GetFlag(FLAGS_max_attempts).has_value()) {
     absl::SetFlag(&FLAGS_max_attempts, 1);
   }
-  absl::StatusOr<Client> client = ClientFromFlags();
-  if (!client.ok()) return client.status();
-  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-  if (!call.ok()) return call.status();
+  absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+  if (!setup.ok()) return setup.status();
   absl::StatusOr<LoadOptions> options = OptionsFromFlags();
   if (!options.ok()) return options.status();
-  absl::StatusOr<LoadSource> source = SourceFromFlags();
+  absl::StatusOr<LoadSource> source =
+      SourceFromFlags(std::move(setup->decoding));
   if (!source.ok()) return source.status();
-  absl::StatusOr<StartRequest> start = MakeStart(*client, *source, *call);
+  absl::StatusOr<StartRequest> start =
+      MakeStart(setup->client, *source, setup->options);
   if (!start.ok()) return start.status();
 
   const LoadReport report = RunLoad(*options, *start);

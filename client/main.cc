@@ -1,23 +1,33 @@
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "base/process_limits.h"
 #include "base/standard_streams.h"
+#include "base/start_guard.h"
 #include "client/program.h"
 
 namespace {
 
-// Run before the libraries' constructors: gRPC's opens an eventfd.
+// Runs before the libraries' constructors, because gRPC's opens an eventfd.
 [[gnu::section(".preinit_array"),
   gnu::used]] void (*const kBeforeLibraries)() = sheaf::FillStandardStreams;
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A reader that leaves is an error of write(), not the program's death.
+  // write() then fails when a reader leaves, instead of ending the program.
   std::signal(SIGPIPE, SIG_IGN);
-  // What fails is told once, by us; who sets the variable wants gRPC's words.
+  // Every error is printed once, by this program. A user who sets the variable
+  // gets gRPC's messages too.
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  // Within a limit of address space (ulimit -v), the stacks of threads need
+  // what a second heap would reserve.
+  if (sheaf::HasAddressSpaceLimit()) mallopt(M_ARENA_MAX, 1);
+  const sheaf::StartGuard guard("sheaf", "calls need memory and threads",
+                                /*exit_code=*/1);
   return sheaf::RunProgram(std::vector<std::string>(argv + 1, argv + argc));
 }

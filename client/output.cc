@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What is not UTF-8 is replaced; nlohmann would throw.
+// Replaces bytes that are not UTF-8, for which nlohmann would throw.
 std::string Dump(const Json& json) {
   return json.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false,
                    Json::error_handler_t::replace);

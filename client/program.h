@@ -5,8 +5,9 @@
 
 namespace sheaf {
 
-// `sheaf`, without its name: reads flags and subcommand, runs it, prints an
-// error to stderr as "sheaf: CODE: message". Returns the exit code:
+// Runs `sheaf` with arguments (without its name): reads flags and subcommand,
+// and carries it out. Prints an error to stderr as "sheaf: CODE: message".
+// Returns the exit code:
 //   0  done; also if the reader of stdout left before the end
 //   1  a call, a file or the machine failed
 //   2  the command line is wrong; nothing was sent

@@ -6,9 +6,9 @@
 
 namespace sheaf {
 
-// The line that tells how far a file is: a bar, lines done, lines a second,
-// time left. Speed is counted from `start` on, without the lines that were done
-// then.
+// The line that shows the progress of a file: a bar, lines done, lines per
+// second, time left. The speed counts from `start`, without the lines done
+// before.
 class Progress {
  public:
   using Clock = std::chrono::steady_clock;

@@ -19,19 +19,20 @@ namespace {
 
 absl::Status CheckUsage() {
   if (absl::GetFlag(FLAGS_stream) && absl::GetFlag(FLAGS_json)) {
-    return UsageError("--stream does not go with --json");
+    return UsageError("--stream cannot be combined with --json");
   }
   return CheckStreamOfOne();
 }
 
-// Says on stderr if the only answer was cut.
+// Prints a note to stderr if the only answer was cut.
 void TellIfCut(v1::FinishReason reason) {
   CutAnswers cut;
   cut.Add(reason, /*line=*/0);
   cut.Tell();
 }
 
-// What writing within a stream and the stream itself came to, and the newline.
+// Returns the first error of a stream and of writing its text. Without an
+// error, writes the newline at the end.
 absl::Status FinishStream(const absl::StatusOr<StreamEnd>& end,
                           const absl::Status& written, Writer& out) {
   if (!end.ok()) return end.status();
@@ -41,7 +42,7 @@ absl::Status FinishStream(const absl::StatusOr<StreamEnd>& end,
   return status;
 }
 
-// `reason` is a field of the JSON object.
+// A JSON object contains `reason`. For a text, a note is printed if it was cut.
 template <typename Response>
 absl::Status WriteAnswer(const Response& response, v1::FinishReason reason,
                          Writer& out) {
@@ -65,8 +66,9 @@ absl::Status StreamSummary(Client& client, const v1::SummarizeRequest& request,
   return FinishStream(end, written, out);
 }
 
-// Text as it comes. Ids wait for the end: a chunk without text may be half a
-// character, so only then it is known that the answer has none.
+// Writes the text while it arrives. Ids are written at the end, because a chunk
+// without text may be half a character. Only the whole answer shows that it has
+// no text.
 absl::Status StreamGeneration(Client& client,
                               const v1::GenerateRequest& request,
                               const CallOptions& call, Writer& out) {
@@ -98,7 +100,8 @@ absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(
 absl::StatusOr<std::string> ReadText(const Invocation& invocation) {
   if (!invocation.arguments.empty()) {
     if (!absl::GetFlag(FLAGS_input).empty()) {
-      return UsageError("there is a TEXT and an --input; give one of them");
+      return UsageError(
+          "there is a TEXT and an --input; give only one of them");
     }
     return absl::StrJoin(invocation.arguments, " ");
   }
@@ -114,24 +117,21 @@ absl::StatusOr<std::string> ReadText(const Invocation& invocation) {
 
 absl::Status RunSummarize(Invocation& invocation) {
   if (absl::Status status = CheckUsage(); !status.ok()) return status;
-  absl::StatusOr<Client> client = ClientFromFlags();
-  if (!client.ok()) return client.status();
-  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-  if (!call.ok()) return call.status();
-  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
-  if (!decoding.ok()) return decoding.status();
+  absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+  if (!setup.ok()) return setup.status();
   absl::StatusOr<std::string> text = ReadText(invocation);
   if (!text.ok()) return text.status();
 
   v1::SummarizeRequest request;
   request.set_model(absl::GetFlag(FLAGS_model));
   request.set_text(*std::move(text));
-  *request.mutable_decoding() = *std::move(decoding);
+  *request.mutable_decoding() = std::move(setup->decoding);
   if (absl::GetFlag(FLAGS_stream)) {
-    return StreamSummary(*client, request, *call, invocation.out);
+    return StreamSummary(setup->client, request, setup->options,
+                         invocation.out);
   }
   const absl::StatusOr<v1::SummarizeResponse> response =
-      client->Summarize(request, *call);
+      setup->client.Summarize(request, setup->options);
   if (!response.ok()) return response.status();
   return WriteAnswer(*response, response->finish_reason(), invocation.out);
 }
@@ -141,18 +141,14 @@ absl::Status RunGenerate(Invocation& invocation) {
   const std::optional<TokenIdList> ids = absl::GetFlag(FLAGS_ids);
   if (ids.has_value() &&
       (!invocation.arguments.empty() || !absl::GetFlag(FLAGS_input).empty())) {
-    return UsageError("there are --ids and a text; give one of them");
+    return UsageError("there are --ids and a text; give only one of them");
   }
-  absl::StatusOr<Client> client = ClientFromFlags();
-  if (!client.ok()) return client.status();
-  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-  if (!call.ok()) return call.status();
-  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
-  if (!decoding.ok()) return decoding.status();
+  absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+  if (!setup.ok()) return setup.status();
 
   v1::GenerateRequest request;
   request.set_model(absl::GetFlag(FLAGS_model));
-  *request.mutable_decoding() = *std::move(decoding);
+  *request.mutable_decoding() = std::move(setup->decoding);
   if (ids.has_value()) {
     request.mutable_tokens()->mutable_ids()->Add(ids->ids.begin(),
                                                  ids->ids.end());
@@ -162,10 +158,11 @@ absl::Status RunGenerate(Invocation& invocation) {
     request.set_text(*std::move(text));
   }
   if (absl::GetFlag(FLAGS_stream)) {
-    return StreamGeneration(*client, request, *call, invocation.out);
+    return StreamGeneration(setup->client, request, setup->options,
+                            invocation.out);
   }
   const absl::StatusOr<v1::GenerateResponse> response =
-      client->Generate(request, *call);
+      setup->client.Generate(request, setup->options);
   if (!response.ok()) return response.status();
   const v1::FinishReason reason = response->hypotheses_size() == 0
                                       ? v1::FINISH_REASON_UNSPECIFIED
@@ -174,21 +171,21 @@ absl::Status RunGenerate(Invocation& invocation) {
 }
 
 absl::Status RunModels(Invocation& invocation) {
-  absl::StatusOr<Client> client = ClientFromFlags();
-  if (!client.ok()) return client.status();
-  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-  if (!call.ok()) return call.status();
+  absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+  if (!setup.ok()) return setup.status();
 
   v1::ListModelsResponse models;
   for (const std::string& name : invocation.arguments) {
     v1::GetModelRequest request;
     request.set_name(name);
-    absl::StatusOr<v1::Model> model = client->GetModel(request, *call);
+    absl::StatusOr<v1::Model> model =
+        setup->client.GetModel(request, setup->options);
     if (!model.ok()) return model.status();
     *models.add_models() = *std::move(model);
   }
   if (invocation.arguments.empty()) {
-    absl::StatusOr<v1::ListModelsResponse> all = client->ListModels(*call);
+    absl::StatusOr<v1::ListModelsResponse> all =
+        setup->client.ListModels(setup->options);
     if (!all.ok()) return all.status();
     models = *std::move(all);
   }

@@ -18,31 +18,28 @@
 namespace sheaf {
 namespace {
 
-// Turns a text into what is printed for it, with the flags' options.
+// Translates a text with the options of the flags, and formats the output.
 // Thread-safe.
 class Translator {
  public:
   static absl::StatusOr<Translator> FromFlags() {
-    absl::StatusOr<Client> client = ClientFromFlags();
-    if (!client.ok()) return client.status();
-    absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-    if (!call.ok()) return call.status();
-    absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
-    if (!decoding.ok()) return decoding.status();
+    absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+    if (!setup.ok()) return setup.status();
     v1::TranslateRequest request;
     request.set_model(absl::GetFlag(FLAGS_model));
     request.set_source_language(absl::GetFlag(FLAGS_from));
     request.set_target_language(absl::GetFlag(FLAGS_to));
-    *request.mutable_decoding() = *std::move(decoding);
+    *request.mutable_decoding() = std::move(setup->decoding);
     if (const auto line_breaks = absl::GetFlag(FLAGS_line_breaks)) {
       request.set_line_breaks(line_breaks->value);
     }
-    return Translator(*std::move(client), *call, std::move(request));
+    return Translator(std::move(setup->client), setup->options,
+                      std::move(request));
   }
 
-  // The text, or of several hypotheses all, with `between` them; one JSON
-  // object with --json. A blank text is its own, empty, translation, and no
-  // request is made. `line` is as in CutAnswers.
+  // Returns the translation, or all hypotheses with `between` them if there are
+  // several, or one JSON object with --json. The translation of a blank text is
+  // empty and needs no request. `line` is as in CutAnswers.
   absl::StatusOr<std::string> Translate(const std::string& text, int64_t line,
                                         absl::string_view between) {
     v1::TranslateResponse response;
@@ -57,7 +54,8 @@ class Translator {
                                      : ToText(response, between);
   }
 
-  // Writes the text as it comes, then a newline. One line stays one line.
+  // Writes the text while it arrives, then a newline. The translation of one
+  // line is one line.
   absl::Status Stream(const std::string& text, int64_t line, Writer& out) {
     const bool is_line = text.find('\n') == std::string::npos;
     absl::Status written;
@@ -77,7 +75,7 @@ class Translator {
     return out.Write("\n");
   }
 
-  // With --json each answer has its finish reason.
+  // Not needed with --json, because each answer has its finish reason.
   void TellOfCutAnswers() const {
     if (!absl::GetFlag(FLAGS_json)) cut_answers_->Tell();
   }
@@ -95,8 +93,8 @@ class Translator {
 
   Client client_;
   const CallOptions call_;
-  const v1::TranslateRequest request_;  // All but the text.
-  // Behind a pointer for the sake of moves.
+  const v1::TranslateRequest request_;  // without the text
+  // A pointer, so that a Translator can be moved.
   std::unique_ptr<CutAnswers> cut_answers_ = std::make_unique<CutAnswers>();
 };
 
@@ -104,25 +102,25 @@ absl::Status CheckUsage(const Invocation& invocation) {
   const bool has_input = !absl::GetFlag(FLAGS_input).empty();
   const bool has_output = !absl::GetFlag(FLAGS_output).empty();
   if (absl::GetFlag(FLAGS_to).empty()) {
-    return UsageError("--to is missing; it is the target language, as de");
+    return UsageError("--to is missing; it is the target language, such as de");
   }
   if (has_input && !invocation.arguments.empty()) {
-    return UsageError("there is a TEXT and an --input; give one of them");
+    return UsageError("there is a TEXT and an --input; give only one of them");
   }
   if (has_output && !has_input) {
-    return UsageError("--output needs --input; without, redirect stdout");
+    return UsageError("--output needs --input; without it, redirect stdout");
   }
   if (has_output && absl::GetFlag(FLAGS_line_breaks).has_value()) {
     return UsageError(
-        "--line_breaks goes not with --output, whose lines are those of "
-        "--input; without, redirect stdout");
+        "--line_breaks cannot be combined with --output, whose lines are those "
+        "of --input; redirect stdout instead");
   }
   if (absl::GetFlag(FLAGS_overwrite) && !has_output) {
     return UsageError("--overwrite needs --output");
   }
   if (absl::GetFlag(FLAGS_stream) &&
       (absl::GetFlag(FLAGS_json) || has_output)) {
-    return UsageError("--stream goes neither with --json nor with --output");
+    return UsageError("--stream cannot be combined with --json or --output");
   }
   return CheckStreamOfOne();
 }
@@ -138,10 +136,10 @@ absl::Status StreamLines(LineReader& reader, Translator& translator,
   }
 }
 
-// Translates what the command line says: one text, or lines.
+// Translates the input of the command line: one text, or lines.
 absl::Status TranslateAll(Invocation& invocation, Translator& translator,
                           int concurrency) {
-  // A line in is a line out, whatever is on it.
+  // Every line gives exactly one line, so that hypotheses are joined by tabs.
   const auto translate_line = [&](const std::string& text, int64_t number) {
     return translator.Translate(text, number, /*between=*/"\t");
   };

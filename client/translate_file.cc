@@ -23,14 +23,14 @@ constexpr std::chrono::milliseconds kProgressPeriod(100);
 constexpr size_t kReadBytes = 1 << 20;
 
 struct LineCount {
-  int64_t complete = 0;        // Lines with their newline.
-  int64_t complete_bytes = 0;  // What these take.
-  bool has_piece = false;      // Something follows the last newline.
+  int64_t complete = 0;        // lines with a newline
+  int64_t complete_bytes = 0;  // size of these
+  bool has_rest = false;       // more bytes follow the last newline
 
-  int64_t total() const { return complete + (has_piece ? 1 : 0); }
+  int64_t total() const { return complete + (has_rest ? 1 : 0); }
 };
 
-// Reads from the beginning; the file's position stays as it is.
+// Reads from the beginning. Does not change the file's position.
 absl::StatusOr<LineCount> CountLines(int fd, const std::string& path) {
   LineCount count;
   std::vector<char> buffer(kReadBytes);
@@ -49,7 +49,7 @@ absl::StatusOr<LineCount> CountLines(int fd, const std::string& path) {
     }
     offset += size;
   }
-  count.has_piece = offset > count.complete_bytes;
+  count.has_rest = offset > count.complete_bytes;
   return count;
 }
 
@@ -65,7 +65,7 @@ absl::StatusOr<struct stat> StatRegular(int fd, const std::string& path) {
   return info;
 }
 
-// REQUIRES: neither file is written by us yet.
+// REQUIRES: this process has not written to either file.
 absl::Status CheckFiles(const FileJob& job, int input, int output) {
   absl::StatusOr<struct stat> from = StatRegular(input, job.input);
   if (!from.ok()) return from.status();
@@ -75,15 +75,15 @@ absl::Status CheckFiles(const FileJob& job, int input, int output) {
     return absl::FailedPreconditionError(
         absl::StrCat("output ", job.output, " is the input itself"));
   }
-  // Held until the descriptor is closed.
+  // The lock is held until the descriptor is closed.
   if (flock(output, LOCK_EX | LOCK_NB) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("output ", job.output, " is being written by another"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "output ", job.output, " is being written by another process"));
   }
   return absl::OkStatus();
 }
 
-// Cuts the output after its complete lines, goes there, and returns their
+// Truncates the output after its complete lines, moves there, and returns their
 // number.
 absl::StatusOr<int64_t> PrepareOutput(const FileJob& job, int64_t input_lines,
                                       int output) {
@@ -97,7 +97,7 @@ absl::StatusOr<int64_t> PrepareOutput(const FileJob& job, int64_t input_lines,
     return absl::FailedPreconditionError(absl::StrCat(
         "output ", job.output, " has ", done.total(), " lines, more than the ",
         input_lines, " of input ", job.input,
-        "; it belongs to another one (--overwrite starts it anew)"));
+        "; it belongs to another input (--overwrite starts again)"));
   }
   if (ftruncate(output, done.complete_bytes) != 0 ||
       lseek(output, done.complete_bytes, SEEK_SET) < 0) {
@@ -106,7 +106,7 @@ absl::StatusOr<int64_t> PrepareOutput(const FileJob& job, int64_t input_lines,
   return done.complete;
 }
 
-// Draws at most every kProgressPeriod, and the last state always.
+// Draws at most once per kProgressPeriod, and always draws the last state.
 class ProgressLine {
  public:
   ProgressLine(int fd, int64_t total, int64_t done)
@@ -115,7 +115,7 @@ class ProgressLine {
         total_(total),
         progress_(total, done, Progress::Clock::now()) {}
 
-  // A progress that can't be shown is no error of the work.
+  // A failure to show the progress is ignored.
   void Update(int64_t done) {
     const auto now = Progress::Clock::now();
     if (!is_shown_ || (done < total_ && now < next_)) return;
@@ -148,10 +148,10 @@ absl::Status SkipLines(LineReader& reader, int64_t num_lines) {
 
 }  // namespace
 
-absl::Status TranslateFile(const FileJob& job, MapLine convert) {
+absl::Status TranslateFile(const FileJob& job, MapLine translate) {
   absl::StatusOr<FileDescriptor> input = OpenFile(job.input, O_RDONLY);
   if (!input.ok()) return input.status();
-  // Not O_TRUNC: CheckFiles() comes first.
+  // Without O_TRUNC, because CheckFiles() must come first.
   absl::StatusOr<FileDescriptor> output =
       OpenFile(job.output, O_RDWR | O_CREAT);
   if (!output.ok()) return output.status();
@@ -170,7 +170,7 @@ absl::Status TranslateFile(const FileJob& job, MapLine convert) {
   ProgressLine progress(job.progress_fd, total->total(), *done);
   progress.Update(*done);
   return MapLines(reader, {.concurrency = job.concurrency, .first_line = *done},
-                  convert, [&](absl::string_view lines, int64_t written) {
+                  translate, [&](absl::string_view lines, int64_t written) {
                     absl::Status status = writer.Write(lines);
                     if (status.ok()) progress.Update(written);
                     return status;

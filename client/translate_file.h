@@ -12,21 +12,24 @@ struct FileJob {
   std::string output;
   bool overwrite = false;
   int concurrency = 8;
-  int progress_fd = -1;  // Where the progress goes; -1 for nowhere.
+  int progress_fd = -1;  // for the progress; -1: none
 };
 
-// Converts `input` line by line to `output`, which gets one line for each, in
-// order, whole lines at a time.
+// Translates `input` line by line to `output`, which gets one line for each, in
+// order. Only whole lines are written.
 //
-// If the output is there, its complete lines count as done and a last piece of
-// a line is cut off; work goes on with the next line of the input. So a run
-// that was interrupted is resumed by the same command; it is for the caller to
-// give the same input and options.
+// If the output exists, its complete lines count as done, an incomplete last
+// line is removed, and work continues with the next line of the input. The same
+// command thus resumes a run that was interrupted. The caller must give the
+// same input and options.
 //
-// Errors: FAILED_PRECONDITION, and the output untouched, if it has more lines
-// than the input, is the input itself, or is being written by another process;
-// INVALID_ARGUMENT if a file is not a regular one; else the machine's and those
-// of MapLines(), after which a resume is possible.
-absl::Status TranslateFile(const FileJob& job, MapLine convert);
+// Errors:
+//   FAILED_PRECONDITION  the output has more lines than the input, is the input
+//                        itself, or is being written by another process; it is
+//                        left unchanged
+//   INVALID_ARGUMENT     a file is not a regular file
+//   others               those of the system and of MapLines(); a resume is
+//                        possible
+absl::Status TranslateFile(const FileJob& job, MapLine translate);
 
 }  // namespace sheaf

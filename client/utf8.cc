@@ -16,7 +16,8 @@ using google::protobuf::Reflection;
 
 bool IsContinuation(uint8_t byte) { return (byte & 0xC0) == 0x80; }
 
-// Bytes of the character that `text` starts with, 0 if it is not UTF-8.
+// Returns the size of the character at the start of `text`, or 0 if it is not
+// UTF-8.
 size_t CharacterLength(absl::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
   const uint8_t lead = byte(0);

@@ -6,13 +6,13 @@
 
 namespace sheaf {
 
-// Length of the longest prefix of `text` that is UTF-8 (no surrogates, no
-// overlong forms, nothing past U+10FFFF): text.size() if all of it is.
+// Returns the length of the longest prefix of `text` that is UTF-8 (no
+// surrogates, no overlong forms, nothing above U+10FFFF).
 size_t Utf8PrefixLength(absl::string_view text);
 
-// INVALID_ARGUMENT, naming the field and the byte, if a string field of
-// `message` or of a message in it is not UTF-8. gRPC would send it all the
-// same, and the server could only answer that it can't read the request.
+// Returns INVALID_ARGUMENT with the field and the byte if a string field of
+// `message` or of a message in it is not UTF-8. gRPC would send such a request,
+// and the server could only answer that it cannot read it.
 absl::Status CheckUtf8(const google::protobuf::Message& message);
 
 }  // namespace sheaf

@@ -10,8 +10,8 @@ for component in server client; do
   DESTDIR=$root cmake --install "$build" --prefix /usr --component "$component" \
     --strip >/dev/null
 done
-rm -rf "$root/etc" "$root/usr/lib/systemd" "$root/usr/share/doc" \
-  "$root/usr/share/man" "$root/usr/share/sheaf/proto"
+rm -rf "$root/etc" "$root/usr/lib/systemd" "$root/usr/share/man" \
+  "$root/usr/share/sheaf/proto" "$root"/usr/share/doc/*/changelog.gz
 
 # ldd prints "libx.so.1 => /lib/libx.so.1 (0x...)" and
 # "/lib64/ld-linux-x86-64.so.2 (0x...)".

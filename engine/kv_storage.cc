@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
 #include "base/bf16.h"
+#include "base/enum_names.h"
 
 namespace sheaf {
 
@@ -38,6 +39,9 @@ void WriteBf16(const float* k, const float* v, int32_t dim, int32_t lane,
   }
 }
 
+constexpr EnumNames<kernels::KvType, 2> kKvTypes = {
+    {{{kernels::KvType::kF32, "f32"}, {kernels::KvType::kBf16, "bf16"}}}};
+
 }  // namespace
 
 int64_t KvStorage::RowBytes() const {
@@ -45,14 +49,11 @@ int64_t KvStorage::RowBytes() const {
 }
 
 absl::string_view KvTypeName(kernels::KvType type) {
-  return type == kernels::KvType::kBf16 ? "bf16" : "f32";
+  return kKvTypes.Name(type);
 }
 
 std::optional<kernels::KvType> ParseKvType(absl::string_view name) {
-  for (kernels::KvType type : {kernels::KvType::kF32, kernels::KvType::kBf16}) {
-    if (name == KvTypeName(type)) return type;
-  }
-  return std::nullopt;
+  return kKvTypes.Parse(name);
 }
 
 KvPoolShape KvStorage::ShapeOf(const KvDims& dims) {

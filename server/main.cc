@@ -1,7 +1,6 @@
 // sheaf-server: joins a model to the engine and serves it.
 
 #include <malloc.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include "base/cgroup.h"
 #include "base/config_files.h"
 #include "base/monotonic_time.h"
+#include "base/process_limits.h"
 #include "base/program.h"
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
@@ -356,7 +356,8 @@ ExitCode Serve(ProgramOptions flags) {
     return PrintError(kProgram, kExitWrongFlags, status);
   }
   absl::Status can_start = CheckOpenFiles();
-  can_start.Update(CheckThreads(ThreadsAtStart(flags.num_threads)));
+  can_start.Update(
+      CheckThreads("the server", ThreadsAtStart(flags.num_threads)));
   if (!can_start.ok()) return PrintError(kProgram, kExitFailed, can_start);
   std::optional<StartGuard> guard;
   guard.emplace(kProgram, "the server takes memory and threads at start",
@@ -401,10 +402,7 @@ ExitCode Serve(ProgramOptions flags) {
 // of up to 32 MiB. If address space is limited (ulimit -v), the stacks of
 // threads need what a second arena would reserve.
 void LimitHeap() {
-  rlimit limit;
-  const bool is_limited =
-      getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-  mallopt(M_ARENA_MAX, is_limited ? 1 : 2);
+  mallopt(M_ARENA_MAX, HasAddressSpaceLimit() ? 1 : 2);
   mallopt(M_MMAP_THRESHOLD, 256 << 10);
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "base/round_up.h"
 
 namespace sheaf {
 namespace {
@@ -15,10 +16,6 @@ namespace {
 constexpr int64_t kLine = 64;
 constexpr int64_t kLargePage = int64_t{2} << 20;
 constexpr int64_t kChunkBytes = int64_t{32} << 20;
-
-int64_t RoundUp(int64_t n, int64_t unit) {
-  return (n + unit - 1) / unit * unit;
-}
 
 // AddressSanitizer sees the ends of buffers only if each is an allocation.
 #if defined(__SANITIZE_ADDRESS__)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/round_up.h"
 
 namespace sheaf {
 namespace {
@@ -11,10 +12,6 @@ constexpr int32_t kPanel = kernels::kPanel;
 // Rows of a unit: enough to read each weight seldom, few enough to keep what
 // lies between two products in cache, and to take but some milliseconds.
 constexpr int32_t kUnitRows = 64;
-
-int64_t RoundUp(int64_t n, int64_t unit) {
-  return (n + unit - 1) / unit * unit;
-}
 
 kernels::EncodeType AttentionType(const Weights& weights,
                                   const kernels::Kernels& kernels) {

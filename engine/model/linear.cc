@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "base/bf16.h"
 #include "base/check.h"
+#include "base/enum_names.h"
 #include "engine/model/aligned_buffer.h"
 
 namespace sheaf {
@@ -27,26 +28,19 @@ int64_t NumPanels(int64_t num_columns) {
   return (num_columns + kPanel - 1) / kPanel;
 }
 
+constexpr EnumNames<WeightType, 3> kWeightTypes = {
+    {{{WeightType::kF32, "f32"},
+      {WeightType::kBf16, "bf16"},
+      {WeightType::kInt8, "int8"}}}};
+
 }  // namespace
 
 absl::string_view WeightTypeName(WeightType type) {
-  switch (type) {
-    case WeightType::kF32:
-      return "f32";
-    case WeightType::kBf16:
-      return "bf16";
-    case WeightType::kInt8:
-      return "int8";
-  }
-  return "";
+  return kWeightTypes.Name(type);
 }
 
 std::optional<WeightType> ParseWeightType(absl::string_view name) {
-  for (WeightType type :
-       {WeightType::kF32, WeightType::kBf16, WeightType::kInt8}) {
-    if (name == WeightTypeName(type)) return type;
-  }
-  return std::nullopt;
+  return kWeightTypes.Parse(name);
 }
 
 // The weights of one slice, [K, num_columns], in the layout of its code.

@@ -1,6 +1,5 @@
 #include "server/grpc/model_service.h"
 
-#include "absl/strings/str_format.h"
 #include "base/version.h"
 #include "server/field_error.h"
 #include "server/grpc/wire.h"

@@ -13,8 +13,9 @@
 namespace sheaf {
 namespace {
 
-// The fields of /proc/self/stat from the third ("state") on. They follow the
-// program's name in parentheses, which may contain spaces and parentheses.
+// Returns the fields of /proc/self/stat from the third ("state"). They follow
+// the program's name in parentheses, which may itself contain spaces and
+// parentheses.
 std::vector<std::string> StatFields() {
   std::ifstream file("/proc/self/stat");
   std::string line;
@@ -43,7 +44,7 @@ int64_t NumOpenFds() {
        !error && it != end; it.increment(error)) {
     ++n;
   }
-  return n > 0 ? n - 1 : 0;  // except the descriptor of the directory
+  return n > 0 ? n - 1 : 0;  // without the descriptor of the directory
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 
 namespace sheaf {
 
-// The kernel's figures of this process. A figure that cannot be read is 0.
+// The kernel's figures on this process. A figure that cannot be read is 0.
 struct ProcessStats {
   int64_t resident_bytes = 0;
   int64_t virtual_bytes = 0;

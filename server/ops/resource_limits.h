@@ -7,23 +7,18 @@
 
 namespace sheaf {
 
-// Whether the process may use the threads and descriptors that its start needs.
-// Checked first, because gRPC and others abort if one is missing.
+// The descriptors and threads that the server needs. See base/process_limits.h.
 
-// Descriptors that are not for connections of RPCs: those of the metrics
-// listener, and 64 for everything else.
+// The number of descriptors besides the connections of the RPCs: those of the
+// metrics' listener, and 64 for everything else.
 inline constexpr int32_t kOtherFiles = HttpListener::kMaxConnections + 64;
 
-// FAILED_PRECONDITION names the limit (ulimit -n) if the process may not open
-// kOtherFiles and one connection.
+// Returns FAILED_PRECONDITION, naming the limit (ulimit -n), if the process may
+// not open kOtherFiles descriptors and one connection.
 absl::Status CheckOpenFiles();
 
-// Number of threads of a started server, if `num_threads` compute.
+// Returns the number of threads of a started server with `num_threads` that
+// compute.
 int32_t ThreadsAtStart(int32_t num_threads);
-
-// Starts `num_threads` threads for a moment. If one does not start,
-// FAILED_PRECONDITION names the limits that may be the cause (ulimit -u and -v,
-// the control group's).
-absl::Status CheckThreads(int32_t num_threads);
 
 }  // namespace sheaf

@@ -73,7 +73,7 @@ TEST(InputFileTest, OnlyRegularFilesOpen) {
             absl::StatusCode::kNotFound);
   EXPECT_EQ(InputFile::Open(dir.path()).status().code(),
             absl::StatusCode::kInvalidArgument);
-  // Nobody writes to the pipe: an open that waited would never return.
+  // The pipe has no writer, so that an open that waits would never return.
   ASSERT_EQ(mkfifo(dir.PathOf("pipe").c_str(), 0600), 0);
   EXPECT_EQ(InputFile::Open(dir.PathOf("pipe")).status().code(),
             absl::StatusCode::kInvalidArgument);

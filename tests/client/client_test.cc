@@ -105,7 +105,7 @@ TEST_F(ClientTest, CallsGoRoundOverTheServersAndPastOneThatIsGone) {
   auto second = std::make_unique<FakeServer>();
   Client both = *Client::Connect(
       {.server = absl::StrCat(server_.address(), ",", second->address())});
-  // The first calls may find one of them connected alone.
+  // During the first calls only one of them may be connected.
   for (int i = 0; i < 100 && (server_.translate_requests().empty() ||
                               second->translate_requests().empty());
        ++i) {

@@ -104,6 +104,25 @@ expect 0 'model "a name" are right' "$bin/sheaf-server" --check_config \
   --model_name='a name'
 refuse_server 2 model_name --model_name=$'a\nb'
 
+echo '--- every program names its version'
+for program in sheaf sheaf-server sheaf-convert sheaf-tokenize sheaf-eval; do
+  expect 0 "$program $(sed -n 's/^project(sheaf VERSION \([0-9.]*\).*/\1/p' \
+    "$(dirname "$0")/../../CMakeLists.txt") (commit " "$bin/$program" --version
+done
+
+echo '--- a client without descriptors or threads ends with one line'
+if is_sanitized; then
+  echo 'not run: ulimit -v (a sanitizer)'
+else
+  for files in 4 5 6; do
+    (ulimit -n "$files" && refuse 1 'ulimit -n' sheaf health --server=127.0.0.1:1)
+  done
+  printf '%s\n' a b c d e f g h i >"$work/nine"
+  (ulimit -v 60000 && refuse 1 'ulimit -v' sheaf load --rate=5 --seconds=1 --server=127.0.0.1:1)
+  (ulimit -v 150000 && refuse 1 'ulimit -v' sheaf translate --to=de --concurrency=64 \
+    --input="$work/nine" --server=127.0.0.1:1)
+fi
+
 echo '--- the embedded model translates each line to one line'
 start main --kv_cache_bytes=64MiB
 expect_equal 'translation' \

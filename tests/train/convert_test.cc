@@ -71,9 +71,9 @@ TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
   for (const int32_t kv_heads : {1, 2, 4}) {
     TempDir dir;
     const std::string output = dir.PathOf("out");
-    ASSERT_TRUE(
-        Convert(input, output, kv_heads, *ParseGroupingMethod(GetParam()))
-            .ok());
+    ASSERT_TRUE(Convert(input, output, kv_heads,
+                        *kGroupingMethods.Parse(std::string(GetParam())))
+                    .ok());
     const absl::StatusOr<Checkpoint> converted = Checkpoint::Open(output);
     ASSERT_TRUE(converted.ok()) << converted.status();
     const std::string prefix =
@@ -265,7 +265,7 @@ TEST(GroupingTest, SvdHasTheErrorOfTheDenseTruncation) {
   }
 }
 
-// What a mean can't see: heads that are the same but for a change of basis.
+// A mean cannot find these: heads that are equal except for a change of basis.
 TEST(GroupingTest, SvdJoinsHeadsThatDifferByABasisWithoutError) {
   HeadPairs pairs = RandomPairs(/*num_lefts=*/4, /*num_rights=*/4);
   const Matrix first = pairs.right.topRows(4);
@@ -321,7 +321,7 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
   expected.diagonal().array() += 0.01 * expected.trace() / d_model;
   EXPECT_LT((calibration->encoder_output - expected).cwiseAbs().maxCoeff(),
             1e-5);
-  // A normed row is of length sqrt(d_model) but for the norm's weight.
+  // Without the norm's weight, the length of a normed row is sqrt(d_model).
   EXPECT_EQ(calibration->self_input.size(), 2);
   EXPECT_GT(calibration->cross_input[1].trace(), 0);
 }

@@ -8,7 +8,7 @@
 namespace sheaf {
 namespace {
 
-// std::shuffle differs between libraries.
+// Not std::shuffle, which differs between libraries.
 template <typename T>
 void Shuffle(std::vector<T>& values, std::mt19937_64& random) {
   for (size_t i = values.size(); i > 1; --i) {
@@ -30,7 +30,7 @@ BatchStream::BatchStream(const std::vector<TokenFile>& files,
   }
   shortest_ = std::max(kShortest, least);
   MakeEpoch();
-  // The position may be of other files, or of another batch size.
+  // The position may come from other files or another batch size.
   position_.pool_start =
       std::min(position_.pool_start, static_cast<int64_t>(epoch_.size()));
   MakePool();
@@ -85,7 +85,7 @@ void BatchStream::MakePool() {
                std::tuple(y.source.size(), y.target.size(), b.file, b.index);
       });
   pool_.clear();
-  size_t source = 0, target = 0;  // longest of the batch
+  size_t source = 0, target = 0;  // longest lengths in the batch
   for (const PairRef& pair : pairs) {
     const TokenFile::Pair ids = files_[pair.file].at(pair.index);
     const size_t new_source = std::max(source, ids.source.size());

@@ -6,23 +6,23 @@
 
 namespace sheaf {
 
-// The counts that a corpus' BLEU is made of (Papineni et al. 2002), over tokens
-// of any kind, each kind a number of its own.
+// The counts of a corpus' BLEU (Papineni et al. 2002), over tokens of any kind,
+// which are given as numbers.
 struct BleuCounts {
   static constexpr int kMaxOrder = 4;
 
-  // Adds a sentence. Of several references an n-gram counts as often as in the
-  // one that has most of it; the length is that of the reference whose length
-  // is closest, of two equally close the shorter.
+  // Adds a sentence. With several references, an n-gram counts as often as in
+  // the reference that has it most often. The length is that of the reference
+  // with the closest length, or of the shorter one of two.
   void Add(const std::vector<int32_t>& hypothesis,
            const std::vector<std::vector<int32_t>>& references);
 
-  // 0 to 100. Orders without a match but with n-grams are smoothed as NIST's
-  // mteval does ("exp"): the k-th such counts as 1 / 2^k matches.
+  // 0 to 100. Orders with n-grams but without a match are smoothed as in NIST's
+  // mteval ("exp"): the k-th such order counts as 1 / 2^k matches.
   double Score() const;
 
   double BrevityPenalty() const;
-  // In percent, [order - 1], smoothed.
+  // [order - 1], in percent, smoothed.
   std::array<double, kMaxOrder> Precisions() const;
 
   std::array<int64_t, kMaxOrder> num_matches = {};

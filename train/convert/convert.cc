@@ -7,6 +7,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/hash.h"
+#include "base/strict_json.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/tensor_list.h"
 #include "engine/model/tensor_match.h"
@@ -126,9 +128,8 @@ class AttentionConverter {
                                 GroupingMethod method, const Metric& metric,
                                 const std::string& left, Dtype left_dtype,
                                 const std::string& right, Dtype right_dtype) {
-    // A seed of the tensor's own (FNV-1a).
-    uint64_t seed = 0xcbf29ce484222325 ^ options_.seed;
-    for (const char c : right) seed = (seed ^ c) * 0x100000001b3;
+    // Each tensor has a seed of its own.
+    const uint64_t seed = Fnv1a(right, kFnv1aStart ^ options_.seed);
     Rounded rounded;
     HeadPairs grouped =
         GroupHeads(pairs, attention_.KvHeads(options_), method, metric, seed);

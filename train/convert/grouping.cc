@@ -11,19 +11,19 @@
 namespace sheaf {
 namespace {
 
-// The rows of one head, or of several that stand together.
+// Returns the rows of one head or of several consecutive heads.
 auto Rows(const Matrix& matrix, int64_t first_head, int64_t num_heads,
           int64_t head_dim) {
   return matrix.middleRows(first_head * head_dim, num_heads * head_dim);
 }
 
-// a C b^T; an empty C is the identity.
+// Returns a C b^T. An empty C means the identity.
 Matrix Moments(const Matrix& a, const Matrix& metric, const Matrix& b) {
   return metric.size() == 0 ? Matrix(a * b.transpose())
                             : Matrix(a * (metric * b.transpose()));
 }
 
-// The symmetric root of a positive semi-definite matrix.
+// Returns the symmetric root of a positive semi-definite matrix.
 Matrix Root(const Matrix& matrix) {
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(matrix);
   const Eigen::VectorXd roots = solver.eigenvalues().cwiseMax(0).cwiseSqrt();
@@ -33,7 +33,7 @@ Matrix Root(const Matrix& matrix) {
 
 Matrix RandomRows(int64_t rows, int64_t columns, uint64_t seed) {
   std::mt19937_64 random(seed);
-  // Box and Muller's: std::normal_distribution differs between libraries.
+  // Box-Muller, because std::normal_distribution differs between libraries.
   const auto uniform = [&] { return ((random() >> 11) + 0.5) * 0x1p-53; };
   const double deviation = 1 / std::sqrt(static_cast<double>(columns));
   Matrix result(rows, columns);
@@ -46,13 +46,13 @@ Matrix RandomRows(int64_t rows, int64_t columns, uint64_t seed) {
   return result;
 }
 
-// One group of kSvd: `left` are the rows of its query heads, `right` those of
-// its KV heads; both are replaced.
+// Replaces the factors of one group by those of kSvd. `left` has the rows of
+// its query heads, `right` those of its KV heads.
 void FactorGroup(int32_t head_dim, const Metric& metric,
                  Eigen::Ref<Matrix> left, Matrix& right) {
   const int64_t num_rights = right.rows() / head_dim;
   const int64_t num_lefts = left.rows() / head_dim;
-  const int64_t share = num_lefts / num_rights;  // query heads of a KV head
+  const int64_t share = num_lefts / num_rights;  // query heads per KV head
   Matrix roots = Matrix::Zero(right.rows(), right.rows());  // P^(1/2)
   for (int64_t j = 0; j < num_rights; ++j) {
     Matrix moments = Matrix::Zero(head_dim, head_dim);
@@ -64,13 +64,14 @@ void FactorGroup(int32_t head_dim, const Metric& metric,
   }
   const Matrix gram = Moments(right, metric.right, right);
   const Eigen::SelfAdjointEigenSolver<Matrix> solver(roots * gram * roots);
-  // Eigenvalues, the squares of the singular values, rise: the last ones count.
+  // The eigenvalues are the squares of the singular values in ascending order,
+  // so that the last ones are used.
   const Eigen::VectorXd values =
       solver.eigenvalues().tail(head_dim).cwiseMax(0).cwiseSqrt();
   const double least =
       values.maxCoeff() * std::sqrt(std::numeric_limits<double>::epsilon());
-  // In units of a singular vector: row t of the right factor is `basis` row t
-  // times the rights, and the lefts' row t is sigma_t long over all heads.
+  // Row t of the right factor is row t of `basis` times the right factors. Row
+  // t of the left factors has the length sigma_t over all heads.
   Eigen::VectorXd inverse(head_dim), scale(head_dim);
   for (int32_t t = 0; t < head_dim; ++t) {
     const bool counts = values[t] > least;
@@ -91,14 +92,6 @@ void FactorGroup(int32_t head_dim, const Metric& metric,
 }
 
 }  // namespace
-
-std::optional<GroupingMethod> ParseGroupingMethod(absl::string_view name) {
-  if (name == "mean") return GroupingMethod::kMean;
-  if (name == "first") return GroupingMethod::kFirst;
-  if (name == "random") return GroupingMethod::kRandom;
-  if (name == "svd") return GroupingMethod::kSvd;
-  return std::nullopt;
-}
 
 HeadPairs GroupHeads(const HeadPairs& pairs, int32_t num_groups,
                      GroupingMethod method, const Metric& metric,
@@ -147,8 +140,8 @@ double RelativeError(const HeadPairs& original, const HeadPairs& grouped,
   const int64_t share = num_lefts / (original.right.rows() / head_dim);
   const int64_t grouped_share = num_lefts / (grouped.right.rows() / head_dim);
   double error = 0, total = 0;
-  // |X^T Y|^2 = tr(X C X^T Y D Y^T), with the original and the negative grouped
-  // factors one upon the other in X.
+  // |X^T Y|^2 = tr(X C X^T Y D Y^T), where X has the original factors and below
+  // them the negative grouped ones.
   Matrix x(2 * head_dim, original.left.cols()),
       y(2 * head_dim, original.right.cols());
   for (int64_t i = 0; i < num_lefts; ++i) {

@@ -65,7 +65,7 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
     options.output.pop_back();
   }
   const std::string method = absl::GetFlag(FLAGS_method);
-  const auto parsed = ParseGroupingMethod(method);
+  const auto parsed = kGroupingMethods.Parse(method);
   if (!parsed.has_value()) {
     return UsageError(absl::StrCat("--method is \"", method,
                                    "\"; allowed are mean, first, random, svd"));

@@ -66,7 +66,7 @@ absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
 absl::Status CopyBytes(const StoredTensor& tensor, SafetensorsWriter& writer) {
   absl::StatusOr<InputFile> file = InputFile::Open(tensor.file->path());
   if (!file.ok()) return file.status();
-  uint64_t data_bytes = 0;  // the tensors tile the end of the file
+  uint64_t data_bytes = 0;  // the tensors fill the end of the file
   for (const TensorInfo& info : tensor.file->tensors()) {
     data_bytes = std::max(data_bytes, info.end);
   }

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-// False if the line is no such object.
+// Returns false if the line is not such an object.
 bool ParseObject(const std::string& line, TextPair& pair) {
   const json object = json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!object.is_object()) return false;
@@ -48,7 +48,7 @@ absl::StatusOr<std::vector<TextPair>> ReadTextPairs(std::istream& in,
   for (int64_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     TextPair pair;
-    // JSON writes a tab within a string as \t, so a tab parts columns.
+    // JSON writes a tab in a string as \t, so a tab separates columns.
     const bool is_object =
         line[0] == '{' && line.find('\t') == std::string::npos;
     if (!(is_object ? ParseObject(line, pair) : ParseColumns(line, pair))) {

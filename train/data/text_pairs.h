@@ -9,22 +9,22 @@
 
 namespace sheaf {
 
-// A source text with what it should become: one reference or several.
+// A source text with one or several references for its output.
 struct TextPair {
   std::string source;
   std::vector<std::string> references;  // not empty
 };
 
-// One pair a line: `source<TAB>reference[<TAB>more]`, of which at most
-// `max_references` are taken (files for training have other columns after the
-// first), or, without a tab, an object {"document": ..., "summaries": [...]}.
-// Blank lines are skipped. INVALID_ARGUMENT names `name`, the line and what is
-// wrong.
+// Reads one pair per line: `source<TAB>reference[<TAB>more]`, or in a line
+// without a tab an object {"document": ..., "summaries": [...]}. Up to
+// `max_references` references are used, because files for training have other
+// columns after the first. Blank lines are skipped. INVALID_ARGUMENT names
+// `name`, the line and the rule.
 absl::StatusOr<std::vector<TextPair>> ReadTextPairs(std::istream& in,
                                                     const std::string& name,
                                                     size_t max_references);
 
-// The same of a file; "-" is the standard input.
+// The same for a file. "-" is stdin.
 absl::StatusOr<std::vector<TextPair>> ReadTextPairFile(const std::string& path,
                                                        size_t max_references);
 

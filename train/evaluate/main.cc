@@ -136,20 +136,16 @@ absl::StatusOr<ServerRun> AskServer(const std::vector<TextPair>& pairs,
   const std::string to = absl::GetFlag(FLAGS_to);
   if (!from.empty()) options.source_language = from;
   if (!to.empty()) options.target_language = to;
-  absl::StatusOr<v1::DecodingOptions> decoding = DecodingFromFlags();
-  if (!decoding.ok()) return decoding.status();
-  options.decoding = *decoding;
-  absl::StatusOr<CallOptions> call = CallOptionsFromFlags();
-  if (!call.ok()) return call.status();
-  options.call = *call;
+  absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
+  if (!setup.ok()) return setup.status();
+  options.decoding = setup->decoding;
+  options.call = setup->options;
   const absl::StatusOr<int> concurrency = ConcurrencyFromFlags();
   if (!concurrency.ok()) return concurrency.status();
   options.concurrency = *concurrency;
-  absl::StatusOr<Client> client = ClientFromFlags();
-  if (!client.ok()) return client.status();
   std::vector<std::string> sources;
   for (const TextPair& pair : pairs) sources.push_back(pair.source);
-  return RunOnServer(*client, sources, options);
+  return RunOnServer(setup->client, sources, options);
 }
 
 void AddServerFigures(const ServerRun& run, json& figures) {

@@ -13,19 +13,19 @@ namespace {
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsPeriodOrComma(char c) { return c == '.' || c == ','; }
 
-// ASCII punctuation but for ' , - and the period, and the space.
+// ASCII punctuation except ' , - and the period, and the space.
 bool IsSymbol(char c) {
   return (c >= '{' && c <= '~') || (c >= '[' && c <= '`') ||
          (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') ||
          (c >= ':' && c <= '@') || c == '/';
 }
 
-// What str.split() of Python splits at.
+// The separators of Python's str.split().
 bool IsPythonSpace(int32_t character) {
   return IsWhitespace(character) || (character >= 0x1c && character <= 0x1f);
 }
 
-// The characters of a text; of what is not UTF-8, none.
+// Returns the characters of a text, without bytes that are not UTF-8.
 std::u32string Characters(absl::string_view text) {
   std::u32string characters;
   if (!IsValidUtf8(text)) return characters;
@@ -51,9 +51,10 @@ std::vector<std::string> SplitAtSpace(absl::string_view text) {
   return words;
 }
 
-// Each function is one of the expressions that the tokenization is made of: it
-// replaces what matches from left to right, without overlap. A period or comma
-// that follows no digit:
+// Each of these functions is one regular expression of the tokenization. It
+// replaces matches from left to right, without overlap.
+
+// A period or comma that follows no digit.
 std::string PartAfterNoDigit(const std::string& text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -94,7 +95,7 @@ std::string PartDash(const std::string& text) {
   return out;
 }
 
-// Words of ROUGE. Two characters beyond ASCII have lower case within it.
+// The words of ROUGE. Two characters outside ASCII have a lower case inside it.
 std::vector<std::string> RougeWords(absl::string_view text) {
   std::vector<std::string> words;
   bool is_in_word = false;
@@ -236,7 +237,7 @@ Chrf::Counts Chrf::Compare(const std::u32string& hypothesis,
     const auto expected = count(reference, i + 1);
     for (const auto& [ngram, times] : expected) result.reference[i] += times;
     for (const auto& [ngram, times] : count(hypothesis, i + 1)) {
-      // An order that the reference is too short for counts nowhere.
+      // An order for which the reference is too short does not count.
       if (!expected.empty()) result.hypothesis[i] += times;
       const auto found = expected.find(ngram);
       if (found != expected.end()) {

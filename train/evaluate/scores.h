@@ -10,14 +10,14 @@
 
 namespace sheaf {
 
-// The scores of translation and summarization as those who publish them count:
-// BLEU and chrF as sacreBLEU 2 by default, ROUGE as the package rouge-score
-// without stemming. Texts are UTF-8.
+// The scores of translation and summarization that are usually published: BLEU
+// and chrF with the defaults of sacreBLEU 2, ROUGE as in the package
+// rouge-score without stemming. Texts are UTF-8.
 
-// Splits a text as mteval-v13a does ("13a"), at the white space it then has.
+// Splits a text into words as mteval-v13a does ("13a").
 std::vector<std::string> Tokenize13a(absl::string_view text);
 
-// A corpus' BLEU: references per sentence may differ in number.
+// BLEU of a corpus. The number of references may differ between sentences.
 class Bleu {
  public:
   void Add(absl::string_view hypothesis,
@@ -25,7 +25,7 @@ class Bleu {
 
   const BleuCounts& counts() const { return counts_; }
   double Score() const { return counts_.Score(); }
-  // "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp", as sacreBLEU has it but for
+  // "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp", as in sacreBLEU, except for
   // its version.
   std::string Signature() const;
 
@@ -37,9 +37,9 @@ class Bleu {
   size_t least_references_ = SIZE_MAX, most_references_ = 0;
 };
 
-// A corpus' chrF2 (Popovic 2015): character n-grams up to 6 without white
-// space, recall counts twice. Of several references the one that gives the
-// sentence most counts.
+// chrF2 of a corpus (Popovic 2015): character n-grams up to 6 without white
+// space, with a double weight for recall. Of several references, the one with
+// the best score counts.
 class Chrf {
  public:
   void Add(absl::string_view hypothesis,
@@ -60,9 +60,9 @@ class Chrf {
   Counts sum_;
 };
 
-// F1 of one summary, 0 to 1: of unigrams, bigrams, and the longest common
+// F1 of one summary, 0 to 1, by unigrams, bigrams, and the longest common
 // subsequence of the whole texts. Words are runs of a-z and 0-9 in lower case.
-// Of several references each figure is the best of them.
+// Of several references, the best counts for each figure.
 struct Rouge {
   double rouge1 = 0, rouge2 = 0, rougeL = 0;
 };

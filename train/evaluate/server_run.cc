@@ -55,7 +55,7 @@ absl::StatusOr<ServerRun> RunOnServer(Client& client,
 
   std::atomic<size_t> next = 0;
   std::mutex mutex;
-  absl::Status first_error;  // guarded by mutex, as the sums of run are
+  absl::Status first_error;  // guarded by mutex, like the sums in run
   const auto work = [&] {
     for (size_t i; (i = next++) < sources.size();) {
       absl::StatusOr<Answer> answer = Ask(client, sources[i], options);

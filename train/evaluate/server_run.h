@@ -10,16 +10,16 @@
 namespace sheaf {
 
 struct ServerRunOptions {
-  bool summarizes = false;  // or translates
-  std::string model;        // empty: the server's own
+  bool summarizes = false;  // instead of translating
+  std::string model;        // empty: the server's
   std::string source_language = "en";
   std::string target_language = "de";
   v1::DecodingOptions decoding;
   CallOptions call;
-  int concurrency = 8;  // requests under way at a time
+  int concurrency = 8;  // maximum number of concurrent requests
 };
 
-// What a server made of some texts, and what it took.
+// The outputs of a server, and their cost.
 struct ServerRun {
   std::vector<std::string> outputs;  // [sources]
   int64_t input_tokens = 0;
@@ -28,8 +28,8 @@ struct ServerRun {
   v1::Model model;
 };
 
-// Sends each source as a request of its own. The first error ends the run; it
-// begins with the source's number, from 1.
+// Sends one request per source. The first error ends the run. It begins with
+// the number of the source, counted from 1.
 absl::StatusOr<ServerRun> RunOnServer(Client& client,
                                       const std::vector<std::string>& sources,
                                       const ServerRunOptions& options);

@@ -8,18 +8,18 @@
 namespace sheaf {
 namespace {
 
-// No source token: what a target token that translates nothing comes from. The
-// id is beyond every 16-bit one.
+// The source of target tokens that translate nothing. Larger than any 16-bit
+// id.
 constexpr uint32_t kNull = TokenFile::kMaxVocab;
 
-// Pairs of (source id, target id) -> number.
+// (source id, target id) -> number
 using Table = absl::flat_hash_map<uint64_t, float>;
 
 uint64_t Key(uint32_t source, uint32_t target) {
   return uint64_t{source} << 16 | target;
 }
 
-// Ids that all sources begin with.
+// Returns the number of ids at the beginning that all sources share.
 size_t PromptLength(const TokenFile& file) {
   const auto first = file.at(0).source;
   size_t length = first.size() - 1;
@@ -44,8 +44,8 @@ class Model {
            pair.source.size() < TokenFile::kUnaligned && pair.target.size() > 1;
   }
 
-  // Of target token j: what each source place has, and the null last; of all
-  // the sum.
+  // Computes the weights of the source places for target token j, with that of
+  // the null source last, and their sum.
   double Weigh(const TokenFile::Pair& pair, size_t j,
                std::vector<double>& weights) const {
     const uint32_t target = pair.target[j];
@@ -113,7 +113,7 @@ class Model {
 
  private:
   double Probability(uint32_t source, uint32_t target) const {
-    if (table_.empty()) return 1;  // before the first iteration: all alike
+    if (table_.empty()) return 1;  // before the first iteration
     const auto found = table_.find(Key(source, target));
     return found == table_.end() ? 0 : found->second;
   }
@@ -123,7 +123,8 @@ class Model {
   Table table_;
 };
 
-// How many ids agree around source[i] and target[j], theirs included.
+// Returns the number of ids that agree around source[i] and target[j],
+// including these.
 size_t Agreement(const TokenFile::Pair& pair, size_t i, size_t j) {
   size_t n = 1;
   for (size_t k = 1; k <= std::min(i, j); ++k, ++n) {

@@ -6,24 +6,25 @@ namespace sheaf {
 
 struct AlignmentOptions {
   int num_iterations = 5;
-  double null_share = 0.08;  // of target tokens that translate nothing
-  double diagonal = 4;  // how strongly a target stands where its source does
+  double null_share = 0.08;  // share of target tokens that translate nothing
+  double diagonal = 4;       // how strongly places in source and target agree
 };
 
-// Sets the alignment of all pairs: for each target token the place of the
-// source token that it most likely translates, or kUnaligned. IBM model 1 with
-// a prior that favours the diagonal (Dyer et al. 2013, with its two numbers
-// fixed), trained on the file itself.
+// Sets the alignment of all pairs: for each target token, the place of the
+// source token that it most likely translates, or kUnaligned. Uses IBM model 1
+// with a prior that favours the diagonal (Dyer et al. 2013, with its two
+// parameters fixed), trained on the file itself.
 //
-// What all sources begin with, the task's prompt, takes no part; the end token
-// aligns with the end token. Sources beyond 254 ids are left unaligned.
+// The ids at the beginning that all sources share, the task's prompt, are not
+// used. The end token aligns with the end token. Sources with more than 254 ids
+// are left unaligned.
 void AlignWords(const AlignmentOptions& options, TokenFile& file);
 
-// The same for targets in the language of their sources, as summaries: a target
-// token aligns with the source token of the same id, of several with the one
-// whose neighbours agree furthest, then with the first. Ids that more than
-// `most_common` of the sources have, such as commas, align only where a
-// neighbour agrees too.
+// The same for targets in the language of their sources, such as summaries. A
+// target token aligns with the source token of the same id. If there are
+// several, it aligns with the one with the most agreeing neighbours, or the
+// first of these. Ids that occur in more than the share `most_common` of the
+// sources, such as commas, align only if a neighbour agrees too.
 void AlignCopies(double most_common, TokenFile& file);
 
 }  // namespace sheaf

@@ -11,7 +11,7 @@ std::vector<int32_t> WithoutEnd(std::span<const uint16_t> ids) {
   return {ids.begin(), ids.end() - 1};
 }
 
-// Through memory that the device reads by itself, so that nobody waits.
+// Copies through pinned memory, so that the copy is asynchronous.
 at::Tensor ToDevice(const at::Tensor& tensor, at::Device device) {
   if (!device.is_cuda()) return tensor;
   return tensor.pin_memory().to(device, tensor.scalar_type(),
@@ -25,7 +25,7 @@ at::Tensor Longs(const std::vector<int64_t>& values) {
   return tensor;
 }
 
-// The first pairs of a file, cut in batches of similar size as they come.
+// Cuts the first pairs of a file, in their order, into batches of similar size.
 std::vector<std::vector<PairRef>> CutInBatches(const TokenFile& file,
                                                int64_t num_pairs,
                                                int64_t batch_tokens) {

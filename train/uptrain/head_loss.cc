@@ -10,7 +10,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// Logits at a time.
+// The number of logits computed together.
 constexpr int64_t kCpuLogits = int64_t{1} << 21;
 constexpr int64_t kDeviceLogits = int64_t{1} << 27;
 
@@ -42,7 +42,8 @@ class HeadLossFunction : public torch::autograd::Function<HeadLossFunction> {
       cross_entropy -= log_probs.gather(1, truth).sum();
       if (label_smoothing > 0) uniform -= log_probs.mean(-1).sum();
       if (!has_gradient) continue;
-      // Of the logits: what the model gives less what the smoothed truth gives.
+      // The gradient of the logits: the model's probabilities minus the
+      // smoothed truth.
       at::Tensor gradient = log_probs.exp_();
       if (label_smoothing > 0) {
         gradient.sub_(label_smoothing / static_cast<double>(vocab_size));

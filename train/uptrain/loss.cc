@@ -6,21 +6,21 @@
 namespace sheaf {
 namespace {
 
-constexpr double kLeastAttention = 1e-6;  // its logarithm is still tame
+constexpr double kMinAttention = 1e-6;  // bounds its logarithm
 
-// Minus the log of what `attention` [B, T, S] of one head gives to the places
-// [B, T], summed over those that are known.
+// Returns minus the logarithm of the attention [B, T, S] of one head to the
+// places [B, T], summed over the known places.
 at::Tensor PlaceLoss(const at::Tensor& attention, const at::Tensor& places) {
   const at::Tensor given =
       attention.gather(2, places.clamp_min(0).unsqueeze(2)).squeeze(2);
-  return -(at::log(given + kLeastAttention) * places.ge(0)).sum();
+  return -(at::log(given + kMinAttention) * places.ge(0)).sum();
 }
 
 at::Tensor GuideLoss(const std::vector<at::Tensor>& attention,
                      const Batch& batch) {
   at::Tensor sum = at::zeros({}, attention[0].options());
   for (size_t layer = 0; layer < attention.size(); ++layer) {
-    // Of different groups, as long as there are several.
+    // Heads of different groups, if there are several.
     for (const int64_t head : {int64_t{0}, attention[layer].size(1) / 2}) {
       sum =
           sum + PlaceLoss(attention[layer].select(1, head),
@@ -64,7 +64,7 @@ std::vector<std::vector<int32_t>> GreedyDecode(const T5& model,
   at::Tensor ids = at::full({B, 1}, model.config().start_id,
                             source.options().dtype(at::kLong));
   at::Tensor has_ended = at::zeros({B}, source.options().dtype(at::kBool));
-  // The whole prefix anew at each step: as simple as training, and no cache.
+  // Every step decodes the whole prefix, which needs no cache.
   for (int64_t step = 0; step < max_tokens; ++step) {
     const at::Tensor logits =
         model.Decode(ids, encoded, source_mask, options).select(1, step);

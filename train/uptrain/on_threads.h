@@ -5,15 +5,15 @@
 
 namespace sheaf {
 
-// Calls run(0) here and run(1) ... run(n - 1) on a thread each, and returns
-// when all have returned; what one throws is thrown here. Each computes with
-// its share of libtorch's threads. Threads that compute apart wait for one
-// another once, those that share operations in each of them, and small ones
-// take longer to share than to do.
+// Calls run(0) on this thread and run(1) ... run(n - 1) on one thread each, and
+// returns when all have returned. An exception of one is thrown here. Each call
+// computes with its share of libtorch's threads. This is faster than sharing
+// each operation between all threads, because they wait for each other only
+// once.
 void OnThreads(int n, const std::function<void(int)>& run);
 
-// The same threads take tasks 0 ... count - 1 in turn, each as it gets free:
-// run(thread, task).
+// The same threads take the tasks 0 ... count - 1 in turn, each when it is
+// free: run(thread, task).
 void TakeInTurn(int n, size_t count,
                 const std::function<void(int, size_t)>& run);
 

@@ -11,15 +11,15 @@
 namespace sheaf {
 namespace {
 
-// Weights that go through AdamW's update at a time: what a cache holds.
+// The number of weights per block of AdamW's update, which fits in a cache.
 constexpr int64_t kCpuSlice = int64_t{1} << 16;
 
 constexpr double kMuonMomentum = 0.95;
-constexpr double kMuonSize = 0.2;  // of its steps' entries, root mean square
+constexpr double kMuonSize = 0.2;  // root mean square of the entries of a step
 
-// U V^T of the singular value decomposition of `x`, nearly: five rounds of
-// Newton and Schulz, with the coefficients of Jordan et al. (2024) that leave
-// the singular values between 0.7 and 1.2.
+// Approximates U V^T of the singular value decomposition of `x` by five
+// Newton-Schulz iterations, with the coefficients of Jordan et al. (2024),
+// which leave the singular values between 0.7 and 1.2.
 at::Tensor Orthogonal(const at::Tensor& x, at::ScalarType products) {
   const bool is_tall = x.size(0) > x.size(1);
   at::Tensor y = is_tall ? x.t() : x;
@@ -45,7 +45,7 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
   const c10::NoGradGuard no_grad;
   const at::Tensor gradients = model.gradients();
   const bool is_cpu = gradients.device().is_cpu();
-  // Clipped without asking for the norm, which would wait for the device.
+  // Clips without reading the norm, which would wait for the device.
   const at::Tensor norm = gradients.norm() * gradient_scale;
   const at::Tensor scale =
       (options.clip / (norm + 1e-6)).clamp_max(1) * gradient_scale;
@@ -106,13 +106,13 @@ void Optimizer::Step(T5& model, const OptimizerOptions& options, int64_t step,
     }
     part_at = part_end;
   }
-  // An update has the same bits on any thread.
+  // An update has the same bits on every thread.
   TakeInTurn(is_cpu ? at::get_num_threads() : 1, updates.size(),
              [&](int, size_t i) {
                const c10::NoGradGuard no_grad_there;
                updates[i]();
              });
-  // Young averages forget faster: the first weights are random.
+  // A young average decays faster, because the first weights are random.
   const double keep = std::min(ema, n / (n + 10));
   average.mul_(keep).add_(model.weights(), 1 - keep);
   model.gradients().zero_();

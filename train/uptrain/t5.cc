@@ -6,10 +6,10 @@
 namespace sheaf {
 namespace {
 
-// Where no attention goes: far below every score, and finite.
+// The bias of masked places: far below every score, and finite.
 constexpr double kMasked = -1e9;
 
-// Buckets of the distances key - query of [length, length], as T5 defines them.
+// Returns T5's buckets of the distances key - query, [length, length].
 at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
                        int64_t max_distance, bool is_bidirectional) {
   at::Tensor buckets = at::empty({length, length}, at::kLong);
@@ -39,11 +39,11 @@ at::Tensor MakeBuckets(int64_t length, int64_t num_buckets,
   return buckets;
 }
 
-// Where the encoder's heads begin to look, as biases [buckets, heads] to add:
-// of eight, one each at the token before, the one after and the second before,
-// two around, the rest anywhere.
+// Returns the biases [buckets, heads] that are added to those of the encoder's
+// heads. Of eight heads, one each prefers the token before, the token after and
+// the second token before, two prefer the tokens around, the others none.
 at::Tensor FirstPlaces(const ModelConfig& config) {
-  constexpr float kAtOnePlace = 7;  // e^7 outweighs some hundred others
+  constexpr float kAtOnePlace = 7;  // e^7 outweighs several hundred others
   const int64_t reach = config.max_distance;
   const at::Tensor buckets =
       MakeBuckets(2 * reach + 1, config.num_buckets, reach,
@@ -68,7 +68,7 @@ at::Tensor FirstPlaces(const ModelConfig& config) {
     }
   };
   at::Tensor places = at::zeros({config.num_buckets, config.num_heads});
-  // From far to near: of a bucket's distances the least counts.
+  // From far to near, so that the smallest distance of a bucket counts.
   for (int64_t distance = reach; distance >= 0; --distance) {
     for (const int64_t key : {-distance, distance}) {
       float* row =
@@ -282,8 +282,8 @@ at::Tensor T5::Buckets(int64_t length, bool is_bidirectional) const {
   return buckets;
 }
 
-// Grouped: the queries of a KV head's heads are stacked below one another, so
-// that each key is multiplied once a group.
+// Stacks the queries of the heads that share a KV head, so that each key is
+// multiplied once per group.
 at::Tensor T5::Attend(const at::Tensor& x, const at::Tensor& memory,
                       const at::Tensor& bias, const std::string& name,
                       int64_t num_kv_heads, const ForwardOptions& options,

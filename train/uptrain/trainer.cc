@@ -144,7 +144,7 @@ class Trainer {
   double elapsed_before_ = 0;  // in the runs that this one continues
   double started_at_ = 0;
 
-  // Since the last progress line.
+  // Sums since the last progress line.
   at::Tensor loss_sum_;
   int64_t num_targets_ = 0, num_tokens_ = 0;
   double logged_at_ = 0;
@@ -200,12 +200,11 @@ Result<void> Trainer::Prepare() {
   loss_sum_ = at::zeros({}, model_->weights().options());
   started_at_ = logged_at_ = SecondsNow();
   char line[200];
-  std::snprintf(line, sizeof(line),
-                "%lld weights on %s, products in %s, from step %lld",
-                static_cast<long long>(model_->weights().numel()),
-                model_->device().str().c_str(),
-                std::string(kFloatTypes.Name(options_.precision)).c_str(),
-                static_cast<long long>(step_));
+  std::snprintf(
+      line, sizeof(line), "%lld weights on %s, products in %s, from step %lld",
+      static_cast<long long>(model_->weights().numel()),
+      model_->device().str().c_str(), kFloatTypes.Name(options_.precision),
+      static_cast<long long>(step_));
   Log(line);
   return {};
 }
