@@ -49,7 +49,7 @@ Request MakeRequest(int index, const Architecture& architecture) {
   }
   if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
   if (rng() % 5 == 0) {
-    request.start_tokens = {config.decoder_start_token_id, 17, 18, 19};
+    request.start_tokens = {architecture.tokens.start_id, 17, 18, 19};
   }
   request.sampling.max_new_tokens += 3;
   return request;
