@@ -45,7 +45,7 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
   attended_ = AlignedBuffer<float>(rows * shape_.q_columns());
   cross_kv_ = AlignedBuffer<float>(kUnitRows * weights.cross_kv.num_columns());
   // The widest form of a head is f32.
-  const int64_t head_bytes = RoundUp(max_source_tokens, kPanel) *
+  const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
                              shape_.head_dim *
                              static_cast<int64_t>(sizeof(float));
   for (int32_t i = 0; i < team.size(); ++i) {
