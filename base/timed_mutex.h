@@ -29,12 +29,15 @@ class ABSL_LOCKABLE TimedMutex {
     mutex_.unlock();
   }
 
-  // Waits, unlocked meanwhile, until `is_true()`, which is called with the
-  // mutex held; false if that has not come true within `timeout`.
+  // Unlocks the mutex and waits until `is_true()`, which is called with the
+  // mutex held. Returns false if it is not true within `timeout`.
   // REQUIRES: the caller holds the mutex.
+  //
+  // The analysis checks the callers. In the body it cannot tell that the mutex
+  // that a predicate requires is this one.
   template <typename Predicate>
   bool AwaitWithTimeout(const Predicate& is_true, absl::Duration timeout)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     // A longer timeout would overflow the clock.
     constexpr absl::Duration kLongest = absl::Hours(24 * 365 * 100);
     const auto end = std::chrono::steady_clock::now() +
