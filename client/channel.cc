@@ -17,6 +17,7 @@
 #include "absl/strings/strip.h"
 #include "absl/strings/substitute.h"
 #include "absl/time/time.h"
+#include "base/host_port.h"
 
 namespace sheaf {
 namespace {
@@ -77,8 +78,6 @@ absl::string_view FamilyOf(absl::string_view address) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 ? "ipv6" : "";
 }
 
-// The longest path that fits into a sockaddr_un with its final zero.
-constexpr size_t kMaxUnixPathBytes = 107;
 constexpr absl::string_view kUnixScheme = "unix:";
 
 // Returns gRPC's name for a Unix socket: a URI, in which some characters are

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,9 @@ struct Invocation {
   int input_fd = 0;
   Writer& out;
 };
+
+// The number of threads that gRPC starts for calls, as seen on two processors.
+inline constexpr int32_t kCallThreads = 10;
 
 // Returns a reader of --input, or of stdin if there is none.
 absl::StatusOr<std::unique_ptr<LineReader>> OpenInput(

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "base/process_limits.h"
 #include "base/usage_error.h"
+#include "client/commands.h"
 
 using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;
@@ -152,13 +153,11 @@ absl::StatusOr<std::string> ReadFile(absl::string_view flag,
 }
 
 // Refuses a call for which gRPC would abort or hang. It needs 4 descriptors and
-// one for the connection, and had 10 threads on two processors. `own_threads`
-// are those of the command.
-absl::Status CheckProcessLimits(int32_t own_threads) {
+// one for the connection.
+absl::Status CheckProcessLimits() {
   constexpr int32_t kFiles = 5;
-  constexpr int32_t kThreads = 10;
   absl::Status status = CheckFreeDescriptors("a call", kFiles);
-  status.Update(CheckThreads("the command", kThreads + own_threads));
+  status.Update(CheckThreads("a call", kCallThreads));
   return status;
 }
 
@@ -282,7 +281,7 @@ absl::StatusOr<CallOptions> CallOptionsFromFlags() {
 }
 
 absl::StatusOr<ClientOptions> ServerFromFlags() {
-  absl::Status can_call = CheckProcessLimits(/*own_threads=*/0);
+  absl::Status can_call = CheckProcessLimits();
   if (!can_call.ok()) return can_call;
   ClientOptions options;
   options.server = absl::GetFlag(FLAGS_server);
@@ -313,10 +312,6 @@ absl::StatusOr<int> ConcurrencyFromFlags() {
   if (concurrency < 1 || concurrency > kMaxConcurrency) {
     return UsageError(absl::StrCat("--concurrency is ", concurrency,
                                    "; it must be 1..", kMaxConcurrency));
-  }
-  if (absl::Status can_start = CheckProcessLimits(concurrency);
-      !can_start.ok()) {
-    return can_start;
   }
   return concurrency;
 }

@@ -47,7 +47,7 @@ absl::StatusOr<ClientOptions> ServerFromFlags();
 // Returns a UsageError for --stream with several hypotheses.
 absl::Status CheckStreamOfOne();
 
-// Returns --concurrency if it is in its range and as many threads can start.
+// Returns --concurrency if it is in its range.
 absl::StatusOr<int> ConcurrencyFromFlags();
 
 }  // namespace sheaf

@@ -9,7 +9,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "base/process_limits.h"
 #include "base/usage_error.h"
+#include "client/commands.h"
 #include "client/output.h"
 
 namespace sheaf {
@@ -127,6 +129,9 @@ class Pipeline {
 
 absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
                       MapLine map, WriteLines write) {
+  absl::Status can_start =
+      CheckThreads("the command", options.concurrency + kCallThreads);
+  if (!can_start.ok()) return can_start;
   return Pipeline(reader, options, map, write).Run();
 }
 

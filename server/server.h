@@ -6,8 +6,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/host_port.h"
 #include "engine/engine.h"
-#include "server/host_port.h"
 #include "server/served_model.h"
 #include "server/server_options.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "base/host_port.h"
 #include "server/access/credentials.h"
-#include "server/host_port.h"
 #include "server/ops/log.h"
 #include "server/request_reader.h"
 

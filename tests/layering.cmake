@@ -67,7 +67,10 @@ forbid(FILES "." EXCEPT "^server/ops/http_listener\\.cc$" INCLUDES "^boost/")
 forbid(FILES "." EXCEPT "^(text/|tests/text/)"
   INCLUDES "^(sentencepiece|unicode/)")
 # The server takes engine and model together in one place.
-forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main\\.cc|server_model\\.(h|cc))$"
+  INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main|server_model)\\.cc$"
+  INCLUDES "^server/server_model\\.h$")
 forbid(FILES "^server/" INCLUDES "^client/")
 # gRPC is the business of its front, of what starts it, and of the client.
 forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
@@ -77,7 +80,7 @@ forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
 forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
   INCLUDES "^server/grpc/")
 forbid(FILES "^server/(access|ops)/"
-  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(flags|host_port|listening_sockets|unix_socket)\\.h$")
+  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # What is served knows nothing of how models are made.

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/host_port.h"
-#include "server/unix_socket.h"
+#include "base/host_port.h"
+#include "server/ops/unix_socket.h"
 
 namespace sheaf {
 

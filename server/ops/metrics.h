@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/host_port.h"
 #include "base/monotonic_time.h"
 #include "engine/stats.h"
-#include "server/host_port.h"
 #include "server/ops/http_listener.h"
 
 namespace sheaf {

@@ -114,13 +114,17 @@ echo '--- a client without descriptors or threads ends with one line'
 if is_sanitized; then
   echo 'not run: ulimit -v (a sanitizer)'
 else
-  for files in 4 5 6; do
-    (ulimit -n "$files" && refuse 1 'ulimit -n' sheaf health --server=127.0.0.1:1)
-  done
+  # limited FLAG LIMIT ARGUMENT ...: the client within a limit of ulimit. The server
+  # is not there, so that a client with enough of both fails with another message.
+  limited() {
+    expect 1 "(ulimit $1)" timeout 30 bash -c 'ulimit "$1" "$2" && exec "$0" "${@:3}"' \
+      "$bin/sheaf" "$@" --server=127.0.0.1:1 --timeout=2s
+  }
+  limited -n 5 health
+  limited -n 6 health
+  limited -v 60000 load --rate=5 --seconds=1
   printf '%s\n' a b c d e f g h i >"$work/nine"
-  (ulimit -v 60000 && refuse 1 'ulimit -v' sheaf load --rate=5 --seconds=1 --server=127.0.0.1:1)
-  (ulimit -v 150000 && refuse 1 'ulimit -v' sheaf translate --to=de --concurrency=64 \
-    --input="$work/nine" --server=127.0.0.1:1)
+  limited -v 300000 translate --to=de --concurrency=200 --input="$work/nine"
 fi
 
 echo '--- the embedded model translates each line to one line'

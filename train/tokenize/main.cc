@@ -17,6 +17,7 @@
 #include "base/usage_error.h"
 #include "engine/model/description.h"
 #include "text/families.h"
+#include "text/source_encoder.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -90,14 +91,11 @@ absl::StatusOr<Limits> LimitsFromFlags() {
 // Returns the ids of a text and the end token. If they are more than `limit`,
 // cuts them or returns none.
 std::vector<int32_t> Encode(const Tokenizer& tokenizer,
-                            const std::string& prompt, const std::string& text,
-                            size_t limit, bool cuts) {
-  std::vector<int32_t> ids = tokenizer.EncodePrompted(prompt, text);
-  if (ids.size() >= limit) {
-    if (!cuts) return {};
-    ids.resize(limit - 1);
-  }
-  ids.push_back(tokenizer.eos_id());
+                            const PromptTemplate& prompt,
+                            const std::string& text, size_t limit, bool cuts) {
+  if (cuts) return EncodeSource(tokenizer, prompt, text, limit);
+  std::vector<int32_t> ids = EncodeSource(tokenizer, prompt, text);
+  if (ids.size() > limit) ids.clear();
   return ids;
 }
 
@@ -137,16 +135,18 @@ absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
 }
 
 absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
-                         const Task& task, const Limits& limits) {
+                         const PromptTemplate& source_template,
+                         const Limits& limits) {
+  const PromptTemplate target_template = {.after = {tokenizer.eos_id()}};
   const absl::StatusOr<std::vector<TextPair>> pairs =
       ReadTextPairFile(absl::GetFlag(FLAGS_input), /*max_references=*/1);
   if (!pairs.ok()) return pairs.status();
   TokenFile file(vocab_size);
   for (const TextPair& pair : *pairs) {
-    const std::vector<int32_t> source =
-        Encode(tokenizer, task.prefix, pair.source, limits.source, limits.cuts);
+    const std::vector<int32_t> source = Encode(
+        tokenizer, source_template, pair.source, limits.source, limits.cuts);
     const std::vector<int32_t> target =
-        Encode(tokenizer, /*prompt=*/"", pair.references[0], limits.target,
+        Encode(tokenizer, target_template, pair.references[0], limits.target,
                limits.cuts);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
@@ -200,8 +200,9 @@ ExitCode Run() {
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
   if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
-  const absl::Status status =
-      WriteTokens(**tokenizer, vocab_size, **task, *limits);
+  const absl::Status status = WriteTokens(
+      **tokenizer, vocab_size,
+      (*family)->make_template(**tokenizer, (*task)->prefix), *limits);
   return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 

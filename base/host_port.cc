@@ -1,4 +1,4 @@
-#include "server/host_port.h"
+#include "base/host_port.h"
 
 #include <arpa/inet.h>
 
@@ -11,7 +11,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
-#include "server/unix_socket.h"
 
 namespace sheaf {
 namespace {

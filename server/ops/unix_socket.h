@@ -1,18 +1,13 @@
 #pragma once
 
 #include <sys/types.h>
-#include <sys/un.h>
 
-#include <cstddef>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 
 namespace sheaf {
-
-// The longest path that fits into a sockaddr_un with its final zero byte.
-inline constexpr size_t kMaxUnixPathBytes = sizeof(sockaddr_un::sun_path) - 1;
 
 // The file of a Unix socket that this process listens on. Its mode is 0660,
 // whatever the umask is, so that owner and group may connect. The permissions

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <sys/un.h>
+
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -7,6 +10,9 @@
 #include "absl/strings/string_view.h"
 
 namespace sheaf {
+
+// The longest path that fits into a sockaddr_un with its final zero byte.
+inline constexpr size_t kMaxUnixPathBytes = sizeof(sockaddr_un::sun_path) - 1;
 
 // An address to listen on: "127.0.0.1:50051", "localhost:0", "[::1]:9464",
 // "unix:/run/sheaf.sock".

@@ -1,4 +1,4 @@
-#include "server/unix_socket.h"
+#include "server/ops/unix_socket.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "base/check.h"
+#include "base/host_port.h"
 
 namespace sheaf {
 namespace {

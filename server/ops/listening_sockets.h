@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/host_port.h"
+#include "base/host_port.h"
 
 namespace sheaf {
 
