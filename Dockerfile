@@ -4,10 +4,9 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libdnnl-dev libeigen3-dev libgrpc++-dev \
-      libicu-dev libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \
-      ocl-icd-opencl-dev prometheus-cpp-dev protobuf-compiler \
-      protobuf-compiler-grpc zlib1g-dev \
+      ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libgrpc++-dev libicu-dev \
+      libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \
+      prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
 WORKDIR /src

@@ -15,11 +15,11 @@ namespace {
 constexpr int32_t kHeadDim = 64;
 constexpr int64_t kColdBytes = int64_t{100} << 20;
 
-// Decode attention of one new token, all heads, one thread. The sequences take
-// turns, so that keys and values come from memory. Read two figures:
-// bytes_per_second of keys and values against the read bandwidth of one core,
-// and flops against its peak. A group of query heads costs its KV head's bytes
-// once: with a larger group the time stays, until flops are the limit.
+// Decode attention of one new token, with all heads, on one thread. The
+// sequences take turns, so that keys and values are read from memory. Compare
+// bytes_per_second of keys and values with the read bandwidth of one core, and
+// flops with its peak. A group of query heads reads the bytes of its KV head
+// once, so the time does not grow with the group until flops are the limit.
 void BM_AttendDecode(benchmark::State& state) {
   const int32_t kv_heads = static_cast<int32_t>(state.range(0));
   const int32_t context = static_cast<int32_t>(state.range(1));
@@ -48,7 +48,7 @@ void BM_AttendDecode(benchmark::State& state) {
         storage->View(Attention::kSelf, /*layer=*/0, /*kv_head=*/0,
                       blocks.data() + sequence * sequence_blocks);
     for (int32_t begin = 0; begin < context; begin += kernels::kContextPart) {
-      q = queries;  // The kernel writes over it.
+      q = queries;  // The kernel overwrites q.
       const int32_t end = std::min(begin + kernels::kContextPart, context);
       kernels.attend_decode(
           {.q = q.data(),
@@ -80,14 +80,14 @@ BENCHMARK(BM_AttendDecode)
     ->ArgNames({"kv_heads", "context", "group", "type"})
     ->ArgsProduct({{1, 4, 16}, {128, 512, 2048}, {1, 4, 16}, {0, 1}});
 
-// The encoder's attention of one head of a source, one thread: read flops
-// against those of a core's products in linear_bench. The type is that of
+// The encoder's attention of one head of a source, on one thread. Compare flops
+// with those of the products in linear_bench on one core. The type is a
 // kernels::EncodeType.
 void BM_AttendEncode(benchmark::State& state) {
   const int32_t len = static_cast<int32_t>(state.range(0));
   const auto type = static_cast<kernels::EncodeType>(state.range(1));
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
-  // Numbers like any others: equal ones would be softmax's easiest.
+  // Different numbers, because equal ones would be the easiest case of softmax.
   std::vector<float> qkv(int64_t{len} * 3 * kHeadDim);
   for (size_t i = 0; i < qkv.size(); ++i) {
     qkv[i] = static_cast<float>(i * 7919 % 1000) / 1000 - 0.5f;

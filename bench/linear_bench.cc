@@ -102,7 +102,7 @@ void BM_Linear(benchmark::State& state) {
       state.range(4) == 1, static_cast<int32_t>(state.range(5))};
   ColdLayers& layers = LayersFor(arguments);
   const std::vector<float> x(arguments.num_rows * arguments.K, 0.5f);
-  AlignedBuffer y(arguments.num_rows * arguments.num_columns);
+  AlignedBuffer<float> y(arguments.num_rows * arguments.num_columns);
   int64_t bytes = 0;
   for (auto _ : state) {
     const Layer& layer = layers.Next();

@@ -21,6 +21,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/notification.h"
 #include "base/check.h"
+#include "base/hash.h"
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
@@ -86,15 +87,14 @@ class Hash {
  public:
   template <typename T>
   void Add(absl::Span<const T> values) {
-    const auto* bytes = reinterpret_cast<const unsigned char*>(values.data());
-    for (size_t i = 0; i < values.size() * sizeof(T); ++i) {
-      value_ = (value_ ^ bytes[i]) * 0x100000001b3u;
-    }
+    value_ = Fnv1a({reinterpret_cast<const char*>(values.data()),
+                    values.size() * sizeof(T)},
+                   value_);
   }
   uint64_t value() const { return value_; }
 
  private:
-  uint64_t value_ = 0xcbf29ce484222325u;
+  uint64_t value_ = kFnv1aStart;
 };
 
 std::vector<int32_t> RandomTokens(uint32_t seed, int32_t num_tokens,

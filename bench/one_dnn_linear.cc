@@ -114,7 +114,7 @@ class OneDnnLinear::Slice {
 
   const int64_t K_;
   const Linear::Slice columns_;
-  AlignedBuffer dense_;  // [kMaxRows, num_columns]
+  AlignedBuffer<float> dense_;  // [kMaxRows, num_columns]
   dnnl::memory weights_;
   std::vector<std::unique_ptr<Primitive>> primitives_;
 };

@@ -125,7 +125,7 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
 
   std::atomic<uint64_t> sum = 0;
   const std::vector<float> x(kReadDepth, 0.5f);
-  std::vector<AlignedBuffer> y;
+  std::vector<AlignedBuffer<float>> y;
   for (int32_t i = 0; i < team.size(); ++i) {
     y.emplace_back(kPieceBytes / kFloatBytes / kReadDepth);
   }
@@ -183,7 +183,7 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
     }
   }
   const std::vector<float> x(kMaxRows * kDepths[1], 0.5f);
-  AlignedBuffer y(kMaxRows * columns);
+  AlignedBuffer<float> y(kMaxRows * columns);
   double best = 0;
   for (int round = 0; round < kGemmRounds; ++round) {
     for (const Way& way : ways) {

@@ -1,6 +1,7 @@
-// What a decode step costs beside its products and its attention. T5-Base has
-// some 110 barriers a step, one PlanStep() and one ChooseToken() a sequence;
-// a step that reads half a gigabyte takes ten milliseconds or more.
+// The cost of a decode step without its products and its attention. With
+// T5-Base a step has about 110 barriers, one PlanStep(), and one ChooseToken()
+// per sequence. A step that reads half a gigabyte takes ten milliseconds or
+// more.
 
 #include <cstdint>
 #include <optional>
@@ -24,9 +25,9 @@ namespace {
 
 constexpr int kBarriers = 100;
 
-// Read the time of a run: a hundred barriers between which nothing is done.
-// Past a hundred microseconds, members wait in the kernel: they share a core,
-// with one another or with a neighbour.
+// The time of a run with a hundred barriers and no work between them. If it is
+// above a hundred microseconds, members wait in the kernel, because they share
+// a core with each other or with another process.
 void BM_RunOfHundredBarriers(benchmark::State& state) {
   ThreadTeam team(static_cast<int32_t>(state.range(0)));
   for (auto _ : state) {
@@ -41,8 +42,8 @@ BENCHMARK(BM_RunOfHundredBarriers)
     ->Arg(NumUsableProcessors())
     ->UseRealTime();
 
-// Read the time: it is all that the engine thread does alone for a step, and
-// should stay far below a hundredth of it.
+// The time of everything that the engine thread does alone in a step. It should
+// be far below a hundredth of the step.
 void BM_PlanStep(benchmark::State& state) {
   const int32_t num_sequences = static_cast<int32_t>(state.range(0));
   constexpr int32_t kSourceTokens = 64, kNewTokens = 64;
@@ -70,7 +71,7 @@ BENCHMARK(BM_PlanStep)->ArgName("sequences")->Arg(8)->Arg(64);
 
 constexpr int32_t kVocabSize = 32128;  // T5's
 
-// Logits of a model that knows little: nothing is far from the rest.
+// Logits of an uncertain model, without outliers.
 std::vector<float> RandomLogits() {
   std::mt19937 random(1);
   std::normal_distribution<float> normal;
@@ -79,12 +80,11 @@ std::vector<float> RandomLogits() {
   return logits;
 }
 
-// Read the time of one sequence's choice, by a step's share of a sequence: the
-// logits' processing may take a tenth of that. Greedy is a scan for the
-// greatest and a sum of exponentials, limited by arithmetic; sampling weighs
-// all tokens once more; top_k looks into the few blocks whose maxima say that
-// they may hold one of the best, top_p sorts the range of logits where its set
-// ends.
+// The time of one choice. Compare it with the duration of a step divided by its
+// sequences; processing logits may take a tenth of that. Greedy decoding scans
+// for the maximum and adds up exponentials, limited by arithmetic. Sampling
+// weighs all tokens once more. top_k searches the few blocks whose maxima are
+// large enough, and top_p sorts the range of logits in which its set ends.
 void BM_ChooseToken(benchmark::State& state) {
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   SamplingParams sampling;
@@ -110,8 +110,7 @@ BENCHMARK(BM_ChooseToken)
     ->Args({1, 0, 90})
     ->Args({1, 50, 90});
 
-// The same for one beam: what it offers to the search, with the rules that a
-// summarizer has.
+// The same for the candidates of one beam, with the rules of a summarizer.
 void BM_RankTokens(benchmark::State& state) {
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
   SamplingParams sampling;
@@ -132,8 +131,8 @@ void BM_RankTokens(benchmark::State& state) {
 }
 BENCHMARK(BM_RankTokens)->ArgName("beam_size")->Arg(1)->Arg(4)->Arg(16);
 
-// The same for a vocabulary with 256 tokens that are bytes: subtract the time
-// without the rule (output_text 0). `within` is a beam that stands within a
+// The same for a vocabulary with 256 tokens that are bytes. Subtract the time
+// without the rule (output_text 0). With `within`, the beam ends within a
 // character.
 void BM_RankTokensWithBytes(benchmark::State& state) {
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
@@ -174,7 +173,7 @@ BENCHMARK(BM_RankTokensWithBytes)
     ->Args({1, 2, 1})
     ->Args({4, 2, 1});
 
-// Read the time of one source's step of the search itself, by the same measure.
+// The time of the search itself for one source in a step. Compare it as above.
 void BM_BeamSearchAdvance(benchmark::State& state) {
   SamplingParams sampling;
   sampling.beam_size = static_cast<int32_t>(state.range(0));

@@ -1,7 +1,6 @@
 #include "engine/beam_search.h"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 
 #include "base/check.h"
@@ -9,8 +8,8 @@
 namespace sheaf {
 namespace {
 
-// Greater sums first; among equals the better beam, then the lower id, as in a
-// stable sort of all beams' tokens in a row.
+// Orders by sum, then by beam, then by token id, like a stable sort of the
+// tokens of all beams in sequence.
 bool IsBetter(const BeamStep& a, const BeamStep& b) {
   if (a.sum_logprob != b.sum_logprob) return a.sum_logprob > b.sum_logprob;
   return a.parent != b.parent ? a.parent < b.parent : a.token < b.token;
@@ -19,10 +18,10 @@ bool IsBetter(const BeamStep& a, const BeamStep& b) {
 }  // namespace
 
 void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
-                         EndOf end_of) {
+                         ReasonToEnd reason_to_end) {
   SHEAF_CHECK(!candidates.empty());
   const int32_t beam_size = sampling_.beam_size;
-  const int32_t length =  // with the tokens of this step
+  const int32_t length =  // including the token of this step
       static_cast<int32_t>(tokens_of(candidates.front().parent).size());
   const bool is_last = length >= sampling_.max_new_tokens;
   const size_t num_seen = std::min<size_t>(
@@ -30,16 +29,16 @@ void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
   std::partial_sort(candidates.begin(), candidates.begin() + num_seen,
                     candidates.end(), IsBetter);
   live_.clear();
-  int32_t num_kept = 0;  // those that end here by `end_of` included
+  int32_t num_kept = 0;  // including those that reason_to_end() ends
   for (int32_t rank = 0; rank < static_cast<int32_t>(num_seen); ++rank) {
     const BeamStep& step = candidates[rank];
-    if (IsEos(step.token)) {
+    if (IsEos(step.token, eos_ids_)) {
       if (rank < beam_size) Finish(step, FinishReason::kEos, tokens_of);
       continue;
     }
     if (is_last ? rank >= beam_size : num_kept >= beam_size) continue;
     ++num_kept;
-    const std::optional<FinishReason> end = end_of(step);
+    const std::optional<FinishReason> end = reason_to_end(step);
     if (end.has_value() || is_last) {
       Finish(step, end.value_or(FinishReason::kLength), tokens_of);
     } else {
@@ -49,7 +48,8 @@ void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
   if (!live_.empty() && !MayImprove(length)) live_.clear();
 }
 
-// Whether to go on: `length` is the live beams', this step's token included.
+// Whether the search continues. `length` is that of the live beams, including
+// the token of this step.
 bool BeamSearch::MayImprove(int32_t length) const {
   if (static_cast<int32_t>(finished_.size()) < sampling_.beam_size) return true;
   switch (sampling_.search_end) {
@@ -58,7 +58,7 @@ bool BeamSearch::MayImprove(int32_t length) const {
     case SearchEnd::kNoLiveBeamBetter:
       break;
     case SearchEnd::kNoLiveBeamCanWin:
-      // With a positive penalty, a sum below 0 scores best at full length.
+      // With a positive penalty, a negative sum scores best at full length.
       if (sampling_.length_penalty > 0) length = sampling_.max_new_tokens;
       break;
   }
@@ -86,14 +86,6 @@ void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
     finished_.pop_back();
     scores_.pop_back();
   }
-}
-
-double BeamSearch::Score(double sum_logprob, int32_t length) const {
-  return sum_logprob / std::pow(length, double{sampling_.length_penalty});
-}
-
-bool BeamSearch::IsEos(int32_t token) const {
-  return std::find(eos_ids_.begin(), eos_ids_.end(), token) != eos_ids_.end();
 }
 
 }  // namespace sheaf

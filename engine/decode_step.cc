@@ -1,17 +1,16 @@
 #include "engine/decode_step.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "base/check.h"
+#include "engine/hypotheses.h"
 #include "engine/loop_guard.h"
 
 namespace sheaf {
 namespace {
 
-// How many tokens `a` and `b` have in common, the first `known` of them being
-// so.
+// The length of the common prefix of `a` and `b`, which is at least `known`.
 size_t CommonPrefix(absl::Span<const int32_t> a, absl::Span<const int32_t> b,
                     size_t known) {
   const size_t size = std::min(a.size(), b.size());
@@ -135,7 +134,7 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   sequence.num_computed_tokens = static_cast<int32_t>(sequence.tokens.size());
   sequence.sum_logprob += chosen.logprob;
   std::optional<FinishReason> end;
-  if (IsEos(chosen.id)) {
+  if (IsEos(chosen.id, runner_.eos_token_ids())) {
     end = FinishReason::kEos;
   } else {
     end = ReasonToEnd(segment, NewTokens(sequence), chosen.id);
@@ -144,7 +143,7 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
       end = FinishReason::kLength;
     }
   }
-  NoteToken(segment);
+  RecordToken(segment);
   Send(segment, NewTokens(sequence));
   if (!end) return;
   Hypothesis hypothesis;
@@ -152,7 +151,7 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   const int32_t length =
       sequence.num_new_tokens() + (*end == FinishReason::kEos ? 1 : 0);
   hypothesis.score = static_cast<float>(
-      sequence.sum_logprob / std::pow(length, double{sampling.length_penalty}));
+      HypothesisScore(sequence.sum_logprob, length, sampling.length_penalty));
   hypothesis.finish_reason = *end;
   std::vector<Hypothesis> hypotheses;
   hypotheses.push_back(std::move(hypothesis));
@@ -184,7 +183,7 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   const absl::Span<const Hypothesis> finished = segment.beams->finished();
   const size_t num_asked = std::min<size_t>(
       finished.size(), segment.request->request.sampling.num_hypotheses);
-  NoteToken(segment);
+  RecordToken(segment);
   Send(segment, finished.front().tokens);
   Finish(segment, {finished.begin(), finished.begin() + num_asked});
 }
@@ -209,7 +208,7 @@ std::optional<FinishReason> DecodeStep::ReasonToEnd(
   return std::nullopt;
 }
 
-// Sends what all that may still win have in common.
+// Sends the tokens that all possible winners have in common.
 void DecodeStep::SendAgreed(Segment& segment) {
   const absl::Span<const int32_t> best = NewTokens(segment.sequences.front());
   const size_t known = segment.num_sent;
@@ -223,11 +222,11 @@ void DecodeStep::SendAgreed(Segment& segment) {
   const absl::Span<const Hypothesis> finished = segment.beams->finished();
   if (!finished.empty()) agree_with(finished.front().tokens);
   if (agreed == known) return;
-  NoteToken(segment);
+  RecordToken(segment);
   Send(segment, best.first(agreed));
 }
 
-// The sink has had the first num_sent of `tokens` and gets the rest.
+// Gives the sink those of `tokens` that it does not have yet.
 void DecodeStep::Send(Segment& segment, absl::Span<const int32_t> tokens) {
   const Request& request = segment.request->request;
   const int32_t size = static_cast<int32_t>(tokens.size());
@@ -240,7 +239,7 @@ void DecodeStep::Send(Segment& segment, absl::Span<const int32_t> tokens) {
   segment.num_sent = size;
 }
 
-void DecodeStep::NoteToken(Segment& segment) {
+void DecodeStep::RecordToken(Segment& segment) {
   LiveRequest& live = *segment.request;
   if (!live.has_token) {
     live.has_token = true;
@@ -254,8 +253,8 @@ void DecodeStep::NoteToken(Segment& segment) {
   segment.last_token = now_;
 }
 
-// Hands out what the segment has become; notes its request as ended if it was
-// the last.
+// Gives the hypotheses to the sink, and lists the request as ended if this was
+// its last segment.
 void DecodeStep::Finish(Segment& segment, std::vector<Hypothesis> hypotheses) {
   LiveRequest& live = *segment.request;
   const FinishReason reason = hypotheses.front().finish_reason;
@@ -265,11 +264,6 @@ void DecodeStep::Finish(Segment& segment, std::vector<Hypothesis> hypotheses) {
   live.request.sink->OnSegmentFinished(segment.index, std::move(hypotheses));
   scheduler_.FinishSegment(segment);
   if (live.has_ended()) ended_->push_back(&live);
-}
-
-bool DecodeStep::IsEos(int32_t token) const {
-  const absl::Span<const int32_t> eos = runner_.eos_token_ids();
-  return std::find(eos.begin(), eos.end(), token) != eos.end();
 }
 
 }  // namespace sheaf

@@ -18,34 +18,34 @@
 
 namespace sheaf {
 
-// The decode half of a step: computes one token more for every sequence of the
-// planned segments, chooses what follows, and tells the sinks.
+// The decode half of a step: computes one token for every sequence of the
+// planned segments, chooses the next token, and tells the sinks.
 //
-// A segment without beams goes on with the token that ChooseToken() takes. One
-// with beams offers RankTokens() of each beam to its BeamSearch, and forks as
-// that says. Its sink gets what all live beams and the best finished hypothesis
-// have in common: whatever wins comes from one of these, so nothing is ever
-// taken back.
+// A segment without beams continues with the token that ChooseToken() returns.
+// A segment with beams gives the RankTokens() of each beam to its BeamSearch
+// and forks accordingly. Its sink gets the tokens that all live beams and the
+// best finished hypothesis have in common. The winner comes from one of these,
+// so no token is ever taken back.
 //
-// All vectors are reused and sized at start: a step allocates nothing, but for
-// the beams' finished hypotheses and the sinks' own.
+// All vectors are sized at start and reused. A step allocates nothing, except
+// for finished hypotheses of beams and in the sinks.
 //
-// Not thread-safe: the engine thread owns it. Choosing runs on the team.
+// Not thread-safe; owned by a lane. The tokens are chosen on the team.
 class DecodeStep {
  public:
-  // None is owned; all outlive this. `utf8_rule` may be null.
+  // Nothing is owned; all arguments outlive this. `utf8_rule` may be null.
   DecodeStep(int32_t max_sequences, ModelRunner& runner, ThreadTeam& team,
              const kernels::Kernels& kernels, const Utf8Rule* utf8_rule,
              Scheduler& scheduler, StepStats& stats);
 
-  // Adds the requests that have no segment left to `ended`; their segments are
-  // finished with the scheduler.
+  // Adds the requests that have no segment left to `ended`. The scheduler has
+  // already finished their segments.
   void Run(const std::vector<Segment*>& segments,
            const std::function<MonotonicTime()>& now,
            std::vector<LiveRequest*>& ended);
 
  private:
-  struct Row {  // beside entries_
+  struct Row {  // of entries_, by the same index
     Segment* segment;
     Sequence* sequence;
   };
@@ -59,9 +59,8 @@ class DecodeStep {
                                           int32_t next) const;
   void SendAgreed(Segment& segment);
   void Send(Segment& segment, absl::Span<const int32_t> tokens);
-  void NoteToken(Segment& segment);
+  void RecordToken(Segment& segment);
   void Finish(Segment& segment, std::vector<Hypothesis> hypotheses);
-  bool IsEos(int32_t token) const;
 
   ModelRunner& runner_;
   ThreadTeam& team_;
@@ -69,7 +68,7 @@ class DecodeStep {
   const Utf8Rule* const utf8_rule_;
   Scheduler& scheduler_;
   StepStats& stats_;
-  const int32_t max_ranked_;  // candidates that a beam offers at most
+  const int32_t max_ranked_;  // candidates per beam
 
   std::vector<DecodeEntry> entries_;
   std::vector<Row> rows_;
@@ -77,10 +76,10 @@ class DecodeStep {
   std::vector<ChosenToken> chosen_;       // [max_sequences]
   std::vector<ChosenToken> ranked_;       // [max_sequences, max_ranked_]
   std::vector<int32_t> num_ranked_;       // [max_sequences]
-  std::vector<DecodingScratch> scratch_;  // one a member of the team
+  std::vector<DecodingScratch> scratch_;  // one per member of the team
   std::vector<BeamStep> candidates_;      // of one segment
   std::vector<BlockCopy> copies_;         // of the step
-  MonotonicTime now_;                     // when the step's tokens were chosen
+  MonotonicTime now_;                     // when the tokens were chosen
   std::vector<LiveRequest*>* ended_ = nullptr;
 };
 

@@ -10,7 +10,7 @@ float LogSum(const kernels::MaxAndSum& scan) {
   return scan.max + std::log(scan.sum_exp);
 }
 
-// As the model gave it: what the first edit found.
+// The logit as the model gave it, which the first edit recorded.
 float LogitBeforeRules(int32_t id, absl::Span<const float> logits,
                        const RulesScratch& rules) {
   for (const RulesScratch::Edit& edit : rules.edits) {
@@ -30,7 +30,7 @@ ChosenToken ChooseToken(const TokenContext& context,
   const kernels::MaxAndSum model =
       kernels.max_and_sum(logits.data(), vocab_size);
   const bool is_sampling = context.sampling.temperature > 0;
-  // The greatest logit's id, or -1 if the rules forbid every token.
+  // The id of the maximum logit, or -1 if the rules forbid every token.
   int32_t id = model.argmax;
   const auto find_greatest = [&] {
     const absl::Span<const int32_t> top =
@@ -41,7 +41,7 @@ ChosenToken ChooseToken(const TokenContext& context,
     find_greatest();
   }
   if (context.has_utf8_rule() && id >= 0) {
-    // If the rule allows the best token, that stays the best.
+    // If the rule allows the best token, it remains the best.
     const bool is_allowed = Utf8RuleAllows(context, id);
     if (!is_allowed || is_sampling) {
       ApplyUtf8Rule(context, logits, scratch.rules);

@@ -10,13 +10,13 @@
 
 namespace sheaf {
 
-// A token that may go on a sequence, and its log-probability.
+// A token that may follow a sequence, and its log-probability.
 struct ChosenToken {
   int32_t id;
   float logprob;
 };
 
-// Memory for choosing tokens, reused from call to call.
+// Memory for choosing tokens, reused between calls.
 struct DecodingScratch {
   RulesScratch rules;
   TopTokensScratch top;
@@ -24,10 +24,10 @@ struct DecodingScratch {
 };
 
 // Chooses the next token. First the rules change the logits (logit_rules.h,
-// utf8_rule.h).
-// Then temperature 0 takes the greatest (the lowest id among equals); else a
-// token is drawn (sampling.h). The log-probability is the model's: log softmax
-// of the logits as they were before the rules; that of a forced token is 0.
+// utf8_rule.h). Then temperature 0 takes the maximum (the lowest id among
+// equals); otherwise a token is drawn (sampling.h). The log-probability is that
+// of the model: log softmax of the logits before the rules, or 0 for a forced
+// token.
 //
 // If the rules forbid every token, the first of `eos_ids` is chosen.
 //
@@ -36,12 +36,14 @@ ChosenToken ChooseToken(const TokenContext& context,
                         const kernels::Kernels& kernels,
                         absl::Span<float> logits, DecodingScratch& scratch);
 
-// What may follow a beam: the out.size() best tokens, best first, the lower id
-// first among equals; returns how many, fewer if the rules forbid the rest. As
-// the reference does for beams, the rules work on log softmax of the logits,
-// and their result is the log-probability, which is normalized again only if
-// the request is_renormalized. If the rules forbid every token, the first of
-// `eos_ids` is the only one, with the model's log-probability.
+// Finds the out.size() best tokens that may follow a beam, best first, the
+// lower id first among equals. Returns their number, which is lower if the
+// rules forbid the others.
+//
+// As in the reference, the rules of beams change log softmax of the logits, and
+// the result is the log-probability. It is normalized again only if the request
+// is_renormalized. If the rules forbid every token, the first of `eos_ids` is
+// the only one, with the log-probability of the model.
 //
 // `logits` [vocab_size] is changed. Thread-safe for distinct arguments.
 int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,

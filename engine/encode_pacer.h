@@ -26,7 +26,7 @@ class EncodePacer {
  public:
   // Work is measured in tokens times layers.
   static constexpr int64_t kSliceAlone = 4096;
-  static constexpr int64_t kFirstSlice = 64;  // beside others, speed unknown
+  static constexpr int64_t kFirstSlice = 64;  // while the speed is unknown
   static constexpr double kEncodeShare = 1.2;
   static constexpr int32_t kOvertakeRatio = 4;
   // A pass may overtake only if it may have this many tokens. A pass of fewer

@@ -22,7 +22,7 @@ namespace sheaf {
 
 using LaneId = int32_t;  // index of a lane, in the order of the constructor
 
-// Names a request that the engine has taken.
+// Names a request that the engine has accepted.
 struct RequestHandle {
   LaneId lane;
   RequestId id;
@@ -51,9 +51,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Takes a request, or refuses it at once and makes no call to its sink:
+  // Accepts a request, or refuses it at once without a call to its sink:
   //   INVALID_ARGUMENT    it could not fit in an empty KV cache or batch
-  //   RESOURCE_EXHAUSTED  max_queue requests of the lane wait already
+  //   RESOURCE_EXHAUSTED  max_queue requests of the lane already wait
   //   UNAVAILABLE         the engine drains
   absl::StatusOr<RequestHandle> Submit(LaneId lane, Request request);
 
@@ -90,7 +90,7 @@ class Engine {
 
   void Send(Command command);
 
-  // The engine thread.
+  // Called on the engine thread.
   void Run();
   bool TakeCommands();
   absl::Duration TimeToDeadline() const;
@@ -99,7 +99,7 @@ class Engine {
   void Report(size_t lane);
 
   const EngineOptions options_;
-  // The engine thread's; Submit() calls CheckFits().
+  // Used by the engine thread only, except for Lane::CheckFits().
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<int32_t> max_queues_;  // by lane
 
@@ -111,7 +111,7 @@ class Engine {
   bool is_draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
-  // The engine thread's. Reused, so that a step allocates nothing.
+  // Used by the engine thread only; reused, so that a step allocates nothing.
   std::vector<Command> taken_;
   std::vector<absl::Duration> decode_times_;  // of each lane's last turn
 

@@ -9,11 +9,12 @@
 
 namespace sheaf {
 
-// Which attention of the decoder a block's keys and values belong to.
+// The attention of the decoder that the keys and values of a block belong to.
 enum class Attention { kSelf = 0, kCross = 1 };
 
-// What the pool knows of its blocks. All are of one size; how many tokens fit
-// depends on the attention, whose KV heads may differ in number.
+// The number and size of blocks. All blocks have the same size. The number of
+// tokens that fit depends on the attention, because the numbers of KV heads may
+// differ.
 struct KvPoolShape {
   int32_t num_blocks = 0;
   int64_t block_bytes = 0;
@@ -24,45 +25,45 @@ struct KvPoolShape {
     return attention == Attention::kSelf ? self_block_tokens
                                          : cross_block_tokens;
   }
-  // Blocks that `num_tokens` tokens take.
+  // The number of blocks that `num_tokens` tokens need.
   int32_t BlocksFor(Attention attention, int64_t num_tokens) const {
     const int32_t n = block_tokens(attention);
     return static_cast<int32_t>((num_tokens + n - 1) / n);
   }
 };
 
-// Hands out the blocks of the KV cache and counts the sequences that hold each.
+// Allocates the blocks of the KV cache and counts the sequences that hold each.
 //
 // A block has room for the keys and values of some consecutive tokens of one
-// sequence, in every layer. The pool deals only in block ids: the memory is
-// KvStorage's, and who waits is the Scheduler's decision.
+// sequence, in every layer. The pool handles block ids only. KvStorage owns the
+// memory, and the Scheduler decides which segments wait.
 //
 // Invariants; CheckConsistency() verifies 1 and 4:
 //   1. A block is either free (0 holders, listed once) or held (>= 1 holder).
 //   2. Only full blocks have several holders, so a shared block is never
 //      written.
-//   3. Free blocks are reused oldest first, a sequence's last block before its
-//      first: what is likeliest to be asked for again stays longest.
+//   3. Free blocks are reused oldest first. A sequence frees its last block
+//      before its first, which is the most likely to be requested again.
 //   4. num_held() of both attentions and num_free() add up to num_blocks().
 //
-// Not thread-safe: the engine thread owns it.
+// Not thread-safe; a lane owns it.
 class KvBlockPool {
  public:
-  // REQUIRES: all of the shape is > 0.
+  // REQUIRES: all members of the shape are > 0.
   explicit KvBlockPool(const KvPoolShape& shape);
   KvBlockPool(const KvBlockPool&) = delete;
   KvBlockPool& operator=(const KvBlockPool&) = delete;
-  ~KvBlockPool();  // REQUIRES: no BlockTable of this pool is left.
+  ~KvBlockPool();  // REQUIRES: no BlockTable of this pool exists.
 
   const KvPoolShape& shape() const { return shape_; }
   int32_t num_blocks() const { return shape_.num_blocks; }
   int32_t num_free() const { return static_cast<int32_t>(free_.size()); }
-  // Distinct blocks held for one attention.
+  // The number of distinct blocks held for one attention.
   int32_t num_held(Attention attention) const {
     return num_held_[static_cast<int>(attention)];
   }
 
-  // Dies if an invariant is broken. O(num_blocks): for tests.
+  // Ends the process if an invariant is broken. O(num_blocks); for tests.
   void CheckConsistency() const;
 
  private:
@@ -73,7 +74,7 @@ class KvBlockPool {
   std::array<int32_t, 2> num_held_ = {0, 0};  // by Attention
 };
 
-// The blocks of one sequence, in token order. Gives them back when destroyed.
+// The blocks of one sequence, in token order. Releases them when destroyed.
 class BlockTable {
  public:
   BlockTable(KvBlockPool& pool, Attention attention)
@@ -82,24 +83,25 @@ class BlockTable {
   BlockTable& operator=(BlockTable&& other) noexcept;
   ~BlockTable() { Clear(); }
 
-  // Makes room for `num_blocks` ids, so that growing to them allocates nothing.
+  // Reserves memory for `num_blocks` ids, so that GrowTo() allocates none.
   void Reserve(int32_t num_blocks) { ids_.reserve(num_blocks); }
 
-  // Grows until `num_tokens` tokens fit. Returns false, and changes nothing, if
-  // too few blocks are free: under load that is normal, so it is no Status.
+  // Grows the table until `num_tokens` tokens fit. If too few blocks are free,
+  // returns false and changes nothing; this is normal under load and therefore
+  // not a Status.
   [[nodiscard]] bool GrowTo(int32_t num_tokens);
 
-  // Becomes a second table over the first `num_tokens` tokens of `other` (a
-  // beam's common history); what it held goes back. REQUIRES: num_tokens is a
-  // multiple of the block's tokens and fits in `other`, which is another table
-  // of the same pool and attention.
+  // Becomes a second table over the first `num_tokens` tokens of `other` (the
+  // common history of two beams), and releases its own blocks. REQUIRES:
+  // num_tokens is a multiple of the tokens per block and fits in `other`, which
+  // is another table of the same pool and attention.
   void SharePrefixOf(const BlockTable& other, int32_t num_tokens);
 
-  // Gives all blocks back, the last one first.
+  // Releases all blocks, the last one first.
   void Clear();
 
-  // [num_blocks]: tokens [i * n, (i + 1) * n) are in ids()[i], with n the
-  // block's tokens.
+  // [num_blocks]: with n tokens per block, block ids()[i] holds the tokens
+  // [i * n, (i + 1) * n).
   absl::Span<const int32_t> ids() const { return ids_; }
 
  private:

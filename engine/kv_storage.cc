@@ -22,9 +22,10 @@ int64_t ElementBytes(kernels::KvType type) {
   return type == kernels::KvType::kBf16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-// Writes the elements of one token: key i is lane `lane` of a row of 16, value
-// i at a distance of head_dim from those of other tokens. In f32 a row is one
-// place of the head, or one token; in bfloat16 it is two, side by side.
+// WriteF32 and WriteBf16 write the elements of one token. Key i is lane `lane`
+// of a row of 16, and value i is head_dim elements away from those of other
+// tokens. A row holds one place of the head, or one token, in f32; in bfloat16
+// it holds two of them, side by side.
 void WriteF32(const float* k, const float* v, int32_t dim, int32_t lane,
               int32_t t, float* keys, float* values) {
   for (int32_t i = 0; i < dim; ++i) keys[i * kernels::kPanel + lane] = k[i];
@@ -91,7 +92,7 @@ absl::StatusOr<KvStorage> KvStorage::Create(const KvDims& dims,
         "kv_cache_bytes is %d; the machine does not give that much memory",
         capacity_bytes));
   }
-  // Large pages where there are some: a step touches every block.
+  // Large pages, if the machine has them, because a step touches every block.
   madvise(data, bytes, MADV_HUGEPAGE);
   std::memset(data, 0, bytes);
   storage.data_ =

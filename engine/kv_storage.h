@@ -12,11 +12,11 @@
 
 namespace sheaf {
 
-// "f32", "bf16", and the inverse; nothing for any other text.
+// "f32", "bf16", and the inverse; nullopt for any other text.
 absl::string_view KvTypeName(kernels::KvType type);
 std::optional<kernels::KvType> ParseKvType(absl::string_view name);
 
-// What decides the shape of a KV block.
+// The dimensions that determine the shape of a KV block.
 struct KvDims {
   int32_t num_layers;
   int32_t head_dim;
@@ -25,39 +25,40 @@ struct KvDims {
   kernels::KvType type = kernels::KvType::kF32;
 };
 
-// The memory of the KV cache: blocks of one size, in f32 or bfloat16, grouped
+// The memory of the KV cache: blocks of equal size, in f32 or bfloat16, grouped
 // by KV head.
 //
-// A block holds some consecutive tokens of one sequence in every layer:
+// A block holds some consecutive tokens of one sequence, in every layer:
 //   [num_layers][num_kv_heads]{ K [tokens / 16][head_dim][16],
 //                               V [tokens][head_dim] }
-// (kernels::KvView tells how bfloat16 lie.)
-// K lies in panels of 16 tokens, as the weights of a matrix product do: scores
-// of 16 tokens come from one pass over head_dim. With G KV heads, a block has
-// 16 * lcm(G_self, G_cross) / G tokens: so a block of self-attention and one
-// of cross-attention are of one size, and nothing is padded.
+// kernels::KvView describes the layout of bfloat16. K is in panels of 16
+// tokens, like the weights of a matrix product, so that one pass over head_dim
+// gives the scores of 16 tokens.
 //
-// The memory is taken and touched at start, so that it is there when needed.
+// With G KV heads, a block has 16 * lcm(G_self, G_cross) / G tokens. So blocks
+// of self-attention and of cross-attention have the same size without padding.
+//
+// The memory is allocated and touched at start, so that later use cannot fail.
 class KvStorage {
  public:
-  // As many blocks as fit in `capacity_bytes`. INVALID_ARGUMENT if that is not
-  // one, or if heads of an odd size are to be bfloat16; RESOURCE_EXHAUSTED if
-  // the machine does not give the memory.
+  // Allocates as many blocks as fit in `capacity_bytes`. INVALID_ARGUMENT if
+  // not even one fits, or if the type is bfloat16 and head_dim is odd.
+  // RESOURCE_EXHAUSTED if the machine does not give the memory.
   static absl::StatusOr<KvStorage> Create(const KvDims& dims,
                                           int64_t capacity_bytes);
 
-  // Of a block for these dims, in any storage: all but num_blocks.
+  // The shape of a block with these dimensions; num_blocks is not set.
   static KvPoolShape ShapeOf(const KvDims& dims);
 
   const KvPoolShape& shape() const { return shape_; }
   const KvDims& dims() const { return dims_; }
 
-  // Bytes of one token's keys and values in all layers.
+  // Bytes of the keys and values of one token in all layers.
   int64_t bytes_per_token(Attention attention) const {
     return shape_.block_bytes / shape_.block_tokens(attention);
   }
 
-  // The keys and values from one KV head on, for the kernels.
+  // The keys and values from `kv_head` on, for the kernels.
   kernels::KvView View(Attention attention, int32_t layer, int32_t kv_head,
                        const int32_t* block_ids) const {
     return {data_.get() + HeadOffset(attention, layer, kv_head),
@@ -73,7 +74,7 @@ class KvStorage {
              const int32_t* block_ids, int32_t token_index, const float* k,
              const float* v);
 
-  // Block `to` becomes what block `from` is.
+  // Copies the content of block `from` to block `to`.
   void CopyBlock(int32_t from, int32_t to);
 
  private:
@@ -84,7 +85,7 @@ class KvStorage {
 
   KvStorage(const KvDims& dims, const KvPoolShape& shape)
       : dims_(dims), shape_(shape) {}
-  // Bytes of the keys, or of the values, of one token in one KV head.
+  // Bytes of the key, or of the value, of one token in one KV head.
   int64_t RowBytes() const;
   int64_t HeadOffset(Attention attention, int32_t layer,
                      int32_t kv_head) const {

@@ -26,7 +26,7 @@ struct LaneOptions {
   ModelRunner* runner = nullptr;  // not owned
   KvPoolShape kv_shape = {};      // of the runner's storage
   int32_t max_queue = 256;        // requests that wait for their first place
-  // Tells which tokens are bytes; null: none is.
+  // The tokens that are bytes; null: there are none.
   std::shared_ptr<const Utf8Rule> utf8_rule = nullptr;
   // Called by the engine thread after every step of the lane, and after every
   // other change. Must not block, and must not call the engine.
@@ -65,13 +65,14 @@ class Lane {
   // Ends all requests with this error.
   void EndAll(const absl::Status& status);
 
-  // Whether Step() would do anything. False with requests left: all are open,
-  // and wait to be extended.
+  // Whether Step() has anything to do. If this is false, all remaining requests
+  // are open and wait to be extended.
   bool has_work() const { return scheduler_.has_work(); }
 
-  // Plans, encodes a slice, decodes. Returns how long it decoded; 0: it did
-  // not. `others_decode_time` is what the other lanes' last steps returned,
-  // added up, because a slice of the encoder delays their sequences too.
+  // Plans a step, encodes a slice and decodes. Returns the duration of the
+  // decode, or 0 if no sequence decodes. `others_decode_time` is the sum of
+  // what the last steps of the other lanes returned. It counts for the size of
+  // the slice, because the slice delays the sequences of all lanes.
   absl::Duration Step(absl::Duration others_decode_time);
 
   // What has happened since the last Report().
@@ -118,7 +119,7 @@ class Lane {
   std::vector<EncodeEntry> encode_entries_;
   std::vector<LiveRequest*> to_end_;
   StepStats stats_;
-  std::vector<Ended> ended_;  // their sinks are to be told
+  std::vector<Ended> ended_;  // since the last Report()
   int32_t num_left_queue_ = 0;
   bool has_changed_ = false;
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/hypotheses.h"
+
 namespace sheaf {
 namespace {
 
@@ -24,7 +26,8 @@ void PenalizeRepetition(absl::Span<const int32_t> tokens, float penalty,
   }
 }
 
-// Forbids every token that would complete an n-gram that `tokens` has already.
+// Forbids every token that would complete an n-gram that `tokens` already
+// contains.
 void ForbidRepeatedNgrams(absl::Span<const int32_t> tokens, int32_t n,
                           absl::Span<float> logits, RulesScratch& scratch) {
   if (static_cast<int32_t>(tokens.size()) < n) return;
@@ -40,11 +43,6 @@ Utf8Rule::Context PlaceOf(const TokenContext& context) {
   return {context.sampling, context.source_controls, context.tokens};
 }
 
-bool IsEos(int32_t id, const TokenContext& context) {
-  return std::find(context.eos_ids.begin(), context.eos_ids.end(), id) !=
-         context.eos_ids.end();
-}
-
 // Forbids every token that would complete one of `bad_words`.
 void ForbidBadWords(const TokenContext& context,
                     const std::vector<std::vector<int32_t>>& bad_words,
@@ -52,7 +50,7 @@ void ForbidBadWords(const TokenContext& context,
   const absl::Span<const int32_t> tokens = context.tokens;
   for (const std::vector<int32_t>& word : bad_words) {
     const size_t num_before = word.size() - 1;
-    if (num_before == 0 && IsEos(word.front(), context)) continue;
+    if (num_before == 0 && IsEos(word.front(), context.eos_ids)) continue;
     if (num_before > tokens.size()) continue;
     if (std::equal(word.begin(), word.end() - 1, tokens.end() - num_before)) {
       Set(word.back(), kForbidden, logits, scratch);

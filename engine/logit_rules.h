@@ -13,14 +13,14 @@ namespace sheaf {
 // The logit of a token that must not be chosen.
 inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-// What a choice depends on beside the logits.
+// What a choice depends on, in addition to the logits.
 struct TokenContext {
   const SamplingParams& sampling;
   absl::Span<const int32_t> eos_ids;
   absl::Span<const int32_t> tokens;         // so far, start token first
-  int32_t segment_index;                    // sampling differs between segments
+  int32_t segment_index;                    // draws differ between segments
   const Utf8Rule* utf8_rule = nullptr;      // null: all tokens are characters
-  Utf8Rule::Controls source_controls = {};  // as the rule finds them
+  Utf8Rule::Controls source_controls = {};  // of Utf8Rule::ControlsOf()
   size_t num_start_tokens = 1;              // first ones of `tokens`
 
   // Whether the rule restricts the output.
@@ -29,16 +29,16 @@ struct TokenContext {
   }
 };
 
-// Memory of ApplyRules(), reused from call to call.
+// Memory of ApplyRules(), reused between calls.
 struct RulesScratch {
   struct Edit {
     int32_t id;
     float logit;  // before the rules
   };
-  std::vector<Edit> edits;  // in order; an id may come again
+  std::vector<Edit> edits;  // in order; an id may occur several times
   std::vector<int32_t> distinct;
-  std::vector<int32_t> allowed;       // ids within a character
-  std::vector<float> allowed_logits;  // beside them
+  std::vector<int32_t> allowed;       // ids that continue a character
+  std::vector<float> allowed_logits;  // of allowed
 };
 
 // Changes the logits [vocab_size] by the request's rules, in the reference
@@ -50,21 +50,22 @@ struct RulesScratch {
 // on logits (greedy, sampling), and the log of the sum of exponentials for one
 // on log-probabilities (beams).
 //
-// Returns whether anything may have changed; scratch.edits says what.
+// Returns whether anything may have changed; scratch.edits has the changes.
 bool ApplyRules(const TokenContext& context, float log_z,
                 absl::Span<float> logits, RulesScratch& scratch);
 
-// Forbids what context.utf8_rule does, after ApplyRules(). Within a character
-// all logits but those of the tokens that continue it become kForbidden, and
-// scratch.edits has the EOS ids alone of these. REQUIRES: has_utf8_rule().
+// Forbids the tokens that context.utf8_rule forbids; called after ApplyRules().
+// Within a character, all logits become kForbidden except those of the tokens
+// that continue it, and scratch.edits gets the EOS ids only. REQUIRES:
+// has_utf8_rule().
 void ApplyUtf8Rule(const TokenContext& context, absl::Span<float> logits,
                    RulesScratch& scratch);
 
-// Whether the same rule lets `id` follow. Takes constant time.
+// Whether the same rule allows `id` next. Takes constant time.
 bool Utf8RuleAllows(const TokenContext& context, int32_t id);
 
-// The token that the rules force, whatever else they forbid; -1: none. At the
-// last place a forced last token comes before a forced first one. The
+// The token that the rules force, even if they also forbid it; -1: none. If the
+// first place is also the last one, the forced last token wins. The
 // log-probability of a forced token counts as 0.
 int32_t ForcedToken(const TokenContext& context);
 

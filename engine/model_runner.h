@@ -6,32 +6,32 @@
 
 namespace sheaf {
 
-// A pass of the encoder is over several sources and may take many steps. A
-// short one may overtake a long one: two can be under way.
+// A pass of the encoder computes several sources and may take many steps. A
+// short pass may overtake a long one, so two passes can be under way.
 enum class EncodePass { kMain, kOvertaking };
 constexpr int kNumEncodePasses = 2;
-constexpr int32_t kMaxOvertakingTokens = 256;  // of all its sources
+constexpr int32_t kMaxOvertakingTokens = 256;  // of all sources of the pass
 
-// One source to encode. The runner keeps no reference to it after BeginEncode()
-// but to the block ids, which stay valid until the pass ends or drops it.
+// One source to encode. After BeginEncode() the runner refers only to the block
+// ids, which stay valid until the pass ends or drops the entry.
 struct EncodeEntry {
   absl::Span<const int32_t> source;        // token ids, >= 1
   absl::Span<const int32_t> cross_blocks;  // where its cross K/V go
 };
 
-// What one sequence computes in a decode step: 1 token, or several known ones
-// at its start (Request::start_tokens).
+// The tokens that one sequence computes in a decode step: one, or several known
+// ones at its beginning (Request::start_tokens).
 struct DecodeEntry {
   absl::Span<const int32_t> tokens;       // to compute, >= 1
   int32_t num_computed_tokens;            // position of tokens[0]
-  absl::Span<const int32_t> self_blocks;  // room for the tokens included
-  // The same span for all beams of a segment, which stand side by side.
+  absl::Span<const int32_t> self_blocks;  // with space for the tokens
+  // The same span for all beams of a segment, which are adjacent entries.
   absl::Span<const int32_t> cross_blocks;
   int32_t source_len;
 };
 
-// A partly filled self-attention block that two beams go on from: one keeps it,
-// the other gets its own.
+// Copies a partly filled self-attention block that two beams continue. One beam
+// keeps it, and the other gets its own.
 struct BlockCopy {
   int32_t from, to;  // block ids
 };
@@ -42,9 +42,10 @@ struct RunnerLimits {
   int32_t max_encode_tokens;  // in one main pass of several sources
 };
 
-// What the engine asks of a model. The engine thread makes all calls. All ids
-// are within the vocabulary and all blocks within the storage: whoever submits
-// checks, so nothing here can fail.
+// The computations that the engine needs of a model. The engine thread makes
+// all calls. Nothing here can fail, because the caller of Engine::Submit() has
+// checked that all ids are in the vocabulary, and all blocks are in the
+// storage.
 class ModelRunner {
  public:
   virtual ~ModelRunner() = default;
@@ -58,22 +59,22 @@ class ModelRunner {
   virtual void BeginEncode(EncodePass pass,
                            absl::Span<const EncodeEntry> entries) = 0;
 
-  // Goes on with the pass by about `token_layers` tokens times layers of work,
-  // at least a little. True when it is done: then the cross K/V of every entry
-  // are in its blocks. So a long pass is spread over several steps.
+  // Advances the pass by about `token_layers` tokens times layers of work, at
+  // least by one unit. Returns true when the pass is done; then the cross K/V
+  // of every entry are in its blocks.
   virtual bool AdvanceEncode(EncodePass pass, int64_t token_layers) = 0;
 
-  // Forgets one entry of the pass under way: its blocks are no longer touched.
-  // The pass is over once it has forgotten all.
+  // Drops one entry of the pass under way; its blocks are no longer touched.
+  // The pass ends when all entries are dropped.
   virtual void DropEncode(EncodePass pass, int32_t entry_index) = 0;
 
-  // Copies self K/V. No block is in two of the copies' `to`, nor in one's `to`
-  // and another's `from`.
+  // Copies self K/V. Every `to` is a different block, and none is the `from` of
+  // another copy.
   virtual void CopySelfBlocks(absl::Span<const BlockCopy> copies) = 0;
 
-  // Computes the entries' tokens, writes their self K/V in their blocks, and
-  // fills `logits` [entries.size(), vocab_size] with what follows the last
-  // token of each. What a row holds does not depend on the other entries.
+  // Computes the tokens of the entries, writes their self K/V to their blocks,
+  // and fills `logits` [entries.size(), vocab_size] for the token after the
+  // last one of each entry. A row does not depend on the other entries.
   virtual void Decode(absl::Span<const DecodeEntry> entries,
                       absl::Span<float> logits) = 0;
 };

@@ -15,7 +15,7 @@ namespace sheaf {
 
 using RequestId = uint64_t;
 
-// The widest beam search that may be asked for.
+// The maximum beam_size that a request may have.
 inline constexpr int32_t kMaxBeamSize = 16;
 
 // When a beam search with beam_size finished hypotheses ends. Every search ends
@@ -31,17 +31,20 @@ enum class SearchEnd {
 
 // Which byte tokens may be generated (utf8_rule.h).
 enum class OutputText {
-  kRaw,   // all
-  kText,  // those that make whole characters, and no control characters except
-          // tab, line breaks and those of the source
-  kLine,  // the same without tab and line breaks
+  // All of them.
+  kRaw,
+  // Those that form whole characters; of control characters only tab, line
+  // breaks and those of the source.
+  kText,
+  // As kText, without tab and line breaks.
+  kLine,
 };
 
-// What shapes the choice of the next token. Checked before it gets here: the
-// server's request reader refuses what is out of range.
+// What shapes the choice of the next token. All values are in range, because
+// the server's request reader refuses others.
 struct SamplingParams {
   int32_t max_new_tokens = 256;  // >= 1; forced start tokens count
-  int32_t min_new_tokens = 0;    // EOS is not chosen before
+  int32_t min_new_tokens = 0;    // EOS is not chosen earlier
   int32_t beam_size = 1;       // 1 to kMaxBeamSize; more than 1: temperature 0
   int32_t num_hypotheses = 1;  // <= beam_size
   SearchEnd search_end = SearchEnd::kNoLiveBeamBetter;
@@ -51,23 +54,23 @@ struct SamplingParams {
   float temperature = 0.0f;          // 0: greedy
   int32_t top_k = 0;                 // 0: all tokens
   float top_p = 1.0f;                // 1: all tokens
-  float min_p = 0.0f;  // of the likeliest token's probability; 0: all tokens
+  float min_p = 0.0f;  // relative to the most likely token; 0: all tokens
   uint64_t seed = 0;
   std::vector<int32_t> suppressed_tokens;  // never chosen
   // Not chosen as the first token that nothing forces.
   std::vector<int32_t> first_suppressed_tokens;
-  // Runs of tokens that no output has: the last token of each is not chosen
-  // after the others. A run that is one end token has no effect. Null: none.
-  // Shared by the requests of a model.
+  // Runs of tokens that no output contains. The last token of a run is not
+  // chosen after the others. A run of a single end token has no effect. Null:
+  // there are none. Shared by the requests of a model.
   std::shared_ptr<const std::vector<std::vector<int32_t>>> bad_words;
   // The token after the start token, unless start_tokens has one there, and the
   // one at the last place. Both have log-probability 0; -1: any token.
   int32_t forced_first_token = -1;
   int32_t forced_last_token = -1;
   OutputText output_text = OutputText::kRaw;
-  // The log-probabilities of beams are normalized again after the rules.
+  // Whether log-probabilities of beams are normalized again after the rules.
   bool is_renormalized = false;
-  bool has_loop_guard = false;  // ends what IsLooping() (loop_guard.h)
+  bool has_loop_guard = false;  // ends a hypothesis that IsLooping()
 };
 
 enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
@@ -76,44 +79,44 @@ enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 struct Hypothesis {
   std::vector<int32_t> tokens;  // without the start token and EOS
   // Sum of log-probabilities / length^length_penalty. EOS counts in both;
-  // forced tokens add 0 to the sum and count in the length. Beams sum what the
-  // rules made of the log-probabilities, as the reference does.
+  // forced tokens add 0 to the sum and count in the length. As in the
+  // reference, beams add up the log-probabilities after the rules.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
 };
 
-// How the engine speaks to whoever sent a request. The engine thread makes all
-// calls: an implementation notes what it is told, wakes whom it must, and
-// returns; it never blocks.
+// Receives the output of a request. The engine thread makes all calls. An
+// implementation stores what it is given, wakes other threads and returns; it
+// never blocks.
 class TokenSink {
  public:
   virtual ~TokenSink() = default;
 
-  // The request's first segment left the queue after this long, and is encoded
-  // now. No call if the request ends before.
+  // The request's first segment has left the queue after `queued`, and is being
+  // encoded. Not called if the request ends earlier.
   virtual void OnStarted(absl::Duration /*queued*/) {}
 
-  // Segment `segment_index` goes on with `tokens`, which are never taken back:
-  // every beam that may still win has them.
+  // Appends `tokens` to segment `segment_index`. They are never taken back,
+  // because every beam that may still win contains them.
   virtual void OnTokens(int32_t segment_index,
                         absl::Span<const int32_t> tokens) = 0;
 
-  // The segment is done: its hypotheses, best first. The tokens of the first
-  // are those that OnTokens() brought.
+  // The segment is done. `hypotheses` are sorted, best first. The tokens of the
+  // first one are those that OnTokens() has delivered.
   virtual void OnSegmentFinished(int32_t segment_index,
                                  std::vector<Hypothesis> hypotheses) = 0;
 
   // The request has ended and its KV blocks are free. OK if all segments
-  // finished; else CANCELLED, DEADLINE_EXCEEDED or INTERNAL. The last call,
-  // made exactly once for every request that Submit() took.
+  // finished; else CANCELLED, DEADLINE_EXCEEDED or INTERNAL. This is the last
+  // call, made exactly once for every request that Submit() accepted.
   virtual void OnFinished(const absl::Status& status) = 0;
 };
 
-// What a client asked for: one or more sources, each decoded by itself in the
-// common batch. Immutable once submitted.
+// What a client asked for: one or more sources, which are decoded independently
+// of each other. Immutable once submitted.
 struct Request {
-  // Encoder inputs, used exactly as given; each has 1 to max_source_tokens ids
-  // within the vocabulary. At least one.
+  // Encoder inputs, at least one, used exactly as given. Each has 1 to
+  // max_source_tokens ids of the vocabulary.
   TokenLists segments;
   // First tokens of the decoder, at least one: the start token, which is never
   // part of the output, then forced ones. Forced tokens are part of the output
@@ -124,12 +127,12 @@ struct Request {
   // Engine::Extend() may replace it.
   std::shared_ptr<const StopCondition> stop;
   MonotonicTime deadline = MonotonicTime::InfiniteFuture();
-  // More segments may follow (Engine::Extend): the request goes on, though all
-  // that it has are finished, until it is told that no more will come.
+  // Whether more segments may follow (Engine::Extend). An open request does not
+  // end when all of its present segments are finished.
   bool is_open = false;
-  // Of an open request: tokens of the longest segment that may follow.
+  // For an open request: the maximum number of tokens of a later segment.
   int32_t max_segment_tokens = 0;
-  TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returned
+  TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returns
 };
 
 // More segments for an open request (Engine::Extend).

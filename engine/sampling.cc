@@ -14,14 +14,14 @@ uint64_t Mix(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// Uniform in [0, 1), fixed by its three arguments.
+// A number in [0, 1), determined by the three arguments and uniform over them.
 double Uniform(uint64_t seed, uint64_t segment_index, uint64_t num_tokens) {
   const uint64_t bits = Mix(Mix(Mix(seed) + segment_index) + num_tokens);
   return static_cast<double>(bits >> 11) * 0x1.0p-53;
 }
 
-// How many of `ids`, best first, the smallest set with the mass has; at least
-// one. `mass` becomes the set's own.
+// The size of the smallest prefix of `ids`, best first, whose weights add up to
+// `mass`; at least one. `mass` becomes the weight of that prefix.
 template <typename WeightOf>
 size_t NumToReach(absl::Span<const int32_t> ids, WeightOf weight_of,
                   double& mass) {
@@ -34,8 +34,8 @@ size_t NumToReach(absl::Span<const int32_t> ids, WeightOf weight_of,
   return num;
 }
 
-// The first of `ids` at which the weights' running sum passes `left`; the last
-// that has any if rounding keeps it from that.
+// The first of `ids` at which the sum of the weights exceeds `left`. If
+// rounding prevents that, the last one with a weight.
 template <typename WeightOf>
 int32_t Draw(absl::Span<const int32_t> ids, WeightOf weight_of, double left) {
   int32_t drawn = ids.front();
@@ -49,11 +49,11 @@ int32_t Draw(absl::Span<const int32_t> ids, WeightOf weight_of, double left) {
   return drawn;
 }
 
-// Below it a temperature changes nothing: two logits that differ are further
-// apart than the least weight allows. Its reciprocal is finite.
+// Lower temperatures give the same draws, because any two different logits are
+// already further apart than the least weight allows. The reciprocal is finite.
 constexpr float kLeastTemperature = 1e-30f;
 
-// The draw among the whole vocabulary, by weights.
+// Draws from the whole vocabulary by weights.
 class WholeDraw {
  public:
   WholeDraw(const kernels::Kernels& kernels, absl::Span<const float> logits,
@@ -85,26 +85,27 @@ class WholeDraw {
   }
 
  private:
-  // Ranges of logits below the greatest, of equal width, best first.
+  // Ranges of logits below the maximum, of equal width, best first.
   static constexpr int32_t kRangesPerPower = 16;
   static constexpr int32_t kNumRanges =
       -static_cast<int32_t>(kernels::kLeastWeightPower) * kRangesPerPower + 1;
 
-  // ranges[id]: which one a token's logit is in. A loop that compilers widen.
+  // Sets ranges[id] to the range of the token's logit. Compilers vectorize this
+  // loop.
   void FindRanges(std::vector<int32_t>& ranges) const {
     ranges.resize(size_);
     const float width = scale_ * kRangesPerPower;
     for (int32_t id = 0; id < size_; ++id) {
       const float range = (max_ - logits_[id]) * width;
-      // Forbidden ones, infinitely far, are in the last; so is what is no
-      // number.
+      // Forbidden tokens, which are infinitely far away, and NaN are in the
+      // last range.
       ranges[id] = range < kNumRanges - 1.0f ? static_cast<int32_t>(range)
                                              : kNumRanges - 1;
     }
   }
 
-  // Weights outside of the smallest set with probability top_p become 0. Only
-  // the range of logits in which the set ends is sorted.
+  // Sets all weights outside the smallest set with probability top_p to 0.
+  // Sorts only the range of logits in which the set ends.
   void CutTo(float top_p) {
     std::vector<int32_t>& ranges = scratch_.ranges;
     FindRanges(ranges);
@@ -135,7 +136,7 @@ class WholeDraw {
     for (size_t i = num_kept; i < range.size(); ++i) weights_[range[i]] = 0;
   }
 
-  // The best token's weight is 1, so `min_p` is a bound on weights.
+  // The weight of the best token is 1, so `min_p` is a bound on weights.
   void DropBelow(float min_p) {
     total_ = 0;
     for (float& weight : weights_) {
@@ -169,7 +170,7 @@ int32_t SampleToken(const TokenContext& context,
   }
   absl::Span<const int32_t> ids =
       TopTokens(kernels, logits, sampling.top_k, scratch.top);
-  if (ids.empty()) return best_id;  // the logits are no numbers
+  if (ids.empty()) return best_id;  // the logits are NaN
   const auto weight_of = [&](int32_t id) {
     return std::exp((double{logits[id]} - logits[best_id]) /
                     sampling.temperature);

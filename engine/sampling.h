@@ -10,24 +10,25 @@
 
 namespace sheaf {
 
-// Memory of SampleToken(), reused from call to call.
+// Memory of SampleToken(), reused between calls.
 struct SamplingScratch {
   TopTokensScratch top;
   std::vector<float> weights;   // [vocab_size]
-  std::vector<int32_t> ranges;  // [vocab_size]: of logits, best first
-  std::vector<double> masses;   // of ranges of logits
-  std::vector<int32_t> range;   // ids of one of them
+  std::vector<int32_t> ranges;  // [vocab_size]: the range of each logit
+  std::vector<double> masses;   // by range, best first: sums of weights
+  std::vector<int32_t> range;   // the ids of one range
 };
 
-// Draws a token from softmax(logits / temperature) cut to the top_k best and
-// then to the smallest set that has probability top_p (of what top_k left; the
-// lower id goes first among equals), and to those of it that have min_p times
-// the best token's probability or more. The draw depends on (seed,
-// segment_index, number of tokens) alone: the same seed gives the same text in
-// any batch.
+// Draws a token from softmax(logits / temperature), cut in this order:
+//   1. to the top_k best tokens;
+//   2. to the smallest set of these that has probability top_p (the lower id
+//      first among equals);
+//   3. to the tokens with at least min_p times the probability of the best one.
+// The draw depends only on (seed, segment_index, number of tokens), so the same
+// seed gives the same text in any batch.
 //
-// `best_id` has the greatest logit, which is drawn too if logits that are no
-// numbers leave nothing else. REQUIRES: it is not forbidden.
+// `best_id` has the maximum logit. It is drawn if NaN logits leave no other
+// token. REQUIRES: it is not forbidden.
 int32_t SampleToken(const TokenContext& context,
                     const kernels::Kernels& kernels,
                     absl::Span<const float> logits, int32_t best_id,

@@ -18,8 +18,8 @@ Scheduler::Need Scheduler::NeedOf(const Request& request, int64_t source_len,
                                   const KvPoolShape& kv_shape) {
   const SamplingParams& sampling = request.sampling;
   const int32_t beams = sampling.beam_size;
-  // The last token chosen is never computed, the start token is: so a sequence
-  // comes to hold max_new_tokens tokens.
+  // The start token is computed and the last chosen token is not, so a sequence
+  // holds at most max_new_tokens tokens.
   const int32_t self =
       kv_shape.BlocksFor(Attention::kSelf, sampling.max_new_tokens);
   // The start tokens are computed before the beams part.
@@ -113,8 +113,8 @@ void Scheduler::Admit(LiveRequest& live) {
   segment.sequences.back().tokens = live.request.start_tokens;
 }
 
-// With all that its steps will need set aside, so that a step allocates
-// nothing.
+// Reserves the memory that the steps of the sequence will need, so that a step
+// allocates nothing.
 void Scheduler::AddSequence(Segment& segment,
                             std::vector<Sequence>& sequences) {
   const int32_t max_tokens = segment.request->request.sampling.max_new_tokens;
@@ -143,8 +143,8 @@ void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
   std::vector<Sequence>& beams = segment.sequences;
   num_children_.assign(beams.size(), 0);
   for (const BeamStep& step : steps) ++num_children_[step.parent];
-  // Blocks go back before others are taken: no more beams than beam_size hold
-  // any at a time, which is what was reserved.
+  // Releases blocks before it takes others. So at most beam_size beams hold
+  // blocks at any time, which is what was reserved.
   for (size_t i = 0; i < beams.size(); ++i) {
     if (num_children_[i] > 0) continue;
     beams[i].self_kv.Clear();

@@ -15,36 +15,38 @@
 
 namespace sheaf {
 
-// Whom a step may admit, by what the encoder is doing.
+// The segments that a step may admit, given the state of the encoder.
 struct Admission {
-  // Source tokens of the pass that begins (unless it overtakes, a single source
-  // may be longer); 0: nobody.
+  // Maximum number of source tokens of the new pass, except that a main pass
+  // may consist of one longer source. 0: the step may admit nothing.
   int32_t max_encode_tokens = 0;
-  // A long pass is under way, and what fits in this short one overtakes it and
-  // the long sources that wait for it to end.
+  // A long pass is under way. The new pass overtakes it, and also the sources
+  // that wait and are too long for the new pass.
   bool is_overtaking = false;
 };
 
-// Who is worked on in the next step. Valid until the next call.
+// The work of the next step. Valid until the next call.
 struct StepPlan {
-  std::vector<Segment*> encode;  // newly admitted: a new encoder pass
-  std::vector<Segment*> decode;  // every sequence of these, one token each
+  std::vector<Segment*> encode;  // newly admitted; they form a new pass
+  std::vector<Segment*> decode;  // each of their sequences gets one token
 };
 
-// Decides which segments are admitted, encoded and decoded: continuous
-// batching's bookkeeping.
+// Decides which segments are admitted, encoded and decoded; the bookkeeping of
+// continuous batching.
 //
-// A waiting segment is admitted when its sequences find a place in the batch
-// and the KV cache can hold all it may come to need: cross K/V of its source,
-// self K/V of max_new_tokens for each of its sequences. Beams may all differ
-// from the first chosen token on, so what they surely share is the full blocks
-// of the start tokens alone: those count once. So whatever is
-// admitted runs to its end, and nothing is ever preempted. The next one
-// admitted is the first waiting segment of the request with the fewest running
-// segments, the oldest request among equals: a document of a thousand segments
-// fills an idle server and does not keep a short request waiting. If that one
-// does not fit, none is admitted: nothing takes the place that it needs, so it
-// cannot starve. Short sources that overtake a long pass leave room for it too.
+// A waiting segment is admitted when the batch has a place for its sequences
+// and the KV cache has room for the maximum that it can need: cross K/V of its
+// source, and self K/V of max_new_tokens for each of its sequences. Beams may
+// differ from the first chosen token on, so only the full blocks of the start
+// tokens are certainly shared and count once. An admitted segment therefore
+// runs to its end, and nothing is ever preempted.
+//
+// The next candidate is the first waiting segment of the request with the
+// fewest running segments, and of the oldest such request. A document of a
+// thousand segments thus fills an idle server, but does not keep a short
+// request waiting. If the candidate does not fit, nothing is admitted, so that
+// it cannot starve. Short sources that overtake a long pass leave room for it,
+// too.
 //
 // Invariants; CheckConsistency() verifies the first three:
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
@@ -52,61 +54,62 @@ struct StepPlan {
 //   2. A segment holds no more blocks than it has reserved; one that is not
 //      admitted, or has finished, holds none.
 //   3. The running sequences are at most max_sequences.
-//   4. If any segment waits and none runs, PlanStep() admits one, unless it
-//      may admit nobody.
+//   4. If a segment waits and none runs, PlanStep() admits one, unless the
+//      Admission allows nothing.
 //
-// Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe: the
-// engine thread owns it.
+// Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe; a
+// lane owns it.
 class Scheduler {
  public:
-  // At most `max_sequences` decode at the same time.
+  // At most `max_sequences` sequences decode at the same time. `pool` is not
+  // owned.
   Scheduler(int32_t max_sequences, KvBlockPool& pool)
       : max_sequences_(max_sequences), pool_(&pool) {}
-  ~Scheduler();  // Forgets what is left and gives its blocks back.
+  ~Scheduler();  // Removes the remaining requests.
 
-  // INVALID_ARGUMENT, with the figures, if `request` could not run on an idle
-  // engine. Add() requires that it can. From any thread.
+  // INVALID_ARGUMENT, with the numbers, if `request` could not run on an idle
+  // engine. Callable from any thread.
   static absl::Status CheckFits(const Request& request, int32_t max_sequences,
                                 const KvPoolShape& kv_shape);
 
-  // Queues the segments of a request. Returns where it lives until Remove().
+  // Queues the segments of a request. The result is valid until Remove().
+  // REQUIRES: CheckFits() is OK.
   LiveRequest& Add(RequestId id, Request request, MonotonicTime arrival);
 
   // Queues more segments of an open request.
   void Extend(LiveRequest& request, const TokenLists& segments);
 
-  // Whether a segment waits or runs. False with requests left: all are open.
+  // Whether a segment waits or runs. If this is false, all remaining requests
+  // are open.
   bool has_work() const;
 
-  // Admits what fits and lists the step's work.
+  // Admits the segments that fit, and lists the work of the step.
   const StepPlan& PlanStep(const Admission& admission);
 
-  // The segment's cross K/V are there: from now on it decodes.
+  // The cross K/V of the segment are complete; from now on it decodes.
   void FinishEncode(Segment& segment);
 
-  // The segment's live beams become those that `steps` name, in their order,
-  // each with its token. A parent's last child takes the parent's blocks as
-  // they are; its other children share the full ones and get a block of their
-  // own for the rest, which is added to `copies`. REQUIRES: all tokens are
-  // computed.
+  // Replaces the live beams of the segment by those of `steps`, in this order,
+  // each with its token. The last child of a parent takes over its blocks. The
+  // other children share the full blocks and get their own block for the rest,
+  // which is added to `copies`. REQUIRES: all tokens are computed.
   void Fork(Segment& segment, absl::Span<const BeamStep> steps,
             std::vector<BlockCopy>& copies);
 
-  // Gives the segment's blocks and places back.
+  // Releases the blocks and places of the segment.
   void FinishSegment(Segment& segment);
 
-  // Forgets a request, finished or not; its blocks are free.
+  // Removes a request, finished or not, and frees its blocks.
   void Remove(LiveRequest& request);
 
   // In order of arrival.
   std::list<LiveRequest>& requests() { return requests_; }
   const std::list<LiveRequest>& requests() const { return requests_; }
-  LiveRequest* Find(RequestId id);  // null: has ended, or never was
+  LiveRequest* Find(RequestId id);  // null: it has ended or never existed
 
-  // Fills what the scheduler knows: all of EngineGauges.
   EngineGauges gauges() const;
 
-  void CheckConsistency() const;  // O(everything): for tests.
+  void CheckConsistency() const;  // O(everything); for tests
 
  private:
   struct Need {
@@ -119,7 +122,8 @@ class Scheduler {
   };
   static Need NeedOf(const Request& request, int64_t source_len,
                      const KvPoolShape& kv_shape);
-  // The next one with a source of at most `max_tokens`.
+  // The request whose next segment is to be admitted, of those whose next
+  // source has at most `max_tokens`; null: none.
   LiveRequest* NextToAdmit(int64_t max_tokens);
   Need NeedOfNext(const LiveRequest& request) const;
   bool Fits(const Need& need) const;
@@ -137,9 +141,9 @@ class Scheduler {
   int32_t reserved_cross_blocks_ = 0;
   int32_t num_sequences_ = 0;
   StepPlan plan_;
-  // Of Fork(), reused from call to call.
-  std::vector<int32_t> num_children_;  // by parent, that are yet to come
-  std::vector<Sequence> spare_;        // beams that nobody goes on from
+  // Scratch for Fork(), reused between calls.
+  std::vector<int32_t> num_children_;  // by parent; those that are left
+  std::vector<Sequence> spare_;        // beams without a child
   std::vector<Sequence> next_;
 };
 

@@ -30,9 +30,9 @@ struct Sequence {
 
 struct LiveRequest;
 
-// One source of a request on its way through the engine, once it is admitted:
-// it is encoded once, is decoded by one sequence (a beam search by several,
-// which share the cross K/V and the blocks of their common history), and ends.
+// One admitted source of a request. It is encoded once and then decoded by one
+// sequence, or by the sequences of a beam search, which share the cross K/V and
+// the blocks of their common history.
 struct Segment {
   enum class State { kEncoding, kDecoding, kFinished };
 
@@ -45,40 +45,41 @@ struct Segment {
   int32_t index;  // in Request::segments
   State state = State::kEncoding;
   BlockTable cross_kv;
-  // Empty before it is admitted; of a beam search the live beams, best first.
+  // For a beam search the live beams, best first. Empty once it is finished.
   std::vector<Sequence> sequences;
-  std::unique_ptr<BeamSearch>
-      beams;  // from its first step on; null: beam_size 1
-  Utf8Rule::Controls source_controls;  // set at its first step
-  int32_t num_sent = 0;                // tokens that the sink has been given
-  MonotonicTime last_token =
-      MonotonicTime::InfinitePast();  // when one was chosen
-  int32_t reserved_self_blocks = 0;   // the most it can need; 0 unless admitted
+  // Set at the first decode step; null: beam_size is 1.
+  std::unique_ptr<BeamSearch> beams;
+  Utf8Rule::Controls source_controls;  // set at the first decode step
+  int32_t num_sent = 0;                // tokens that the sink has
+  // When the last token was chosen.
+  MonotonicTime last_token = MonotonicTime::InfinitePast();
+  // The maximum that the segment can need; 0 once it is finished.
+  int32_t reserved_self_blocks = 0;
   int32_t reserved_cross_blocks = 0;
 };
 
 // A request that has been submitted and has not ended.
 //
 // Invariant: sources [0, num_admitted) of the request have been admitted, in
-// order; the others wait, and have no Segment yet.
+// order. The others wait and have no Segment yet.
 struct LiveRequest {
   RequestId id = 0;
   Request request;
-  // Admitted, in order; those that finished go when the next is admitted.
+  // Admitted, in order. Finished ones are removed when the next is admitted.
   std::list<Segment> segments;
   int32_t num_admitted = 0;
   int32_t num_running = 0;  // admitted and not finished
   int32_t num_finished = 0;
 
   MonotonicTime arrival;
-  bool has_token = false;  // its first token is out
+  bool has_token = false;  // its first token has been chosen
   bool was_cut = false;    // a segment ended with FinishReason::kLength
   FinishReason last_reason = FinishReason::kEos;
 
   int32_t num_segments() const {
     return static_cast<int32_t>(request.segments.size());
   }
-  int64_t next_source_len() const {  // REQUIRES: one waits
+  int64_t next_source_len() const {  // REQUIRES: a source waits
     return static_cast<int64_t>(request.segments[num_admitted].size());
   }
   bool has_work() const { return num_finished < num_segments(); }

@@ -7,26 +7,28 @@
 
 namespace sheaf {
 
-// Bytes of KV cache, in whole blocks, exact.
+// Bytes of KV cache, in whole blocks.
 struct KvBytes {
-  int64_t self_used = 0;       // held by blocks of decoder self-attention
-  int64_t cross_used = 0;      // held by blocks of cross-attention
-  int64_t self_reserved = 0;   // the most that the admitted segments can hold,
-  int64_t cross_reserved = 0;  // what they hold now included
+  int64_t self_used = 0;   // held by blocks of decoder self-attention
+  int64_t cross_used = 0;  // held by blocks of cross-attention
+  // The maximum that the admitted segments can hold, including what they hold
+  // now.
+  int64_t self_reserved = 0;
+  int64_t cross_reserved = 0;
   int64_t capacity = 0;
 };
 
-// Where the engine stands after a step.
+// The state of a lane after a step.
 struct EngineGauges {
   int32_t num_requests_running = 0;   // with an admitted segment
   int32_t num_requests_waiting = 0;   // with none yet
-  int32_t num_sequences_running = 0;  // that hold a place in the batch
+  int32_t num_sequences_running = 0;  // with a place in the batch
   KvBytes kv;
 };
 
-// What one turn of the engine did. The engine reuses it: copy what is to stay.
+// What one step of a lane did. The lane reuses the object.
 struct StepStats {
-  // Empties all, and keeps the vectors' memory.
+  // Empties everything, and keeps the memory of the vectors.
   void Clear() {
     gauges = {};
     encode_seconds = decode_seconds = 0;
@@ -40,17 +42,19 @@ struct StepStats {
   }
 
   EngineGauges gauges;
-  double encode_seconds = 0;          // in this step; 0 if nothing was encoded
-  double decode_seconds = 0;          // all that a decode does; 0: no decode
-  int32_t num_decoded_sequences = 0;  // the decode's batch
+  double encode_seconds = 0;          // 0: nothing was encoded
+  double decode_seconds = 0;          // of the whole decode; 0: no decode
+  int32_t num_decoded_sequences = 0;  // the batch size of the decode
   int32_t num_prompt_tokens = 0;      // of segments whose encoding began
-  int32_t num_generated_tokens = 0;   // that sinks were given, but no prefixes
-  int32_t num_loops = 0;  // segments whose answer the loop guard ended
-  std::vector<double> time_to_first_token_seconds;  // one a request
-  std::vector<double>
-      inter_token_seconds;            // one a token after a segment's first
-  std::vector<double> queue_seconds;  // one a request admitted
-  // Requests that ended well in this step, index by index.
+  int32_t num_generated_tokens = 0;   // given to sinks, except forced ones
+  int32_t num_loops = 0;              // segments that the loop guard ended
+  // One per request.
+  std::vector<double> time_to_first_token_seconds;
+  // One per token, except for the first one of each segment.
+  std::vector<double> inter_token_seconds;
+  // One per request that left the queue.
+  std::vector<double> queue_seconds;
+  // One per request that finished in this step, in the same order.
   std::vector<double> e2e_seconds;
   std::vector<FinishReason> finish_reasons;
 };

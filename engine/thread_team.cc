@@ -12,15 +12,15 @@
 namespace sheaf {
 namespace {
 
-// How long a waiter spins and yields before it parks. Yielding costs nobody
-// anything but power: a neighbour that wants the core gets it. Who has parked
-// takes ten microseconds to come back, in a virtual machine often a
+// How long a waiting member spins and yields before it parks. Yielding costs
+// only power, because another process that needs the core gets it. A parked
+// thread takes ten microseconds to wake up, in a virtual machine often a
 // millisecond, because the host has given its core away.
 constexpr int kSpins = 1000;
 constexpr auto kYielding = std::chrono::milliseconds(1);
 
-// A team is judged by runs of this much time together: a worker that comes
-// back from a long sleep is late for a millisecond, and that is no reason.
+// A team is judged by runs that together take this long. A worker that wakes
+// from a long sleep can be a millisecond late, which is no reason to shrink.
 constexpr auto kLeastJudged = std::chrono::milliseconds(3);
 constexpr auto kMostJudged = std::chrono::milliseconds(12);
 // How long a team stays small before it tries its full size again.
@@ -33,8 +33,8 @@ void Pause() {
 #endif
 }
 
-// Returns once `value` is no longer `old`; true if it was to be waited for
-// beyond a spin.
+// Returns when `value` is no longer `old`. True: the wait was longer than the
+// spinning.
 bool WaitWhile(const std::atomic<int32_t>& value, int32_t old) {
   for (int i = 0; i < kSpins; ++i) {
     if (value.load(std::memory_order_acquire) != old) return false;
@@ -62,11 +62,11 @@ void ThreadTeam::Member::Barrier() const {
   const int32_t phase = team.phase_.load(std::memory_order_relaxed);
   if (team.arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == count) {
     team.arrived_.store(0, std::memory_order_relaxed);
-    // All others wait here, so nobody is in the middle of a share.
+    // All other members wait here, so none is in the middle of a share.
     if (team.ShouldShrink(count)) {
       team.count_.store(count - 1, std::memory_order_relaxed);
     }
-    // Atomic numbers wrap around, which these do in days.
+    // Atomic integers wrap around, which happens here within days.
     team.phase_.fetch_add(1, std::memory_order_release);
     team.phase_.notify_all();
     return;
@@ -93,9 +93,10 @@ ThreadTeam::~ThreadTeam() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-// With one member less the run takes count / (count - 1) of the time that its
-// members compute. They wait for T / count on average where that is the whole.
-// A fifth less, because who was off its core neither computed nor waited.
+// With one member fewer, a run takes count / (count - 1) times as long as its
+// members compute. This equals the present time T when the members wait for
+// T / count on average, that is for T together. The limit is a fifth lower,
+// because a member that was off its core neither computed nor waited.
 bool ThreadTeam::ShouldShrink(int32_t count) const {
   const int64_t waited_ns = waited_ns_.load(std::memory_order_relaxed);
   if (waited_ns == 0) return false;
@@ -149,7 +150,8 @@ void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
 void ThreadTeam::WorkerLoop(int32_t index) {
   for (int32_t run = 0;;) {
     WaitWhile(run_, run);
-    // No run is missed: the next begins only after this worker has finished.
+    // No run is missed, because the next one begins only after this worker has
+    // finished.
     run = run_.load(std::memory_order_relaxed);
     if (is_stopping_.load(std::memory_order_relaxed)) return;
     (*fn_)(Member(this, index));

@@ -11,27 +11,28 @@
 
 namespace sheaf {
 
-// The threads that compute a step together: the caller of Run() and
-// size() - 1 workers that wait between the runs.
+// The threads that compute a step together: the caller of Run() and size() - 1
+// workers that wait between the runs.
 //
-// A run is one function that every member executes, with barriers where one
-// needs what another has written (single program, multiple data): so a step
-// wakes the workers once, not once a GEMM. Who waits spins some microseconds,
-// then yields, then parks: a barrier between members that run costs well below
-// a microsecond, and a member that is off its core does not burn another.
+// A run is one function that every member executes, with barriers where a
+// member needs what another has written (single program, multiple data). So a
+// step wakes the workers once, and not once per GEMM. A waiting member spins
+// for a few microseconds, then yields, then parks. A barrier between running
+// members costs well below a microsecond, and a member that waits for a
+// descheduled one leaves its core to others.
 //
-// Beside a busy neighbour a team of all cores is slower than a smaller one: at
-// every barrier all wait for the member whose core the neighbour has. So a team
-// that finds itself waiting for most of a run shrinks at the next barrier: its
-// last member has no further share of the work. It stays small for a while,
-// longer each time that trying the full size fails again.
+// When another process keeps a core busy, a team of all cores is slower than a
+// smaller one, because at every barrier all members wait for the one on that
+// core. So a team that waits for most of a run shrinks at the next barrier, and
+// its last member gets no more work. It stays small for a while, and for longer
+// each time that the full size fails again.
 //
-// Only one thread (the engine's) calls Run(), and runs do not nest.
+// Only one thread (the engine thread) calls Run(), and runs do not nest.
 class ThreadTeam {
  public:
-  // What a member of a run knows: who it is, of how many. Both hold until the
-  // next barrier: there the team may have shrunk. A member that is left out
-  // goes on through the function with an index that is above every count, an
+  // The index of a member of a run, and the number of members. Both are valid
+  // until the next barrier, where the team may shrink. A member that is left
+  // out continues through the function with an index above every count, an
   // empty share, and barriers that do not wait.
   class Member {
    public:
@@ -40,11 +41,11 @@ class ThreadTeam {
       return team_->count_.load(std::memory_order_relaxed);
     }
 
-    // Returns when all members of the run have called it; what they wrote
-    // before is visible after.
+    // Returns when all members of the run have called it. What they wrote
+    // before the call is then visible.
     void Barrier() const;
 
-    // This member's share of `n` things in a row: [begin, end), balanced.
+    // This member's balanced share [begin, end) of `n` items.
     struct Range {
       int64_t begin, end;
     };
@@ -70,8 +71,8 @@ class ThreadTeam {
 
   int32_t size() const { return size_; }
 
-  // Every member calls `fn` with its own Member; returns when all have
-  // returned. `fn` is called on the caller's thread with index 0.
+  // Calls `fn` on every member with its own Member, and returns when all have
+  // returned. The caller's thread is the member with index 0.
   void Run(absl::FunctionRef<void(const Member&)> fn);
 
  private:
@@ -86,24 +87,24 @@ class ThreadTeam {
   std::vector<std::thread> threads_;  // [size_ - 1]
   const absl::FunctionRef<void(const Member&)>* fn_ = nullptr;
 
-  // Of the run under way.
-  Clock::time_point run_begin_;
-  int32_t first_count_ = 1;  // it began with so many members
-  // Of the runs before it that it is judged with.
+  Clock::time_point run_begin_;  // of the current run
+  int32_t first_count_ = 1;      // members at the beginning of the current run
+  // Total time of the earlier runs that are judged together with this one.
   Clock::duration judged_ = Clock::duration::zero();
 
-  // What was learned: until `small_until_`, runs begin with `small_count_`.
+  // Until `small_until_`, runs begin with `small_count_` members.
   Clock::time_point small_until_;
   int32_t small_count_ = 1;
   Clock::duration patience_;  // how long to stay small
 
-  // Each on its own cache line: the waiters read one while the others change.
-  alignas(64) std::atomic<int32_t> run_{0};       // counts the runs begun
+  // Each is on its own cache line, because waiting members read one while
+  // others change.
+  alignas(64) std::atomic<int32_t> run_{0};       // number of runs begun
   alignas(64) std::atomic<int32_t> arrived_{0};   // at the current barrier
-  alignas(64) std::atomic<int32_t> phase_{0};     // counts the barriers passed
+  alignas(64) std::atomic<int32_t> phase_{0};     // number of barriers passed
   alignas(64) std::atomic<int32_t> count_{1};     // members of the run
   alignas(64) std::atomic<int32_t> finished_{0};  // workers done with the run
-  // Time that members waited in these runs, where it was long; summed up.
+  // Total time of the long waits of all members in the judged runs.
   alignas(64) std::atomic<int64_t> waited_ns_{0};
   alignas(64) std::atomic<bool> is_stopping_{false};
 };

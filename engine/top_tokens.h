@@ -8,19 +8,19 @@
 
 namespace sheaf {
 
-// Memory of TopTokens(), reused from call to call.
+// Memory of TopTokens(), reused between calls.
 struct TopTokensScratch {
-  std::vector<float> maxima;   // of the row's blocks
+  std::vector<float> maxima;   // of the blocks of the row
   std::vector<float> ordered;  // the same, for finding the k-th
-  std::vector<int32_t> ids;    // what TopTokens() found
+  std::vector<int32_t> ids;    // the result of TopTokens()
 };
 
-// The ids of the `k` greatest logits, greatest first, the lower id first among
-// equals; fewer if fewer are not -infinity. Valid until the next call.
+// The ids of the `k` largest logits, largest first, the lower id first among
+// equals. Logits of -infinity are left out. Valid until the next call.
 //
-// The k-th greatest of the maxima of blocks of 64 is a bound that k logits at
-// least reach: so one pass for the maxima, then a look into the few blocks that
-// reach the bound, and no sort of the vocabulary.
+// At least k logits reach the k-th largest of the maxima of all blocks of 64.
+// So one pass finds the maxima, and only the few blocks that reach this bound
+// are searched; the vocabulary is never sorted.
 absl::Span<const int32_t> TopTokens(const kernels::Kernels& kernels,
                                     absl::Span<const float> logits, int32_t k,
                                     TopTokensScratch& scratch);

@@ -67,7 +67,10 @@ forbid(FILES "." EXCEPT "^server/ops/http_listener\\.cc$" INCLUDES "^boost/")
 forbid(FILES "." EXCEPT "^(text/|tests/text/)"
   INCLUDES "^(sentencepiece|unicode/)")
 # The server takes engine and model together in one place.
-forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main\\.cc|server_model\\.(h|cc))$"
+  INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main|server_model)\\.cc$"
+  INCLUDES "^server/server_model\\.h$")
 forbid(FILES "^server/" INCLUDES "^client/")
 # gRPC is the business of its front, of what starts it, and of the client.
 forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
@@ -77,7 +80,7 @@ forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
 forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
   INCLUDES "^server/grpc/")
 forbid(FILES "^server/(access|ops)/"
-  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/" ALLOWS "^server/(flags|listening_sockets|unix_socket)\\.h$")
+  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # What is served knows nothing of how models are made.
@@ -88,39 +91,72 @@ forbid(FILES "^train/" INCLUDES "^server/")
 # The trainer builds where there is only libtorch. Of the project it includes the
 # headers that need nothing but the standard library.
 forbid(FILES "^train/(common|uptrain)/"
-  ALLOWS "^base/(bf16|check|enum_names|hash|round_up|version)\\.h$"
+  ALLOWS "^(base/(bf16|check|enum_names|hash|round_up|version)|engine/kernels/activation|engine/model/(architecture|tensor_list))\\.h$"
   INCLUDES "^(base/|text/|engine/|server/|client/|absl/|nlohmann|Eigen|train/(convert|evaluate|tokenize)/)")
 forbid(FILES "." EXCEPT "^(train/uptrain/|tests/train/)"
   INCLUDES "^(torch/|ATen/|c10/)")
 
-# In text/, only families.cc names a family of models. The names are those of
-# the model types in families.cc, also within a longer word ("kT5Types") and
-# with a capital letter.
-file(READ ${ROOT}/text/families.cc families)
-string(REGEX MATCHALL "Types\\[\\] = {[^}]*}" families "${families}")
-string(REGEX MATCHALL "\"[a-z0-9_-]+\"" families "${families}")
-if(NOT families)
-  message(FATAL_ERROR "text/families.cc: has no model types")
-endif()
-foreach(name ${families})
-  string(REPLACE "\"" "" name "${name}")
-  string(SUBSTRING ${name} 0 1 initial)
-  string(SUBSTRING ${name} 1 -1 rest)
-  string(TOUPPER ${name} upper)
-  string(TOUPPER ${initial} initial)
-  list(APPEND spellings ${name} ${upper} ${initial}${rest})
-endforeach()
-list(JOIN spellings "|" spellings)
-foreach(file ${sources})
-  if(NOT file MATCHES "^text/" OR file STREQUAL "text/families.cc")
-    continue()
+# The headers that the trainer may share with the rest need the standard library
+# only.
+set(plain "^(base/(bf16|check|enum_names|hash|round_up|version)|engine/kernels/activation|engine/model/(architecture|tensor_list))\\.h$")
+forbid(FILES "${plain}" ALLOWS "${plain}" INCLUDES "[/.]")
+forbid(FILES "^engine/model/tensor_list\\.cc$" ALLOWS "${plain}"
+  INCLUDES "[/.]")
+
+# forbid_names(FILES regex EXCEPT regex NAMES name...): no file whose path
+# matches FILES, and not EXCEPT, contains one of the names of families, also
+# within a longer word ("kT5Types") and with capital letters.
+function(forbid_names)
+  cmake_parse_arguments(RULE "" "FILES;EXCEPT" "NAMES" ${ARGN})
+  if(NOT RULE_NAMES)
+    message(FATAL_ERROR "No names of families for ${RULE_FILES}")
   endif()
-  file(STRINGS ${ROOT}/${file} lines
-    REGEX "(^|[^A-Za-z0-9])[a-z]?(${spellings})")
-  foreach(line ${lines})
-    list(APPEND violations "${file} names a family: ${line}")
+  foreach(name ${RULE_NAMES})
+    string(SUBSTRING ${name} 0 1 initial)
+    string(SUBSTRING ${name} 1 -1 rest)
+    string(TOUPPER ${name} upper)
+    string(TOUPPER ${initial} initial)
+    list(APPEND spellings ${name} ${upper} ${initial}${rest})
   endforeach()
+  list(JOIN spellings "|" spellings)
+  foreach(file ${sources})
+    if(NOT file MATCHES "${RULE_FILES}" OR file MATCHES "${RULE_EXCEPT}")
+      continue()
+    endif()
+    file(STRINGS ${ROOT}/${file} lines
+      REGEX "(^|[^A-Za-z0-9])[a-z]?(${spellings})")
+    foreach(line ${lines})
+      list(APPEND violations "${file} names a family: ${line}")
+    endforeach()
+  endforeach()
+  set(violations "${violations}" PARENT_SCOPE)
+endfunction()
+
+# In engine/, only the files of families/ name a family. The names are those of
+# the files and of their model types.
+set(names "")
+file(GLOB families ${ROOT}/engine/model/families/*.cc)
+foreach(path ${families})
+  get_filename_component(stem ${path} NAME_WE)
+  file(READ ${path} text)
+  string(REGEX MATCH "kModelTypes\\[\\] = {[^;]*" types "${text}")
+  if(NOT types)
+    continue()  # the registry, or a table of keys
+  endif()
+  list(APPEND names ${stem})
+  string(REGEX MATCHALL "{\"[a-z0-9_-]+\"" types "${types}")
+  string(REGEX REPLACE "[{\"]" "" types "${types}")
+  list(APPEND names ${types})
 endforeach()
+list(REMOVE_DUPLICATES names)
+forbid_names(FILES "^engine/" EXCEPT "^engine/model/families/" NAMES ${names})
+
+# In text/, only families.cc does. The names are those of its model types.
+file(READ ${ROOT}/text/families.cc text)
+string(REGEX MATCHALL "Types\\[\\] = {[^}]*}" types "${text}")
+string(REGEX MATCHALL "\"[a-z0-9_-]+\"" types "${types}")
+string(REPLACE "\"" "" types "${types}")
+forbid_names(FILES "^text/" EXCEPT "^text/families\\.cc$" NAMES ${types})
 
 if(violations)
   list(JOIN violations "\n  " text)

@@ -17,9 +17,9 @@ namespace {
 // begins with a capital letter counts only with one: "Sun." is a day, "sun." is
 // the end of a sentence.
 //
-// Needs no entry:
-//   - what a capital letter rarely follows within a sentence ("etc."), because
-//     a full stop before a lower-case letter never ends a sentence
+// These need no entry:
+//   - words that a capital letter rarely follows within a sentence ("etc."),
+//     because a full stop before a lower-case letter never ends a sentence
 //   - initials and abbreviations of parts with one or two letters ("U.N."),
 //     which are recognized by their form and count as may_end
 struct Table {
@@ -264,8 +264,8 @@ constexpr Table kTables[] = {
 };
 
 // German writes nouns with a capital, so that a capital letter after a number
-// and a full stop says little. These words before or after it make it an
-// ordinal.
+// and a full stop has little meaning. A number with one of these words before
+// or after it is an ordinal.
 constexpr char kBeforeGermanOrdinal[] =
     "der die das dem den des ein eine einen einem einer eines am im vom zum "
     "zur beim bis ab seit nach vor mein meine meinen meinem meiner dein deine "
@@ -303,7 +303,7 @@ bool BeginsWithCapital(absl::string_view word) {
   return u_tolower(first) != first;
 }
 
-// "It" of "It's", "C" of "C’est".
+// The part before an apostrophe: "It" for "It's", "C" for "C’est".
 absl::string_view BeforeApostrophe(absl::string_view word) {
   return word.substr(0, std::min(word.find('\''), word.find("\u2019")));
 }

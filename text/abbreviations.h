@@ -7,7 +7,7 @@
 
 namespace sheaf {
 
-// "zh" of "zh-Hans".
+// The language of a tag: "zh" for "zh-Hans".
 absl::string_view PrimaryLanguage(absl::string_view language);
 
 // The meaning of a full stop after a word.
@@ -37,8 +37,8 @@ class SentenceWords {
   // sentence and is rarely part of a name: pronouns, articles, conjunctions.
   bool IsOpener(absl::string_view word) const;
 
-  // Whether a number with a full stop is an ordinal ("3. Oktober"), and which
-  // words before or after it say so even before a capital letter.
+  // Whether a number with a full stop is an ordinal ("3. Oktober"), and the
+  // words before or after it that make it one even before a capital letter.
   bool has_ordinals() const { return has_ordinals_; }
   bool IsBeforeOrdinal(absl::string_view word) const;
   bool IsAfterOrdinal(absl::string_view word) const;
@@ -62,7 +62,7 @@ class SentenceWords {
   Word Lookup(absl::string_view word) const;
 
   std::unordered_map<std::string, Word> words_;  // by word in lower case
-  std::string street_suffix_;  // "str" of "Hauptstr."; empty for none
+  std::string street_suffix_;  // "str" in "Hauptstr."; empty for none
   bool has_ordinals_ = false;
 };
 

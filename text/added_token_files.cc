@@ -25,8 +25,8 @@ constexpr size_t kMaxTokenBytes = 1024;                // of one added token
 constexpr size_t kMaxAllTokenBytes = size_t{4} << 20;  // of all of them
 constexpr int32_t kDefaultSentinels = 100;
 
-// The text of a special token as files name it: a string, or an object.
-// Null: none is named.
+// The text of a special token, which files give as a string or an object.
+// Absent if no token is named.
 const json* TokenText(const json& token) {
   if (token.is_string()) return &token;
   if (!token.is_object()) return nullptr;
@@ -58,7 +58,7 @@ class Collector {
   }
 
  private:
-  // The special tokens that files name by their use.
+  // Reads the special tokens that files name by their use.
   absl::Status ReadNames() {
     control_.insert({"</s>", "<pad>", "<unk>", out_.model.eos_piece});
     for (const NamedObject* file : {&files_.config, &files_.special_map}) {
@@ -287,7 +287,7 @@ class Collector {
     return absl::OkStatus();
   }
 
-  // Special tokens that no file gives an id get the next ones.
+  // Special tokens to which no file gives an id get the next free ids.
   absl::Status AddNamedTokens() {
     int32_t next = static_cast<int32_t>(out_.model.pieces.size());
     for (const AddedToken& token : out_.added_tokens) {

@@ -11,14 +11,14 @@
 
 namespace sheaf {
 
-// The JSON object of one of a tokenizer's files, and the path that messages
-// name; empty if there is no such file.
+// The JSON object in one file of a tokenizer, and the path that messages name.
+// The object is empty if there is no such file.
 struct NamedObject {
   std::string path;
   nlohmann::json value = nlohmann::json::object();
 };
 
-// Where a model directory says which tokens there are beside the pieces.
+// The parts of a model directory that define tokens in addition to the pieces.
 struct AddedTokenFiles {
   std::string directory;
   int32_t vocab_size = 0;
@@ -29,7 +29,7 @@ struct AddedTokenFiles {
   NamedObject special_map;              // special_tokens_map.json
 };
 
-// Sets `out.added_tokens` and `out.eos_id`, by the rules 2 to 4 of
+// Sets `out.added_tokens` and `out.eos_id` by the rules 2 to 4 of
 // ReadTokenizerFiles(). REQUIRES: `out.model` is checked.
 absl::Status CollectAddedTokens(AddedTokenFiles files, TokenizerFiles& out);
 

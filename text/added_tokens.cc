@@ -49,7 +49,7 @@ std::vector<TextPart> AddedTokenSplitter::Split(absl::string_view text,
                                                 SpecialTokens allowed) const {
   std::vector<TextPart> parts;
   size_t done = 0;         // where the last part ends
-  size_t stripped_to = 0;  // from `done` to here, all is white space
+  size_t stripped_to = 0;  // only white space from `done` to here
   const auto add_text = [&](size_t end) {
     if (done < end) parts.push_back({text.substr(done, end - done), nullptr});
   };

@@ -28,7 +28,7 @@ uint32_t Offset(uint32_t unit) {
   return (unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
-// Walks all that can be reached from the array's first unit, depth first.
+// Walks all units that the first unit of the array leads to, depth first.
 class Walk {
  public:
   Walk(absl::string_view units, absl::string_view replacements)
@@ -46,15 +46,15 @@ class Walk {
   }
 
  private:
-  // A unit on the path to the one being looked at.
+  // A unit on the path to the current one.
   struct Place {
     uint32_t unit_index;
     uint32_t children;        // the child for byte c is at `children ^ c`
     int32_t next_byte = 0;    // children below have been walked
-    int32_t rules_below = 0;  // most rules on one way down from here
+    int32_t rules_below = 0;  // maximum number of rules on a path from here
   };
 
-  // What num_rules_ says of units whose rules are not counted yet.
+  // Values of num_rules_ for units whose rules are not counted yet.
   static constexpr int32_t kUnseen = -1;
   static constexpr int32_t kOnPath = -2;
 
@@ -145,8 +145,8 @@ class Rules {
     replacements_ = charsmap.substr(4 + units_size);
   }
 
-  // The size of the longest beginning of `text` that has a rule, and that
-  // rule's replacement; 0 if there is none.
+  // The size of the longest beginning of `text` that has a rule, and the
+  // replacement of the rule. 0 if no beginning has a rule.
   size_t Match(absl::string_view text, absl::string_view& replacement) const {
     if (units_.empty()) return 0;
     size_t size = 0;

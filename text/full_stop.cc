@@ -14,12 +14,8 @@
 namespace sheaf {
 namespace {
 
-// Longer ones are neither abbreviations nor numbers of interest.
+// Longer words are neither abbreviations nor relevant numbers.
 constexpr size_t kMaxWordBytes = 64;
-
-int32_t SentenceBreak(int32_t character) {
-  return u_getIntPropertyValue(character, UCHAR_SENTENCE_BREAK);
-}
 
 bool IsApostrophe(int32_t character) {
   return character == '\'' || character == 0x2019;
@@ -50,8 +46,8 @@ bool IsBeforeWord(int32_t character) {
   }
 }
 
-// The word that ends at `end`, without what is no letter or digit before it. It
-// may have full stops, hyphens and signs within. Empty if it is too long.
+// The word that ends at `end`. It begins with a letter or digit, and may have
+// full stops, hyphens and signs within. Empty if it is too long.
 absl::string_view WordBefore(absl::string_view text, size_t end) {
   size_t begin = end;
   for (size_t at = end; at > 0;) {
@@ -63,8 +59,8 @@ absl::string_view WordBefore(absl::string_view text, size_t end) {
   return text.substr(begin, end - begin);
 }
 
-// Where the word before the one that begins at `begin` ends; 0 if there is
-// none, or if more than white space is between them.
+// The end of the word before the one that begins at `begin`. 0 if there is
+// none, or if not only white space separates them.
 size_t EndOfWordBefore(absl::string_view text, size_t begin) {
   size_t end = begin;
   while (end > 0) {
@@ -102,7 +98,7 @@ bool BeginsWithCapital(absl::string_view word) {
   return !word.empty() && IsUpperCase(NextCharacter(word, at));
 }
 
-// "U.S", "Ph.D", "J.-P", "EE.UU": letters alone, in parts of one or two.
+// "U.S", "Ph.D", "J.-P", "EE.UU": only letters, in parts of one or two.
 bool HasShortParts(absl::string_view word) {
   const std::vector<absl::string_view> parts =
       absl::StrSplit(word, absl::ByAnyChar(".-"), absl::SkipEmpty());
@@ -159,21 +155,21 @@ class Judge {
     return WordBefore(stop_.text, end);
   }
 
-  // A single letter with a full stop is an initial, whatever else it may be.
+  // A single letter with a full stop always counts as an initial.
   bool IsOpener() const {
     return !(next_has_full_stop_ && NumLetters(next_) == 1) &&
            words_.IsOpener(next_);
   }
 
-  // The first full stop of "z. B." or "v. Chr."
+  // The first full stop in "z. B." or "v. Chr."
   bool IsWithinAbbreviation() const {
     if (!next_has_full_stop_) return false;
     if (NumLetters(word_) == 1 && NumLetters(next_) == 1) return true;
     return words_.Find(absl::StrCat(word_, ".", next_)) != StopWord::kNone;
   }
 
-  // "1.", "a.", "IV." at the beginning; "Step 3." before what begins no
-  // ordinary sentence.
+  // "1.", "a.", "IV." at the beginning, and "Step 3." if no ordinary sentence
+  // begins after it.
   bool IsListMark() const {
     const bool is_number = IsNumber(word_);
     if (begin() <= stop_.first) {
@@ -199,7 +195,7 @@ class Judge {
   }
 
   // The entry of the longest abbreviation that ends here: "R", "d.R" or "i.d.R"
-  // of "i. d. R.".
+  // for "i. d. R.".
   StopWord Find() const {
     constexpr int kMaxParts = 4;
     constexpr int kMaxPartLetters = 4;
@@ -232,7 +228,7 @@ class Judge {
     return found;
   }
 
-  // "J. Weaver", "p. 5", and not "x. The" or "you and I. John".
+  // True for "J. Weaver", "p. 5", and false for "x. The", "you and I. John".
   bool InitialEnds() const {
     if (next_is_number_) return false;
     if (!BeginsWithCapital(word_) || next_is_opener_) return true;
@@ -244,7 +240,7 @@ class Judge {
     return next_.size() > 1 && IsRoman(next_) && BeginsWithCapital(next_);
   }
 
-  // "Tel. No. 5", "Mon. Jan. 5", and not "No. No."
+  // True for "Tel. No. 5", "Mon. Jan. 5", and false for "No. No."
   bool IsAbbreviationNext() const {
     return next_has_full_stop_ && !words_.IsOpener(next_) &&
            words_.Find(next_) != StopWord::kNone;

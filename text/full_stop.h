@@ -7,11 +7,11 @@
 
 namespace sheaf {
 
-// A full stop with a space behind it, and what stands around it.
+// A full stop with a space after it, and its surroundings.
 struct FullStop {
   absl::string_view text;
   size_t at;  // of the full stop itself
-  // The first letter or digit of the sentence, or one behind `at` if the
+  // The first letter or digit of the sentence, or one after `at` if the
   // sentence has none before it.
   size_t first;
   // The first letter or digit after the space, which is not a lower-case letter
@@ -27,8 +27,8 @@ struct FullStop {
 // Reads a bounded number of bytes before and after the full stop.
 bool EndsSentence(const FullStop& stop, const SentenceWords& words);
 
-// The word that begins at `at`: letters, digits, and apostrophes between them.
-// At most 64 bytes of it.
+// The word that begins at `at`, at most 64 bytes of it: letters, digits, and
+// apostrophes between them.
 absl::string_view WordAt(absl::string_view text, size_t at);
 
 bool IsLowerCase(int32_t character);

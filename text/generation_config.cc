@@ -36,7 +36,7 @@ std::string Warning(absl::string_view where, absl::string_view key,
                          Shown(value), effect);
 }
 
-// Reads keys from several objects; the first error sticks.
+// Reads keys from several objects and keeps the first error.
 class DefaultsReader {
  public:
   DefaultsReader(absl::Span<const GenerationKeys> sources, int32_t vocab_size)
@@ -90,7 +90,7 @@ class DefaultsReader {
     return Integer(key, 0, vocab_size_ - 1);
   }
 
-  // One token, or a list of which greedy decoding takes the lowest.
+  // One token, or the lowest of a list, which greedy decoding takes.
   std::optional<int32_t> LowestToken(const char* key) {
     const json* value = Find(key);
     if (value == nullptr || !value->is_array()) return Token(key);
@@ -106,7 +106,7 @@ class DefaultsReader {
     return lowest;
   }
 
-  // Ids outside the vocabulary are left out, as they are never chosen.
+  // Ids outside the vocabulary are left out, because they are never chosen.
   std::vector<int32_t> Tokens(const char* key) {
     std::vector<int32_t> ids;
     const json* value = Find(key);
@@ -149,7 +149,8 @@ class DefaultsReader {
     return std::make_shared<const BadWords>(std::move(words));
   }
 
-  // Tokens without the start token: `new_key` counts without, `key` with it.
+  // The number of tokens without the start token, which `key` counts and
+  // `new_key` does not.
   std::optional<int32_t> Length(const char* new_key, const char* key,
                                 int32_t min) {
     const size_t new_index = IndexOf(new_key), index = IndexOf(key);
@@ -214,7 +215,7 @@ void ReadSampling(DefaultsReader& reader, DecodingDefaults& defaults) {
   defaults.min_p = reader.Number("min_p", 0, 1);
 }
 
-// What of the keys that are read has no effect beside the others.
+// Warns of keys that have no effect because of others.
 void WarnOfCombinations(const DecodingDefaults& defaults,
                         const GenerationKeys& source,
                         std::vector<std::string>& warnings) {
@@ -257,7 +258,7 @@ void WarnOfCombinations(const DecodingDefaults& defaults,
   }
 }
 
-// Of one object: keys that are not followed, or not known.
+// Warns of the keys of the first source that are not followed or not known.
 void WarnOfKeys(absl::Span<const GenerationKeys> sources, KeyHolder holder,
                 std::vector<std::string>& warnings) {
   const GenerationKeys& source = sources.front();
@@ -291,7 +292,7 @@ void WarnOfKeys(absl::Span<const GenerationKeys> sources, KeyHolder holder,
   }
 }
 
-// The reference refuses it too: no token could be chosen.
+// The reference refuses this too, because no token could be chosen.
 absl::Status CheckForcedFirst(const DecodingDefaults& defaults,
                               const std::string& where) {
   const std::optional<int32_t>& forced = defaults.forced_first_token;

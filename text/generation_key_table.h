@@ -9,8 +9,8 @@ namespace sheaf {
 
 enum class KeyUse {
   kRead,         // by ReadGenerationKeys()
-  kSampling,     // read too; without do_sample it has no effect
-  kModelsToken,  // of the model's files, read with the model (TokenRules)
+  kSampling,     // read too; has no effect without do_sample
+  kModelsToken,  // a token id that the model's reader reads
   kHarmless,     // changes no output of this server
   kNotFollowed,
 };
@@ -18,9 +18,9 @@ enum class KeyUse {
 struct GenerationKey {
   const char* name;
   KeyUse use;
-  // JSON array of the values that change nothing; null always is one.
+  // JSON array of the values that change nothing, in addition to null.
   const char* neutral;
-  const char* effect;  // harmless: why; not followed: what that means
+  const char* effect;  // why it is harmless, or the effect of not following it
 };
 
 // Every attribute of GenerationConfig in transformers 4.57 and 5.24.

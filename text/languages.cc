@@ -20,14 +20,14 @@ namespace {
 constexpr std::pair<const char*, const char*> kAliases[] = {
     {"fuv", "ff"}, {"pbt", "ps"}, {"quy", "qu"}};
 
-// Languages that ICU keeps apart and that stand for one another.
+// Languages that ICU distinguishes and that can replace one another.
 struct Relation {
   const char *asked, *offered;
   int32_t distance;
 };
-constexpr int32_t kFar = 10;  // further than any two scripts
+constexpr int32_t kFar = 10;  // greater than between any two scripts
 constexpr Relation kRelations[] = {
-    // Norwegian is Bokmål or Nynorsk, and mostly Bokmål is meant.
+    // Norwegian is Bokmål or Nynorsk, and usually means Bokmål.
     {"nb", "no", kFar},
     {"no", "nb", kFar},
     {"nn", "no", kFar},
@@ -80,7 +80,7 @@ absl::StatusOr<Language> ParseLanguage(absl::string_view field,
     return unknown;
   }
   const icu::Locale locale = icu::Locale::createCanonical(name);
-  // Only languages of ICU's list have a three-letter code.
+  // Only the languages that ICU lists have a three-letter code.
   if (*locale.getLanguage() == '\0' || *locale.getISO3Language() == '\0') {
     return unknown;
   }

@@ -28,7 +28,7 @@ enum class LineKind {
 
 struct Line {
   absl::string_view text;     // without white space at its ends
-  absl::string_view ending;   // white space and line break behind it
+  absl::string_view ending;   // white space and line break after it
   absl::string_view leading;  // white space before it
   int indent = 0;             // columns of `leading`
   LineKind kind = LineKind::kOther;
@@ -73,7 +73,7 @@ LineKind KindOf(absl::string_view line) {
   return IsItem(line) ? LineKind::kItem : LineKind::kText;
 }
 
-// The line at the beginning of `rest`, which loses it.
+// Takes the line at the beginning of `rest`.
 Line TakeLine(absl::string_view& rest) {
   const size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
   size_t next = end;
@@ -92,11 +92,12 @@ Line TakeLine(absl::string_view& rest) {
   return line;
 }
 
-// Behind closing quotes and brackets.
+// Whether terminal punctuation ends the line, before closing quotes and
+// brackets.
 bool EndsWithTerminal(absl::string_view line) {
   for (size_t at = line.size(); at > 0;) {
     const int32_t last = PreviousCharacter(line, at);
-    switch (u_getIntPropertyValue(last, UCHAR_SENTENCE_BREAK)) {
+    switch (SentenceBreak(last)) {
       case U_SB_ATERM:
       case U_SB_STERM:
         return true;
@@ -119,7 +120,7 @@ int32_t LastCharacter(absl::string_view text) {
   return PreviousCharacter(text, at);
 }
 
-// Written without spaces between words.
+// Whether words in the script of the character are written without spaces.
 bool NeedsNoSpaces(int32_t character) {
   if (u_getIntPropertyValue(character, UCHAR_LINE_BREAK) ==
       U_LB_COMPLEX_CONTEXT) {
@@ -135,7 +136,7 @@ absl::string_view FirstWord(absl::string_view line) {
   return line.substr(0, line.find_first_of(" \t"));
 }
 
-// "well-" before "known", and not "Vor-" before "und Nachteile".
+// True for "well-" before "known", and false for "Vor-" before "und Nachteile".
 bool DividesWord(absl::string_view line, absl::string_view next) {
   if (!absl::ConsumeSuffix(&line, "-") || line.empty() ||
       !u_isalpha(LastCharacter(line)) || !IsLowerCase(FirstCharacter(next))) {
@@ -174,12 +175,12 @@ bool ContinuesParagraph(const Paragraph& paragraph, const Line& line) {
   return line.indent <= paragraph.back().indent;
 }
 
-// Whether the paragraph is hard-wrapped for certain; see JoinLines().
+// Whether the paragraph is certainly hard-wrapped, as JoinLines() describes.
 bool IsWrapped(const Paragraph& paragraph) {
   constexpr int kMinColumns = 25;
   constexpr int kMinLongColumns = 50;
   constexpr int kMaxColumns = 80;
-  constexpr int kSlackColumns = 5;  // some programs even the lines out
+  constexpr int kSlackColumns = 5;  // some programs balance the lines
   constexpr size_t kCertainLines = 3;
   const size_t num_breaks = paragraph.size() - 1;
   std::vector<int> columns;
@@ -248,7 +249,7 @@ class Joiner {
   }
 
  private:
-  // Writes the paragraph.
+  // Writes and clears the paragraph.
   void Flush() {
     const bool is_joined =
         paragraph_.size() > 1 &&

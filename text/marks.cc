@@ -17,8 +17,7 @@ bool IsCombining(int32_t character) {
 }
 
 bool IsTerminal(int32_t character) {
-  const int32_t property =
-      u_getIntPropertyValue(character, UCHAR_SENTENCE_BREAK);
+  const int32_t property = SentenceBreak(character);
   return property == U_SB_ATERM || property == U_SB_STERM;
 }
 
@@ -39,7 +38,7 @@ bool HasEqualAfter(absl::string_view text, size_t at, size_t end) {
   return true;
 }
 
-// The same for those that end at `at`.
+// Whether at least kEqualMarks equal characters end at `at`.
 bool HasEqualBefore(absl::string_view text, size_t at, size_t begin) {
   const int32_t last = PreviousCharacter(text, at);
   for (int n = 1; n < kEqualMarks; ++n) {
@@ -48,7 +47,7 @@ bool HasEqualBefore(absl::string_view text, size_t at, size_t begin) {
   return true;
 }
 
-// How far the word before `marks` keeps them.
+// The end of the marks that stay with the word before them.
 size_t KeptAfterWord(absl::string_view text, TextRange marks) {
   int left = NumMarks(text, marks);
   int kept = 0;
@@ -69,7 +68,7 @@ size_t KeptAfterWord(absl::string_view text, TextRange marks) {
   return marks.end;
 }
 
-// From where on the word behind `marks` keeps them.
+// The beginning of the marks that stay with the word after them.
 size_t KeptBeforeWord(absl::string_view text, TextRange marks) {
   int left = NumMarks(text, marks);
   int kept = 0;

@@ -23,7 +23,7 @@ TextRange Trim(absl::string_view text, TextRange range);
 
 // Appends the parts of `sentence` that a model should read. Marks are the
 // characters that are neither letters, digits, combining characters nor white
-// space. Left out are
+// space. These are left out:
 //   - a sentence without a letter or digit
 //   - 16 marks or more between two words, which divide the sentence
 //     ("Chapter 1 ................ 12")

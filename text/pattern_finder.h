@@ -12,8 +12,8 @@
 namespace sheaf {
 
 // Finds any of many strings in a text: an Aho-Corasick automaton over the
-// reversed strings, which reads the text from its end. It therefore knows at
-// each place the longest string that begins there.
+// reversed strings, which reads the text from its end. At each place it
+// therefore knows the longest string that begins there.
 //
 // Takes memory linear in the strings. Thread-safe: immutable.
 class PatternFinder {
@@ -23,11 +23,11 @@ class PatternFinder {
     int32_t pattern = -1;       // index
   };
 
-  // REQUIRES: no pattern is empty, none is there twice.
+  // REQUIRES: no pattern is empty or occurs twice.
   explicit PatternFinder(absl::Span<const absl::string_view> patterns);
 
-  // The matches from left to right: at each place the longest, then on from its
-  // end. Takes time linear in the text, whatever the patterns are.
+  // The matches from left to right: the longest at each place, and then the
+  // next one from its end. Takes time linear in the text for any patterns.
   std::vector<Match> FindAll(absl::string_view text) const;
 
   bool is_empty() const { return sizes_.empty(); }
@@ -35,10 +35,10 @@ class PatternFinder {
  private:
   struct Node {
     int32_t shorter = 0;   // the node of the longest end of this node's string
-    int32_t longest = -1;  // the longest pattern that this node's string ends
+    int32_t longest = -1;  // the longest pattern that ends this node's string
   };
 
-  // The node that `byte` leads to from `node`; -1 if none does.
+  // The node to which `byte` leads from `node`. -1 if there is none.
   int32_t Child(int32_t node, uint8_t byte) const;
   void Insert(absl::string_view pattern, int32_t index);
   void Link(absl::Span<const absl::string_view> patterns);

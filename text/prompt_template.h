@@ -11,9 +11,9 @@ namespace sheaf {
 // What surrounds a text in the source that the model reads.
 struct PromptTemplate {
   // Encoded together with the text: "translate English to German: ".
-  std::string text_prefix;
-  std::vector<int32_t> before;  // ids before prefix and text
-  std::vector<int32_t> after;   // ids after the text, such as the end token
+  std::string text_prefix = {};
+  std::vector<int32_t> before = {};  // ids before prefix and text
+  std::vector<int32_t> after = {};  // ids after the text, such as the end token
   // The special tokens that the text may yield. The prefix may yield all.
   SpecialTokens allowed = SpecialTokens::kNone;
 };

@@ -60,7 +60,8 @@ SentencePieceModel LibraryModel(const SentencePieceModel& model,
 
 }  // namespace
 
-// What one text, or a part of it, may yield, and the ids so far.
+// Encodes one text: the tokens that each part of it may yield, and the ids so
+// far.
 class SentencePieceEncoder::Encoding {
  public:
   // The first `prompt_size` bytes of `text` may yield all tokens.
@@ -86,7 +87,7 @@ class SentencePieceEncoder::Encoding {
   std::vector<int32_t> TakeIds() { return std::move(ids_); }
 
  private:
-  // Text without added tokens that are found in texts as they are.
+  // Adds text that has no added tokens of splitter_.
   void AddSegment(absl::string_view text, size_t prompt_size, bool is_first) {
     const bool is_prepared = encoder_.preparation_.has_value();
     if (!is_prepared && encoder_.normalized_splitter_.is_empty()) {
@@ -198,7 +199,7 @@ std::vector<int32_t> SentencePieceEncoder::Encode(absl::string_view prompt,
     return Encode(ApplyCharsMap(/*charsmap=*/"", prompt),
                   ApplyCharsMap(/*charsmap=*/"", text), allowed);
   }
-  // Such a sentinel is found by a library, which reads a whole text.
+  // Only a library finds a sentinel that is a piece, and it reads whole texts.
   if (sentinel_library_ != nullptr && absl::StrContains(prompt, "<extra_id_")) {
     std::vector<int32_t> ids = Encode("", prompt, SpecialTokens::kAll);
     const std::vector<int32_t> rest = Encode("", text, allowed);

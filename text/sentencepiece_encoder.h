@@ -38,9 +38,8 @@ class SentencePieceEncoder : public TextEncoder {
   explicit SentencePieceEncoder(const TokenizerFiles& files);
   absl::Status CreateLibraries(const SentencePieceModel& model);
 
-  // Texts are matched without the sentinels that are pieces of the model, and
-  // with them where they are allowed. sentinel_library_ is null if there are
-  // none.
+  // library_ matches texts without the sentinels that are pieces of the model.
+  // sentinel_library_ matches with them, and is null if there are none.
   std::unique_ptr<SentencePieceLibrary> library_;
   std::unique_ptr<SentencePieceLibrary> sentinel_library_;
   // If set, the libraries receive texts that have been prepared.

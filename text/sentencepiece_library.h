@@ -16,13 +16,13 @@ namespace sheaf {
 class SentencePieceLibrary {
  public:
   // Null, with the reason in `error`, if the library refuses the model.
-  // REQUIRES: `serialized` is from Serialize() of a checked model: the library
-  // trusts what it reads.
+  // REQUIRES: `serialized` is from Serialize() of a checked model, because the
+  // library trusts its input.
   static std::unique_ptr<SentencePieceLibrary> Create(
       const std::string& serialized, std::string& error);
   ~SentencePieceLibrary();
 
-  // False if the library fails, which no text is known to cause.
+  // False if the library fails. No text is known to cause this.
   bool Encode(std::string_view text, std::vector<int32_t>& ids) const;
 
  private:

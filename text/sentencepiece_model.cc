@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "base/input_file.h"
 #include "text/charsmap.h"
 #include "text/utf8.h"
 #include "text/wire_format.h"
@@ -46,10 +46,6 @@ enum NormalizerField : uint32_t {
 
 absl::Status Broken(std::string rule) {
   return absl::InvalidArgumentError(std::move(rule));
-}
-
-std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::CHexEscape(text.substr(0, 64)), "\"");
 }
 
 // Calls `read(field)` for each field of a message. It returns false for a field
@@ -213,8 +209,8 @@ absl::Status ReadModel(absl::string_view bytes, int32_t max_pieces,
   if (model.pieces.empty()) {
     return Broken("not a SentencePiece model: it has no pieces");
   }
-  // They follow the pieces: a file that was cut short between two fields would
-  // otherwise pass as a smaller model.
+  // These fields follow the pieces. A file that was cut short between two
+  // fields would otherwise pass as a smaller model.
   if (!has_trainer || !has_normalizer) {
     return Broken(
         absl::StrFormat("no %s; the file seems to be cut short",
@@ -261,7 +257,7 @@ absl::Status CheckBytePieces(const SentencePieceModel& model) {
                       model.has_byte_fallback ? "true" : "false", expected));
 }
 
-// Of sorted strings, those that another begins with stand before it.
+// In sorted order, all prefixes of a string come before it.
 absl::Status CheckNesting(const SentencePieceModel& model) {
   std::vector<absl::string_view> sorted;
   for (const auto& piece : model.pieces) {

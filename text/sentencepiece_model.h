@@ -22,7 +22,7 @@ enum class PieceType : uint8_t {
 // The parts of a SentencePiece model file that matter after training, checked.
 struct SentencePieceModel {
   struct Piece {
-    std::string text;  // as in the file: U+2581 where a space is meant
+    std::string text;  // as in the file, with U+2581 for a space
     float score = 0;
     PieceType type = PieceType::kNormal;
   };
@@ -42,28 +42,32 @@ struct SentencePieceModel {
 absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
     absl::string_view bytes, int32_t max_pieces);
 
-// Sets `eos_id`. libsentencepiece trusts a model, so this does not:
-//   1. there is a piece, exactly one piece is unknown, and the end-of-sequence
-//      piece is there and a control piece;
-//   2. pieces are not empty, not given twice, UTF-8 without NUL, with a finite
-//      score; byte pieces are there all 256 or, without byte fallback, none;
-//   3. no more user-defined pieces begin at one place than libsentencepiece has
-//      room for; the normalization table passes CheckCharsMap().
+// Sets `eos_id`, and checks the model, because libsentencepiece trusts it:
+//   1. There is a piece, exactly one piece is unknown, and the end-of-sequence
+//      piece exists and is a control piece.
+//   2. Pieces are not empty, do not occur twice, and are UTF-8 without NUL with
+//      a finite score. There are all 256 byte pieces, or none and no byte
+//      fallback.
+//   3. The number of user-defined pieces that begin at one place does not
+//   exceed
+//      the room that libsentencepiece has. The normalization table passes
+//      CheckCharsMap().
 // A file must also have at most `max_pieces`, the settings of training and of
 // normalization, a unigram or byte-pair model that marks spaces at the
 // beginning of words, and no change of text after decoding. InvalidArgument
-// names the rule that is broken; it does not name the file.
+// names the broken rule but not the file.
 absl::Status CheckSentencePieceModel(SentencePieceModel& model);
 
 // Whether a piece is a sentinel that training replaced spans of text with,
 // "<extra_id_7>", with or without the mark of a space before it.
 bool IsSentinelName(absl::string_view piece);
 
-// 255 for "<0xFF>", the piece of a byte; -1 if it is none.
+// 255 for "<0xFF>", the piece of a byte. -1 if the piece is not of a byte.
 int32_t BytePieceValue(absl::string_view piece);
 
-// The model as bytes for libsentencepiece: only what the struct has, so nothing
-// else of a file (self-tests, unknown fields) gets there.
+// The model as bytes for libsentencepiece. They have only the content of the
+// struct, so that nothing else of a file (self-tests, unknown fields) gets
+// there.
 std::string Serialize(const SentencePieceModel& model);
 
 }  // namespace sheaf

@@ -13,10 +13,6 @@ namespace {
 
 constexpr int32_t kEllipsis = 0x2026;
 
-int32_t SentenceBreak(int32_t character) {
-  return u_getIntPropertyValue(character, UCHAR_SENTENCE_BREAK);
-}
-
 bool IsDash(int32_t character) {
   return character == '-' || (character >= 0x2012 && character <= 0x2015);
 }
@@ -29,7 +25,7 @@ bool IsOpeningBracket(int32_t character) {
   return u_charType(character) == U_START_PUNCTUATION;
 }
 
-// Han and Kana: what is written without spaces between words and with 。
+// Han and Kana, which are written without spaces between words and with 。
 bool IsIdeographic(int32_t character) {
   switch (u_getIntPropertyValue(character, UCHAR_SCRIPT)) {
     case USCRIPT_HAN:
@@ -51,8 +47,9 @@ bool IsClosingQuoteOrBracket(int32_t character) {
          !IsOpeningBracket(character) && !IsOpeningQuote(character);
 }
 
-// What may stand between terminal punctuation and the end of the sentence, in
-// addition to quotes and brackets: Markdown's marks and invisible characters.
+// Whether a character may occur between terminal punctuation and the end of the
+// sentence. In addition to quotes and brackets, these are Markdown's marks and
+// invisible characters.
 bool IsCloser(int32_t character) {
   switch (character) {
     case '*':
@@ -83,7 +80,8 @@ bool BeginsSentence(int32_t character) {
          absl::StrContains(kSigns, static_cast<char>(character));
 }
 
-// Terminal punctuation with what closes behind it: "?!", "...", `."`, ". »".
+// Terminal punctuation and the closing signs after it: "?!", "...", `."`, ".
+// »".
 struct Cluster {
   size_t begin = 0;
   size_t end = 0;
@@ -91,7 +89,7 @@ struct Cluster {
   bool is_ellipsis = false;
   bool is_strong = false;       // has more than full stops
   bool is_closed = false;       // has a closing quote or bracket
-  bool needs_no_space = false;  // of a script that does without
+  bool needs_no_space = false;  // of a script without spaces
 };
 
 class Scanner {
@@ -162,17 +160,17 @@ class Scanner {
     return property == U_SB_STERM || property == U_SB_ATERM;
   }
 
-  // Whether terminal punctuation of that kind ends a sentence without white
-  // space behind it.
+  // Whether this terminal punctuation ends a sentence without white space after
+  // it.
   static bool NeedsNoSpace(int32_t character) {
     return character >= 0x80 && character != kEllipsis &&
            SentenceBreak(character) == U_SB_STERM &&
            !(character >= 0x203C && character <= 0x2049);
   }
 
-  // The first letter, digit or line break at `at` or behind it; the text's size
-  // if there is none. Each sign is passed once. REQUIRES: no earlier call had a
-  // greater `at`.
+  // The first letter, digit or line break at `at` or after it. text.size() if
+  // there is none. All calls together read each sign once. REQUIRES: no earlier
+  // call had a greater `at`.
   size_t NextLetterOrBreak(size_t at) {
     if (at <= next_letter_) return next_letter_;
     for (next_letter_ = at; next_letter_ < text_.size();) {
@@ -184,7 +182,7 @@ class Scanner {
     return next_letter_;
   }
 
-  // Behind the white space at `at`, within the line.
+  // The end of the white space at `at`, within the line.
   size_t SkipSpaces(size_t at) const {
     while (at < text_.size()) {
       size_t next = at;
@@ -195,7 +193,7 @@ class Scanner {
     return at;
   }
 
-  // Behind "[12]" at `at`, the mark of a footnote; `at` if there is none.
+  // The end of "[12]" at `at`, the mark of a footnote. `at` if there is none.
   size_t SkipFootnote(size_t at) const {
     constexpr size_t kMaxDigits = 3;
     if (CharacterAt(at) != '[') return at;
@@ -222,8 +220,8 @@ class Scanner {
     }
   }
 
-  // Whether what stands at `at`, after white space, belongs to the punctuation
-  // before it: "! ?", ". »", and not "»" before a word.
+  // Whether the sign at `at`, after white space, belongs to the punctuation
+  // before it. True for "! ?" and ". »", and false for "»" before a word.
   bool IsSpacedPart(size_t at) const {
     if (at >= text_.size()) return false;
     const int32_t character = NextCharacter(text_, at);
@@ -287,7 +285,7 @@ class Scanner {
     if (!cluster.is_closed) return true;
     constexpr absl::string_view kParticles = "とってはがをにのもでへやなだ";
     constexpr absl::string_view kSpeechVerbs = "说說道问問喊叫答";
-    constexpr int kMaxSpeaker = 6;  // characters before the verb, and it
+    constexpr int kMaxSpeaker = 6;  // characters, including the verb
     size_t at = cluster.end;
     for (int i = 0; i < kMaxSpeaker && at < text_.size(); ++i) {
       const size_t begin = at;
@@ -301,7 +299,7 @@ class Scanner {
   }
 
   // Whether a sentence ends with the cluster if the line continues at `next`,
-  // behind white space.
+  // after white space.
   bool EndsBefore(size_t next, const Cluster& cluster) {
     const size_t letter = NextLetterOrBreak(next);
     if (letter == text_.size() || IsLineBreak(CharacterAt(letter))) return true;
@@ -329,7 +327,7 @@ class Scanner {
                                                       words_);
   }
 
-  // `"Yes." - "No."`, and not `"Yes!" - shouts`.
+  // True for `"Yes." - "No."`, and false for `"Yes!" - shouts`.
   bool MayEndBeforeDash(size_t at, const Cluster& cluster) const {
     constexpr size_t kMaxDashes = 3;
     const size_t begin = at;
@@ -339,7 +337,7 @@ class Scanner {
     return !cluster.is_closed || IsQuote(CharacterAt(SkipSpaces(at)));
   }
 
-  // A comma or the like, and not the eyes of ":-)".
+  // True for a comma or similar, and false for the eyes of ":-)".
   bool Continues(size_t at) const {
     if (SentenceBreak(NextCharacter(text_, at)) != U_SB_SCONTINUE) return false;
     const int32_t next = CharacterAt(at);
@@ -358,7 +356,8 @@ class Scanner {
            absl::StartsWith(rest, "(");
   }
 
-  // White space on its left side, as operators have it, and French punctuation.
+  // Whether white space is on its left side, as for an operator. French
+  // punctuation has it too and does not count.
   bool IsSpaced(const Cluster& cluster) const {
     return !is_french_ && IsWhitespace(CharacterBefore(cluster.begin));
   }
@@ -372,7 +371,7 @@ class Scanner {
     return absl::StrContains(rest, " : ");
   }
 
-  // `"Why?" John asked.`, and not `"Yes." He said no.`
+  // True for `"Why?" John asked.`, and false for `"Yes." He said no.`
   bool IsSpeech(const Cluster& cluster, size_t letter) const {
     if (!cluster.is_closed || !IsQuote(CharacterBefore(cluster.end))) {
       return false;

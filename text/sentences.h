@@ -8,14 +8,14 @@
 
 namespace sheaf {
 
-// Where the sentences of a text end, in bytes, ascending; the end of the text
-// is always the last.
+// The ends of the sentences of a text, in bytes, ascending. The last one is
+// always the end of the text.
 //
 // A sentence ends
 //   - at a line break
 //   - after terminal punctuation of any script (Unicode's Sentence_Break) and
-//     the closing quotes and brackets behind it, if white space follows.
-//     Scripts whose punctuation is of no other use (。！？।) need no white
+//     the closing quotes and brackets after it, if white space follows.
+//     Scripts whose punctuation has no other use (。！？।) need no white
 //     space.
 //
 // It does not end
@@ -23,8 +23,8 @@ namespace sheaf {
 //     began with one itself
 //   - before a comma or another sign that continues a sentence
 //   - after an abbreviation, initial, ordinal or list number of `language`
-//     (abbreviations.h); a code without a table has those that all languages
-//     share
+//     (abbreviations.h), or if the language has no table, after one of those
+//     that all languages share
 //   - at an operator ("a ? B : c") or a sign in brackets ("[...]", "(!)").
 //
 // Calls `is_wanted` about once per millisecond, so that a long text can let

@@ -1,5 +1,7 @@
 #include "text/source_encoder.h"
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 #include "text/utf8.h"
 
@@ -16,10 +18,13 @@ constexpr int64_t kMaxTokensOfCut = 64;
 
 std::vector<int32_t> EncodeSource(const Tokenizer& tokenizer,
                                   const PromptTemplate& prompt,
-                                  absl::string_view text) {
-  std::vector<int32_t> ids = prompt.before;
-  const std::vector<int32_t> own =
+                                  absl::string_view text, size_t max_tokens) {
+  const size_t surrounding = prompt.before.size() + prompt.after.size();
+  std::vector<int32_t> own =
       tokenizer.EncodePrompted(prompt.text_prefix, text, prompt.allowed);
+  own.resize(
+      std::min(own.size(), max_tokens - std::min(max_tokens, surrounding)));
+  std::vector<int32_t> ids = prompt.before;
   ids.insert(ids.end(), own.begin(), own.end());
   ids.insert(ids.end(), prompt.after.begin(), prompt.after.end());
   return ids;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -11,10 +13,12 @@
 
 namespace sheaf {
 
-// The ids of `text` and all that surrounds it.
-std::vector<int32_t> EncodeSource(const Tokenizer& tokenizer,
-                                  const PromptTemplate& prompt,
-                                  absl::string_view text);
+// The ids of `text` and all that surrounds it. The last ids of the text are
+// dropped if there are more than `max_tokens` in total.
+std::vector<int32_t> EncodeSource(
+    const Tokenizer& tokenizer, const PromptTemplate& prompt,
+    absl::string_view text,
+    size_t max_tokens = std::numeric_limits<size_t>::max());
 
 // The result of SourceEncoder::Encode().
 struct EncodedSource {

@@ -9,7 +9,8 @@
 namespace sheaf {
 namespace {
 
-// Length of the longest end of `text` that begins a stop without being it.
+// The length of the longest end of `text` that is the beginning of a stop, but
+// not all of it.
 size_t HeldBytes(absl::string_view text,
                  const std::vector<std::string>& stops) {
   size_t held = 0;

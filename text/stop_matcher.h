@@ -7,23 +7,23 @@
 
 namespace sheaf {
 
-// Finds stop sequences in a text that comes piece by piece, whatever the
-// pieces' borders, and lets through the text before the first of them.
+// Finds stop sequences in a text that arrives in pieces, which may end
+// anywhere, and returns the text before the first of them.
 //
-// The first is the one that is complete first, and of several that end at the
-// same place the longest. What could be the beginning of one is held back until
-// it is known not to be.
+// The first is the one that is complete first. If several end at the same
+// place, it is the longest of these. Text that could be the beginning of a stop
+// is held back until it is known not to be.
 class StopMatcher {
  public:
   // `stops` are not owned. REQUIRES: none is empty.
   explicit StopMatcher(const std::vector<std::string>& stops)
       : stops_(&stops) {}
 
-  // The text goes on with `piece`. Returns what may be shown now. After a match
-  // it returns nothing more.
+  // Appends `piece` to the text. Returns the text that may be shown now, which
+  // is empty after a match.
   std::string Append(absl::string_view piece);
 
-  // The text has ended. Returns what was held back.
+  // Ends the text. Returns the text that was held back.
   std::string Finish();
 
   bool has_matched() const { return has_matched_; }

@@ -59,7 +59,7 @@ void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,
   if (!text.empty()) AppendText(text, out);
 }
 
-// `text` is not empty.
+// REQUIRES: `text` is not empty.
 void StreamDetokenizer::AppendText(absl::string_view text, std::string& out) {
   is_at_start_ = false;
   if (has_space_ && !(is_space_of_unknown_ && text[0] == ' ')) out += ' ';
@@ -69,8 +69,8 @@ void StreamDetokenizer::AppendText(absl::string_view text, std::string& out) {
 }
 
 // Moves the characters of bytes_ to `out`, as SentencePiece reads them: a byte
-// with which no whole character begins becomes U+FFFD. Unless the run of bytes
-// is over, a last character of which bytes may still come stays.
+// with which no whole character begins becomes U+FFFD. If further bytes may
+// follow, the beginning of a last character stays.
 void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
   size_t taken = 0;
   while (taken < bytes_.size()) {

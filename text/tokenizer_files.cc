@@ -132,8 +132,8 @@ class Joiner {
     }
   }
 
-  // What both files have must be the same; what only tokenizer.json has are
-  // added tokens.
+  // The pieces of both files must be equal. Those that only tokenizer.json has
+  // are added tokens.
   absl::Status CheckModelsAgree() {
     const auto& pieces = out_.model.pieces;
     const auto& others = json_->model.pieces;
@@ -180,8 +180,8 @@ class Joiner {
                         pieces[id].score);
   }
 
-  // "legacy": false asks for what transformers 4 does with a spiece.model in
-  // that case, which is what it would write into a tokenizer.json.
+  // If "legacy" is false, texts are prepared as transformers 4 does with a
+  // spiece.model, and as it would write into a tokenizer.json.
   absl::Status PrepareAsConfigSays() {
     const auto legacy = files_.config.value.find("legacy");
     if (legacy == files_.config.value.end() || *legacy != false ||

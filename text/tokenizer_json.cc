@@ -20,7 +20,7 @@ using nlohmann::json;
 
 constexpr absl::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
 
-// The member of an object; null if there is none.
+// The member of an object. Null if there is none.
 const json& Member(const json& object, const char* key) {
   static const json* const kNull = new json(nullptr);
   if (!object.is_object()) return *kNull;
@@ -32,7 +32,7 @@ bool HasType(const json& object, const char* type) {
   return Member(object, "type") == type;
 }
 
-// A boolean member; `fallback` if there is none.
+// A boolean member. `fallback` if there is none.
 absl::StatusOr<bool> BoolMember(const json& object, const char* key,
                                 bool fallback, absl::string_view where) {
   const json& value = Member(object, key);
@@ -204,7 +204,7 @@ class Reader {
         ReadMetaspace("pre_tokenizer", *metaspace);
     if (!prefix.ok()) return prefix.status();
     out_.preparation.prefix = *prefix;
-    // Only the first of all words would have a mark, and no space be left.
+    // Only the first word would have a mark, and no space would be left.
     if (out_.preparation.splits_at_whitespace &&
         *prefix != TextPreparation::Prefix::kAlways) {
       return Unsupported("pre_tokenizer.prepend_scheme after WhitespaceSplit",
@@ -295,7 +295,7 @@ class Reader {
     return absl::OkStatus();
   }
 
-  // Words are matched one by one, so a piece with a mark after its first
+  // Words are matched one by one, so that a piece with a mark after its first
   // character never matches. It still has a text.
   void MarkUnusedPieces() {
     if (!splits_at_marks_) return;

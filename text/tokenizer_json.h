@@ -18,8 +18,9 @@ inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{64} << 20;
 // A `tokenizer.json` of the kind that transformers writes for a model of
 // SentencePiece's Unigram type.
 struct TokenizerJson {
-  // Pieces of the types normal, unknown, unused and byte, not checked yet; the
-  // end-of-sequence piece is control. Its table and spaces are `preparation`'s.
+  // Not checked yet. Pieces are of the types normal, unknown, unused and byte,
+  // and the end-of-sequence piece is of type control. The table and the rules
+  // for spaces are in `preparation`.
   SentencePieceModel model;
   TextPreparation preparation;
   std::vector<AddedToken> added_tokens;  // `needs` is not set
@@ -32,17 +33,17 @@ struct TokenizerJson {
 //   pre_tokenizer   Metaspace, or WhitespaceSplit and Metaspace
 //   post_processor  TemplateProcessing: the text and the end-of-sequence token
 //   decoder         Metaspace
-// UNIMPLEMENTED names the field of another kind of tokenizer; InvalidArgument
-// names the rule that is broken. Errors begin with `name`.
+// UNIMPLEMENTED names the field of another kind of tokenizer. InvalidArgument
+// names the broken rule. Errors begin with `name`.
 absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
                                                  absl::string_view name,
                                                  int32_t max_pieces);
 
-// A value as it may stand in a message: one line, cut if long.
+// A value for use in a message: one line, cut if it is long.
 std::string ShownJson(const nlohmann::json& value);
 
-// The flags of an added token, as an object of any of a tokenizer's files has
-// them (`content`, `lstrip`, ...). Errors begin with `where`.
+// An added token from its object (`content`, `lstrip`, ...), which has the same
+// form in all files of a tokenizer. Errors begin with `where`.
 absl::StatusOr<AddedToken> ParseAddedToken(const nlohmann::json& object,
                                            absl::string_view where);
 

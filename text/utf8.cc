@@ -72,6 +72,10 @@ bool IsWordCharacter(int32_t character) {
          u_hasBinaryProperty(character, UCHAR_JOIN_CONTROL);
 }
 
+int32_t SentenceBreak(int32_t character) {
+  return u_getIntPropertyValue(character, UCHAR_SENTENCE_BREAK);
+}
+
 bool HasLetterOrDigit(absl::string_view text) {
   for (size_t at = 0; at < text.size();) {
     if (IsLetterOrDigit(NextCharacter(text, at))) return true;
@@ -81,16 +85,16 @@ bool HasLetterOrDigit(absl::string_view text) {
 
 namespace {
 
-// NFKC sorts a run of combining marks in time quadratic in its length. So the
-// text is normalized in chunks of about this many bytes.
+// NFKC sorts a run of combining marks in time quadratic in its length. The text
+// is therefore normalized in chunks of about this many bytes.
 constexpr size_t kNormalizedAtOnce = 512;
 // Unicode's Stream-Safe Text Format (UAX 15) allows 30 marks in a run. A chunk
 // that reaches its end within a longer run is cut there.
 constexpr int32_t kMaxMarks = 30;
 constexpr size_t kBytesBetweenQuestions = 64 << 10;
 
-// The end of the chunk that begins at `begin`: a place that NFKC does not look
-// across, if one comes within kMaxMarks characters.
+// The end of the chunk that begins at `begin`. It is a boundary of NFKC if
+// there is one within kMaxMarks characters.
 size_t ChunkEnd(absl::string_view text, size_t begin,
                 const icu::Normalizer2& nfkc) {
   if (text.size() - begin <= kNormalizedAtOnce) return text.size();

@@ -10,35 +10,41 @@
 namespace sheaf {
 
 // Whether `text` is UTF-8: no stray or missing bytes, no surrogates, no
-// overlong forms, nothing past U+10FFFF. NUL is a character like any other.
+// overlong forms, nothing after U+10FFFF. NUL is a character like any other.
 bool IsValidUtf8(absl::string_view text);
 
-// Bytes of the character that begins with the byte `lead`; 1 if none does.
+// The number of bytes of the character that begins with the byte `lead`. 1 if
+// no character does.
 size_t CharacterSize(uint8_t lead);
 
-// The character that begins at `at`, which moves behind it. REQUIRES: `text`
-// is UTF-8 and `at` is the beginning of a character.
+// The character that begins at `at`. Moves `at` after it. REQUIRES: `text` is
+// UTF-8 and `at` is the beginning of a character.
 int32_t NextCharacter(absl::string_view text, size_t& at);
 
-// The character that ends at `at`, which moves before it. REQUIRES: `text` is
+// The character that ends at `at`. Moves `at` before it. REQUIRES: `text` is
 // UTF-8, `at` > 0 is the end of a character.
 int32_t PreviousCharacter(absl::string_view text, size_t& at);
 
-// REQUIRES: `character` is one of Unicode's and no surrogate.
+// REQUIRES: `character` is a Unicode code point other than a surrogate.
 void AppendCharacter(int32_t character, std::string& text);
 
 // Unicode's White_Space.
 bool IsWhitespace(int32_t character);
 
-// Ends a line or a paragraph, by itself or as a part of CRLF.
+// Whether the character ends a line or a paragraph, by itself or as a part of
+// CRLF.
 bool IsLineBreak(int32_t character);
 
 // A letter or a decimal digit of any script.
 bool IsLetterOrDigit(int32_t character);
 
-// What regular expressions call \w, by Unicode's definition: letters, marks,
-// decimal digits, connectors such as '_', and joiners.
+// The characters that regular expressions match with \w, by Unicode's
+// definition: letters, marks, decimal digits, connectors such as '_', and
+// joiners.
 bool IsWordCharacter(int32_t character);
+
+// Unicode's Sentence_Break: a value of ICU's USentenceBreak.
+int32_t SentenceBreak(int32_t character);
 
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);
@@ -54,8 +60,8 @@ bool HasLetterOrDigit(absl::string_view text);
 int64_t NormalizedBytes(absl::string_view text,
                         absl::FunctionRef<bool()> is_wanted);
 
-// `at`, or the beginning of the character that `at` lies within. REQUIRES:
-// `text` is UTF-8 and at <= text.size().
+// The beginning of the character that has the byte at `at`; text.size() at the
+// end. REQUIRES: `text` is UTF-8 and at <= text.size().
 size_t CharacterBegin(absl::string_view text, size_t at);
 
 }  // namespace sheaf

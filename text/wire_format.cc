@@ -27,7 +27,7 @@ bool WireReader::ReadVarint(uint64_t& value) {
   return false;
 }
 
-// Little-endian, whatever the machine is.
+// Little-endian on any machine.
 bool WireReader::ReadFixed(size_t size, uint64_t& value) {
   if (size > message_.size() - position_) return false;
   value = 0;
@@ -64,7 +64,7 @@ bool WireReader::ReadField(WireField& field) {
       position_ += value;
       return true;
   }
-  return false;  // groups, and numbers that are no wire type
+  return false;  // groups, and numbers that are not a wire type
 }
 
 bool WireReader::Next(WireField& field) {

@@ -8,9 +8,9 @@
 
 namespace sheaf {
 
-// Protobuf's encoding, as far as a SentencePiece model needs it. The generated
-// classes are not used here: libsentencepiece brings an older protobuf, and
-// this module links no other.
+// The part of protobuf's encoding that a SentencePiece model needs. The
+// generated classes are not used here, because libsentencepiece contains an
+// older protobuf, and this module links no other.
 enum class WireType : uint8_t {
   kVarint = 0,
   kFixed64 = 1,
@@ -26,13 +26,13 @@ struct WireField {
   absl::string_view bytes;  // of kBytes, else empty; into the message
 };
 
-// The fields of one message in their order. Whatever the message is, it reads
-// only within it.
+// Reads the fields of one message in their order. For any bytes, it reads only
+// within the message.
 class WireReader {
  public:
   explicit WireReader(absl::string_view message) : message_(message) {}
 
-  // False at the end of the message and when it is malformed: see ok().
+  // False at the end of the message, and if it is malformed (see ok()).
   bool Next(WireField& field);
   bool ok() const { return is_ok_; }
   size_t position() const { return position_; }  // bytes read

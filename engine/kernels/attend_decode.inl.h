@@ -12,8 +12,8 @@ namespace {
 
 constexpr float kOnes[kScoredRows] = {1, 1, 1, 1, 1, 1};
 
-// Takes 16 more scores of a row, of which n count, into its part: they become
-// weights relative to the greatest score so far.
+// Adds 16 scores of a row, of which the first n are valid, to its part. The
+// scores become weights relative to the maximum score so far.
 inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
                        float* part) {
   constexpr int kVecs = kVecsPerPanel;
@@ -46,8 +46,8 @@ inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
   }
 }
 
-// The tokens in panels of 16; of each panel all heads, keys then values: that
-// is the order in which they lie in memory.
+// Visits the tokens in panels of 16, for each panel all heads, and for each
+// head first the keys and then the values. This is their order in memory.
 template <typename Kv>
 void AttendDecodeIn(const DecodeAttention& a) {
   const int32_t num_queries = a.num_kv_heads * a.num_rows;
@@ -73,10 +73,10 @@ void AttendDecodeIn(const DecodeAttention& a) {
       const char* next = head + 1 < a.num_kv_heads ? keys + a.kv.head_stride
                          : t + kPanel < a.end      ? head_zero(t + kPanel)
                                                    : a.next;
-      const Piece k = {reinterpret_cast<const float*>(keys),
-                       reinterpret_cast<const float*>(next)};
-      const Piece v = {reinterpret_cast<const float*>(keys + to_values),
-                       reinterpret_cast<const float*>(next + to_values)};
+      const PanelPair k = {reinterpret_cast<const float*>(keys),
+                           reinterpret_cast<const float*>(next)};
+      const PanelPair v = {reinterpret_cast<const float*>(keys + to_values),
+                           reinterpret_cast<const float*>(next + to_values)};
       const int32_t first = head * a.num_rows;
       ForRowBlocks<kMaxValueRows>(
           first, first + a.num_rows, [&]<int R>(int32_t row) {

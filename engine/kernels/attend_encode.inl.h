@@ -10,7 +10,8 @@
 namespace sheaf::kernels {
 namespace {
 
-// An integer of 16 bits nearest to x, within +-kInt16Bound, in the low half.
+// The integer nearest to x, which is within +-kInt16Bound, as the low 16 bits
+// of a word.
 inline uint32_t RoundedInt16(float x) {
   const float shifted = x + kRounder;
   uint32_t bits;
@@ -18,9 +19,9 @@ inline uint32_t RoundedInt16(float x) {
   return bits & 0xffff;
 }
 
-// Of the encoder alone. Of each 2 * kLanes values the first half are the low
-// halves of words, the second half the high ones. Dimensions are multiples of
-// that, and what is past n counts for nothing.
+// Used by the encoder only. The first kLanes of each 2 * kLanes values are the
+// low halves of words, and the others the high halves. Dimensions are multiples
+// of 2 * kLanes. Values past n have no effect.
 struct Int16Kv {
   static constexpr int64_t kBytes = 2;
   static constexpr bool kAnyDim = false;
@@ -32,7 +33,7 @@ struct Int16Kv {
     TileInt16<R, P>(reinterpret_cast<const int32_t*>(x), ldx,
                     RoundUp(n, 2 * kLanes) / 2, b, ldb, sum);
   }
-  // Values within [-1, 1].
+  // REQUIRES: the values are within [-1, 1].
   static void Prepare(float* x, int32_t n) {
     for (int32_t k = 0; k < n; k += 2 * kLanes) {
       const Vec low = Load(x + k) * kInt16Bound + kRounder;
@@ -49,8 +50,8 @@ struct Int16Kv {
   }
 };
 
-// scores[t] = scores[t] * scale + bias[t] for t < n; returns the greatest. What
-// follows up to a whole vector becomes -infinity.
+// scores[t] = scores[t] * scale + bias[t] for t < n; returns the maximum. The
+// rest of the last vector becomes -infinity.
 float AddBias(float* scores, float scale, const float* bias, int32_t n) {
   int32_t t = 0;
   for (; t + kLanes <= n; t += kLanes) {
@@ -76,18 +77,18 @@ float ExpInPlace(float* scores, int32_t n, float max) {
   return Sum(sum);
 }
 
-// All panels of a part of the keys for R rows, P at a time.
+// Scores R rows against all panels of a part of the keys, P panels at a time.
 template <typename Kv, int R, int P>
 inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
                            int32_t num_panels, float* scores, int64_t ld) {
   const int64_t panel_floats = int64_t{dim} * kPanel * Kv::kBytes / 4;
   int32_t i = 0;
   for (; i + P <= num_panels; i += P) {
-    Piece pieces[P];
+    PanelPair panels[P];
     for (int p = 0; p < P; ++p) {
-      pieces[p].at = pieces[p].next = keys + (i + p) * panel_floats;
+      panels[p].at = panels[p].next = keys + (i + p) * panel_floats;
     }
-    ScorePanels<Kv, R, P, false>(q, dim, dim, pieces, scores + i * kPanel, ld);
+    ScorePanels<Kv, R, P, false>(q, dim, dim, panels, scores + i * kPanel, ld);
   }
   if constexpr (P > 1) {
     if (i < num_panels) {
@@ -97,7 +98,7 @@ inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
   }
 }
 
-// Of n values: the greatest magnitude.
+// The maximum magnitude of n values.
 float MaxMagnitude(const float* x, int32_t n) {
   float max = 0;
   for (int32_t i = 0; i < n; ++i) {
@@ -107,7 +108,7 @@ float MaxMagnitude(const float* x, int32_t n) {
   return max;
 }
 
-// A row of queries as the type has them; returns the size of its unit.
+// Converts a row of queries to the type; returns the size of its unit.
 template <typename Kv>
 float PrepareQuery(float* q, int32_t dim) {
   float unit = 1;
@@ -120,9 +121,10 @@ float PrepareQuery(float* q, int32_t dim) {
   return unit;
 }
 
-// The softmax of each row is kept relative to its greatest score so far, the
-// weights of a part relative to the part's greatest: so the finest of narrow
-// ones is not lost where another part has a greater.
+// The softmax of each row is kept relative to its maximum score so far, but the
+// weights of a part are relative to the maximum of that part. Otherwise narrow
+// types would round the weights of a part to 0 if another part has a much
+// greater score.
 template <typename Kv>
 void AttendEncodeIn(const EncodeAttention& a) {
   float* all_scores = a.scratch;

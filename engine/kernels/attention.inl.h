@@ -10,11 +10,11 @@
 namespace sheaf::kernels {
 namespace {
 
-// What a type of keys and values means to the kernels: the sums of products of
-// rows of x with rows of keys or values. A row of their words holds a token, or
-// a place of a head; of narrow types two of them. Rows of x are floats, or
-// pairs of the narrow type: Prepare() makes them so, of values in units of
-// kUnit.
+// F32Kv, Bf16Kv and Int16Kv tell the kernels how to multiply rows of x with
+// rows of keys or values of one type. A row of words holds one token, or one
+// place of a head; with narrow types it holds two. Rows of x are floats, or
+// pairs of the narrow type. Prepare() converts floats, given in units of kUnit,
+// to the latter.
 struct F32Kv {
   static constexpr int64_t kBytes = 4;
   static constexpr bool kAnyDim = true;
@@ -52,8 +52,8 @@ struct Bf16Kv {
   }
 #if defined(__AVX512BF16__)
   static float Factor(const float* x, int32_t k) { return Half(x[k / 2], k); }
-  // n floats become pairs of bfloat16 in the first half of their room, an odd
-  // one with a zero.
+  // Converts n floats to pairs of bfloat16 in the first half of their space. An
+  // odd last one is paired with a zero.
   static void Prepare(float* x, int32_t n) {
     RoundToBf16(x, n, reinterpret_cast<int32_t*>(x));
   }
@@ -74,18 +74,18 @@ struct Bf16Kv {
   }
 };
 
-// Where 16 tokens' keys, or some tokens' values, are, and what is read next.
-struct Piece {
+// The address of a panel of keys, or of some tokens' values, and the address
+// that will be read next, which is prefetched.
+struct PanelPair {
   const float* at;
   const float* next;
 };
 
-// Scores of R query rows against P panels of keys: row r's go to
-// scores[r * ld], 16 a panel. Tokens past the context give numbers that nobody
-// reads.
+// Scores R query rows against P panels of keys. The scores of row r begin at
+// scores[r * ld], 16 per panel. Scores of tokens past the context are not used.
 template <typename Kv, int R, int P, bool kPrefetch>
 inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
-                        const Piece* keys, float* scores, int64_t ld) {
+                        const PanelPair* keys, float* scores, int64_t ld) {
   Streams<P> b;
   for (int p = 0; p < P; ++p) {
     b.at[p] = keys[p].at;
@@ -109,7 +109,7 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
 // values[t][i], t ascending), for P panels of 16 places from `i` on.
 template <typename Kv, int R, int P, bool kPrefetch>
 inline void AddValuePanels(const float* weights, int64_t ld,
-                           const float* factors, const Piece& values,
+                           const float* factors, const PanelPair& values,
                            int32_t dim, int32_t n, int32_t i, float* out,
                            int64_t out_stride) {
   Streams<P> b;
@@ -132,11 +132,11 @@ inline void AddValuePanels(const float* weights, int64_t ld,
   }
 }
 
-// The same for all places of a head.
+// Does the same for all places of a head.
 template <typename Kv, int R, bool kPrefetch>
 inline void AddValues(const float* weights, int64_t ld, const float* factors,
-                      const Piece& values, int32_t dim, int32_t n, float* out,
-                      int64_t out_stride) {
+                      const PanelPair& values, int32_t dim, int32_t n,
+                      float* out, int64_t out_stride) {
   constexpr int P = PanelsFor<F32Product>(R);
   int32_t i = 0;
   for (; i + P * kPanel <= dim; i += P * kPanel) {
@@ -180,7 +180,7 @@ inline void ForRowBlocks(int32_t begin, int32_t end, const Fn& fn) {
   }
 }
 
-// The rows whose places of 64 fit in registers.
+// The maximum number of rows whose sums over 64 places fit in registers.
 constexpr int kMaxValueRows = MinOf(kScoredRows, kMaxTileRows);
 
 }  // namespace

@@ -9,30 +9,32 @@ namespace sheaf::kernels {
 namespace {
 
 constexpr int kVecsPerPanel = kPanel / kLanes;
-// The most rows of a tile: its accumulators, one row of its panels and one
-// broadcast fill the registers. With one panel these are 16 of 32 bytes
-// (6 * 2 + 2 + 1), with three 32 of 64 (8 * 3 + 3 + 1, and some to spare).
+// The maximum number of rows of a tile. Its accumulators, one row of its panels
+// and one broadcast value fill the registers. With AVX2 and one panel these are
+// 6 * 2 + 2 + 1 of 16 registers, with AVX-512 and three panels 8 * 3 + 3 + 1 of
+// 32.
 constexpr int kMaxTileRows = kLanes == 4 ? 2 : kLanes == 8 ? 6 : 8;
 
-// How far ahead of its use a panel is asked for. Panels that lie one behind the
-// other are one long stream, which the processor follows by itself; asked for
-// so far ahead it draws all that one core can from memory: a page on a Zen 4
-// with AVX-512, a quarter of one on a Zen 3.
+// The distance at which a panel is prefetched. Consecutive panels form one long
+// stream, which the processor also follows by itself. This distance gives the
+// full memory bandwidth of one core: a page on a Zen 4 with AVX-512, and a
+// quarter of a page on a Zen 3.
 constexpr int64_t kPrefetchBytes = kLanes == 16 ? 4096 : 1024;
 
-// 16 words, of two products each, of integers up to this: their sum is below
-// 2^31.
+// The products of 16 words, each of two integers up to this bound, have a sum
+// below 2^31.
 constexpr float kInt16Bound = 8191;
 
-// P panels that are read side by side, row by row, and for each where to ask
-// the memory for what is needed later: as many rows on from `ahead`.
+// P panels that are read side by side, row by row. With row k of panel p, row k
+// of ahead[p] is prefetched.
 template <int P>
 struct Streams {
   const float* at[P];
   const float* ahead[P];
 };
 
-// `stride` floats apart; what lies `ahead` bytes on is needed later.
+// The panels are `stride` floats apart. Prefetches what lies `ahead` bytes
+// further on.
 template <int P>
 inline Streams<P> PanelStreams(const float* panel, int64_t stride,
                                int64_t ahead) {
@@ -45,10 +47,10 @@ inline Streams<P> PanelStreams(const float* panel, int64_t stride,
   return b;
 }
 
-// Keeps the sums of R rows and P panels in registers while k ascends: one
-// multiply-add a k for each, in the same order whatever R and P are.
+// Keeps the sums of R rows and P panels in registers while k ascends. Each sum
+// gets one multiply-add per k, in the same order for all R and P.
 //   b  rows of 16 floats, ldb apart
-//   kPrefetch  whether b comes from memory, rather than from a cache
+//   kPrefetch  whether b is read from memory rather than from a cache
 template <int R, int P, bool kPrefetch>
 inline __attribute__((always_inline)) void Tile(
     const float* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
@@ -77,9 +79,9 @@ inline __attribute__((always_inline)) void Tile(
   }
 }
 
-// The same for bfloat16, two k in a row of 16 words: the even one is the low
-// half of each, the odd one the high half. A bfloat16 is the upper half of an
-// f32. After an odd K the last high halves count for nothing.
+// Does the same for bfloat16. A row of 16 words holds two k: the even one in
+// the low halves, the odd one in the high halves. A bfloat16 is the upper half
+// of an f32. If K is odd, the last high halves are not used.
 template <int R, int P, bool kPrefetch>
 inline __attribute__((always_inline)) void TileBf16(
     const float* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
@@ -116,9 +118,9 @@ inline __attribute__((always_inline)) void TileBf16(
   }
 }
 
-// The same for integers of 16 bits within +-kInt16Bound, whose products of 16
-// words fit in 32 bits: two k in a word of x, and in a row of b.
-//   x  words, ldx apart
+// Does the same for integers of 16 bits within +-kInt16Bound. A word of x, and
+// a row of b, hold two k. The sums of 16 words fit in 32 bits and are exact.
+//   x  rows of words, ldx apart
 template <int R, int P>
 inline __attribute__((always_inline)) void TileInt16(
     const int32_t* x, int64_t ldx, int32_t num_words, const Streams<P>& b,
@@ -163,8 +165,8 @@ inline __attribute__((always_inline)) void TileInt16(
 }
 
 #if defined(__AVX512BF16__)
-// n floats become pairs of bfloat16, the nearest, ties to even; an odd one is
-// paired with a zero. `words` may begin where x does.
+// Converts n floats to pairs of the nearest bfloat16, ties to even. An odd last
+// one is paired with a zero. `words` may begin at the same address as x.
 inline void RoundToBf16(const float* x, int32_t n, int32_t* words) {
   for (int32_t k = 0; k < n; k += 16) {
     const int32_t left = MinOf(16, n - k);
@@ -176,13 +178,13 @@ inline void RoundToBf16(const float* x, int32_t n, int32_t* words) {
   }
 }
 
-// The same with rows of x in pairs of bfloat16, ldx words apart. In assembly,
-// as GCC 12 copies every sum around its own function.
+// TileBf16 with rows of x in pairs of bfloat16, ldx words apart. Uses assembly,
+// because GCC 12 copies every sum before and after its own intrinsic.
 template <int R, int P, bool kPrefetch>
 inline __attribute__((always_inline)) void TileDot(
     const int32_t* x, int64_t ldx, int32_t K, const Streams<P>& b, int64_t ldb,
     Vec (&sum)[R][P][kVecsPerPanel]) {
-  // A copy of the sums, or the compiler leaves them in memory.
+  // A copy of the sums. Without it the compiler keeps them in memory.
   Vec sums[R][P];
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
@@ -213,7 +215,7 @@ inline __attribute__((always_inline)) void TileDot(
 }
 #endif
 
-// Writes or adds up to 16 sums; `n` of them count.
+// Writes or adds the first n of 16 sums.
 inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
                        bool accumulate, float* y) {
   if (n == kPanel) {
@@ -243,7 +245,8 @@ inline void StoreTile(const Args& g, int32_t row, int32_t panel,
   }
 }
 
-// A product in f32: what the blocking below asks of each kind of weights.
+// A product in f32. Its members are what the blocking below needs to know of
+// each type of weights.
 struct F32Product {
   using Args = Gemm;
   static constexpr int kAccumulators = kLanes == 16 ? 24 : kLanes == 8 ? 12 : 8;
@@ -263,7 +266,7 @@ struct F32Product {
   }
 };
 
-// All panels for R rows, P at a time while there are P.
+// Multiplies R rows with all panels, P at a time while P are left.
 template <typename Product, int R, int P>
 void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
              int32_t end_panel, int64_t ahead) {
@@ -275,17 +278,17 @@ void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
   }
 }
 
-// Panels at a time for some rows, as the product's accumulators allow: the
-// more, the fewer reads of x, and the more independent sums.
+// The number of panels per tile of this many rows that the accumulators allow.
+// More panels mean fewer reads of x and more independent sums.
 template <typename Product>
 constexpr int PanelsFor(int rows) {
   const int panels = Product::kAccumulators / (rows * kVecsPerPanel);
   return panels < 1 ? 1 : panels > 4 ? 4 : panels;
 }
 
-// kIsStream: the panels come from memory, for these rows alone. Then one at a
-// time is fastest: several are several streams, and the memory is the limit.
-// REQUIRES: 1 <= num_rows <= R.
+// kIsStream: the panels are read from memory for these rows only. Then one
+// panel at a time is fastest, because several panels are several streams, and
+// memory bandwidth is the limit. REQUIRES: 1 <= num_rows <= R.
 template <typename Product, bool kIsStream, int R = kMaxTileRows>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                  int32_t panel, int32_t end, int64_t ahead) {
@@ -299,7 +302,7 @@ void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                                                              ahead);
 }
 
-// All rows and columns, in blocks of rows as the product likes them.
+// Multiplies all rows and columns, in blocks of at most Product::kMaxRows rows.
 template <typename Product>
 void RunProduct(const typename Product::Args& g) {
   const int32_t num_panels = (g.num_columns + kPanel - 1) / kPanel;
@@ -312,9 +315,9 @@ void RunProduct(const typename Product::Args& g) {
     }
     return;
   }
-  // A few panels at a time, so that they stay in the nearer caches while all
-  // rows pass; the rows in blocks of about equal size. The last block asks for
-  // the next panels.
+  // Takes a few panels at a time, so that they stay in the L1 and L2 caches
+  // while all rows use them. The blocks of rows have about equal sizes. The
+  // last block prefetches the next panels.
   const int32_t step = PanelsFor<Product>(
       static_cast<int>((g.num_rows + num_blocks - 1) / num_blocks));
   for (int32_t panel = 0; panel < num_panels; panel += step) {

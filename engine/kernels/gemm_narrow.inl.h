@@ -13,7 +13,7 @@ namespace {
 struct Bf16Product {
   using Args = GemmBf16;
   static constexpr int kAccumulators = F32Product::kAccumulators;
-  // Widening takes registers too: fewer rows than in f32.
+  // Widening needs registers too, so there are fewer rows than in f32.
   static constexpr int32_t kMaxRows = kLanes == 8 ? 4 : kMaxTileRows;
   static int64_t PanelBytes(const GemmBf16& g) {
     return int64_t{(g.K + 1) / 2} * kPanel *
@@ -45,8 +45,8 @@ void MultiplyBf16(const GemmBf16& g) {
   RunProduct<Bf16Product>(g);
 }
 
-// Scales sums and writes or adds them. One code for every Isa, without fused
-// multiply-adds, which not every Isa has: so the bits are the same.
+// Scales sums and writes or adds them. The same code serves every Isa, without
+// fused multiply-adds, which not every Isa has, so that the bits are the same.
 __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
     const int32_t* sums, float x_scale, const float* w_scales, int32_t n,
     bool accumulate, float* y) {
@@ -56,9 +56,9 @@ __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
   }
 }
 
-// The sums of a panel for one of R rows that are multiplied together, and how
-// the Isa adds to them the products of a few words of x with as many of each
-// column.
+// The sums of a panel for one of R rows that are multiplied together. Add()
+// adds the products of kWords words of x with as many words of each column, in
+// the way that is fastest on the Isa.
 #if defined(__AVX512VNNI__)
 template <int R>
 struct Int8Panel {
@@ -68,13 +68,13 @@ struct Int8Panel {
   struct Weights {
     __m512i v;
   };
-  // x is unsigned, 128 too much each: that is taken off here.
+  // Each x is unsigned and 128 too large; the initial sums subtract that.
   static Sum First(const int32_t* w_sums, int) {
     const auto sums = reinterpret_cast<IntVec>(_mm512_loadu_si512(w_sums));
     return reinterpret_cast<__m512i>(sums * -128);
   }
   static Weights Load(const int8_t* w) { return {_mm512_loadu_si512(w)}; }
-  // In assembly: with the compiler's own function GCC 12 copies every sum to
+  // Uses assembly, because with its own intrinsic GCC 12 copies every sum to
   // another register and back, which takes three times as long.
   static void Add(const Weights& w, const int32_t* x, Sum (&sum)[kVecs]) {
     asm("vpdpbusd %2, %1, %0"
@@ -86,9 +86,9 @@ struct Int8Panel {
 #elif defined(__AVX2__)
 template <int R>
 struct Int8Panel {
-  // Two words as long as the registers suffice: their products are added before
-  // they meet the sum, so that the chain of dependent additions is half as
-  // long.
+  // Two words at a time while the registers suffice. Their products are added
+  // to each other before they are added to the sum, so that the chain of
+  // dependent additions is half as long.
   static constexpr int kGroup = 2, kVecs = 2, kWords = R <= 4 ? 2 : 1;
   static constexpr int kAccumulators = 8;
   using Sum = __m256i;
@@ -232,7 +232,7 @@ struct Int8Product {
   }
 };
 
-// One value as a word holds it.
+// Writes value k to the words of a row.
 inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
   if constexpr (Int8Panel<1>::kGroup == 4) {
     reinterpret_cast<uint8_t*>(words)[k] = static_cast<uint8_t>(value + 128);
@@ -242,7 +242,7 @@ inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
   }
 }
 
-// Without fused multiply-adds, like StoreScaled().
+// Uses no fused multiply-adds, like StoreScaled().
 __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
     const float* x, int64_t ldx, int32_t num_rows, int32_t K, int32_t* q,
     int64_t ldq, float* scales) {

@@ -31,18 +31,18 @@ std::shared_ptr<std::byte> Allocate(int64_t bytes, int64_t alignment) {
   return {data, [align](std::byte* data) { ::operator delete(data, align); }};
 }
 
-// Where the next buffer goes.
+// The memory that the next buffers are cut from.
 class Chunks {
  public:
-  std::shared_ptr<float> Take(int64_t bytes) {
+  std::shared_ptr<std::byte> Take(int64_t bytes) {
     absl::MutexLock lock(&mutex_);
     if (left_ < bytes) {
       left_ = RoundUp(std::max(bytes, kChunkBytes), kLargePage);
       chunk_ = Allocate(left_, kLargePage);
       next_ = chunk_.get();
-      madvise(next_, left_, MADV_HUGEPAGE);  // As good as there are some.
+      madvise(next_, left_, MADV_HUGEPAGE);  // A wish: it may fail.
     }
-    std::shared_ptr<float> data(chunk_, reinterpret_cast<float*>(next_));
+    std::shared_ptr<std::byte> data(chunk_, next_);
     next_ += bytes;
     left_ -= bytes;
     if (left_ == 0) chunk_ = nullptr;
@@ -58,16 +58,12 @@ class Chunks {
 
 }  // namespace
 
-AlignedBuffer::AlignedBuffer(int64_t num_floats) : size_(num_floats) {
-  const int64_t rounded = RoundUp(bytes(), kLine);
-  if (rounded == 0) return;
-  if (kHasChunks) {
-    static Chunks& chunks = *new Chunks;  // Never destroyed: buffers may be.
-    data_ = chunks.Take(rounded);
-    return;
-  }
-  const std::shared_ptr<std::byte> data = Allocate(rounded, kLine);
-  data_ = {data, reinterpret_cast<float*>(data.get())};
+std::shared_ptr<std::byte> AllocateAligned(int64_t num_bytes) {
+  const int64_t rounded = RoundUp(num_bytes, kLine);
+  if (rounded == 0) return nullptr;
+  if (!kHasChunks) return Allocate(rounded, kLine);
+  static Chunks& chunks = *new Chunks;  // Never destroyed: buffers may be.
+  return chunks.Take(rounded);
 }
 
 }  // namespace sheaf

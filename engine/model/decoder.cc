@@ -7,8 +7,20 @@
 namespace sheaf {
 namespace {
 
-// Rows that attend over a context in one call: at least all beams of a request.
-constexpr int32_t kMaxContextRows = 16;
+// Calls fn for the query group of each row and KV head of a share: with the
+// first query head of the group, the row within the context, and the group's
+// place among the queries of the kernel.
+template <typename Fn>
+void ForEachGroup(const AttentionPlan::Context& context,
+                  const AttentionPlan::Share& share, int32_t group, Fn fn) {
+  int64_t query = 0;
+  for (int32_t head = share.first_kv_head; head < share.end_kv_head; ++head) {
+    for (int32_t row = 0; row < context.num_rows; ++row) {
+      fn(head * group, row, query);
+      query += group;
+    }
+  }
+}
 
 }  // namespace
 
@@ -24,21 +36,22 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
             weights.architecture.positions, /*is_bidirectional=*/false,
             max_positions),
       max_rows_(max_rows),
-      self_plan_{Attention::kSelf, shape_.num_kv_heads, {}},
-      cross_plan_{
-          Attention::kCross, weights.architecture.num_cross_kv_heads, {}},
+      self_plan_(shape_.num_kv_heads, team.size()),
+      cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
   const int64_t q_columns = shape_.q_columns();
-  x_ = AlignedBuffer(rows * shape_.d_model);
-  normed_ = AlignedBuffer(rows * shape_.d_model);
-  qkv_ = AlignedBuffer(rows * (q_columns + 2 * shape_.kv_columns()));
-  attended_ = AlignedBuffer(rows * q_columns);
+  x_ = AlignedBuffer<float>(rows * shape_.d_model);
+  normed_ = AlignedBuffer<float>(rows * shape_.d_model);
+  qkv_ = AlignedBuffer<float>(rows * (q_columns + 2 * shape_.kv_columns()));
+  attended_ = AlignedBuffer<float>(rows * q_columns);
   rows_.reserve(max_rows);
   for (int32_t i = 0; i < team.size(); ++i) {
-    members_.push_back({AlignedBuffer(kMaxContextRows * q_columns),
-                        AlignedBuffer(kMaxContextRows * shape_.num_heads *
-                                      kernels::PartFloats(shape_.head_dim))});
+    members_.push_back(
+        {AlignedBuffer<float>(AttentionPlan::kMaxContextRows * q_columns),
+         AlignedBuffer<float>(AttentionPlan::kMaxContextRows *
+                              shape_.num_heads *
+                              kernels::PartFloats(shape_.head_dim))});
   }
 }
 
@@ -85,7 +98,7 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
     member.Barrier();
     WriteSelfKv(member, i);
     member.Barrier();
-    Attend(member, self_plan_, i, layer.qkv.num_columns());
+    Attend(member, {self_plan_, Attention::kSelf, i, layer.qkv.num_columns()});
     member.Barrier();
     layer.self_out.Run(member, attended_.data(), layer.self_out.K(), num_rows,
                        x_.data(), d_model, /*accumulate=*/true);
@@ -97,7 +110,8 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
     layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
                       layer.cross_q.num_columns(), /*accumulate=*/false);
     member.Barrier();
-    Attend(member, cross_plan_, i, layer.cross_q.num_columns());
+    Attend(member,
+           {cross_plan_, Attention::kCross, i, layer.cross_q.num_columns()});
     member.Barrier();
     layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(), num_rows,
                         x_.data(), d_model, /*accumulate=*/true);
@@ -116,29 +130,13 @@ void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
                               {normed_.data(), rows_.size() * shape_.d_model});
 }
 
-void Decoder::AddContext(AttentionPlan& plan, const int32_t* blocks,
-                         int32_t len, int32_t first_row, int32_t num_rows) {
-  const int32_t num_parts =
-      (len + kernels::kContextPart - 1) / kernels::kContextPart;
-  for (int32_t done = 0; done < num_rows;) {
-    const int32_t n = std::min(num_rows - done, kMaxContextRows);
-    plan.contexts.push_back(
-        {blocks, len, first_row + done, n, num_parts, plan.num_parts});
-    plan.num_tokens += len;
-    if (num_parts > 1) plan.num_parts += int64_t{num_parts} * n;
-    done += n;
-  }
-}
-
 void Decoder::PlanAttention() {
-  for (AttentionPlan* plan : {&self_plan_, &cross_plan_}) {
-    plan->contexts.clear();
-    plan->num_tokens = plan->num_parts = 0;
-  }
+  self_plan_.Clear();
+  cross_plan_.Clear();
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   for (int32_t row = 0; row < num_rows; ++row) {
-    AddContext(self_plan_, rows_[row].entry->self_blocks.data(),
-               rows_[row].position + 1, row, 1);
+    self_plan_.Add(rows_[row].entry->self_blocks.data(),
+                   rows_[row].position + 1, row, /*num_rows=*/1);
   }
   for (int32_t first = 0, end = 0; first < num_rows; first = end) {
     const DecodeEntry& entry = *rows_[first].entry;
@@ -146,13 +144,13 @@ void Decoder::PlanAttention() {
            rows_[end].entry->cross_blocks.data() == entry.cross_blocks.data()) {
       ++end;
     }
-    AddContext(cross_plan_, entry.cross_blocks.data(), entry.source_len, first,
-               end - first);
+    cross_plan_.Add(entry.cross_blocks.data(), entry.source_len, first,
+                    end - first);
   }
-  const size_t num_parts =
-      std::max(self_plan_.num_parts, cross_plan_.num_parts) * shape_.num_heads *
-      kernels::PartFloats(shape_.head_dim);
-  if (parts_.size() < num_parts) parts_.resize(num_parts);
+  const size_t num_floats =
+      std::max(self_plan_.num_partials(), cross_plan_.num_partials()) *
+      shape_.num_heads * kernels::PartFloats(shape_.head_dim);
+  if (parts_.size() < num_floats) parts_.resize(num_floats);
 }
 
 void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
@@ -172,140 +170,118 @@ void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
   }
 }
 
-// The parts of all contexts lie in a row, and the KV heads of each; every
-// member takes a stretch of as many tokens of heads, which lie together in
-// memory. Where a context has several parts, they are joined when all are
-// there.
 void Decoder::Attend(const ThreadTeam::Member& member,
-                     const AttentionPlan& plan, int32_t layer_index,
-                     int64_t q_stride) {
-  const auto [begin, end] = member.Share(plan.num_tokens * plan.num_kv_heads);
-  int64_t at = 0;  // tokens of heads before a part
-  Part last = {};  // found, and not yet attended over
-  const auto attend_last = [&](const Part& next) {
-    if (last.context == nullptr) return;
-    AttendPart(plan, last, next, layer_index, q_stride,
-               members_[member.index()]);
-  };
-  for (const Context& context : plan.contexts) {
-    const int64_t tokens = int64_t{context.len} * plan.num_kv_heads;
-    if (at + tokens <= begin || at >= end) {
-      at += tokens;
-      continue;
-    }
-    for (int32_t i = 0; i < context.num_parts; ++i) {
-      const int64_t n = std::min(kernels::kContextPart,
-                                 context.len - i * kernels::kContextPart);
-      // The heads that begin in this member's stretch.
-      const auto head_at = [&](int64_t border) {
-        return static_cast<int32_t>(std::clamp<int64_t>(
-            (border - at + n - 1) / n, 0, plan.num_kv_heads));
-      };
-      const Part part = {&context, i, head_at(begin), head_at(end)};
-      if (part.first_kv_head < part.end_kv_head) {
-        attend_last(part);
-        last = part;
-      }
-      at += n * plan.num_kv_heads;
-    }
+                     const AttentionCall& call) {
+  const absl::Span<const AttentionPlan::Share> shares =
+      call.plan.SharesOf(member.index(), member.count());
+  for (size_t i = 0; i < shares.size(); ++i) {
+    AttendShare(call, shares[i], shares[std::min(i + 1, shares.size() - 1)],
+                members_[member.index()]);
   }
-  attend_last(last);
-  if (plan.num_parts == 0) return;
+  if (call.plan.num_partials() == 0) return;
   member.Barrier();
-  const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
-  int64_t turn = 0;
-  for (const Context& context : plan.contexts) {
-    if (context.num_parts == 1) continue;
-    const int64_t queries = int64_t{context.num_rows} * shape_.num_heads;
-    for (int64_t query = 0; query < queries; ++query) {
-      if (turn++ % member.count() != member.index()) continue;
-      kernels_.join_parts(
-          parts_.data() +
-              (context.first_part * shape_.num_heads + query) * part_floats,
-          queries * part_floats, context.num_parts, shape_.head_dim,
-          attended_.data() +
-              (int64_t{context.first_row} * shape_.num_heads + query) *
-                  shape_.head_dim);
-    }
-  }
+  JoinParts(member, call.plan);
 }
 
-void Decoder::AttendPart(const AttentionPlan& plan, const Part& part,
-                         const Part& next, int32_t layer_index,
-                         int64_t q_stride, MemberBuffers& buffers) {
-  const Context& context = *part.context;
+void Decoder::AttendShare(const AttentionCall& call,
+                          const AttentionPlan::Share& share,
+                          const AttentionPlan::Share& next,
+                          MemberBuffers& buffers) {
+  const auto contexts = call.plan.contexts();
+  const AttentionPlan::Context& context = contexts[share.context];
   const int32_t dim = shape_.head_dim;
-  const int32_t group = shape_.num_heads / plan.num_kv_heads;
-  const int32_t num_kv_heads = part.end_kv_head - part.first_kv_head;
-  // Calls fn with each group's first query head, its row in qkv_, and its place
-  // among the kernel's queries.
-  const auto for_groups = [&](auto fn) {
-    for (int32_t kv_head = 0; kv_head < num_kv_heads; ++kv_head) {
-      for (int32_t i = 0; i < context.num_rows; ++i) {
-        fn((part.first_kv_head + kv_head) * group, i,
-           (int64_t{kv_head} * context.num_rows + i) * group);
-      }
-    }
+  const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
+  ForEachGroup(
+      context, share, group, [&](int32_t head, int32_t row, int64_t query) {
+        std::copy_n(qkv_.data() + (context.first_row + row) * call.q_stride +
+                        int64_t{head} * dim,
+                    group * dim, buffers.q.data() + query * dim);
+      });
+  const auto view = [&](const AttentionPlan::Share& of) {
+    return storage_.View(call.attention, call.layer_index, of.first_kv_head,
+                         contexts[of.context].blocks);
   };
-  for_groups([&](int32_t head, int32_t i, int64_t query) {
-    std::copy_n(
-        qkv_.data() + (context.first_row + i) * q_stride + int64_t{head} * dim,
-        group * dim, buffers.q.data() + query * dim);
-  });
-  const bool is_self = plan.attention == Attention::kSelf;
-  const int32_t begin = part.index * kernels::kContextPart;
-  const kernels::KvView next_view = storage_.View(
-      plan.attention, layer_index, next.first_kv_head, next.context->blocks);
+  const int32_t begin = share.part * kernels::kContextPart;
+  const kernels::KvView next_view = view(next);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
-       .num_kv_heads = num_kv_heads,
+       .num_kv_heads = share.end_kv_head - share.first_kv_head,
        .num_rows = group * context.num_rows,
        .dim = dim,
-       .kv = storage_.View(plan.attention, layer_index, part.first_kv_head,
-                           context.blocks),
+       .kv = view(share),
        .begin = begin,
        .end = std::min(begin + kernels::kContextPart, context.len),
-       .bias = is_self
-                   ? bias_.ForQuery(part.first_kv_head * group, context.len - 1)
-                   : nullptr,
+       .bias =
+           call.attention == Attention::kSelf
+               ? bias_.ForQuery(share.first_kv_head * group, context.len - 1)
+               : nullptr,
        .bias_stride = bias_.row_stride(),
        .parts = buffers.parts.data(),
        .next = next_view.base +
-               next_view.block_ids[next.index * kernels::kContextPart /
+               next_view.block_ids[next.part * kernels::kContextPart /
                                    next_view.block_tokens] *
                    next_view.block_stride});
-  // In parts_ and attended_ a row has all its query heads side by side.
-  const int64_t part_floats = kernels::PartFloats(dim);
-  for_groups([&](int32_t head, int32_t i, int64_t query) {
-    const float* from = buffers.parts.data() + query * part_floats;
-    if (context.num_parts == 1) {
-      for (int32_t j = 0; j < group; ++j) {
-        kernels_.join_parts(
-            from + j * part_floats, part_floats, /*num_parts=*/1, dim,
-            attended_.data() +
-                ((context.first_row + i) * int64_t{shape_.num_heads} + head +
-                 j) *
-                    dim);
-      }
-    } else {
-      std::copy_n(
-          from, group * part_floats,
-          parts_.data() + ((context.first_part +
-                            int64_t{part.index} * context.num_rows + i) *
-                               shape_.num_heads +
-                           head) *
-                              part_floats);
-    }
-  });
+  StoreShare(call, share, buffers);
 }
 
-// The head's product for the rows that are asked about: they are moved
-// together first.
+// In parts_ and attended_, all query heads of a row lie side by side.
+void Decoder::StoreShare(const AttentionCall& call,
+                         const AttentionPlan::Share& share,
+                         const MemberBuffers& buffers) {
+  const AttentionPlan::Context& context = call.plan.contexts()[share.context];
+  const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
+  const int64_t num_heads = shape_.num_heads;
+  const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
+  const auto store = [&](int32_t head, int32_t row, int64_t query) {
+    const float* from = buffers.parts.data() + query * part_floats;
+    if (context.num_parts > 1) {
+      const int64_t partial =
+          context.first_partial + int64_t{share.part} * context.num_rows + row;
+      std::copy_n(from, group * part_floats,
+                  parts_.data() + (partial * num_heads + head) * part_floats);
+      return;
+    }
+    float* to =
+        attended_.data() +
+        ((context.first_row + row) * num_heads + head) * shape_.head_dim;
+    for (int32_t i = 0; i < group; ++i) {
+      kernels_.join_parts(from + i * part_floats, part_floats, /*num_parts=*/1,
+                          shape_.head_dim, to + i * shape_.head_dim);
+    }
+  };
+  ForEachGroup(context, share, group, store);
+}
+
+// Joins the parts of contexts that have several. The members take the queries
+// in turn.
+void Decoder::JoinParts(const ThreadTeam::Member& member,
+                        const AttentionPlan& plan) {
+  const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
+  const int64_t num_heads = shape_.num_heads;
+  int64_t turn = 0;
+  for (const AttentionPlan::Context& context : plan.contexts()) {
+    if (context.num_parts == 1) continue;
+    const int64_t queries = context.num_rows * num_heads;
+    const float* from =
+        parts_.data() + context.first_partial * num_heads * part_floats;
+    float* to =
+        attended_.data() + context.first_row * num_heads * shape_.head_dim;
+    for (int64_t query = 0; query < queries; ++query) {
+      if (turn++ % member.count() != member.index()) continue;
+      kernels_.join_parts(from + query * part_floats, queries * part_floats,
+                          context.num_parts, shape_.head_dim,
+                          to + query * shape_.head_dim);
+    }
+  }
+}
+
+// Computes the logits of the rows that need them: their normed rows are first
+// stored side by side for the product of the head.
 void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   const Architecture& architecture = weights_.architecture;
   const int64_t d_model = shape_.d_model;
   const float scale = architecture.logit_scale;
-  // Every member finds the same places; each norms its own.
+  // Every member finds the same places and norms the rows that are its own.
   int32_t num_asked = 0;
   float* first_logits = nullptr;
   for (size_t row = 0; row < rows_.size(); ++row) {
@@ -323,7 +299,7 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
     ++num_asked;
   }
   member.Barrier();
-  // Entries are in order, so their logits lie in a row.
+  // Entries are in order, so their logits are contiguous.
   if (num_asked > 0) {
     weights_.head.Run(member, normed_.data(), d_model, num_asked, first_logits,
                       architecture.vocab_size, /*accumulate=*/false);

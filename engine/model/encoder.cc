@@ -39,17 +39,19 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       attention_type_(AttentionType(weights, kernels)),
       feed_forward_(weights.architecture, shape_, kUnitRows) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
-  x_ = AlignedBuffer(rows * shape_.d_model);
-  normed_ = AlignedBuffer(rows * shape_.d_model);
-  qkv_ = AlignedBuffer(rows * 3 * shape_.q_columns());
-  attended_ = AlignedBuffer(rows * shape_.q_columns());
-  cross_kv_ = AlignedBuffer(kUnitRows * weights.cross_kv.num_columns());
-  const int64_t len = RoundUp(max_source_tokens, kPanel);
+  x_ = AlignedBuffer<float>(rows * shape_.d_model);
+  normed_ = AlignedBuffer<float>(rows * shape_.d_model);
+  qkv_ = AlignedBuffer<float>(rows * 3 * shape_.q_columns());
+  attended_ = AlignedBuffer<float>(rows * shape_.q_columns());
+  cross_kv_ = AlignedBuffer<float>(kUnitRows * weights.cross_kv.num_columns());
+  // The widest form of a head is f32.
+  const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
+                             shape_.head_dim *
+                             static_cast<int64_t>(sizeof(float));
   for (int32_t i = 0; i < team.size(); ++i) {
     heads_.push_back(
-        {AlignedBuffer(len * shape_.head_dim),
-         AlignedBuffer(len * shape_.head_dim),
-         AlignedBuffer(kernels::EncodeScratchFloats(shape_.head_dim))});
+        {AlignedBuffer<char>(head_bytes), AlignedBuffer<char>(head_bytes),
+         AlignedBuffer<float>(kernels::EncodeScratchFloats(shape_.head_dim))});
   }
 }
 
@@ -190,8 +192,8 @@ void Encoder::AttendHead(const Source& source, int32_t head,
   const int64_t stride = 3 * q_columns;
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
-  auto* k_panels = reinterpret_cast<char*>(buffers.k_panels.data());
-  auto* v = reinterpret_cast<char*>(buffers.v.data());
+  char* k_panels = buffers.k_panels.data();
+  char* v = buffers.v.data();
   const kernels::HeadUnits units =
       kernels_.pack_head({.k = q + q_columns,
                           .v = q + 2 * q_columns,

@@ -55,9 +55,9 @@ class Encoder {
   };
   // Working memory of one member of the team: one head of one source.
   struct HeadBuffers {
-    AlignedBuffer k_panels;  // as pack_head writes them
-    AlignedBuffer v;
-    AlignedBuffer scratch;  // of attend_encode
+    AlignedBuffer<char> k_panels;  // as pack_head writes them
+    AlignedBuffer<char> v;
+    AlignedBuffer<float> scratch;  // of attend_encode
   };
 
   bool IsDone() const {
@@ -89,11 +89,11 @@ class Encoder {
   Unit next_ = {Phase::kCross, 0, 0, 0};  // what has not been done begins here
   std::vector<Unit> units_;               // of one Advance()
 
-  AlignedBuffer x_;         // [rows, d_model]
-  AlignedBuffer normed_;    // [rows, d_model]
-  AlignedBuffer qkv_;       // [rows, 3 * q_columns]
-  AlignedBuffer attended_;  // [rows, q_columns]
-  AlignedBuffer cross_kv_;  // [rows of a unit, columns of cross_kv]
+  AlignedBuffer<float> x_;         // [rows, d_model]
+  AlignedBuffer<float> normed_;    // [rows, d_model]
+  AlignedBuffer<float> qkv_;       // [rows, 3 * q_columns]
+  AlignedBuffer<float> attended_;  // [rows, q_columns]
+  AlignedBuffer<float> cross_kv_;  // [rows of a unit, columns of cross_kv]
   FeedForwardBuffers feed_forward_;
   std::vector<HeadBuffers> heads_;  // one a member
 };

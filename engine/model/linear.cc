@@ -93,7 +93,7 @@ class Linear::F32Panels : public Packed {
 
   const kernels::Kernels& kernels_;
   const int64_t K_, num_columns_;
-  AlignedBuffer panels_;
+  AlignedBuffer<float> panels_;
 };
 
 namespace {
@@ -115,15 +115,15 @@ class Linear::Bf16Panels : public Packed {
         K_(K),
         num_pairs_((K + 1) / 2),
         num_columns_(num_columns),
-        panels_(NumPanels(num_columns) * num_pairs_ * kPanel) {}
+        weights_(NumPanels(num_columns) * num_pairs_ * kPanel * 2) {}
 
-  int64_t bytes() const override { return panels_.bytes(); }
+  int64_t bytes() const override { return weights_.bytes(); }
 
   void Pack(int64_t first_column, int64_t num_rows,
             const float* rows) override {
     for (int64_t j = 0; j < num_rows; ++j) {
       for (int64_t k = 0; k < 2 * num_pairs_; ++k) {
-        weights()[Index(first_column + j, k)] =
+        weights_.data()[Index(first_column + j, k)] =
             k < K_ ? ToBf16(rows[j * K_ + k]) : uint16_t{0};
       }
     }
@@ -140,7 +140,7 @@ class Linear::Bf16Panels : public Packed {
                           .ldx = ldx,
                           .num_rows = std::min(kRowsAtOnce, num_rows - row),
                           .K = static_cast<int32_t>(K_),
-                          .w = weights(),
+                          .w = weights_.data(),
                           .num_columns = static_cast<int32_t>(num_columns_),
                           .y = y + row * ldy,
                           .ldy = ldy,
@@ -150,19 +150,19 @@ class Linear::Bf16Panels : public Packed {
   }
 
   void ReadColumn(int64_t column, float* out) const override {
-    const auto* from = reinterpret_cast<const uint16_t*>(panels_.data());
-    for (int64_t k = 0; k < K_; ++k) out[k] = FromBf16(from[Index(column, k)]);
+    for (int64_t k = 0; k < K_; ++k) {
+      out[k] = FromBf16(weights_.data()[Index(column, k)]);
+    }
   }
 
  private:
-  uint16_t* weights() { return reinterpret_cast<uint16_t*>(panels_.data()); }
   int64_t Index(int64_t column, int64_t k) const {
     return GroupedAt(column, k, 2 * num_pairs_, 2);
   }
 
   const kernels::Kernels& kernels_;
   const int64_t K_, num_pairs_, num_columns_;
-  AlignedBuffer panels_;  // two bfloat16 in the room of a float
+  AlignedBuffer<uint16_t> weights_;
 };
 
 // Panels of 16 columns and groups of k in 8 bits (kernels::GemmInt8).
@@ -173,12 +173,12 @@ class Linear::Int8Panels : public Packed {
         K_(K),
         padded_K_((K + 3) / 4 * 4),
         num_columns_(num_columns),
-        panels_(NumPanels(num_columns) * kPanel * padded_K_ / 4),
+        weights_(NumPanels(num_columns) * kPanel * padded_K_),
         scales_(num_columns),
         sums_(NumPanels(num_columns) * kPanel) {}
 
   int64_t bytes() const override {
-    return panels_.bytes() +
+    return weights_.bytes() +
            static_cast<int64_t>(scales_.size() * sizeof(float) +
                                 sums_.size() * sizeof(int32_t));
   }
@@ -197,7 +197,7 @@ class Linear::Int8Panels : public Packed {
                              words.data(), padded_K_ / 2, &scales_[column]);
       std::memcpy(quantized.data(), words.data(), padded_K_ * sizeof(int16_t));
       for (int64_t k = 0; k < padded_K_; ++k) {
-        weights()[Index(column, k)] = static_cast<int8_t>(quantized[k]);
+        weights_.data()[Index(column, k)] = static_cast<int8_t>(quantized[k]);
         sums_[column] += quantized[k];
       }
     }
@@ -222,7 +222,7 @@ class Linear::Int8Panels : public Packed {
                           .x_scales = x_scales,
                           .num_rows = n,
                           .K = static_cast<int32_t>(padded_K_),
-                          .w = weights(),
+                          .w = weights_.data(),
                           .w_scales = scales_.data(),
                           .w_sums = sums_.data(),
                           .num_columns = static_cast<int32_t>(num_columns_),
@@ -233,21 +233,20 @@ class Linear::Int8Panels : public Packed {
   }
 
   void ReadColumn(int64_t column, float* out) const override {
-    const auto* from = reinterpret_cast<const int8_t*>(panels_.data());
     for (int64_t k = 0; k < K_; ++k) {
-      out[k] = static_cast<float>(from[Index(column, k)]) * scales_[column];
+      out[k] = static_cast<float>(weights_.data()[Index(column, k)]) *
+               scales_[column];
     }
   }
 
  private:
-  int8_t* weights() { return reinterpret_cast<int8_t*>(panels_.data()); }
   int64_t Index(int64_t column, int64_t k) const {
     return GroupedAt(column, k, padded_K_, kernels_.int8_group);
   }
 
   const kernels::Kernels& kernels_;
   const int64_t K_, padded_K_, num_columns_;
-  AlignedBuffer panels_;       // four weights in the room of a float
+  AlignedBuffer<int8_t> weights_;
   std::vector<float> scales_;  // [num_columns]
   std::vector<int32_t> sums_;  // [num_columns rounded up to 16]
 };

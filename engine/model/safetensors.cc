@@ -7,11 +7,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/bf16.h"
 
 namespace sheaf {
 namespace {
 
-// The largest T5 has a header of 0.2 MB; a sparse file can claim any.
+// The largest known models have headers of 0.2 MB; a sparse file can claim any
+// size.
 constexpr uint64_t kMaxHeaderBytes = uint64_t{8} << 20;
 constexpr uint64_t kLengthBytes = 8;
 // Other formats under the name of a safetensors file, by their first bytes.
@@ -52,10 +54,6 @@ float WidenF16(uint16_t half) {
   // Zero or a subnormal, fraction * 2^-24: exact in f32, where it is normal.
   const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
-}
-
-float WidenBf16(uint16_t bits) {
-  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
 }
 
 }  // namespace
@@ -149,7 +147,7 @@ absl::Status SafetensorsFile::ReadAsFloat(const TensorInfo& tensor,
         break;
       default:
         for (size_t i = 0; i < count; ++i) {
-          out[i] = WidenBf16(LoadU16(bytes + 2 * i));
+          out[i] = FromBf16(LoadU16(bytes + 2 * i));
         }
     }
     offset += count * element_bytes;

@@ -30,8 +30,8 @@ struct FeedForwardBuffers {
         in(int64_t{max_rows} * shape.d_ff * (architecture.is_gated ? 2 : 1)),
         hidden(int64_t{max_rows} * shape.d_ff) {}
   int32_t rows;
-  AlignedBuffer in;      // [rows, columns of FeedForwardWeights::in]
-  AlignedBuffer hidden;  // [rows, d_ff]
+  AlignedBuffer<float> in;      // [rows, columns of FeedForwardWeights::in]
+  AlignedBuffer<float> hidden;  // [rows, d_ff]
 };
 
 // x [num_rows, d_model] += feed_forward(norm(x)). `normed` has room for all

@@ -38,24 +38,24 @@ class Loader {
     return values;
   }
 
-  AlignedBuffer Rows(const TensorPlace& place) {
+  AlignedBuffer<float> Rows(const TensorPlace& place) {
     const Tensor& tensor = tensors_.at(place);
-    AlignedBuffer values(tensor.spec.num_elements());
+    AlignedBuffer<float> values(tensor.spec.num_elements());
     Read(tensor, absl::MakeSpan(values.data(), values.size()));
     return values;
   }
 
-  std::vector<uint16_t> Bf16Rows(const TensorPlace& place) {
+  AlignedBuffer<uint16_t> Bf16Rows(const TensorPlace& place) {
     constexpr int64_t kRowsAtOnce = 256;
     const auto& [name, spec] = tensors_.at(place);
-    std::vector<uint16_t> values(spec.num_elements());
+    AlignedBuffer<uint16_t> values(spec.num_elements());
     std::vector<float> wide(std::min(spec.rows, kRowsAtOnce) * spec.columns);
     for (int64_t row = 0; row < spec.rows && status_.ok(); row += kRowsAtOnce) {
       const int64_t n = std::min(kRowsAtOnce, spec.rows - row) * spec.columns;
       Note(source_.ReadRows(name, row, n / spec.columns,
                             absl::MakeSpan(wide).first(n)));
       std::transform(wide.begin(), wide.begin() + n,
-                     values.begin() + row * spec.columns, ToBf16);
+                     values.data() + row * spec.columns, ToBf16);
     }
     return values;
   }
@@ -232,11 +232,11 @@ absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
 void Weights::Embed(int32_t id, float* out) const {
   if (architecture.is_tied) return head.ReadColumn(id, out);
   const int64_t d_model = architecture.decoder.d_model;
-  if (embedding_bf16.empty()) {
+  if (embedding_bf16.size() == 0) {
     std::copy_n(embedding.data() + id * d_model, d_model, out);
   } else {
-    std::transform(embedding_bf16.begin() + id * d_model,
-                   embedding_bf16.begin() + (id + 1) * d_model, out, FromBf16);
+    const uint16_t* row = embedding_bf16.data() + id * d_model;
+    std::transform(row, row + d_model, out, FromBf16);
   }
 }
 
@@ -252,11 +252,9 @@ int64_t Weights::decode_bytes() const {
 }
 
 int64_t Weights::bytes() const {
-  int64_t bytes =
-      decode_bytes() + embedding.bytes() +
-      static_cast<int64_t>(embedding_bf16.size() * sizeof(uint16_t)) +
-      Bytes(encoder_bias) + Bytes(decoder_bias) + Bytes(encoder_norm) +
-      cross_kv.bytes();
+  int64_t bytes = decode_bytes() + embedding.bytes() + embedding_bf16.bytes() +
+                  Bytes(encoder_bias) + Bytes(decoder_bias) +
+                  Bytes(encoder_norm) + cross_kv.bytes();
   for (const EncoderLayer& layer : encoder) {
     bytes += Bytes(layer.norm) + layer.qkv.bytes() + layer.out.bytes() +
              Bytes(layer.feed_forward);

@@ -58,8 +58,8 @@ struct Weights {
   WeightType type = WeightType::kF32;
   // [vocab_size, d_model], in f32, or in bfloat16 if the other weights are
   // narrower. Both are empty if the head has it.
-  AlignedBuffer embedding;
-  std::vector<uint16_t> embedding_bf16;
+  AlignedBuffer<float> embedding;
+  AlignedBuffer<uint16_t> embedding_bf16;
   Linear head;                      // [vocab_size] columns
   std::vector<float> encoder_bias;  // [num_buckets, num_heads]
   std::vector<float> decoder_bias;

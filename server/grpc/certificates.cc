@@ -50,7 +50,7 @@ class Certificates::Credentials : public grpc::ServerCredentials {
     if (std::exchange(certificates.is_given_to_grpc_, true)) {
       return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
     }
-    const TlsIdentity& identity = certificates.current_;
+    const TlsIdentity identity = certificates.current_;
     const grpc_ssl_pem_key_cert_pair pair = {identity.key_pem.c_str(),
                                              identity.cert_pem.c_str()};
     // gRPC 1.51 asserts that there are authorities, even if clients need no

@@ -16,7 +16,7 @@
 
 #include "absl/time/clock.h"
 #include "base/check.h"
-#include "server/listening_sockets.h"
+#include "server/ops/listening_sockets.h"
 #include "server/ops/resource_limits.h"
 
 namespace sheaf {

@@ -10,7 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/host_port.h"
-#include "server/unix_socket.h"
+#include "server/ops/unix_socket.h"
 
 namespace sheaf {
 

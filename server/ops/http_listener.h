@@ -8,7 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "base/host_port.h"
-#include "server/listening_sockets.h"
+#include "server/ops/listening_sockets.h"
 
 namespace sheaf {
 

@@ -19,7 +19,7 @@ using Tokens = std::vector<int32_t>;
 
 constexpr int32_t kEos = 1;
 
-// Log-probabilities that depend on all tokens so far: the same each time.
+// Log-probabilities that depend on all tokens so far, and on nothing else.
 class RandomModel {
  public:
   RandomModel(uint32_t seed, int32_t vocab_size)
@@ -44,12 +44,12 @@ class RandomModel {
   std::map<Tokens, std::vector<double>> rows_;
 };
 
-using EndOf = std::function<std::optional<FinishReason>(const Tokens&)>;
+using ReasonToEnd = std::function<std::optional<FinishReason>(const Tokens&)>;
 
 // Drives a BeamSearch with every token of every live beam.
 std::vector<Hypothesis> Search(RandomModel& model,
                                const SamplingParams& sampling,
-                               const EndOf& end_of = {}) {
+                               const ReasonToEnd& reason_to_end = {}) {
   const Tokens eos = {kEos};
   BeamSearch search(sampling, eos);
   std::vector<Tokens> beams = {{0}};
@@ -72,8 +72,8 @@ std::vector<Hypothesis> Search(RandomModel& model,
         absl::MakeSpan(candidates),
         [&](int32_t beam) { return absl::MakeConstSpan(beams[beam]); },
         [&](const BeamStep& step) -> std::optional<FinishReason> {
-          if (!end_of) return std::nullopt;
-          return end_of(grown(step));
+          if (!reason_to_end) return std::nullopt;
+          return reason_to_end(grown(step));
         });
     std::vector<Tokens> next;
     sums.clear();
@@ -110,7 +110,7 @@ TEST(BeamSearchTest, AnyOptionsGiveWhatTheDefinitionGives) {
   }
 }
 
-// The best score of all there are, of those that go on from `tokens`.
+// The best score of all possible continuations of `tokens`.
 double BestOfAll(RandomModel& model, const SamplingParams& sampling,
                  Tokens& tokens, double sum) {
   const int32_t length = static_cast<int32_t>(tokens.size());

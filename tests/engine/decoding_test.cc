@@ -34,7 +34,7 @@ class ChooseTokenTest : public ::testing::Test {
                        absl::MakeSpan(logits), scratch_);
   }
 
-  // How often each token is drawn, over `n` seeds.
+  // The frequency of each drawn token, over `n` seeds.
   std::map<int32_t, double> Frequencies(const std::vector<float>& logits,
                                         int n) {
     std::map<int32_t, double> frequencies;
@@ -248,11 +248,11 @@ TEST_F(ChooseTokenTest, TheDrawDependsOnSeedSegmentAndPlaceAlone) {
   EXPECT_GT(std::unique(drawn.begin(), drawn.end()) - drawn.begin(), 5);
 }
 
-// ---- against the definition, over T5's vocabulary ----
+// ---- Comparison with the definition, over a vocabulary of usual size ----
 
 constexpr int32_t kVocabSize = 32128;
 
-// Of which some are equal, and some forbidden.
+// Random logits; some are equal, and some are forbidden.
 std::vector<float> ManyLogits(uint32_t seed, float spread) {
   std::mt19937 rng(seed);
   std::normal_distribution<float> normal(0.0f, spread);
@@ -277,7 +277,8 @@ TEST(TopTokensTest, AreTheBestOfASort) {
   TopTokensScratch scratch;
   for (uint32_t seed = 0; seed < 10; ++seed) {
     std::vector<float> logits = ManyLogits(seed, 3.0f);
-    // Sizes that are no multiple of a block; all in one block; all equal.
+    // Cases: sizes that are not a multiple of a block, all in one block, all
+    // equal.
     if (seed % 3 == 1) logits.resize(1000 + seed);
     if (seed == 5) std::fill(logits.begin(), logits.end(), 1.0f);
     if (seed == 7) std::sort(logits.begin(), logits.end());
@@ -302,7 +303,7 @@ TEST(TopTokensTest, AreFewerIfTheRestIsForbidden) {
               ::testing::ElementsAre(7, 299));
 }
 
-// The set that top_k and top_p leave, by a sort.
+// The set that top_k and top_p leave, found by sorting.
 std::set<int32_t> KeptSet(const std::vector<float>& logits,
                           const SamplingParams& sampling) {
   std::vector<int32_t> ids = SortedIds(logits);
@@ -324,8 +325,8 @@ std::set<int32_t> KeptSet(const std::vector<float>& logits,
   return kept;
 }
 
-// Every draw is of the set, and draws are spread over it as they should be: the
-// better half of its mass is drawn half the time.
+// Every draw is from the set, and the better half of its mass is drawn half of
+// the time.
 TEST_F(ChooseTokenTest, DrawsFromTheSetThatADefinitionBySortingLeaves) {
   constexpr int kDraws = 1500;
   for (uint32_t seed = 0; seed < 6; ++seed) {
@@ -357,7 +358,7 @@ TEST_F(ChooseTokenTest, DrawsFromTheSetThatADefinitionBySortingLeaves) {
   }
 }
 
-// ---- what may follow a beam ----
+// ---- RankTokens() ----
 
 class RankTokensTest : public ChooseTokenTest {
  protected:
@@ -382,8 +383,8 @@ TEST_F(RankTokensTest, TheRulesWorkOnLogProbabilitiesAndNothingIsRenormalised) {
   sampling_.suppressed_tokens = {3};
   const std::vector<ChosenToken> ranked = Rank(logits, 3, {0, 2});
   ASSERT_EQ(ranked.size(), 3);
-  // Token 2: a log-probability is below 0, so it is doubled, if its logit is
-  // above 0.
+  // The log-probability of token 2 is negative and therefore doubled, although
+  // its logit is positive.
   EXPECT_EQ(ranked[0].id, 2);
   EXPECT_NEAR(ranked[0].logprob, 2 * (5 - log_z), 1e-5);
   EXPECT_EQ(ranked[1].id, 4);
@@ -412,7 +413,7 @@ TEST_F(RankTokensTest, AForcedFirstTokenIsTheOnlyOneAndCostsNothing) {
 
 TEST_F(RankTokensTest, WhatIsLeftSumsToOneIfItIsRenormalized) {
   sampling_.is_renormalized = true;
-  sampling_.suppressed_tokens = {0, 2};  // in whole vectors and beside them
+  sampling_.suppressed_tokens = {0, 2};  // in whole vectors and after them
   std::vector<float> logits(37);
   for (size_t i = 0; i < logits.size(); ++i) logits[i] = 0.1f * i;
   double sum = 0;

@@ -1,6 +1,6 @@
-// Beams in the continuous batch, on a model whose next token depends on all
-// tokens that the KV blocks hold: a block that is shared or copied wrongly
-// gives another text.
+// Beams in the continuous batch, with a model whose next token depends on all
+// tokens that the KV blocks hold. A block that is shared or copied wrongly
+// changes the output.
 
 #include <algorithm>
 #include <cmath>
@@ -27,7 +27,7 @@ constexpr int32_t kNumBlocks = 256;
 constexpr int32_t kBlockBytes = 1000;
 constexpr int32_t kVocabSize = FakeModelRunner::kVocabSize;
 
-// Logits that are random but for the tokens so far, and end some day.
+// Random logits that depend on the tokens so far, with EOS a little preferred.
 void RandomLogits(const Tokens& source, const Tokens& tokens,
                   absl::Span<float> logits) {
   uint32_t hash = 17;
@@ -128,7 +128,7 @@ TEST_F(EngineBeamsTest, BeamsAreTheDefinitionsOverManyBlocks) {
       const Tokens source = {7, 8, beam_size};
       Request request = MakeRequest(source, beam_size, /*max_new_tokens=*/80);
       request.sampling.search_end = search_end;
-      request.sampling.length_penalty = 2.0f;  // favours long ones
+      request.sampling.length_penalty = 2.0f;  // prefers long hypotheses
       request.start_tokens = {FakeModelRunner::kStart, 30, 31, 32};
       request.sampling.suppressed_tokens = {5, 6};
       const auto log_probs = [&](const Tokens& tokens) {
@@ -153,7 +153,7 @@ TEST_F(EngineBeamsTest, BeamsAreTheDefinitionsOverManyBlocks) {
   ExpectNothingHeld();
 }
 
-// Four beams that part at the first chosen token and never meet again.
+// Four beams that differ from the first chosen token on.
 void FourPaths(const Tokens&, const Tokens& tokens, absl::Span<float> logits) {
   constexpr int32_t kFirst = 40;
   std::fill(logits.begin(), logits.end(), -20.0f);
@@ -167,7 +167,8 @@ void FourPaths(const Tokens&, const Tokens& tokens, absl::Span<float> logits) {
 TEST_F(EngineBeamsTest, OnlyABlockThatIsPartlyFilledIsCopied) {
   runner_.fill_logits = FourPaths;
   Run(MakeRequest({7}, /*beam_size=*/4, /*max_new_tokens=*/60));
-  // One beam became four once, with one token in the block: three copies.
+  // One beam became four once, with one token in its block, so there are three
+  // copies.
   EXPECT_EQ(runner_.num_copies, 3);
   runner_.num_copies = 0;
   Request request = MakeRequest({7}, 4, 60);
@@ -176,8 +177,8 @@ TEST_F(EngineBeamsTest, OnlyABlockThatIsPartlyFilledIsCopied) {
   EXPECT_EQ(runner_.num_copies, 0);
 }
 
-// What beams share is there once. The worst case, beams that share nothing but
-// the source: a source of 512 tokens has 32 blocks, 60 new ones 4 a beam.
+// Shared blocks exist once. In the worst case, beams share only the source. A
+// source of 512 tokens takes 32 blocks, and 60 new tokens take 4 per beam.
 TEST_F(EngineBeamsTest, FourBeamsOnALongSourceTakeFarLessThanFourTimes) {
   runner_.fill_logits = FourPaths;
   const Tokens source(512, 7);
@@ -186,14 +187,14 @@ TEST_F(EngineBeamsTest, FourBeamsOnALongSourceTakeFarLessThanFourTimes) {
   EXPECT_EQ(greedy, (32 + 4) * kBlockBytes);
   EXPECT_EQ(beams, (32 + 4 * 4) * kBlockBytes);
   EXPECT_LT(beams, 1.5 * greedy);
-  // With beams that have a prefix in common, its full blocks count once too.
+  // The full blocks of common start tokens count once, too.
   Request shared = MakeRequest(source, 4, 60);
   shared.start_tokens = Tokens(33, 3);
   EXPECT_EQ(MaxUsedBy(std::move(shared)), (32 + 2 + 4 * 2) * kBlockBytes);
 }
 
 TEST_F(EngineBeamsTest, WhatAllBeamsAgreeOnIsSentBeforeTheEnd) {
-  // Certain of 20 tokens, then not.
+  // The first 20 tokens are certain, the others are not.
   runner_.fill_logits = [](const Tokens& source, const Tokens& tokens,
                            absl::Span<float> logits) {
     RandomLogits(source, tokens, logits);
@@ -383,7 +384,7 @@ TEST_F(EngineBeamsTest, AnOpenRequestGoesOnWithTheSegmentsItGets) {
   request.sink = &sink;
   const auto id = engine_->Submit(/*lane=*/0, std::move(request));
   ASSERT_TRUE(id.ok());
-  engine_->Drain();  // what was taken runs to its end
+  engine_->Drain();  // accepted requests run to their end
   engine_->Extend(*id, {.segments = {{8, 9}}, .is_open = true});
   EXPECT_FALSE(engine_->WaitUntilIdle(absl::Milliseconds(50)));
   engine_->Extend(*id, {.segments = {{10}}});

@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 
 constexpr int32_t kNumBlocks = 64;
 
-// Lets the engine thread through one decode step at a time.
+// Holds the engine thread at its decode steps while closed.
 class Gate {
  public:
   void Open() {
@@ -35,13 +35,14 @@ class Gate {
     absl::MutexLock lock(&mutex_);
     is_open_ = false;
   }
-  // Called by the engine thread: notes its batch, waits while closed.
-  void Pass(int32_t batch_size) {
+  // Called by the engine thread. Records the batch size, and waits while
+  // closed.
+  void Enter(int32_t batch_size) {
     absl::MutexLock lock(&mutex_);
     batch_sizes_.push_back(batch_size);
     mutex_.Await(absl::Condition(&is_open_));
   }
-  // Returns once the engine has come here with a batch of `size`.
+  // Returns once the engine has entered with a batch of `size`.
   void WaitForBatch(int32_t size) {
     absl::MutexLock lock(&mutex_);
     const auto has_come = [this, size] {
@@ -65,7 +66,7 @@ class Gate {
 class EngineTest : public ::testing::Test {
  protected:
   EngineTest() {
-    runner_.before_decode = [this](int32_t size) { gate_.Pass(size); };
+    runner_.before_decode = [this](int32_t size) { gate_.Enter(size); };
     runner_.runner_limits.max_sequences = 8;
     lane_.runner = &runner_;
     lane_.kv_shape = {kNumBlocks, 1000, 16, 16};
@@ -232,7 +233,7 @@ TEST_F(EngineTest, CancelFreesAllWithinAStep) {
   EXPECT_TRUE(next.Wait().ok());
 }
 
-TEST_F(EngineTest, APassThatNobodyWaitsForIsOver) {
+TEST_F(EngineTest, APassWhoseRequestsHaveAllEndedIsOver) {
   runner_.advances_per_pass = 1'000'000'000;
   Start();
   const std::vector<int32_t> long_source(300, 9);
@@ -243,8 +244,8 @@ TEST_F(EngineTest, APassThatNobodyWaitsForIsOver) {
   first.WaitForStart();
   engine_->Cancel(*id);
   EXPECT_TRUE(absl::IsCancelled(first.Wait()));
-  // As long as the first: it may not overtake, so only a pass of its own lets
-  // it be admitted.
+  // It is as long as the first and may not overtake, so it is admitted only if
+  // the first pass has ended.
   const auto next =
       engine_->Submit(/*lane=*/0, MakeRequest({long_source}, second));
   ASSERT_TRUE(next.ok());
@@ -382,7 +383,7 @@ TEST_F(EngineTest, DestroyingItCancelsWhatRuns) {
   EXPECT_TRUE(queued.HasFinished());
 }
 
-// What a client sees does not depend on who else is there.
+// The answer to a request does not depend on other requests.
 TEST_F(EngineTest, AnyMixOfRequestsGivesEachItsOwnAndLeaksNothing) {
   runner_.advances_per_pass = 2;
   lane_.max_queue = 1000;

@@ -23,7 +23,7 @@ TEST(BlockTableTest, GrowsByWholeBlocks) {
   BlockTable table(pool, Attention::kSelf);
   EXPECT_TRUE(table.GrowTo(17));
   EXPECT_THAT(table.ids(), ElementsAre(0, 1));
-  EXPECT_TRUE(table.GrowTo(32));  // Still fits: nothing changes.
+  EXPECT_TRUE(table.GrowTo(32));  // Still fits, so nothing changes.
   EXPECT_THAT(table.ids(), ElementsAre(0, 1));
 }
 
@@ -110,7 +110,7 @@ TEST(KvBlockPoolTest, AnyOrderOfOperationsKeepsTheInvariants) {
         break;
       case 2: {
         Held beam = {held.attention, BlockTable(pool, held.attention)};
-        (void)beam.table.GrowTo(rng() % 8);  // what it held goes back
+        (void)beam.table.GrowTo(rng() % 8);  // and releases its blocks
         beam.table.SharePrefixOf(held.table, 4 * (rng() % (num_full + 1)));
         tables.push_back(std::move(beam));
         break;

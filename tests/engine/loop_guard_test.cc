@@ -16,7 +16,8 @@ size_t LoopsAt(const std::vector<int32_t>& text) {
   return 0;
 }
 
-// 50 tokens that do not repeat, then a phrase of `period` tokens `times` times.
+// 50 different tokens, then a phrase of `period` tokens, repeated `times`
+// times.
 std::vector<int32_t> Phrase(int32_t period, int32_t times) {
   std::vector<int32_t> text(50);
   std::iota(text.begin(), text.end(), 1000);
@@ -40,11 +41,11 @@ TEST(LoopGuardTest, AShortPhraseLoopsAfterThirtyTwoTokens) {
   EXPECT_EQ(LoopsAt(Phrase(3, 20)), 50 + 32);
 }
 
-TEST(LoopGuardTest, ALongerPhraseIsNotLookedFor) {
+TEST(LoopGuardTest, ALongerPhraseDoesNotCount) {
   EXPECT_EQ(LoopsAt(Phrase(33, 20)), 0);
 }
 
-TEST(LoopGuardTest, WhatOnlyResemblesALoopIsNone) {
+TEST(LoopGuardTest, ATextThatOnlyResemblesALoopDoesNotLoop) {
   std::vector<int32_t> text;
   for (int32_t i = 0; i < 200; ++i) text.push_back(i % 10 == 9 ? i : i % 10);
   EXPECT_EQ(LoopsAt(text), 0);

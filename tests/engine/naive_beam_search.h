@@ -10,9 +10,9 @@
 
 namespace sheaf {
 
-// Beam search as the reference implementation's text has it, step by step on
-// whole rows of log-probabilities: the definition that the engine is held to.
-// `log_probs` is what the model and the rules say after `tokens`.
+// Beam search as the code of the reference implementation defines it, step by
+// step on whole rows of log-probabilities. Tests compare the engine with it.
+// `log_probs` returns the row after `tokens`, with the rules applied.
 inline std::vector<Hypothesis> NaiveBeamSearch(
     const std::function<std::vector<double>(const std::vector<int32_t>&)>&
         log_probs,

@@ -19,7 +19,7 @@ using ::testing::Pointee;
 
 constexpr int32_t kStart = 0;
 
-// 16 tokens a block of either attention.
+// 16 tokens per block in both attentions.
 KvPoolShape Shape(int32_t num_blocks) { return {num_blocks, 1000, 16, 16}; }
 
 Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
@@ -32,7 +32,7 @@ Request MakeRequest(std::vector<int32_t> source_lens, int32_t max_new_tokens) {
   return request;
 }
 
-// A pointer to the segment of that index.
+// Matches a pointer to the segment with this index.
 auto IsOf(const LiveRequest& request, int32_t index) {
   return Pointee(
       AllOf(Field(&Segment::request, &request), Field(&Segment::index, index)));
@@ -46,7 +46,7 @@ class SchedulerTest : public ::testing::Test {
   LiveRequest& Add(Request request) {
     return scheduler_.Add(++last_id_, std::move(request), MonotonicTime());
   }
-  // Plans a step and makes all that it encodes decode from the next one on.
+  // Plans a step, and finishes the encoding of all segments that it admits.
   StepPlan Step(const Admission& admission = {.max_encode_tokens = 64}) {
     StepPlan plan = scheduler_.PlanStep(admission);
     for (Segment* segment : plan.encode) scheduler_.FinishEncode(*segment);
@@ -83,7 +83,7 @@ TEST_F(SchedulerTest, ReservesTheMostThatASegmentCanNeed) {
 
 TEST_F(SchedulerTest, WaitsUntilTheReservationFits) {
   LiveRequest& large = Add(MakeRequest({64}, 64));   // 8 of 12 blocks
-  LiveRequest& second = Add(MakeRequest({16}, 64));  // 5: does not fit beside
+  LiveRequest& second = Add(MakeRequest({16}, 64));  // 5: does not fit, too
   Add(MakeRequest({1}, 1));  // would fit, and must not overtake
   EXPECT_THAT(Step().encode, ElementsAre(IsOf(large, 0)));
   EXPECT_THAT(Step().encode, IsEmpty());
@@ -106,7 +106,7 @@ TEST_F(SchedulerTest, APassTakesAtMostMaxEncodeTokensOrOneSource) {
   EXPECT_EQ(Step().encode.size(), 1);
 }
 
-TEST_F(SchedulerTest, AdmitsNobodyWhileAPassIsUnderWay) {
+TEST_F(SchedulerTest, AdmitsNothingWhileAPassIsUnderWay) {
   Add(MakeRequest({1}, 1));
   EXPECT_THAT(Step({.max_encode_tokens = 0}).encode, IsEmpty());
 }
@@ -114,7 +114,7 @@ TEST_F(SchedulerTest, AdmitsNobodyWhileAPassIsUnderWay) {
 constexpr Admission kOvertaking = {.max_encode_tokens = 20,
                                    .is_overtaking = true};
 
-TEST_F(SchedulerTest, ShortSourcesOvertakeALongPassAndWhoWaitsForItsEnd) {
+TEST_F(SchedulerTest, ShortSourcesOvertakeALongPassAndLongSourcesThatWait) {
   Add(MakeRequest({30}, 1));
   LiveRequest& second = Add(MakeRequest({8}, 1));
   LiveRequest& third = Add(MakeRequest({13}, 1));  // 8 and 13 are too many
@@ -222,7 +222,7 @@ TEST_F(SchedulerTest,
   }
   EXPECT_EQ(pool_.num_held(Attention::kSelf), 1 + 3);
 
-  // Reordering beams that have one child each moves tables, and no key.
+  // Reordering beams with one child each moves tables and copies no keys.
   const std::vector<int32_t> last(beams[2].self_kv.ids().begin(),
                                   beams[2].self_kv.ids().end());
   copies.clear();
@@ -257,7 +257,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
         for (int32_t& len : lens) len = 1 + rng() % 60;
         Request request = MakeRequest(lens, 1 + rng() % 60);
         request.sampling.beam_size = 1 + static_cast<int32_t>(rng() % 3);
-        // Whatever can never fit is refused before it gets here.
+        // Requests that can never fit are refused earlier.
         if (Scheduler::CheckFits(request, 4, pool_.shape()).ok()) {
           Add(std::move(request));
         }
@@ -288,7 +288,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
             scheduler_.FinishSegment(*segment);
             continue;
           }
-          // Any beams go on from any.
+          // Beams continue in a random order.
           std::vector<BeamStep> steps(1 + rng() % sampling.beam_size);
           for (BeamStep& step : steps) {
             step.parent = static_cast<int32_t>(rng() % beams.size());
@@ -296,7 +296,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
           std::vector<BlockCopy> copies;
           scheduler_.Fork(*segment, steps, copies);
         }
-        while (true) {  // Finished requests go.
+        while (true) {  // Removes finished requests.
           LiveRequest* done = nullptr;
           for (LiveRequest& live : scheduler_.requests()) {
             if (live.num_finished == live.num_segments()) done = &live;

@@ -31,8 +31,8 @@ TEST_P(ThreadTeamTest, EveryMemberRunsTheFunctionOnce) {
   }
 }
 
-// A prefix sum by doubling: wrong as soon as one member passes a barrier before
-// another has arrived, or does not see what was written.
+// A prefix sum by doubling. It is wrong as soon as a member passes a barrier
+// before another has arrived, or does not see what another has written.
 TEST_P(ThreadTeamTest, ABarrierShowsWhatAllHaveWrittenBefore) {
   ThreadTeam team(GetParam());
   const int n = 64;
@@ -66,7 +66,7 @@ TEST_P(ThreadTeamTest, SharesCoverEverythingOnce) {
   }
 }
 
-// One member is slow at everything, as if a neighbour had its core.
+// One member is always slow, as if another process used its core.
 TEST(ThreadTeamShrinkTest, LeavesOutAMemberThatAllWaitForAndNoWork) {
   constexpr int kSize = 3, kPhases = 20, kThings = 7;
   ThreadTeam team(kSize);
@@ -92,7 +92,7 @@ TEST(ThreadTeamShrinkTest, LeavesOutAMemberThatAllWaitForAndNoWork) {
   EXPECT_EQ(counts.front(), kSize);
   EXPECT_LT(counts.back(), kSize);
   for (const std::atomic<int>& count : hits) EXPECT_EQ(count, 2);
-  // The next run begins small, and still does everything.
+  // The next run begins with a small team, and still does all the work.
   std::atomic<int> sum = 0;
   team.Run([&](const ThreadTeam::Member& member) {
     if (member.index() == 0) {

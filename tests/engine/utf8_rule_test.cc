@@ -39,11 +39,11 @@ std::string Encode(uint32_t c) {
           byte(0x80 | (c >> 6 & 0x3F)), byte(0x80 | (c & 0x3F))};
 }
 
-// Every beginning of every character's encoding, the empty one included.
+// Every prefix of the encoding of every character, including the empty one.
 std::set<std::string> Beginnings(bool is_whole_included) {
   std::set<std::string> beginnings;
   for (uint32_t c = 0; c <= 0x10FFFF; ++c) {
-    if (c >= 0xD800 && c <= 0xDFFF) continue;  // surrogates are none
+    if (c >= 0xD800 && c <= 0xDFFF) continue;  // surrogates are not characters
     const std::string bytes = Encode(c);
     const size_t longest = bytes.size() - (is_whole_included ? 0 : 1);
     for (size_t size = 0; size <= longest; ++size) {
@@ -308,7 +308,7 @@ TEST_F(Utf8ChoiceTest, WithinACharacterThatNothingMayContinueTheTextEnds) {
               1e-4);
 }
 
-// A model of which nothing is known but that it likes bytes.
+// A model with random logits that prefer bytes.
 class RandomBytesRunner : public FakeModelRunner {
  public:
   using FakeModelRunner::FakeModelRunner;
@@ -368,7 +368,7 @@ TEST(Utf8EngineTest, WhateverTheModelAnswersAreWholeCharacters) {
       }
     }
   }
-  EXPECT_GT(num_cut, 100);  // the limit is met too
+  EXPECT_GT(num_cut, 100);  // many outputs reach the limit
 }
 
 }  // namespace

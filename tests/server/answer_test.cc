@@ -36,7 +36,7 @@ class AnswerTest : public testing::Test {
     plan.tokenizer = tokenizer_.get();
     return plan;
   }
-  // Byte pieces: one a character, whatever the vocabulary.
+  // Byte tokens: one per character, whatever the vocabulary.
   static std::vector<int32_t> Tokens(const std::string& text) {
     std::vector<int32_t> ids;
     for (unsigned char c : text) ids.push_back(3 + c);
@@ -79,7 +79,7 @@ TEST_F(AnswerTest, AStopSequenceEndsTheWholeText) {
   answer.AddTokens(0, Tokens("abx"));
   EXPECT_EQ(answer.TakePart().text, "ab");
   answer.AddTokens(0, Tokens("yzcd"));
-  answer.AddTokens(0, Tokens("ef"));  // nothing follows a stop
+  answer.AddTokens(0, Tokens("ef"));  // ignored after the stop
   answer.FinishSegment(0, Finished(FinishReason::kEos, /*score=*/-2));
   EXPECT_TRUE(answer.is_complete());
   EXPECT_FALSE(answer.is_finished());
@@ -153,7 +153,7 @@ TEST_F(AnswerTest, TheNthOtherJoinsTheNthHypothesesOrTheLast) {
   EXPECT_EQ(answer.TakePart().text, "<a|x>");
   EXPECT_EQ(answer.summary().score, -1.25);
   const std::vector<FinishedPart>& others = answer.summary().others;
-  ASSERT_EQ(others.size(), 2);  // no segment has four
+  ASSERT_EQ(others.size(), 2);  // because no segment has four
   EXPECT_EQ(others[0].text, "<b|y>");
   EXPECT_EQ(others[0].score, -2.5);
   EXPECT_EQ(others[0].tokens, Tokens("b!cy"));

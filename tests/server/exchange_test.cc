@@ -30,7 +30,7 @@ using ::testing::HasSubstr;
 constexpr int64_t kShort = 100, kLong = 10'000;  // bytes of a message
 constexpr int32_t kMaxTokens = 200;
 
-// Keeps what the exchange tells it. A part stays on its way until MakeReady().
+// Records the calls of the exchange. A part stays on its way until MakeReady().
 class FakeResponder : public Responder {
  public:
   explicit FakeResponder(bool takes_parts) : takes_parts_(takes_parts) {}
@@ -77,7 +77,7 @@ class FakeResponder : public Responder {
 
   std::function<void()> on_end = [] {};  // at the end, before `ended`
   absl::Notification ended;
-  // To be read once `ended`, except for the deadline.
+  // May be read once `ended` is notified, the deadline before that.
   absl::Status status;
   std::string last_part;
   AnswerSummary summary;
@@ -140,7 +140,7 @@ class ExchangeTest : public testing::Test {
     exchange->OnClosed();
   }
 
-  // Returns once the delivery thread has done what it was told so far.
+  // Returns once the delivery thread has made all deliveries so far.
   void AwaitDelivery() {
     struct Marker : Deliverable {
       void Deliver() override { delivered.Notify(); }
@@ -167,7 +167,7 @@ class ExchangeTest : public testing::Test {
   Intake intake_{kMaxBytes, [this](int64_t bytes) { held_bytes_ = bytes; }};
   WaitCount open_exchanges_;
   const RequestReader reader_{model_.served, {.max_new_tokens = kMaxTokens}};
-  std::vector<std::string> lines_;  // the log's; to be read after Flush()
+  std::vector<std::string> lines_;  // of the log; may be read after Flush()
   Log log_{LogFormat::kText, [this](absl::string_view line) {
              lines_.emplace_back(line);
              return true;
@@ -293,7 +293,7 @@ TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
   const int64_t authorized_bytes = held_bytes_;
   exchange->Start(Generate(ByteTokens("OK")));
   unary_->ended.WaitForNotification();
-  EXPECT_GT(held_bytes_, authorized_bytes);  // with the answer's
+  EXPECT_GT(held_bytes_, authorized_bytes);  // with those of the answer
   exchange->OnClosed();
   EXPECT_EQ(held_bytes_, 0);
 }

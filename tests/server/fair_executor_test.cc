@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kShort = 10'000, kLong = 1'000'000;
 
-// What a broken thread would wait for in vain ends here.
+// Ends the wait of a test for something that does not happen.
 constexpr std::chrono::seconds kPatience(20);
 
 void Spin(std::chrono::milliseconds time) {
@@ -23,7 +23,7 @@ void Spin(std::chrono::milliseconds time) {
   }
 }
 
-// Reads, and yields, until `is_done`. False if that does not come true.
+// Works and yields until `is_done`. Returns false if that does not come true.
 bool ReadUntil(FairExecutor& thread, const std::function<bool()>& is_done) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   while (!is_done() && std::chrono::steady_clock::now() < end) {
@@ -104,7 +104,7 @@ TEST(FairExecutorTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
   {
     std::function<void()> read;
     FairExecutor thread({.max_waiting = 10});
-    // Each short text takes a slice and brings the next.
+    // Each short text takes a slice and adds the next.
     read = [&] {
       Spin(std::chrono::milliseconds(6));
       if (++num_short < kManyTexts && num_short_when_done == 0) {
@@ -154,7 +154,7 @@ TEST(FairExecutorTest,
   {
     FairExecutor thread({.max_waiting = 100, .max_long_bytes = kFit * kLong});
     for (int i = 0; i < kTexts; ++i) {
-      const int size = i % 5 == 0 ? 2 * kFit : 1;  // in kLong
+      const int size = i % 5 == 0 ? 2 * kFit : 1;  // in units of kLong
       ASSERT_TRUE(thread.TryRun({std::to_string(i), size * kLong, [&, size] {
                                    most = std::max(most.load(),
                                                    num_under_way += size);

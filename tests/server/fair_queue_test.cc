@@ -58,7 +58,7 @@ TEST(FairQueueTest, WhatIsRemovedDoesNotLeave) {
 }
 
 // The definition: between two items of one caller, each other caller that waits
-// all the while has one.
+// all the time gets one.
 TEST(FairQueueTest, NoCallerHasTwoTurnsWhileAnotherWaits) {
   constexpr int kCallers = 5, kOperations = 20'000;
   std::mt19937 random(1);

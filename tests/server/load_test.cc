@@ -142,7 +142,7 @@ TEST(ServerLoadTest, AFullQueueRefusesWithRetryPushback) {
   auto running =
       std::async(std::launch::async, [&] { return generate(&ignored); });
   harness.gate.AwaitEngine();
-  // One of these waits; as many as are left have been refused.
+  // One of these waits; all others are refused.
   absl::Mutex mu;
   int num_refused = 0, num_served = 0;
   std::vector<std::thread> clients;
@@ -184,8 +184,8 @@ TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
         harness.text->GenerateStream(contexts.back().get(), Endless(50)));
   }
   harness.gate.AwaitEngine();
-  // All are in once the figures say so; the gate holds the figures, so ask in
-  // the words of the RPC counters.
+  // The counters of RPCs tell when all have arrived. The engine's figures do
+  // not change while the gate is closed.
   while (harness.Metric("grpc_server_started_total{grpc_service=\"sheaf.v1."
                         "TextService\",grpc_method=\"GenerateStream\","
                         "grpc_type=\"server_stream\"}") < kClients) {
@@ -214,12 +214,12 @@ TEST(ServerLoadTest, DrainingRefusesTheNewAndFinishesTheOld) {
   EXPECT_EQ(harness.Gauge("kv_cache_usage_ratio"), 0);
 }
 
-// To tokenize them all would take half a minute and more.
+// Tokenizing all of them would take more than half a minute.
 TEST(ServerLoadTest, LongTextsWhoseClientsLeftDoNotHoldAnothersUp) {
   constexpr int kTexts = 400;
   constexpr auto kPatience = std::chrono::seconds(10);
   ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/kTexts + 1);
-  std::string hard;  // for each character is a token for each of its bytes
+  std::string hard;  // has one token per byte of each character
   while (hard.size() + 3 <= ServerHarness::kMaxTextBytes) hard += "\u0E2A";
   std::string sentences;
   for (int i = 0; i < 400; ++i)
@@ -253,7 +253,8 @@ TEST(ServerLoadTest, LongTextsWhoseClientsLeftDoNotHoldAnothersUp) {
   EXPECT_EQ(harness.WhatIsLeft(), "");
 }
 
-// Long texts that a server has begun to receive when it drains, each a stream.
+// Long texts, one per stream, that a server has begun to receive when it
+// drains.
 class LongTexts {
  public:
   LongTexts(ServerHarness& harness, int num_texts) {
@@ -268,7 +269,7 @@ class LongTexts {
     }
   }
 
-  // How many end with each code.
+  // Counts the streams that end with each code.
   std::map<grpc::StatusCode, int> Finish() {
     std::map<grpc::StatusCode, int> num_ended;
     for (const auto& reader : readers_) {
@@ -294,7 +295,7 @@ TEST(ServerLoadTest, TextsThatHaveArrivedAreServedWhileTheServerDrains) {
   EXPECT_EQ(num_ended[grpc::StatusCode::CANCELLED], 0);
 }
 
-// To read them all would take half a minute.
+// Reading all of them would take half a minute.
 TEST(ServerLoadTest, ADrainEndsInTimeThoughManyLongTextsWait) {
   constexpr int kTexts = 300;
   ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/kTexts);
@@ -310,8 +311,8 @@ TEST(ServerLoadTest, ADrainEndsInTimeThoughManyLongTextsWait) {
 TEST(ServerLoadTest, LivenessFailsWhileTheEngineIsStuckAndNothingElseDoes) {
   ServerHarness harness(/*max_sequences=*/8, /*max_queue=*/32,
                         /*stuck_after=*/absl::Milliseconds(50));
-  // grpc.health.v1.Health/Check of a name: field 1; the answer is 1 (SERVING)
-  // or 2 (NOT_SERVING) in its field 1.
+  // Calls grpc.health.v1.Health/Check. Field 1 of the request is the name,
+  // field 1 of the answer is 1 (SERVING) or 2 (NOT_SERVING).
   const auto health = [&](const std::string& name) {
     const std::string request =
         "\x0a" + std::string(1, static_cast<char>(name.size())) + name;

@@ -38,8 +38,8 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
                              {.num_threads = 1, .isa = kernels::DetectIsa()});
     engine_ = std::make_unique<Engine>(
         EngineOptions(), model_->team, *model_->kernels,
-        std::vector<LaneOptions>{{.runner = model_->runner.get(),
-                                  .kv_shape = model_->storage->shape()}});
+        std::vector<LaneOptions>{
+            {.runner = model_->runner, .kv_shape = model_->storage->shape()}});
   }
 
   // The request that a model with these files makes of an empty one.
@@ -61,7 +61,7 @@ class ModelDefaultsTest : public ::testing::TestWithParam<const char*> {
   json Generate(size_t input, SamplingParams sampling) {
     RecordingSink sink;
     Request request;
-    request.start_tokens = {model_->weights.config.decoder_start_token_id};
+    request.start_tokens = {model_->architecture().tokens.start_id};
     request.sampling = std::move(sampling);
     request.segments.push_back(
         inputs_[input]["ids"].get<std::vector<int32_t>>());

@@ -69,7 +69,7 @@ TEST_F(ModelDirTest, InTheHubsCacheTheNameIsTheRepositorys) {
     ASSERT_TRUE(resolved.ok()) << resolved.status();
     EXPECT_EQ(ModelName(*resolved), "tiny-t5");
   }
-  // Nothing but the cache looks like that.
+  // Only the cache has this form.
   EXPECT_EQ(ModelName("/data/models--acme--tiny-t5/other/v1"), "v1");
   EXPECT_EQ(ModelName("/data/experiments/snapshots/v1"), "v1");
 }

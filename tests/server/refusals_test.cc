@@ -1,4 +1,4 @@
-// What the server refuses, and that nothing is left of it.
+// Requests that the server refuses, and of which nothing must be left.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-// What google.rpc.Status says beside code and message.
+// The google.rpc.Status in the details of a status.
 google::rpc::Status DetailsOf(const grpc::Status& status) {
   google::rpc::Status details;
   EXPECT_TRUE(details.ParseFromString(status.error_details()));
@@ -106,7 +106,7 @@ TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
     const grpc::Status status = Translate(request);
     EXPECT_EQ(status.error_code(), c.code) << c.name;
     EXPECT_THAT(status.error_message(), HasSubstr(c.message)) << c.name;
-    if (c.code == StatusCode::UNIMPLEMENTED) continue;  // is of two fields
+    if (c.code == StatusCode::UNIMPLEMENTED) continue;  // concerns two fields
     EXPECT_NE(FieldOf(status), "") << c.name;
     EXPECT_THAT(status.error_message(), StartsWith(FieldOf(status) + " "));
     EXPECT_EQ(harness_.WhatIsLeft(), "") << c.name;
@@ -116,13 +116,13 @@ TEST_F(ServerTest, BadRequestsAreRefusedAndNothingIsLeft) {
 
 TEST_F(ServerTest, WhatDoesNotParseIsTheClientsError) {
   const std::string translate = "/sheaf.v1.TextService/Translate";
-  // Field 2, text, of one byte that is no UTF-8.
+  // Field 2, text, is one byte that is not UTF-8.
   const grpc::Status not_utf8 =
       CallRaw(harness_.channel, translate, "\x12\x01\xff");
   EXPECT_EQ(not_utf8.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_EQ(not_utf8.error_message(), "text is not valid UTF-8");
   EXPECT_EQ(FieldOf(not_utf8), "text");
-  // Field 5, decoding, whose field 13, stop, is.
+  // Field 5, decoding, has field 13, stop, with such a byte.
   const grpc::Status stop_is_not =
       CallRaw(harness_.channel, translate, "\x2a\x03\x6a\x01\xff");
   EXPECT_EQ(FieldOf(stop_is_not), "decoding.stop");

@@ -1,4 +1,4 @@
-// Long texts at the reader: the time that they take, and how they are given up.
+// Long texts: the time that reading takes, and how it is given up.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -47,9 +47,8 @@ double CpuSeconds() {
          1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// The names are the units, for they are repeated: two kinds of marks, a base
-// with marks, one letter, words of a script with and without pieces, letters
-// and newlines, ...
+// Each text repeats one unit: two kinds of marks, a base with marks, one
+// letter, words of a script with and without pieces, letters and newlines, ...
 class LongTextTest : public testing::TestWithParam<const char*> {
  protected:
   template <typename Request>
@@ -76,7 +75,7 @@ TEST_P(LongTextTest, TakesTimeLinearInItsLength) {
 }
 
 TEST_P(LongTextTest, IsGivenUpWhenItIsNotWanted) {
-  // Finding the sentences of that many bytes takes some time in any case.
+  // Checking this many bytes takes some time in any case.
   constexpr size_t kBytes = 512 << 10;
   constexpr double kNoise = 0.1;
   const std::string text = Repeat(GetParam(), kBytes);

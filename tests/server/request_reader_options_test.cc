@@ -314,12 +314,12 @@ TEST_F(RequestReaderTest, ATasksBeamsAreTheDefault) {
   EXPECT_EQ(sampling.length_penalty, 2.0f);
   EXPECT_EQ(sampling.search_end, SearchEnd::kImmediately);
   EXPECT_EQ(sampling.no_repeat_ngram_size, 3);
-  EXPECT_EQ(sampling.min_new_tokens, 4);   // the start token not counted
+  EXPECT_EQ(sampling.min_new_tokens, 4);   // without the start token
   EXPECT_EQ(sampling.max_new_tokens, 29);  // the same
 }
 
 TEST_F(RequestReaderTest,
-       AWishForOneOfBeamsAndSamplingOverridesADefaultOfTheOther) {
+       ARequestForBeamsOrSamplingOverridesADefaultOfTheOther) {
   ServedModel model = model_;
   model.tasks = TasksOf(R"({"do_sample": true, "temperature": 0.7})");
   const RequestReader reader(model, Limits());
@@ -335,7 +335,7 @@ TEST_F(RequestReaderTest,
   ASSERT_TRUE(two.ok()) << two.status();
   EXPECT_EQ(two->request.sampling.beam_size, 2);
   EXPECT_EQ(two->request.sampling.temperature, 0);
-  // Of two defaults, beams.
+  // If both are defaults, beams win.
   const auto both = reader.Read(TranslateOf("Hello."), IsWanted);
   ASSERT_TRUE(both.ok()) << both.status();
   EXPECT_EQ(both->request.sampling.beam_size, 4);

@@ -145,7 +145,8 @@ TEST_F(EncodeCountTest, ALongTextToSummarizeIsEncodedThreeTimes) {
   EXPECT_LE(counts_.bytes, 3 * static_cast<int64_t>(text.size()));
 }
 
-// Of text-end-to-end, whose <extra_id_0> is 599 and whose end is 1.
+// Uses the tokenizer of text-end-to-end, in which <extra_id_0> is 599 and the
+// end is 1.
 TEST_F(RequestReaderTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   constexpr int32_t kSentinel = 599;
   const auto tokenizer = Tokenizer::Load(SHEAF_TESTDATA_DIR "/text-end-to-end",
@@ -235,7 +236,7 @@ TEST_F(RequestReaderTest, ASummaryOfALongTextHasPartsThatFit) {
   }
 }
 
-TEST_F(RequestReaderTest, ATextThatNobodyWantsIsGivenUp) {
+TEST_F(RequestReaderTest, ATextThatIsNotWantedIsGivenUp) {
   int num_asked = 0;
   const auto is_wanted = [&] { return ++num_asked < 5; };
   std::string text;

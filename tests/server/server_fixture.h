@@ -55,7 +55,7 @@ class ServerTest : public testing::Test {
   ServerHarness harness_;
 };
 
-// Bytes as they are, in and out.
+// Calls a method with raw bytes and returns raw bytes.
 inline grpc::Status CallRaw(const std::shared_ptr<grpc::Channel>& channel,
                             const std::string& method, const std::string& bytes,
                             std::string* answer = nullptr) {

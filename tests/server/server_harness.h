@@ -21,7 +21,7 @@
 
 namespace sheaf {
 
-// What a GET of /metrics answers.
+// The answer to a GET of /metrics.
 inline std::string HttpGetMetrics(const HostPort& address) {
   HttpPeer peer(address.port);
   EXPECT_TRUE(peer.Send(

@@ -1,7 +1,7 @@
-// The server against what clients do, in one process: every case ends with the
-// next good request answered and nothing left of those before it. What it
-// answers; server_refusals_test.cc has what it does not, server_load_test.cc
-// clients that leave, and many at once.
+// What the server answers, in one process. Each case ends with the next good
+// request answered and nothing left of those before it. refusals_test.cc has
+// requests that are refused, load_test.cc clients that leave and many clients
+// at once.
 
 #include "server/server.h"
 
@@ -139,7 +139,7 @@ TEST_F(ServerTest, SummariesOfALongTextsPartsAreSummarizedAgain) {
   v1::SummarizeResponse response;
   grpc::ClientContext context;
   ASSERT_TRUE(harness_.text->Summarize(&context, request, &response).ok());
-  // Every part says ten letters, and so does the last round's only one.
+  // Each part, and the only part of the last round, has ten letters.
   EXPECT_EQ(response.text().size(), 10u);
   EXPECT_GT(response.usage().segments(), 10);
   EXPECT_EQ(response.usage().output_tokens(), 10 * response.usage().segments());
@@ -152,7 +152,7 @@ TEST_F(ServerTest, SummariesOfALongTextsPartsAreSummarizedAgain) {
 }
 
 TEST_F(ServerTest, SummariesThatDoNotGetShorterAreJoined) {
-  // The model says its source again, as long as it was: two rounds, and an end.
+  // The model repeats its whole source, so the second round is the last.
   const v1::SummarizeRequest request = LongSummary(40, /*max_new_tokens=*/95);
   v1::SummarizeResponse response;
   grpc::ClientContext context;
@@ -294,7 +294,7 @@ TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
   EXPECT_TRUE(joined.ends_with("W")) << joined;
   EXPECT_EQ(chunk.finish_reason(), v1::FINISH_REASON_STOP_SEQUENCE);
   EXPECT_EQ(num_tokens, static_cast<int>(joined.size()) + 3);
-  // At the very token.
+  // Ends at this token.
   EXPECT_EQ(harness_.Gauge("generation_tokens_total") - num_before, num_tokens);
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
@@ -302,8 +302,9 @@ TEST_F(ServerTest, AStopSequenceEndsEndlessTextInTheEngine) {
 TEST_F(ServerTest, ControlSymbolsInAUsersTextAreText) {
   for (const std::string text :
        {"</s>", "<extra_id_0>", "<pad></s>", "a</s>b"}) {
-    // Greedy, the model says its source again up to the first end token: more
-    // than the prompt's tokens means that the text's are there too.
+    // In greedy decoding the model repeats its source up to the first end
+    // token. More tokens than the prompt's mean that the text's are there as
+    // well.
     const auto greedy = [](const std::string& source) {
       v1::TranslateRequest request = TranslateOf(source);
       request.mutable_decoding()->set_beam_size(1);
@@ -366,7 +367,7 @@ TEST_F(ServerTest, EveryRpcIsCounted) {
   const double num_health = harness_.Metric(health);
   ASSERT_TRUE(Generate(GenerateOf(ByteTokens("A"))).ok());
   ASSERT_FALSE(Generate(GenerateOf({})).ok());
-  // HealthCheckRequest and its answer, by hand: field 1 is a string.
+  // HealthCheckRequest and its answer, written by hand. Field 1 is a string.
   EXPECT_TRUE(
       CallRaw(harness_.channel, "/grpc.health.v1.Health/Check", "").ok());
   EXPECT_TRUE(CallRaw(harness_.channel, "/grpc.health.v1.Health/Check",
@@ -375,8 +376,8 @@ TEST_F(ServerTest, EveryRpcIsCounted) {
   EXPECT_EQ(harness_.Metric(ok) - num_ok, 1);
   EXPECT_EQ(harness_.Metric(invalid) - num_invalid, 1);
   EXPECT_EQ(harness_.Metric(health) - num_health, 2);
-  // A client that leaves is counted too, once the server has seen it; the
-  // answer may be done before.
+  // A client that leaves is counted as well, unless the answer is finished
+  // before the server notices.
   const auto num_ended = [&] {
     const std::string scrape = harness_.Scrape();
     return MetricValue(scrape, cancelled) +

@@ -1,5 +1,5 @@
-// The header grpc-timeout as a client may write it; gRPC's own clients write
-// few of its forms.
+// The header grpc-timeout in all forms that a client may write. gRPC's own
+// clients write few of them.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 namespace sheaf {
 namespace {
 
-// RFC 9113: the frames of one request, and of what comes back.
+// RFC 9113: the frames of one request and of its answer.
 enum FrameType : uint8_t { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4 };
 constexpr uint8_t kEndStream = 1, kEndHeaders = 4;
 
@@ -60,7 +60,7 @@ std::string GenerateCall(const v1::GenerateRequest& request,
 
 class TimeoutsTest : public ServerTest {
  protected:
-  // The call's status code; -1 if the server ended it without one.
+  // Returns the call's status code, or -1 if the server ended it without one.
   int CodeOf(const v1::GenerateRequest& request, const std::string& timeout) {
     HttpPeer peer(harness_.server->listen().port);
     EXPECT_TRUE(peer.Send(GenerateCall(request, timeout)));
@@ -70,7 +70,7 @@ class TimeoutsTest : public ServerTest {
       const auto byte = [&](int i) { return static_cast<uint8_t>(header[i]); };
       const std::string payload =
           peer.ReadExactly(byte(0) << 16 | byte(1) << 8 | byte(2));
-      if (byte(8) != 1) continue;  // not of the request's stream
+      if (byte(8) != 1) continue;  // another stream
       if (byte(3) == kReset) return -1;
       if (byte(3) != kHeaders || !(byte(4) & kEndStream)) continue;
       const std::string key = "grpc-status";
@@ -101,7 +101,7 @@ TEST_F(TimeoutsTest, ZeroAndTheShortestHavePassed) {
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
-// gRPC takes these for no timeout; the server's own deadline holds.
+// gRPC ignores these, so the server's own deadline applies.
 TEST_F(TimeoutsTest, WhatIsNoTimeoutIsNone) {
   for (const char* timeout : {"", "H", "1", "1x", "-1S", "1.5S", "123456789S",
                               "99999999999999999999H", "1SS", "\x80"}) {

@@ -1,10 +1,10 @@
 #pragma once
 
-// A wall clock that a test can set, for everything in its process: tests that
-// link wall_clock read this one in place of the system's. Waits until a point
-// of the wall clock follow it as well (those of futex(2), which Abseil uses).
+// A wall clock that a test can set for its whole process. Tests that link
+// wall_clock read this clock instead of the system's. Waits until a point of
+// the wall clock follow it as well (those of futex(2), which Abseil uses).
 //
-// The monotonic clock stays what it is.
+// The monotonic clock does not change.
 #ifdef __cplusplus
 extern "C" {
 #endif

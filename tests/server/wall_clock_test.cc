@@ -1,4 +1,4 @@
-// The server while somebody sets the wall clock.
+// The server while the wall clock is set.
 
 #include "tests/server/wall_clock.h"
 
@@ -21,10 +21,10 @@
 namespace sheaf {
 namespace {
 
-// In place of the hour that a wait by the wall clock would take.
+// Instead of the hour that a wait on the wall clock would take.
 constexpr absl::Duration kMuchTooLong = absl::Seconds(20);
 
-// From construction on, the wall clock goes an hour on or back every few
+// While this lives, the wall clock moves by an hour, forward or back, every few
 // milliseconds.
 class ClockSetter {
  public:
@@ -68,7 +68,7 @@ class ClockSetter {
 
 class WallClockTest : public testing::TestWithParam<int> {
  protected:
-  // What the log says of the only request.
+  // The log's line of the only request.
   nlohmann::json LoggedRequest() {
     EXPECT_TRUE(log_.Flush(absl::InfiniteDuration()));
     for (const std::string& line : lines_) {
@@ -152,7 +152,7 @@ TEST_P(WallClockTest, ADeadlineOfTheEngineHolds) {
   request.segments = {{7}};
   request.start_tokens = {FakeModelRunner::kStart};
   request.sampling.max_new_tokens = 5;
-  request.is_open = true;  // it waits for more
+  request.is_open = true;  // so it waits for more segments
   request.max_segment_tokens = 20;
   request.sink = &sink;
   const MonotonicTime begin = MonotonicTime::Now();

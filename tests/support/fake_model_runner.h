@@ -10,12 +10,14 @@
 
 namespace sheaf {
 
-// A model with a rule instead of weights: the token at each place depends on
-// the source alone, by default a copy of it. What the engine must get right is
-// who is encoded and decoded when, and whose K/V are where. So the fake keeps
-// the "cross K/V" by block id and dies if it is asked to decode what was not
-// encoded; and the "self K/V", which are the tokens, by block id and place:
-// what `fill_logits` is given as the tokens so far is what the blocks hold.
+// A model with a rule instead of weights. The token at each place depends only
+// on the source; by default it copies the source.
+//
+// The fake checks that the engine encodes and decodes the right sequences with
+// the right blocks. It stores sources as "cross K/V" by block id, and ends the
+// process when it has to decode a source that was not encoded. It stores tokens
+// as "self K/V" by block id and place. `fill_logits` gets the tokens that the
+// blocks hold.
 class FakeModelRunner : public ModelRunner {
  public:
   static constexpr int32_t kVocabSize = 100;
@@ -23,8 +25,8 @@ class FakeModelRunner : public ModelRunner {
   static constexpr int32_t kEos = 1;
   static constexpr int32_t kBlockTokens = 16;  // of self-attention
 
-  // The token that follows `num_tokens` decoder tokens, start token included,
-  // for `source`.
+  // The token that follows `num_tokens` decoder tokens, including the start
+  // token, for `source`.
   using Rule = std::function<int32_t(const std::vector<int32_t>& source,
                                      int32_t num_tokens)>;
   explicit FakeModelRunner(int32_t num_blocks, Rule rule = CopySource)
@@ -32,7 +34,7 @@ class FakeModelRunner : public ModelRunner {
         sources_(num_blocks),
         self_(int64_t{num_blocks} * kBlockTokens) {}
 
-  // Repeats the source; EOS, if it is not in it, ends it.
+  // Repeats the source and then returns EOS.
   static int32_t CopySource(const std::vector<int32_t>& source,
                             int32_t num_tokens) {
     const size_t i = num_tokens - 1;
@@ -45,14 +47,14 @@ class FakeModelRunner : public ModelRunner {
   // Called by AdvanceEncode() with its arguments.
   std::function<void(EncodePass pass, int64_t token_layers)> before_advance =
       [](EncodePass, int64_t) {};
-  // If set, in place of the rule: fills what follows `tokens` (start token
-  // first), which are as the self K/V blocks have them.
+  // If set, replaces the rule: fills the logits after `tokens` (start token
+  // first), which are those that the self K/V blocks hold.
   std::function<void(const std::vector<int32_t>& source,
                      const std::vector<int32_t>& tokens,
                      absl::Span<float> logits)>
       fill_logits;
   int32_t num_copies = 0;  // of blocks
-  // Calls of AdvanceEncode() that a pass takes.
+  // Number of calls of AdvanceEncode() until a pass is done.
   int32_t advances_per_pass = 1;
   int32_t advances_per_overtaking_pass = 1;
 
@@ -62,7 +64,7 @@ class FakeModelRunner : public ModelRunner {
 
   void BeginEncode(EncodePass which,
                    absl::Span<const EncodeEntry> entries) override {
-    Pass& pass = passes_[static_cast<int>(which)];
+    PassState& pass = passes_[static_cast<int>(which)];
     SHEAF_CHECK(pass.entries.empty());
     for (const EncodeEntry& entry : entries) {
       pass.entries.push_back({{entry.source.begin(), entry.source.end()},
@@ -73,7 +75,7 @@ class FakeModelRunner : public ModelRunner {
 
   bool AdvanceEncode(EncodePass which, int64_t token_layers) override {
     before_advance(which, token_layers);
-    Pass& pass = passes_[static_cast<int>(which)];
+    PassState& pass = passes_[static_cast<int>(which)];
     SHEAF_CHECK(!pass.entries.empty());
     const int32_t advances = which == EncodePass::kMain
                                  ? advances_per_pass
@@ -124,7 +126,8 @@ class FakeModelRunner : public ModelRunner {
   }
 
  private:
-  // Writes the entry's tokens where their K/V go; returns all up to them.
+  // Writes the tokens of the entry to its blocks; returns all tokens up to
+  // them.
   std::vector<int32_t> WriteAndRead(const DecodeEntry& entry,
                                     int32_t num_tokens) {
     const auto place = [&](int32_t i) -> int32_t& {
@@ -144,7 +147,7 @@ class FakeModelRunner : public ModelRunner {
     std::vector<int32_t> source;
     int32_t block;  // the first of its cross blocks; -1: dropped
   };
-  struct Pass {
+  struct PassState {
     std::vector<Encoding> entries;
     int32_t num_advances = 0;
   };
@@ -153,7 +156,7 @@ class FakeModelRunner : public ModelRunner {
   const std::vector<int32_t> eos_ = {kEos};
   std::vector<std::vector<int32_t>> sources_;  // by first cross block
   std::vector<int32_t> self_;                  // tokens, by block and place
-  Pass passes_[kNumEncodePasses];
+  PassState passes_[kNumEncodePasses];
 };
 
 }  // namespace sheaf

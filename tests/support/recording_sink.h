@@ -10,7 +10,7 @@
 
 namespace sheaf {
 
-// Keeps what the engine says, for a test to look at once it is Wait()ed for.
+// Records all calls of the engine, for a test to inspect after Wait().
 class RecordingSink : public TokenSink {
  public:
   explicit RecordingSink(size_t num_segments = 1)
@@ -60,7 +60,7 @@ class RecordingSink : public TokenSink {
     mutex_.Await(absl::Condition(&has_tokens));
   }
 
-  // After Wait(). One a call of OnStarted().
+  // REQUIRES: Wait() has returned. One value per call of OnStarted().
   const std::vector<absl::Duration>& queued() const { return queued_; }
   const std::vector<int32_t>& tokens(int32_t segment_index = 0) const {
     return tokens_[segment_index];

@@ -10,7 +10,7 @@
 namespace sheaf {
 namespace {
 
-// Texts of sentencepiece 0.2.3 for the table of text-end-to-end.
+// The results of sentencepiece 0.2.3 for the table of text-end-to-end.
 TEST(CharsMapTest, TheLongestRuleIsApplied) {
   const SentencePieceModel model =
       ReadSentencePieceModel(

@@ -1,4 +1,4 @@
-// What a server makes of each key of transformers' GenerationConfig.
+// The effect of each key of transformers' GenerationConfig on a server.
 #include "text/generation_config.h"
 
 #include <map>
@@ -36,9 +36,9 @@ std::string Object(const std::string& key, const std::string& value) {
   return absl::StrCat("{\"", key, "\": ", value, "}");
 }
 
-// The attributes of GenerationConfig() in transformers 4.57.6 and 5.24.0: a
-// value that changes nothing there (the default), and one that does, or may.
-// `is_followed`: the second gives no warning.
+// The attributes of GenerationConfig() in transformers 4.57.6 and 5.24.0, each
+// with a value that changes nothing there (the default) and one that may.
+// `is_followed` says that the second gives no warning.
 struct Row {
   const char *key, *neutral, *other;
   bool is_followed;
@@ -254,7 +254,7 @@ TEST(GenerationKeysTest, ATasksNullTurnsTheModelsKeyOff) {
   EXPECT_EQ(model.summarization()->defaults.beam_size, 4);
 }
 
-// As transformers 4.57 and 5.24 were seen to do.
+// Observed behaviour of transformers 4.57 and 5.24.
 TEST(ModelConfigKeysTest, CountWithoutAGenerationConfig) {
   const ModelTasks model =
       Parse("", R"({"vocab_size": 640, "num_beams": 4, "length_penalty": 2.0,

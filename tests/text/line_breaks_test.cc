@@ -116,13 +116,13 @@ TEST(JoinLinesTest, RandomTextsLoseAndGainNothingButWhiteSpace) {
 
 TEST(JoinLinesTest, AutomaticKeepsWhatMayHaveItsOwnLines) {
   for (const char* text : {
-           // Verses, each with a capital.
+           // Verses that begin with a capital.
            "The evening comes across the silent, open field tonight,\n"
            "And every bird is going to its nest in fading light,\n"
            "The mill is still, the water sleeps, the stars are coming out.",
            // Names, one on each line.
            "apples from the garden\npears from the market\nplums",
-           // Messages of a program.
+           // Messages from a program.
            "File not found.\nplease try again.\nDone.",
            // A word of the next line would have fitted in the first.
            "This line is short and\nthe one behind it is so long that nobody "
@@ -135,7 +135,7 @@ TEST(JoinLinesTest, AutomaticKeepsWhatMayHaveItsOwnLines) {
            // Two entries in lower case.
            "copies the files of the old server to the new one and\n"
            "removes those that the new one does not need.",
-           // No end.
+           // No punctuation at the end.
            "Copies the files of the old server to the new one and\n"
            "removes those that the new one does not need",
            // A short line may end with its sentence.
@@ -147,13 +147,24 @@ TEST(JoinLinesTest, AutomaticKeepsWhatMayHaveItsOwnLines) {
            "Names of all members who have paid since last autumn\n"
            "List of the books that were lent and never came back\n"
            "and so on, as it was written down by the club's chair.",
-           // Nobody wraps at a hundred columns.
+           // Lines are not wrapped at a hundred columns.
            "This paragraph has lines that are much longer than those that any "
            "e-mail program would write here\nand it goes on with a second line "
            "that is nearly as long as the first line of it, and then ends.",
        }) {
     EXPECT_EQ(Automatic(text), text);
   }
+}
+
+TEST(JoinLinesTest, GivesUpWhenTheTextIsNotWanted) {
+  std::string text;
+  while (text.size() < (1 << 20)) text += "one line\n";
+  int num_questions = 0;
+  const auto is_wanted = [&] { return ++num_questions < 5; };
+  const std::string joined = JoinLines(text, LineBreaks::kAutomatic, is_wanted);
+  EXPECT_EQ(num_questions, 5);
+  EXPECT_LT(joined.size(), size_t{100} << 10);
+  EXPECT_EQ(joined, text.substr(0, joined.size()));
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ std::vector<Triple> Find(const std::vector<std::string>& patterns,
   return out;
 }
 
-// The definition: at each place the longest pattern, then on from its end.
+// The definition: the longest pattern at each place, and then the next one from
+// its end.
 std::vector<Triple> FindNaively(const std::vector<std::string>& patterns,
                                 const std::string& text) {
   std::vector<Triple> out;
@@ -69,8 +70,8 @@ TEST(PatternFinderTest, RandomPatternsAreFoundAsDefined) {
   }
 }
 
-// Ends of each other, of which none is in the text: what makes a walk from
-// every place take 1000 steps per byte.
+// Each pattern ends the next, and none occurs in the text, so that a walk from
+// every place would take 1000 steps per byte.
 TEST(PatternFinderTest, LongRepeatsTakeLinearTime) {
   std::vector<std::string> patterns;
   for (size_t size = 1; size <= 1000; ++size) {

@@ -132,7 +132,7 @@ TEST(SplitForTranslationTest, OneOfManyTerminalMarksStays) {
   EXPECT_THAT(split.gaps, ElementsAre("", "!!!!!! ", "....."));
 }
 
-// Quadratic time would be minutes.
+// Quadratic time would take minutes.
 TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
   for (const char* unit :
        {"-",          ".",      ". ",           "! ",      ". - ",

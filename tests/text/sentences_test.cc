@@ -52,7 +52,7 @@ std::vector<std::vector<std::string>> ReadTexts(const std::string& language) {
   return texts;
 }
 
-// Where the sentences end, in bytes of the text that they give if `space` is
+// The ends of the sentences, in bytes of the text that they form with `space`
 // between them.
 std::set<size_t> EndsOf(const std::vector<std::string>& sentences,
                         absl::string_view space) {
@@ -210,6 +210,17 @@ TEST(SentenceEndsTest, ScriptsAndRegionsDoNotChangeTheRules) {
 TEST(SentenceEndsTest, LanguagesWithoutATableHaveTheCommonAbbreviations) {
   ExpectWhole({"Dr. Berg och prof. Lind kom."}, "sv");
   ExpectWhole({"Dr. X"}, "");
+}
+
+TEST(SentenceEndsTest, GivesUpWhenTheTextIsNotWanted) {
+  std::string text;
+  while (text.size() < (1 << 20)) text += "One more. ";
+  int num_questions = 0;
+  const auto is_wanted = [&] { return ++num_questions < 5; };
+  const std::vector<size_t> ends = SentenceEnds(text, "en", is_wanted);
+  EXPECT_EQ(num_questions, 5);
+  EXPECT_LT(ends.size(), (size_t{100} << 10) / 10);
+  EXPECT_EQ(ends.back(), text.size());
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace sheaf {
 namespace {
 
-// What is shown of `text` when it comes in one piece.
+// The part of `text` that is shown if the text arrives in one piece.
 std::string Shown(const std::string& text,
                   const std::vector<std::string>& stops) {
   StopMatcher matcher(stops);

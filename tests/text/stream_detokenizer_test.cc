@@ -23,8 +23,8 @@ std::unique_ptr<const Tokenizer> LoadOrDie(const std::string& directory) {
   return tokenizer.ok() ? *std::move(tokenizer) : nullptr;
 }
 
-// The model file of a directory with `tail` at its end: protobuf merges what is
-// there twice.
+// The model file of a directory with `tail` at its end. Protobuf merges
+// messages that occur twice.
 std::string ModelWith(const std::string& directory, const std::string& tail) {
   return FileBytes(directory + "/spiece.model") + tail;
 }
@@ -41,7 +41,8 @@ int32_t ByteId(const Tokenizer& tokenizer, uint8_t byte) {
   return -1;
 }
 
-// Ids of all kinds: few different ones, so that runs and repeats are frequent.
+// Ids of all kinds. Only a few are different, so that runs and repeats are
+// frequent.
 std::vector<int32_t> RandomIds(const Tokenizer& tokenizer,
                                std::mt19937& random) {
   std::vector<int32_t> special = {
@@ -67,8 +68,8 @@ bool HasUnknown(const Tokenizer& tokenizer, const std::vector<int32_t>& ids) {
   });
 }
 
-// The definition: streams and decodings are what libsentencepiece makes of the
-// ids, except that unknown ids have no text.
+// The definition: streams and decodings equal the results of libsentencepiece,
+// except that unknown ids have no text.
 void ExpectStreamsAreDecodings(const std::string& model_bytes) {
   const TempDir directory;
   directory.Write("spiece.model", model_bytes);

@@ -107,7 +107,7 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
            Case{"{}", R"({"num_beams": 99999999999999999999})", "num_beams"},
            Case{"{}", R"({"top_p": 2, "do_sample": true})", "top_p is 2"},
            Case{"{}", R"({"early_stopping": "maybe"})", "\"maybe\""},
-           // What no request may ask for.
+           // Values that no request may ask for.
            Case{"{}", R"({"length_penalty": 11})",
                 "length_penalty is 11; allowed is a number from -10 to 10"},
            Case{"{}", R"({"repetition_penalty": 0.001})",
@@ -124,7 +124,7 @@ TEST(ModelTasksTest, RefusalsNameFileKeyValueAndWhatIsAllowed) {
   }
 }
 
-// A model that has these translations, each with its name as prompt.
+// A model with these translations. The prompt of each is its name.
 ModelTasks Translating(const std::vector<std::string>& pairs) {
   std::string tasks;
   for (const std::string& pair : pairs) {
@@ -134,7 +134,7 @@ ModelTasks Translating(const std::vector<std::string>& pairs) {
   return Parse("{}", "", absl::StrCat("{", tasks, "}"));
 }
 
-// The pair that the request gets, or the message.
+// The pair that is found, or the message.
 std::string Found(const ModelTasks& model, const std::string& source,
                   const std::string& target) {
   const auto task = model.FindTranslation(source, target);

@@ -65,9 +65,9 @@ json AddedTokenOf(int32_t id, const std::string& text,
 }
 
 // A tokenizer.json with the pieces of the fixture's spiece.model, in one of the
-// forms that versions of transformers write: "v5" is that of version 5, "v4"
-// that of 4.57, "v4_first" and "v4_never" those of 4.57 with other settings,
-// "old" and "plain" those of earlier ones; "bare" has no table.
+// forms that transformers writes: "v5" is from version 5, "v4" from 4.57,
+// "v4_first" and "v4_never" from 4.57 with other settings, and "old" and
+// "plain" from earlier versions. "bare" has no table.
 json TokenizerJsonOf(const std::string& form) {
   const SentencePieceModel model =
       ReadSentencePieceModel(FileBytes(kSpiece), kVocab).value();
@@ -150,7 +150,7 @@ std::string Streamed(const Tokenizer& tokenizer,
   return text + detokenizer.Finish();
 }
 
-// Texts, ids and texts of ids that the tokenizers library gives for such files
+// Texts, their ids and the texts of these ids, from the tokenizers library
 // (testdata/README.md).
 TEST(TokenizerFilesTest, TokenizerJsonHasTheIdsAndTextsOfItsLibrary) {
   std::ifstream file(std::string(SHEAF_TESTDATA_DIR) +
@@ -195,7 +195,7 @@ TEST(TokenizerFilesTest, TokenizerJsonHasTheIdsAndTextsOfItsLibrary) {
   EXPECT_GT(num_cases, 3000);
 }
 
-// The case's spiece.model and the given other files.
+// A directory with the spiece.model of the case and the given other files.
 std::unique_ptr<TempDir> DirectoryOf(
     const std::map<std::string, std::string>& files) {
   auto directory = std::make_unique<TempDir>();
@@ -213,7 +213,7 @@ json WithTokens(json file, const std::vector<json>& tokens) {
   return file;
 }
 
-// Ids of transformers 4.57 for the two files together: normalized tokens keep
+// Ids from transformers 4.57 for the two files together. Normalized tokens keep
 // the mark of a space before them.
 TEST(TokenizerFilesTest, BesideTheSameSpieceModelTokenizerJsonIsFollowed) {
   const json file =
@@ -250,7 +250,7 @@ TEST(TokenizerFilesTest, AnotherTableThanThatOfSpieceModelIsNotFollowed) {
   EXPECT_EQ(tokenizer->Encode("\xEF\xBD\x86"), tokenizer->Encode("f"));
 }
 
-// Ids of the tokenizers library, 0.23.3.
+// Ids from the tokenizers library, 0.23.3.
 TEST(TokenizerFilesTest, APieceOfTwoWordsIsFoundOnlyIfWordsAreNotSplit) {
   json file = TokenizerJsonOf("v4");
   file["model"]["vocab"][17] = {absl::StrCat(kMark, "the", kMark, "license"),
@@ -413,7 +413,7 @@ TEST(TokenizerFilesTest, ConfigNamesTheEnd) {
               Not(Contains(600)));
 }
 
-// Ids of transformers 4.57.
+// Ids from transformers 4.57.
 TEST(TokenizerFilesTest, WithoutLegacyOnlyTheFirstWordGetsAMark) {
   const auto directory = DirectoryOf(
       {{"spiece.model", FileBytes(kSpiece)},
@@ -437,14 +437,14 @@ TEST(TokenizerFilesTest, ManyTokensInALongTextAreFoundInLinearTime) {
   EXPECT_THAT((*tokenizer)->Encode(text + "k99>"), Contains(699).Times(1));
 }
 
-// Whatever ids are and however they are split, joined streams are decodings.
+// For any ids and any split of them, joined streams equal decodings.
 TEST(TokenizerFilesTest, StreamsOfAddedTokensAreDecodings) {
   json file =
       WithTokens(TokenizerJsonOf("v5"),
                  {AddedTokenOf(600, " ", ""), AddedTokenOf(601, "x ", ""),
                   AddedTokenOf(602, "\n", ""), AddedTokenOf(603, kMark, ""),
                   AddedTokenOf(604, "<s>", "s")});
-  file["model"]["vocab"].erase(3);  // the piece that 603 takes the text of
+  file["model"]["vocab"].erase(3);  // the piece whose text 603 has
   file["model"]["vocab"].insert(file["model"]["vocab"].begin() + 3,
                                 json({"zz", -9.0}));
   const auto directory = DirectoryOf({{"tokenizer.json", file.dump()}});
@@ -462,7 +462,7 @@ TEST(TokenizerFilesTest, StreamsOfAddedTokensAreDecodings) {
   }
 }
 
-// Whatever loads after a random change must also encode and decode.
+// Files that load after a random change must also encode and decode.
 TEST(TokenizerFilesTest, ChangedFilesNeverCrash) {
   std::mt19937 random(7);
   const std::string good =

@@ -50,7 +50,7 @@ std::unique_ptr<const Tokenizer> TokenizerOfBytes(const std::string& bytes,
   return LoadOrDie(directory.path(), vocab_size);
 }
 
-// One more piece, as a model file has it; `type` as in the file format.
+// One more piece in the form of a model file. `type` is as in that format.
 std::string PieceBytes(const std::string& text, int type) {
   std::string piece = "\x0A";
   piece.push_back(static_cast<char>(text.size()));
@@ -62,8 +62,8 @@ std::string PieceBytes(const std::string& text, int type) {
 }
 
 // The fixtures follow plain SentencePiece, which writes " \xE2\x81\x87 "
-// (U+2047) for an unknown id. No client is to see that sign: it goes, and of
-// the spaces around it one stays if there was one before.
+// (U+2047) for an unknown id. Clients must not see that sign, so it is removed.
+// If there was a space before it, one of the spaces around it stays.
 std::string WithoutSign(std::string text) {
   const std::string sign = " \xE2\x81\x87 ";
   for (size_t at = text.find(sign); at != text.npos; at = text.find(sign, at)) {
@@ -117,7 +117,7 @@ TEST(TokenizerTest, TextNeverYieldsControlIds) {
   }
 }
 
-// Ids of text-end-to-end's cases, which transformers gives too.
+// Ids from the cases of text-end-to-end, which transformers gives too.
 TEST(TokenizerTest, SentinelsAreYieldedWhereTheyAreAllowed) {
   auto tokenizer = LoadOrDie(kFixture, kFixtureVocab);
   const json cases = json::parse(FileBytes(kFixture + "/tokenizer_cases.json"));
@@ -172,15 +172,15 @@ TEST(TokenizerTest, SentinelPiecesOfTheModelAreNotYieldedByText) {
       "<extra_id_0> <extra_id_1> a<extra_id_2>b <extra_id_1>";
   EXPECT_THAT(tokenizer->Encode(text), Each(testing::Lt(500)));
   EXPECT_EQ(tokenizer->Decode({500, 501, 502}), "");
-  // Where they are allowed, SentencePiece matches them: the first is
-  // user-defined and has no space before it, the second has one.
+  // If they are allowed, SentencePiece matches them. The first is user-defined
+  // and has no space before it, and the second has one.
   EXPECT_THAT(tokenizer->Encode(text, SpecialTokens::kSentinels),
               ElementsAre(3, 500, 501, 14, 502, 54, 501));
   EXPECT_THAT(tokenizer->EncodePrompted("<extra_id_0> ", "<extra_id_0>"),
               Contains(500).Times(1));
 }
 
-// Ids of sentencepiece 0.2.3 for the same bytes.
+// Ids from sentencepiece 0.2.3 for the same bytes.
 TEST(TokenizerTest, UserDefinedTagsAreOnePieceEach) {
   auto tokenizer = TokenizerOfBytes(
       FileBytes(kFixture + "/spiece.model") + PieceBytes("<2de>", /*type=*/4) +
@@ -208,8 +208,8 @@ TEST(TokenizerTest, UserDefinedPiecesThatNameNothingStay) {
   EXPECT_THAT(tokenizer->Encode("a qqq b"), Contains(500));
 }
 
-// "<sep>" 600, "{" 601, "}" 602 and a newline 603, as added_tokens.json has
-// them and as tokenizer_config.json has them. Ids of transformers 4.57 (slow).
+// "<sep>" 600, "{" 601, "}" 602 and a newline 603, once in added_tokens.json
+// and once in tokenizer_config.json. Ids from transformers 4.57 (slow).
 TEST(TokenizerTest, AddedTokensOfBothFilesAreOneIdEach) {
   const std::string spiece = FileBytes(kFixture + "/spiece.model");
   TempDir list, decoder;
@@ -326,8 +326,8 @@ TEST(TokenizerTest, ModelsThatBreakARuleAreRefused) {
   }
 }
 
-// A model whose table leads out of the table makes libsentencepiece read what
-// is not its own.
+// A model whose table leads out of the table would make libsentencepiece read
+// memory that is not its own.
 TEST(TokenizerTest, CharsMapThatLeadsNowhereIsRefused) {
   const auto with_units = [](const std::string& units) {
     std::string table;
@@ -360,14 +360,14 @@ TEST(TokenizerTest, ModelsCutShortAreRefused) {
   }
 }
 
-// Whatever loads after a random change must also encode and decode.
+// A model that loads after a random change must also encode and decode.
 TEST(TokenizerTest, ChangedModelsNeverCrash) {
   std::mt19937 random(7);
   int num_loaded = 0;
   for (const std::string& path : {kFixture, kSmall}) {
     const std::string good = FileBytes(path + "/spiece.model");
     const TempDir directory;
-    // It makes texts be normalized by our own code too.
+    // With this file, our own code normalizes texts too.
     directory.Write("tokenizer_config.json", R"({"added_tokens_decoder":
         {"8060": {"content": "first of", "normalized": true}}})");
     for (int round = 0; round < 60; ++round) {

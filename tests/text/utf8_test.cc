@@ -37,7 +37,7 @@ std::string Repeat(const std::string& unit, size_t bytes) {
 
 TEST(NormalizedBytesTest, IsWhatNfkcHasWhereRunsOfMarksAreShort) {
   constexpr int kTexts = 200, kCharacters = 2000, kMostMarks = 30;
-  // Marks that are reordered, marks that compose, letters, jamo that compose to
+  // Marks that are reordered, marks that compose, letters, jamo that form
   // syllables, and characters that become longer.
   const std::vector<int32_t> marks = {0x301, 0x316,  0x327,
                                       0x323, 0x3099, 0x93C};

@@ -8,7 +8,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/hash.h"
-#include "base/strict_json.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/tensor_list.h"
 #include "engine/model/tensor_match.h"
@@ -128,7 +127,7 @@ class AttentionConverter {
                                 GroupingMethod method, const Metric& metric,
                                 const std::string& left, Dtype left_dtype,
                                 const std::string& right, Dtype right_dtype) {
-    // Each tensor has a seed of its own.
+    // Each tensor has its own seed.
     const uint64_t seed = Fnv1a(right, kFnv1aStart ^ options_.seed);
     Rounded rounded;
     HeadPairs grouped =

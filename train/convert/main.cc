@@ -15,7 +15,8 @@
 #include "base/start_guard.h"
 #include "base/usage_error.h"
 #include "engine/model/description.h"
-#include "text/tokenizer.h"
+#include "text/families.h"
+#include "text/source_encoder.h"
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
 
@@ -91,23 +92,25 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
 
 // Returns the token ids of the lines of --calibration.
 absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
-    const std::string& path, const std::string& directory, int32_t vocab_size) {
+    const std::string& path, const ModelDescription& description) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
   if (!text.ok()) return text.status();
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description.files);
+  if (!family.ok()) return family.status();
   const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      Tokenizer::Load(directory, vocab_size);
+      (*family)->load_tokenizer(description.files.directory,
+                                description.architecture.vocab_size);
   if (!tokenizer.ok()) return tokenizer.status();
-  const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
+  const PromptTemplate prompt = (*family)->make_template(
+      **tokenizer, absl::GetFlag(FLAGS_calibration_prefix));
   const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
   std::vector<std::vector<int32_t>> sources;
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     line = line.substr(0, line.find('\t'));
     if (line.empty()) continue;
-    sources.push_back((*tokenizer)->EncodePrompted(prefix, line));
-    if (sources.back().size() >= kCalibrationMaxSource) {
-      sources.back().resize(kCalibrationMaxSource - 1);
-    }
-    sources.back().push_back((*tokenizer)->eos_id());
+    sources.push_back(
+        EncodeSource(**tokenizer, prompt, line, kCalibrationMaxSource));
     if (sources.size() == max_lines) break;
   }
   if (sources.empty()) {
@@ -131,8 +134,7 @@ ExitCode Convert(ConvertOptions options) {
   Calibration calibration;
   if (const std::string path = absl::GetFlag(FLAGS_calibration);
       !path.empty()) {
-    const auto sources =
-        CalibrationSources(path, options.input, architecture.vocab_size);
+    const auto sources = CalibrationSources(path, *description);
     if (!sources.ok()) {
       return PrintError(kProgram, kExitFailed, sources.status());
     }

@@ -18,6 +18,7 @@
 #include "base/usage_error.h"
 #include "engine/model/description.h"
 #include "text/families.h"
+#include "text/source_encoder.h"
 #include "text/tasks.h"
 #include "text/tokenizer.h"
 #include "train/common/token_file.h"
@@ -104,14 +105,14 @@ absl::StatusOr<TokenizeOptions> OptionsFromFlags() {
 // Returns the ids of a text and the end token. If they are more than `limit`,
 // cuts them or returns none.
 std::vector<int32_t> Encode(const Tokenizer& tokenizer,
-                            const std::string& prompt, const std::string& text,
-                            size_t limit, TooLong too_long) {
-  std::vector<int32_t> ids = tokenizer.EncodePrompted(prompt, text);
-  if (ids.size() >= limit) {
-    if (too_long == TooLong::kDrop) return {};
-    ids.resize(limit - 1);
+                            const PromptTemplate& prompt,
+                            const std::string& text, size_t limit,
+                            TooLong too_long) {
+  if (too_long == TooLong::kCut) {
+    return EncodeSource(tokenizer, prompt, text, limit);
   }
-  ids.push_back(tokenizer.eos_id());
+  std::vector<int32_t> ids = EncodeSource(tokenizer, prompt, text);
+  if (ids.size() > limit) ids.clear();
   return ids;
 }
 
@@ -151,18 +152,20 @@ absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
 }
 
 absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
-                         const Task& task, const TokenizeOptions& options) {
+                         const PromptTemplate& source_template,
+                         const TokenizeOptions& options) {
+  const PromptTemplate target_template = {.after = {tokenizer.eos_id()}};
   const absl::StatusOr<std::vector<TextPair>> pairs =
       ReadTextPairFile(absl::GetFlag(FLAGS_input), /*max_references=*/1);
   if (!pairs.ok()) return pairs.status();
   TokenFile file(vocab_size);
   for (const TextPair& pair : *pairs) {
     const std::vector<int32_t> source =
-        Encode(tokenizer, task.prefix, pair.source, options.max_source,
+        Encode(tokenizer, source_template, pair.source, options.max_source,
                options.too_long);
     const std::vector<int32_t> target =
-        Encode(tokenizer, /*prompt=*/"", pair.references[0], options.max_target,
-               options.too_long);
+        Encode(tokenizer, target_template, pair.references[0],
+               options.max_target, options.too_long);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
   if (options.align == Alignment::kWords) AlignWords({}, file);
@@ -216,8 +219,9 @@ ExitCode Run() {
   const absl::StatusOr<const Task*> task =
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
   if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
-  const absl::Status status =
-      WriteTokens(**tokenizer, vocab_size, **task, *options);
+  const absl::Status status = WriteTokens(
+      **tokenizer, vocab_size,
+      (*family)->make_template(**tokenizer, (*task)->prefix), *options);
   return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 

@@ -33,7 +33,7 @@ std::vector<double> Attend(const float* q, const std::vector<float>& k,
   return out;
 }
 
-// A cache of one KV head, whose blocks lie out of order.
+// A cache of one KV head, whose blocks are not in order.
 struct Cache {
   static constexpr int kNumBlocks = 40;
 
@@ -73,7 +73,7 @@ struct Cache {
   KvView view;
 };
 
-// In parts, the last of which may be short, joined again.
+// Computes attention in parts, the last of which may be short, and joins them.
 std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                                  int rows, int dim, const KvView& view, int len,
                                  const float* bias, int bias_stride) {
@@ -112,7 +112,7 @@ void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
     RoundAll(k);
     RoundAll(v);
     if (kernels.has_bf16_products) {
-      // The weights are off by up to one in 2^8 of themselves, and add up to 1.
+      // Each weight has a relative error of up to 2^-8, and they add up to 1.
       RoundAll(q);
       error = 0.5 / 256 * 2 * 4;  // |v| is below 4.
     }
@@ -129,7 +129,7 @@ void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
       for (int i = 0; i < dim; ++i) {
         ASSERT_NEAR(out[r * dim + i], expected[i], error) << r << " " << i;
       }
-      // A row is the same to the bit whatever rows go with it.
+      // The bits of a row do not depend on the other rows.
       const auto alone =
           AttendInParts(kernels, &q[r * dim], 1, dim, cache.view, len,
                         b ? b + r * bias_stride : nullptr, bias_stride);
@@ -165,7 +165,7 @@ TEST_P(AttentionKernelsTest, AttendDecodeInPartsMatchesTheDefinition) {
   }
 }
 
-// Several KV heads of a block in one call are what each is by itself.
+// One call for several KV heads of a block gives the results of single calls.
 TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
   constexpr int kHeads = 3, kDim = 64, kRows = 2, kLen = 40;
   constexpr int kQueryFloats = kRows * kDim;
@@ -221,8 +221,8 @@ TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
   }
 }
 
-// The greatest difference of attend_encode from the definition, over a source
-// of len tokens whose queries are a tenth as strong as the keys.
+// The maximum difference between attend_encode and the definition, over a
+// source of len tokens whose queries are a tenth as large as its keys.
 struct EncodeCase {
   EncodeType type;
   int dim, len;
@@ -270,8 +270,8 @@ TEST_P(AttentionKernelsTest, AttendEncodeMatchesTheDefinition) {
       EXPECT_LT(EncodeError(kernels(), {EncodeType::kBf16, dim, len}, rng_),
                 kernels().has_bf16_products ? 0.5 / 256 * 2 * 4 : 2e-5);
     }
-    // A score is a sum of `dim` products of rounded factors: each is half a
-    // unit off at most, and the greatest are 4.5.
+    // A score is a sum of `dim` products of rounded factors. Each factor is at
+    // most half a unit off, and the maximum is 4.5.
     for (int dim : {32, 64, 96}) {
       EXPECT_LT(EncodeError(kernels(), {EncodeType::kInt16, dim, len}, rng_),
                 8e-3);
@@ -279,8 +279,8 @@ TEST_P(AttentionKernelsTest, AttendEncodeMatchesTheDefinition) {
   }
 }
 
-// Token 0 has the weight 1, each of the second part e^-10: a unit of integers
-// for the whole row would be greater than that.
+// Token 0 has the weight 1, and each token of the second part e^-10. That is
+// less than the unit of integers would be for the whole row.
 TEST_P(AttentionKernelsTest, AttendEncodeKeepsSmallWeightsOfManyTokens) {
   constexpr int kDim = 32, kLen = 2 * kContextPart;
   const std::vector<float> zeros(kLen * kDim);

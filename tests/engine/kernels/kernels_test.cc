@@ -83,7 +83,7 @@ std::vector<T> PackGroups(const std::vector<T>& w, int K, int N, int group) {
   return panels;
 }
 
-// A row's words, as quantize_rows writes them.
+// The words of a row, as quantize_rows writes them.
 std::vector<int32_t> ToWords(const std::vector<int>& x, int group) {
   std::vector<int32_t> words(x.size() / group);
   for (size_t i = 0; i < x.size(); ++i) {
@@ -136,8 +136,8 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
   }
 }
 
-// Sums of 32 bits, exact whatever the values are, and the definition's scaling:
-// the same bits for every Isa, and in any batch.
+// The sums of 32 bits are exact for all values, and they are scaled as defined.
+// So the bits are the same for every Isa and in any batch.
 TEST_P(KernelsTest, GemmInt8IsExact) {
   for (int M : {1, 2, 4, 5, 7, 8, 11}) {
     for (int N : {1, 16, 50}) {
@@ -170,7 +170,7 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
               if (n < N) {
                 int32_t sum = 0;
                 for (int k = 0; k < K; ++k) sum += x[m * K + k] * w[n * K + k];
-                // Volatile: each step is rounded by itself.
+                // Volatile, so that each step is rounded by itself.
                 volatile float value = static_cast<float>(sum);
                 value = value * x_scales[m];
                 value = value * w_scales[n];

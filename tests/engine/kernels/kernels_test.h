@@ -8,7 +8,7 @@
 #include "engine/kernels/kernels.h"
 #include "gtest/gtest.h"
 
-// What the tests of kernels share: the compilations to test, and random inputs.
+// Shared by the tests of kernels: the compilations to test, and random inputs.
 namespace sheaf::kernels {
 
 #if defined(__x86_64__)
@@ -32,15 +32,16 @@ inline void RoundAll(std::vector<float>& x) {
   for (float& v : x) v = FromBf16(ToBf16(v));
 }
 
-// Every kernel, for every Isa that this machine has, against the definition in
-// double.
+// Compares every kernel with the definition in double, for every Isa that this
+// machine has.
 class KernelsTest : public ::testing::TestWithParam<Compilation> {
  protected:
   void SetUp() override {
     if (GetParam().isa > DetectIsa()) GTEST_SKIP() << "not on this processor";
     kernels_ = &KernelsFor(GetParam().isa);
 #if defined(__x86_64__)
-    // AVX-512 without products of bfloat16 is tested on every such processor.
+    // AVX-512 without products of bfloat16 is tested on every processor that
+    // has AVX-512.
     if (GetParam().isa == Isa::kAvx512 && !GetParam().has_bf16_products) {
       kernels_ = &kAvx512Kernels;
     }

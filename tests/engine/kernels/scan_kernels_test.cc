@@ -1,5 +1,5 @@
-// The scans of a row of logits, against the definition in double, in every
-// instruction set that this processor has.
+// Compares the scans of a row of logits with the definition in double, for
+// every instruction set that this processor has.
 
 #include <algorithm>
 #include <cmath>
@@ -22,7 +22,7 @@ class ScanKernelsTest : public ::testing::TestWithParam<Isa> {
     if (GetParam() > DetectIsa()) GTEST_SKIP() << "not on this processor";
     kernels_ = &KernelsFor(GetParam());
   }
-  // The edges of a vector, a block, and several blocks.
+  // Sizes around those of a vector, a block, and several blocks.
   static constexpr int32_t kSizes[] = {1,  7,  8,   15,  16,  63,
                                        64, 65, 127, 128, 129, 1000};
   static std::vector<float> Row(int32_t size) {
@@ -85,7 +85,7 @@ TEST_P(ScanKernelsTest, ExpWeightsAreExponentialsAndTheirSum) {
         }
         const double expected = std::exp(power);
         expected_total += expected;
-        if (power < kLeastWeightPower * 0.999) continue;  // either side
+        if (power < kLeastWeightPower * 0.999) continue;  // either is right
         // The power is rounded to f32, so its error grows with its size.
         EXPECT_NEAR(weights[i], expected, expected * (1e-6 - 3e-7 * power));
       }

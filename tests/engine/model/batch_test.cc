@@ -36,7 +36,7 @@ Request MakeRequest(int index, const Architecture& architecture) {
   }
   source.push_back(architecture.tokens.eos_ids.front());
   request.segments.push_back(source);
-  request.start_tokens = {config.decoder_start_token_id};
+  request.start_tokens = {architecture.tokens.start_id};
   request.sampling.max_new_tokens = 1 + static_cast<int32_t>(rng() % 40);
   if (rng() % 3 == 0) {
     request.sampling.temperature = 0.8f;
@@ -49,7 +49,7 @@ Request MakeRequest(int index, const Architecture& architecture) {
   }
   if (rng() % 4 == 0) request.sampling.no_repeat_ngram_size = 2;
   if (rng() % 5 == 0) {
-    request.start_tokens = {config.decoder_start_token_id, 17, 18, 19};
+    request.start_tokens = {architecture.tokens.start_id, 17, 18, 19};
   }
   request.sampling.max_new_tokens += 3;
   return request;
@@ -97,7 +97,7 @@ TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   auto model = Model();
   Engine engine(
       {}, model->team, *model->kernels,
-      {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
+      {{.runner = model->runner, .kv_shape = model->storage->shape()}});
   std::vector<Request> requests;
   std::vector<Outcomes> alone;
   for (int i = 0; i < 64; ++i) {
@@ -147,7 +147,7 @@ TEST_F(BatchTest, APassThatOvertakesAnotherChangesNothing) {
       while (!advance(1)) {
       }
     }
-    const int32_t start = model->weights.config.decoder_start_token_id;
+    const int32_t start = model->architecture().tokens.start_id;
     std::vector<DecodeEntry> entries;
     for (int i : {0, 1}) {
       entries.push_back({{&start, 1},
@@ -179,7 +179,7 @@ TEST_F(BatchTest, ADroppedSourceIsWrittenNowhere) {
     }
   };
   const auto logits_of_next = [&] {
-    const int32_t start = model->weights.config.decoder_start_token_id;
+    const int32_t start = model->architecture().tokens.start_id;
     const DecodeEntry entry = {{&start, 1}, 0, self.ids(), first.ids(), 6};
     std::vector<float> logits(runner.vocab_size());
     runner.Decode({&entry, 1}, absl::MakeSpan(logits));
@@ -204,7 +204,7 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
     auto model = Model(num_threads);
     Engine engine(
         {}, model->team, *model->kernels,
-        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
+        {{.runner = model->runner, .kv_shape = model->storage->shape()}});
     std::vector<Request> requests;
     for (int i = 0; i < 16; ++i) {
       requests.push_back(MakeRequest(i, model->architecture()));

@@ -65,14 +65,14 @@ inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
   };
   std::vector<Sent> sent;
   int num_beam_runs = 0;
-  LaneOptions lane = {.runner = model.runner.get(),
+  LaneOptions lane = {.runner = model.runner,
                       .kv_shape = model.storage->shape()};
   lane.max_queue = 1024;  // all runs at once
   Engine engine({}, model.team, *model.kernels, {lane});
   for (const json& each : expected["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;
-      request.start_tokens = {model.weights.config.decoder_start_token_id};
+      request.start_tokens = {model.architecture().tokens.start_id};
       request.sampling = ToSampling(run["options"]);
       num_beam_runs += request.sampling.beam_size > 1 ? 1 : 0;
       auto sink = std::make_unique<RecordingSink>();

@@ -174,11 +174,11 @@ TEST(NarrowWeightsTest, TheBatchChangesNothing) {
     auto model = Model(types);
     Engine engine(
         {}, model->team, *model->kernels,
-        {{.runner = model->runner.get(), .kv_shape = model->storage->shape()}});
+        {{.runner = model->runner, .kv_shape = model->storage->shape()}});
     const auto submit = [&](int i, RecordingSink& sink) {
       Request request;
       request.segments.push_back(RandomSource(i, 3 + i));
-      request.start_tokens = {model->weights.config.decoder_start_token_id};
+      request.start_tokens = {model->architecture().tokens.start_id};
       request.sampling.max_new_tokens = 20;
       request.sink = &sink;
       ASSERT_TRUE(engine.Submit(/*lane=*/0, std::move(request)).ok());

@@ -19,7 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Optional;
 
-// sha256sum's, of "alpha", "beta" and "gamma".
+// The output of sha256sum for "alpha", "beta" and "gamma".
 constexpr char kAlpha[] =
     "8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8";
 constexpr char kBeta[] =
@@ -27,7 +27,7 @@ constexpr char kBeta[] =
 
 class AuthTokensTest : public testing::Test {
  protected:
-  // As an editor or a secret's mount does: another file takes the name.
+  // Like an editor or the mount of a secret: a new file takes the name.
   void Write(const std::string& text) {
     const std::string next = absl::StrCat(path_, ".next");
     std::ofstream(next) << text;
@@ -76,7 +76,8 @@ TEST_F(AuthTokensTest, AChangedFileCountsFromTheNextLook) {
   const auto tokens = Load();
   ASSERT_TRUE(tokens.ok());
   Write(absl::StrCat("web ", kBeta, "\n"));
-  EXPECT_TRUE((*tokens)->NameOf("alpha"));  // not looked at yet
+  EXPECT_TRUE(
+      (*tokens)->NameOf("alpha"));  // Look() has not read the change yet
   (*tokens)->Look(/*is_asked=*/false);
   EXPECT_FALSE((*tokens)->NameOf("alpha"));
   EXPECT_TRUE((*tokens)->NameOf("beta"));
@@ -107,7 +108,7 @@ TEST_F(AuthTokensTest, AFileThatIsAwayOrNoFileChangesNothing) {
   ASSERT_EQ(std::remove(path_.c_str()), 0);
   (*tokens)->Look(/*is_asked=*/false);
   EXPECT_TRUE((*tokens)->NameOf("alpha"));
-  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);  // nobody will write to it
+  ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);  // no process writes to it
   (*tokens)->Look(/*is_asked=*/false);
   EXPECT_TRUE((*tokens)->NameOf("alpha"));
   EXPECT_THAT(reloads_, ElementsAre(false, false));

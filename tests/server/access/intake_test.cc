@@ -16,7 +16,7 @@ using ::testing::HasSubstr;
 
 class IntakeTest : public testing::Test {
  protected:
-  int64_t bytes_ = 0;  // as it is told
+  int64_t bytes_ = 0;  // the last sum that it got
   Intake intake_{/*max_bytes=*/100, [this](int64_t bytes) { bytes_ = bytes; }};
 };
 

@@ -41,8 +41,7 @@ std::string Pem(Write write) {
   return out;
 }
 
-// A certificate that signs itself, valid from `begin` to `end` seconds from
-// now.
+// A self-signed certificate, valid from `begin` to `end` seconds from now.
 Pair MakePair(int64_t begin = -60, int64_t end = 3600, int rsa_bits = 0) {
   EVP_PKEY* key = rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen(rsa_bits);
   X509* cert = X509_new();
@@ -83,7 +82,7 @@ class CertificatesTest : public testing::Test {
     ASSERT_TRUE(loaded.ok()) << loaded.status();
     certificates_ = *std::move(loaded);
   }
-  // Looks as if after a change; what was told about it.
+  // Looks at the files and returns the reports.
   std::vector<std::string> Look() {
     told_.clear();
     certificates_->Look(/*is_asked=*/false);
@@ -104,7 +103,7 @@ TEST_F(CertificatesTest, ANewCertificateCountsOnceItsKeyIsThere) {
   Load();
   Write(files_.cert, second_.cert);
   EXPECT_THAT(Look(), ElementsAre(HasSubstr("is not the key of --tls_cert")));
-  EXPECT_THAT(Look(), IsEmpty());  // told once
+  EXPECT_THAT(Look(), IsEmpty());  // reported once
   EXPECT_EQ(current(), first_.cert);
   Write(files_.key, second_.key);
   EXPECT_THAT(Look(), ElementsAre(""));
@@ -118,7 +117,7 @@ TEST_F(CertificatesTest, WhatIsBrokenIsToldAndTheOldPairStays) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "no PEM certificate can be read"},
       {first_.cert.substr(0, first_.cert.size() / 2), "certificate 1"},
-      // A chain that is cut short.
+      // A truncated chain.
       {two.substr(0, two.size() - 40), "certificate 2"},
       {first_.cert + std::string(1, '\0') + second_.cert, "byte that is 0"},
       {"broken", "no PEM certificate can be read"},
@@ -136,7 +135,7 @@ TEST_F(CertificatesTest, WhatIsBrokenIsToldAndTheOldPairStays) {
   EXPECT_THAT(Look(),
               ElementsAre(StartsWith(absl::StrCat("--tls_key is \"", files_.key,
                                                   "\": no PEM key can be"))));
-  ASSERT_EQ(mkfifo(files_.key.c_str(), 0600), 0);  // nobody will write to it
+  ASSERT_EQ(mkfifo(files_.key.c_str(), 0600), 0);  // no process writes to it
   EXPECT_THAT(Look(), ElementsAre(HasSubstr("a pipe")));
   EXPECT_EQ(current(), first_.cert);
 }
@@ -168,7 +167,7 @@ TEST_F(CertificatesTest, ACertificateCountsWhileItIsValidAndNotBefore) {
   EXPECT_THAT(Look(), ElementsAre(""));
   EXPECT_EQ(current(), early.cert);
   now_ += absl::Hours(10);
-  EXPECT_THAT(Look(), IsEmpty());  // expires in use
+  EXPECT_THAT(Look(), IsEmpty());  // expired while in use
 }
 
 TEST_F(CertificatesTest, AKeyThatOpensslRefusesIsNamed) {

@@ -5,7 +5,8 @@
 namespace sheaf {
 namespace {
 
-// Between two readings of the clock; wide, for a busy machine.
+// The maximum time between two readings of the clock; large, because machines
+// may be busy.
 constexpr absl::Duration kSlack = absl::Seconds(10);
 
 void ExpectNear(absl::Duration actual, absl::Duration expected) {
@@ -24,7 +25,7 @@ TEST(GrpcTimeTest, EachOfGrpcsClocksIsTurnedIntoOurs) {
 }
 
 TEST(GrpcTimeTest, WhatIsBeyondTheNanosecondsOfAnInt64IsNotOver) {
-  // 99999999H, the longest of HTTP/2's grpc-timeout.
+  // 99999999H, the longest grpc-timeout.
   const gpr_timespec time =
       gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
                    gpr_time_from_hours(99'999'999, GPR_TIMESPAN));

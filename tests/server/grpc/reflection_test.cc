@@ -48,7 +48,7 @@ class ReflectionTest : public testing::Test {
     stub_ = Version::Service::NewStub(server_->InProcessChannel({}));
   }
 
-  // The answers to the requests, sent on one stream.
+  // The answers to the requests, which are sent on one stream.
   std::vector<Response> Ask(const std::vector<Request>& requests) {
     grpc::ClientContext context;
     const std::unique_ptr<Stream> stream =

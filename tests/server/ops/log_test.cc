@@ -32,7 +32,7 @@ class LogTest : public testing::Test {
                                     absl::UTCTimeZone()) +
                     absl::Milliseconds(7);
   MonotonicTime monotonic_now_;
-  std::vector<std::string> lines_;  // the log's thread's, until Flush()
+  std::vector<std::string> lines_;  // owned by the log's thread until Flush()
 };
 
 TEST_F(LogTest, AnEventIsOneJsonObjectInOrder) {
@@ -63,7 +63,7 @@ TEST_F(LogTest, BeyondTheRateTheNextSecondSaysHowManyWereLeftOut) {
   Log log(LogFormat::kText, Write(), Clocks());
   for (int i = 0; i < Log::kMaxPerSecond + 5; ++i)
     log.Event("many", {{"i", i}});
-  log.Event("other", {{"i", 0}});  // has a rate of its own
+  log.Event("other", {{"i", 0}});  // has its own rate
   now_ += absl::Seconds(1);
   monotonic_now_ += absl::Seconds(1);
   log.Event("many", {{"i", -1}});
@@ -81,7 +81,7 @@ TEST_F(LogTest, TheRateDoesNotFollowTheWallClock) {
   for (int i = 0; i < Log::kMaxPerSecond + 5; ++i)
     log.Event("many", {{"i", i}});
   now_ += absl::Hours(1);
-  log.Event("many", {{"i", -1}});  // too many still
+  log.Event("many", {{"i", -1}});  // still too many
   now_ -= absl::Hours(2);
   monotonic_now_ += absl::Seconds(1);
   log.Event("many", {{"i", -2}});

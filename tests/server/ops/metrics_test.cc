@@ -103,7 +103,7 @@ TEST_F(MetricsTest, CountersAndHistogramsAddUp) {
   stats.queue_seconds = {0.5, 0.5, 0.5};
   stats.e2e_seconds = {4};
   metrics_.OnStep(stats);
-  metrics_.OnStep(StepStats());  // neither encoded nor decoded
+  metrics_.OnStep(StepStats());  // encoded and decoded nothing
   const auto sum_and_count = [&](const std::string& name) {
     return std::pair(Value("sheaf_" + name + "_sum{model=\"small\"}"),
                      Value("sheaf_" + name + "_count{model=\"small\"}"));

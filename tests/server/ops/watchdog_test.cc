@@ -7,8 +7,8 @@
 namespace sheaf {
 namespace {
 
-// Times are the test's own: a look comes each millisecond, and sees the hour
-// that the test says it is.
+// The test sets the time. The watchdog checks every millisecond and sees the
+// test's time.
 class WatchdogTest : public testing::Test {
  protected:
   WatchdogTest()
@@ -34,7 +34,7 @@ class WatchdogTest : public testing::Test {
     absl::MutexLock lock(&mu_);
     return now_;
   }
-  // Returns once two whole looks have seen it.
+  // Returns once two whole checks have seen it.
   void Set(bool has_work, absl::Duration later) {
     absl::MutexLock lock(&mu_);
     has_work_ = has_work;

@@ -1,4 +1,4 @@
-#include "server/listening_sockets.h"
+#include "server/ops/listening_sockets.h"
 
 #include <netdb.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-#include "server/unix_socket.h"
+#include "server/ops/unix_socket.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -28,7 +28,7 @@ class UnixSocketTest : public testing::Test {
     EXPECT_TRUE(file.ok()) << file.status();
     return file.ok() ? *std::move(file) : nullptr;
   }
-  // As a server that was killed leaves it.
+  // Leaves the file of a server that was killed.
   void LeaveAFileOver() const {
     const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     const sockaddr_un address = Address();

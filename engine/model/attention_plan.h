@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace sheaf {
+
+// What the rows of one decode step attend over, and which member of the thread
+// team does which part of it: the same in every layer. It knows no weights and
+// no threads.
+//
+// The parts of all contexts, and the KV heads of each part, form one sequence
+// in the order of memory. Every member gets a range of it that has an equal
+// number of tokens times heads, rounded to whole heads.
+//
+// Invariant: for every number of members, their shares cover each (context,
+// part, KV head) exactly once. The parts do not depend on the number of
+// members, so neither does the result.
+//
+// Clear() and Add() are called by one thread while no member runs.
+class AttentionPlan {
+ public:
+  // Rows that attend over a context in one call of a kernel: at least all beams
+  // of a request.
+  static constexpr int32_t kMaxContextRows = 16;
+
+  // Consecutive rows that attend over the same tokens, at most kMaxContextRows.
+  struct Context {
+    const int32_t* blocks;
+    int32_t len;  // tokens
+    int32_t first_row, num_rows;
+    int32_t num_parts;      // of kernels::kContextPart tokens
+    int64_t first_partial;  // of this context, if it has several parts
+  };
+
+  // The work of one call of a kernel.
+  struct Share {
+    int32_t context;  // index in contexts()
+    int32_t part;     // of the context
+    int32_t first_kv_head, end_kv_head;
+  };
+
+  // `num_members`: the size of the thread team.
+  AttentionPlan(int32_t num_kv_heads, int32_t num_members)
+      : num_kv_heads_(num_kv_heads), members_(num_members) {}
+
+  void Clear();
+
+  // Adds rows that attend over the first `len` tokens in `blocks`, as one or
+  // more contexts. REQUIRES: len > 0 and num_rows > 0.
+  void Add(const int32_t* blocks, int32_t len, int32_t first_row,
+           int32_t num_rows);
+
+  int32_t num_kv_heads() const { return num_kv_heads_; }
+  absl::Span<const Context> contexts() const { return contexts_; }
+
+  // Partial results that are joined at the end: one per part and row of the
+  // contexts that have several parts.
+  int64_t num_partials() const { return num_partials_; }
+
+  // The shares of one member out of `count`, in the order of memory; none if
+  // member >= count. Computed once per step, unless `count` changes, because
+  // the team may shrink at a barrier. Each member may call this for itself
+  // while others do.
+  absl::Span<const Share> SharesOf(int32_t member, int32_t count);
+
+ private:
+  // Written by its member only, so it has its own cache line.
+  struct alignas(64) MemberShares {
+    int32_t count = 0;  // that `shares` were computed for; 0: not yet
+    std::vector<Share> shares;
+  };
+
+  void FindShares(int64_t begin, int64_t end, std::vector<Share>& shares) const;
+
+  const int32_t num_kv_heads_;
+  std::vector<Context> contexts_;
+  int64_t num_tokens_ = 0;  // of all contexts
+  int64_t num_partials_ = 0;
+  std::vector<MemberShares> members_;
+};
+
+}  // namespace sheaf

@@ -1,0 +1,49 @@
+#include "text/families.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace sheaf {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+absl::StatusOr<const TextFamily*> Find(const std::string& config) {
+  return FindTextFamily(
+      ParseConfigFiles(config, /*generation_json=*/std::nullopt, "dir")
+          .value());
+}
+
+TEST(FamiliesTest, AnUnknownTypeIsRefusedWithTheSupportedOnes) {
+  const std::string allowed =
+      "; allowed is one of the supported types: t5, mt5";
+  EXPECT_EQ(Find(R"({"model_type": "gpt2"})").status().message(),
+            absl::StrCat("dir/config.json: model_type is \"gpt2\"", allowed));
+  EXPECT_EQ(Find(R"({"model_type": 5})").status().message(),
+            absl::StrCat("dir/config.json: model_type is 5", allowed));
+  EXPECT_EQ(Find("{}").status().message(),
+            absl::StrCat("dir/config.json: model_type is missing", allowed));
+}
+
+TEST(FamiliesTest, T5TextsArePrefixTextAndEnd) {
+  for (const char* type : {"t5", "mt5"}) {
+    const auto family = Find(absl::StrCat("{\"model_type\": \"", type, "\"}"));
+    ASSERT_TRUE(family.ok()) << family.status();
+    const auto tokenizer = (*family)->load_tokenizer(
+        SHEAF_MODELS_DIR "/sheaf-small", /*vocab_size=*/8064);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    const PromptTemplate prompt =
+        (*family)->make_template(**tokenizer, "summarize: ");
+    EXPECT_EQ(prompt.text_prefix, "summarize: ");
+    EXPECT_THAT(prompt.before, IsEmpty());
+    EXPECT_THAT(prompt.after, ElementsAre((*tokenizer)->eos_id()));
+    EXPECT_EQ(prompt.allowed, SpecialTokens::kNone);
+  }
+}
+
+}  // namespace
+}  // namespace sheaf
