@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/client/fake_server.h"
+#include "tests/support/temp_dir.h"
 
 extern char** environ;
 
@@ -47,14 +48,7 @@ struct Result {
 
 class SheafTest : public ::testing::Test {
  protected:
-  SheafTest() {
-    std::string path = absl::StrCat(::testing::TempDir(), "/sheaf_cli_XXXXXX");
-    folder_ = mkdtemp(path.data());
-  }
-
-  std::string Path(const std::string& name) const {
-    return absl::StrCat(folder_, "/", name);
-  }
+  std::string Path(const std::string& name) const { return dir_.PathOf(name); }
 
   // Runs `sheaf ARGUMENTS`, with --server after the subcommand. Its stdout goes
   // to `out_fd` if that is not -1; it starts without `closed_fd`.
@@ -103,7 +97,7 @@ class SheafTest : public ::testing::Test {
   }
 
   FakeServer server_;
-  std::string folder_;
+  const TempDir dir_;
 };
 
 TEST_F(SheafTest, TranslatesItsArguments) {
