@@ -25,7 +25,7 @@ namespace {
 constexpr int32_t kWarmUpSourceTokens = 16;
 constexpr int32_t kWarmUpTokens = 2;
 
-// Waits for a request's end and lets all else go by.
+// Waits for the end of a request and ignores everything else.
 class QuietSink : public TokenSink {
  public:
   void OnTokens(int32_t, absl::Span<const int32_t>) override {}
@@ -45,16 +45,16 @@ class QuietSink : public TokenSink {
   absl::Notification finished_;
 };
 
-// Adds up what the engine reports. The engine thread writes; others read once
-// the request has ended.
+// Adds up the reports of the engine. The engine thread writes; other threads
+// read after the end of the request.
 struct Tally {
   void Add(const StepStats& stats) {
     encode_seconds += stats.encode_seconds;
     decode_seconds += stats.decode_seconds;
     num_generated_tokens += stats.num_generated_tokens;
-    // Sequences of their own go on to their last token, and come to hold all
+    // Single sequences continue to their last token and then hold everything
     // that is reserved for them; after the last step it is free again. Beams
-    // hold less, as they share: what they hold after a step is the figure.
+    // share blocks and hold less, so the figure is what they hold after a step.
     const KvBytes& kv = stats.gauges.kv;
     kv_bytes =
         std::max(kv_bytes, has_beams ? kv.self_used + kv.cross_used
@@ -79,7 +79,7 @@ double Median(std::vector<double> values) {
   return *middle;
 }
 
-// What the batch comes to hold.
+// The bytes that the batch holds at its end.
 int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
   const KvPoolShape shape = KvStorage::ShapeOf(dims);
   return options.batch * shape.block_bytes *
@@ -88,7 +88,7 @@ int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
           shape.BlocksFor(Attention::kCross, options.source_tokens));
 }
 
-// What is run at a time; the warm-up is smaller.
+// The work of one run; the warm-up is smaller.
 struct Load {
   int32_t batch, source_tokens, generate_tokens;
 };

@@ -38,7 +38,7 @@ int64_t Bytes(const Layer& layer) {
   return std::visit([](const auto& each) { return each.bytes(); }, layer);
 }
 
-// Enough copies of a layer that each is out of the caches when its turn comes.
+// So many copies of a layer that each has left the caches before its next use.
 class ColdLayers {
  public:
   explicit ColdLayers(const Arguments& arguments)
@@ -90,11 +90,11 @@ ColdLayers& LayersFor(const Arguments& arguments) {
   return *layers;
 }
 
-// One product of T5-Base's decoder with weights that come from memory. Read
-// two figures: bytes_per_second of weights against sheaf-bench's
-// read_bandwidth_bytes_per_second, and flops against its gemm_flops_per_second.
-// A product is as good as it gets when one of the two is near; with few rows
-// it is the first, with many the second.
+// One product of T5-Base's decoder with weights that come from memory. Compare
+// bytes_per_second with sheaf-bench's read_bandwidth_bytes_per_second, and
+// flops with its gemm_flops_per_second. A product cannot be much faster once it
+// is near one of the two: near the first with few rows, near the second with
+// many.
 void BM_Linear(benchmark::State& state) {
   const Arguments arguments = {
       state.range(0),      state.range(1),

@@ -10,8 +10,8 @@
 namespace sheaf {
 namespace {
 
-// Stirs the bits of a counter (the finalizer of MurmurHash3), in 32 bits so
-// that the compiler makes vectors of it.
+// Mixes the bits of a counter (the finalizer of MurmurHash3), in 32 bits so
+// that the compiler can use vectors.
 inline uint32_t Mix(uint32_t x) {
   x ^= x >> 16;
   x *= 0x85ebca6b;

@@ -42,15 +42,16 @@ namespace {
 
 constexpr int64_t kFloatBytes = sizeof(float);
 
-// What is timed takes less than a millisecond, and all ways take turns: so even
-// beside busy neighbours some rounds find all members on their cores.
+// Each measurement takes less than a millisecond, and the ways to read take
+// turns, so that in some rounds all members run even if other processes keep
+// cores busy.
 constexpr int64_t kPieceBytes = 16 << 20;  // read at a time
 constexpr int64_t kReadUnit = 4096;        // shares are multiples of it
 constexpr int32_t kReadDepth = 768;
 constexpr int kReadRounds = 100;
 constexpr int kGemmRounds = 200;
 
-// The seconds that `fn`, run by all members, takes.
+// The seconds that all members take to run `fn`.
 double SecondsOfRun(ThreadTeam& team,
                     absl::FunctionRef<void(const ThreadTeam::Member&)> fn) {
   const MonotonicTime begin = MonotonicTime::Now();
@@ -58,8 +59,8 @@ double SecondsOfRun(ThreadTeam& team,
   return absl::ToDoubleSeconds(MonotonicTime::Now() - begin);
 }
 
-// Memory in large pages where there are some, each member's share written by
-// itself.
+// Memory in large pages where the system has them; each member writes its own
+// share first.
 class ReadBuffer {
  public:
   static absl::StatusOr<ReadBuffer> Create(int64_t bytes) {
@@ -86,7 +87,7 @@ class ReadBuffer {
   std::unique_ptr<float[], Unmap> data_;
 };
 
-// Far more than the last cache holds.
+// Much more than the last cache holds.
 int64_t ReadBufferBytes() {
   const int64_t cache = std::max<int64_t>(0, sysconf(_SC_LEVEL3_CACHE_SIZE));
   return std::clamp<int64_t>(4 * cache, int64_t{256} << 20, int64_t{2} << 30);
@@ -104,8 +105,8 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
 
   double best = 0;
   int64_t piece = 0;
-  // Has every member read its share of the next piece; `read` returns how many
-  // bytes it has read of those it was given.
+  // Every member reads its share of the next piece; `read` returns the number
+  // of bytes that it has read.
   const auto time = [&](absl::FunctionRef<int64_t(
                             int32_t index, const float* data, int64_t bytes)>
                             read) {
@@ -137,7 +138,7 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
         return bytes;
       });
     }
-    // The engine's own way to read: one row times panels.
+    // The engine reads in this way: one row times panels.
     time([&](int32_t index, const float* data, int64_t bytes) {
       constexpr int64_t kPanelBytes =
           kReadDepth * kernels::kPanel * kFloatBytes;
@@ -157,9 +158,8 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
   return best;
 }
 
-// The best of our kernels on products whose weights, an eighth of a megabyte to
-// half a one a thread, stay in the caches. (oneDNN's reach no more: see
-// linear_bench.)
+// The best rate of our kernels on products whose weights, 1/8 to 1/2 MB per
+// thread, stay in the caches. oneDNN is not faster (see linear_bench).
 absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
   struct Way {
     Linear linear;

@@ -6,17 +6,16 @@
 
 namespace sheaf {
 
-// What the machine does at its best, with all members of the team and the
-// widest vectors it has: the bounds that a step's time is held against.
+// The best rates of the machine, with all members of the team and its widest
+// vectors: the bounds that the time of a step is compared with.
 struct Roofline {
   double read_bytes_per_second = 0;
   double gemm_flops_per_second = 0;  // a multiply-add is two
 };
 
-// Takes about two seconds, and memory for a while: four times the last cache,
-// at least 256 MB and at most 2 GB.
-// Products are measured with weights of the given type.
-// RESOURCE_EXHAUSTED if the machine does not give the memory.
+// Measures products with weights of the given type. Takes about two seconds and
+// temporary memory of four times the last cache, at least 256 MB and at most
+// 2 GB. RESOURCE_EXHAUSTED if the machine does not give the memory.
 absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team, WeightType type);
 
 }  // namespace sheaf

@@ -14,7 +14,8 @@ struct Shape {
   int32_t d_model, d_ff, num_heads, num_layers;
 };
 
-// A head is 64 wide in all; xl's and xxl's make up d_model, small's do not.
+// All heads have 64 columns. Together they have d_model columns in xl and xxl,
+// but not in small.
 constexpr Shape kShapes[] = {
     {"t5-small", 512, 1024, 6, 8},    {"t5-base", 768, 2048, 12, 12},
     {"t5-large", 1024, 2816, 16, 24}, {"t5-xl", 2048, 5120, 32, 24},

@@ -13,6 +13,9 @@
 
 namespace sheaf {
 
+// The name of the program, in its messages.
+inline constexpr char kProgram[] = "sheaf-server";
+
 // A number of bytes as a flag: "1GiB", "512MiB", "64KiB", "1000000".
 struct ByteSize {
   int64_t bytes = 0;

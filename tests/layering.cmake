@@ -67,7 +67,10 @@ forbid(FILES "." EXCEPT "^server/ops/http_listener\\.cc$" INCLUDES "^boost/")
 forbid(FILES "." EXCEPT "^(text/|tests/text/)"
   INCLUDES "^(sentencepiece|unicode/)")
 # The server takes engine and model together in one place.
-forbid(FILES "^server/" EXCEPT "^server/main\\.cc$" INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main\\.cc|server_model\\.(h|cc))$"
+  INCLUDES "^engine/model/")
+forbid(FILES "^server/" EXCEPT "^server/(main|server_model)\\.cc$"
+  INCLUDES "^server/server_model\\.h$")
 forbid(FILES "^server/" INCLUDES "^client/")
 # gRPC is the business of its front, of what starts it, and of the client.
 forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"

@@ -17,7 +17,8 @@ constexpr int64_t kLine = 64;
 constexpr int64_t kLargePage = int64_t{2} << 20;
 constexpr int64_t kChunkBytes = int64_t{32} << 20;
 
-// AddressSanitizer sees the ends of buffers only if each is an allocation.
+// AddressSanitizer sees the ends of buffers only if each buffer is an
+// allocation of its own.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr bool kHasChunks = false;
 #else

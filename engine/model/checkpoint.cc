@@ -63,9 +63,9 @@ absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
   return result;
 }
 
-// Whether it is a name of a tensor that has several. When a model is saved, one
-// of them is written and the others are dropped, but some programs make the
-// index first.
+// Whether the tensor may have several names. When a model is saved, one of them
+// is written and the others are dropped, but some programs make the index
+// first.
 bool MayBeDropped(absl::string_view tensor) {
   return tensor == "shared.weight" || tensor == "lm_head.weight" ||
          absl::EndsWith(tensor, ".embed_tokens.weight");
@@ -115,7 +115,8 @@ bool HasFile(const std::string& directory, absl::string_view name) {
   return std::filesystem::exists(absl::StrCat(directory, "/", name), error);
 }
 
-// What to do about weights in a format that is not read; "" if there are none.
+// Says what to do about weights in a format that is not read; "" if there are
+// none.
 std::string OtherWeights(const std::string& directory) {
   for (const absl::string_view name :
        {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",

@@ -17,16 +17,16 @@ namespace sheaf {
 // The weights of a Hugging Face model directory: `model.safetensors`, or else
 // the shards that `model.safetensors.index.json` names.
 //
-// Invariants, which Open() verifies and what breaks one is refused:
+// Invariants, which Open() verifies; it refuses files that break one:
 //   1. A tensor is in one file only.
 //   2. The index maps exactly the tensors of the shards, each to its shard; it
 //      may also list names of shared tensors that no shard holds.
 //   3. A shard is a file of the directory itself: its name has no path.
 class Checkpoint : public WeightSource {
  public:
-  // Opens all files; reads their headers, no weights. NotFound if the directory
-  // has neither file, or lacks shards that its index names. InvalidArgument if
-  // it is that of an adapter.
+  // Opens all files and reads their headers, but no weights. NotFound if the
+  // directory has neither file, or lacks shards that its index names.
+  // InvalidArgument if it is the directory of an adapter.
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 
   // In the order of their names.
@@ -37,7 +37,7 @@ class Checkpoint : public WeightSource {
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;
 
-  // Refuses NaN and infinite weights: they would silence a whole batch.
+  // Refuses NaN and infinite weights, which would make a whole batch useless.
   absl::Status ReadRows(absl::string_view name, int64_t first_row,
                         int64_t num_rows, absl::Span<float> out) const override;
 

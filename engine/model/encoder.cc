@@ -9,8 +9,9 @@ namespace sheaf {
 namespace {
 
 constexpr int32_t kPanel = kernels::kPanel;
-// Rows of a unit: enough to read each weight seldom, few enough to keep what
-// lies between two products in cache, and to take but some milliseconds.
+// Rows of a unit: many, so that weights are read rarely, but few enough that
+// the values between two products stay in the cache and a unit takes only a few
+// milliseconds.
 constexpr int32_t kUnitRows = 64;
 
 kernels::EncodeType AttentionType(const Weights& weights,
@@ -71,7 +72,7 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
 }
 
 bool Encoder::Advance(int64_t token_layers) {
-  // More than all there is need not be counted, and could overflow.
+  // A budget for the whole pass is not counted, because it could overflow.
   const int64_t all = int64_t{num_rows_} * shape_.num_layers;
   const bool is_limited = token_layers < all;
   int64_t left = is_limited ? token_layers * WorkOfTokenLayer() : 0;
@@ -92,12 +93,12 @@ int64_t Encoder::PhaseEnd(Phase phase) const {
              : num_rows_;
 }
 
-// Takes the next unit off what is to be done.
+// Removes the next unit from the remaining work.
 Encoder::Unit Encoder::TakeUnit() {
   Unit unit = next_;
   const int64_t phase_end = PhaseEnd(unit.phase);
   if (unit.phase == Phase::kAttend) {
-    // Pairs for all members, and as many tokens in sum as other units have.
+    // At least one pair per member, and as many tokens as in other units.
     int64_t tokens = 0;
     for (unit.end = unit.begin;
          unit.end < phase_end &&
@@ -174,7 +175,7 @@ void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
   member.Barrier();
 }
 
-// The (source, head) pairs go to the members in turn.
+// The members take the (source, head) pairs in turn.
 void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
   const int32_t num_heads = shape_.num_heads;
   for (int64_t i = unit.begin + member.index(); i < unit.end;

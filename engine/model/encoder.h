@@ -14,16 +14,17 @@
 
 namespace sheaf {
 
-// The encoder: all sources of a pass lie row after row in one matrix, without
-// padding; only attention knows where one ends. A pass is a list of small units
-// of work, and may stop after any of them and go on later. Its last units
-// compute the cross-attention K/V of all decoder layers and write them into the
-// sources' KV blocks.
+// The encoder. All sources of a pass lie row after row in one matrix, without
+// padding; only attention distinguishes them. A pass is a list of small units
+// of work. It may stop after any of them and continue later. Its last units
+// compute the cross-attention K/V of all decoder layers and write them to the
+// KV blocks of the sources.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
 class Encoder {
  public:
-  // `max_tokens` in a pass, `max_source_tokens` in a source.
+  // A pass has at most `max_tokens` tokens, or a single source of at most
+  // `max_source_tokens`.
   Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
           const kernels::Kernels& kernels, int32_t max_tokens,
           int32_t max_source_tokens);
@@ -46,14 +47,14 @@ class Encoder {
   };
   // In every layer kProject, kAttend and kFeedForward; after the last, kCross.
   enum class Phase { kProject, kAttend, kFeedForward, kCross };
-  // What is done at a time, by all members together: some rows of the pass, or
-  // for kAttend some (source, head) pairs.
+  // Work that all members do together: some rows of the pass, or for kAttend
+  // some (source, head) pairs.
   struct Unit {
     Phase phase;
     int32_t layer;
     int64_t begin, end;
   };
-  // Working memory of one member of the team: one head of one source.
+  // Working memory of one member of the team, for one head of one source.
   struct HeadBuffers {
     AlignedBuffer<char> k_panels;  // as pack_head writes them
     AlignedBuffer<char> v;
@@ -65,7 +66,7 @@ class Encoder {
   }
   Unit TakeUnit();
   int64_t PhaseEnd(Phase phase) const;
-  // Multiply-adds, and those of a token in a layer beside attention.
+  // Multiply-adds of a unit, and those of a token in a layer except attention.
   int64_t WorkOf(const Unit& unit) const;
   int64_t WorkOfTokenLayer() const;
   void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
@@ -81,12 +82,12 @@ class Encoder {
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
   const RelativeBias bias_;
-  // A narrow one where products round their inputs too.
+  // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;
-  Unit next_ = {Phase::kCross, 0, 0, 0};  // what has not been done begins here
+  Unit next_ = {Phase::kCross, 0, 0, 0};  // where the remaining work begins
   std::vector<Unit> units_;               // of one Advance()
 
   AlignedBuffer<float> x_;         // [rows, d_model]
@@ -95,7 +96,7 @@ class Encoder {
   AlignedBuffer<float> attended_;  // [rows, q_columns]
   AlignedBuffer<float> cross_kv_;  // [rows of a unit, columns of cross_kv]
   FeedForwardBuffers feed_forward_;
-  std::vector<HeadBuffers> heads_;  // one a member
+  std::vector<HeadBuffers> heads_;  // one per member
 };
 
 }  // namespace sheaf

@@ -16,12 +16,12 @@ namespace {
 
 constexpr int64_t kPanel = kernels::kPanel;
 
-// Rows that are brought into the products' own form, and then multiplied, at a
-// time.
+// Rows that are converted to the input form of a product, and then multiplied,
+// at a time.
 constexpr int32_t kRowsAtOnce = 64;
 
-// Rows of a tensor that are read, and then packed, at a time: few keep the
-// detour small.
+// Rows of a tensor that are read, and then packed, at a time: few, so that the
+// copy between the two is small.
 constexpr int64_t kPackRows = 256;
 
 int64_t NumPanels(int64_t num_columns) {
@@ -183,7 +183,7 @@ class Linear::Int8Panels : public Packed {
                                 sums_.size() * sizeof(int32_t));
   }
 
-  // Quantized by the portable code, whose words are pairs of 16 bits.
+  // The portable kernel quantizes, because its words are pairs of 16 bits.
   void Pack(int64_t first_column, int64_t num_rows,
             const float* rows) override {
     const kernels::Kernels& portable =
@@ -205,8 +205,8 @@ class Linear::Int8Panels : public Packed {
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate) override {
-    // Each member of the team quantizes the rows for itself: that is cheaper
-    // than to wait for another.
+    // Each member of the team quantizes the rows for itself, which is cheaper
+    // than waiting for another member.
     const int64_t ldq = padded_K_ / kernels_.int8_group;
     thread_local std::vector<int32_t> quantized;
     if (static_cast<int64_t>(quantized.size()) < kRowsAtOnce * ldq) {

@@ -15,8 +15,8 @@
 
 namespace sheaf {
 
-// What the weights are kept and multiplied as. Activations are f32 between the
-// products in every case.
+// The type in which weights are stored and multiplied. Between the products,
+// activations are always f32.
 enum class WeightType {
   kF32,
   kBf16,  // widened to f32 in the product, or inputs rounded (GemmBf16)
@@ -24,7 +24,7 @@ enum class WeightType {
 };
 
 absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
-// The inverse; nothing for any other text.
+// The inverse; nullopt for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
 
 struct LinearOptions {
@@ -40,12 +40,12 @@ struct WeightRows {
   int64_t num_rows;
 };
 
-// y = x W^T without a bias. The weights are read row by row, laid out
-// once for the code that reads them, and kept once.
+// y = x W^T without a bias. The weights are read row by row and stored once, in
+// the layout of the code that reads them.
 //
-// The columns of y are cut in slices, one for each member of the thread team:
-// a member computes its slices for all rows, so members share nothing but x.
-// What y holds for a row does not depend on the other rows.
+// The columns of y are cut into slices, one per member of the thread team. A
+// member computes its slices for all rows, so that members share only x. The
+// values of a row of y do not depend on the other rows.
 //
 // Immutable after Load(); Run() may be called by all members at once.
 class Linear {
@@ -56,9 +56,8 @@ class Linear {
   };
 
   // Column j of y belongs to the j-th row listed in `slices`, slice after
-  // slice. INVALID_ARGUMENT if K is above kMaxInt8K in int8. REQUIRES:
-  // slices.size() == options.num_slices, each with at least one row or none at
-  // all.
+  // slice. INVALID_ARGUMENT if the type is int8 and K is above kMaxInt8K.
+  // REQUIRES: slices.size() == options.num_slices; a slice may be empty.
   static absl::StatusOr<Linear> LoadSlices(
       const WeightSource& source, int64_t K,
       absl::Span<const std::vector<WeightRows>> slices,
@@ -79,14 +78,14 @@ class Linear {
   int64_t bytes() const { return bytes_; }  // of the weights, in memory
   absl::Span<const Slice> slices() const { return slices_; }
 
-  // This member's share of y [num_rows, num_columns()] = x W^T, or += if
-  // `accumulate`. The caller sets the barriers: x is to be complete before,
-  // and y is only after one.
+  // Computes this member's share of y [num_rows, num_columns()] = x W^T, or +=
+  // if `accumulate`. The caller sets the barriers: x must be complete before
+  // the call, and y is complete after the next barrier.
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
 
   // Copies column j of W^T, which is the j-th row loaded, to out [K], widened
-  // from what it is kept as.
+  // to f32.
   void ReadColumn(int64_t column, float* out) const;
 
  private:
@@ -101,11 +100,12 @@ class Linear {
   int64_t num_columns_ = 0;
   int64_t bytes_ = 0;
   std::vector<Slice> slices_;
-  std::vector<std::unique_ptr<Packed>> packed_;  // beside slices_
+  std::vector<std::unique_ptr<Packed>> packed_;  // parallel to slices_
 };
 
-// Cuts [0, n) in `num_slices` ranges whose borders are multiples of 16, the
-// sizes as equal as that allows; the last may be shorter, or all empty but one.
+// Cuts [0, n) into `num_slices` ranges whose borders are multiples of 16 and
+// whose sizes are as equal as that allows. The last may be shorter, and ranges
+// may be empty.
 std::vector<Linear::Slice> EvenSlices(int64_t n, int32_t num_slices);
 
 }  // namespace sheaf

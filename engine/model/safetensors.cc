@@ -29,8 +29,8 @@ constexpr Format kOtherFormats[] = {
 
 constexpr size_t kReadBytes = size_t{256} << 10;
 
-// Byte by byte, so that the machine's byte order does not matter; compilers
-// make it one load where it can be one.
+// Reads byte by byte, so that the byte order of the machine does not matter;
+// compilers turn it into one load where possible.
 uint16_t LoadU16(const uint8_t* p) {
   return static_cast<uint16_t>(p[0] | p[1] << 8);
 }

@@ -16,15 +16,15 @@ namespace sheaf {
 // A file of named tensors in the safetensors format: a length (u64, little
 // endian), a JSON header of that length, the data.
 //
-// The file is a stranger's. Open() reads the header alone and refuses, naming
-// file, tensor and rule, whatever does not hold:
-//   1. The header is one JSON object of at most 8 MiB, in valid UTF-8, padded
-//      at the end by white space at most; no key is there twice, at any level.
+// The file is untrusted. Open() reads only the header. It refuses a file that
+// breaks one of these rules, and names file, tensor and rule:
+//   1. The header is one JSON object of at most 8 MiB, in valid UTF-8, with
+//      nothing but white space after it; no key occurs twice at any level.
 //   2. Each tensor has exactly dtype (one of Dtype's), shape and data_offsets;
 //      `__metadata__`, the only other key, maps strings to strings.
 //   3. end - begin is the shape's number of elements times the dtype's size.
 //   4. The tensors tile the data: no overlap, no hole, nothing after the last.
-// So a file that opens has every byte of every tensor, unless it is changed
+// Therefore a file that opens has every byte of every tensor, unless it changes
 // afterwards, which a read reports.
 //
 // Thread-safe after Open().
@@ -34,8 +34,8 @@ class SafetensorsFile {
 
   const std::string& path() const { return file_.path(); }
 
-  // Ordered by name. They live, at one address, as long as the file's object or
-  // the one it was moved to.
+  // Ordered by name. Their addresses stay valid as long as this object, or the
+  // object that it was moved to.
   absl::Span<const TensorInfo> tensors() const { return tensors_; }
 
   // Null if there is no such tensor.
@@ -43,9 +43,9 @@ class SafetensorsFile {
 
   // Elements [first_element, first_element + out.size()) of `tensor`, in
   // row-major order, each widened exactly to f32 (infinities and NaNs too).
-  // InvalidArgument if they are not all in the tensor, or if its dtype is none
-  // of F32, F16 and BF16; DataLoss if the file cannot be read. On an error
-  // `out` may be partly written. REQUIRES: `tensor` is of this file.
+  // InvalidArgument if some are outside the tensor, or if its dtype is not F32,
+  // F16 or BF16; DataLoss if the file cannot be read. After an error `out` may
+  // be partly written. REQUIRES: `tensor` belongs to this file.
   absl::Status ReadAsFloat(const TensorInfo& tensor, int64_t first_element,
                            absl::Span<float> out) const;
 

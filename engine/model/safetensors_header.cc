@@ -44,8 +44,9 @@ const DtypeEntry& EntryOf(Dtype dtype) {
                        [&](const DtypeEntry& e) { return e.dtype == dtype; });
 }
 
-// Takes the header's JSON event by event, so that each key is seen and nothing
-// but the tensors is kept. Its places are all the nesting that is allowed.
+// Reads the JSON of the header event by event, so that it sees each key and
+// keeps only the tensors. Its places are the only levels of nesting that are
+// allowed.
 class HeaderReader final : public nlohmann::json_sax<json> {
  public:
   explicit HeaderReader(const std::string& path) : path_(path) {}
@@ -228,7 +229,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     return Refuse(absl::StrCat("tensor ", Quoted(key_), ": ", rule));
   }
 
-  // A value, `what`, that may not be where it is.
+  // Refuses a value, `what`, at a place where it is not allowed.
   bool Unexpected(absl::string_view what) {
     switch (place_) {
       case Place::kOutside:

@@ -44,9 +44,9 @@ struct TensorInfo {
 // Size of one element in bytes.
 uint32_t DtypeBytes(Dtype dtype);
 
-// The tensors of a safetensors file, ordered by name, from its JSON header and
-// the size of the data after it. Refuses, naming `path`, tensor and rule, what
-// breaks a rule of SafetensorsFile.
+// Returns the tensors of a safetensors file, ordered by name, from its JSON
+// header and the size of the data after it. Refuses a header that breaks a rule
+// of SafetensorsFile, and names `path`, tensor and rule.
 absl::StatusOr<std::vector<TensorInfo>> ParseSafetensorsHeader(
     absl::string_view header, uint64_t data_bytes, const std::string& path);
 

@@ -11,11 +11,11 @@
 
 namespace sheaf {
 
-// Where a model's weights come from, by the tensor names of the checkpoint
-// format: a checkpoint, or random numbers for a benchmark. The model is built
-// from it row by row, so that a tensor never lies in memory twice.
+// The origin of a model's weights, by the tensor names of the checkpoint: its
+// files, or random numbers for a benchmark. A model is built from it row by
+// row, so that a tensor is never in memory twice.
 //
-// Thread-safe: all methods may be called from several threads at once.
+// Thread-safe: several threads may call all methods at once.
 class WeightSource {
  public:
   virtual ~WeightSource() = default;
@@ -29,9 +29,9 @@ class WeightSource {
   virtual absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const = 0;
 
-  // Rows [first_row, first_row + num_rows) of a [rows, cols] tensor, widened to
-  // f32, into `out` [num_rows, cols]; a 1-D tensor has one row. All values are
-  // finite. On an error `out` may be partly written.
+  // Reads rows [first_row, first_row + num_rows) of a [rows, cols] tensor,
+  // widened to f32, into `out` [num_rows, cols]; a 1-D tensor has one row. All
+  // values are finite. After an error `out` may be partly written.
   virtual absl::Status ReadRows(absl::string_view name, int64_t first_row,
                                 int64_t num_rows,
                                 absl::Span<float> out) const = 0;

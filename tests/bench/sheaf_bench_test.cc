@@ -224,7 +224,7 @@ TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
       {"--model= --shape=t5-huge",
        "--shape is \"t5-huge\"; it may be t5-small"},
       {"--model=nowhere", "nowhere"},
-      {"more", "it takes only flags"},
+      {"more", "accepts only flags"},
   };
   for (const auto& [flags, message] : cases) {
     const Outcome outcome = RunProgram(absl::StrCat(kTestModel, flags));

@@ -21,7 +21,7 @@ namespace {
 
 constexpr double kRidge = 0.01;  // of the diagonal's mean
 
-// The mean of x x^T over rows x that come a few at a time.
+// The mean of x x^T over rows x that arrive a few at a time.
 class SecondMoments {
  public:
   explicit SecondMoments(int64_t dim)
@@ -92,7 +92,7 @@ class Observer : public DecoderObserver {
   SecondMoments encoder_output_;
 };
 
-// Encodes one source and decodes from it greedily, shown to the observer.
+// Encodes one source and decodes it greedily while the observer watches.
 void RunSource(const std::vector<int32_t>& source, int32_t start_token,
                const KvStorage& storage, TransformerRunner& runner,
                Observer& observer) {

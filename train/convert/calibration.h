@@ -10,13 +10,15 @@
 
 namespace sheaf {
 
-inline constexpr int32_t kCalibrationMaxSource = 512;  // tokens; cut to it
+inline constexpr int32_t kCalibrationMaxSource =
+    512;  // tokens; longer sources are cut
 inline constexpr int32_t kCalibrationMaxOutput = 128;
 
 // Runs the model of `directory` on `sources` (token ids with the end token, at
-// least one source), decoding greedily, and gathers the second moments of what
-// its attentions read. A hundredth of their mean is added to the diagonals, so
-// that a direction that the text has not shown still counts a little.
+// least one source) with greedy decoding, and returns the second moments of the
+// inputs of its attentions. One hundredth of the mean of each diagonal is added
+// to it, so that directions that do not occur in the text still have a small
+// weight.
 absl::StatusOr<Calibration> Calibrate(
     const std::string& directory, ModelDescription description,
     const std::vector<std::vector<int32_t>>& sources);

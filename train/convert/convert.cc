@@ -60,7 +60,7 @@ struct NewTensor {
 };
 using NewTensors = std::map<std::string, NewTensor>;
 
-// The dtype of a tensor that is to be changed: numbers that ReadMatrix() reads.
+// The dtype of a tensor that ReadMatrix() has read.
 absl::StatusOr<Dtype> DtypeOf(const Checkpoint& checkpoint,
                               const std::string& name) {
   for (const SafetensorsFile& file : checkpoint.files()) {
@@ -343,7 +343,7 @@ absl::Status ConvertModel(
     absl::FunctionRef<void(const ConvertedAttention&)> report) {
   const std::string partial = options.output + kPartialSuffix;
   std::error_code error;
-  // Nothing that was there is touched: a partial one may be somebody's model.
+  // Existing directories are never changed: the partial one may be a model.
   for (const std::string& path : {options.output, partial}) {
     if (fs::exists(path, error)) {
       return absl::AlreadyExistsError(absl::StrCat("--output is \"",

@@ -12,8 +12,8 @@
 
 namespace sheaf {
 
-// Second moments of what a model's attentions read, over real text: for each
-// token x of it, the mean of x x^T.
+// Second moments of the inputs of a model's attentions over real text: the mean
+// of x x^T over its tokens x.
 struct Calibration {
   std::vector<Matrix> self_input;  // [layers]: of self-attention, normed
   std::vector<Matrix>
@@ -31,7 +31,7 @@ struct ConvertOptions {
   const Calibration* calibration = nullptr;  // null: errors of the weights
 };
 
-// What became of one attention.
+// The result for one attention.
 struct ConvertedAttention {
   int32_t layer = 0;
   bool is_cross = false;
@@ -40,18 +40,18 @@ struct ConvertedAttention {
   int64_t saved_weight_bytes = 0;
 };
 
-// INVALID_ARGUMENT names the flag whose number of heads the model can't have.
+// INVALID_ARGUMENT names the flag whose number of heads is not possible.
 absl::Status CheckConvertible(const Architecture& architecture,
                               const ConvertOptions& options);
 
-// Writes the model directory `output`: the decoder's key and value projections
-// grouped, config.json saying so, all else as it is in `input` (other weight
-// files are left out). Tensors keep their dtype; shards become one file. The
-// directory appears whole or not at all. `report` is called for each attention
-// in the order of the layers.
+// Writes the model directory `output`. It has grouped key and value projections
+// in the decoder and a config.json that says so; everything else is as in
+// `input`, without other weight files. Tensors keep their dtype; shards become
+// one file. The directory appears whole or not at all. `report` is called for
+// each attention in the order of the layers.
 //
-// kSvd is kMean for a projection where that is no worse once rounded to the
-// stored dtype (heads that are all alike).
+// kSvd becomes kMean for a projection for which kMean is no worse after
+// rounding to the stored dtype, for example if all heads are equal.
 absl::Status ConvertModel(
     const ModelDescription& description, const ConvertOptions& options,
     absl::FunctionRef<void(const ConvertedAttention&)> report);

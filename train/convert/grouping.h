@@ -48,15 +48,15 @@ struct Metric {
 // unchanged bit for bit. Only kSvd changes `left`. REQUIRES: num_groups divides
 // G.
 //
-// kSvd finds, for each new group, the shared right factor R [d_kv, d_right] and
-// the left factors L_i that minimise sum_i |M_i - L_i^T R|^2 in `metric`. The
-// span of R is that of the first d_kv right singular vectors of the stacked
-// M_i. No matrix of the size of M is built. With the stacked right factors K
-// and the second moments of the left ones, P_j = sum over i of j of
+// kSvd finds, for each new group, the shared right factor R [head_dim, d_right]
+// and the left factors L_i that minimise sum_i |M_i - L_i^T R|^2 in `metric`.
+// The span of R is that of the first head_dim right singular vectors of the
+// stacked M_i. No matrix of the size of M is built. With the stacked right
+// factors K and the second moments of the left ones, P_j = sum over i of j of
 // left_i C left_i^T, the left singular vectors are those of
-// P^(1/2) K D K^T P^(1/2), which has (heads of a group * d_kv)^2 numbers. The
-// free invertible matrix is chosen so that each row of R has the average length
-// of its rows of the L_i.
+// P^(1/2) K D K^T P^(1/2), which has (heads of a group * head_dim)^2 numbers.
+// The free invertible matrix is chosen so that each row of R has the average
+// length of its rows of the L_i.
 //
 // `seed` is used by kRandom.
 HeadPairs GroupHeads(const HeadPairs& pairs, int32_t num_groups,

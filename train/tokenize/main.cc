@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/enum_names.h"
 #include "base/program.h"
 #include "base/usage_error.h"
 #include "engine/model/description.h"
@@ -60,12 +61,23 @@ the task's prompt of the model directory. Or prints lines of token ids as text.
 // where a target word was copied from.
 constexpr double kMaxCopiedShare = 0.2;
 
-struct Limits {
-  size_t source, target;
-  bool cuts;  // longer texts, instead of dropping the pair
+enum class TooLong { kDrop, kCut };
+constexpr EnumNames<TooLong, 2> kTooLong = {
+    {{{TooLong::kDrop, "drop"}, {TooLong::kCut, "cut"}}}};
+
+enum class Alignment { kNone, kWords, kCopies };
+constexpr EnumNames<Alignment, 3> kAlignments = {
+    {{{Alignment::kNone, "none"},
+      {Alignment::kWords, "words"},
+      {Alignment::kCopies, "copies"}}}};
+
+struct TokenizeOptions {
+  size_t max_source, max_target;
+  TooLong too_long;
+  Alignment align;
 };
 
-absl::StatusOr<Limits> LimitsFromFlags() {
+absl::StatusOr<TokenizeOptions> OptionsFromFlags() {
   const int32_t source = absl::GetFlag(FLAGS_max_source_tokens);
   const int32_t target = absl::GetFlag(FLAGS_max_target_tokens);
   for (const int32_t limit : {source, target}) {
@@ -74,26 +86,31 @@ absl::StatusOr<Limits> LimitsFromFlags() {
                                      "; allowed are 2..65535"));
     }
   }
-  const std::string too_long = absl::GetFlag(FLAGS_too_long);
-  if (too_long != "drop" && too_long != "cut") {
-    return UsageError(absl::StrCat("--too_long is \"", too_long,
+  const std::string too_long_name = absl::GetFlag(FLAGS_too_long);
+  const auto too_long = kTooLong.Parse(too_long_name);
+  if (!too_long.has_value()) {
+    return UsageError(absl::StrCat("--too_long is \"", too_long_name,
                                    "\"; allowed are drop and cut"));
   }
-  const std::string align = absl::GetFlag(FLAGS_align);
-  if (align != "none" && align != "words" && align != "copies") {
-    return UsageError(absl::StrCat("--align is \"", align,
+  const std::string align_name = absl::GetFlag(FLAGS_align);
+  const auto align = kAlignments.Parse(align_name);
+  if (!align.has_value()) {
+    return UsageError(absl::StrCat("--align is \"", align_name,
                                    "\"; allowed are none, words and copies"));
   }
-  return Limits{static_cast<size_t>(source), static_cast<size_t>(target),
-                too_long == "cut"};
+  return TokenizeOptions{static_cast<size_t>(source),
+                         static_cast<size_t>(target), *too_long, *align};
 }
 
 // Returns the ids of a text and the end token. If they are more than `limit`,
 // cuts them or returns none.
 std::vector<int32_t> Encode(const Tokenizer& tokenizer,
                             const PromptTemplate& prompt,
-                            const std::string& text, size_t limit, bool cuts) {
-  if (cuts) return EncodeSource(tokenizer, prompt, text, limit);
+                            const std::string& text, size_t limit,
+                            TooLong too_long) {
+  if (too_long == TooLong::kCut) {
+    return EncodeSource(tokenizer, prompt, text, limit);
+  }
   std::vector<int32_t> ids = EncodeSource(tokenizer, prompt, text);
   if (ids.size() > limit) ids.clear();
   return ids;
@@ -136,23 +153,25 @@ absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
 
 absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
                          const PromptTemplate& source_template,
-                         const Limits& limits) {
+                         const TokenizeOptions& options) {
   const PromptTemplate target_template = {.after = {tokenizer.eos_id()}};
   const absl::StatusOr<std::vector<TextPair>> pairs =
       ReadTextPairFile(absl::GetFlag(FLAGS_input), /*max_references=*/1);
   if (!pairs.ok()) return pairs.status();
   TokenFile file(vocab_size);
   for (const TextPair& pair : *pairs) {
-    const std::vector<int32_t> source = Encode(
-        tokenizer, source_template, pair.source, limits.source, limits.cuts);
+    const std::vector<int32_t> source =
+        Encode(tokenizer, source_template, pair.source, options.max_source,
+               options.too_long);
     const std::vector<int32_t> target =
-        Encode(tokenizer, target_template, pair.references[0], limits.target,
-               limits.cuts);
+        Encode(tokenizer, target_template, pair.references[0],
+               options.max_target, options.too_long);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
-  const std::string align = absl::GetFlag(FLAGS_align);
-  if (align == "words") AlignWords({}, file);
-  if (align == "copies") AlignCopies(kMaxCopiedShare, file);
+  if (options.align == Alignment::kWords) AlignWords({}, file);
+  if (options.align == Alignment::kCopies) {
+    AlignCopies(kMaxCopiedShare, file);
+  }
   const Result<void> written = file.Write(absl::GetFlag(FLAGS_output));
   if (!written.ok()) return absl::InternalError(written.error().message);
   std::printf("%lld pairs, %lld ids; %lld pairs left out\n",
@@ -191,9 +210,9 @@ ExitCode Run() {
     const absl::Status status = PrintTexts(**tokenizer, ids);
     return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
   }
-  const absl::StatusOr<Limits> limits = LimitsFromFlags();
-  if (!limits.ok()) {
-    return PrintError(kProgram, kExitWrongFlags, limits.status());
+  const absl::StatusOr<TokenizeOptions> options = OptionsFromFlags();
+  if (!options.ok()) {
+    return PrintError(kProgram, kExitWrongFlags, options.status());
   }
   const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(description->files);
   if (!tasks.ok()) return PrintError(kProgram, kExitWrongModel, tasks.status());
@@ -202,7 +221,7 @@ ExitCode Run() {
   if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
   const absl::Status status = WriteTokens(
       **tokenizer, vocab_size,
-      (*family)->make_template(**tokenizer, (*task)->prefix), *limits);
+      (*family)->make_template(**tokenizer, (*task)->prefix), *options);
   return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 

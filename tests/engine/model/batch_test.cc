@@ -1,5 +1,5 @@
-// A request gets the same answer whatever it is batched with: on the embedded
-// model, to the last bit of its score.
+// A request gets the same answer in every batch: on the embedded model, to the
+// last bit of its score.
 
 #include <memory>
 #include <random>
@@ -15,7 +15,7 @@
 namespace sheaf {
 namespace {
 
-// Of a request: its hypotheses, best first.
+// The hypotheses of a request, best first.
 struct Outcome {
   std::vector<int32_t> tokens;
   float score;

@@ -1,0 +1,163 @@
+#include "server/server_model.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_format.h"
+#include "base/cgroup.h"
+#include "base/program.h"
+#include "base/start_guard.h"
+#include "engine/kv_storage.h"
+#include "engine/model/architecture.h"
+#include "engine/model/checkpoint.h"
+#include "engine/model/linear.h"
+#include "engine/model/tensor_list.h"
+#include "engine/model/tensor_match.h"
+#include "server/model_dir.h"
+#include "server/ops/memory_limit.h"
+#include "server/ops/signals.h"
+#include "server/request_reader.h"
+
+namespace sheaf {
+namespace {
+
+constexpr int32_t kDefaultMaxSourceTokens = 512;
+
+// The size of one encoder pass in tokens: several short sources, or one of the
+// longest.
+int32_t MaxEncodeTokens(int32_t max_source_tokens) {
+  return std::max(2048, max_source_tokens);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ServerModel>> ServerModel::Load(
+    const std::string& dir, const ProgramOptions& flags, kernels::Isa isa) {
+  std::unique_ptr<ServerModel> model(new ServerModel(flags, isa));
+  // The team's threads have started by now. A check that is ended by a signal
+  // has failed.
+  const EndsAtSignal ends_at_signal(flags.is_check_only ? kExitFailed
+                                                        : kExitDone);
+  absl::Status status = model->SetName(dir, flags);
+  if (!status.ok()) return status;
+  absl::StatusOr<ModelDescription> description = ReadDescription(dir);
+  if (!description.ok()) return description.status();
+  status = model->LoadWeights(dir, flags, *description);
+  if (status.ok()) status = model->LoadText(flags, description->files);
+  if (!status.ok()) return status;
+  return model;
+}
+
+absl::Status ServerModel::SetName(const std::string& dir,
+                                  const ProgramOptions& flags) {
+  served_.name = flags.model_name;
+  if (!served_.name.empty()) return absl::OkStatus();
+  served_.name = ModelName(dir);
+  return CheckModelName(
+      absl::StrFormat("the model's name, which directory \"%s\" gives it "
+                      "without --model_name,",
+                      absl::CHexEscape(dir)),
+      served_.name);
+}
+
+absl::Status ServerModel::LoadWeights(const std::string& dir,
+                                      const ProgramOptions& flags,
+                                      ModelDescription& description) {
+  const Architecture& architecture = description.architecture;
+  const int32_t max_source_tokens =
+      flags.max_source_tokens > 0
+          ? flags.max_source_tokens
+          : std::min(architecture.trained_source_tokens.value_or(
+                         kDefaultMaxSourceTokens),
+                     kMaxSourceTokens);
+  const ModelOptions options = {
+      .weight_type = ParseWeightType(flags.weight_type).value(),
+      .kv_type = ParseKvType(flags.kv_type).value(),
+      .kv_cache_bytes = flags.kv_cache_bytes,
+      .sizes = {.max_sequences = flags.max_sequences,
+                .max_encode_tokens = MaxEncodeTokens(max_source_tokens),
+                .max_source_tokens = max_source_tokens,
+                .max_new_tokens = flags.server.limits.max_new_tokens}};
+  absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
+  if (!checkpoint.ok()) return checkpoint.status();
+  absl::Status matched = MatchTensors(*checkpoint, description);
+  if (!matched.ok()) return matched;
+  const MemoryNeeds needs = {
+      .weight_bytes = LeastWeightBytes(architecture, options.weight_type),
+      .activation_bytes = ActivationBytes(architecture, options.sizes),
+      .kv_cache_bytes = flags.kv_cache_bytes,
+      .max_queued_bytes = flags.server.max_queued_bytes};
+  absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
+  if (!fits.ok()) return fits;
+  max_queued_bytes_ =
+      flags.server.max_queued_bytes > 0
+          ? flags.server.max_queued_bytes
+          : DerivedQueuedBytes(needs,
+                               CgroupMemoryLimit().value_or(PhysicalMemory()));
+  const StartGuard guard(
+      kProgram,
+      absl::StrFormat("weights take %d bytes or more, activations %d, "
+                      "--kv_cache_bytes is %d",
+                      needs.weight_bytes, needs.activation_bytes,
+                      needs.kv_cache_bytes),
+      kExitWrongModel);
+  absl::StatusOr<std::unique_ptr<LoadedModel>> model =
+      LoadedModel::Load(description, *checkpoint, team_, kernels_, options);
+  if (!model.ok()) return model.status();
+  model_ = *std::move(model);
+  served_.max_source_tokens = max_source_tokens;
+  DescribeServedModel(description, flags);
+  return absl::OkStatus();
+}
+
+// Fills served_ with what the loaded model says of itself.
+void ServerModel::DescribeServedModel(const ModelDescription& description,
+                                      const ProgramOptions& flags) {
+  const Architecture& architecture = description.architecture;
+  served_.architecture = architecture.label;
+  served_.num_parameters = NumParameters(architecture);
+  served_.num_query_heads = architecture.decoder.num_heads;
+  served_.num_kv_heads = architecture.decoder.num_kv_heads;
+  served_.num_cross_kv_heads = architecture.num_cross_kv_heads;
+  served_.weight_type = flags.weight_type;
+  served_.kv_type = flags.kv_type;
+  served_.weight_bytes = model_->weights().bytes();
+  served_.kv_bytes_per_token =
+      model_->storage().bytes_per_token(Attention::kSelf);
+  served_.cross_kv_bytes_per_token =
+      model_->storage().bytes_per_token(Attention::kCross);
+  served_.vocab_size = architecture.vocab_size;
+  served_.warnings = description.warnings;
+  served_.start_token_id = architecture.tokens.start_id;
+  served_.no_output_ids = architecture.tokens.eos_ids;
+  served_.no_output_ids.push_back(architecture.tokens.start_id);
+}
+
+absl::Status ServerModel::LoadText(const ProgramOptions& flags,
+                                   const ConfigFiles& files) {
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
+  if (!family.ok()) return family.status();
+  absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
+      (*family)->load_tokenizer(files.directory, served_.vocab_size);
+  if (tokenizer.ok()) {
+    tokenizer_ = *std::move(tokenizer);
+    served_.tokenizer = tokenizer_.get();
+    served_.text_family = *family;
+    served_.warnings.insert(served_.warnings.end(),
+                            tokenizer_->warnings().begin(),
+                            tokenizer_->warnings().end());
+  } else if (!absl::IsNotFound(tokenizer.status())) {
+    return tokenizer.status();
+  }
+  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
+  if (!tasks.ok()) return tasks.status();
+  served_.tasks = *std::move(tasks);
+  served_.warnings.insert(served_.warnings.end(),
+                          served_.tasks.warnings.begin(),
+                          served_.tasks.warnings.end());
+  return CheckTasks(served_);
+}
+
+}  // namespace sheaf
