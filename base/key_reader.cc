@@ -1,5 +1,6 @@
 #include "base/key_reader.h"
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
 
@@ -8,11 +9,12 @@ namespace sheaf {
 using nlohmann::json;
 
 std::string Shown(const json& value) {
+  constexpr size_t kMaxBytes = 80;
   if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
-  if (value.is_structured()) {
-    return value.is_array() ? "an array" : "an object";
-  }
-  return value.dump();
+  const std::string text =
+      value.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/true);
+  if (text.size() <= kMaxBytes) return text;
+  return absl::StrCat(text.substr(0, kMaxBytes), "...");
 }
 
 bool KeyReader::Has(absl::string_view key) const {

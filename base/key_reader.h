@@ -10,7 +10,7 @@
 
 namespace sheaf {
 
-// Returns `value` in a form for messages.
+// Returns `value` in a form for messages: one line, cut if it is long.
 std::string Shown(const nlohmann::json& value);
 
 // Reads the keys of one file's object. status() keeps the first error, and

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
+#include "base/key_reader.h"
 #include "text/charsmap.h"
 #include "text/sentencepiece_model.h"
 #include "text/tokenizer_json.h"
@@ -89,9 +90,8 @@ class Collector {
                     const json& value) {
     const json* text = TokenText(value);
     if (text == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("%s: %s has %s, which is no token", file.path, key,
-                          ShownJson(value)));
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "%s: %s has %s, which is no token", file.path, key, Shown(value)));
     }
     AddedToken token;
     token.text = text->get<std::string>();
@@ -186,7 +186,7 @@ class Collector {
     }
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: token %s has id %s; a number is needed", where,
-                        Quoted(token.text), ShownJson(id)));
+                        Quoted(token.text), Shown(id)));
   }
 
   absl::Status Add(AddedToken token, absl::string_view where) {
@@ -258,7 +258,7 @@ class Collector {
       if (!extra_ids->is_number_unsigned() || *extra_ids > INT32_MAX) {
         return absl::InvalidArgumentError(absl::StrFormat(
             "%s: extra_ids is %s; a number of sentinels is needed",
-            files_.config.path, ShownJson(*extra_ids)));
+            files_.config.path, Shown(*extra_ids)));
       }
       count = extra_ids->get<int64_t>();
     } else if (count == 0) {

@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/key_reader.h"
 #include "nlohmann/json.hpp"
 #include "text/generation_key_table.h"
 
@@ -19,20 +20,12 @@ using nlohmann::json;
 
 constexpr int32_t kDefaultTopK = 50;  // the reference's, when it samples
 
-constexpr size_t kMostShown = 80;  // bytes of a file's text in a message
-
-std::string Shown(const json& value) {
-  const std::string text =
-      value.dump(-1, ' ', true, json::error_handler_t::replace);
-  return text.size() > kMostShown
-             ? absl::StrCat(text.substr(0, kMostShown), "...")
-             : text;
-}
+constexpr size_t kMaxKeyBytes = 80;  // in a message
 
 std::string Warning(absl::string_view where, absl::string_view key,
                     const json& value, absl::string_view effect) {
   return absl::StrFormat("%s: %s is %s; %s", where,
-                         absl::CHexEscape(key.substr(0, kMostShown)),
+                         absl::CHexEscape(key.substr(0, kMaxKeyBytes)),
                          Shown(value), effect);
 }
 

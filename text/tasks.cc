@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/input_file.h"
+#include "base/key_reader.h"
 #include "base/strict_json.h"
 #include "nlohmann/json.hpp"
 
@@ -82,9 +83,7 @@ absl::StatusOr<std::string> ReadPrefix(const GenerationKeys& task,
   }
   return absl::InvalidArgumentError(absl::StrFormat(
       "%s: prefix is %s; allowed is a text of at most %d bytes",
-      is_own ? task.where : "config.json",
-      prefix.dump(-1, ' ', true, json::error_handler_t::replace).substr(0, 80),
-      kMaxPrefixBytes));
+      is_own ? task.where : "config.json", Shown(prefix), kMaxPrefixBytes));
 }
 
 std::string PairOf(const Task& task) {

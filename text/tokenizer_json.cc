@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
+#include "base/key_reader.h"
 #include "base/strict_json.h"
 #include "text/charsmap.h"
 
@@ -39,7 +40,7 @@ absl::StatusOr<bool> BoolMember(const json& object, const char* key,
   if (value.is_null()) return fallback;
   if (value.is_boolean()) return value.get<bool>();
   return absl::InvalidArgumentError(absl::StrFormat(
-      "%s: %s is %s; true or false is allowed", where, key, ShownJson(value)));
+      "%s: %s is %s; true or false is allowed", where, key, Shown(value)));
 }
 
 class Reader {
@@ -73,7 +74,7 @@ class Reader {
                            absl::string_view supported) const {
     return absl::UnimplementedError(
         absl::StrFormat("%s: %s is %s; %s is supported", name_, field,
-                        ShownJson(value), supported));
+                        Shown(value), supported));
   }
 
   absl::Status TakePiece(const json& piece) {
@@ -110,7 +111,7 @@ class Reader {
         unknown.get<uint64_t>() >= pieces.size()) {
       return absl::InvalidArgumentError(absl::StrFormat(
           "%s: model.unk_id is %s; the id of a piece, 0..%d, is allowed", name_,
-          ShownJson(unknown), static_cast<int64_t>(pieces.size()) - 1));
+          Shown(unknown), static_cast<int64_t>(pieces.size()) - 1));
     }
     pieces[unknown.get<uint64_t>()].type = PieceType::kUnknown;
     const absl::StatusOr<bool> has_bytes = BoolMember(
@@ -261,7 +262,7 @@ class Reader {
       return absl::InvalidArgumentError(absl::StrFormat(
           "%s: post_processor.special_tokens has ids %s for %s; the id of that "
           "piece is allowed",
-          name_, ShownJson(ids), Quoted(end)));
+          name_, Shown(ids), Quoted(end)));
     }
     out_.model.eos_piece = end;
     pieces[ids[0].get<uint64_t>()].type = PieceType::kControl;
@@ -285,9 +286,9 @@ class Reader {
       const json& id = Member(token, "id");
       if (!id.is_number_unsigned() ||
           id.get<uint64_t>() >= static_cast<uint64_t>(max_pieces_)) {
-        return absl::InvalidArgumentError(absl::StrFormat(
-            "%s: %s has id %s; the vocabulary is 0..%d", where,
-            Quoted(added->text), ShownJson(id), max_pieces_ - 1));
+        return absl::InvalidArgumentError(
+            absl::StrFormat("%s: %s has id %s; the vocabulary is 0..%d", where,
+                            Quoted(added->text), Shown(id), max_pieces_ - 1));
       }
       added->id = id.get<int32_t>();
       out_.added_tokens.push_back(*std::move(added));
@@ -324,22 +325,13 @@ absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
   return Reader(name, max_pieces).Read(text);
 }
 
-std::string ShownJson(const json& value) {
-  constexpr size_t kMaxBytes = 80;
-  if (value.is_string()) return Quoted(value.get_ref<const std::string&>());
-  const std::string text =
-      value.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/true);
-  if (text.size() <= kMaxBytes) return text;
-  return absl::StrCat(text.substr(0, kMaxBytes), "...");
-}
-
 absl::StatusOr<AddedToken> ParseAddedToken(const json& object,
                                            absl::string_view where) {
   const json& content = Member(object, "content");
   if (!content.is_string()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: content is %s; the token's text is needed", where,
-                        ShownJson(content)));
+                        Shown(content)));
   }
   AddedToken token;
   token.text = content.get<std::string>();

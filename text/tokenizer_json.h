@@ -39,9 +39,6 @@ absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
                                                  absl::string_view name,
                                                  int32_t max_pieces);
 
-// A value for use in a message: one line, cut if it is long.
-std::string ShownJson(const nlohmann::json& value);
-
 // An added token from its object (`content`, `lstrip`, ...), which has the same
 // form in all files of a tokenizer. Errors begin with `where`.
 absl::StatusOr<AddedToken> ParseAddedToken(const nlohmann::json& object,
