@@ -20,7 +20,7 @@ struct ModelType {
 
 // Everything that is particular to one kind of checkpoint: how its config.json
 // describes an Architecture, and what its tensors are called. It computes
-// nothing. docs/ARCHITECTURE.md lists what a new family needs.
+// nothing. docs/ADDING_A_FAMILY.md describes how to add one.
 struct Family {
   absl::Span<const ModelType> model_types;
 
