@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "base/key_reader.h"
 
 #include "absl/strings/str_cat.h"

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The target sheaf_version: base/version.h for this version, commit and compiler.
 # A library of its own, so that a commit compiles one file and links programs.
 # Also included by the trainer's build, which is a project of its own.

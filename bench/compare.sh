@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Compares the working tree with a revision of the repository:
 #   compare.sh REV
 #

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bench/engine_run.h"
 
 #include <sys/resource.h>

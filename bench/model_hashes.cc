@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Hashes of what models compute, so that two builds can be compared bit for bit
 // (bench/compare.sh):
 //   model_hashes MODEL_DIR...

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bench/one_dnn_linear.h"
 
 #include <omp.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The loops of read_loops.h with vectors of SHEAF_VECTOR_BYTES, compiled once
 // for every Isa (read_loops_*.cc). As in the kernels, nothing here may be an
 // inline function with external linkage.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #define SHEAF_VECTOR_BYTES 32
 
 #include "bench/read_loops.inl.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-bench: the engine alone, without server and text, on random tokens.
 //
 // Prints one line of JSON: the times of the encoder and of a decode step, and

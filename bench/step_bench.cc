@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The cost of a decode step without its products and its attention. With
 // T5-Base a step has about 110 barriers, one PlanStep(), and one ChooseToken()
 // per sequence. A step that reads half a gigabyte takes ten milliseconds or

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Prints a table of decode steps. The floor is measured in the same run: the bytes
 # by the memory bandwidth, or the arithmetic by the fastest product, whichever
 # takes longer.

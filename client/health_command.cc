@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "absl/flags/flag.h"
 #include "base/usage_error.h"
 #include "client/commands.h"

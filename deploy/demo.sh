@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Starts the server on the embedded model, calls it as a client would, shows its
 # metrics, and stops it.
 #   demo.sh FOLDER_OF_THE_PROGRAMS

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Collects the content of the image: the programs, the model, every library that
 # the programs load, and the name of the user.
 #   image_root.sh BUILD_DIR ROOT

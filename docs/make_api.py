@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Writes docs/API.md from the comments of proto/sheaf/v1.
 
 make_api.py          writes the file

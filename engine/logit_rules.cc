@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/logit_rules.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/answer_part.h"
 
 #include "text/stop_matcher.h"

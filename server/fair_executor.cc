@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/fair_executor.h"
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-server: joins a model to the engine and serves it.
 
 #include <malloc.h>

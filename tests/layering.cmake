@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Who may include whom (docs/ARCHITECTURE.md), checked by the #include lines:
 # cmake -DROOT=. -P layering.cmake. The targets' link lists say the same; but
 # project and system headers are visible to every file.

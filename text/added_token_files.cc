@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/added_token_files.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/full_stop.h"
 
 #include <unicode/uchar.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/generation_key_table.h"
 
 #include "nlohmann/json.hpp"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/sentencepiece_library.h"
 
 #include <sentencepiece_processor.h>

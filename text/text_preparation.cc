@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "text/text_preparation.h"
 
 #include <cstddef>

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Repeats the experiments of the GQA paper in small. It trains a model from scratch
 # with as many KV heads as query heads, and measures
 #   - the conversion methods (figure 4 of the paper),

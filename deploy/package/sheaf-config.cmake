@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Use find_package(sheaf CONFIG REQUIRED) and link sheaf::client.
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)

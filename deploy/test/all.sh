@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Runs every check of the deployment, one after another, and prints the results.
 #   all.sh BIN_DIR [NAME ...]
 set -euo pipefail

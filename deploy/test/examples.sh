@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Runs examples/ in each language, and common clients. Each one lists the models,
 # translates, streams, leaves a stream, exceeds its deadline, and reads the
 # details of an error. The stubs are generated here. Packages come from the

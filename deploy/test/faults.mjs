@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Tests the unhappy paths of a client: leaving a stream, exceeding a deadline, and
 // reading the details of an error.
 //   PROTO=proto node faults.mjs HOST:PORT

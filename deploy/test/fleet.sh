@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests a client under load with three servers. One is full for a while, one drains
 # and starts again, and one is killed. Then tests the client behind nginx.
 set -euo pipefail

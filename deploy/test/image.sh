@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Builds the image without a Docker daemon, by buildah on a base from debootstrap.
 # Then runs its content as user 65532 on its own root. The server must translate,
 # report its health, and finish a stream when it gets SIGTERM.

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Checks that kubectl builds both overlays and that each object fits the schemas of
 # Kubernetes (the npm package kubernetes-models, which is made from them).
 set -euo pipefail

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Functions for the checks of ./run test-deploy, which all source this file. Each
 # check is a program:
 #   deploy/test/NAME.sh BIN_DIR WORK_DIR

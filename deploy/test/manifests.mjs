@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Validates every object against its schema.
 //   node manifests.mjs FILE ...
 import {readFileSync} from 'node:fs';

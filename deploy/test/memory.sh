@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests the server within the memory limit of a control group. It must refuse a KV
 # cache that does not fit, and serve a load with one that fits.
 set -euo pipefail

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Builds the Debian packages, checks them with lintian, installs them on a fresh
 # system (a chroot), and uses them there.
 set -euo pipefail

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Runs Prometheus on a server under load. The tests of the rules must pass, and
 # every query of the rules, the dashboard and the console must return data.
 set -euo pipefail

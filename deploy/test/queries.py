@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs every query of the rules, the dashboard and the console.
 
 queries.py ROOT PROMETHEUS_URL exits with 1 if a query is refused or returns

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // Attention over a packed source; see EncodeAttention in kernels.h.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // Matrix products with packed weights; see Gemm in kernels.h.

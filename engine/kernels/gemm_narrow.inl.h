@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // Matrix products with weights of 16 and 8 bits; see GemmBf16 and GemmInt8 in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/kernels/kernels.h"
 
 namespace sheaf::kernels {

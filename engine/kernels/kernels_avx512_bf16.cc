@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The kernels compiled for AVX-512 with products of bfloat16. CMakeLists.txt
 // sets the options.
 

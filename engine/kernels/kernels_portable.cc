@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The kernels compiled for any processor. CMakeLists.txt sets the options.
 
 #include "engine/kernels/table.inl.h"

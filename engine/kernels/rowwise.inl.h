@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // Norms, activations and the scan of a row of logits; see kernels.h.

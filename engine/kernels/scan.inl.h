@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // Scans of a row of logits for choosing tokens; see kernels.h.

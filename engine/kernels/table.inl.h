@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #pragma once
 
 // The table of all kernels of one compilation; included by each kernels_*.cc.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/model/config_keys.h"
 
 #include "absl/strings/str_format.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import grpc from '@grpc/grpc-js';
 import {loadSync} from '@grpc/proto-loader';
 

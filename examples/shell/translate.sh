@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+
 # grpcurl gets the list of RPCs from the server by reflection.
 server=$1
 grpcurl -plaintext "$server" sheaf.v1.ModelService/ListModels

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/grpc/deadline_alarm.h"
 
 #include "server/grpc/grpc_time.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "server/ops/http_listener.h"
 
 #include <pthread.h>

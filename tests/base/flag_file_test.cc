@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "base/flag_file.h"
 
 #include <gmock/gmock.h>

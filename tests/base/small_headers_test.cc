@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The headers of base/ that are a function or a table each.
 
 #include <gmock/gmock.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Runs the built `sheaf` against a fake server.
 #include <fcntl.h>
 #include <spawn.h>

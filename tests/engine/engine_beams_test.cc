@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Beams in the continuous batch, with a model whose next token depends on all
 // tokens that the KV blocks hold. A block that is shared or copied wrongly
 // changes the output.

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests the memory of the server and the time of its drain under texts that need
 # much memory and time.
 #   memory_test.sh BIN_DIR

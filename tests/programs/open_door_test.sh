@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests a server that is open to others: encryption, certificates, tokens, limits,
 # and what the log says about the callers.
 #   open_door_test.sh BIN_DIR

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests what an operator and a machine can do to the server: signals, readers that
 # do not read, full disks, Unix sockets and limits.
 #   operations_test.sh BIN_DIR

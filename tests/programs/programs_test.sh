@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests the programs as a user runs them: sheaf-server on the embedded model and on
 # broken directories, and sheaf as its client.
 #   programs_test.sh BIN_DIR MODELS_DIR

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Drives exchanges without a transport: a fake responder, and an engine with a
 // fake model.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Clients that leave, deadlines, many clients at once, and draining.
 
 #include <gtest/gtest.h>

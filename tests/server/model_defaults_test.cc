@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // From the generation keys of a model's files to tokens: every run of a
 // fixture is made again, with its options in a file instead of a request.
 

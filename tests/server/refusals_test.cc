@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Requests that the server refuses, and of which nothing must be left.
 
 #include <gmock/gmock.h>

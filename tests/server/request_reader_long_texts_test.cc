@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Long texts: the time that reading takes, and how it is given up.
 
 #include <gmock/gmock.h>

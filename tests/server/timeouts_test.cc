@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The header grpc-timeout in all forms that a client may write. gRPC's own
 // clients write few of them.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // These stand before the C library's functions of the same names, for all that
 // the process has loaded.
 

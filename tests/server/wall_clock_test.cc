@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The server while the wall clock is set.
 
 #include "tests/server/wall_clock.h"

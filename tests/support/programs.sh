@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Functions for the tests of programs (*_test.sh BIN_DIR ...) and for
 # deploy/test/lib.sh, which source this file. Files go to $work, which is
 # $sheaf_test_work or a directory that the test removes at its end.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The effect of each key of transformers' GenerationConfig on a server.
 #include "text/generation_config.h"
 

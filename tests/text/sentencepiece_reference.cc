@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/text/sentencepiece_reference.h"
 
 #include <sentencepiece_processor.h>

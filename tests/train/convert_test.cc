@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Conversion to fewer KV heads: against the fixtures' golden tensors
 // (testdata/README.md), and svd against the dense definition.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The trainer's forward pass against the reference implementation's outputs for
 // every checkpoint in testdata/ (testdata/README.md): what the engine gives
 // too.

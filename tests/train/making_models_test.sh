@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests the programs that make models, as a user runs them: convert, serve,
 # evaluate and tokenize.
 #   making_models_test.sh BIN_DIR MODEL_DIR

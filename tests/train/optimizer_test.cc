@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The trainer's optimizer against its definitions, on a small checkpoint's
 // weights and gradients of our choice.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Expected scores are those of sacreBLEU 2.6.0 (BLEU() and CHRF() by default)
 // and rouge-score 0.1.2 (use_stemmer=False, score_multi) on the same texts.
 

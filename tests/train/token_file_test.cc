@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Token files, the word alignments in them, and the texts they are made from.
 
 #include "train/common/token_file.h"

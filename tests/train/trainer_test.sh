@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+
 # Tests the trainer as a user runs it. It learns, it resumes after kill -9 with the
 # same result as without, and the server reads its output.
 #   trainer_test.sh BIN_DIR MODEL_DIR

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "train/common/ngram_bleu.h"
 
 #include <algorithm>

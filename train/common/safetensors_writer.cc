@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "train/common/safetensors_writer.h"
 
 #include <unistd.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-convert: writes a T5 model directory with fewer key and value heads.
 
 #include <cstdio>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "train/convert/stored_tensor.h"
 
 #include <algorithm>

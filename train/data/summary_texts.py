@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Makes texts that teach a small model to summarize by choosing, shortening and copying.
 
 summary_texts.py TEXTS.tsv[.xz] OUT_DIR reads documents or single sentences from the first

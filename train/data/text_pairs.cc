@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "train/data/text_pairs.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-eval: scores the answers of a server or of a file (BLEU, chrF, ROUGE).
 
 #include <algorithm>

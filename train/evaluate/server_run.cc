@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "train/evaluate/server_run.h"
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-tokenize: writes token files for the trainer, with the server's
 // tokenizer and prompts, and turns ids back into text.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // sheaf-train: trains a T5 model with grouped attention, on libtorch.
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/model/families/t5_config_keys.h"
 
 namespace sheaf {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attention over KV blocks and over a packed source, against the definition in
 // double.
 

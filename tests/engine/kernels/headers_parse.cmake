@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Checks that every header of the kernels parses by itself, so that tools can
 # open it: cmake -DROOT=. -DCXX=c++ -P headers_parse.cmake.
 file(GLOB headers RELATIVE ${ROOT} ${ROOT}/engine/kernels/*.h)

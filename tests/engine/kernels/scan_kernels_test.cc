@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Compares the scans of a row of logits with the definition in double, for
 // every instruction set that this processor has.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A request gets the same answer in every batch: on the embedded model, to the
 // last bit of its score.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The reference implementation's outputs for every checkpoint in testdata/:
 // encoder states, decoder logits, tokens and scores (testdata/README.md).
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // bf16 and int8 weights, and a bf16 KV cache, against f32 on real weights: how
 // far the logits move, and that the answers still do not depend on the batch.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Checkpoints as transformers saves them: each fixture, loaded and saved by
 // versions 4.57 and 5.24, whole and in shards
 // (saved_by_transformers/README.md). The files are made again here from the

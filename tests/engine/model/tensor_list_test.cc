@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "engine/model/tensor_list.h"
 
 #include <cstdint>
