@@ -45,7 +45,7 @@ struct Services {
   CallerLimiter* limiter;
   Intake* intake;
   Log* log;  // may be null: no lines
-  // Of requests whose clients set none, or a later one.
+  // The deadline of requests whose clients set none, or a later one.
   absl::Duration default_deadline = absl::Minutes(10);
 };
 
@@ -95,7 +95,7 @@ class Exchange final : public TokenSink,
 
   // The responder is ready again.
   void OnWritable();
-  // Nobody waits for the answer any more. The exchange ends soon.
+  // The client no longer waits for the answer. The exchange ends soon.
   void OnClientGone();
   // The responder's work is done: it was told to finish or fail, and sends
   // nothing more. The last call; writes the record to the log.

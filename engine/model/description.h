@@ -15,7 +15,7 @@
 
 namespace sheaf {
 
-// What is known of a model before its weights are in memory.
+// A model before its weights are in memory.
 struct ModelDescription {
   const Family* family = nullptr;
   Architecture architecture;

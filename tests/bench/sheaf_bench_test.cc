@@ -206,7 +206,7 @@ TEST(SheafBenchTest, BeamsAddSelfAttentionBlocksAndNoCrossAttentionBlocks) {
   };
   const int64_t block_bytes = kv_bytes_of("--batch=1") / 4;
   const int64_t beams = kv_bytes_of("--batch=1 --beam_size=4");
-  EXPECT_GE(beams, (2 + 2) * block_bytes);      // all the same but for the end
+  EXPECT_GE(beams, (2 + 2) * block_bytes);      // equal except at the end
   EXPECT_LE(beams, (2 + 4 * 2) * block_bytes);  // nothing in common
 }
 

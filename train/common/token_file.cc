@@ -36,7 +36,7 @@ struct Closer {
 };
 using File = std::unique_ptr<std::FILE, Closer>;
 
-// Of everything after the header.
+// The hash of everything after the header.
 uint64_t Checksum(const std::vector<uint16_t>& lengths,
                   const std::vector<uint16_t>& ids,
                   const std::vector<uint8_t>& alignment) {

@@ -64,7 +64,7 @@ class Chrf {
 
 // F1 of one summary, 0 to 1, by unigrams, bigrams, and the longest common
 // subsequence of the whole texts. Words are runs of a-z and 0-9 in lower case.
-// Of several references, the best counts for each figure.
+// If there are several references, the best counts for each figure.
 struct Rouge {
   double rouge1 = 0, rouge2 = 0, rougeL = 0;
 };

@@ -40,7 +40,7 @@ struct Row {
   const char* key;
   const char* value;
   Outcome outcome;
-  const char* text = "";  // in the warning or refusal, beside the key
+  const char* text = "";  // in the warning or refusal, next to the key
 };
 
 // Effects of keys that are read are in t5_test.cc and tensor_match_test.cc.
