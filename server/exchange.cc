@@ -139,7 +139,7 @@ void Exchange::WithdrawText() {
 absl::Status Exchange::CheckWanted() {
   if (MonotonicTime::Now() >= deadline_) {
     return absl::DeadlineExceededError(
-        "the deadline passed before the request was admitted");
+        "the deadline passed before the request was read");
   }
   if (services_.intake->is_abandoned()) {
     return absl::UnavailableError("the server is draining");

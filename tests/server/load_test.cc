@@ -53,7 +53,7 @@ TEST_F(ServerTest, LongTextsAreTranslatedToo) {
   EXPECT_EQ(harness_.WhatIsLeft(), "");
 }
 
-TEST_F(ServerTest, AClientThatLeavesBeforeItsLongTextIsAdmittedLeavesNothing) {
+TEST_F(ServerTest, AClientThatLeavesBeforeItsLongTextIsReadLeavesNothing) {
   const std::string text(ServerHarness::kMaxTextBytes, 'a');
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::TextChunk>>> readers;
