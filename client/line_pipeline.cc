@@ -36,6 +36,7 @@ class Pipeline {
 
   absl::Status Run() {
     std::vector<std::thread> threads;
+    threads.reserve(options_.concurrency);
     for (int i = 0; i < options_.concurrency; ++i) {
       threads.emplace_back([this] { Work(); });
     }

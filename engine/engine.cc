@@ -14,7 +14,8 @@
 namespace sheaf {
 
 Engine::Engine(EngineOptions options, ThreadTeam& team,
-               const kernels::Kernels& kernels, std::vector<LaneOptions> lanes)
+               const kernels::Kernels& kernels,
+               const std::vector<LaneOptions>& lanes)
     : options_(std::move(options)),
       num_waiting_(lanes.size()),
       decode_times_(lanes.size()) {

@@ -48,7 +48,8 @@ class Engine {
   // thread may use the team and the runners until the engine is destroyed.
   // REQUIRES: there is a lane.
   Engine(EngineOptions options, ThreadTeam& team,
-         const kernels::Kernels& kernels, std::vector<LaneOptions> lanes);
+         const kernels::Kernels& kernels,
+         const std::vector<LaneOptions>& lanes);
   ~Engine();  // Ends the requests that still run with CANCELLED.
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;

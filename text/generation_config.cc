@@ -258,7 +258,9 @@ void WarnOfKeys(absl::Span<const GenerationKeys> sources, KeyHolder holder,
                 std::vector<std::string>& warnings) {
   const GenerationKeys& source = sources.front();
   const bool is_task = holder == KeyHolder::kTask;
-  for (const auto& [name, value] : source.object->items()) {
+  for (const auto& item : source.object->items()) {
+    const std::string& name = item.key();
+    const json& value = item.value();
     const GenerationKey* key = FindGenerationKey(name);
     std::string effect;
     if (key == nullptr) {

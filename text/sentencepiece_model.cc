@@ -46,8 +46,8 @@ enum NormalizerField : uint32_t {
   kEscapeWhitespaces = 5,
 };
 
-absl::Status Broken(std::string rule) {
-  return absl::InvalidArgumentError(std::move(rule));
+absl::Status Broken(absl::string_view rule) {
+  return absl::InvalidArgumentError(rule);
 }
 
 // Calls `read(field)` for each field of a message. It returns false for a field

@@ -230,7 +230,8 @@ absl::Status Checkpoint::ReadRows(absl::string_view name, int64_t first_row,
                                   absl::Span<float> out) const {
   absl::StatusOr<Place> place = Find(name);
   if (!place.ok()) return place.status();
-  const auto& [file, tensor] = *place;
+  const SafetensorsFile* const file = place->file;
+  const TensorInfo* const tensor = place->tensor;
   const auto refuse = [&](absl::string_view rule) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s: tensor %s: %s", file->path(), Quoted(name), rule));

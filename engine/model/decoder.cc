@@ -51,7 +51,7 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
   for (int32_t i = 0; i < team.size(); ++i) {
     members_.push_back(
         {AlignedBuffer<float>(AttentionPlan::kMaxContextRows * q_columns),
-         AlignedBuffer<float>(AttentionPlan::kMaxContextRows *
+         AlignedBuffer<float>(int64_t{AttentionPlan::kMaxContextRows} *
                               shape_.num_heads *
                               kernels::PartFloats(shape_.head_dim))});
   }
@@ -248,7 +248,7 @@ void Decoder::StoreShare(const AttentionCall& call,
         ((context.first_row + row) * num_heads + head) * shape_.head_dim;
     for (int32_t i = 0; i < group; ++i) {
       kernels_.join_parts(from + i * part_floats, part_floats, /*num_parts=*/1,
-                          shape_.head_dim, to + i * shape_.head_dim);
+                          shape_.head_dim, to + int64_t{i} * shape_.head_dim);
     }
   };
   ForEachGroup(context, share, group, store);

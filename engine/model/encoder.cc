@@ -132,7 +132,7 @@ int64_t Encoder::WorkOfTokenLayer() const {
 
 int64_t Encoder::WorkOf(const Unit& unit) const {
   const int64_t rows = unit.end - unit.begin;
-  const int64_t project = 3 * shape_.d_model * shape_.q_columns();
+  const int64_t project = int64_t{3} * shape_.d_model * shape_.q_columns();
   switch (unit.phase) {
     case Phase::kProject:
       return rows * project;
@@ -251,7 +251,7 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
     const int32_t layer = i / num_heads, head = i % num_heads;
     const float* head_kv =
-        cross_kv_.data() + layer * 2 * kv + int64_t{head} * head_dim;
+        cross_kv_.data() + int64_t{layer} * 2 * kv + int64_t{head} * head_dim;
     for (const Source& source : sources_) {
       if (source.is_dropped) continue;
       const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);

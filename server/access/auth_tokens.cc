@@ -42,7 +42,7 @@ bool IsName(absl::string_view name) {
 }
 
 bool IsSha256(absl::string_view hex) {
-  return hex.size() == 2 * SHA256_DIGEST_LENGTH &&
+  return hex.size() == size_t{2} * SHA256_DIGEST_LENGTH &&
          std::all_of(hex.begin(), hex.end(), absl::ascii_isxdigit);
 }
 

@@ -50,7 +50,7 @@ constexpr std::chrono::milliseconds kNoRoomPause(100);
 // How long a peer may take to close after its last answer.
 constexpr std::chrono::seconds kLingerTimeout(1);
 // Room for a header and some of the requests after it.
-constexpr size_t kBufferBytes = 2 * HttpListener::kMaxHeaderBytes;
+constexpr size_t kBufferBytes = size_t{2} * HttpListener::kMaxHeaderBytes;
 
 // "gzip" or "*" in Accept-Encoding, unless its weight is 0.
 bool AcceptsGzip(const Request& request) {
