@@ -12,7 +12,7 @@
 
 namespace sheaf {
 
-// What the programs have in common: exit codes, the form of an error, --help
+// The common frame of the programs: exit codes, the form of an error, --help
 // and --version.
 
 enum ExitCode {
@@ -44,14 +44,14 @@ struct ProgramInfo {
 std::optional<ExitCode> ReadCommandLine(
     const ProgramInfo& program, const std::vector<std::string>& arguments);
 
-// What --help prints: `about`, then each flag.
+// The output of --help: `about`, then each flag.
 std::string HelpText(const ProgramInfo& program);
 
 // Two lines on a flag: name and default, and what it means. REQUIRES: the
 // program has the flag.
 std::string FlagHelp(absl::string_view name);
 
-// What --version prints, with a line end.
+// The output of --version, with a line end.
 std::string VersionText(absl::string_view program);
 
 }  // namespace sheaf

@@ -11,7 +11,7 @@
 
 namespace sheaf {
 
-// What all calls to a server have in common, those of Client and others.
+// The common parts of all calls to a server, those of Client and others.
 
 // Opens a channel to the servers of `options`: round robin over those that
 // report that they are healthy, with the retries of ClientOptions.

@@ -33,7 +33,7 @@ bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const LineBreaksFlag& flag);
 
-// What a command needs for its calls.
+// The client, call options and decoding options of a command.
 struct CallSetup {
   Client client;
   CallOptions options;

@@ -11,9 +11,8 @@ namespace sheaf {
 Admission EncodePacer::NextAdmission() const {
   if (!is_under_way(EncodePass::kMain)) return {max_encode_tokens_};
   if (is_under_way(EncodePass::kOvertaking)) return {};
-  const int32_t main_tokens = num_tokens_[static_cast<int>(EncodePass::kMain)];
-  const int32_t room =
-      std::min(kMaxOvertakingTokens, main_tokens / kOvertakeRatio);
+  const int32_t room = std::min(kMaxOvertakingTokens,
+                                num_tokens(EncodePass::kMain) / kOvertakeRatio);
   return {room >= kLeastOvertakingTokens ? room : 0, /*is_overtaking=*/true};
 }
 

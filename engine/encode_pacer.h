@@ -35,7 +35,7 @@ class EncodePacer {
   // would read all weights for too little work.
   static constexpr int32_t kLeastOvertakingTokens = 64;
 
-  // What one step does: advances `pass` by `token_layers`.
+  // The work of one step: advances `pass` by `token_layers`.
   struct Turn {
     EncodePass pass;
     int64_t token_layers;
@@ -45,7 +45,7 @@ class EncodePacer {
   explicit EncodePacer(int32_t max_encode_tokens)
       : max_encode_tokens_(max_encode_tokens) {}
 
-  // What the next step may admit, and to which pass.
+  // The number of tokens that the next step may admit, and the pass for them.
   Admission NextAdmission() const;
 
   // The next turn, or nullopt if no pass is under way. `decode_time` is how
@@ -63,11 +63,12 @@ class EncodePacer {
   // The pass has ended, because all of its requests have.
   void OnDropped(EncodePass pass) { num_tokens(pass) = 0; }
 
-  bool is_under_way(EncodePass pass) const {
-    return num_tokens_[static_cast<int>(pass)] > 0;
-  }
+  bool is_under_way(EncodePass pass) const { return num_tokens(pass) > 0; }
 
  private:
+  int32_t num_tokens(EncodePass pass) const {
+    return num_tokens_[static_cast<int>(pass)];
+  }
   int32_t& num_tokens(EncodePass pass) {
     return num_tokens_[static_cast<int>(pass)];
   }

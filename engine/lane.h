@@ -77,7 +77,7 @@ class Lane {
   // the slice, because the slice delays the sequences of all lanes.
   absl::Duration Step(absl::Duration others_decode_time);
 
-  // What has happened since the last Report().
+  // Changes since the last Report().
   bool has_changed() const { return has_changed_; }
   int32_t num_left_queue() const { return num_left_queue_; }
   int32_t num_ended() const { return static_cast<int32_t>(ended_.size()); }

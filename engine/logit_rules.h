@@ -15,7 +15,7 @@ namespace sheaf {
 // The logit of a token that must not be chosen.
 inline constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
-// What a choice depends on, in addition to the logits.
+// The inputs of a choice, in addition to the logits.
 struct TokenContext {
   const SamplingParams& sampling;
   absl::Span<const int32_t> eos_ids;

@@ -42,7 +42,7 @@ enum class OutputText {
   kLine,
 };
 
-// What shapes the choice of the next token. All values are in range, because
+// Parameters of the choice of the next token. All values are in range, because
 // the server's request reader refuses others.
 struct SamplingParams {
   int32_t max_new_tokens = 256;  // >= 1; forced start tokens count
@@ -114,7 +114,7 @@ class TokenSink {
   virtual void OnFinished(const absl::Status& status) = 0;
 };
 
-// What a client asked for: one or more sources, which are decoded independently
+// A request of a client: one or more sources, which are decoded independently
 // of each other. Immutable once submitted.
 struct Request {
   // Encoder inputs, at least one, used exactly as given. Each has 1 to

@@ -28,7 +28,7 @@ struct EngineGauges {
   KvBytes kv;
 };
 
-// What one step of a lane did. The lane reuses the object.
+// The figures of one step of a lane. The lane reuses the object.
 struct StepStats {
   // Empties everything, and keeps the memory of the vectors.
   void Clear() {

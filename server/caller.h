@@ -8,7 +8,7 @@
 
 namespace sheaf {
 
-// What a transport knows about a request before it reads the message. The
+// Describes a request before its message is read; filled by the transport. The
 // strings come from the client and are untrusted; empty means not sent.
 struct Caller {
   std::string method;         // "sheaf.v1.TextService/Translate", for the log

@@ -13,7 +13,7 @@
 
 namespace sheaf {
 
-// What DecodingOptions may ask for, and what the RPC does by default.
+// The limits of DecodingOptions, and the defaults of the RPC.
 struct DecodingLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;

@@ -18,9 +18,9 @@ constexpr int64_t kShortRequestBytes = 8 << 10;
 // How long a client may take to read the answer after the request's deadline.
 constexpr absl::Duration kReadGrace = absl::Seconds(1);
 
-// What the transport and an exchange take in addition to the message.
+// Memory of the transport and an exchange, in addition to the message.
 constexpr int64_t kBytesPerExchange = 16 << 10;
-// What an answer takes, token ids included, per byte of the message, roughly.
+// Approximate memory of an answer with its token ids, per byte of the message.
 constexpr int64_t kAnswerBytes = 3;
 
 // None for a client that left before its request was read.
@@ -200,8 +200,8 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
     absl::MutexLock lock(&mu_);
     has_started_ = true;
     engine_handle_ = handle;
-    if (!handle.has_value())
-      inbox_.outcome = absl::OkStatus();  // nothing to run
+    // Without segments there is nothing to run.
+    if (!handle.has_value()) inbox_.outcome = absl::OkStatus();
     if (!inbox_.updates.empty() || inbox_.outcome.has_value()) PushLocked();
     is_client_gone = is_client_gone_;
   }

@@ -34,7 +34,7 @@
 
 namespace sheaf {
 
-// What all exchanges share. Not owned; outlives them.
+// Shared by all exchanges. Not owned; outlives them.
 struct Services {
   Engine* engine;
   Delivery* delivery;
@@ -113,13 +113,13 @@ class Exchange final : public TokenSink,
   void Deliver() override;
 
  private:
-  // What the engine tells about a segment.
+  // News of the engine about a segment.
   struct Update {
     int32_t segment_index;
     std::vector<int32_t> tokens;
     std::vector<Hypothesis> finished;  // empty: the segment continues
   };
-  // What waits for the delivery thread.
+  // Waits for the delivery thread.
   struct Inbox {
     std::vector<Update> updates;
     std::optional<TokenLists> next_round;  // sources of a long summary

@@ -27,7 +27,7 @@ std::string AbslUnparseFlag(ByteSize size);
 
 inline constexpr int32_t kMaxSourceTokens = 65536;
 
-// What the command line of sheaf-server says, checked.
+// The options of sheaf-server, checked.
 struct ProgramOptions {
   // max_queued_bytes is 0 if it is to be derived, and log is not set yet.
   ServerOptions server;

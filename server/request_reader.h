@@ -21,7 +21,7 @@
 
 namespace sheaf {
 
-// What this server allows in a request.
+// The limits of a request.
 struct RequestLimits {
   int32_t max_new_tokens = 1024;
   int32_t max_beam_size = kMaxBeamSize;

@@ -12,7 +12,7 @@
 
 namespace sheaf {
 
-// What the server knows about the model that it serves. Immutable after start.
+// Describes the model that the server serves. Immutable after start.
 struct ServedModel {
   std::string name;          // --model_name, else the directory's name
   std::string architecture;  // "T5ForConditionalGeneration"

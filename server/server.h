@@ -15,7 +15,7 @@
 
 namespace sheaf {
 
-// What the engine runs on. Not owned; all outlive the server.
+// The parts that the engine runs on. Not owned; all outlive the server.
 struct EngineParts {
   KvPoolShape kv_shape;
   ModelRunner* runner;

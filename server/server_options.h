@@ -13,7 +13,7 @@
 
 namespace sheaf {
 
-// What Server::Start() needs to know. The program fills it from its flags.
+// The options of Server::Start(). The program fills them from its flags.
 struct ServerOptions {
   HostPort listen;
   HostPort metrics_listen;

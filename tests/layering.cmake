@@ -85,7 +85,7 @@ forbid(FILES "^server/(access|ops)/"
   INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
-# What is served knows nothing of how models are made.
+# The served parts know nothing of how models are made.
 forbid(FILES "^(base|text|engine|server|client)/"
   INCLUDES "^(train/|Eigen|torch)")
 # Programs that make models know the text, but no server.

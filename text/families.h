@@ -25,8 +25,8 @@ struct TextFamily {
   absl::StatusOr<std::unique_ptr<const Tokenizer>> (*load_tokenizer)(
       const std::string& directory, int32_t vocab_size);
 
-  // What surrounds the texts of a task with this prefix. An empty prefix stands
-  // for a text without a task.
+  // Makes the template for texts of a task with this prefix. An empty prefix
+  // stands for a text without a task.
   PromptTemplate (*make_template)(const Tokenizer& tokenizer,
                                   absl::string_view text_prefix);
 };

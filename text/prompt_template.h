@@ -10,7 +10,7 @@
 
 namespace sheaf {
 
-// What surrounds a text in the source that the model reads.
+// The tokens and the prefix around a text in the source that the model reads.
 struct PromptTemplate {
   // Encoded together with the text: "translate English to German: ".
   std::string text_prefix = {};

@@ -17,7 +17,7 @@ namespace sheaf {
 //   before
 //      the first word.
 struct TextPreparation {
-  // What becomes of two or more spaces.
+  // How two or more spaces are changed.
   enum class Runs : uint8_t { kKept, kToSpace, kToMark };
   enum class Prefix : uint8_t { kAlways, kFirst, kNever };
 

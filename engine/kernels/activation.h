@@ -4,7 +4,7 @@
 
 namespace sheaf::kernels {
 
-// What stands between the two products of a feed-forward layer. "Tanh" and
+// The function between the two products of a feed-forward layer. "Tanh" and
 // "Erf" are the approximated and the exact form of GELU.
 enum class Activation { kRelu, kGeluTanh, kGeluErf, kSilu };
 

@@ -43,7 +43,7 @@ struct TokenRules {
   std::vector<int32_t> eos_ids;  // at least one
 };
 
-// What a model is, as plain data. A family (engine/model/families/) fills it
+// Describes a model as plain data. A family (engine/model/families/) fills it
 // from config.json, and everything else reads it.
 //
 // A field is here because a family with fixtures needs it. Fields that a family
@@ -68,7 +68,7 @@ struct Architecture {
   float norm_epsilon = 1e-6f;
   Positions positions;
 
-  // What the decoder's output is multiplied by before the head.
+  // The factor of the decoder's output before the head.
   float logit_scale = 1;
 
   // Whether the embedding table is the head too. The checkpoint decides:

@@ -9,9 +9,9 @@
 
 namespace sheaf {
 
-// What the rows of one decode step attend over, and which member of the thread
-// team does which part of it: the same in every layer. It knows no weights and
-// no threads.
+// Plans the attention of one decode step: the contexts of its rows, and which
+// member of the thread team computes which part of them. The plan is the same
+// in every layer. It knows no weights and no threads.
 //
 // The parts of all contexts, and the KV heads of each part, form one sequence
 // in the order of memory. Every member gets a range of it that has an equal

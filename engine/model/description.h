@@ -19,7 +19,7 @@ namespace sheaf {
 struct ModelDescription {
   const Family* family = nullptr;
   Architecture architecture;
-  // What the checkpoint calls each tensor; empty until MatchTensors().
+  // The name of each tensor in the checkpoint; empty until MatchTensors().
   std::map<TensorPlace, std::string> tensors;
   // Parts of the model's files that the reference implementation follows and
   // this one does not, each with its effect.

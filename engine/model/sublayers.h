@@ -13,7 +13,7 @@
 
 namespace sheaf {
 
-// What the layers of both stacks have in common. Every member of a run calls
+// The common parts of the layers of both stacks. Every member of a run calls
 // these functions. They begin and end where x is complete.
 
 // Writes norm(x) [num_rows, d_model] to `normed`; each member does its share of

@@ -10,8 +10,8 @@
 
 namespace sheaf {
 
-// What a tensor is for. The first two exist once per model, the next two once
-// per stack, the others once per sub-layer that has them.
+// The purpose of a tensor. The first two exist once per model, the next two
+// once per stack, the others once per sub-layer that has them.
 enum class Slot {
   kEmbedding,     // [vocab_size, d_model]
   kHead,          // [vocab_size, d_model]; only if it is not the embedding

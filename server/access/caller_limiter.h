@@ -26,7 +26,7 @@ class CallerLease {
 
   // The name of the caller's token; empty if the server requires none.
   const std::string& token_name() const { return token_name_; }
-  // What identifies the caller: the token's name or, without tokens, the
+  // Identifies the caller: the name of the token or, without tokens, the
   // address.
   const std::string& caller() const { return caller_; }
 

@@ -23,7 +23,7 @@
 // gRPC's reactors, which are the responders of exchanges.
 namespace sheaf {
 
-// What the reactors have in common.
+// The common part of the reactors.
 //
 // Life: exchange and reactor hold each other from Open() to Close(), which
 // gRPC's OnDone() calls. The handler may therefore return a plain pointer.

@@ -14,8 +14,8 @@
 
 namespace sheaf {
 
-// What the log tells about a request at its end. It contains neither the
-// request's text nor the answer's.
+// The line of the log about a request, written at its end. Contains neither the
+// text of the request nor that of the answer.
 struct RequestRecord {
   std::string request_id;   // RequestIdOr()
   std::string traceparent;  // CheckedTraceparent(); empty: none

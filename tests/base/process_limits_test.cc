@@ -39,7 +39,7 @@ TEST(ProcessLimitsTest, MissingDescriptorsNameTheLimit) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(status.message(), HasSubstr("the test needs 41"));
   EXPECT_THAT(status.message(), HasSubstr("40 files (ulimit -n)"));
-  // What was opened is closed again.
+  // The opened files are closed again.
   EXPECT_TRUE(CheckFreeDescriptors("the test", 4).ok());
 }
 

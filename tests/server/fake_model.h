@@ -42,7 +42,7 @@ inline int32_t SayAgain(const std::vector<int32_t>& source,
   return id <= 1 || is_printable ? id : kFirst + id % kNumLetters;
 }
 
-// What a server serves in tests: the tokenizer and the tasks of sheaf-small,
+// The model of a server in tests: the tokenizer and the tasks of sheaf-small,
 // with a runner that follows SayAgain().
 class FakeModel {
  public:

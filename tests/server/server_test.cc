@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the server answers, in one process. Each case ends with the next good
+// The answers of a server in this process. Each case ends with the next good
 // request answered and nothing left of those before it. refusals_test.cc has
 // requests that are refused, load_test.cc clients that leave and many clients
 // at once.

@@ -35,8 +35,8 @@ struct Family {
   void (*read)(KeyReader& config, Architecture& out,
                std::vector<std::string>& warnings);
 
-  // What a checkpoint may call the tensor at `place`, best first. If it has
-  // several of them, they must be equal.
+  // The names that a checkpoint may use for the tensor at `place`, best first.
+  // If it has several of them, they must be equal.
   std::vector<std::string> (*names)(const Architecture& architecture,
                                     const TensorPlace& place);
 
@@ -48,8 +48,8 @@ struct Family {
   // Whether a tensor with such a prefix is a leftover that nothing reads.
   bool (*is_ignored)(absl::string_view tensor);
 
-  // What to warn of if the checkpoint has a head that differs from the
-  // embedding table; empty if there is nothing to say.
+  // The warning for a checkpoint whose head differs from the embedding table;
+  // empty if none is needed.
   std::string (*own_head_warning)(const Architecture& architecture,
                                   absl::string_view head,
                                   absl::string_view table);

@@ -115,7 +115,7 @@ class FlatWeights : public WeightSource {
   std::map<std::string, std::pair<std::vector<int64_t>, float>> tensors_;
 };
 
-// What transformers 5.24 does with each combination: model_type,
+// The behaviour of transformers 5.24 for each combination: model_type,
 // tie_word_embeddings, scale_decoder_outputs, lm_head.weight, and then the head
 // that it takes and whether it scales, found by comparing its logits with the
 // products of its decoder's output and each of the two tensors. It refuses null

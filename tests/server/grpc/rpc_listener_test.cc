@@ -54,7 +54,7 @@ class RpcListenerTest : public testing::Test {
     const auto have_come = [&] { return accepted_.size() == n; };
     mu_.Await(absl::Condition(&have_come));
   }
-  // What gRPC does with a connection that has ended.
+  // As gRPC does with a connection that has ended.
   void CloseOne() {
     absl::MutexLock lock(&mu_);
     close(accepted_.back());

@@ -44,8 +44,8 @@ struct Row {
 };
 
 // Effects of keys that are read are in t5_test.cc and tensor_match_test.cc.
-// What the reference does with each of these values was found by loading a
-// model with it and comparing logits.
+// The effect of each value in the reference was found by loading a model with
+// it and comparing logits.
 constexpr Row kRows[] = {
     {"dropout_rate", "0.5", kSilent},
     {"classifier_dropout", "0.4", kSilent},
@@ -161,8 +161,8 @@ TEST(T5ConfigKeysTest, EachKeyAndValueIsSilentOrWarnsOrIsRefused) {
   }
 }
 
-// What T5Config() and MT5Config() of transformers 4.57.6 and 5.24.0 give as
-// to_dict().
+// The keys of to_dict() of T5Config() and MT5Config() in transformers 4.57.6
+// and 5.24.0.
 constexpr char kSavedKeys[] = R"(
 vocab_size d_model d_kv d_ff num_layers num_decoder_layers num_heads
 relative_attention_num_buckets relative_attention_max_distance dropout_rate
