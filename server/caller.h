@@ -11,8 +11,11 @@ namespace sheaf {
 // Describes a request before its message is read; filled by the transport. The
 // strings come from the client and are untrusted; empty means not sent.
 struct Caller {
-  std::string method;         // "sheaf.v1.TextService/Translate", for the log
-  std::string peer;           // "ipv4:192.0.2.1:12345"
+  std::string method;   // "sheaf.v1.TextService/Translate", for the log
+  std::string peer;     // "ipv4:192.0.2.1:12345"
+  std::string address;  // the peer without its port
+  // The subject of the client's verified certificate, if it has one.
+  std::string certificate_subject;
   std::string authorization;  // "Bearer TOKEN"
   std::string request_id;
   std::string traceparent;  // W3C Trace Context

@@ -47,12 +47,12 @@ std::optional<Rejection> RejectionOf(const absl::Status& status) {
   }
 }
 
-RequestRecord RecordOf(Caller& caller) {
+RequestRecord RecordOf(const Caller& caller) {
   RequestRecord record;
   record.request_id = RequestIdOr(caller.request_id);
   record.traceparent = CheckedTraceparent(caller.traceparent);
-  record.method = std::move(caller.method);
-  record.peer = std::move(caller.peer);
+  record.method = caller.method;
+  record.peer = caller.peer;
   record.arrival = MonotonicTime::Now();
   return record;
 }
@@ -63,17 +63,16 @@ Exchange::Exchange(const Services& services, Caller caller,
                    std::shared_ptr<Responder> responder)
     : services_(services),
       responder_(std::move(responder)),
-      authorization_(std::move(caller.authorization)),
-      record_(RecordOf(caller)),
-      deadline_(std::min(caller.deadline,
+      caller_(std::move(caller)),
+      record_(RecordOf(caller_)),
+      deadline_(std::min(caller_.deadline,
                          record_.arrival + services.default_deadline)) {
   services_.open_exchanges->Add(1);
 }
 
 bool Exchange::Authorize(int64_t message_bytes) {
-  absl::StatusOr<CallerLease> lease =
-      services_.limiter->Acquire(record_.peer, authorization_);
-  authorization_.clear();
+  absl::StatusOr<CallerLease> lease = services_.limiter->Acquire(caller_);
+  caller_ = Caller();
   if (!lease.ok()) {
     Refuse(lease.status(), absl::IsResourceExhausted(lease.status())
                                ? Rejection::kCallerLimit

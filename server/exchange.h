@@ -160,8 +160,8 @@ class Exchange final : public TokenSink,
 
   const Services services_;
   const std::shared_ptr<Responder> responder_;
-  std::string authorization_;  // until Authorize()
-  RequestRecord record_;       // of the thread whose turn it is
+  Caller caller_;         // until Authorize()
+  RequestRecord record_;  // of the thread whose turn it is
   MonotonicTime deadline_;
   int64_t message_bytes_ = 0;
   std::optional<IntakeBytes> held_bytes_;     // from Authorize() to OnClosed()

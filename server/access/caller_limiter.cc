@@ -6,15 +6,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
 #include "base/check.h"
 
 namespace sheaf {
 namespace {
-
-// The address without the port, which differs between connections.
-absl::string_view AddressOf(absl::string_view peer) {
-  return peer.substr(0, peer.rfind(':'));
-}
 
 // The token of "Bearer TOKEN"; the scheme's case does not matter (RFC 9110).
 std::optional<absl::string_view> BearerToken(absl::string_view authorization) {
@@ -40,36 +36,35 @@ CallerLease::~CallerLease() {
   if (limiter_ != nullptr) limiter_->Release(caller_);
 }
 
-absl::StatusOr<CallerLease> CallerLimiter::Acquire(
-    absl::string_view peer, absl::string_view authorization) {
+absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
   std::string token_name;
   if (tokens_ != nullptr) {
-    const std::optional<absl::string_view> token = BearerToken(authorization);
+    const std::optional<absl::string_view> token =
+        BearerToken(caller.authorization);
     if (!token.has_value()) {
       return absl::UnauthenticatedError(
           "authorization is missing; this server asks for \"Bearer TOKEN\"");
     }
-    std::optional<std::string> name = tokens_->NameOf(*token);
-    if (!name.has_value()) {
+    std::optional<std::string> known = tokens_->NameOf(*token);
+    if (!known.has_value()) {
       return absl::UnauthenticatedError(
           "the bearer token in authorization is not one of this server's");
     }
-    token_name = *std::move(name);
+    token_name = *std::move(known);
   }
-  std::string caller =
-      tokens_ != nullptr ? token_name : std::string(AddressOf(peer));
+  std::string name = tokens_ != nullptr ? token_name : caller.address;
   if (max_per_caller_ == 0) {
-    return CallerLease(nullptr, std::move(caller), std::move(token_name));
+    return CallerLease(nullptr, std::move(name), std::move(token_name));
   }
   absl::MutexLock lock(&mu_);
-  int32_t& num_under_way = num_under_way_[caller];
+  int32_t& num_under_way = num_under_way_[name];
   if (num_under_way >= max_per_caller_) {
     return absl::ResourceExhaustedError(absl::StrFormat(
         "%d requests of \"%s\" are under way; this server allows %d at a time",
-        num_under_way, caller, max_per_caller_));
+        num_under_way, name, max_per_caller_));
   }
   ++num_under_way;
-  return CallerLease(this, std::move(caller), std::move(token_name));
+  return CallerLease(this, std::move(name), std::move(token_name));
 }
 
 void CallerLimiter::Release(const std::string& caller) {

@@ -9,9 +9,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "server/access/auth_tokens.h"
+#include "server/caller.h"
 
 namespace sheaf {
 
@@ -50,12 +50,10 @@ class CallerLimiter {
   CallerLimiter(AuthTokens* tokens, int32_t max_requests_per_caller)
       : tokens_(tokens), max_per_caller_(max_requests_per_caller) {}
 
-  // `peer` is an address with a port ("ipv4:192.0.2.1:12345"), `authorization`
-  // the header of that name; "" if there is none.
+  // Identifies the caller by its token or, without tokens, by its address.
   //   UNAUTHENTICATED     no bearer token, or an unknown one
   //   RESOURCE_EXHAUSTED  the caller has max_requests_per_caller running
-  absl::StatusOr<CallerLease> Acquire(absl::string_view peer,
-                                      absl::string_view authorization);
+  absl::StatusOr<CallerLease> Acquire(const Caller& caller);
 
  private:
   friend class CallerLease;

@@ -28,9 +28,8 @@ ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
-  const Caller caller = CallerOf(rpc, /*method=*/"");
   const absl::StatusOr<CallerLease> lease =
-      limiter_->Acquire(caller.peer, caller.authorization);
+      limiter_->Acquire(CallerOf(rpc, /*method=*/""));
   if (!lease.ok()) return lease.status();
   return ParseMessage(TakeBytes(bytes), request);
 }

@@ -84,6 +84,7 @@ Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method) {
   caller.peer = rpc.peer();
   // A client of a Unix socket chooses its own name there.
   if (absl::StartsWith(caller.peer, "unix")) caller.peer = "unix";
+  caller.address = caller.peer.substr(0, caller.peer.rfind(':'));
   caller.authorization = metadata("authorization");
   caller.request_id = metadata(kRequestIdKey);
   caller.traceparent = metadata("traceparent");

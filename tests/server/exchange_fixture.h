@@ -92,6 +92,14 @@ class FakeResponder : public Responder {
   std::vector<std::string> parts_ ABSL_GUARDED_BY(mu_);
 };
 
+// A caller at the address that all exchanges of the tests have.
+inline Caller TestCaller() {
+  Caller caller;
+  caller.peer = "ipv4:192.0.2.1:1234";
+  caller.address = "ipv4:192.0.2.1";
+  return caller;
+}
+
 class ExchangeTest : public testing::Test {
  protected:
   static constexpr int64_t kMaxBytes = 1 << 20;
@@ -102,8 +110,7 @@ class ExchangeTest : public testing::Test {
   ~ExchangeTest() override { gate_.Open(); }
 
   std::shared_ptr<Exchange> Open(const std::shared_ptr<Responder>& responder,
-                                 Caller caller = Caller()) {
-    if (caller.peer.empty()) caller.peer = "ipv4:192.0.2.1:1234";
+                                 Caller caller = TestCaller()) {
     caller.method = "test/Method";
     return std::make_shared<Exchange>(services_, std::move(caller), responder);
   }
@@ -128,7 +135,7 @@ class ExchangeTest : public testing::Test {
   // Runs a request to its end and closes it. REQUIRES: the responder takes no
   // parts, because one would stay on its way.
   void Run(const std::shared_ptr<FakeResponder>& responder, Exchange::Read read,
-           int64_t message_bytes = kShort, Caller caller = Caller()) {
+           int64_t message_bytes = kShort, Caller caller = TestCaller()) {
     const auto exchange = Open(responder, std::move(caller));
     ASSERT_TRUE(exchange->Authorize(message_bytes));
     exchange->Start(std::move(read));

@@ -94,8 +94,8 @@ TEST_F(ExchangeTest, LongMessagesAreReadOnAnotherThreadAndShortOnesHere) {
 }
 
 TEST_F(ExchangeTest, ACallerOverItsLimitIsRefusedBeforeItsMessageIsRead) {
-  const auto lease_1 = limiter_.Acquire("ipv4:192.0.2.1:1", "");
-  const auto lease_2 = limiter_.Acquire("ipv4:192.0.2.1:2", "");
+  const auto lease_1 = limiter_.Acquire(TestCaller());
+  const auto lease_2 = limiter_.Acquire(TestCaller());
   const auto exchange = Open(unary_);
   EXPECT_FALSE(exchange->Authorize(kShort));
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
@@ -105,11 +105,9 @@ TEST_F(ExchangeTest, ACallerOverItsLimitIsRefusedBeforeItsMessageIsRead) {
 }
 
 TEST_F(ExchangeTest, ACallersPlaceIsFreeBeforeTheClientKnowsTheEnd) {
-  const auto other = limiter_.Acquire("ipv4:192.0.2.1:1", "");
+  const auto other = limiter_.Acquire(TestCaller());
   bool is_free = false;
-  unary_->on_end = [&] {
-    is_free = limiter_.Acquire("ipv4:192.0.2.1:2", "").ok();
-  };
+  unary_->on_end = [&] { is_free = limiter_.Acquire(TestCaller()).ok(); };
   Run(unary_, Generate(ByteTokens("OK")));
   EXPECT_TRUE(is_free);
 }
@@ -238,7 +236,7 @@ TEST_F(ExchangeTest, AClientThatLeavesEndsItsRunningRequest) {
 }
 
 TEST_F(ExchangeTest, ADeadlineThatHasPassedOnArrivalIsRefusedUnread) {
-  Caller caller;
+  Caller caller = TestCaller();
   caller.deadline = MonotonicTime::Now();
   Run(
       unary_,
@@ -253,7 +251,7 @@ TEST_F(ExchangeTest, ADeadlineThatHasPassedOnArrivalIsRefusedUnread) {
 
 // A transport that cancels at the deadline may be faster than the engine.
 TEST_F(ExchangeTest, AClientThatLeavesAfterTheDeadlineIsLate) {
-  Caller caller;
+  Caller caller = TestCaller();
   caller.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   const auto exchange = Open(unary_, caller);
   ASSERT_TRUE(exchange->Authorize(kShort));
@@ -270,7 +268,7 @@ TEST_F(ExchangeTest, AClientThatLeavesAfterTheDeadlineIsLate) {
 }
 
 TEST_F(ExchangeTest, TheAnswerMustBeReadASecondAfterTheDeadline) {
-  Caller caller;
+  Caller caller = TestCaller();
   caller.deadline = MonotonicTime::Now() + absl::Seconds(60);
   Run(unary_, Generate(ByteTokens("OK")), kShort, caller);
   EXPECT_EQ(unary_->read_deadline, caller.deadline + absl::Seconds(1));
@@ -285,7 +283,7 @@ TEST_F(ExchangeTest, ARequestWithoutADeadlineHasTheServers) {
 }
 
 TEST_F(ExchangeTest, TheLogHasOneLinePerExchangeWithItsUsage) {
-  Caller caller;
+  Caller caller = TestCaller();
   caller.request_id = "my-id";
   Run(unary_, Generate(ByteTokens("HELLO")), kShort, caller);
   ASSERT_TRUE(log_.Flush(absl::InfiniteDuration()));
@@ -299,7 +297,7 @@ TEST_F(ExchangeTest, TheLogHasOneLinePerExchangeWithItsUsage) {
 }
 
 TEST_F(ExchangeTest, AnInvalidIdIsReplaced) {
-  Caller caller;
+  Caller caller = TestCaller();
   caller.request_id = "two words";
   const auto exchange = Open(unary_, caller);
   EXPECT_EQ(exchange->request_id().size(), 16u);

@@ -18,42 +18,49 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr char kHome[] = "ipv4:192.0.2.1:1111";
+// A caller that sends this header of authorization, if any.
+Caller From(const std::string& address, const std::string& authorization = "") {
+  Caller caller;
+  caller.address = address;
+  caller.authorization = authorization;
+  return caller;
+}
+
+const char kHome[] = "ipv4:192.0.2.1";
 
 TEST(CallerLimiterTest, WithoutTokensEveryCallerMayCall) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/0);
   for (int i = 0; i < 1000; ++i) {
-    const absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, "");
+    const absl::StatusOr<CallerLease> lease = limiter.Acquire(From(kHome));
     ASSERT_TRUE(lease.ok());
     EXPECT_EQ(lease->token_name(), "");
   }
 }
 
-TEST(CallerLimiterTest, AnAddressHasItsPlacesWhateverItsPort) {
+TEST(CallerLimiterTest, AnAddressHasItsPlaces) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/2);
-  std::optional<CallerLease> first(*limiter.Acquire(kHome, ""));
+  std::optional<CallerLease> first(*limiter.Acquire(From(kHome)));
   const absl::StatusOr<CallerLease> second =
-      limiter.Acquire("ipv4:192.0.2.1:2222", "");
+      limiter.Acquire(From("ipv4:192.0.2.1"));
   EXPECT_TRUE(second.ok());
-  const absl::Status third =
-      limiter.Acquire("ipv4:192.0.2.1:3333", "").status();
+  const absl::Status third = limiter.Acquire(From("ipv4:192.0.2.1")).status();
   EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(third.message(),
               AllOf(HasSubstr("2 requests"), HasSubstr("192.0.2.1"),
                     HasSubstr("allows 2 at a time")));
-  EXPECT_TRUE(limiter.Acquire("ipv4:192.0.2.2:1111", "").ok());
+  EXPECT_TRUE(limiter.Acquire(From("ipv4:192.0.2.2")).ok());
   first.reset();
-  EXPECT_TRUE(limiter.Acquire(kHome, "").ok());
+  EXPECT_TRUE(limiter.Acquire(From(kHome)).ok());
 }
 
 TEST(CallerLimiterTest, APlaceIsGivenBackOnceThoughTheLeaseMoves) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/1);
   {
-    absl::StatusOr<CallerLease> lease = limiter.Acquire(kHome, "");
+    absl::StatusOr<CallerLease> lease = limiter.Acquire(From(kHome));
     const CallerLease moved = *std::move(lease);
-    EXPECT_FALSE(limiter.Acquire(kHome, "").ok());
+    EXPECT_FALSE(limiter.Acquire(From(kHome)).ok());
   }
-  EXPECT_TRUE(limiter.Acquire(kHome, "").ok());
+  EXPECT_TRUE(limiter.Acquire(From(kHome)).ok());
 }
 
 class CallerTokensTest : public testing::Test {
@@ -72,17 +79,17 @@ class CallerTokensTest : public testing::Test {
 
 TEST_F(CallerTokensTest, ABearerTokenOfTheFileMayCall) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
-  EXPECT_EQ(limiter.Acquire(kHome, "Bearer alpha")->token_name(), "web");
-  EXPECT_EQ(limiter.Acquire(kHome, "bearer alpha")->token_name(), "web");
+  EXPECT_EQ(limiter.Acquire(From(kHome, "Bearer alpha"))->token_name(), "web");
+  EXPECT_EQ(limiter.Acquire(From(kHome, "bearer alpha"))->token_name(), "web");
 }
 
 TEST_F(CallerTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
-  EXPECT_EQ(limiter.Acquire(kHome, "").status().code(),
+  EXPECT_EQ(limiter.Acquire(From(kHome)).status().code(),
             absl::StatusCode::kUnauthenticated);
   for (const char* wrong : {"", "alpha", "Basic alpha", "Bearer", "Bearer ",
                             "Bearer beta", "Bearer  alpha", "Bearer alpha "}) {
-    const absl::Status status = limiter.Acquire(kHome, wrong).status();
+    const absl::Status status = limiter.Acquire(From(kHome, wrong)).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnauthenticated) << wrong;
     EXPECT_THAT(status.message(), testing::Not(HasSubstr("alpha")));
   }
@@ -91,10 +98,11 @@ TEST_F(CallerTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
 TEST_F(CallerTokensTest, ATokenHasItsPlacesFromWhereverItComes) {
   CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/1);
   const absl::StatusOr<CallerLease> lease =
-      limiter.Acquire(kHome, "Bearer alpha");
+      limiter.Acquire(From(kHome, "Bearer alpha"));
   EXPECT_TRUE(lease.ok());
-  EXPECT_EQ(limiter.Acquire("ipv4:192.0.2.9:1", "Bearer alpha").status().code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(
+      limiter.Acquire(From("ipv4:192.0.2.9", "Bearer alpha")).status().code(),
+      absl::StatusCode::kResourceExhausted);
 }
 
 }  // namespace
