@@ -27,6 +27,13 @@ struct ServerOptions {
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;
   int32_t max_metadata_bytes = 16 << 10;
+  // From the headers of a call to its whole message.
+  absl::Duration message_timeout = absl::Seconds(60);
+  // How long an answer may be on its way to a client that does not read.
+  absl::Duration answer_timeout = absl::Seconds(20);
+  // Memory of gRPC for connections, headers and messages that have not arrived
+  // whole.
+  int64_t transport_bytes = int64_t{64} << 20;
   absl::Duration max_connection_age = absl::InfiniteDuration();
   // "liveness" is NOT_SERVING after this long with work and without a step.
   absl::Duration stuck_after = absl::Seconds(30);

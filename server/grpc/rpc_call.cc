@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/grpc/rpc_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_format.h"
+#include "server/grpc/wire.h"
+
+namespace sheaf {
+
+RpcCall::RpcCall(const RpcHost& host, const RpcName& name,
+                 grpc::CallbackServerContext* rpc)
+    : host_(host), name_(name), begin_(MonotonicTime::Now()), rpc_(rpc) {
+  host_.metrics->CountRpcStarted(name_);
+}
+
+grpc::ServerGenericBidiReactor* RpcCall::Run(std::shared_ptr<RpcCall> call,
+                                             std::optional<Place> place) {
+  RpcCall* const reactor = call.get();
+  reactor->place_ = std::move(place);
+  reactor->self_ = std::move(call);
+  reactor->Begin();
+  return reactor;
+}
+
+void RpcCall::ReadMessage(int64_t max_bytes) {
+  absl::MutexLock lock(&mu_);
+  if (has_ended_) return;
+  max_bytes_ = max_bytes;
+  message_limit_ = MonotonicTime::Now() + host_.message_timeout;
+  SetTimer();
+  StartRead(&received_);
+}
+
+void RpcCall::OnReadDone(bool is_message) {
+  bool is_cancelled = false;
+  {
+    absl::MutexLock lock(&mu_);
+    if (!message_limit_.has_value()) return;  // it is too late
+    message_limit_.reset();
+    is_cancelled = rpc_->IsCancelled();
+  }
+  if (!is_message) {
+    return is_cancelled ? OnNoMessage(absl::CancelledError("")) : OnHalfClose();
+  }
+  absl::StatusOr<std::string> bytes = TakeMessage(&received_, max_bytes_);
+  if (!bytes.ok()) return OnNoMessage(bytes.status());
+  OnMessage(*std::move(bytes));
+}
+
+void RpcCall::OnHalfClose() {
+  OnNoMessage(absl::UnimplementedError(
+      "the call has no message; this method receives one"));
+}
+
+void RpcCall::Send(grpc::ByteBuffer message) {
+  absl::MutexLock lock(&mu_);
+  if (has_ended_) return;
+  is_sending_ = true;
+  sent_ = std::move(message);
+  answer_limit_ = MonotonicTime::Now() + host_.answer_timeout;
+  SetTimer();
+  StartWrite(&sent_);
+}
+
+bool RpcCall::IsSending() const {
+  absl::MutexLock lock(&mu_);
+  return is_sending_;
+}
+
+void RpcCall::OnWriteDone(bool is_sent) {
+  {
+    absl::MutexLock lock(&mu_);
+    is_sending_ = false;
+    // An end that is on its way keeps its limit.
+    if (!has_ended_) answer_limit_.reset();
+  }
+  OnSent(is_sent);
+}
+
+void RpcCall::SendLast(grpc::ByteBuffer message) {
+  absl::MutexLock lock(&mu_);
+  if (std::exchange(has_ended_, true)) return;
+  sent_ = std::move(message);
+  CountEnd(grpc::StatusCode::OK);
+  StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
+}
+
+void RpcCall::End(const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  if (std::exchange(has_ended_, true)) return;
+  AddPushback(status, rpc_);
+  const grpc::Status end = ToGrpcStatus(status);
+  CountEnd(end.error_code());
+  Finish(end);
+}
+
+// Before the client knows the end, because it may look at the metrics at once.
+void RpcCall::CountEnd(grpc::StatusCode code) {
+  const MonotonicTime now = MonotonicTime::Now();
+  host_.metrics->CountRpcHandled(name_, code,
+                                 absl::ToDoubleSeconds(now - begin_));
+  answer_limit_ = now + host_.answer_timeout;
+  SetTimer();
+}
+
+void RpcCall::OnDone() {
+  {
+    absl::MutexLock lock(&mu_);
+    rpc_ = nullptr;
+    if (timer_.has_value()) host_.timers->Cancel(*timer_);
+    timer_.reset();
+  }
+  const std::shared_ptr<RpcCall> last_hold = std::move(self_);
+  OnClosed();
+  place_.reset();
+}
+
+void RpcCall::LimitLife(MonotonicTime time) {
+  absl::MutexLock lock(&mu_);
+  life_limit_ = time;
+  SetTimer();
+}
+
+void RpcCall::SetTimer() {
+  MonotonicTime first = MonotonicTime::InfiniteFuture();
+  for (const auto& limit : {message_limit_, answer_limit_, life_limit_}) {
+    if (limit.has_value()) first = std::min(first, *limit);
+  }
+  // A timer that rings too early is set again when it rings. So a stream needs
+  // none for each of its messages.
+  if (timer_.has_value() && timer_->time <= first) return;
+  if (timer_.has_value()) host_.timers->Cancel(*timer_);
+  timer_.reset();
+  if (first == MonotonicTime::InfiniteFuture()) return;
+  timer_ = host_.timers->Set(first, weak_from_this());
+}
+
+absl::Status RpcCall::LateMessage(MonotonicTime now) const {
+  if (!message_limit_.has_value()) return absl::OkStatus();
+  if (now >= *message_limit_) {
+    return absl::DeadlineExceededError(
+        absl::StrFormat("the call's message has not arrived whole within %s "
+                        "(--message_timeout)",
+                        absl::FormatDuration(host_.message_timeout)));
+  }
+  if (host_.is_draining)
+    return absl::UnavailableError("the server is draining");
+  return absl::OkStatus();
+}
+
+void RpcCall::OnTimer() {
+  absl::Status late_message;
+  bool is_unread = false, is_to_cancel = false;
+  {
+    absl::MutexLock lock(&mu_);
+    timer_.reset();
+    if (rpc_ == nullptr) return;
+    const MonotonicTime now = MonotonicTime::Now();
+    late_message = LateMessage(now);
+    if (!late_message.ok()) message_limit_.reset();
+    const bool is_too_old = life_limit_.has_value() && now >= *life_limit_;
+    is_unread =
+        answer_limit_.has_value() && (is_too_old || now >= *answer_limit_);
+    is_to_cancel = is_unread || is_too_old;
+    if (is_to_cancel) {
+      answer_limit_.reset();
+      life_limit_.reset();
+    }
+    SetTimer();
+  }
+  if (!late_message.ok()) OnNoMessage(late_message);
+  if (is_unread) OnUnread();
+  if (is_to_cancel) Cancel();
+}
+
+void RpcCall::Cancel() {
+  absl::MutexLock lock(&mu_);
+  if (rpc_ != nullptr) rpc_->TryCancel();
+}
+
+}  // namespace sheaf

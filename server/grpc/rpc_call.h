@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/status.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/monotonic_time.h"
+#include "server/grpc/places.h"
+#include "server/grpc/timers.h"
+#include "server/ops/metrics.h"
+
+namespace sheaf {
+
+// Shared by all calls. What the pointers refer to outlives the calls.
+struct RpcHost {
+  Metrics* metrics;
+  Timers* timers;
+  // From the headers of a call to its whole message.
+  absl::Duration message_timeout = absl::Seconds(60);
+  // How long a message or the end may be on its way to the client.
+  absl::Duration answer_timeout = absl::Seconds(20);
+  // Of a message of a caller that may call.
+  int64_t max_message_bytes = 4 << 20;
+  // Set once, when messages that have not arrived are no longer waited for.
+  std::atomic<bool> is_draining = false;
+};
+
+// The largest message of a call that needs no token.
+inline constexpr int64_t kMaxOpenMessageBytes = 64 << 10;
+
+// One call, from its headers to its end. A subclass answers the messages:
+//   - Begin() is called at the headers. Until it calls ReadMessage(), nothing
+//     of a message is read.
+//   - After each ReadMessage(), one of OnMessage(), OnNoMessage() and
+//     OnHalfClose() is called.
+//   - Send() sends a message. OnSent() follows, and until then nothing may be
+//     sent.
+//   - SendLast() or End() ends the call. All later calls of Send(), SendLast()
+//     and End() do nothing.
+// Counts the call in the metrics, and ends it when the client takes too long.
+//
+// Life: holds itself from Run() until gRPC calls OnDone(). A subclass and its
+// owners may hold it longer.
+//
+// Threads: gRPC calls from any of its threads, at several at the same time.
+// The functions for subclasses are thread-safe.
+class RpcCall : public grpc::ServerGenericBidiReactor,
+                public Timed,
+                public std::enable_shared_from_this<RpcCall> {
+ public:
+  // `rpc` is gRPC's; valid until OnDone().
+  RpcCall(const RpcHost& host, const RpcName& name,
+          grpc::CallbackServerContext* rpc);
+
+  // Begins the call. The caller gives the result to gRPC. `place` is held until
+  // the call ends.
+  static grpc::ServerGenericBidiReactor* Run(std::shared_ptr<RpcCall> call,
+                                             std::optional<Place> place);
+
+  // gRPC's calls.
+  void OnReadDone(bool is_message) final;
+  void OnWriteDone(bool is_sent) final;
+  void OnCancel() final { OnClientGone(); }
+  void OnDone() final;
+
+  // The timer's call.
+  void OnTimer() final;
+
+ protected:
+  // REQUIRES: OnDone() has not been called.
+  grpc::CallbackServerContext& rpc() { return *rpc_; }
+  const RpcHost& host() const { return host_; }
+  const RpcName& name() const { return name_; }
+
+  // Reads the next message. One that has more bytes than this, after it was
+  // inflated, is refused.
+  void ReadMessage(int64_t max_bytes);
+  void Send(grpc::ByteBuffer message);
+  void SendLast(grpc::ByteBuffer message);
+  void End(const absl::Status& status);
+  // Whether a message that Send() took is on its way.
+  bool IsSending() const;
+  // Cancels the call at `time` if it has not ended by then.
+  void LimitLife(MonotonicTime time);
+
+ private:
+  virtual void Begin() = 0;
+  virtual void OnMessage(std::string bytes) = 0;
+  // No message will come, or not one that can be used:
+  //   DEADLINE_EXCEEDED   it did not arrive in time
+  //   UNAVAILABLE         the server drains
+  //   CANCELLED           the client has left
+  //   other codes         those of TakeMessage()
+  virtual void OnNoMessage(const absl::Status& reason) { End(reason); }
+  // The client sends no more messages.
+  virtual void OnHalfClose();
+  virtual void OnSent(bool /*is_sent*/) {}
+  virtual void OnClientGone() { End(absl::CancelledError("")); }
+  // The client does not read; it is dropped.
+  virtual void OnUnread() {}
+  // The last call.
+  virtual void OnClosed() {}
+
+  // The status with which the message is late at `now`; OK if it is not.
+  absl::Status LateMessage(MonotonicTime now) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Makes sure that the timer rings at the first of the limits.
+  void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Cancel();
+  void CountEnd(grpc::StatusCode code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const RpcHost& host_;
+  const RpcName& name_;  // its series exist
+  const MonotonicTime begin_;
+  std::shared_ptr<RpcCall> self_;  // from Run() to OnDone()
+  std::optional<Place> place_;     // likewise
+  grpc::ByteBuffer received_;      // gRPC's until OnReadDone()
+  int64_t max_bytes_ = 0;          // of the message that is read
+  grpc::ByteBuffer sent_;          // gRPC's until OnWriteDone() or OnDone()
+
+  mutable absl::Mutex mu_;
+  grpc::CallbackServerContext* rpc_;  // null once done; changed under mu_
+  bool has_ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_sending_ ABSL_GUARDED_BY(mu_) = false;
+  // Each of these ends the call at its time; none while it does not apply.
+  std::optional<MonotonicTime> message_limit_ ABSL_GUARDED_BY(mu_);
+  std::optional<MonotonicTime> answer_limit_ ABSL_GUARDED_BY(mu_);
+  std::optional<MonotonicTime> life_limit_ ABSL_GUARDED_BY(mu_);
+  std::optional<Timers::Timer> timer_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace sheaf
