@@ -4,17 +4,13 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace sheaf {
 
 void ExchangeCall::Begin() {
   // The exchange holds the call as its responder.
   std::shared_ptr<Responder> responder(shared_from_this(), this);
-  exchange_ = std::make_shared<Exchange>(
-      services_,
-      CallerOf(rpc(), absl::StrCat(name().service, "/", name().method)),
-      std::move(responder));
+  exchange_ =
+      std::make_shared<Exchange>(services_, caller(), std::move(responder));
   AddRequestId(exchange_->request_id(), &rpc());
   if (exchange_->Authorize()) ReadMessage(host().max_message_bytes);
 }
@@ -22,6 +18,12 @@ void ExchangeCall::Begin() {
 void ExchangeCall::OnMessage(std::string bytes) {
   if (!exchange_->TakeMessage(static_cast<int64_t>(bytes.size()))) return;
   exchange_->Start(ReadOf(std::move(bytes)));
+}
+
+void ExchangeCall::OnNoMessage(const absl::Status& reason) {
+  // Not always gRPC's thread, so that the exchange could be closed meanwhile.
+  const std::shared_ptr<Exchange> held = exchange_;
+  held->OnNoMessage(reason);
 }
 
 void ExchangeCall::OnSent(bool is_sent) {

@@ -22,7 +22,7 @@ namespace sheaf {
 // Life: exchange and call hold each other from Begin() to OnClosed().
 class ExchangeCall : public RpcCall, public Responder {
  public:
-  ExchangeCall(const RpcHost& host, const RpcName& name,
+  ExchangeCall(RpcHost& host, const RpcName& name,
                grpc::CallbackServerContext* rpc, const Services& services)
       : RpcCall(host, name, rpc), services_(services) {}
 
@@ -35,9 +35,7 @@ class ExchangeCall : public RpcCall, public Responder {
 
   void Begin() final;
   void OnMessage(std::string bytes) final;
-  void OnNoMessage(const absl::Status& reason) final {
-    exchange_->OnNoMessage(reason);
-  }
+  void OnNoMessage(const absl::Status& reason) final;
   void OnSent(bool is_sent) final;
   void OnClientGone() final { exchange_->OnClientGone(); }
   void OnUnread() final { exchange_->OnUnread(); }

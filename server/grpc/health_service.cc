@@ -41,7 +41,7 @@ absl::StatusOr<std::string> ParseName(const std::string& bytes) {
 // A call of Watch.
 class HealthWatch final : public RpcCall {
  public:
-  HealthWatch(const RpcHost& host, const RpcName& name,
+  HealthWatch(RpcHost& host, const RpcName& name,
               grpc::CallbackServerContext* rpc, HealthService* service)
       : RpcCall(host, name, rpc), service_(*service) {}
 
@@ -86,7 +86,7 @@ class HealthWatch final : public RpcCall {
   std::optional<HealthService::Status> next_ ABSL_GUARDED_BY(mu_);
 };
 
-void HealthService::AddTo(const RpcHost& host, RpcRouter& router) {
+void HealthService::AddTo(RpcHost& host, RpcRouter& router) {
   const auto& service = ServiceOf<HealthCheckRequest>();
   router.Add(
       service, "Check", RpcRouter::Token::kNotRequired,

@@ -31,7 +31,7 @@ class HealthService {
   HealthService& operator=(const HealthService&) = delete;
 
   // `host` is not owned.
-  void AddTo(const RpcHost& host, RpcRouter& router);
+  void AddTo(RpcHost& host, RpcRouter& router);
 
   void Set(absl::string_view name, bool is_serving);
   // Every name that was set, except this one, serves no more.

@@ -43,7 +43,7 @@ absl::StatusOr<grpc::ByteBuffer> GetModel(const v1::Model& model,
 
 }  // namespace
 
-void AddModelService(const RpcHost& host, const ServedModel& model,
+void AddModelService(RpcHost& host, const ServedModel& model,
                      int64_t kv_capacity_bytes, CallerLimiter* limiter,
                      RpcRouter& router) {
   const auto& service = ServiceOf<v1::GetModelRequest>();

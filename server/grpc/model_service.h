@@ -12,7 +12,7 @@ namespace sheaf {
 
 // Adds sheaf.v1.ModelService, which describes the served model. `host` and
 // `limiter` are not owned.
-void AddModelService(const RpcHost& host, const ServedModel& model,
+void AddModelService(RpcHost& host, const ServedModel& model,
                      int64_t kv_capacity_bytes, CallerLimiter* limiter,
                      RpcRouter& router);
 

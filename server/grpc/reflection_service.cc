@@ -135,7 +135,7 @@ Response Answer(const Request& request, const Names& services) {
 template <typename Version>
 class ReflectionCall final : public RpcCall {
  public:
-  ReflectionCall(const RpcHost& host, const RpcName& name,
+  ReflectionCall(RpcHost& host, const RpcName& name,
                  grpc::CallbackServerContext* rpc, Names services)
       : RpcCall(host, name, rpc), services_(std::move(services)) {}
 
@@ -167,7 +167,7 @@ struct V1Alpha {
 };
 
 template <typename Version>
-void Add(const RpcHost& host, const Names& names, RpcRouter& router) {
+void Add(RpcHost& host, const Names& names, RpcRouter& router) {
   router.Add(
       ServiceOf<typename Version::Request>(), "ServerReflectionInfo",
       RpcRouter::Token::kNotRequired,
@@ -184,8 +184,7 @@ std::vector<std::string> ReflectionServiceNames() {
           ServiceOf<V1Alpha::Request>().full_name()};
 }
 
-void AddReflectionServices(const RpcHost& host,
-                           std::vector<std::string> services,
+void AddReflectionServices(RpcHost& host, std::vector<std::string> services,
                            RpcRouter& router) {
   for (std::string& name : ReflectionServiceNames()) {
     services.push_back(std::move(name));

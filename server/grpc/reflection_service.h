@@ -17,8 +17,7 @@ namespace sheaf {
 // `services` are the full names to list, such as "sheaf.v1.TextService". Their
 // protos are part of this program. The services below are listed with them.
 // `host` is not owned.
-void AddReflectionServices(const RpcHost& host,
-                           std::vector<std::string> services,
+void AddReflectionServices(RpcHost& host, std::vector<std::string> services,
                            RpcRouter& router);
 
 // "grpc.reflection.v1.ServerReflection" and that of v1alpha.

@@ -6,36 +6,83 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "server/grpc/wire.h"
 
 namespace sheaf {
 
-RpcCall::RpcCall(const RpcHost& host, const RpcName& name,
+RpcCall::RpcCall(RpcHost& host, const RpcName& name,
                  grpc::CallbackServerContext* rpc)
-    : host_(host), name_(name), begin_(MonotonicTime::Now()), rpc_(rpc) {
+    : host_(host),
+      name_(name),
+      caller_(CallerOf(*rpc, absl::StrCat(name.service, "/", name.method))),
+      begin_(MonotonicTime::Now()),
+      rpc_(rpc) {
   host_.metrics->CountRpcStarted(name_);
 }
 
-grpc::ServerGenericBidiReactor* RpcCall::Run(std::shared_ptr<RpcCall> call,
-                                             std::optional<Place> place) {
+void RpcCall::LimitStreams() {
+  stream_place_.emplace(
+      TakePlace(host_.open_streams, [](RpcCall& call, int32_t max_calls) {
+        call.End(absl::ResourceExhaustedError(absl::StrFormat(
+            "%d other streams without a token are open, the most that this "
+            "server allows",
+            max_calls)));
+      }));
+}
+
+CallPlace RpcCall::TakePlace(OpenCalls& calls,
+                             void (*give_up)(RpcCall&, int32_t max_calls)) {
+  return calls.Take(caller_, [weak_call = weak_from_this(), give_up,
+                              max_calls = calls.max_calls()] {
+    if (const auto call = weak_call.lock()) give_up(*call, max_calls);
+  });
+}
+
+grpc::ServerGenericBidiReactor* RpcCall::Run(std::shared_ptr<RpcCall> call) {
   RpcCall* const reactor = call.get();
-  reactor->place_ = std::move(place);
   reactor->self_ = std::move(call);
   reactor->Begin();
   return reactor;
 }
 
+grpc::ServerGenericBidiReactor* RpcCall::Refuse(std::shared_ptr<RpcCall> call,
+                                                const absl::Status& status) {
+  RpcCall* const reactor = call.get();
+  reactor->self_ = std::move(call);
+  reactor->End(status);
+  return reactor;
+}
+
 void RpcCall::ReadMessage(int64_t max_bytes) {
+  CallPlace place =
+      TakePlace(host_.waiting, [](RpcCall& call, int32_t max_calls) {
+        call.StopWaiting(absl::ResourceExhaustedError(absl::StrFormat(
+            "%d other calls wait for their messages, the most that this server "
+            "allows",
+            max_calls)));
+      });
   absl::MutexLock lock(&mu_);
   if (has_ended_) return;
+  waiting_place_.emplace(std::move(place));
   max_bytes_ = max_bytes;
   message_limit_ = MonotonicTime::Now() + host_.message_timeout;
   SetTimer();
   StartRead(&received_);
 }
 
+void RpcCall::StopWaiting(const absl::Status& reason) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (!message_limit_.has_value()) return;
+    message_limit_.reset();
+  }
+  OnNoMessage(reason);
+}
+
 void RpcCall::OnReadDone(bool is_message) {
+  waiting_place_.reset();
   bool is_cancelled = false;
   {
     absl::MutexLock lock(&mu_);
@@ -52,7 +99,7 @@ void RpcCall::OnReadDone(bool is_message) {
 }
 
 void RpcCall::OnHalfClose() {
-  OnNoMessage(absl::UnimplementedError(
+  OnNoMessage(absl::InvalidArgumentError(
       "the call has no message; this method receives one"));
 }
 
@@ -116,7 +163,8 @@ void RpcCall::OnDone() {
   }
   const std::shared_ptr<RpcCall> last_hold = std::move(self_);
   OnClosed();
-  place_.reset();
+  stream_place_.reset();
+  waiting_place_.reset();
 }
 
 void RpcCall::LimitLife(MonotonicTime time) {

@@ -18,7 +18,8 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
-#include "server/grpc/places.h"
+#include "server/caller.h"
+#include "server/grpc/open_calls.h"
 #include "server/grpc/timers.h"
 #include "server/ops/metrics.h"
 
@@ -36,6 +37,11 @@ struct RpcHost {
   int64_t max_message_bytes = 4 << 20;
   // Set once, when messages that have not arrived are no longer waited for.
   std::atomic<bool> is_draining = false;
+
+  // Calls that wait for a message. Each takes about 12 KiB of gRPC.
+  OpenCalls waiting{4096};
+  // Streams that need no token.
+  OpenCalls open_streams{1024};
 };
 
 // The largest message of a call that needs no token.
@@ -62,13 +68,17 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
                 public std::enable_shared_from_this<RpcCall> {
  public:
   // `rpc` is gRPC's; valid until OnDone().
-  RpcCall(const RpcHost& host, const RpcName& name,
-          grpc::CallbackServerContext* rpc);
+  RpcCall(RpcHost& host, const RpcName& name, grpc::CallbackServerContext* rpc);
 
-  // Begins the call. The caller gives the result to gRPC. `place` is held until
-  // the call ends.
-  static grpc::ServerGenericBidiReactor* Run(std::shared_ptr<RpcCall> call,
-                                             std::optional<Place> place);
+  // The call is one of the streams whose number is limited. Called before
+  // Run().
+  void LimitStreams();
+
+  // Begins the call. The caller gives the result to gRPC.
+  static grpc::ServerGenericBidiReactor* Run(std::shared_ptr<RpcCall> call);
+  // Ends the call with this status instead.
+  static grpc::ServerGenericBidiReactor* Refuse(std::shared_ptr<RpcCall> call,
+                                                const absl::Status& status);
 
   // gRPC's calls.
   void OnReadDone(bool is_message) final;
@@ -83,6 +93,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // REQUIRES: OnDone() has not been called.
   grpc::CallbackServerContext& rpc() { return *rpc_; }
   const RpcHost& host() const { return host_; }
+  const Caller& caller() const { return caller_; }
   const RpcName& name() const { return name_; }
 
   // Reads the next message. One that has more bytes than this, after it was
@@ -103,7 +114,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   //   DEADLINE_EXCEEDED   it did not arrive in time
   //   UNAVAILABLE         the server drains
   //   CANCELLED           the client has left
-  //   other codes         those of TakeMessage()
+  //   other codes         those of StopWaiting() and TakeMessage()
   virtual void OnNoMessage(const absl::Status& reason) { End(reason); }
   // The client sends no more messages.
   virtual void OnHalfClose();
@@ -114,22 +125,29 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // The last call.
   virtual void OnClosed() {}
 
+  // `give_up` is called if another call takes the place.
+  CallPlace TakePlace(OpenCalls& calls,
+                      void (*give_up)(RpcCall&, int32_t max_calls));
   // The status with which the message is late at `now`; OK if it is not.
   absl::Status LateMessage(MonotonicTime now) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Makes sure that the timer rings at the first of the limits.
   void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends the call if it waits for a message; `reason` is the status.
+  void StopWaiting(const absl::Status& reason);
   void Cancel();
   void CountEnd(grpc::StatusCode code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const RpcHost& host_;
+  RpcHost& host_;
   const RpcName& name_;  // its series exist
+  const Caller caller_;
   const MonotonicTime begin_;
-  std::shared_ptr<RpcCall> self_;  // from Run() to OnDone()
-  std::optional<Place> place_;     // likewise
-  grpc::ByteBuffer received_;      // gRPC's until OnReadDone()
-  int64_t max_bytes_ = 0;          // of the message that is read
-  grpc::ByteBuffer sent_;          // gRPC's until OnWriteDone() or OnDone()
+  std::shared_ptr<RpcCall> self_;           // from Run() to OnDone()
+  std::optional<CallPlace> stream_place_;   // likewise
+  std::optional<CallPlace> waiting_place_;  // from ReadMessage() to the message
+  grpc::ByteBuffer received_;               // gRPC's until OnReadDone()
+  int64_t max_bytes_ = 0;                   // of the message that is read
+  grpc::ByteBuffer sent_;  // gRPC's until OnWriteDone() or OnDone()
 
   mutable absl::Mutex mu_;
   grpc::CallbackServerContext* rpc_;  // null once done; changed under mu_

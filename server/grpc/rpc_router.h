@@ -10,7 +10,7 @@
 #include <string>
 
 #include "absl/container/node_hash_map.h"
-#include "server/grpc/places.h"
+#include "server/grpc/open_calls.h"
 #include "server/grpc/rpc_call.h"
 
 namespace sheaf {
@@ -19,9 +19,8 @@ namespace sheaf {
 // that it names. Calls of unknown methods end with UNIMPLEMENTED and are
 // counted as one method.
 //
-// Anybody may call the methods that need no token. The numbers of these calls
-// are limited, those of streams and of the others apart, so that streams that
-// stay open do not keep the checks of a load balancer out.
+// Anybody may call the methods that need no token; the number of their streams
+// is limited.
 //
 // All methods are added before the server starts.
 class RpcRouter final : public grpc::CallbackGenericService {
@@ -31,11 +30,8 @@ class RpcRouter final : public grpc::CallbackGenericService {
       const RpcName& name, grpc::CallbackServerContext* rpc)>;
   enum class Token { kRequired, kNotRequired };
 
-  // Calls without a token that may be open at the same time.
-  static constexpr int32_t kMaxOpenCalls = 1024;
-
   // `host` is not owned.
-  explicit RpcRouter(const RpcHost& host) : host_(host) {}
+  explicit RpcRouter(RpcHost& host) : host_(host) {}
 
   // Adds the method with this name of the service. The proto tells its kind.
   void Add(const google::protobuf::ServiceDescriptor& service,
@@ -45,16 +41,15 @@ class RpcRouter final : public grpc::CallbackGenericService {
       grpc::GenericCallbackServerContext* rpc) override;
 
  private:
+  class UnknownCall;
   struct Method {
     RpcName name;
-    Places* places;  // null: not limited
+    bool is_open_stream;  // needs no token
     Open open;
   };
 
-  const RpcHost& host_;
+  RpcHost& host_;
   const RpcName unknown_ = {"unknown", "unknown", "unknown"};
-  Places streams_{kMaxOpenCalls};  // without a token
-  Places checks_{kMaxOpenCalls};   // likewise, with one answer
   // By path, such as "/sheaf.v1.TextService/Translate". The names in it do not
   // move.
   absl::node_hash_map<std::string, Method> methods_;

@@ -12,7 +12,7 @@ namespace {
 
 // Adds a method whose calls are of the type Call.
 template <typename Call>
-void Add(const char* method, const RpcHost& host, const Services& services,
+void Add(const char* method, RpcHost& host, const Services& services,
          RpcRouter& router) {
   router.Add(ServiceOf<v1::TranslateRequest>(), method,
              RpcRouter::Token::kRequired,
@@ -23,7 +23,7 @@ void Add(const char* method, const RpcHost& host, const Services& services,
 }
 
 template <typename Request, typename Response, typename Chunk>
-void AddBoth(const char* method, const char* stream_method, const RpcHost& host,
+void AddBoth(const char* method, const char* stream_method, RpcHost& host,
              const Services& services, RpcRouter& router) {
   Add<WholeAnswerCall<Request, Response>>(method, host, services, router);
   Add<StreamedAnswerCall<Request, Chunk>>(stream_method, host, services,
@@ -32,7 +32,7 @@ void AddBoth(const char* method, const char* stream_method, const RpcHost& host,
 
 }  // namespace
 
-void AddTextService(const RpcHost& host, const Services& services,
+void AddTextService(RpcHost& host, const Services& services,
                     RpcRouter& router) {
   AddBoth<v1::TranslateRequest, v1::TranslateResponse, v1::TextChunk>(
       "Translate", "TranslateStream", host, services, router);

@@ -9,7 +9,6 @@ namespace sheaf {
 
 // Adds sheaf.v1.TextService, of which each call is an Exchange. `host` and
 // `services` are not owned.
-void AddTextService(const RpcHost& host, const Services& services,
-                    RpcRouter& router);
+void AddTextService(RpcHost& host, const Services& services, RpcRouter& router);
 
 }  // namespace sheaf

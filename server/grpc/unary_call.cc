@@ -11,8 +11,7 @@ namespace sheaf {
 
 void UnaryCall::Begin() {
   if (limiter_ != nullptr) {
-    absl::StatusOr<CallerLease> lease =
-        limiter_->Acquire(CallerOf(rpc(), /*method=*/""));
+    absl::StatusOr<CallerLease> lease = limiter_->Acquire(caller());
     if (!lease.ok()) return End(lease.status());
     lease_.emplace(*std::move(lease));
   }
@@ -27,7 +26,7 @@ void UnaryCall::OnMessage(std::string bytes) {
   SendLast(*std::move(answer));
 }
 
-RpcRouter::Open OpenUnary(const RpcHost& host, CallerLimiter* limiter,
+RpcRouter::Open OpenUnary(RpcHost& host, CallerLimiter* limiter,
                           UnaryCall::Answer answer) {
   return [&host, limiter, answer = std::move(answer)](
              const RpcName& name, grpc::CallbackServerContext* rpc) {

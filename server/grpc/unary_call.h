@@ -21,7 +21,7 @@ class UnaryCall final : public RpcCall {
       std::function<absl::StatusOr<grpc::ByteBuffer>(const std::string&)>;
 
   // `limiter` is not owned; null: anybody may call. `answer` outlives the call.
-  UnaryCall(const RpcHost& host, const RpcName& name,
+  UnaryCall(RpcHost& host, const RpcName& name,
             grpc::CallbackServerContext* rpc, CallerLimiter* limiter,
             const Answer& answer)
       : RpcCall(host, name, rpc), limiter_(limiter), answer_(answer) {}
@@ -36,7 +36,7 @@ class UnaryCall final : public RpcCall {
 };
 
 // Makes the calls of a method that is answered in this way.
-RpcRouter::Open OpenUnary(const RpcHost& host, CallerLimiter* limiter,
+RpcRouter::Open OpenUnary(RpcHost& host, CallerLimiter* limiter,
                           UnaryCall::Answer answer);
 
 }  // namespace sheaf
