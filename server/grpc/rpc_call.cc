@@ -2,6 +2,8 @@
 
 #include "server/grpc/rpc_call.h"
 
+#include <grpc/grpc.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -225,9 +227,16 @@ void RpcCall::OnTimer() {
   if (is_to_cancel) Cancel();
 }
 
+// TryCancel() would not tell the client why.
 void RpcCall::Cancel() {
+  const std::string reason = absl::StrFormat(
+      "the client has not read the answer within %s (--answer_timeout) or by "
+      "the deadline",
+      absl::FormatDuration(host_.answer_timeout));
   absl::MutexLock lock(&mu_);
-  if (rpc_ != nullptr) rpc_->TryCancel();
+  if (rpc_ == nullptr) return;
+  grpc_call_cancel_with_status(rpc_->c_call(), GRPC_STATUS_CANCELLED,
+                               reason.c_str(), /*reserved=*/nullptr);
 }
 
 }  // namespace sheaf

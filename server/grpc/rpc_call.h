@@ -135,7 +135,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends the call if it waits for a message; `reason` is the status.
   void StopWaiting(const absl::Status& reason);
-  void Cancel();
+  void Cancel();  // for a client that does not read
   void CountEnd(grpc::StatusCode code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   RpcHost& host_;
