@@ -98,7 +98,7 @@ ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(20),
           "dropped.");
 ABSL_FLAG(sheaf::ByteSize, transport_bytes, {64 << 20},
           "Memory for connections, headers, and messages that have not arrived "
-          "whole.");
+          "whole; at least four of the largest messages are used.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that running requests have to finish after SIGTERM.");
 

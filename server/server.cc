@@ -35,7 +35,6 @@
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
-#include "server/ops/memory_limit.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
@@ -48,14 +47,9 @@
 namespace sheaf {
 namespace {
 
-// A text slightly over the limit still reaches the request reader, which tells
-// the client the limit. gRPC refuses far longer ones unread.
-constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
-// Of gRPC's synchronous services, of which there are none.
-constexpr int kMaxGrpcThreads = 32;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
@@ -72,10 +66,14 @@ constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 // two bytes and is a source of its own.
 constexpr int64_t kReadingBytes = 48;
 
-int MaxMessageBytes(int64_t max_text_bytes) {
-  return static_cast<int>(
-      std::min<int64_t>(2 * max_text_bytes + kMessageSlackBytes,
-                        std::numeric_limits<int>::max()));
+int32_t NumSlots(const ServerOptions& options) {
+  return static_cast<int32_t>(TransportBytes(options) / 2 /
+                              MaxMessageBytes(options));
+}
+
+int32_t NumWaiting(const ServerOptions& options) {
+  return static_cast<int32_t>(TransportBytes(options) * 3 / 8 /
+                              RpcHost::kWaitingCallBytes);
 }
 
 // The services that reflection lists in addition to itself.
@@ -150,13 +148,15 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 }
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(
-      MaxMessageBytes(options.limits.max_text_bytes));
-  // The memory of connections and of messages that are being received.
-  builder.SetResourceQuota(
-      grpc::ResourceQuota("sheaf")
-          .Resize(static_cast<size_t>(options.transport_bytes))
-          .SetMaxThreads(kMaxGrpcThreads));
+  builder.SetMaxReceiveMessageSize(MaxMessageBytes(options));
+  // The memory of connections and of messages that have not arrived whole.
+  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
+      static_cast<size_t>(TransportBytes(options))));
+  // Windows grow to the size of a message once it is received. Until then, and
+  // for what nobody reads, they stay small.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                             RpcHost::kWindowBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   // A call inflates its message itself, so that a small message cannot become
   // a huge one.
   builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
@@ -258,8 +258,9 @@ class Server::Parts {
              .timers = &timers,
              .message_timeout = options.message_timeout,
              .answer_timeout = options.answer_timeout,
-             .max_message_bytes =
-                 MaxMessageBytes(options.limits.max_text_bytes)} {
+             .max_message_bytes = MaxMessageBytes(options),
+             .slots = MessageSlots(NumSlots(options)),
+             .waiting = OpenCalls(NumWaiting(options))} {
     AddServices(model, KvCapacity(engine_parts.kv_shape),
                 options.has_reflection);
   }

@@ -62,16 +62,48 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
       TakePlace(host_.waiting, [](RpcCall& call, int32_t max_calls) {
         call.StopWaiting(absl::ResourceExhaustedError(absl::StrFormat(
             "%d other calls wait for their messages, the most that this server "
-            "allows",
+            "allows (--transport_bytes)",
             max_calls)));
       });
+  const uint64_t slot = host_.slots.NewNumber();
+  const MonotonicTime now = MonotonicTime::Now();
+  {
+    absl::MutexLock lock(&mu_);
+    if (has_ended_) return;
+    waiting_place_.emplace(std::move(place));
+    slot_ = slot;
+    is_receiving_ = false;
+    max_bytes_ = max_bytes;
+    message_limit_ = now + host_.message_timeout;
+    SetTimer();
+  }
+  const std::weak_ptr<RpcCall> weak_call = weak_from_this();
+  host_.slots.Enter(
+      slot, caller_, now,
+      [weak_call] {
+        if (const auto call = weak_call.lock()) call->BeginToReceive();
+      },
+      [weak_call] {
+        if (const auto call = weak_call.lock()) call->GiveSlotUp();
+      });
   absl::MutexLock lock(&mu_);
-  if (has_ended_) return;
-  waiting_place_.emplace(std::move(place));
-  max_bytes_ = max_bytes;
-  message_limit_ = MonotonicTime::Now() + host_.message_timeout;
+  if (!message_limit_.has_value() || is_receiving_) return;
+  slot_limit_ = now + MessageSlots::kMinHold;
   SetTimer();
+}
+
+void RpcCall::BeginToReceive() {
+  absl::MutexLock lock(&mu_);
+  slot_limit_.reset();
+  if (!message_limit_.has_value() || std::exchange(is_receiving_, true)) return;
   StartRead(&received_);
+}
+
+void RpcCall::GiveSlotUp() {
+  StopWaiting(absl::ResourceExhaustedError(absl::StrFormat(
+      "other calls wait to send their messages; this server receives %d at a "
+      "time (--transport_bytes)",
+      host_.slots.num_slots())));
 }
 
 void RpcCall::StopWaiting(const absl::Status& reason) {
@@ -79,12 +111,25 @@ void RpcCall::StopWaiting(const absl::Status& reason) {
     absl::MutexLock lock(&mu_);
     if (!message_limit_.has_value()) return;
     message_limit_.reset();
+    slot_limit_.reset();
   }
   OnNoMessage(reason);
 }
 
-void RpcCall::OnReadDone(bool is_message) {
+void RpcCall::LeaveQueues() {
   waiting_place_.reset();
+  if (slot_.has_value()) host_.slots.Leave(*slot_, MonotonicTime::Now());
+  slot_.reset();
+}
+
+void RpcCall::OnCancel() {
+  // gRPC tells it to a read, but a call that has no slot yet does not read.
+  StopWaiting(absl::CancelledError(""));
+  OnClientGone();
+}
+
+void RpcCall::OnReadDone(bool is_message) {
+  LeaveQueues();
   bool is_cancelled = false;
   {
     absl::MutexLock lock(&mu_);
@@ -166,7 +211,7 @@ void RpcCall::OnDone() {
   const std::shared_ptr<RpcCall> last_hold = std::move(self_);
   OnClosed();
   stream_place_.reset();
-  waiting_place_.reset();
+  LeaveQueues();
 }
 
 void RpcCall::LimitLife(MonotonicTime time) {
@@ -177,7 +222,8 @@ void RpcCall::LimitLife(MonotonicTime time) {
 
 void RpcCall::SetTimer() {
   MonotonicTime first = MonotonicTime::InfiniteFuture();
-  for (const auto& limit : {message_limit_, answer_limit_, life_limit_}) {
+  for (const auto& limit :
+       {message_limit_, slot_limit_, answer_limit_, life_limit_}) {
     if (limit.has_value()) first = std::min(first, *limit);
   }
   // A timer that rings too early is set again when it rings. So a stream needs
@@ -204,7 +250,7 @@ absl::Status RpcCall::LateMessage(MonotonicTime now) const {
 
 void RpcCall::OnTimer() {
   absl::Status late_message;
-  bool is_unread = false, is_to_cancel = false;
+  bool waits_for_slot = false, is_unread = false, is_to_cancel = false;
   {
     absl::MutexLock lock(&mu_);
     timer_.reset();
@@ -212,6 +258,9 @@ void RpcCall::OnTimer() {
     const MonotonicTime now = MonotonicTime::Now();
     late_message = LateMessage(now);
     if (!late_message.ok()) message_limit_.reset();
+    waits_for_slot = slot_limit_.has_value() && late_message.ok();
+    slot_limit_.reset();
+    if (waits_for_slot) slot_limit_ = now + MessageSlots::kMinHold;
     const bool is_too_old = life_limit_.has_value() && now >= *life_limit_;
     is_unread =
         answer_limit_.has_value() && (is_too_old || now >= *answer_limit_);
@@ -223,6 +272,7 @@ void RpcCall::OnTimer() {
     SetTimer();
   }
   if (!late_message.ok()) OnNoMessage(late_message);
+  if (waits_for_slot) host_.slots.Balance(MonotonicTime::Now());
   if (is_unread) OnUnread();
   if (is_to_cancel) Cancel();
 }

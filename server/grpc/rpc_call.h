@@ -19,6 +19,7 @@
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
 #include "server/caller.h"
+#include "server/grpc/message_slots.h"
 #include "server/grpc/open_calls.h"
 #include "server/grpc/timers.h"
 #include "server/ops/metrics.h"
@@ -27,6 +28,13 @@ namespace sheaf {
 
 // Shared by all calls. What the pointers refer to outlives the calls.
 struct RpcHost {
+  // The sum of these limits is the memory of callers about whom nothing is
+  // known: half of `transport_bytes` is for messages that are being received,
+  // and 3/8 for calls that wait for their messages. Each of these takes 12 KiB
+  // of gRPC, and a window of kWindowBytes may be full.
+  static constexpr int kWindowBytes = 16 << 10;
+  static constexpr int64_t kWaitingCallBytes = (12 << 10) + kWindowBytes;
+
   Metrics* metrics;
   Timers* timers;
   // From the headers of a call to its whole message.
@@ -38,8 +46,10 @@ struct RpcHost {
   // Set once, when messages that have not arrived are no longer waited for.
   std::atomic<bool> is_draining = false;
 
-  // Calls that wait for a message. Each takes about 12 KiB of gRPC.
-  OpenCalls waiting{4096};
+  // Messages that are being received.
+  MessageSlots slots{4};
+  // Calls that wait for a message.
+  OpenCalls waiting{1024};
   // Streams that need no token.
   OpenCalls open_streams{1024};
 };
@@ -83,7 +93,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // gRPC's calls.
   void OnReadDone(bool is_message) final;
   void OnWriteDone(bool is_sent) final;
-  void OnCancel() final { OnClientGone(); }
+  void OnCancel() final;
   void OnDone() final;
 
   // The timer's call.
@@ -133,6 +143,9 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Makes sure that the timer rings at the first of the limits.
   void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void BeginToReceive();
+  void GiveSlotUp();
+  void LeaveQueues();
   // Ends the call if it waits for a message; `reason` is the status.
   void StopWaiting(const absl::Status& reason);
   void Cancel();  // for a client that does not read
@@ -145,6 +158,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   std::shared_ptr<RpcCall> self_;           // from Run() to OnDone()
   std::optional<CallPlace> stream_place_;   // likewise
   std::optional<CallPlace> waiting_place_;  // from ReadMessage() to the message
+  std::optional<uint64_t> slot_;            // likewise
   grpc::ByteBuffer received_;               // gRPC's until OnReadDone()
   int64_t max_bytes_ = 0;                   // of the message that is read
   grpc::ByteBuffer sent_;  // gRPC's until OnWriteDone() or OnDone()
@@ -152,11 +166,14 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   mutable absl::Mutex mu_;
   grpc::CallbackServerContext* rpc_;  // null once done; changed under mu_
   bool has_ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool is_receiving_ ABSL_GUARDED_BY(mu_) = false;  // has a slot
   bool is_sending_ ABSL_GUARDED_BY(mu_) = false;
   // Each of these ends the call at its time; none while it does not apply.
   std::optional<MonotonicTime> message_limit_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> answer_limit_ ABSL_GUARDED_BY(mu_);
   std::optional<MonotonicTime> life_limit_ ABSL_GUARDED_BY(mu_);
+  // While the call waits for a slot, the time to look again.
+  std::optional<MonotonicTime> slot_limit_ ABSL_GUARDED_BY(mu_);
   std::optional<Timers::Timer> timer_ ABSL_GUARDED_BY(mu_);
 };
 
