@@ -162,8 +162,9 @@ trust=--tls_ca=$work/first-ca.pem
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1 \
   --tls_cert="$work/other.pem" --tls_key="$work/other.key"
-expect 0 sheaf-small call models "$trust" --tls_cert="$work/client.pem" \
-  --tls_key="$work/client.key"
+expect 0 'Wo ist der Bahnhof?' call translate "$trust" --tls_cert="$work/client.pem" \
+  --tls_key="$work/client.key" "${say[@]}"
+await 30 grep -q '"certificate_subject":"CN=client"' "$work/mutual.log"
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- limits'
@@ -235,7 +236,7 @@ await 30 call models --max_attempts=1
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- a connection without a call is closed, whether it pings or not'
-start_logging idle --max_connection_idle=1s
+start_logging idle --max_connection_idle=1s --trusted_proxies=127.0.0.1
 python3 - "$address" <<'END' || fail 'an idle connection was not closed, or a busy one was'
 import select, socket, sys
 host, port = sys.argv[1].split(":")
@@ -246,17 +247,20 @@ def field(name, value):
     return bytes([0, len(name)]) + name + bytes([len(value)]) + value
 preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(4, 1, 0, b"")
 ping = frame(6, 0, 0, bytes(8))
-# A watch of the health, which does not end.
-watch = frame(1, 4, 1, b"".join(field(*pair) for pair in [
-    (b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"test"),
-    (b":path", b"/grpc.health.v1.Health/Watch"), (b"te", b"trailers"),
-    (b"content-type", b"application/grpc")])) + frame(0, 1, 1, bytes(5))
+def call(path, *metadata):  # with an empty message
+    return frame(1, 4, 1, b"".join(field(*pair) for pair in [
+        (b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"test"),
+        (b":path", path), (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"), *metadata])) + frame(0, 1, 1, bytes(5))
+watch = call(b"/grpc.health.v1.Health/Watch")  # does not end
+forwarded = call(b"/sheaf.v1.TextService/Translate", (b"x-forwarded-for", b"192.0.2.7"),
+                 (b"x-client-subject", b"CN=web"))
 def connect(sent):
     client = socket.create_connection((host, int(port)), timeout=20)
     client.sendall(sent)
     return client
 idle = {"silent": connect(b""), "settings": connect(preface),
-        "pings": connect(preface + ping)}
+        "pings": connect(preface + ping), "forwarded": connect(preface + forwarded)}
 busy = connect(preface + watch)
 for name, client in idle.items():
     answer = b""
@@ -266,6 +270,8 @@ for name, client in idle.items():
 while select.select([busy], [], [], 0.1)[0]:
     assert busy.recv(1000), "the busy connection was closed"
 END
+grep -q '"peer":"ipv4:192.0.2.7","certificate_subject":"CN=web"' "$work/idle.log" ||
+  fail 'the log does not have the client of the proxy'
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
