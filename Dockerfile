@@ -1,7 +1,9 @@
 # An image with sheaf-server, sheaf, the embedded model and the libraries that they
 # load. It has no shell and no package manager.
 #   docker build -t sheaf .
-FROM debian:bookworm-slim AS build
+# deploy/pin_images.sh pins the base to a digest.
+ARG BASE=debian:bookworm-slim
+FROM ${BASE} AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
       ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libgrpc++-dev libicu-dev \

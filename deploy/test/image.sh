@@ -34,7 +34,7 @@ echo '--- the build'
 ccache_dir=${CCACHE_DIR:-$HOME/.cache/ccache}
 if [[ ! -d $ccache_dir ]]; then ccache_dir=$work/ccache; fi
 images build --pull-never --format docker --volume "$ccache_dir:/ccache" \
-  -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
+  --build-arg BASE=docker.io/library/debian:bookworm-slim -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
   give_up "$work/image.log" 'the build'
 grep -A12 'bytes in all' "$work/image.log"
 
