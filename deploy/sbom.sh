@@ -32,8 +32,10 @@ owners() {
     sed -nE 's/^([^ :,]+)(:[a-z0-9]+)?: (.*)/\3\t\1/p' | sort >"$work/owned"
   join -t $'\t' -o 2.2,1.2 "$work/candidates" "$work/owned" | sort -u
 }
-# found WHAT NAME: the list $work/NAME must not be empty.
-found() { [[ -s $work/$2 ]] || { echo "sbom: no $1" >&2; exit 1; }; }
+fail() {
+  echo "sbom: $*" >&2
+  exit 1
+}
 # An identifier of SPDX has letters, digits, dots and hyphens.
 spdx_id() { echo "SPDXRef-$1-${2//[^A-Za-z0-9.-]/-}"; }
 
@@ -42,7 +44,7 @@ ninja -C "$build" -t inputs sheaf-server sheaf | grep -v '^ninja:' >"$work/input
 # shellcheck disable=SC2046  # one word per object
 ninja -C "$build" -t deps $(grep '\.o$' "$work/inputs") |
   sed -nE 's/^ +(\/usr\/.*)/\1/p' | sort -u >"$work/headers"
-found 'headers in the build directory' headers
+[[ -s $work/headers ]] || fail "ninja knows of no headers in $build"
 # The kernel's headers have declarations only, and with them a scanner would report
 # every fault of the kernel.
 { grep -E '^/usr/.*\.a$' "$work/inputs" || true; cat "$work/headers"; } |
@@ -52,10 +54,7 @@ found 'headers in the build directory' headers
 (cd "$root" && find . -type f -name '*.so*' | sed 's/^\.//') | sort >"$work/libraries"
 owners <"$work/libraries" >"$work/library-owners"
 cut -f2 "$work/library-owners" | sort | comm -23 "$work/libraries" - >"$work/unknown"
-[[ ! -s $work/unknown ]] || {
-  echo "sbom: no Debian package has $(tr '\n' ' ' <"$work/unknown")" >&2
-  exit 1
-}
+[[ ! -s $work/unknown ]] || fail "no Debian package has $(tr '\n' ' ' <"$work/unknown")"
 cut -f1 "$work/library-owners" | sort -u - "$work/built-in" >"$work/packages"
 
 # --- What scanners and licenses ask for.
