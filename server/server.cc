@@ -49,6 +49,8 @@ namespace {
 
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
+// From the begin of a connection to its HTTP/2 settings, TLS included.
+constexpr int kHandshakeTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
@@ -170,6 +172,11 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
                                static_cast<int>(absl::ToInt64Milliseconds(
                                    options.max_connection_age)));
   }
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_idle)));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -230,6 +237,7 @@ class Server::Parts {
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
         limiter(tokens.get(), options.max_requests_per_caller),
+        trusted_proxies(options.trusted_proxies),
         log(options.log),
         watchdog({.patience = options.stuck_after,
                   .interval = std::min(options.stuck_after / 4,
@@ -255,6 +263,7 @@ class Server::Parts {
                   .log = options.log,
                   .default_deadline = options.default_deadline}),
         host{.metrics = &metrics,
+             .proxies = &trusted_proxies,
              .timers = &timers,
              .message_timeout = options.message_timeout,
              .answer_timeout = options.answer_timeout,
@@ -287,7 +296,7 @@ class Server::Parts {
         });
   }
 
-  void Listen(int32_t max_connections) {
+  void Listen(const ServerOptions& options) {
     RpcListener::Events events;
     events.on_connection = [this](int fd) {
       grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
@@ -295,10 +304,18 @@ class Server::Parts {
       connection.fd = fd;
       acceptor->HandleNewConnection(&connection);
     };
-    events.on_refused = [this, max_connections](int32_t num_open) {
+    events.on_refused = [this, max = options.max_connections,
+                         max_per_address = options.max_connections_per_address](
+                            const RpcListener::Refusal& refusal) {
       metrics.CountRefusedConnection();
+      const bool is_for_address = refusal.is_for_address;
+      const char* limit =
+          is_for_address ? "max_connections_per_address" : "max_connections";
       LogEvent(log, "connection_refused",
-               {{"num_open", num_open}, {"max_connections", max_connections}});
+               {{"reason", limit},
+                {"num_open", refusal.num_open},
+                {limit, is_for_address ? max_per_address : max},
+                {"address", refusal.address}});
     };
     events.on_num_open = [this](int32_t num_open) {
       metrics.SetConnections(num_open);
@@ -316,6 +333,7 @@ class Server::Parts {
   std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
   CallerLimiter limiter;
+  const TrustedProxies trusted_proxies;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;
@@ -357,8 +375,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
-  absl::StatusOr<std::unique_ptr<RpcListener>> listener =
-      RpcListener::Listen(options.listen, options.max_connections);
+  absl::StatusOr<std::unique_ptr<RpcListener>> listener = RpcListener::Listen(
+      options.listen,
+      {.max_connections = options.max_connections,
+       .max_connections_per_address = options.max_connections_per_address,
+       .trusted_proxies = options.trusted_proxies});
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
 
@@ -377,7 +398,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   for (const std::string& name : HealthNames()) parts->health.Set(name, true);
   parts->Watch();
   parts->WatchFiles();
-  parts->Listen(options.max_connections);
+  parts->Listen(options);
 
   HostPort listen = options.listen;
   listen.port = parts->listener->port();

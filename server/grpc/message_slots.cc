@@ -17,8 +17,12 @@ void MessageSlots::Enter(uint64_t call, const Caller& caller, MonotonicTime now,
   Functions functions;
   {
     absl::MutexLock lock(&mu_);
-    calls_.emplace(call, Call{caller.address, caller.peer, std::move(begin),
-                              std::move(give_up), /*since=*/std::nullopt});
+    const auto connection =
+        connections_.try_emplace(caller.peer, Connection{caller.address, 0, {}})
+            .first;
+    connection->second.waiting.emplace(
+        call, Waiting{std::move(begin), std::move(give_up)});
+    waiting_.emplace(call, connection);
     functions = Assign(now);
   }
   for (const auto& function : functions) function();
@@ -28,10 +32,16 @@ void MessageSlots::Leave(uint64_t call, MonotonicTime now) {
   Functions functions;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = calls_.find(call);
-    if (it == calls_.end()) return;  // its slot was taken back
-    if (it->second.since.has_value()) Count(it->second, -1);
-    calls_.erase(it);
+    if (const auto it = waiting_.find(call); it != waiting_.end()) {
+      const auto connection = it->second;
+      waiting_.erase(it);
+      connection->second.waiting.erase(call);
+      Tidy(connection);
+      return;
+    }
+    const auto holder = holders_.find(call);
+    if (holder == holders_.end()) return;  // its slot was taken back
+    Release(holder);
     functions = Assign(now);
   }
   for (const auto& function : functions) function();
@@ -48,68 +58,81 @@ void MessageSlots::Balance(MonotonicTime now) {
 
 MessageSlots::Functions MessageSlots::Assign(MonotonicTime now) {
   Functions functions;
-  while (static_cast<size_t>(num_held_) < calls_.size()) {
+  while (!waiting_.empty()) {
     const auto next = FindNext();
-    if (num_held_ == num_slots_) {
-      const auto victim = FindVictim(next->second, now);
-      if (victim == calls_.end()) break;
+    if (static_cast<int32_t>(holders_.size()) == num_slots_) {
+      const auto victim = FindVictim(next, now);
+      if (victim == holders_.end()) break;
       functions.push_back(std::move(victim->second.give_up));
-      Count(victim->second, -1);
-      calls_.erase(victim);
+      Release(victim);
     }
-    next->second.since = now;
-    Count(next->second, 1);
-    functions.push_back(std::move(next->second.begin));
+    const auto call = next->second.waiting.begin();
+    functions.push_back(std::move(call->second.begin));
+    holders_.emplace(call->first,
+                     Holder{next, now, std::move(call->second.give_up)});
+    ++next->second.num_slots;
+    ++by_address_[next->second.address];
+    waiting_.erase(call->first);
+    next->second.waiting.erase(call);
   }
   return functions;
 }
 
-MessageSlots::Calls::iterator MessageSlots::FindNext() {
-  auto best = calls_.end();
-  for (auto it = calls_.begin(); it != calls_.end(); ++it) {
-    if (it->second.since.has_value()) continue;
-    if (best == calls_.end() || SlotsOf(it->second) < SlotsOf(best->second)) {
+// A client with thousands of calls has few connections.
+MessageSlots::Connections::iterator MessageSlots::FindNext() {
+  const auto key =
+      [this](const Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return std::make_pair(SlotsOf(connection),
+                              connection.waiting.begin()->first);
+      };
+  auto best = connections_.end();
+  for (auto it = connections_.begin(); it != connections_.end(); ++it) {
+    if (it->second.waiting.empty()) continue;
+    if (best == connections_.end() || key(it->second) < key(best->second)) {
       best = it;
     }
   }
   return best;
 }
 
-MessageSlots::Calls::iterator MessageSlots::FindVictim(const Call& next,
-                                                       MonotonicTime now) {
-  auto worst = calls_.end();
-  for (auto it = calls_.begin(); it != calls_.end(); ++it) {
-    if (!it->second.since.has_value()) continue;
-    if (worst == calls_.end() || SlotsOf(it->second) > SlotsOf(worst->second)) {
+MessageSlots::Holders::iterator MessageSlots::FindVictim(
+    Connections::iterator next, MonotonicTime now) {
+  auto worst = holders_.begin();
+  for (auto it = holders_.begin(); it != holders_.end(); ++it) {
+    if (SlotsOf(it->second.connection->second) >
+        SlotsOf(worst->second.connection->second)) {
       worst = it;
     }
   }
-  const auto [address_slots, peer_slots] = SlotsOf(worst->second);
-  const auto [next_address_slots, next_peer_slots] = SlotsOf(next);
-  const bool has_more = worst->second.address == next.address
-                            ? peer_slots >= next_peer_slots + 2
+  const Connection& connection = worst->second.connection->second;
+  const auto [address_slots, own_slots] = SlotsOf(connection);
+  const auto [next_address_slots, next_own_slots] = SlotsOf(next->second);
+  const bool has_more = connection.address == next->second.address
+                            ? own_slots >= next_own_slots + 2
                             : address_slots >= next_address_slots + 2;
-  const absl::Duration held = now - *worst->second.since;
-  return held >= (has_more ? kMinHold : kMaxHold) ? worst : calls_.end();
+  const absl::Duration held = now - worst->second.since;
+  return held >= (has_more ? kMinHold : kMaxHold) ? worst : holders_.end();
 }
 
-std::tuple<int32_t, int32_t> MessageSlots::SlotsOf(const Call& call) const {
-  const auto count = [](const Counts& counts, const std::string& key) {
-    const auto it = counts.find(key);
-    return it == counts.end() ? 0 : it->second;
-  };
-  return {count(by_address_, call.address), count(by_peer_, call.peer)};
+std::pair<int32_t, int32_t> MessageSlots::SlotsOf(
+    const Connection& connection) const {
+  const auto it = by_address_.find(connection.address);
+  return {it == by_address_.end() ? 0 : it->second, connection.num_slots};
 }
 
-void MessageSlots::Count(const Call& call, int32_t change) {
-  num_held_ += change;
-  const auto add = [change](Counts& counts, const std::string& key) {
-    int32_t& count = counts[key];
-    count += change;
-    if (count == 0) counts.erase(key);
-  };
-  add(by_address_, call.address);
-  add(by_peer_, call.peer);
+void MessageSlots::Release(Holders::iterator holder) {
+  const auto connection = holder->second.connection;
+  holders_.erase(holder);
+  --connection->second.num_slots;
+  const auto address = by_address_.find(connection->second.address);
+  if (--address->second == 0) by_address_.erase(address);
+  Tidy(connection);
+}
+
+void MessageSlots::Tidy(Connections::iterator connection) {
+  if (connection->second.num_slots == 0 && connection->second.waiting.empty()) {
+    connections_.erase(connection);
+  }
 }
 
 }  // namespace sheaf

@@ -5,9 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -57,35 +56,49 @@ class MessageSlots {
   void Balance(MonotonicTime now);
 
  private:
-  struct Call {
-    std::string address, peer;
-    std::function<void()> begin, give_up;
-    std::optional<MonotonicTime> since;  // none: waits
-  };
-  using Calls = std::map<uint64_t, Call>;  // by number, which is their order
-  using Counts = absl::flat_hash_map<std::string, int32_t>;
   using Functions = std::vector<std::function<void()>>;
+  struct Waiting {
+    std::function<void()> begin, give_up;
+  };
+  // The calls of one connection.
+  struct Connection {
+    std::string address;
+    int32_t num_slots = 0;
+    std::map<uint64_t, Waiting> waiting;  // by number, which is their order
+  };
+  using Connections = std::map<std::string, Connection>;
+  struct Holder {
+    Connections::iterator connection;
+    MonotonicTime since;
+    std::function<void()> give_up;
+  };
+  using Holders = std::map<uint64_t, Holder>;  // by number
 
   // Gives slots to calls. Returns what is to be called.
   Functions Assign(MonotonicTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The call that gets the next slot; end() if none waits.
-  Calls::iterator FindNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The call whose slot is taken back for `next`; end() if there is none.
-  Calls::iterator FindVictim(const Call& next, MonotonicTime now)
+  // The connection that gets the next slot; end() if none waits.
+  Connections::iterator FindNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The slot that is taken back for `next`; end() if there is none.
+  Holders::iterator FindVictim(Connections::iterator next, MonotonicTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // The numbers of slots of a call's address and connection.
-  std::tuple<int32_t, int32_t> SlotsOf(const Call& call) const
+  // The numbers of slots of an address and, in it, a connection.
+  std::pair<int32_t, int32_t> SlotsOf(const Connection& connection) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Count(const Call& call, int32_t change)
+  void Release(Holders::iterator holder) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Forgets a connection without calls.
+  void Tidy(Connections::iterator connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int32_t num_slots_;
   absl::Mutex mu_;
-  Calls calls_ ABSL_GUARDED_BY(mu_);
   uint64_t last_call_ ABSL_GUARDED_BY(mu_) = 0;
-  int32_t num_held_ ABSL_GUARDED_BY(mu_) = 0;
-  // Numbers of slots; no entry: 0.
-  Counts by_address_ ABSL_GUARDED_BY(mu_), by_peer_ ABSL_GUARDED_BY(mu_);
+  Holders holders_ ABSL_GUARDED_BY(mu_);
+  Connections connections_ ABSL_GUARDED_BY(mu_);  // by peer
+  // The connections of the calls that wait, by number.
+  absl::flat_hash_map<uint64_t, Connections::iterator> waiting_
+      ABSL_GUARDED_BY(mu_);
+  // The number of slots of each address that has any.
+  absl::flat_hash_map<std::string, int32_t> by_address_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace sheaf

@@ -18,7 +18,8 @@ RpcCall::RpcCall(RpcHost& host, const RpcName& name,
                  grpc::CallbackServerContext* rpc)
     : host_(host),
       name_(name),
-      caller_(CallerOf(*rpc, absl::StrCat(name.service, "/", name.method))),
+      caller_(CallerOf(*rpc, absl::StrCat(name.service, "/", name.method),
+                       *host.proxies)),
       begin_(MonotonicTime::Now()),
       rpc_(rpc) {
   host_.metrics->CountRpcStarted(name_);

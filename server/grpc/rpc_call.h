@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
+#include "server/access/trusted_proxies.h"
 #include "server/caller.h"
 #include "server/grpc/message_slots.h"
 #include "server/grpc/open_calls.h"
@@ -36,6 +37,7 @@ struct RpcHost {
   static constexpr int64_t kWaitingCallBytes = (12 << 10) + kWindowBytes;
 
   Metrics* metrics;
+  const TrustedProxies* proxies;
   Timers* timers;
   // From the headers of a call to its whole message.
   absl::Duration message_timeout = absl::Seconds(60);

@@ -76,7 +76,8 @@ class ReflectionTest : public testing::Test {
 
   Metrics metrics_{"fake", /*kv_capacity_bytes=*/1};
   Timers timers_;
-  RpcHost host_{.metrics = &metrics_, .timers = &timers_};
+  const TrustedProxies proxies_;
+  RpcHost host_{.metrics = &metrics_, .proxies = &proxies_, .timers = &timers_};
   RpcRouter router_{host_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<typename Version::Service::Stub> stub_;
