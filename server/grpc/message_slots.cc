@@ -2,6 +2,7 @@
 
 #include "server/grpc/message_slots.h"
 
+#include <tuple>
 #include <utility>
 
 namespace sheaf {
@@ -18,7 +19,8 @@ void MessageSlots::Enter(uint64_t call, const Caller& caller, MonotonicTime now,
   {
     absl::MutexLock lock(&mu_);
     const auto connection =
-        connections_.try_emplace(caller.peer, Connection{caller.address, 0, {}})
+        connections_
+            .try_emplace(caller.peer, Connection{caller.address, 0, 0, {}})
             .first;
     connection->second.waiting.emplace(
         call, Waiting{std::move(begin), std::move(give_up)});
@@ -71,6 +73,7 @@ MessageSlots::Functions MessageSlots::Assign(MonotonicTime now) {
     holders_.emplace(call->first,
                      Holder{next, now, std::move(call->second.give_up)});
     ++next->second.num_slots;
+    next->second.last_given = ++num_given_;
     ++by_address_[next->second.address];
     waiting_.erase(call->first);
     next->second.waiting.erase(call);
@@ -82,8 +85,8 @@ MessageSlots::Functions MessageSlots::Assign(MonotonicTime now) {
 MessageSlots::Connections::iterator MessageSlots::FindNext() {
   const auto key =
       [this](const Connection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-        return std::make_pair(SlotsOf(connection),
-                              connection.waiting.begin()->first);
+        return std::make_tuple(SlotsOf(connection), connection.last_given,
+                               connection.waiting.begin()->first);
       };
   auto best = connections_.end();
   for (auto it = connections_.begin(); it != connections_.end(); ++it) {

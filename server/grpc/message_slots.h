@@ -24,16 +24,17 @@ namespace sheaf {
 // of all messages that have not arrived whole.
 //
 // A call without a slot waits. The next slot goes to a call from the address,
-// there from the connection, with the fewest slots. While calls wait, slots
-// that are held for long are taken back: after kMinHold from an address or a
-// connection that has at least two slots more than the call that waits, after
-// kMaxHold from any. A short message takes a slot for less than a millisecond.
+// there from the connection, with the fewest slots, and round the connections
+// with as many. While calls wait, slots that are held for long are taken back:
+// after kMinHold from an address or a connection that has at least two slots
+// more than the call that waits, after kMaxHold from any. A short message takes
+// a slot for less than a millisecond.
 //
 // Thread-safe. Calls the functions of calls without its lock, on any thread.
 class MessageSlots {
  public:
   static constexpr absl::Duration kMinHold = absl::Milliseconds(50);
-  static constexpr absl::Duration kMaxHold = absl::Seconds(2);
+  static constexpr absl::Duration kMaxHold = absl::Seconds(1);
 
   explicit MessageSlots(int32_t num_slots) : num_slots_(num_slots) {}
   MessageSlots(const MessageSlots&) = delete;
@@ -64,6 +65,7 @@ class MessageSlots {
   struct Connection {
     std::string address;
     int32_t num_slots = 0;
+    uint64_t last_given = 0;  // num_given_ when it got its last slot
     std::map<uint64_t, Waiting> waiting;  // by number, which is their order
   };
   using Connections = std::map<std::string, Connection>;
@@ -92,6 +94,7 @@ class MessageSlots {
   const int32_t num_slots_;
   absl::Mutex mu_;
   uint64_t last_call_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t num_given_ ABSL_GUARDED_BY(mu_) = 0;  // slots, since the start
   Holders holders_ ABSL_GUARDED_BY(mu_);
   Connections connections_ ABSL_GUARDED_BY(mu_);  // by peer
   // The connections of the calls that wait, by number.

@@ -180,7 +180,7 @@ void RpcCall::SendLast(grpc::ByteBuffer message) {
   absl::MutexLock lock(&mu_);
   if (std::exchange(has_ended_, true)) return;
   sent_ = std::move(message);
-  CountEnd(grpc::StatusCode::OK);
+  PrepareEnd(grpc::StatusCode::OK);
   StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
 }
 
@@ -189,12 +189,15 @@ void RpcCall::End(const absl::Status& status) {
   if (std::exchange(has_ended_, true)) return;
   AddPushback(status, rpc_);
   const grpc::Status end = ToGrpcStatus(status);
-  CountEnd(end.error_code());
+  PrepareEnd(end.error_code());
   Finish(end);
 }
 
-// Before the client knows the end, because it may look at the metrics at once.
-void RpcCall::CountEnd(grpc::StatusCode code) {
+void RpcCall::PrepareEnd(grpc::StatusCode code) {
+  // From now on nothing may be read: gRPC frees the call once it has ended.
+  message_limit_.reset();
+  slot_limit_.reset();
+  // Before the client knows the end, because it may look at the metrics then.
   const MonotonicTime now = MonotonicTime::Now();
   host_.metrics->CountRpcHandled(name_, code,
                                  absl::ToDoubleSeconds(now - begin_));

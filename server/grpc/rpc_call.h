@@ -151,7 +151,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // Ends the call if it waits for a message; `reason` is the status.
   void StopWaiting(const absl::Status& reason);
   void Cancel();  // for a client that does not read
-  void CountEnd(grpc::StatusCode code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PrepareEnd(grpc::StatusCode code) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   RpcHost& host_;
   const RpcName& name_;  // its series exist

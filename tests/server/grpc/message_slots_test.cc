@@ -74,6 +74,19 @@ TEST_F(MessageSlotsTest, TheAddressThenTheConnectionWithTheFewestSlotsIsNext) {
   EXPECT_THAT(begun_, ElementsAre("b1 waits", "a2 waits", "a1 waits"));
 }
 
+TEST_F(MessageSlotsTest, ConnectionsWithAsManySlotsTakeTurns) {
+  const uint64_t one = Enter("a:1", "1"), two = Enter("a:2", "2"),
+                 three = Enter("a:3", "3");
+  for (const char* name : {"1 again", "1 once more"}) Enter("a:1", name);
+  Enter("a:2", "2 again");
+  Enter("a:4", "4");
+  begun_.clear();
+  slots_.Leave(one, now_);
+  slots_.Leave(two, now_);
+  slots_.Leave(three, now_);
+  EXPECT_THAT(begun_, ElementsAre("4", "1 again", "2 again"));
+}
+
 TEST_F(MessageSlotsTest, AnAddressWithMoreSlotsGivesOneUpAfterAWhile) {
   for (const char* name : {"first", "second", "third"}) Enter("a:1", name);
   Enter("b:1", "other");

@@ -333,6 +333,20 @@ TEST_F(RpcCallTest, AClientThatLeavesWhileItsMessageWaitsIsNotForgotten) {
   }
 }
 
+// Streams that wait for a slot end because there are too many streams.
+TEST_F(RpcCallTest, AStreamThatEndsBeforeItsMessageIsReadIsNotReadLater) {
+  Start([](ServerOptions& options) {
+    options.transport_bytes = int64_t{1} << 30;  // more may wait than are open
+    options.limits.max_text_bytes = 100'000'000;
+  });
+  Http2Peer one(port()), other(port());
+  for (int i = 0; i < 800; ++i) {
+    one.Open(kReflection);
+    other.Open(kReflection);
+  }
+  EXPECT_EQ(harness_->WhatIsLeft(), "");
+}
+
 TEST_F(RpcCallTest, ManyOpenStreamsDoNotKeepAnotherClientOut) {
   Start([](ServerOptions&) {});
   Http2Peer one(port()), other(port());
