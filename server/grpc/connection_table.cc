@@ -91,7 +91,9 @@ void ConnectionTable::CheckConsistency() const {
   for (const Connection& connection : connections_) {
     num_usual += connection.place == Place::kUsual;
     num_local += connection.place == Place::kLocal;
-    if (connection.client.has_value()) ++num_of_client[*connection.client];
+    if (!connection.client.has_value()) continue;
+    SHEAF_CHECK(connection.place == Place::kUsual);
+    ++num_of_client[*connection.client];
   }
   SHEAF_CHECK(num_usual == num_usual_ && num_local == num_local_);
   SHEAF_CHECK(num_of_client == num_of_client_);

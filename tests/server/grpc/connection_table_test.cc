@@ -105,6 +105,7 @@ TEST(ConnectionTableTest, PeersOfThisMachineHavePlacesBeyondBothLimits) {
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);  // beyond its own limit
+  EXPECT_EQ(connections.table().NumOpenOf(home), 2);
   EXPECT_EQ(connections.Open(From("192.0.2.1")), Verdict::kTaken);
   EXPECT_EQ(connections.Open(From("192.0.2.2")), Verdict::kTooMany);
   EXPECT_EQ(connections.Open(kUnix), Verdict::kTaken);
