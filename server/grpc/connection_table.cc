@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/check.h"
 
@@ -13,7 +12,7 @@ namespace sheaf {
 namespace {
 
 // The number of others that are looked at if there is no place for one.
-constexpr size_t kLooksPerConnection = 8;
+constexpr size_t kLooksPerConnection = 32;
 
 // Returns 0 if there is no such descriptor.
 ino_t InodeOf(int fd) {
@@ -53,7 +52,7 @@ ConnectionTable::Verdict ConnectionTable::TryTake(int fd, const Peer& peer) {
   if (connection.client.has_value()) ++num_of_client_[*connection.client];
   connections_.resize(
       std::max(connections_.size(), static_cast<size_t>(fd) + 1));
-  connections_[fd] = std::move(connection);
+  connections_[fd] = connection;
   return Verdict::kTaken;
 }
 
