@@ -107,6 +107,15 @@ ABSL_FLAG(absl::Duration, max_connection_idle, absl::Minutes(5),
 ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
           "Deadline of a call that sets none, and the longest that a call may "
           "set.");
+ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(60),
+          "Time from the headers of a call to its whole message. A stream of "
+          "reflection ends after this time without a message.");
+ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(20),
+          "Time after which an answer that the client does not read is "
+          "dropped.");
+ABSL_FLAG(sheaf::ByteSize, transport_bytes, {64 << 20},
+          "Memory for connections, headers, and messages that have not arrived "
+          "whole; at least four of the largest messages are used.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that running requests have to finish after SIGTERM.");
 
@@ -274,6 +283,12 @@ absl::Status TakeLimits(ProgramOptions& program) {
                 server.max_connection_idle),
            Take(FLAGS_default_deadline, absl::Milliseconds(1),
                 server.default_deadline),
+           Take(FLAGS_message_timeout, absl::Milliseconds(100),
+                server.message_timeout),
+           Take(FLAGS_answer_timeout, absl::Milliseconds(100),
+                server.answer_timeout),
+           Take(FLAGS_transport_bytes, 16 << 20, 1024 * kGiB,
+                server.transport_bytes),
            Take(FLAGS_drain_timeout, absl::ZeroDuration(),
                 program.drain_timeout),
        }) {

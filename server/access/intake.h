@@ -52,6 +52,9 @@ class Intake {
   //   RESOURCE_EXHAUSTED  the request and the others together exceed it
   absl::StatusOr<IntakeBytes> Take(int64_t bytes);
 
+  // UNAVAILABLE if the intake is closed.
+  absl::Status CheckOpen();
+
   // From now on Take() refuses.
   void Close();
 
