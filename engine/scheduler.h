@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "base/monotonic_time.h"
 #include "engine/beam_search.h"
+#include "engine/caller_shares.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
 #include "engine/request.h"
@@ -43,26 +44,45 @@ struct StepPlan {
 // tokens are certainly shared and count once. An admitted segment therefore
 // runs to its end, and nothing is ever preempted.
 //
-// The next candidate is the first waiting segment of the request with the
-// fewest running segments, and of the oldest such request. A document of a
-// thousand segments thus fills an idle server, but does not keep a short
-// request waiting. If the candidate does not fit, nothing is admitted, so that
-// it cannot starve. Short sources that overtake a long pass leave room for it,
-// too.
+// The candidate is chosen by caller first: the caller that is due first
+// (CallerShares), then its request with the fewest running segments, and of
+// these the oldest. Callers that are always busy thus get equal parts of the
+// server, by weight and cost. Within a caller, a document of a thousand
+// segments fills an idle server, but does not keep a short request waiting.
 //
-// Invariants; CheckConsistency() verifies the first three:
+// Nothing is preempted, so the server keeps something free for callers that
+// come later. While several callers are known (CallerShares::has_several()):
+//   - A caller that holds something leaves free, of sequences and of blocks,
+//     one for every kHeldPerFree that it holds, rounded down. A single busy
+//     caller can thus hold seven eighths.
+//   - A caller that holds nothing may take all that is free.
+//   - If the candidate must wait and its caller holds something, callers that
+//     hold nothing may pass it, in their order.
+//
+// No caller starves. A candidate whose caller holds nothing is never passed, so
+// that in the end everything is free for it. The segments of a caller that
+// holds something end, and unless it has been served before, it holds nothing
+// then. Its due time is at most the virtual time at which later callers begin,
+// and each admission puts off the earlier ones, so it becomes the candidate.
+// Short sources that overtake a long pass leave room for the candidate, too.
+//
+// Invariants; CheckConsistency() verifies the first four:
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
 //      their sum is at most the pool's size.
 //   2. A segment holds no more blocks than it has reserved; one that is not
 //      admitted, or has finished, holds none.
 //   3. The running sequences are at most max_sequences.
-//   4. If a segment waits and none runs, PlanStep() admits one, unless the
+//   4. The accounts of the callers are the sums over their requests, and every
+//      caller in them has a request.
+//   5. If a segment waits and none runs, PlanStep() admits one, unless the
 //      Admission allows nothing.
 //
 // Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe; a
 // lane owns it.
 class Scheduler {
  public:
+  static constexpr int32_t kHeldPerFree = 7;
+
   // At most `max_sequences` sequences decode at the same time. `pool` is not
   // owned.
   Scheduler(int32_t max_sequences, KvBlockPool& pool)
@@ -111,6 +131,8 @@ class Scheduler {
 
   EngineGauges gauges() const;
 
+  const CallerShares& callers() const { return callers_; }
+
   void CheckConsistency() const;  // O(everything); for tests
 
  private:
@@ -124,19 +146,31 @@ class Scheduler {
   };
   static Need NeedOf(const Request& request, int64_t source_len,
                      const KvPoolShape& kv_shape);
-  // The request whose next segment is to be admitted, of those whose next
-  // source has at most `max_tokens`; null: none.
-  LiveRequest* NextToAdmit(int64_t max_tokens);
+  // The waiting requests among which NextOf() looks.
+  struct Filter {
+    int64_t max_tokens = INT64_MAX;  // of the next source
+    bool of_new_callers = false;     // those that hold nothing
+  };
+  // The request whose turn it is; null: none.
+  LiveRequest* NextOf(const Filter& filter);
+  // The request whose next segment is admitted now, with at most `room` tokens
+  // except for the first of a main pass; null: none.
+  LiveRequest* Choose(bool is_overtaking, int64_t room);
   Need NeedOfNext(const LiveRequest& request) const;
   bool Fits(const Need& need) const;
+  // Whether the next segment fits and leaves free what its caller must.
+  bool MayAdmit(const LiveRequest& request) const;
   void Admit(LiveRequest& request);
   void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
   void ShareHistory(const Sequence& parent, Sequence& child,
                     std::vector<BlockCopy>& copies);
+  void ChargeStep(Segment& segment);
   void Release(Segment& segment);
+  void CheckCallers() const;
 
   const int32_t max_sequences_;
   KvBlockPool* pool_;  // not owned
+  CallerShares callers_;
   std::list<LiveRequest> requests_;
   std::vector<Segment*> running_;  // admitted, in order of admission
   int32_t reserved_self_blocks_ = 0;
