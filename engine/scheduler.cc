@@ -79,9 +79,9 @@ LiveRequest* Scheduler::NextOf(const Filter& filter) {
   LiveRequest* next = nullptr;
   double next_due = 0;
   for (LiveRequest& live : requests_) {
-    if (live.num_admitted == live.num_segments() ||
-        live.next_source_len() > filter.max_tokens ||
-        (filter.of_new_callers && !live.caller->holds_nothing())) {
+    if ((filter.of_new_callers && !live.caller->holds_nothing()) ||
+        live.num_admitted == live.num_segments() ||
+        live.next_source_len() > filter.max_tokens) {
       continue;
     }
     // If two callers are due at the same time, either is right.
@@ -117,6 +117,7 @@ bool Scheduler::MayAdmit(const LiveRequest& live) const {
 }
 
 LiveRequest* Scheduler::Choose(bool is_overtaking, int64_t room) {
+  if (num_sequences_ == max_sequences_) return nullptr;  // saves a search
   LiveRequest* const first = NextOf({});
   if (first == nullptr) return nullptr;
   if (first->next_source_len() <= room) {
@@ -254,7 +255,7 @@ void Scheduler::ChargeStep(Segment& segment) {
   CallerShare& caller = *segment.request->caller;
   const int32_t sequences = segment.request->request.sampling.beam_size;
   callers_.Charge(caller, sequences);
-  if (segment.num_steps_left == 0) return;
+  if (segment.num_steps_left == 0) return;  // planned, and not decoded
   --segment.num_steps_left;
   caller.reserved_cost -= sequences;
 }
