@@ -238,31 +238,31 @@ const StepPlan& Scheduler::PlanStep(const Admission& admission) {
     plan_.encode.push_back(running_.back());
   }
   for (Segment* segment : running_) {
-    if (segment->state != Segment::State::kDecoding) continue;
-    ChargeStep(*segment);
-    for (Sequence& sequence : segment->sequences) {
-      // Within the reservation, so it cannot fail.
-      SHEAF_CHECK(sequence.self_kv.GrowTo(
-          static_cast<int32_t>(sequence.tokens.size())));
-    }
-    plan_.decode.push_back(segment);
+    if (segment->state == Segment::State::kDecoding) PlanDecode(*segment);
   }
   return plan_;
 }
 
-// One step of all sequences that the segment has reserved.
-void Scheduler::ChargeStep(Segment& segment) {
+void Scheduler::PlanDecode(Segment& segment) {
   CallerShare& caller = *segment.request->caller;
-  const int32_t sequences = segment.request->request.sampling.beam_size;
-  callers_.Charge(caller, sequences);
-  if (segment.num_steps_left == 0) return;  // planned, and not decoded
-  --segment.num_steps_left;
-  caller.reserved_cost -= sequences;
+  const int32_t num_sequences = segment.request->request.sampling.beam_size;
+  callers_.Charge(caller, num_sequences);
+  if (segment.num_steps_left > 0) {  // 0: planned more often than decoded
+    --segment.num_steps_left;
+    caller.reserved_cost -= num_sequences;
+  }
+  for (Sequence& sequence : segment.sequences) {
+    // Within the reservation, so it cannot fail.
+    SHEAF_CHECK(
+        sequence.self_kv.GrowTo(static_cast<int32_t>(sequence.tokens.size())));
+  }
+  plan_.decode.push_back(&segment);
 }
 
 void Scheduler::FinishEncode(Segment& segment) {
   SHEAF_CHECK(segment.state == Segment::State::kEncoding);
   segment.state = Segment::State::kDecoding;
+  PlanDecode(segment);
 }
 
 void Scheduler::Release(Segment& segment) {

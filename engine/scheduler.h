@@ -108,7 +108,8 @@ class Scheduler {
   // Admits the segments that fit, and lists the work of the step.
   const StepPlan& PlanStep(const Admission& admission);
 
-  // The cross K/V of the segment are complete; from now on it decodes.
+  // The cross K/V of the segment are complete. It decodes from the planned step
+  // on, which gets one more segment.
   void FinishEncode(Segment& segment);
 
   // Replaces the live beams of the segment by those of `steps`, in this order,
@@ -164,7 +165,7 @@ class Scheduler {
   void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
   void ShareHistory(const Sequence& parent, Sequence& child,
                     std::vector<BlockCopy>& copies);
-  void ChargeStep(Segment& segment);
+  void PlanDecode(Segment& segment);
   void Release(Segment& segment);
   void CheckCallers() const;
 

@@ -85,8 +85,8 @@ bool Exchange::Authorize(int64_t message_bytes) {
     services_.metrics->CountClient(record_.token_name);
   }
   message_bytes_ = message_bytes;
-  absl::StatusOr<IntakeBytes> bytes =
-      services_.intake->Take(kBytesPerExchange + message_bytes);
+  absl::StatusOr<IntakeBytes> bytes = services_.intake->Take(
+      lease_->caller(), kBytesPerExchange + message_bytes);
   if (!bytes.ok()) {
     RefuseBytes(bytes.status());
     return false;
@@ -171,6 +171,10 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
+  if (absl::Status status = lease_->GrowTo(request.sampling.beam_size);
+      !status.ok()) {
+    return Refuse(status, Rejection::kCallerLimit);
+  }
   if (request.is_open) {
     delivering_.rounds.emplace(std::move(prepared->plan));
     absl::MutexLock lock(&mu_);
@@ -185,6 +189,8 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   if (!request.segments.empty()) {
     request.deadline = deadline_;
     request.sink = this;
+    request.caller = lease_->caller();
+    request.weight = lease_->weight();
     held_by_engine_ = shared_from_this();
     const absl::StatusOr<RequestHandle> submitted =
         services_.engine->Submit(/*lane=*/0, std::move(request));
@@ -438,6 +444,10 @@ void Exchange::FinishError(const absl::Status& status) {
                        MonotonicTime::Now() >= deadline_;
   const absl::Status reported =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
+  // Another caller has taken its place in the engine's queue.
+  if (absl::IsResourceExhausted(reported)) {
+    services_.metrics->CountRejected(Rejection::kQueueFull);
+  }
   RecordEnd(reported);
   responder_->Fail(reported);
 }

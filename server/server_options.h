@@ -21,9 +21,9 @@ struct ServerOptions {
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_queue = 256;
   int64_t max_queued_bytes = int64_t{1} << 30;
-  TlsFiles tls;                         // not set: no encryption
-  std::string auth_tokens_file;         // empty: calls need no token
-  int32_t max_requests_per_caller = 0;  // 0: no limit
+  TlsFiles tls;                            // not set: no encryption
+  std::string auth_tokens_file;            // empty: calls need no token
+  int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;
   int32_t max_metadata_bytes = 16 << 10;

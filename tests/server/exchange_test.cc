@@ -129,7 +129,7 @@ TEST_F(ExchangeTest, AMessageThatCouldNeverFitIsInvalidAndOneThatCouldIsNot) {
   EXPECT_FALSE(too_large->Authorize(2 * kMaxBytes));
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Rejected("invalid_argument"), 1);
-  const auto others = intake_.Take(kMaxBytes);
+  const auto others = intake_.Take("other", kMaxBytes);
   const auto exchange = Open(stream_);
   EXPECT_FALSE(exchange->Authorize(kShort));
   EXPECT_EQ(stream_->status.code(), absl::StatusCode::kResourceExhausted);

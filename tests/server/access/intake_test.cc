@@ -24,8 +24,8 @@ class IntakeTest : public testing::Test {
 
 TEST_F(IntakeTest, BytesAreGivenBackAtTheEndOfTheRequest) {
   {
-    const absl::StatusOr<IntakeBytes> first = intake_.Take(60);
-    const absl::StatusOr<IntakeBytes> second = intake_.Take(40);
+    const absl::StatusOr<IntakeBytes> first = intake_.Take("a", 60);
+    const absl::StatusOr<IntakeBytes> second = intake_.Take("a", 40);
     ASSERT_TRUE(first.ok() && second.ok());
     EXPECT_EQ(bytes_, 100);
   }
@@ -33,26 +33,26 @@ TEST_F(IntakeTest, BytesAreGivenBackAtTheEndOfTheRequest) {
 }
 
 TEST_F(IntakeTest, WhatWouldTakeTooMuchIsRefusedUntilAnotherEnds) {
-  std::optional<IntakeBytes> first(*intake_.Take(60));
-  const absl::Status refused = intake_.Take(41).status();
+  std::optional<IntakeBytes> first(*intake_.Take("a", 60));
+  const absl::Status refused = intake_.Take("a", 41).status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.message()),
               AllOf(HasSubstr("41 bytes and the others 60"),
                     HasSubstr("at most 100 (--max_queued_bytes)")));
   EXPECT_EQ(bytes_, 60);
   first.reset();
-  EXPECT_TRUE(intake_.Take(41).ok());
+  EXPECT_TRUE(intake_.Take("a", 41).ok());
 }
 
 TEST_F(IntakeTest, WhatAloneWouldTakeTooMuchIsTheClientsError) {
-  const absl::StatusOr<IntakeBytes> other = intake_.Take(60);
-  EXPECT_EQ(intake_.Take(101).status().code(),
+  const absl::StatusOr<IntakeBytes> other = intake_.Take("a", 60);
+  EXPECT_EQ(intake_.Take("a", 101).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(IntakeTest, ARequestThatGrowsTooMuchKeepsWhatItHas) {
-  absl::StatusOr<IntakeBytes> growing = intake_.Take(10);
-  const absl::StatusOr<IntakeBytes> other = intake_.Take(60);
+  absl::StatusOr<IntakeBytes> growing = intake_.Take("a", 10);
+  const absl::StatusOr<IntakeBytes> other = intake_.Take("a", 60);
   EXPECT_EQ(growing->Resize(41).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(bytes_, 70);
   EXPECT_TRUE(growing->Resize(40).ok());
@@ -61,9 +61,9 @@ TEST_F(IntakeTest, ARequestThatGrowsTooMuchKeepsWhatItHas) {
 }
 
 TEST_F(IntakeTest, OnceClosedItRefusesAndWhatItTookMayGrow) {
-  absl::StatusOr<IntakeBytes> held = intake_.Take(10);
+  absl::StatusOr<IntakeBytes> held = intake_.Take("a", 10);
   intake_.Close();
-  EXPECT_EQ(intake_.Take(1).status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(intake_.Take("a", 1).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(held->Resize(20).ok());
 }
 
@@ -74,7 +74,7 @@ TEST_F(IntakeTest, TheSumIsThatOfTheRequests) {
   for (int i = 0; i < 20'000; ++i) {
     const auto bytes = static_cast<int64_t>(random() % 30);
     if (held.empty() || random() % 2 == 0) {
-      absl::StatusOr<IntakeBytes> taken = intake_.Take(bytes);
+      absl::StatusOr<IntakeBytes> taken = intake_.Take("a", bytes);
       ASSERT_EQ(taken.ok(), bytes == 0 || sum + bytes <= 100);
       if (!taken.ok()) continue;
       held.emplace_back(*std::move(taken), bytes);
