@@ -3,6 +3,8 @@
 #include "engine/caller_shares.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace sheaf {
 
@@ -12,6 +14,7 @@ CallerShare& CallerShares::Enter(const std::string& name, int32_t weight,
   last_caller_ = name;
   last_arrival_ = arrival;
   CallerShare& share = shares_[name];
+  total_weight_ += weight - (share.num_requests > 0 ? share.weight : 0);
   share.name = name;
   share.weight = weight;  // of the newest request, because it can change
   ++share.num_requests;
@@ -19,17 +22,30 @@ CallerShare& CallerShares::Enter(const std::string& name, int32_t weight,
 }
 
 void CallerShares::Leave(CallerShare& share) {
-  if (--share.num_requests == 0) shares_.erase(shares_.find(share.name));
+  if (--share.num_requests > 0) return;
+  total_weight_ -= share.weight;
+  shares_.erase(shares_.find(share.name));
 }
 
 void CallerShares::AddWaiting(CallerShare& share, int64_t num_segments) {
-  if (share.num_waiting == 0) share.virtual_time = max_virtual_time_;
+  if (share.num_waiting == 0 && share.due() < virtual_time_) {
+    share.virtual_time += virtual_time_ - share.due();
+  }
   share.num_waiting += num_segments;
+}
+
+void CallerShares::BeginStep() {
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [name, share] : shares_) {
+    if (share.num_waiting > 0) least = std::min(least, share.virtual_time);
+  }
+  if (std::isfinite(least)) virtual_time_ = std::max(virtual_time_, least);
 }
 
 void CallerShares::Charge(CallerShare& share, int64_t cost) {
   share.virtual_time += static_cast<double>(cost) / share.weight;
-  max_virtual_time_ = std::max(max_virtual_time_, share.virtual_time);
+  virtual_time_ +=
+      static_cast<double>(cost) / static_cast<double>(total_weight_);
 }
 
 }  // namespace sheaf

@@ -27,44 +27,52 @@ struct CallerShare {
   int64_t reserved_cost = 0;
   double virtual_time = 0;  // what it was charged, divided by its weight
 
-  // The virtual time that the caller reaches with what it has admitted. The
-  // caller with the least is served next.
+  // The virtual time that the caller reaches with what it has admitted.
   double due() const {
     return virtual_time + static_cast<double>(reserved_cost) / weight;
   }
   bool holds_nothing() const { return num_sequences == 0; }
 };
 
-// The callers that have requests in a lane, in the order of their turns:
-// start-time fair queueing, with the cost of what is served in the place of
-// time.
+// The callers that have requests in a lane, and when each of them is due:
+// start-time fair queueing, with the cost of what is served in place of time.
 //   P. Goyal, H. Vin, H. Cheng: Start-time fair queueing. SIGCOMM 1996.
 //   W. Jin, J. Chase, J. Kaur: Interposed proportional sharing for a storage
 //   service utility. SIGMETRICS 2004 (several requests in service at a time).
 //
-// Two callers that always have segments waiting get service in proportion to
-// their weights, up to the cost of what runs at a time, because the one that
-// has had less is served next. A caller that had nothing waiting begins at the
-// largest virtual time of all callers, so it gains nothing by having been idle.
-// The papers let it begin at the time of the request in service. Then callers
-// without end, each with one request, could pass a caller that is ahead for
-// ever; here they can pass it only while it has something running.
+// Callers that always have segments waiting get service in proportion to their
+// weights, up to the cost of what runs at a time, because the caller that is
+// due first is served next.
 //
-// Bounded memory: a caller without requests is forgotten. Pure bookkeeping, not
-// thread-safe; the Scheduler owns it.
+// A caller gains nothing by having been idle: when a segment arrives and none
+// of the caller's waits, it is not due before the lane's virtual time. That
+// time grows by what is served, divided by the weights of all callers, and is
+// at least the least virtual time of the callers that wait:
+//   J. Bennett, H. Zhang: Hierarchical packet fair queueing algorithms.
+//   SIGCOMM 1996.
+// It grows as long as anything is served. So callers that arrive without end
+// are not all due before a caller that has had more than its part.
+//
+// Bounded memory: a caller without requests is forgotten. It gains nothing by
+// that either, because the lane's time has grown by what it was served.
+//
+// Pure bookkeeping, not thread-safe; the Scheduler owns it.
 class CallerShares {
  public:
   // How long has_several() stays true after the last change of callers.
   static constexpr absl::Duration kMemory = absl::Minutes(10);
 
-  // A request of the caller arrives. The result is valid until the last of its
-  // requests leaves.
+  // A request of the caller arrives. The result is valid until the last of the
+  // caller's requests leaves.
   CallerShare& Enter(const std::string& name, int32_t weight,
                      MonotonicTime arrival);
   void Leave(CallerShare& share);
 
   // More segments of the caller wait.
   void AddWaiting(CallerShare& share, int64_t num_segments);
+
+  // Called before the segments of a step are admitted.
+  void BeginStep();
 
   void Charge(CallerShare& share, int64_t cost);
 
@@ -77,11 +85,12 @@ class CallerShares {
   const std::unordered_map<std::string, CallerShare>& shares() const {
     return shares_;
   }
-  double max_virtual_time() const { return max_virtual_time_; }
+  int64_t total_weight() const { return total_weight_; }
 
  private:
   std::unordered_map<std::string, CallerShare> shares_;  // by name
-  double max_virtual_time_ = 0;                          // never decreases
+  int64_t total_weight_ = 0;                             // of all shares
+  double virtual_time_ = 0;                              // of the lane
   std::optional<std::string> last_caller_;
   MonotonicTime last_arrival_;
   // When a caller arrived that was not the one before.

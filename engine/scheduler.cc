@@ -75,13 +75,12 @@ bool Scheduler::has_work() const {
                      [](const LiveRequest& live) { return live.has_work(); });
 }
 
-LiveRequest* Scheduler::NextOf(const Filter& filter) {
+LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
   LiveRequest* next = nullptr;
   double next_due = 0;
   for (LiveRequest& live : requests_) {
-    if ((filter.of_new_callers && !live.caller->holds_nothing()) ||
-        live.num_admitted == live.num_segments() ||
-        live.next_source_len() > filter.max_tokens) {
+    if (live.num_admitted == live.num_segments() ||
+        live.next_source_len() > max_tokens) {
       continue;
     }
     // If two callers are due at the same time, either is right.
@@ -114,25 +113,6 @@ bool Scheduler::MayAdmit(const LiveRequest& live) const {
   return Fits(need + Need{/*self_blocks=*/held_blocks / kHeldPerFree,
                           /*cross_blocks=*/0,
                           /*sequences=*/held_sequences / kHeldPerFree});
-}
-
-LiveRequest* Scheduler::Choose(bool is_overtaking, int64_t room) {
-  if (num_sequences_ == max_sequences_) return nullptr;  // saves a search
-  LiveRequest* const first = NextOf({});
-  if (first == nullptr) return nullptr;
-  if (first->next_source_len() <= room) {
-    if (MayAdmit(*first)) return first;
-  } else if (is_overtaking) {
-    LiveRequest* const next = NextOf({.max_tokens = room});
-    if (next != nullptr && MayAdmit(*next) &&
-        Fits(NeedOfNext(*next) + NeedOfNext(*first))) {
-      return next;
-    }
-  }
-  if (first->caller->holds_nothing()) return nullptr;
-  LiveRequest* const passing =
-      NextOf({.max_tokens = room, .of_new_callers = true});
-  return passing != nullptr && MayAdmit(*passing) ? passing : nullptr;
 }
 
 void Scheduler::Admit(LiveRequest& live) {
@@ -226,13 +206,22 @@ void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
 const StepPlan& Scheduler::PlanStep(const Admission& admission) {
   plan_.encode.clear();
   plan_.decode.clear();
+  callers_.BeginStep();
   int64_t encode_tokens = 0;
-  while (encode_tokens < admission.max_encode_tokens) {
+  while (encode_tokens < admission.max_encode_tokens &&
+         num_sequences_ < max_sequences_) {
     const int64_t room = admission.max_encode_tokens - encode_tokens;
-    const bool may_be_long = !admission.is_overtaking && plan_.encode.empty();
-    LiveRequest* const next =
-        Choose(admission.is_overtaking, may_be_long ? INT64_MAX : room);
-    if (next == nullptr) break;
+    LiveRequest* first = NextToAdmit(INT64_MAX);
+    if (first == nullptr) break;
+    LiveRequest* next = first;
+    if (admission.is_overtaking) {
+      next = NextToAdmit(room);
+      if (next == nullptr) break;
+    } else if (!plan_.encode.empty() && first->next_source_len() > room) {
+      break;
+    }
+    if (!MayAdmit(*next)) break;
+    if (next != first && !Fits(NeedOfNext(*next) + NeedOfNext(*first))) break;
     encode_tokens += next->next_source_len();
     Admit(*next);
     plan_.encode.push_back(running_.back());
@@ -374,14 +363,16 @@ void Scheduler::CheckCallers() const {
     }
   }
   SHEAF_CHECK(sums.size() == callers_.shares().size());
+  int64_t total_weight = 0;
   for (const auto& [share, sum] : sums) {
     SHEAF_CHECK(share->num_requests == sum.num_requests);
     SHEAF_CHECK(share->num_waiting == sum.num_waiting);
     SHEAF_CHECK(share->num_sequences == sum.num_sequences);
     SHEAF_CHECK(share->num_blocks == sum.num_blocks);
     SHEAF_CHECK(share->reserved_cost == sum.reserved_cost);
-    SHEAF_CHECK(share->virtual_time <= callers_.max_virtual_time());
+    total_weight += share->weight;
   }
+  SHEAF_CHECK(total_weight == callers_.total_weight());
 }
 
 }  // namespace sheaf

@@ -44,27 +44,25 @@ struct StepPlan {
 // tokens are certainly shared and count once. An admitted segment therefore
 // runs to its end, and nothing is ever preempted.
 //
-// The candidate is chosen by caller first: the caller that is due first
-// (CallerShares), then its request with the fewest running segments, and of
-// these the oldest. Callers that are always busy thus get equal parts of the
-// server, by weight and cost. Within a caller, a document of a thousand
-// segments fills an idle server, but does not keep a short request waiting.
+// The next candidate is chosen by caller first (CallerShares): the caller that
+// is due first, then its request with the fewest running segments, and of these
+// the oldest. Callers that are always busy thus get equal parts of the server,
+// by weight and cost. Within a caller, a document of a thousand segments fills
+// an idle server, but does not keep a short request waiting.
 //
-// Nothing is preempted, so the server keeps something free for callers that
-// come later. While several callers are known (CallerShares::has_several()):
-//   - A caller that holds something leaves free, of sequences and of blocks,
-//     one for every kHeldPerFree that it holds, rounded down. A single busy
-//     caller can thus hold seven eighths.
-//   - A caller that holds nothing may take all that is free.
-//   - If the candidate must wait and its caller holds something, callers that
-//     hold nothing may pass it, in their order.
+// Nothing is preempted, so something is kept free for callers that come later.
+// While several callers are known (CallerShares::has_several()), a caller that
+// already holds something is admitted only if that leaves free, of sequences
+// and of blocks, one for every kHeldPerFree that it then holds, rounded down.
+// One busy caller can thus hold seven eighths. A caller that holds nothing may
+// take all that is free.
 //
-// No caller starves. A candidate whose caller holds nothing is never passed, so
-// that in the end everything is free for it. The segments of a caller that
-// holds something end, and unless it has been served before, it holds nothing
-// then. Its due time is at most the virtual time at which later callers begin,
-// and each admission puts off the earlier ones, so it becomes the candidate.
-// Short sources that overtake a long pass leave room for the candidate, too.
+// If the candidate must wait, nothing is admitted. So no caller starves: while
+// its segment is the candidate, others end, and its own end too, after which it
+// needs to leave nothing free. Callers that come later do not keep it from
+// becoming the candidate, because the time at which they are due grows with all
+// that is served. Short sources that overtake a long pass leave room for the
+// candidate, too.
 //
 // Invariants; CheckConsistency() verifies the first four:
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
@@ -147,16 +145,9 @@ class Scheduler {
   };
   static Need NeedOf(const Request& request, int64_t source_len,
                      const KvPoolShape& kv_shape);
-  // The waiting requests among which NextOf() looks.
-  struct Filter {
-    int64_t max_tokens = INT64_MAX;  // of the next source
-    bool of_new_callers = false;     // those that hold nothing
-  };
-  // The request whose turn it is; null: none.
-  LiveRequest* NextOf(const Filter& filter);
-  // The request whose next segment is admitted now, with at most `room` tokens
-  // except for the first of a main pass; null: none.
-  LiveRequest* Choose(bool is_overtaking, int64_t room);
+  // The request whose next segment is to be admitted, of those whose next
+  // source has at most `max_tokens`; null: none.
+  LiveRequest* NextToAdmit(int64_t max_tokens);
   Need NeedOfNext(const LiveRequest& request) const;
   bool Fits(const Need& need) const;
   // Whether the next segment fits and leaves free what its caller must.

@@ -171,10 +171,6 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
-  if (absl::Status status = lease_->GrowTo(request.sampling.beam_size);
-      !status.ok()) {
-    return Refuse(status, Rejection::kCallerLimit);
-  }
   if (request.is_open) {
     delivering_.rounds.emplace(std::move(prepared->plan));
     absl::MutexLock lock(&mu_);
@@ -187,6 +183,12 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   responder_->LimitReading(deadline_ + kReadGrace);
   std::optional<RequestHandle> handle;
   if (!request.segments.empty()) {
+    if (absl::Status status = lease_->GrowTo(request.sampling.beam_size);
+        !status.ok()) {
+      return Refuse(status, absl::IsResourceExhausted(status)
+                                ? Rejection::kCallerLimit
+                                : RejectionOf(status));
+    }
     request.deadline = deadline_;
     request.sink = this;
     request.caller = lease_->caller();

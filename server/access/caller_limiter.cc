@@ -30,12 +30,13 @@ CallerLease::CallerLease(CallerLease&& other) noexcept
 
 CallerLease::~CallerLease() {
   if (limiter_ != nullptr)
-    limiter_->Add(caller_, -num_sequences_).IgnoreError();
+    limiter_->Add(caller_, num_sequences_, -num_sequences_).IgnoreError();
 }
 
 absl::Status CallerLease::GrowTo(int32_t num_sequences) {
   SHEAF_CHECK(num_sequences >= num_sequences_);
-  absl::Status status = limiter_->Add(caller_, num_sequences - num_sequences_);
+  absl::Status status =
+      limiter_->Add(caller_, num_sequences_, num_sequences - num_sequences_);
   if (status.ok()) num_sequences_ = num_sequences;
   return status;
 }
@@ -67,8 +68,15 @@ absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
   return lease;
 }
 
-absl::Status CallerLimiter::Add(const std::string& caller, int32_t more) {
+absl::Status CallerLimiter::Add(const std::string& caller, int32_t own,
+                                int32_t more) {
   if (max_per_caller_ == 0 || more == 0) return absl::OkStatus();
+  if (more > 0 && own + more > max_per_caller_) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the request runs %d sequences; this server allows a caller %d at a "
+        "time (--max_requests_per_caller)",
+        own + more, max_per_caller_));
+  }
   absl::MutexLock lock(&mu_);
   const auto it = num_sequences_.try_emplace(caller, 0).first;
   int32_t& num_sequences = it->second;

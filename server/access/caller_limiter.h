@@ -27,8 +27,9 @@ class CallerLease {
   ~CallerLease();
 
   // From now on the request counts as this many sequences, at least as many as
-  // before. RESOURCE_EXHAUSTED if the caller would have too many; then nothing
-  // changes.
+  // before. If it fails, nothing changes.
+  //   INVALID_ARGUMENT    this request alone has too many
+  //   RESOURCE_EXHAUSTED  the caller's requests together would have too many
   absl::Status GrowTo(int32_t num_sequences);
 
   // The name of the caller's token; empty if the server requires none.
@@ -69,8 +70,8 @@ class CallerLimiter {
 
  private:
   friend class CallerLease;
-  // `more` may be negative.
-  absl::Status Add(const std::string& caller, int32_t more);
+  // Adds `more` sequences, which may be negative, to a request that has `own`.
+  absl::Status Add(const std::string& caller, int32_t own, int32_t more);
 
   AuthTokens* const tokens_;
   const int32_t max_per_caller_;
