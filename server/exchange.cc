@@ -95,8 +95,8 @@ bool Exchange::Authorize() {
 bool Exchange::TakeMessage(int64_t message_bytes) {
   message_bytes_ = message_bytes;
   BeginRequest();  // first, so that a drain that has closed the intake waits
-  absl::StatusOr<IntakeBytes> bytes =
-      services_.intake->Take(kBytesPerExchange + message_bytes);
+  absl::StatusOr<IntakeBytes> bytes = services_.intake->Take(
+      lease_->caller(), kBytesPerExchange + message_bytes);
   if (!bytes.ok()) {
     RefuseBytes(bytes.status());
     return false;
@@ -210,8 +210,16 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   responder_->LimitReading(deadline_ + kReadGrace);
   std::optional<RequestHandle> handle;
   if (!request.segments.empty()) {
+    if (absl::Status status = lease_->GrowTo(request.sampling.beam_size);
+        !status.ok()) {
+      return Refuse(status, absl::IsResourceExhausted(status)
+                                ? Rejection::kCallerLimit
+                                : RejectionOf(status));
+    }
     request.deadline = deadline_;
     request.sink = this;
+    request.caller = lease_->caller();
+    request.weight = lease_->weight();
     held_by_engine_ = shared_from_this();
     const absl::StatusOr<RequestHandle> submitted =
         services_.engine->Submit(/*lane=*/0, std::move(request));
@@ -473,6 +481,10 @@ void Exchange::FinishError(const absl::Status& status) {
                        MonotonicTime::Now() >= deadline_;
   const absl::Status reported =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
+  // Another caller has taken its place in the engine's queue.
+  if (absl::IsResourceExhausted(reported)) {
+    services_.metrics->CountRejected(Rejection::kQueueFull);
+  }
   RecordEnd(reported);
   responder_->Fail(reported);
 }

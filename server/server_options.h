@@ -27,9 +27,9 @@ struct ServerOptions {
   // Only a proxy can reach `listen`. Start() does not check it.
   bool is_behind_proxy = false;
   TrustedProxies trusted_proxies;
-  TlsFiles tls;                         // not set: no encryption
-  std::string auth_tokens_file;         // empty: calls need no token
-  int32_t max_requests_per_caller = 0;  // 0: no limit
+  TlsFiles tls;                            // not set: no encryption
+  std::string auth_tokens_file;            // empty: calls need no token
+  int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;
   int32_t max_connections_per_address = 1024;

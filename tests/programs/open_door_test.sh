@@ -171,11 +171,11 @@ echo '--- limits'
 # The server runs one sequence at a time, so that the long text takes a while.
 rm -f "$work/streamed"
 start_logging limits --max_sequences=1 --max_requests_per_caller=1 --max_text_bytes=100KiB \
-  --max_metadata_bytes=1KiB --default_deadline=60s
+  --max_metadata_bytes=1KiB --default_deadline=60s --message_timeout=1s
 call translate --from=en --to=de --stream "$(cat "$work/long")" >"$work/streamed" &
 client=$!
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
-expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
+expect 1 'RESOURCE_EXHAUSTED: requests of "ipv4:127.0.0.1" run 1 sequences, and this one asks for 1 more; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
 # Sends a raw frame with a :status that is not a number, which gRPC logs.
@@ -187,6 +187,24 @@ with socket.create_connection((host, int(port)), timeout=20) as client:
     client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
                    + bytes([0, 0, len(headers), 1, 5, 0, 0, 0, 1]) + headers)
     client.recv(1000)
+END
+# Opens a call and sends no message.
+python3 - "$address" <<'END' || fail 'a silent call does not end with --message_timeout'
+import socket, sys
+def field(name, value):
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+host, port = sys.argv[1].split(":")
+headers = (field(b":method", b"POST") + field(b":scheme", b"http") +
+           field(b":path", b"/sheaf.v1.TextService/Translate") + field(b":authority", b"test") +
+           field(b"te", b"trailers") + field(b"content-type", b"application/grpc"))
+with socket.create_connection((host, int(port)), timeout=20) as client:
+    client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+                   + bytes([0, 0, len(headers), 1, 4, 0, 0, 0, 1]) + headers)
+    received = b""
+    while b"within 1s (--message_timeout)" not in received:
+        more = client.recv(1000)
+        assert more, received
+        received += more
 END
 await 30 grep -q '"event":"grpc".*Error parsing metadata' "$work/limits.log"
 if grep -q sesame "$work/limits.log"; then fail 'the log contains the value that the client sent'; fi
@@ -272,6 +290,15 @@ while select.select([busy], [], [], 0.1)[0]:
 END
 grep -q '"peer":"ipv4:192.0.2.7","certificate_subject":"CN=web"' "$work/idle.log" ||
   fail 'the log does not have the client of the proxy'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
+start_logging handshake --max_connection_idle=1s --tls_cert="$work/server.pem" \
+  --tls_key="$work/server.key"
+python3 - "$address" <<'END' || fail 'a connection that does not begin TLS was not closed'
+import socket, sys
+host, port = sys.argv[1].split(":")
+with socket.create_connection((host, int(port)), timeout=15) as client:
+    assert client.recv(1000) == b""
+END
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "tests/server/exchange_fixture.h"
+#include "tests/support/recording_sink.h"
 
 namespace sheaf {
 namespace {
@@ -113,6 +114,53 @@ TEST_F(ExchangeTest, ACallersPlaceIsFreeBeforeTheClientKnowsTheEnd) {
   EXPECT_TRUE(is_free);
 }
 
+TEST_F(ExchangeTest, ARequestCountsAsItsBeamsOnceItIsRead) {
+  const auto other = limiter_.Acquire(TestCaller());  // one of two sequences
+  v1::GenerateRequest request;
+  request.mutable_tokens()->add_ids(kEndlessToken);
+  request.mutable_decoding()->set_beam_size(2);
+  Run(unary_, ReadOf(request));
+  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(unary_->status.message()),
+              HasSubstr("--max_requests_per_caller"));
+  EXPECT_EQ(Rejected("caller_limit"), 1);
+  request.mutable_decoding()->set_beam_size(3);
+  const auto unary = std::make_shared<FakeResponder>(/*takes_parts=*/false);
+  Run(unary, ReadOf(request));
+  EXPECT_EQ(unary->status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+// The other requests of the caller go to the engine without an exchange.
+TEST_F(ExchangeTest, ARequestThatLosesItsPlaceInTheQueueIsRefused) {
+  const int32_t max_queue = LaneOptions().max_queue;
+  std::vector<std::unique_ptr<RecordingSink>> sinks;
+  const auto submit = [&](const std::string& caller) {
+    Request request;
+    request.segments.push_back(ByteTokens("OK"));
+    request.start_tokens = {FakeModelRunner::kStart};
+    request.sink = sinks.emplace_back(std::make_unique<RecordingSink>()).get();
+    request.caller = caller;
+    ASSERT_TRUE(engine_.Submit(/*lane=*/0, std::move(request)).ok());
+  };
+  gate_.Close();
+  submit(TestCaller().address);
+  gate_.AwaitEngine();
+  for (int32_t i = 1; i < max_queue; ++i) submit(TestCaller().address);
+  const auto exchange = Open(unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(Generate(ByteTokens("OK")));
+  submit("another");
+  gate_.Open();
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
+  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(unary_->status.message()),
+              HasSubstr("another caller needs a place"));
+  EXPECT_EQ(Rejected("queue_full"), 1);
+  for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait().ok());
+}
+
 TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
   const auto exchange = Open(unary_);
   ASSERT_TRUE(exchange->Authorize());
@@ -132,7 +180,7 @@ TEST_F(ExchangeTest, AMessageThatCouldNeverFitIsInvalidAndOneThatCouldIsNot) {
   EXPECT_FALSE(too_large->TakeMessage(2 * kMaxBytes));
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Rejected("invalid_argument"), 1);
-  const auto others = intake_.Take(kMaxBytes);
+  const auto others = intake_.Take("other", kMaxBytes);
   const auto exchange = Open(stream_);
   ASSERT_TRUE(exchange->Authorize());
   EXPECT_FALSE(exchange->TakeMessage(kShort));
