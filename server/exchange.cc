@@ -53,6 +53,7 @@ RequestRecord RecordOf(const Caller& caller) {
   record.traceparent = CheckedTraceparent(caller.traceparent);
   record.method = caller.method;
   record.peer = caller.peer;
+  record.certificate_subject = caller.certificate_subject;
   record.arrival = MonotonicTime::Now();
   return record;
 }
@@ -70,7 +71,7 @@ Exchange::Exchange(const Services& services, Caller caller,
   services_.open_exchanges->Add(1);
 }
 
-bool Exchange::Authorize(int64_t message_bytes) {
+bool Exchange::Authorize() {
   absl::StatusOr<CallerLease> lease = services_.limiter->Acquire(caller_);
   caller_ = Caller();
   if (!lease.ok()) {
@@ -84,7 +85,16 @@ bool Exchange::Authorize(int64_t message_bytes) {
   if (!record_.token_name.empty()) {
     services_.metrics->CountClient(record_.token_name);
   }
+  if (absl::Status status = services_.intake->CheckOpen(); !status.ok()) {
+    Refuse(status, RejectionOf(status));
+    return false;
+  }
+  return true;
+}
+
+bool Exchange::TakeMessage(int64_t message_bytes) {
   message_bytes_ = message_bytes;
+  BeginRequest();  // first, so that a drain that has closed the intake waits
   absl::StatusOr<IntakeBytes> bytes = services_.intake->Take(
       lease_->caller(), kBytesPerExchange + message_bytes);
   if (!bytes.ok()) {
@@ -93,6 +103,23 @@ bool Exchange::Authorize(int64_t message_bytes) {
   }
   held_bytes_.emplace(*std::move(bytes));
   return true;
+}
+
+void Exchange::OnNoMessage(const absl::Status& reason) {
+  // A message that is too large is the client's error, not a full queue.
+  Refuse(reason, absl::IsResourceExhausted(reason) ? Rejection::kInvalidArgument
+                                                   : RejectionOf(reason));
+}
+
+void Exchange::BeginRequest() {
+  is_unfinished_ = true;
+  services_.unfinished_requests->Add(1);
+}
+
+void Exchange::EndRequest() {
+  if (std::exchange(is_unfinished_, false)) {
+    services_.unfinished_requests->Add(-1);
+  }
 }
 
 void Exchange::Start(Read read) {
@@ -204,6 +231,8 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
     handle = *submitted;
+  } else {
+    EndRequest();
   }
   bool is_client_gone = false;
   {
@@ -222,6 +251,7 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
 void Exchange::Refuse(const absl::Status& status,
                       std::optional<Rejection> reason) {
   if (reason.has_value()) services_.metrics->CountRejected(*reason);
+  EndRequest();
   RecordEnd(status);
   responder_->Fail(status);
 }
@@ -254,6 +284,10 @@ void Exchange::OnWritable() {
 void Exchange::OnClosed() {
   // Before the count goes down: then the intake may be destroyed.
   held_bytes_.reset();
+  if (is_unread_) {
+    record_.is_unread = true;
+    record_.code = absl::StatusCode::kCancelled;
+  }
   WriteRecord(record_, services_.log);
   services_.open_exchanges->Add(-1);
 }
@@ -299,6 +333,7 @@ void Exchange::OnSegmentFinished(int32_t segment_index,
 
 void Exchange::OnFinished(const absl::Status& status) {
   const std::shared_ptr<Exchange> last_hold = std::move(held_by_engine_);
+  EndRequest();
   absl::MutexLock lock(&mu_);
   inbox_.outcome = status;
   PushLocked();

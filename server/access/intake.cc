@@ -37,11 +37,18 @@ absl::Status IntakeBytes::Resize(int64_t bytes) {
 
 absl::StatusOr<IntakeBytes> Intake::Take(const std::string& caller,
                                          int64_t bytes) {
+  if (absl::Status status = CheckOpen(); !status.ok()) return status;
   absl::MutexLock lock(&mu_);
-  if (is_closed_) return absl::UnavailableError("the server is draining");
-  if (absl::Status status = Add(caller, /*own=*/0, bytes); !status.ok())
+  if (absl::Status status = Add(caller, /*own=*/0, bytes); !status.ok()) {
     return status;
+  }
   return IntakeBytes(this, caller, bytes);
+}
+
+absl::Status Intake::CheckOpen() {
+  absl::MutexLock lock(&mu_);
+  return is_closed_ ? absl::UnavailableError("the server is draining")
+                    : absl::OkStatus();
 }
 
 void Intake::Close() {

@@ -63,6 +63,9 @@ class Intake {
   //                       little free
   absl::StatusOr<IntakeBytes> Take(const std::string& caller, int64_t bytes);
 
+  // UNAVAILABLE if the intake is closed.
+  absl::Status CheckOpen();
+
   // From now on Take() refuses.
   void Close();
 

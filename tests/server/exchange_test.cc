@@ -36,7 +36,8 @@ TEST_F(ExchangeTest, AUnaryResponderGetsTheWholeAnswerAtTheEnd) {
 
 TEST_F(ExchangeTest, WhatIsReadyWhileAPartIsOnItsWayIsJoinedIntoTheNext) {
   const auto exchange = Open(stream_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close(/*num_steps=*/1);
   exchange->Start(Generate(ByteTokens("ABCDEF")));
   stream_->AwaitPart();
@@ -98,7 +99,7 @@ TEST_F(ExchangeTest, ACallerOverItsLimitIsRefusedBeforeItsMessageIsRead) {
   const auto lease_1 = limiter_.Acquire(TestCaller());
   const auto lease_2 = limiter_.Acquire(TestCaller());
   const auto exchange = Open(unary_);
-  EXPECT_FALSE(exchange->Authorize(kShort));
+  EXPECT_FALSE(exchange->Authorize());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Rejected("caller_limit"), 1);
@@ -146,7 +147,8 @@ TEST_F(ExchangeTest, ARequestThatLosesItsPlaceInTheQueueIsRefused) {
   gate_.AwaitEngine();
   for (int32_t i = 1; i < max_queue; ++i) submit(TestCaller().address);
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   exchange->Start(Generate(ByteTokens("OK")));
   submit("another");
   gate_.Open();
@@ -161,7 +163,8 @@ TEST_F(ExchangeTest, ARequestThatLosesItsPlaceInTheQueueIsRefused) {
 
 TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   EXPECT_GE(held_bytes_, kLong);
   const int64_t authorized_bytes = held_bytes_;
   exchange->Start(Generate(ByteTokens("OK")));
@@ -173,12 +176,14 @@ TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
 
 TEST_F(ExchangeTest, AMessageThatCouldNeverFitIsInvalidAndOneThatCouldIsNot) {
   const auto too_large = Open(unary_);
-  EXPECT_FALSE(too_large->Authorize(2 * kMaxBytes));
+  ASSERT_TRUE(too_large->Authorize());
+  EXPECT_FALSE(too_large->TakeMessage(2 * kMaxBytes));
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Rejected("invalid_argument"), 1);
   const auto others = intake_.Take("other", kMaxBytes);
   const auto exchange = Open(stream_);
-  EXPECT_FALSE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  EXPECT_FALSE(exchange->TakeMessage(kShort));
   EXPECT_EQ(stream_->status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Rejected("queued_bytes"), 1);
   too_large->OnClosed();
@@ -211,7 +216,8 @@ class ExchangeWaitsTest : public ExchangeTest {
 
 TEST_F(ExchangeWaitsTest, ATextThatWaitsIsWithdrawnWhenItsClientLeaves) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   EXPECT_FALSE(unary_->ended.HasBeenNotified());
   exchange->OnClientGone();
@@ -222,7 +228,8 @@ TEST_F(ExchangeWaitsTest, ATextThatWaitsIsWithdrawnWhenItsClientLeaves) {
 
 TEST_F(ExchangeWaitsTest, AClientThatLeftBeforeItsTextWaitedIsNotForgotten) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->OnClientGone();
   exchange->Start(MustNotRead());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
@@ -235,7 +242,8 @@ TEST_F(ExchangeWaitsTest, TooManyTextsThatWaitAreRefused) {
     ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.1", kLong, [] {}}));
   }
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
@@ -257,7 +265,8 @@ TEST_F(ExchangeWaitsTest, ATextThatLosesItsPlaceToAnotherCallerIsRefused) {
 
 TEST_F(ExchangeWaitsTest, ATextThatWaitsWhenTheDrainIsOverIsUnavailable) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   intake_.Abandon();
   may_end_.Notify();
@@ -268,7 +277,8 @@ TEST_F(ExchangeWaitsTest, ATextThatWaitsWhenTheDrainIsOverIsUnavailable) {
 
 TEST_F(ExchangeTest, ReadingEndsWhenTheClientLeaves) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   exchange->Start([&](RequestReader::IsWanted is_wanted) {
     EXPECT_TRUE(is_wanted());
     exchange->OnClientGone();
@@ -282,7 +292,8 @@ TEST_F(ExchangeTest, ReadingEndsWhenTheClientLeaves) {
 
 TEST_F(ExchangeTest, AClientThatLeavesEndsItsRunningRequest) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close();
   exchange->Start(Endless());
   gate_.AwaitEngine();
@@ -313,7 +324,8 @@ TEST_F(ExchangeTest, AClientThatLeavesAfterTheDeadlineIsLate) {
   Caller caller = TestCaller();
   caller.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   const auto exchange = Open(unary_, caller);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close();
   exchange->Start(Endless());
   gate_.AwaitEngine();
@@ -361,7 +373,8 @@ TEST_F(ExchangeTest, AnInvalidIdIsReplaced) {
   const auto exchange = Open(unary_, caller);
   EXPECT_EQ(exchange->request_id().size(), 16u);
   EXPECT_FALSE(open_exchanges_.WaitUntilZero(absl::ZeroDuration()));
-  EXPECT_FALSE(exchange->Authorize(2 * kMaxBytes));
+  ASSERT_TRUE(exchange->Authorize());
+  EXPECT_FALSE(exchange->TakeMessage(2 * kMaxBytes));
   exchange->OnClosed();
   EXPECT_TRUE(open_exchanges_.WaitUntilZero(absl::ZeroDuration()));
 }
