@@ -127,16 +127,19 @@ void Exchange::Start(Read read) {
     self->Submit(self->Prepare(read));
   };
   if (message_bytes_ <= kShortRequestBytes) return task();
-  if (!AwaitTurn(std::move(task))) {
-    Submit(absl::ResourceExhaustedError(
-        "as many long texts wait already as this server queues"));
-  }
+  if (!AwaitTurn(std::move(task))) RefuseText();
+}
+
+void Exchange::RefuseText() {
+  Submit(absl::ResourceExhaustedError(
+      "as many long texts wait already as this server queues"));
 }
 
 // Returns false if too many texts wait already; then the task will not run.
 bool Exchange::AwaitTurn(std::function<void()> task) {
   const std::optional<FairExecutor::Ticket> ticket = services_.reading->TryRun(
-      {lease_->caller(), static_cast<size_t>(message_bytes_), std::move(task)});
+      {lease_->caller(), static_cast<size_t>(message_bytes_), std::move(task),
+       [self = shared_from_this()] { self->RefuseText(); }});
   if (!ticket.has_value()) return false;
   bool is_client_gone = false;
   {

@@ -150,6 +150,7 @@ class Exchange final : public TokenSink,
 
   // The thread that reads.
   [[nodiscard]] bool AwaitTurn(std::function<void()> task);
+  void RefuseText();  // there is no place for it, or no longer
   absl::Status CheckWanted();
   absl::StatusOr<PreparedRequest> Prepare(const Read& read);
   void Submit(absl::StatusOr<PreparedRequest> prepared);

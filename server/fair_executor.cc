@@ -49,12 +49,30 @@ FairExecutor::Ticket FairExecutor::Push(Text text) {
 }
 
 std::optional<FairExecutor::Ticket> FairExecutor::TryRun(Text text) {
-  absl::MutexLock lock(&mu_);
-  const size_t num_waiting = short_.waiting.size() + long_.waiting.size();
-  if (num_waiting >= static_cast<size_t>(options_.max_waiting)) {
-    return std::nullopt;
+  std::optional<Text> loser;
+  std::optional<Ticket> ticket;
+  {
+    absl::MutexLock lock(&mu_);
+    const size_t num_waiting = short_.waiting.size() + long_.waiting.size();
+    const bool is_full =
+        num_waiting >= static_cast<size_t>(options_.max_waiting);
+    if (is_full) loser = TakeFor(text.caller);
+    if (!is_full || loser.has_value()) ticket = Push(std::move(text));
   }
-  return Push(std::move(text));
+  if (loser.has_value()) loser->refuse();
+  return ticket;
+}
+
+// Removes the text that gives its place to one of `caller`, if there is one.
+std::optional<FairExecutor::Text> FairExecutor::TakeFor(
+    const std::string& caller) {
+  FairQueue<Text>& fuller = short_.waiting.size() > long_.waiting.size()
+                                ? short_.waiting
+                                : long_.waiting;
+  const std::optional<Ticket> ticket = fuller.NewestOfLargest(
+      caller, [](const Text& text) { return text.refuse != nullptr; });
+  if (!ticket.has_value()) return std::nullopt;
+  return fuller.Remove(*ticket);
 }
 
 void FairExecutor::Run(Text text) {

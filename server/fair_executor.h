@@ -41,6 +41,8 @@ class FairExecutor {
     std::string caller;
     size_t bytes = 0;
     std::function<void()> read;  // calls Yield() every few milliseconds
+    // Called instead, if the text loses its place. Null: it never does.
+    std::function<void()> refuse = nullptr;
   };
 
   struct Options {
@@ -54,7 +56,8 @@ class FairExecutor {
   FairExecutor(const FairExecutor&) = delete;
   FairExecutor& operator=(const FairExecutor&) = delete;
 
-  // Returns nullopt, and does not read the text, if max_waiting texts wait.
+  // Returns nullopt, and does not read the text, if max_waiting texts wait. But
+  // if another caller has more of them, its newest loses its place to this one.
   [[nodiscard]] std::optional<Ticket> TryRun(Text text);
 
   // The same for a text of a request that was accepted before: never refused.
@@ -85,6 +88,8 @@ class FairExecutor {
     size_t bytes_under_way = 0;
   };
 
+  std::optional<Text> TakeFor(const std::string& caller)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Ticket Push(Text text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Loop(Lane& lane);
   bool HasNext(const Lane& lane) const;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -20,7 +21,8 @@ namespace sheaf {
 // itself.
 //
 // No operation takes time in proportion to the items or callers that wait,
-// except for the callers that Pop() and Next() pass over.
+// except for the callers that Pop() and Next() pass over, and for
+// NewestOfLargest().
 //
 // Not thread-safe.
 template <typename Item>
@@ -52,6 +54,30 @@ class FairQueue {
     if (found == by_ticket_.end()) return std::nullopt;
     const auto caller = found->second;
     return Take(caller, caller->items.find(ticket));
+  }
+
+  // The ticket of the newest item that `may_lose` its place, of the caller with
+  // the most items. Nullopt if there is none, or if that caller would not have
+  // more items than `caller` with one more.
+  std::optional<uint64_t> NewestOfLargest(
+      const std::string& caller,
+      absl::FunctionRef<bool(const Item&)> may_lose) const {
+    const auto own = by_name_.find(caller);
+    const size_t own_size =
+        own == by_name_.end() ? 0 : own->second->items.size();
+    const auto largest = std::max_element(
+        callers_.begin(), callers_.end(), [](const auto& a, const auto& b) {
+          return a.items.size() < b.items.size();
+        });
+    if (largest == callers_.end() || largest->items.size() <= own_size + 1) {
+      return std::nullopt;
+    }
+    const auto& items = largest->items;
+    const auto newest =
+        std::find_if(items.rbegin(), items.rend(),
+                     [&](const auto& each) { return may_lose(each.second); });
+    if (newest == items.rend()) return std::nullopt;
+    return newest->first;
   }
 
   // The item that Pop(may_go) would return; null if there is none.

@@ -251,6 +251,18 @@ TEST_F(ExchangeWaitsTest, TooManyTextsThatWaitAreRefused) {
   exchange->OnClosed();
 }
 
+TEST_F(ExchangeWaitsTest, ATextThatLosesItsPlaceToAnotherCallerIsRefused) {
+  ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.1", kLong, [] {}}));
+  const auto exchange = Open(unary_);
+  ASSERT_TRUE(exchange->Authorize(kLong));
+  exchange->Start(MustNotRead());
+  ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.2", kLong, [] {}}));
+  ASSERT_TRUE(unary_->ended.HasBeenNotified());
+  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Rejected("queue_full"), 1);
+  exchange->OnClosed();
+}
+
 TEST_F(ExchangeWaitsTest, ATextThatWaitsWhenTheDrainIsOverIsUnavailable) {
   const auto exchange = Open(unary_);
   ASSERT_TRUE(exchange->Authorize());

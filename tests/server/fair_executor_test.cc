@@ -125,6 +125,40 @@ TEST(FairExecutorTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
   EXPECT_LT(num_short_when_done, kManyTexts / 2);
 }
 
+TEST(FairExecutorTest, ACallerThatFillsTheQueueGivesAPlaceToAnother) {
+  std::atomic<bool> is_open = false, has_begun = false;
+  std::string read, refused;
+  {
+    FairExecutor thread({.max_waiting = 3});
+    ASSERT_TRUE(thread.TryRun({"greedy", kLong, [&] {
+                                 has_begun = true;
+                                 while (!is_open) {
+                                 }
+                               }}));
+    while (!has_begun) {
+    }
+    const auto text = [&](const std::string& caller, char name) {
+      return FairExecutor::Text{caller, kLong, [&, name] { read += name; },
+                                [&, name] { refused += name; }};
+    };
+    for (char name : {'1', '2'}) {
+      ASSERT_TRUE(thread.TryRun(text("greedy", name)));
+    }
+    FairExecutor::Text round = text("greedy", '3');
+    round.refuse = nullptr;  // of a request that was accepted before
+    thread.Run(std::move(round));
+    EXPECT_FALSE(thread.TryRun(text("greedy", '4')));
+    EXPECT_EQ(refused, "");
+    EXPECT_TRUE(thread.TryRun(text("other", '5')));
+    EXPECT_EQ(refused, "2");
+    EXPECT_FALSE(thread.TryRun(text("other", '6')));
+    is_open = true;
+  }
+  EXPECT_EQ(refused, "2");
+  EXPECT_EQ(read.size(), 3u);
+  EXPECT_EQ(read.find_first_of("246"), std::string::npos);
+}
+
 TEST(FairExecutorTest, AFullQueueRefusesAndAWithdrawnTextLeavesItsPlace) {
   std::atomic<bool> is_open = false, has_begun = false;
   std::atomic<int> num_read = 0;

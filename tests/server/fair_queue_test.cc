@@ -63,6 +63,21 @@ TEST(FairQueueTest, WhatIsRemovedDoesNotLeave) {
   EXPECT_THAT(PopAll(queue), ElementsAre(4));
 }
 
+TEST(FairQueueTest, TheNewestOfTheCallerWithTheMostItemsMayLoseItsPlace) {
+  FairQueue<int> queue;
+  const auto is_even = [](int item) { return item % 2 == 0; };
+  EXPECT_EQ(queue.NewestOfLargest("b", is_even), std::nullopt);
+  for (int i = 1; i <= 3; ++i) queue.Push("a", i, i);
+  queue.Push("b", 4, 4);
+  EXPECT_EQ(queue.NewestOfLargest("c", is_even), 2u);
+  EXPECT_EQ(queue.NewestOfLargest("b", is_even), 2u);
+  EXPECT_EQ(queue.NewestOfLargest("a", is_even), std::nullopt);
+  queue.Push("b", 5, 5);  // with one more, b would have as many as a
+  EXPECT_EQ(queue.NewestOfLargest("b", is_even), std::nullopt);
+  EXPECT_EQ(queue.NewestOfLargest("c", [](int) { return false; }),
+            std::nullopt);
+}
+
 // The definition: between two items of one caller, each other caller that waits
 // all the time gets one.
 TEST(FairQueueTest, NoCallerHasTwoTurnsWhileAnotherWaits) {
