@@ -88,9 +88,10 @@ ABSL_FLAG(int32_t, max_requests_per_caller, 0,
 ABSL_FLAG(int32_t, max_streams_per_connection, 1024,
           "Maximum number of concurrent requests on one connection. More wait "
           "in the client.");
-ABSL_FLAG(int32_t, max_connections, 4096,
-          "Maximum number of connections of the RPCs. More are closed at "
-          "once.");
+ABSL_FLAG(
+    int32_t, max_connections, 4096,
+    "Maximum number of connections of the RPCs, in addition to 16 from this "
+    "machine. More are closed at once.");
 ABSL_FLAG(int32_t, max_connections_per_address, 1024,
           "Maximum number of connections from one address, or from one IPv6 "
           "network of 64 bits. Unix sockets and --trusted_proxies have no such "
@@ -101,7 +102,8 @@ ABSL_FLAG(absl::Duration, max_connection_age, absl::InfiniteDuration(),
           "Age at which a client is asked to connect again, so that it finds "
           "new servers.");
 ABSL_FLAG(absl::Duration, max_connection_idle, absl::Minutes(5),
-          "Time without a call after which a connection is closed.");
+          "Time without a call after which a connection is closed. Its TLS and "
+          "HTTP/2 must begin within this time too, and within 20s.");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
           "Deadline of a call that sets none, and the longest that a call may "
           "set.");

@@ -51,8 +51,9 @@ namespace {
 constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
-// From the begin of a connection to its HTTP/2 settings, TLS included.
-constexpr int kHandshakeTimeoutMs = 20'000;
+// The maximum time from the start of a connection to its HTTP/2 settings,
+// including TLS.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
@@ -179,8 +180,10 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(
       GRPC_ARG_MAX_CONNECTION_IDLE_MS,
       static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_idle)));
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
-                             kHandshakeTimeoutMs);
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(
+          std::min(options.max_connection_idle, kHandshakeTimeout))));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);

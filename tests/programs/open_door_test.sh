@@ -273,6 +273,15 @@ END
 grep -q '"peer":"ipv4:192.0.2.7","certificate_subject":"CN=web"' "$work/idle.log" ||
   fail 'the log does not have the client of the proxy'
 kill "$server" && wait "$server" || fail 'the server exited with an error'
+start_logging handshake --max_connection_idle=1s --tls_cert="$work/server.pem" \
+  --tls_key="$work/server.key"
+python3 - "$address" <<'END' || fail 'a connection that does not begin TLS was not closed'
+import socket, sys
+host, port = sys.argv[1].split(":")
+with socket.create_connection((host, int(port)), timeout=15) as client:
+    assert client.recv(1000) == b""
+END
+kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \
   >"$work/few.out" 2>"$work/few.log" &
