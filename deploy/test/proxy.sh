@@ -115,7 +115,7 @@ grep -q '"address":"127.0.0.2".*"grpc_status":"0"' "$door_files/access.log" ||
 
 echo '--- errors of nginx itself'
 call unknown.Service/Method "$work/empty"
-expect_error 12 'nginx: unknown method'
+expect_error 12 'nginx: unknown method, or not HTTP/2'
 message "$work/large" 3 en 4 de
 head -c 6400000 /dev/zero >>"$work/large"
 call $text/Translate "$work/large"
