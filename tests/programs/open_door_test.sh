@@ -175,7 +175,7 @@ start_logging limits --max_sequences=1 --max_requests_per_caller=1 --max_text_by
 call translate --from=en --to=de --stream "$(cat "$work/long")" >"$work/streamed" &
 client=$!
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
-expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
+expect 1 'RESOURCE_EXHAUSTED: requests of "ipv4:127.0.0.1" run 1 sequences, and this one asks for 1 more; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
 # Sends a raw frame with a :status that is not a number, which gRPC logs.
