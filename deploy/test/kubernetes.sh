@@ -14,11 +14,12 @@ for overlay in small fleet; do
     fail "$overlay lacks an object"
 done
 # The flags in the manifests must be flags of the server.
+"$bin/sheaf-server" --help >"$work/help"
 for overlay in small fleet; do
   sed -n '/- args:/,/ env:/s/^ *- \(--[a-z_]*\).*/\1/p' "$work/$overlay.yaml" >"$work/flags"
   (($(wc -l <"$work/flags") > 5)) || fail "$overlay: the flags of the server are not found"
   while read -r flag; do
-    "$bin/sheaf-server" --help | grep -q -- "  $flag " || fail "$overlay: the server has no flag $flag"
+    grep -q -- "  $flag " "$work/help" || fail "$overlay: the server has no flag $flag"
   done <"$work/flags"
 done
 # Clients reach nginx only. Its configuration is that of deploy/nginx.
