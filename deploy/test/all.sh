@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
-[[ ${names[0]} ]] || names=(pins compose kubernetes memory prometheus fleet examples image package)
+[[ ${names[0]} ]] || names=(pins compose kubernetes memory prometheus proxy fleet examples image proxy_image package)
 # A check that hangs fails. The longest check, the image, takes a third of this
 # time.
 max_seconds=1200
