@@ -8,9 +8,9 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
-[[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet examples image package)
-# A check that hangs fails. The longest check, the image, takes a third of this
-# time.
+[[ ${names[0]} ]] || names=(compose kubernetes memory prometheus fleet attack examples image package)
+# A check that hangs fails. The longest checks, the attacks and the image, take a
+# third of this time.
 max_seconds=1200
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT

@@ -2,13 +2,17 @@
 
 """Measures an honest client while a server is attacked, and judges the result.
 
-measure.py NAME ... FLAGS: see main(). NAME "quiet" attacks nothing and writes the
-quiet figures, which the other rows are compared with. Prints one row of a table,
-and exits with 1 if it does not hold.
+measure.py NAME FLAGS: see main(). NAME is an attack; "NAME+token" sends the token of
+a caller, and "quiet" attacks nothing and writes the figures that the other rows are
+compared with. Prints one row of a table, and exits with 1 if a condition is not met.
+
+Latencies on a busy machine scatter, and other processes only raise them. A quiet
+latency below FLOOR_SECONDS therefore counts as FLOOR_SECONDS, and a row that was only
+too slow is measured again, at most MAX_ATTEMPTS times in all. The quiet figures are
+the lowest of MAX_ATTEMPTS.
 """
 import argparse
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -16,24 +20,24 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).parent
-# On a busy machine the quiet latencies scatter; those below this are not told
-# apart.
 FLOOR_SECONDS = 0.020
+MAX_ATTEMPTS = 3
 MAX_RATIO = 3
-# For loads that the server accepts: of the time to the first token.
+# Of the time to the first token, beside a load that the server accepts.
 MAX_GREEDY_RATIO = 5
 MAX_CONNECT_SECONDS = 1
 MAX_THREADS = 64
 # The attack is given up at this memory, to spare the machine.
 MAX_ATTACKED_BYTES = 2 << 30
 LIMIT_NGINX_BYTES = 64 << 20
-RATE = 20
+RATE = 30
+AFTER_SECONDS = 1
 
 
 def status(pid, key):
     """A figure of /proc/PID/status, or 0 if the process is gone."""
     try:
-        for line in open(f"/proc/{pid}/status"):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(key + ":"):
                 return int(line.split()[1])
     except (FileNotFoundError, ProcessLookupError):
@@ -49,17 +53,13 @@ def with_children(pid):
     return [pid, *map(int, children)]
 
 
-def forget_peak(pids):
-    for pid in pids:
-        pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-
 class Watch:
     """Watches threads and memory of the server until stop()."""
 
     def __init__(self, server, nginx):
         self.server, self.nginx = server, with_children(nginx)
-        forget_peak([server, *self.nginx])
+        # Forgets the peak of the rows before.
+        pathlib.Path(f"/proc/{server}/clear_refs").write_text("5")
         self.threads = self.bytes = self.nginx_bytes = 0
         self.attack = None  # ended at MAX_ATTACKED_BYTES
         self.is_stopped = threading.Event()
@@ -70,7 +70,7 @@ class Watch:
         self.threads = max(self.threads, status(self.server, "Threads"))
         self.bytes = max(self.bytes, status(self.server, "VmHWM") << 10)
         self.nginx_bytes = max(self.nginx_bytes,
-                               sum(status(pid, "VmHWM") for pid in self.nginx) << 10)
+                               sum(status(pid, "RssAnon") for pid in self.nginx) << 10)
 
     def run(self):
         while not self.is_stopped.wait(0.1):
@@ -119,14 +119,16 @@ def p99(load, what):
 
 
 def attack_command(options):
-    command = [sys.executable, HERE / "attack.py", options.name,
+    name, _, needs_token = options.name.partition("+")
+    command = [sys.executable, HERE / "attack.py", name,
                f"--target={options.target}", f"--seconds={options.seconds}"]
     if options.tls_ca:
         command.append("--tls")
-    if options.name.startswith("greedy") or options.name in ("unread_answers",):
+    if needs_token:
         command.append(f"--token={options.greedy_token}")
-    if options.source:
-        command.append(f"--source={options.source}")
+    if name == "connections_at_limit":
+        # From one address the limit per address would be measured.
+        command.append("--source=" + ",".join(f"127.0.1.{i}" for i in range(1, 9)))
     return command
 
 
@@ -143,13 +145,13 @@ def run_row(options):
             watch.attack = subprocess.Popen(attack_command(options), text=True,
                                             stdout=subprocess.PIPE, stderr=err)
         time.sleep(1)
-        load = honest.start_load(options.seconds - 1.5)
+        load = honest.start_load(max(1, options.seconds - 1.5))
         while load.poll() is None and len(connects) < 2:
             time.sleep(0.8)
             connects.append(honest.connect())
         beside = finish_load(load)
         said, _ = watch.attack.communicate()
-    after = finish_load(honest.start_load(1.5))
+    after = finish_load(honest.start_load(AFTER_SECONDS))
     watch.stop()
     return {"beside": beside, "after": after, "connects": connects,
             "threads": watch.threads, "bytes": watch.bytes,
@@ -159,28 +161,31 @@ def run_row(options):
 
 
 def judge(options, row, quiet):
-    """What does not hold."""
-    what, ratio = ("ttft_seconds", MAX_GREEDY_RATIO) if options.name.startswith(
-        "greedy") else ("e2e_seconds", MAX_RATIO)
+    """The conditions that are not met, and whether only latencies are at fault."""
+    is_greedy = options.name.startswith("greedy")
+    what, ratio = (("ttft_seconds", MAX_GREEDY_RATIO) if is_greedy
+                   else ("e2e_seconds", MAX_RATIO))
     limit = ratio * max(FLOOR_SECONDS, p99(quiet, what))
-    faults = []
+    faults, slow = [], []
     if not row["is_alive"] or not row["is_healthy"]:
         faults.append("the server is not healthy at the end")
     for when in ("beside", "after"):
         if row[when]["errors"]:
             faults.append(f"{when} the attack calls failed: {row[when]['errors']}")
         if p99(row[when], what) > limit:
-            faults.append(f"{when} the attack p99 of {what} is "
-                          f"{p99(row[when], what):.3f}; allowed is {limit:.3f}")
-    if any(seconds is None or seconds > MAX_CONNECT_SECONDS for seconds in row["connects"]):
-        faults.append(f"new clients took {row['connects']} s; allowed is {MAX_CONNECT_SECONDS}")
+            slow.append(f"{when} the attack p99 of {what} is "
+                        f"{p99(row[when], what):.3f}; allowed is {limit:.3f}")
+    if None in row["connects"]:
+        faults.append("a new client got no answer")
+    elif row["connects"] and max(row["connects"]) > MAX_CONNECT_SECONDS:
+        slow.append(f"new clients took {row['connects']} s; allowed is {MAX_CONNECT_SECONDS}")
     for key, most in (("bytes", options.limit_bytes), ("nginx_bytes", LIMIT_NGINX_BYTES),
                       ("threads", MAX_THREADS)):
         if row[key] > most:
             faults.append(f"{key} reached {row[key]}; allowed is {most}")
     if options.name != "quiet" and not row["attack"].get("connections"):
         faults.append(f"the attack did nothing: {row['attack']}")
-    return faults
+    return faults + slow, not faults and bool(slow)
 
 
 def milliseconds(seconds):
@@ -194,7 +199,7 @@ def print_row(options, row, quiet, faults):
                 f"{milliseconds(p99(load, 'e2e_seconds'))}"
                 + (f" ({refused} of {load['requests']} failed)" if refused else ""))
     connects = " ".join("-" if s is None else milliseconds(s) for s in row["connects"])
-    print(f"{options.setup:11} {options.name:24} {latency(quiet):>9} {latency(row['beside']):>9} "
+    print(f"{options.setup:9} {options.name:25} {latency(quiet):>9} {latency(row['beside']):>9} "
           f"{latency(row['after']):>9} {connects:>10} {row['bytes'] >> 20:5} "
           f"{row['nginx_bytes'] >> 20:5} {row['threads']:7}  "
           + ("; ".join(faults) or "ok"), flush=True)
@@ -207,19 +212,25 @@ def main():
         parser.add_argument("--" + flag, required=True)
     for flag in ("bin", "work"):
         parser.add_argument("--" + flag, required=True, type=pathlib.Path)
-    for flag in ("tls_ca", "tls_cert", "tls_key", "source"):
+    for flag in ("tls_ca", "tls_cert", "tls_key"):
         parser.add_argument("--" + flag, default="")
     parser.add_argument("--server_pid", type=int, required=True)
     parser.add_argument("--nginx_pid", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--limit_bytes", type=int, required=True)
     options = parser.parse_args()
-    row = run_row(options)
     quiet_file = options.work / f"{options.setup}.quiet.json"
     if options.name == "quiet":
+        row = min((run_row(options) for _ in range(MAX_ATTEMPTS)),
+                  key=lambda row: p99(row["beside"], "e2e_seconds"))
         quiet_file.write_text(json.dumps(row))
     quiet = json.loads(quiet_file.read_text())["beside"]
-    faults = judge(options, row, quiet)
+    for _ in range(MAX_ATTEMPTS):
+        if options.name != "quiet":
+            row = run_row(options)
+        faults, is_only_slow = judge(options, row, quiet)
+        if not is_only_slow:
+            break
     (options.work / f"{options.setup}.{options.name}.json").write_text(json.dumps(row))
     print_row(options, row, quiet, faults)
     sys.exit(bool(faults))
