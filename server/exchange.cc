@@ -53,6 +53,7 @@ RequestRecord RecordOf(const Caller& caller) {
   record.traceparent = CheckedTraceparent(caller.traceparent);
   record.method = caller.method;
   record.peer = caller.peer;
+  record.certificate_subject = caller.certificate_subject;
   record.arrival = MonotonicTime::Now();
   return record;
 }

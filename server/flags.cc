@@ -28,12 +28,21 @@ ABSL_FLAG(std::string, tasks, "",
           "task_specific_params.");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
           "HOST:PORT of the RPCs, or unix:PATH for a Unix socket. Port 0 "
-          "chooses a free port.");
+          "chooses a free port. An address that other machines can reach needs "
+          "--tls_client_ca or --behind_proxy.");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics. Port 0 chooses a free port.");
-ABSL_FLAG(bool, allow_insecure, false,
-          "Allows addresses that other machines can reach without encryption: "
-          "the RPCs without --tls_cert, and /metrics.");
+ABSL_FLAG(
+    bool, allow_insecure, false,
+    "Allows --metrics_listen on an address that other machines can reach, "
+    "without encryption.");
+ABSL_FLAG(bool, behind_proxy, false,
+          "Says that only a proxy can reach --listen, which may then be any "
+          "address without --tls_client_ca.");
+ABSL_FLAG(std::string, trusted_proxies, "",
+          "Proxies whose metadata tells address and certificate of their "
+          "clients (x-forwarded-for, x-client-subject): a list of addresses, "
+          "networks (10.0.0.0/8) and unix. Empty: none.");
 ABSL_FLAG(std::string, tls_cert, "",
           "PEM file of the certificate of the RPCs. The files of all three TLS "
           "flags are read again when they change.");
@@ -82,11 +91,17 @@ ABSL_FLAG(int32_t, max_streams_per_connection, 1024,
 ABSL_FLAG(int32_t, max_connections, 4096,
           "Maximum number of connections of the RPCs. More are closed at "
           "once.");
+ABSL_FLAG(int32_t, max_connections_per_address, 1024,
+          "Maximum number of connections from one address, or from one IPv6 "
+          "network of 64 bits. Unix sockets and --trusted_proxies have no such "
+          "limit.");
 ABSL_FLAG(sheaf::ByteSize, max_metadata_bytes, {16 << 10},
           "Maximum size of a call's metadata.");
 ABSL_FLAG(absl::Duration, max_connection_age, absl::InfiniteDuration(),
           "Age at which a client is asked to connect again, so that it finds "
           "new servers.");
+ABSL_FLAG(absl::Duration, max_connection_idle, absl::Minutes(5),
+          "Time without a call after which a connection is closed.");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
           "Deadline of a call that sets none, and the longest that a call may "
           "set.");
@@ -177,8 +192,18 @@ absl::Status TakeTlsFiles(TlsFiles& out) {
       out.cert, out.key, out.client_ca));
 }
 
-// `remedy` names the flags that encrypt, if there are any for the address.
-absl::Status TakeAddress(const absl::Flag<std::string>& flag, bool is_encrypted,
+absl::Status TakeProxies(ServerOptions& out) {
+  out.is_behind_proxy = absl::GetFlag(FLAGS_behind_proxy);
+  absl::StatusOr<TrustedProxies> proxies =
+      TrustedProxies::Parse(absl::GetFlag(FLAGS_trusted_proxies));
+  if (!proxies.ok()) return proxies.status();
+  out.trusted_proxies = *std::move(proxies);
+  return absl::OkStatus();
+}
+
+// `may_be_open` tells whether other machines may reach the address, and
+// `remedy` which flags allow it.
+absl::Status TakeAddress(const absl::Flag<std::string>& flag, bool may_be_open,
                          absl::string_view remedy, HostPort& out) {
   const std::string value = absl::GetFlag(flag);
   absl::StatusOr<HostPort> address = ParseHostPort(value);
@@ -186,24 +211,31 @@ absl::Status TakeAddress(const absl::Flag<std::string>& flag, bool is_encrypted,
     return absl::InvalidArgumentError(absl::StrFormat(
         "--%s is \"%s\": %s", NameOf(flag), value, address.status().message()));
   }
-  if (!address->is_loopback() && !is_encrypted &&
-      !absl::GetFlag(FLAGS_allow_insecure)) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "--%s is \"%s\", which other machines can reach without encryption; "
-        "that needs %s--allow_insecure",
-        NameOf(flag), value, remedy));
+  if (!address->is_loopback() && !may_be_open) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--%s is \"%s\", which other machines can reach; that "
+                        "needs %s (docs/SECURITY.md)",
+                        NameOf(flag), value, remedy));
   }
   out = *std::move(address);
   return absl::OkStatus();
 }
 
+// gRPC 1.51 has known weaknesses in HTTP/2 (rapid reset among them) that any
+// client can use. A required client certificate prevents this, because TLS
+// checks it before HTTP/2 starts, and so does a maintained proxy.
+// REQUIRES: `out` has its TLS files and proxies.
 absl::Status TakeAddresses(ServerOptions& out) {
-  absl::Status status =
-      TakeAddress(FLAGS_listen, out.tls.is_set(),
-                  "--tls_cert and --tls_key, or ", out.listen);
+  absl::Status status = TakeAddress(
+      FLAGS_listen, !out.tls.client_ca.empty() || out.is_behind_proxy,
+      "--tls_client_ca with --tls_cert and --tls_key, or --behind_proxy if "
+      "only a proxy can reach it",
+      out.listen);
   if (!status.ok()) return status;
-  status = TakeAddress(FLAGS_metrics_listen, /*is_encrypted=*/false,
-                       /*remedy=*/"", out.metrics_listen);
+  status =
+      TakeAddress(FLAGS_metrics_listen, absl::GetFlag(FLAGS_allow_insecure),
+                  "--allow_insecure, because /metrics has no encryption",
+                  out.metrics_listen);
   if (!status.ok() || !out.metrics_listen.is_unix()) return status;
   return absl::InvalidArgumentError(absl::StrFormat(
       "--metrics_listen is \"%s\"; a Unix socket is not possible there, "
@@ -231,9 +263,13 @@ absl::Status TakeLimits(ProgramOptions& program) {
            Take(FLAGS_max_streams_per_connection, 1, 1'000'000,
                 server.max_streams_per_connection),
            Take(FLAGS_max_connections, 1, 1'000'000, server.max_connections),
+           Take(FLAGS_max_connections_per_address, 1, 1'000'000,
+                server.max_connections_per_address),
            Take(FLAGS_max_metadata_bytes, 1 << 10, 1 << 20,
                 server.max_metadata_bytes),
            TakeConnectionAge(server.max_connection_age),
+           Take(FLAGS_max_connection_idle, absl::Seconds(1),
+                server.max_connection_idle),
            Take(FLAGS_default_deadline, absl::Milliseconds(1),
                 server.default_deadline),
            Take(FLAGS_drain_timeout, absl::ZeroDuration(),
@@ -292,6 +328,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
            Take(FLAGS_log_format, {"text", "json"}, log_format),
            TakeLimits(program),
            TakeTlsFiles(server.tls),
+           TakeProxies(server),
            TakeAddresses(server),
        }) {
     if (!status.ok()) return status;

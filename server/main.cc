@@ -73,23 +73,24 @@ void LogNotes(const ServedModel& model, Log& log) {
   }
 }
 
-// Warns of addresses that clients can reach without proving who they are. gRPC
-// 1.51 has known weaknesses in HTTP/2 (rapid reset among them) that any client
-// can use. Only a required client certificate prevents this, because TLS checks
-// it before HTTP/2 starts.
+// Warns of addresses that clients can reach without proving who they are.
 void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
   const auto warn = [&log](const HostPort& address, absl::string_view what) {
     log.Note(absl::StrFormat("warning: %s is open to other machines %s",
                              address.ToString(), what));
   };
-  if (!options.listen.is_loopback() && !options.tls.is_set()) {
-    warn(options.listen, "without encryption (--allow_insecure)");
-  } else if (!options.listen.is_loopback() && options.tls.client_ca.empty()) {
+  if (!options.listen.is_loopback() && options.tls.client_ca.empty()) {
     warn(options.listen,
-         "that need no certificate; --tls_client_ca asks for one");
+         "that need no certificate; make sure that only the proxy can reach it "
+         "(--behind_proxy)");
   }
   if (!options.metrics_listen.is_loopback()) {
     warn(options.metrics_listen, "without encryption (--allow_insecure)");
+  }
+  if (options.is_behind_proxy && options.trusted_proxies.is_empty()) {
+    log.Note(
+        "note: --behind_proxy without --trusted_proxies: limits per address "
+        "hold for the proxy, not for its clients");
   }
 }
 

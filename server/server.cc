@@ -174,6 +174,9 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
                                static_cast<int>(absl::ToInt64Milliseconds(
                                    options.max_connection_age)));
   }
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_idle)));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -234,6 +237,7 @@ class Server::Parts {
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
         limiter(tokens.get(), options.max_requests_per_caller),
+        trusted_proxies(options.trusted_proxies),
         log(options.log),
         watchdog({.patience = options.stuck_after,
                   .interval = std::min(options.stuck_after / 4,
@@ -256,8 +260,10 @@ class Server::Parts {
                       .limiter = &limiter,
                       .intake = &intake,
                       .log = options.log,
-                      .default_deadline = options.default_deadline}),
-        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter) {}
+                      .default_deadline = options.default_deadline},
+                     &trusted_proxies),
+        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter,
+                      &trusted_proxies) {}
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
@@ -303,6 +309,7 @@ class Server::Parts {
   std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
   CallerLimiter limiter;
+  const TrustedProxies trusted_proxies;
   Log* const log;
   Watchdog watchdog;
   Metrics metrics;

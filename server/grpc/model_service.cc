@@ -22,14 +22,17 @@ grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
 }  // namespace
 
 ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-                           CallerLimiter* limiter)
-    : model_(DescriptionOf(model, kv_capacity_bytes)), limiter_(limiter) {}
+                           CallerLimiter* limiter,
+                           const TrustedProxies* proxies)
+    : model_(DescriptionOf(model, kv_capacity_bytes)),
+      limiter_(limiter),
+      proxies_(proxies) {}
 
 absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
                                 const grpc::ByteBuffer& bytes,
                                 google::protobuf::MessageLite* request) {
   const absl::StatusOr<CallerLease> lease =
-      limiter_->Acquire(CallerOf(rpc, /*method=*/""));
+      limiter_->Acquire(CallerOf(rpc, /*method=*/"", *proxies_));
   if (!lease.ok()) return lease.status();
   return ParseMessage(TakeBytes(bytes), request);
 }

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "server/access/caller_limiter.h"
+#include "server/access/trusted_proxies.h"
 #include "server/served_model.h"
 #include "sheaf/v1/model.grpc.pb.h"
 
@@ -19,9 +20,9 @@ class ModelService final
           v1::ModelService::WithRawCallbackMethod_GetModel<
               v1::ModelService::Service>> {
  public:
-  // `limiter` is not owned.
+  // `limiter` and `proxies` are not owned.
   ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-               CallerLimiter* limiter);
+               CallerLimiter* limiter, const TrustedProxies* proxies);
 
   grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
                                        const grpc::ByteBuffer* request,
@@ -38,6 +39,7 @@ class ModelService final
 
   v1::Model model_;
   CallerLimiter* const limiter_;
+  const TrustedProxies* const proxies_;
 };
 
 }  // namespace sheaf

@@ -22,8 +22,9 @@ Reactor* TextService::Handle(const char* method,
   const auto reactor = std::make_shared<Reactor>(rpc, out...);
   const std::shared_ptr<Exchange> exchange = reactor->Open(
       services_,
-      CallerOf(*rpc, absl::StrCat(v1::TextService::service_full_name(), "/",
-                                  method)));
+      CallerOf(*rpc,
+               absl::StrCat(v1::TextService::service_full_name(), "/", method),
+               *proxies_));
   if (!exchange->Authorize(static_cast<int64_t>(request.Length()))) {
     return reactor.get();
   }

@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "server/access/trusted_proxies.h"
 #include "server/exchange.h"
 #include "sheaf/v1/text.grpc.pb.h"
 
@@ -26,7 +27,9 @@ class TextService final
                           v1::TextService::WithRawCallbackMethod_GenerateStream<
                               v1::TextService::Service>>>>>> {
  public:
-  explicit TextService(const Services& services) : services_(services) {}
+  // `proxies` is not owned.
+  TextService(const Services& services, const TrustedProxies* proxies)
+      : services_(services), proxies_(proxies) {}
 
   grpc::ServerUnaryReactor* Translate(grpc::CallbackServerContext* rpc,
                                       const grpc::ByteBuffer* request,
@@ -55,6 +58,7 @@ class TextService final
                   const grpc::ByteBuffer& request, Out... out) const;
 
   const Services services_;
+  const TrustedProxies* const proxies_;
 };
 
 }  // namespace sheaf

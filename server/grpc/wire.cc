@@ -2,11 +2,17 @@
 
 #include "server/grpc/wire.h"
 
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
+
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
@@ -22,6 +28,12 @@ constexpr absl::Duration kRetryDelay = absl::Milliseconds(500);
 constexpr char kRetryPushbackKey[] = "grpc-retry-pushback-ms";
 // Both metadata that a client may send and trailing metadata of the answer.
 constexpr char kRequestIdKey[] = "x-request-id";
+// Metadata of trusted proxies: the client's address, and the subject of its
+// certificate, which the proxy has verified.
+constexpr char kForwardedForKey[] = "x-forwarded-for";
+constexpr char kClientSubjectKey[] = "x-client-subject";
+// Longer subjects are not used.
+constexpr size_t kMaxSubjectBytes = 512;
 
 // A serialized google.rpc.Status; empty if it would add nothing to the status.
 std::string DetailsOf(const absl::Status& status) {
@@ -43,6 +55,40 @@ std::string DetailsOf(const absl::Status& status) {
   details.set_code(static_cast<int32_t>(status.code()));
   details.set_message(std::string(status.message()));
   return details.SerializeAsString();
+}
+
+// The values of a key, in the order in which they were sent.
+std::vector<absl::string_view> ValuesOf(const grpc::ServerContextBase& rpc,
+                                        absl::string_view key) {
+  std::vector<absl::string_view> values;
+  const auto range = rpc.client_metadata().equal_range(
+      grpc::string_ref(key.data(), key.size()));
+  for (auto it = range.first; it != range.second; ++it) {
+    values.emplace_back(it->second.data(), it->second.size());
+  }
+  return values;
+}
+
+// The only value if it can be a subject as RFC 4514 writes it: printable ASCII.
+// Several values mean that a proxy did not overwrite what its client sent.
+std::string CheckedSubject(const std::vector<absl::string_view>& values) {
+  if (values.size() != 1 || values[0].size() > kMaxSubjectBytes ||
+      !std::all_of(values[0].begin(), values[0].end(), absl::ascii_isprint)) {
+    return "";
+  }
+  return std::string(values[0]);
+}
+
+// The subject of the certificate that the connection's client has shown.
+std::string SubjectOfConnection(const grpc::ServerContextBase& rpc) {
+  const std::shared_ptr<const grpc::AuthContext> tls = rpc.auth_context();
+  if (tls == nullptr) return "";
+  std::vector<absl::string_view> values;
+  for (const grpc::string_ref& value :
+       tls->FindPropertyValues(GRPC_X509_SUBJECT_PROPERTY_NAME)) {
+    values.emplace_back(value.data(), value.size());
+  }
+  return CheckedSubject(values);
 }
 
 }  // namespace
@@ -72,7 +118,8 @@ void AddPushback(const absl::Status& status, grpc::ServerContextBase* rpc) {
       kRetryPushbackKey, absl::StrCat(absl::ToInt64Milliseconds(kRetryDelay)));
 }
 
-Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method) {
+Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method,
+                const TrustedProxies& proxies) {
   const auto metadata = [&rpc](absl::string_view key) -> std::string {
     const auto& sent = rpc.client_metadata();
     const auto it = sent.find(grpc::string_ref(key.data(), key.size()));
@@ -84,7 +131,21 @@ Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method) {
   caller.peer = rpc.peer();
   // A client of a Unix socket chooses its own name there.
   if (absl::StartsWith(caller.peer, "unix")) caller.peer = "unix";
-  caller.address = caller.peer.substr(0, caller.peer.rfind(':'));
+  std::optional<IpAddress> address = IpAddress::OfPeer(caller.peer);
+  if (proxies.IncludesPeer(caller.peer)) {
+    const std::optional<IpAddress> client =
+        proxies.ClientOf(absl::StrJoin(ValuesOf(rpc, kForwardedForKey), ","));
+    if (client.has_value()) {
+      address = client;
+      caller.peer = client->ToPeer();
+    }
+    caller.certificate_subject =
+        CheckedSubject(ValuesOf(rpc, kClientSubjectKey));
+  } else {
+    caller.certificate_subject = SubjectOfConnection(rpc);
+  }
+  caller.address =
+      address.has_value() ? ClientNetworkName(*address) : caller.peer;
   caller.authorization = metadata("authorization");
   caller.request_id = metadata(kRequestIdKey);
   caller.traceparent = metadata("traceparent");

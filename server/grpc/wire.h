@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/access/trusted_proxies.h"
 #include "server/caller.h"
 
 // Between gRPC's types and ours.
@@ -24,7 +25,13 @@ std::string TakeBytes(const grpc::ByteBuffer& message);
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 
 // The client of a call. All clients of a Unix socket have the peer "unix".
-Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method);
+//
+// If one of `proxies` forwarded the call, its metadata tells address and
+// certificate of the client (x-forwarded-for, x-client-subject). Without a
+// valid x-forwarded-for the proxy itself is the client. The metadata of other
+// peers is ignored, and a certificate is that of the connection.
+Caller CallerOf(const grpc::ServerContextBase& rpc, absl::string_view method,
+                const TrustedProxies& proxies);
 
 // Returns the request's id with the status. It is trailing metadata, because
 // leading metadata would begin the answer, and gRPC's clients do not retry a

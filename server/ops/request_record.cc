@@ -59,6 +59,7 @@ void WriteRecord(const RequestRecord& record, Log* log) {
     if (!word.empty()) fields[key] = word;
   };
   add_word("traceparent", record.traceparent);
+  add_word("certificate_subject", record.certificate_subject);
   add_word("token", record.token_name);
   add_word("model", record.model);
   if (record.num_segments > 0) {

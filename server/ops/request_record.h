@@ -17,11 +17,12 @@ namespace sheaf {
 // The line of the log about a request, written at its end. Contains neither the
 // text of the request nor that of the answer.
 struct RequestRecord {
-  std::string request_id;   // RequestIdOr()
-  std::string traceparent;  // CheckedTraceparent(); empty: none
-  std::string method;       // "sheaf.v1.TextService/Translate"
-  std::string peer;         // "ipv4:192.0.2.1:12345"
-  std::string token_name;   // empty: the server requires no token
+  std::string request_id;           // RequestIdOr()
+  std::string traceparent;          // CheckedTraceparent(); empty: none
+  std::string method;               // "sheaf.v1.TextService/Translate"
+  std::string peer;                 // Caller::peer
+  std::string certificate_subject;  // printable ASCII; empty: no certificate
+  std::string token_name;           // empty: the server requires no token
   std::string model;
   MonotonicTime arrival;
   std::optional<absl::Duration> queued;  // none: it never left the queue

@@ -52,14 +52,16 @@ expect 2 'is not the key' refused --check_config \
 expect 2 'together' refused --tls_cert="$work/first.pem"
 echo 'web 12' >"$work/bad-tokens"
 expect 2 'line 1' refused --auth_tokens_file="$work/bad-tokens"
-expect 2 'needs --tls_cert' refused --listen=0.0.0.0:0
-expect 2 'allow_insecure' refused --listen=0.0.0.0:0 \
-  --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
+expect 2 'needs --tls_client_ca' refused --listen=0.0.0.0:0 --allow_insecure
+expect 2 'or --behind_proxy' refused --listen=0.0.0.0:0 \
+  --tls_cert="$work/server.pem" --tls_key="$work/server.key"
+expect 2 'allow_insecure' refused --listen=0.0.0.0:0 --behind_proxy \
   --metrics_listen=0.0.0.0:0
+expect 2 '"10.0.0.1/8"' refused --trusted_proxies=127.0.0.1,10.0.0.1/8
 expect 3 'nowhere' refused --check_config --model="$work/nowhere"
 expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
   --listen=0.0.0.0:0 --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
-  --auth_tokens_file="$work/tokens"
+  --tls_client_ca="$work/first-ca.pem" --auth_tokens_file="$work/tokens"
 
 echo '--- encryption together with a token'
 start_logging tls --tls_cert="$work/server.pem" --tls_key="$work/server.key" \

@@ -94,7 +94,7 @@ else
   (ulimit -d 400000 && refuse_server 3 'limit (ulimit -d) leaves' --model="$small")
 fi
 refuse_server 2 max_sequences --max_sequences=0
-refuse_server 2 allow_insecure --listen=0.0.0.0:0
+refuse_server 2 'or --behind_proxy' --listen=0.0.0.0:0
 refuse_server 2 kv_cache_bytes --kv_cache_bytes=1000
 
 echo "--- a model is named by --model_name, or by its repository in the hub's cache"

@@ -48,6 +48,9 @@ TEST(ServerFlagsTest, TheDefaultsAreRight) {
   EXPECT_EQ(flags->weight_type, "f32");
   EXPECT_GE(flags->num_threads, 1);
   EXPECT_EQ(flags->server.default_deadline, absl::Minutes(10));
+  EXPECT_EQ(flags->server.max_connections_per_address, 1024);
+  EXPECT_EQ(flags->server.max_connection_idle, absl::Minutes(5));
+  EXPECT_FALSE(flags->server.is_behind_proxy);
 }
 
 TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
@@ -105,6 +108,9 @@ TEST(ServerFlagsTest, AnErrorNamesTheFlagAndWhatIsAllowed) {
       {"--isa=sse", {"--isa", "auto|portable|avx2|avx512"}},
       {"--threads=257", {"--threads is 257", "0..256"}},
       {"--default_deadline=0s", {"--default_deadline"}},
+      {"--max_connection_idle=999ms",
+       {"--max_connection_idle is 999ms", "1s to 24h"}},
+      {"--max_connection_idle=inf", {"--max_connection_idle is inf"}},
       {"--default_deadline=10", {"--default_deadline", "10"}},
       {"--default_deadline=inf", {"--default_deadline is inf"}},
       {"--listen=localhost", {"--listen", "HOST:PORT"}},
@@ -141,19 +147,56 @@ TEST(ServerFlagsTest, AUnixSocketIsAPathThatFits) {
               HasSubstr("--metrics_listen is \"unix:/run/metrics.sock\""));
 }
 
-TEST(ServerFlagsTest, AnAddressThatOthersReachNeedsAllowInsecure) {
-  for (const std::string flag : {"--listen", "--metrics_listen"}) {
-    for (const std::string address :
-         {"0.0.0.0:1", "[::]:1", "192.168.1.7:1", "example.org:1"}) {
-      EXPECT_THAT(ErrorOf({flag + "=" + address}),
-                  AllOf(HasSubstr(flag), HasSubstr("--allow_insecure")));
-      EXPECT_TRUE(Flags({flag + "=" + address, "--allow_insecure"}).ok());
+const std::string kOpenAddresses[] = {"0.0.0.0:1", "[::]:1", "192.168.1.7:1",
+                                      "example.org:1"};
+
+TEST(ServerFlagsTest, RpcsThatOthersReachNeedCertificatesOrAProxy) {
+  const std::string cert = "--tls_cert=a", key = "--tls_key=b",
+                    authority = "--tls_client_ca=c";
+  for (const std::string& address : kOpenAddresses) {
+    const std::string listen = "--listen=" + address;
+    const auto is_told =
+        AllOf(HasSubstr("--listen is \"" + address + "\""),
+              HasSubstr("--tls_client_ca with --tls_cert and --tls_key"),
+              HasSubstr("--behind_proxy"), HasSubstr("docs/SECURITY.md"));
+    EXPECT_THAT(ErrorOf({listen}), is_told);
+    EXPECT_THAT(ErrorOf({listen, "--allow_insecure"}), is_told);
+    EXPECT_THAT(ErrorOf({listen, cert, key}), is_told);
+    EXPECT_TRUE(Flags({listen, cert, key, authority}).ok());
+    EXPECT_TRUE(Flags({listen, cert, key, "--behind_proxy"}).ok());
+    EXPECT_TRUE(Flags({listen, "--behind_proxy"})->server.is_behind_proxy);
+  }
+}
+
+TEST(ServerFlagsTest, MetricsThatOthersReachNeedAllowInsecure) {
+  for (const std::string& address : kOpenAddresses) {
+    const std::string listen = "--metrics_listen=" + address;
+    for (const std::vector<std::string>& args :
+         {std::vector<std::string>{listen}, {listen, "--behind_proxy"}}) {
+      EXPECT_THAT(ErrorOf(args), AllOf(HasSubstr("--metrics_listen is"),
+                                       HasSubstr("--allow_insecure")));
     }
+    EXPECT_TRUE(Flags({listen, "--allow_insecure"}).ok());
+  }
+}
+
+TEST(ServerFlagsTest, LoopbackNeedsNothing) {
+  for (const std::string flag : {"--listen", "--metrics_listen"}) {
     for (const std::string address :
          {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
       EXPECT_TRUE(Flags({flag + "=" + address}).ok()) << address;
     }
   }
+}
+
+TEST(ServerFlagsTest, TrustedProxiesAreAddressesNetworksAndUnix) {
+  EXPECT_TRUE(Flags({})->server.trusted_proxies.is_empty());
+  const absl::StatusOr<ProgramOptions> flags =
+      Flags({"--trusted_proxies=192.0.2.1,10.0.0.0/8,unix"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  EXPECT_TRUE(flags->server.trusted_proxies.IncludesPeer("unix"));
+  EXPECT_THAT(ErrorOf({"--trusted_proxies=192.0.2.1,nginx"}),
+              HasSubstr("--trusted_proxies has \"nginx\""));
 }
 
 TEST(ServerFlagsTest, ByteSizesComeBackAsTheyWere) {
@@ -177,6 +220,7 @@ TEST(ServerFlagsTest, EachNumberIsCheckedAgainstItsOwnRange) {
       {"max_requests_per_caller", "0..1000000"},
       {"max_streams_per_connection", "1..1000000"},
       {"max_connections", "1..1000000"},
+      {"max_connections_per_address", "1..1000000"},
       {"max_metadata_bytes", "1024..1048576"},
   };
   for (const auto& [flag, range] : kCases) {

@@ -4,9 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sys/stat.h>
 
 #include <cstdio>
@@ -18,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_certificates.h"
 
 namespace sheaf {
 namespace {
@@ -26,41 +24,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-
-struct Pair {
-  std::string cert;
-  std::string key;
-};
-
-template <typename Write>
-std::string Pem(Write write) {
-  BIO* bio = BIO_new(BIO_s_mem());
-  EXPECT_EQ(write(bio), 1);
-  char* text = nullptr;
-  const int64_t size = BIO_get_mem_data(bio, &text);
-  std::string out(text, static_cast<size_t>(size));
-  BIO_free(bio);
-  return out;
-}
-
-// A self-signed certificate, valid from `begin` to `end` seconds from now.
-Pair MakePair(int64_t begin = -60, int64_t end = 3600, int rsa_bits = 0) {
-  EVP_PKEY* key = rsa_bits == 0 ? EVP_EC_gen("P-256") : EVP_RSA_gen(rsa_bits);
-  X509* cert = X509_new();
-  X509_gmtime_adj(X509_getm_notBefore(cert), begin);
-  X509_gmtime_adj(X509_getm_notAfter(cert), end);
-  X509_set_pubkey(cert, key);
-  X509_sign(cert, key, EVP_sha256());
-  Pair pair;
-  pair.cert = Pem([&](BIO* bio) { return PEM_write_bio_X509(bio, cert); });
-  pair.key = Pem([&](BIO* bio) {
-    return PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr,
-                                    nullptr);
-  });
-  X509_free(cert);
-  EVP_PKEY_free(key);
-  return pair;
-}
 
 class CertificatesTest : public testing::Test {
  protected:
@@ -92,8 +55,8 @@ class CertificatesTest : public testing::Test {
   }
   std::string current() const { return certificates_->current().cert_pem; }
 
-  const Pair first_ = MakePair();
-  const Pair second_ = MakePair();
+  const CertificatePair first_ = MakeCertificate();
+  const CertificatePair second_ = MakeCertificate();
   const TempDir dir_;
   TlsFiles files_;
   absl::Time now_ = absl::Now();
@@ -123,7 +86,7 @@ TEST_F(CertificatesTest, WhatIsBrokenIsToldAndTheOldPairStays) {
       {two.substr(0, two.size() - 40), "certificate 2"},
       {first_.cert + std::string(1, '\0') + second_.cert, "byte that is 0"},
       {"broken", "no PEM certificate can be read"},
-      {MakePair().cert, "is not the key"}};
+      {MakeCertificate().cert, "is not the key"}};
   for (const auto& [text, reason] : cases) {
     Write(files_.cert, text);
     EXPECT_THAT(Look(), ElementsAre(HasSubstr(reason))) << text;
@@ -156,11 +119,11 @@ TEST_F(CertificatesTest, ABrokenAuthorityKeepsTheOldPairToo) {
 
 TEST_F(CertificatesTest, ACertificateCountsWhileItIsValidAndNotBefore) {
   Load();
-  const Pair expired = MakePair(-3600, -60);
+  const CertificatePair expired = MakeCertificate({.begin = -3600, .end = -60});
   Write(files_.cert, expired.cert);
   Write(files_.key, expired.key);
   EXPECT_THAT(Look(), ElementsAre(HasSubstr("has expired at ")));
-  const Pair early = MakePair(600, 3600);
+  const CertificatePair early = MakeCertificate({.begin = 600});
   Write(files_.cert, early.cert);
   Write(files_.key, early.key);
   EXPECT_THAT(Look(), ElementsAre(HasSubstr("is not valid before ")));
@@ -173,7 +136,7 @@ TEST_F(CertificatesTest, ACertificateCountsWhileItIsValidAndNotBefore) {
 }
 
 TEST_F(CertificatesTest, AKeyThatOpensslRefusesIsNamed) {
-  const Pair weak = MakePair(-60, 3600, /*rsa_bits=*/512);
+  const CertificatePair weak = MakeCertificate({.rsa_bits = 512});
   Write(files_.cert, weak.cert);
   Write(files_.key, weak.key);
   EXPECT_THAT(ReadTlsFiles(files_).status().message(),
