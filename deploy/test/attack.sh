@@ -5,7 +5,7 @@
 # and plain, a server alone, and a server alone that demands client certificates.
 #   attack.sh BIN_DIR WORK_DIR [NAME ...]
 # NAME is a row of the table at the end, with or without "+token"; without one, all
-# rows run. ATTACK_SECONDS (4) is the length of each.
+# rows run. ATTACK_SECONDS (3) is the length of each.
 #
 # The attacks come from 127.0.0.2 and go to 127.0.0.1, and the honest client from
 # 127.0.0.1. With "+token" the attacker has a token, as a greedy caller has.
@@ -14,17 +14,17 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need nginx openssl python3
 bin=$(cd "$bin" && pwd)
 names=("${@:3}")
-seconds=${ATTACK_SECONDS:-4}
+seconds=${ATTACK_SECONDS:-3}
 
-# What HTTP/2 itself allows; gRPC 1.51 does not withstand it, so that nginx must.
-floods=(hpack_string continuation_flood rapid_reset unacknowledged_settings
-  empty_data ping_flood settings_flood window_flood priority_flood)
+# What HTTP/2 itself allows. gRPC 1.51 does not withstand it, so that nginx must.
+floods=(hpack_string continuation_flood rapid_reset unacknowledged_settings)
+more_floods=(empty_data ping_flood settings_flood window_flood priority_flood
+  metadata_flood handshake_flood)
 # What the server withstands too.
-holds=(metadata_flood gzip_bomb unfinished_messages idle_connections
-  connections_at_limit reflection_streams health_watches slow_messages
-  slow_headers handshakes unread_answers+token)
-with_token=(gzip_bomb+token unfinished_messages+token slow_messages+token
-  greedy_beams+token greedy_shorts+token)
+holds=(gzip_bomb unfinished_messages idle_connections connections_at_limit
+  reflection_streams unread_answers+token greedy_beams+token greedy_shorts+token)
+more_holds=(gzip_bomb+token unfinished_messages+token health_watches slow_messages
+  slow_messages+token large_metadata slow_headers handshakes)
 
 # The limits of deploy/compose.yaml.
 kv_cache_bytes=256MiB
@@ -147,7 +147,7 @@ attack() {
   ((${#rows[@]} > 0)) || return 0
   num_rows+=${#rows[@]}
   set_up "$setup"
-  measure "$setup" quiet || true
+  measure "$setup" quiet
   for name in "${rows[@]}"; do
     measure "$setup" "$name" && continue
     failed+=("$setup/$name")
@@ -164,9 +164,9 @@ latencies in ms, p99 of first token / of the whole answer; memory in MiB
 (server of at most $((limit >> 20)); both processes of nginx); connect: two new clients
 setup     attack                        quiet    beside     after    connect server nginx threads
 END
-attack tls "${floods[@]}" "${holds[@]}" handshake_flood "${with_token[@]}"
+attack tls "${floods[@]}" "${more_floods[@]}" "${holds[@]}" "${more_holds[@]}"
 attack plain "${floods[@]}" "${holds[@]}"
-attack alone "${holds[@]}" "${with_token[@]}"
+attack alone "${holds[@]}" "${more_holds[@]}"
 attack client_ca hpack_string rapid_reset unfinished_messages idle_connections \
   connections_at_limit slow_headers handshakes handshake_flood
 ((num_rows > 0)) || fail "no attack has one of the names: ${names[*]}"

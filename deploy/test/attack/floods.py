@@ -119,8 +119,8 @@ def priority_flood(loop):
 
 
 def metadata_flood(loop):
-    """Calls without an end whose metadata has 15 KiB, which is below the server's
-    limit of 16 KiB."""
+    """Calls with 15 KiB of metadata, which is below the server's limit of 16 KiB; a
+    new one replaces each that is refused."""
     extra = [(f"x-{i}", "v" * 200) for i in range(60)]
     block = http2.request_headers(TRANSLATE, extra)
 

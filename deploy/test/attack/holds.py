@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """Attacks that hold what a server has few of: memory, connections, threads."""
+import time
 import zlib
 
 import http2
@@ -14,18 +15,29 @@ CONNECTIONS = 40
 
 
 def open_streams(loop, make, total, count=CONNECTIONS, per_connection=1000, **options):
-    """Opens `total` streams over at most `count` connections, as many on each as the
-    server allows. make(connection) returns the frames of one."""
+    """Keeps `total` streams open over at most `count` connections, as many on each as
+    the server allows. make(connection) returns the frames of one. Opens at most
+    `total` per second, so that refused ones do not become a flood."""
     held = {}
+    began = time.monotonic()
 
     def feed(connection):
         held[connection] = len(connection.open)
-        if sum(held.values()) >= total or (
-                len(connection.open) >= min(connection.max_streams, per_connection)):
+        most = min(connection.max_streams, per_connection)
+        is_early = loop.tally["streams"] >= total * (time.monotonic() - began)
+        if is_early or sum(held.values()) >= total or held[connection] >= most:
             return b""
         held[connection] += 1
         return make(connection)
     loop.add(feed, count=count, **options)
+
+
+def large_metadata(loop):
+    """4,000 calls without an end whose metadata has 15 KiB, which is below the
+    server's limit of 16 KiB."""
+    extra = [(f"x-{i}", "v" * 200) for i in range(60)]
+    block = http2.request_headers(TRANSLATE, extra)
+    open_streams(loop, lambda connection: connection.start(block, ends=False), 4000)
 
 
 def gzip_bomb(loop):
@@ -152,6 +164,6 @@ def handshake_flood(loop):
     loop.add(count=64, speaks=False, leaves=True)
 
 
-ATTACKS = (gzip_bomb, unfinished_messages, idle_connections, connections_at_limit,
+ATTACKS = (large_metadata, gzip_bomb, unfinished_messages, idle_connections, connections_at_limit,
            reflection_streams, health_watches, unread_answers, slow_messages,
            slow_headers, handshakes, handshake_flood)
