@@ -1,8 +1,12 @@
 # An image with sheaf-server, sheaf, the embedded model and the libraries that they
 # load. It has no shell and no package manager.
 #   docker build -t sheaf .
-FROM debian:bookworm-slim AS build
+# deploy/pin_images.sh pins the base to a digest. Its packages are upgraded, because
+# the libraries in the image must have Debian's latest security fixes.
+ARG BASE=debian:bookworm-slim
+FROM ${BASE} AS build
 RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
       ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libgrpc++-dev libicu-dev \
       libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \

@@ -195,8 +195,17 @@ void PrepareContext(const std::string& token, const CallOptions& options,
 }
 
 absl::Status FromGrpc(const grpc::Status& status) {
+  std::string message = status.error_message();
+  // gRPC's words for a failed attempt to connect, and for its error.
+  if (absl::StrContains(message, "; last error: ") &&
+      (absl::StrContains(message, "Socket closed") ||
+       absl::StrContains(message, "Connection reset by peer"))) {
+    absl::StrAppend(&message,
+                    " (the server may have as many connections as it allows, "
+                    "or require TLS or a client certificate)");
+  }
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
+                      message);
 }
 
 }  // namespace sheaf

@@ -27,7 +27,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenPlainChannel(
 void PrepareContext(const std::string& token, const CallOptions& options,
                     grpc::ClientContext& context);
 
-// The codes correspond one to one.
+// The codes correspond one to one. If the server ended the connection before it
+// was ready, the message tells the usual reasons, because such a server cannot.
 absl::Status FromGrpc(const grpc::Status& status);
 
 }  // namespace sheaf

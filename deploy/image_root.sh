@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Collects the content of the image: the programs, the model, every library that
-# the programs load, and the name of the user.
+# the programs load, the name of the user, and the bill of materials.
 #   image_root.sh BUILD_DIR ROOT
 set -euo pipefail
 build=$1
@@ -25,5 +25,6 @@ ldd "$root"/usr/bin/* | grep -o '/[^ ]*\.so[^ ]*' | sort -u |
 mkdir -p "$root/etc"
 echo 'sheaf:x:65532:65532::/nonexistent:/nonexistent' >"$root/etc/passwd"
 echo 'sheaf:x:65532:' >"$root/etc/group"
+"$(dirname "${BASH_SOURCE[0]}")/sbom.sh" "$build" "$root"
 du -sb "$root" | sed 's/\t.*/ bytes in all/'
 find "$root" -type f -size +1M -printf '%s %P\n' | sort -rn

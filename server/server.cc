@@ -51,6 +51,8 @@ namespace {
 constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
+// From the begin of a connection to its HTTP/2 settings, TLS included.
+constexpr int kHandshakeTimeoutMs = 20'000;
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
@@ -177,6 +179,8 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(
       GRPC_ARG_MAX_CONNECTION_IDLE_MS,
       static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_idle)));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             kHandshakeTimeoutMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -280,7 +284,7 @@ class Server::Parts {
         });
   }
 
-  void Listen(int32_t max_connections) {
+  void Listen(const ServerOptions& options) {
     RpcListener::Events events;
     events.on_connection = [this](int fd) {
       grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
@@ -288,10 +292,18 @@ class Server::Parts {
       connection.fd = fd;
       acceptor->HandleNewConnection(&connection);
     };
-    events.on_refused = [this, max_connections](int32_t num_open) {
+    events.on_refused = [this, max = options.max_connections,
+                         max_per_address = options.max_connections_per_address](
+                            const RpcListener::Refusal& refusal) {
       metrics.CountRefusedConnection();
+      const bool is_for_address = refusal.is_for_address;
+      const char* limit =
+          is_for_address ? "max_connections_per_address" : "max_connections";
       LogEvent(log, "connection_refused",
-               {{"num_open", num_open}, {"max_connections", max_connections}});
+               {{"reason", limit},
+                {"num_open", refusal.num_open},
+                {limit, is_for_address ? max_per_address : max},
+                {"address", refusal.address}});
     };
     events.on_num_open = [this](int32_t num_open) {
       metrics.SetConnections(num_open);
@@ -353,8 +365,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
-  absl::StatusOr<std::unique_ptr<RpcListener>> listener =
-      RpcListener::Listen(options.listen, options.max_connections);
+  absl::StatusOr<std::unique_ptr<RpcListener>> listener = RpcListener::Listen(
+      options.listen,
+      {.max_connections = options.max_connections,
+       .max_connections_per_address = options.max_connections_per_address,
+       .trusted_proxies = options.trusted_proxies});
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
 
@@ -386,7 +401,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   health->SetServingStatus(kLiveness, true);
   parts->Watch();
   parts->WatchFiles();
-  parts->Listen(options.max_connections);
+  parts->Listen(options);
 
   HostPort listen = options.listen;
   listen.port = parts->listener->port();

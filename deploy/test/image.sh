@@ -6,7 +6,7 @@
 # report its health, and finish a stream when it gets SIGTERM.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need buildah debootstrap chroot
+need buildah debootstrap chroot python3
 ((EUID == 0)) || not_run 'building an image here needs root'
 cache=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}
 mkdir -p "$cache" "$work/store" "$work/run" "$work/ccache"
@@ -34,7 +34,7 @@ echo '--- the build'
 ccache_dir=${CCACHE_DIR:-$HOME/.cache/ccache}
 if [[ ! -d $ccache_dir ]]; then ccache_dir=$work/ccache; fi
 images build --pull-never --format docker --volume "$ccache_dir:/ccache" \
-  -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
+  --build-arg BASE=docker.io/library/debian:bookworm-slim -t sheaf:test "$root" >"$work/image.log" 2>&1 ||
   give_up "$work/image.log" 'the build'
 grep -A12 'bytes in all' "$work/image.log"
 
@@ -47,6 +47,13 @@ images inspect --type image --format '{{.Docker.Config.Healthcheck}}' sheaf:test
 container=$(images from --pull-never localhost/sheaf:test)
 image=$(images mount "$container")
 [[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'the image has a shell'
+
+echo '--- what is in the image, and how its programs are hardened'
+"$root/deploy/test/sbom.py" "$image" || fail 'the bill of materials is wrong'
+"$root/tests/programs/hardening_test.sh" "$image"/usr/bin/* || fail 'a program is not hardened'
+# The sources lie in /src where the image is built.
+if grep -qaF /src/ "$image"/usr/bin/*; then fail 'a program contains a path of its build'; fi
+
 # As a container runtime does, mount /proc and make everything else read-only.
 mkdir -p "$work/tree" "$image/proc" && mount --bind "$image" "$work/tree"
 trap 'kill "${children[@]}" 2>/dev/null || true

@@ -57,6 +57,11 @@ ls -l "$work"/deb/*.deb | awk '{print $5, $9}'
 for package in "$work"/deb/*.deb; do
   lintian --fail-on error --tag-display-limit 0 "$package" || fail "lintian: $package"
 done
+for package in sheaf-server sheaf; do
+  dpkg-deb -x "$work/deb/${package}"_*.deb "$work/programs"
+done
+"$root/tests/programs/hardening_test.sh" "$work"/programs/usr/bin/* ||
+  fail 'a program is not hardened'
 if command -v systemd-analyze >/dev/null; then
   dpkg-deb -x "$work"/deb/sheaf-server_*.deb "$work/x"
   systemd-analyze security --offline=true --threshold=30 \

@@ -9,7 +9,6 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,16 +23,16 @@
 namespace sheaf {
 namespace {
 
-// Time between two searches for closed connections.
+// Time between two searches for closed connections, and the number of
+// descriptors that one looks at. At the limits, each new connection looks at a
+// few in addition.
 constexpr int kLookMs = 1000;
+constexpr size_t kLooks = 4096;
+// The maximum number of connections that are accepted before the listener looks
+// whether it should stop.
+constexpr int kMaxAccepts = 256;
 // How long to wait for file descriptors.
 constexpr absl::Duration kNoRoomPause = absl::Milliseconds(100);
-
-// Returns 0 if there is no such descriptor.
-ino_t InodeOf(int fd) {
-  struct stat file;
-  return fstat(fd, &file) == 0 ? file.st_ino : 0;
-}
 
 }  // namespace
 
@@ -47,15 +46,18 @@ int32_t MostConnections() {
   return most > kOtherFiles ? static_cast<int32_t>(most) - kOtherFiles : 1;
 }
 
-RpcListener::RpcListener(int32_t max_connections)
-    : max_connections_(max_connections),
-      end_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+RpcListener::RpcListener(const Options& options)
+    : options_(options),
+      end_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      table_({.max_connections = options.max_connections,
+              .max_per_client = options.max_connections_per_address,
+              .num_local_places = options.num_local_places}) {
   SHEAF_CHECK(end_fd_ >= 0);
 }
 
 absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
-    const HostPort& address, int32_t max_connections) {
-  std::unique_ptr<RpcListener> listener(new RpcListener(max_connections));
+    const HostPort& address, const Options& options) {
+  std::unique_ptr<RpcListener> listener(new RpcListener(options));
   if (address.is_unix()) {
     absl::StatusOr<std::unique_ptr<UnixSocketFile>> file =
         UnixSocketFile::Listen(address.path);
@@ -98,12 +100,15 @@ void RpcListener::Loop() {
   for (;;) {
     poll(polled.data(), polled.size(), kLookMs);
     if (polled[0].revents != 0) return;
-    ForgetClosed();
+    if (const MonotonicTime now = MonotonicTime::Now(); now >= next_look_) {
+      next_look_ = now + absl::Milliseconds(kLookMs);
+      table_.Look(kLooks);
+    }
     bool has_room = true;
     for (size_t i = 1; i < polled.size() && has_room; ++i) {
-      if (polled[i].revents != 0) has_room = AcceptAll(polled[i].fd);
+      if (polled[i].revents != 0) has_room = AcceptSome(polled[i].fd);
     }
-    const auto num_open = static_cast<int32_t>(open_.size());
+    const int32_t num_open = table_.num_open();
     if (num_open != std::exchange(last_num_open_, num_open)) {
       events_.on_num_open(num_open);
     }
@@ -112,37 +117,45 @@ void RpcListener::Loop() {
   }
 }
 
-// Accepts all waiting connections. Returns false if descriptors run out.
-bool RpcListener::AcceptAll(int listening_fd) {
-  for (;;) {
-    const int fd =
-        accept4(listening_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+// Accepts waiting connections. Returns false if descriptors run out.
+bool RpcListener::AcceptSome(int listening_fd) {
+  for (int i = 0; i < kMaxAccepts; ++i) {
+    sockaddr_storage from = {};
+    socklen_t size = sizeof(from);
+    const int fd = accept4(listening_fd, reinterpret_cast<sockaddr*>(&from),
+                           &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
       // That client has left already.
       if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
       return false;
     }
-    if (static_cast<int32_t>(open_.size()) >= max_connections_) ForgetClosed();
-    if (static_cast<int32_t>(open_.size()) >= max_connections_) {
-      events_.on_refused(static_cast<int32_t>(open_.size()));
-      close(fd);
-      continue;
-    }
-    const int on = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    open_.push_back({fd, InodeOf(fd)});
-    events_.on_connection(fd);
+    ConnectionTable::Peer peer = {IpAddress::Of(from)};
+    peer.is_trusted = peer.address.has_value() &&
+                      options_.trusted_proxies.Includes(*peer.address);
+    HandOver(fd, peer);
   }
+  return true;
 }
 
-void RpcListener::ForgetClosed() {
-  open_.erase(std::remove_if(open_.begin(), open_.end(),
-                             [](const Connection& connection) {
-                               return InodeOf(connection.fd) !=
-                                      connection.inode;
-                             }),
-              open_.end());
+// Hands the connection to gRPC, or closes it if it is over a limit.
+void RpcListener::HandOver(int fd, const ConnectionTable::Peer& peer) {
+  const ConnectionTable::Verdict verdict = table_.Take(fd, peer);
+  if (verdict == ConnectionTable::Verdict::kTaken) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    events_.on_connection(fd);
+    return;
+  }
+  Refusal refusal;
+  refusal.is_for_address =
+      verdict == ConnectionTable::Verdict::kTooManyOfClient;
+  refusal.address =
+      peer.address.has_value() ? ClientNetworkName(*peer.address) : "unix";
+  refusal.num_open =
+      refusal.is_for_address ? table_.NumOpenOf(peer) : table_.num_open();
+  events_.on_refused(refusal);
+  close(fd);
 }
 
 }  // namespace sheaf

@@ -2,16 +2,18 @@
 
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "base/host_port.h"
+#include "base/monotonic_time.h"
+#include "server/access/trusted_proxies.h"
+#include "server/grpc/connection_table.h"
 #include "server/ops/unix_socket.h"
 
 namespace sheaf {
@@ -20,23 +22,43 @@ namespace sheaf {
 // of them can be connections.
 int32_t MostConnections();
 
-// Accepts the connections of RPCs, up to a limit, and hands them to gRPC.
+// Accepts the connections of RPCs, up to limits, and hands them to gRPC.
 //
 // The listener of gRPC 1.51 has no limit, and stops forever at the first
 // connection for which the process has no file descriptor (CVE-2023-4785). So
 // any client that opens many connections makes the server unreachable. This
-// listener closes connections over the limit at once, and waits when
-// descriptors run out.
+// listener closes connections over a limit at once, and waits when descriptors
+// run out.
+//
+// A refused client gets no HTTP/2 frames. After SETTINGS and GOAWAY, the clients
+// of gRPC take the connection for a success and connect again without a pause
+// (1.51 in C++ thousands of times per second, until the deadline of the call).
+// If the connection ends before SETTINGS, the call fails as UNAVAILABLE, and the
+// client waits longer after each try.
 //
 // One thread starts and stops it.
 class RpcListener {
  public:
+  struct Options {
+    int32_t max_connections = 4096;
+    int32_t max_connections_per_address = 1024;
+    // Their connections do not count for max_connections_per_address.
+    TrustedProxies trusted_proxies = {};
+    // In addition to max_connections, for peers on this machine. An attacker on
+    // it can hold them.
+    int32_t num_local_places = 16;
+  };
+  // A connection that was closed at once.
+  struct Refusal {
+    bool is_for_address;  // false: for max_connections
+    std::string address;  // "ipv4:192.0.2.1", "ipv6:2001:db8::/64" or "unix"
+    int32_t num_open;     // in total, or from the address
+  };
   // Called by the listener's thread.
   struct Events {
     // Takes ownership of a connected, non-blocking socket.
     std::function<void(int fd)> on_connection;
-    // A connection was closed at once, because `num_open` are open.
-    std::function<void(int32_t num_open)> on_refused;
+    std::function<void(const Refusal& refusal)> on_refused;
     // Called when the number has changed, at most once per second.
     std::function<void(int32_t num_open)> on_num_open;
   };
@@ -44,7 +66,7 @@ class RpcListener {
   // Listens, but does not accept yet. Errors are those of
   // ListeningSockets::ListenOn() and UnixSocketFile::Listen().
   static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
-      const HostPort& address, int32_t max_connections);
+      const HostPort& address, const Options& options);
   ~RpcListener();
   RpcListener(const RpcListener&) = delete;
   RpcListener& operator=(const RpcListener&) = delete;
@@ -57,26 +79,21 @@ class RpcListener {
   void Stop();
 
  private:
-  // A socket that was handed over. It is closed once its descriptor is free or
-  // refers to another file.
-  struct Connection {
-    int fd;
-    ino_t inode;
-  };
-
-  explicit RpcListener(int32_t max_connections);
+  explicit RpcListener(const Options& options);
   void Loop();
-  bool AcceptAll(int listening_fd);
-  void ForgetClosed();
+  bool AcceptSome(int listening_fd);
+  void HandOver(int fd, const ConnectionTable::Peer& peer);
 
-  const int32_t max_connections_;
+  const Options options_;
   int32_t port_ = 0;
   std::vector<int> listening_fds_;
   std::unique_ptr<UnixSocketFile> unix_file_;  // null: a port
   int end_fd_;  // an eventfd: readable once Stop() is called
   Events events_;
-  std::vector<Connection> open_;  // the thread's own, like the next member
+  // The thread's own, like the next members.
+  ConnectionTable table_;
   int32_t last_num_open_ = 0;
+  MonotonicTime next_look_ = MonotonicTime::InfinitePast();
   std::thread thread_;
 };
 

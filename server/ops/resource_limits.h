@@ -11,8 +11,9 @@ namespace sheaf {
 
 // The descriptors and threads that the server needs. See base/process_limits.h.
 
-// The number of descriptors besides the connections of the RPCs: those of the
-// metrics' listener, and 64 for everything else.
+// The number of descriptors in addition to --max_connections: those of the
+// metrics' listener, and 64 for everything else, 16 of which are connections
+// from this machine.
 inline constexpr int32_t kOtherFiles = HttpListener::kMaxConnections + 64;
 
 // Returns FAILED_PRECONDITION, naming the limit (ulimit -n), if the process may

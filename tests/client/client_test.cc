@@ -2,6 +2,10 @@
 
 #include "client/client.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -65,6 +69,51 @@ TEST(ClientConnectTest, WhereNobodyListensIsUnavailable) {
   ASSERT_TRUE(client.ok());
   EXPECT_EQ(client->ListModels().status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+// A server that closes each connection at once.
+class ClosingServer {
+ public:
+  ClosingServer() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address = {};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(fd_, any, size), 0);
+    EXPECT_EQ(listen(fd_, /*backlog=*/16), 0);
+    EXPECT_EQ(getsockname(fd_, any, &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] {
+      for (;;) {
+        const int connection = accept(fd_, nullptr, nullptr);
+        if (connection < 0) return;
+        close(connection);
+      }
+    });
+  }
+  ~ClosingServer() {
+    shutdown(fd_, SHUT_RDWR);
+    thread_.join();
+    close(fd_);
+  }
+  std::string address() const { return absl::StrCat("127.0.0.1:", port_); }
+
+ private:
+  const int fd_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+TEST(ClientConnectTest, AServerThatClosesAtOnceHasUsualReasons) {
+  const ClosingServer server;
+  absl::StatusOr<Client> client =
+      Client::Connect({.server = server.address(), .max_attempts = 1});
+  ASSERT_TRUE(client.ok());
+  const absl::Status status = client->ListModels().status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("as many connections as it allows, or require TLS"));
 }
 
 TEST(ClientConnectTest, AListIsOfAddressesOfOneKind) {

@@ -3,11 +3,12 @@
 
 # Verifies the hardening that CMakeLists.txt asks for on the ELF files of programs:
 #   hardening_test.sh PROGRAM ...
-# Static libraries of Debian have some of it too. Therefore stack protection is
-# looked for in functions of Sheaf, which a stripped program does not name, and
-# _FORTIFY_SOURCE is verified by the functions that a program must not import. The
-# ELF property of CET is not verified, because the C library's start files lack it
-# and the linker then drops it.
+#
+# Debian's static libraries have a part of it too. The stack protector is therefore
+# verified in functions of Sheaf, unless the program is stripped and has no names,
+# and _FORTIFY_SOURCE also by the functions that a program must not import. CET is
+# verified by the landing pad of main(). Its ELF property is absent, because the
+# start files of Debian's C library lack it and the linker then drops it.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)

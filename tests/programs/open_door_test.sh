@@ -162,8 +162,9 @@ trust=--tls_ca=$work/first-ca.pem
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1 \
   --tls_cert="$work/other.pem" --tls_key="$work/other.key"
-expect 0 sheaf-small call models "$trust" --tls_cert="$work/client.pem" \
-  --tls_key="$work/client.key"
+expect 0 'Wo ist der Bahnhof?' call translate "$trust" --tls_cert="$work/client.pem" \
+  --tls_key="$work/client.key" "${say[@]}"
+await 30 grep -q '"certificate_subject":"CN=client"' "$work/mutual.log"
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- limits'
@@ -198,16 +199,79 @@ expect 1 'RESOURCE_EXHAUSTED' call models --token_file="$work/huge-token" --max_
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- the limit of connections, and a server without free descriptors'
-start_logging connections --max_connections=2
-exec 5<>"/dev/tcp/${address%:*}/${address#*:}" 6<>"/dev/tcp/${address%:*}/${address#*:}"
-expect 1 UNAVAILABLE call models --max_attempts=1
-grep -q '"event":"connection_refused","num_open":2,"max_connections":2' \
-  "$work/connections.log" || fail 'the log has no line of the refused connection'
+# hold N FROM: holds N connections from the address FROM, until release.
+hold() {
+  rm -f "$work/held"
+  python3 - "$address" "$@" >"$work/held" <<'END' &
+import socket, signal, sys
+host, port = sys.argv[1].split(":")
+held = [socket.create_connection((host, int(port)), 20, (sys.argv[3], 0))
+        for _ in range(int(sys.argv[2]))]
+print("held", flush=True)
+signal.pause()
+END
+  holders+=("$!") && children+=("$!")
+  await 30 grep -q held "$work/held"
+}
+release() { kill "${holders[@]}" && holders=(); }
+is_refused() { grep -qF '"event":"connection_refused",'"$1" "$work/connections.log"; }
+has_open() { curl -fsS "http://$metrics/metrics" | grep -q "^sheaf_num_connections{.*} $1\$"; }
+holders=()
+start_logging connections --max_connections=3 --max_connections_per_address=2
+echo 'an address has 2 places, and this machine 16 more for its health checks'
+hold 17 127.0.0.1
+expect 0 SERVING call health
+await 30 has_open 17
+hold 1 127.0.0.1
+expect 1 'the server may have as many connections as it allows' call models --max_attempts=1
+await 30 is_refused '"reason":"max_connections_per_address","num_open":2,"max_connections_per_address":2,"address":"ipv4:127.0.0.1"'
+echo 'another address has the last usual place'
+hold 1 127.0.0.2
+hold 1 127.0.0.3
+await 30 is_refused '"reason":"max_connections","num_open":19,"max_connections":3,"address":"ipv4:127.0.0.3"'
 curl -fsS "http://$metrics/metrics" >"$work/metrics"
-grep -q '^sheaf_connections_refused_total{.*} [1-9]' "$work/metrics" || fail 'the metrics do not have the refused connection'
-exec 5>&-
+grep -q '^sheaf_connections_refused_total{.*} [2-9]' "$work/metrics" || fail 'the metrics do not have the refused connections'
+release
 await 30 call models --max_attempts=1
-exec 6>&-
+kill "$server" && wait "$server" || fail 'the server exited with an error'
+
+echo '--- a connection without a call is closed, whether it pings or not'
+start_logging idle --max_connection_idle=1s --trusted_proxies=127.0.0.1
+python3 - "$address" <<'END' || fail 'an idle connection was not closed, or a busy one was'
+import select, socket, sys
+host, port = sys.argv[1].split(":")
+def frame(kind, flags, stream, payload):
+    return (len(payload).to_bytes(3, "big") + bytes([kind, flags])
+            + stream.to_bytes(4, "big") + payload)
+def field(name, value):
+    return bytes([0, len(name)]) + name + bytes([len(value)]) + value
+preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(4, 1, 0, b"")
+ping = frame(6, 0, 0, bytes(8))
+def call(path, *metadata):  # with an empty message
+    return frame(1, 4, 1, b"".join(field(*pair) for pair in [
+        (b":method", b"POST"), (b":scheme", b"http"), (b":authority", b"test"),
+        (b":path", path), (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"), *metadata])) + frame(0, 1, 1, bytes(5))
+watch = call(b"/grpc.health.v1.Health/Watch")  # does not end
+forwarded = call(b"/sheaf.v1.TextService/Translate", (b"x-forwarded-for", b"192.0.2.7"),
+                 (b"x-client-subject", b"CN=web"))
+def connect(sent):
+    client = socket.create_connection((host, int(port)), timeout=20)
+    client.sendall(sent)
+    return client
+idle = {"silent": connect(b""), "settings": connect(preface),
+        "pings": connect(preface + ping), "forwarded": connect(preface + forwarded)}
+busy = connect(preface + watch)
+for name, client in idle.items():
+    answer = b""
+    while part := client.recv(1000):
+        answer += part
+    assert name == "silent" or b"\x07\x00\x00\x00\x00\x00" in answer, (name, answer)  # GOAWAY
+while select.select([busy], [], [], 0.1)[0]:
+    assert busy.recv(1000), "the busy connection was closed"
+END
+grep -q '"peer":"ipv4:192.0.2.7","certificate_subject":"CN=web"' "$work/idle.log" ||
+  fail 'the log does not have the client of the proxy'
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \

@@ -101,8 +101,9 @@ refuse 1 'is the address taken?' sheaf-server --listen="unix:$socket" \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB
 python3 - "$socket" <<'END' &
 import socket, sys, time
-peer = socket.socket(socket.AF_UNIX)
-peer.connect(sys.argv[1])
+peers = [socket.socket(socket.AF_UNIX) for _ in range(1 + 16)]  # for this machine
+for peer in peers:
+    peer.connect(sys.argv[1])
 time.sleep(60)
 END
 children+=("$!")

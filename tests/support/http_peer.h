@@ -20,7 +20,13 @@ namespace sheaf {
 // A connection to a port of this machine, byte for byte.
 class HttpPeer {
  public:
-  explicit HttpPeer(int32_t port) : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  // `from` is an address of this machine in the form of an in_addr_t.
+  explicit HttpPeer(int32_t port, uint32_t from = INADDR_ANY)
+      : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in own = {};
+    own.sin_family = AF_INET;
+    own.sin_addr.s_addr = htonl(from);
+    bind(fd_, reinterpret_cast<sockaddr*>(&own), sizeof(own));
     sockaddr_in to = {};
     to.sin_family = AF_INET;
     to.sin_port = htons(static_cast<uint16_t>(port));

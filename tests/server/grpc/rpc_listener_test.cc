@@ -10,6 +10,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/synchronization/mutex.h"
 #include "tests/support/http_peer.h"
@@ -28,8 +29,14 @@ class RpcListenerTest : public testing::Test {
     for (int fd : accepted_) close(fd);
   }
 
-  void Start(int32_t max_connections) {
-    auto listener = RpcListener::Listen({"127.0.0.1", 0}, max_connections);
+  // Without the places of local peers, because all peers of a test are local.
+  void Start(int32_t max_connections, int32_t max_per_address = 1000) {
+    Listen({.max_connections = max_connections,
+            .max_connections_per_address = max_per_address,
+            .num_local_places = 0});
+  }
+  void Listen(const RpcListener::Options& options) {
+    auto listener = RpcListener::Listen({"127.0.0.1", 0}, options);
     ASSERT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
     RpcListener::Events events;
@@ -37,10 +44,9 @@ class RpcListenerTest : public testing::Test {
       absl::MutexLock lock(&mu_);
       accepted_.push_back(fd);
     };
-    events.on_refused = [this](int32_t num_open) {
+    events.on_refused = [this](const RpcListener::Refusal& refusal) {
       absl::MutexLock lock(&mu_);
-      ++num_refused_;
-      num_open_when_refused_ = num_open;
+      refusals_.push_back(refusal);
     };
     events.on_num_open = [this](int32_t num_open) {
       absl::MutexLock lock(&mu_);
@@ -49,6 +55,16 @@ class RpcListenerTest : public testing::Test {
     listener_->Start(std::move(events));
   }
   HttpPeer Connect() { return HttpPeer(listener_->port()); }
+  // From 127.0.0.`last`.
+  HttpPeer ConnectFrom(uint32_t last) {
+    return HttpPeer(listener_->port(), (127u << 24) + last);
+  }
+  // The only refusal so far.
+  RpcListener::Refusal refusal() {
+    absl::MutexLock lock(&mu_);
+    EXPECT_EQ(refusals_.size(), 1);
+    return refusals_.at(0);
+  }
   void AwaitAccepted(size_t n) {
     absl::MutexLock lock(&mu_);
     const auto have_come = [&] { return accepted_.size() == n; };
@@ -63,8 +79,7 @@ class RpcListenerTest : public testing::Test {
 
   absl::Mutex mu_;
   std::vector<int> accepted_;
-  int32_t num_refused_ = 0;
-  int32_t num_open_when_refused_ = 0;
+  std::vector<RpcListener::Refusal> refusals_;
   int32_t num_open_ = 0;
   std::unique_ptr<RpcListener> listener_;
 };
@@ -73,10 +88,42 @@ TEST_F(RpcListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
   Start(/*max_connections=*/2);
   const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
-  EXPECT_TRUE(Connect().IsClosed(kPatienceMs));
-  absl::MutexLock lock(&mu_);
-  EXPECT_EQ(num_refused_, 1);
-  EXPECT_EQ(num_open_when_refused_, 2);
+  EXPECT_TRUE(ConnectFrom(7).IsClosed(kPatienceMs));
+  EXPECT_FALSE(refusal().is_for_address);
+  EXPECT_EQ(refusal().num_open, 2);
+  EXPECT_EQ(refusal().address, "ipv4:127.0.0.7");
+}
+
+TEST_F(RpcListenerTest, OneAddressDoesNotTakeThePlacesOfAnother) {
+  Start(/*max_connections=*/10, /*max_per_address=*/2);
+  const HttpPeer first = ConnectFrom(2), second = ConnectFrom(2);
+  AwaitAccepted(2);
+  EXPECT_TRUE(ConnectFrom(2).IsClosed(kPatienceMs));
+  EXPECT_TRUE(refusal().is_for_address);
+  EXPECT_EQ(refusal().num_open, 2);
+  EXPECT_EQ(refusal().address, "ipv4:127.0.0.2");
+  const HttpPeer other = ConnectFrom(3);
+  AwaitAccepted(3);
+}
+
+TEST_F(RpcListenerTest, ATrustedProxyHasNoLimitOfItsOwn) {
+  Listen({.max_connections = 10,
+          .max_connections_per_address = 1,
+          .trusted_proxies = *TrustedProxies::Parse("127.0.0.2"),
+          .num_local_places = 0});
+  const HttpPeer first = ConnectFrom(2), second = ConnectFrom(2);
+  AwaitAccepted(2);
+  const HttpPeer other = ConnectFrom(3);
+  AwaitAccepted(3);
+  EXPECT_TRUE(ConnectFrom(3).IsClosed(kPatienceMs));
+}
+
+TEST_F(RpcListenerTest, AHealthCheckOfThisMachineFindsAPlace) {
+  Listen({.max_connections = 2});
+  const HttpPeer first = Connect(), second = Connect();
+  AwaitAccepted(2);
+  const HttpPeer check = Connect();
+  AwaitAccepted(3);
 }
 
 TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
@@ -87,7 +134,7 @@ TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
   const HttpPeer third = Connect();
   AwaitAccepted(2);
   absl::MutexLock lock(&mu_);
-  EXPECT_EQ(num_refused_, 0);
+  EXPECT_TRUE(refusals_.empty());
   const auto is_known = [&] { return num_open_ == 2; };
   mu_.Await(absl::Condition(&is_known));
 }
@@ -132,15 +179,15 @@ TEST_F(RpcListenerTest, NoConnectionIsAcceptedOnceItHasStopped) {
 
 TEST_F(RpcListenerTest, AnAddressThatIsTakenIsAnError) {
   Start(/*max_connections=*/1);
-  const auto second = RpcListener::Listen({"127.0.0.1", listener_->port()}, 1);
+  const auto second = RpcListener::Listen({"127.0.0.1", listener_->port()}, {});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("127.0.0.1:"));
-  EXPECT_FALSE(RpcListener::Listen({"192.0.2.1", 0}, 1).ok());
+  EXPECT_FALSE(RpcListener::Listen({"192.0.2.1", 0}, {}).ok());
 }
 
 TEST_F(RpcListenerTest, AWildcardTakesBothFamilies) {
   Start(1);
-  const auto any = RpcListener::Listen({"0.0.0.0", 0}, 1);
+  const auto any = RpcListener::Listen({"0.0.0.0", 0}, {});
   ASSERT_TRUE(any.ok()) << any.status();
   EXPECT_TRUE(HttpPeer((*any)->port()).is_connected());
 }
