@@ -43,3 +43,34 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 # start_server NAME [FLAG ...]: like start, with a larger cache.
 start_server() { start "$1" --kv_cache_bytes=64MiB "${@:2}"; }
+# make_certificate DIRECTORY: makes DIRECTORY/tls.{crt,key} for this machine.
+make_certificate() {
+  mkdir -p "$1"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+    -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
+    -keyout "$1/tls.key" -out "$1/tls.crt" 2>/dev/null
+}
+# start_nginx NAME SERVERS [SED_COMMAND ...]: starts nginx with the shipped files in
+# front of the servers (separated by commas), on a port of its own. The commands of
+# sed change the site. Sets door (its address), through (the flags of a client),
+# nginx (its process) and door_files (its directory, with tls.crt and access.log).
+start_nginx() {
+  door=127.0.0.1:$(free_port)
+  door_files=$work/$1
+  through=(--server="$door" --tls_ca="$door_files/tls.crt" --timeout=120s)
+  make_certificate "$door_files"
+  local servers=${2//,/ max_fails=1 fail_timeout=5s; server } change=()
+  for command in "${@:3}"; do change+=(-e "$command"); done
+  sed -e "s|listen 50443 |listen $door |; s|/etc/sheaf/tls/|$door_files/|
+    s|/var/log/nginx/sheaf.log|$door_files/access.log|
+    s|server 127.0.0.1:50051 |server $servers |" "${change[@]}" \
+    "$root/deploy/nginx/sheaf.conf" >"$door_files/sheaf.conf"
+  # Here, other users may not enter the directory.
+  { ((EUID != 0)) || echo 'user root;'
+    sed "s|/tmp/|$door_files/|" "$root/deploy/nginx/nginx.conf"
+  } >"$door_files/nginx.conf"
+  nginx -p "$door_files" -c "$door_files/nginx.conf" 2>"$door_files/error.log" &
+  nginx=$!
+  children+=("$nginx")
+  await 20 curl -sk -o /dev/null "https://$door/"
+}
