@@ -11,7 +11,7 @@
 # 127.0.0.1. With "+token" the attacker has a token, as a greedy caller has.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need nginx openssl python3
+need curl nginx openssl python3
 bin=$(cd "$bin" && pwd)
 names=("${@:3}")
 seconds=${ATTACK_SECONDS:-3}
@@ -56,69 +56,47 @@ for name in honest greedy; do
   echo "$name $(sha256sum <"$work/$name" | cut -d' ' -f1)" >>"$work/tokens"
 done
 chmod 600 "$work/honest" "$work/greedy"
-for name in server client; do
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-    -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
-    -keyout "$work/$name.key" -out "$work/$name.pem" 2>/dev/null
-done
+make_certificate "$work/server"
+make_certificate "$work/client"
 
 # start_alone [FLAG ...]: a server that no proxy protects. Sets address and server.
 start_alone() {
   start alone --kv_cache_bytes="$kv_cache_bytes" --auth_tokens_file="$work/tokens" "$@"
 }
-# start_proxy tls|plain: nginx with the shipped site. Sets port and nginx_id.
-start_proxy() {
-  port=$(free_port)
-  sed "s/127.0.0.1:50443/127.0.0.1:$port/; s/127.0.0.1:50051/$address/; /127.0.0.1:50052/d
-       s|server\.pem;|$work/server.pem;|; s|server\.key;|$work/server.key;|" \
-    "$root/deploy/nginx/sheaf.conf" >"$work/sheaf.conf"
-  if [[ $1 == plain ]]; then
-    sed -i 's/ ssl http2/ http2/; /ssl_certificate/d' "$work/sheaf.conf"
-  fi
-  cat >"$work/nginx.conf" <<EOF
-daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_processes 2;
-worker_rlimit_nofile 16384;
-events { worker_connections 8192; }
-http { access_log off; include $work/sheaf.conf;
-  client_body_temp_path $work/1; proxy_temp_path $work/2;
-  fastcgi_temp_path $work/3; uwsgi_temp_path $work/4; scgi_temp_path $work/5; }
-EOF
-  nginx -p "$work" -c "$work/nginx.conf" 2>"$work/nginx.err" &
-  nginx_id=$!
-  children+=("$nginx_id")
-}
-
 # set_up SETUP: starts what the setup consists of. Sets target, client (flags of the
-# honest client), server and nginx_id (0 without nginx).
+# honest client), server and nginx (0 without nginx).
 set_up() {
-  nginx_id=0
+  nginx=0
   client=()
+  local plain
   case $1 in
     tls | plain)
-      start_alone
-      start_proxy "$1"
-      target=127.0.0.1:$port
-      if [[ $1 == tls ]]; then client=(--tls_ca="$work/server.pem"); fi
+      start_alone --trusted_proxies=127.0.0.1
+      # The shipped site listens for TLS, and here on a plain port too.
+      plain=127.0.0.1:$(free_port)
+      start_nginx "$1" "$address" "s|^ *listen [0-9].*|& listen $plain http2;|"
+      target=$plain
+      if [[ $1 == tls ]]; then target=$door client=(--tls_ca="$door_files/tls.crt"); fi
       ;;
     alone)
       start_alone
       target=$address
       ;;
     client_ca)
-      start_alone --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
-        --tls_client_ca="$work/client.pem"
+      start_alone --tls_cert="$work/server/tls.crt" --tls_key="$work/server/tls.key" \
+        --tls_client_ca="$work/client/tls.crt"
       target=$address
-      client=(--tls_ca="$work/server.pem" --tls_cert="$work/client.pem"
-        --tls_key="$work/client.key")
+      client=(--tls_ca="$work/server/tls.crt" --tls_cert="$work/client/tls.crt"
+        --tls_key="$work/client/tls.key")
       ;;
   esac
   await 20 "$bin/sheaf" health --server="$target" --token_file="$work/honest" "${client[@]}"
 }
 take_down() {
   kill -9 "$server" 2>/dev/null || true
-  ((nginx_id == 0)) || kill "$nginx_id" 2>/dev/null || true
+  ((nginx == 0)) || kill "$nginx" 2>/dev/null || true
   wait "$server" 2>/dev/null || true
-  ((nginx_id == 0)) || wait "$nginx_id" 2>/dev/null || true
+  ((nginx == 0)) || wait "$nginx" 2>/dev/null || true
 }
 
 # measure SETUP NAME: prints a row of the table.
@@ -126,7 +104,7 @@ measure() {
   python3 "$root/deploy/test/attack/measure.py" "$2" --setup="$1" --bin="$bin" \
     --work="$work" --target="$target" --token_file="$work/honest" \
     --greedy_token="$(<"$work/greedy")" --server_pid="$server" \
-    --nginx_pid="$nginx_id" --seconds="$seconds" --limit_bytes="$limit" \
+    --nginx_pid="$nginx" --seconds="$seconds" --limit_bytes="$limit" \
     "${client[@]}" | tee -a "$work/table"
 }
 is_chosen() {
