@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/monotonic_time.h"
 #include "benchmark/benchmark.h"
 #include "engine/beam_search.h"
@@ -44,17 +45,21 @@ BENCHMARK(BM_RunOfHundredBarriers)
     ->Arg(NumUsableProcessors())
     ->UseRealTime();
 
-// The time of everything that the engine thread does alone in a step. It should
-// be far below a hundredth of the step.
+// The time of everything that the engine thread does alone in a step, while
+// requests of several callers wait for a place. It should be far below a
+// hundredth of the step.
 void BM_PlanStep(benchmark::State& state) {
   const int32_t num_sequences = static_cast<int32_t>(state.range(0));
+  const int32_t num_waiting = static_cast<int32_t>(state.range(1));
+  const int32_t num_callers = static_cast<int32_t>(state.range(2));
   constexpr int32_t kSourceTokens = 64, kNewTokens = 64;
   KvBlockPool pool({/*num_blocks=*/num_sequences * 8, /*block_bytes=*/4096,
                     /*self_block_tokens=*/16, /*cross_block_tokens=*/16});
   Scheduler scheduler(num_sequences, pool);
   const Admission admission = {num_sequences * kSourceTokens};
-  for (int32_t i = 0; i < num_sequences; ++i) {
+  for (int32_t i = 0; i < num_sequences + num_waiting; ++i) {
     Request request;
+    request.caller = absl::StrCat("caller ", i % num_callers);
     request.start_tokens = {0};
     request.segments.push_back(std::vector<int32_t>(kSourceTokens, 5));
     request.sampling.max_new_tokens = kNewTokens;
@@ -69,7 +74,12 @@ void BM_PlanStep(benchmark::State& state) {
     benchmark::DoNotOptimize(plan.decode.data());
   }
 }
-BENCHMARK(BM_PlanStep)->ArgName("sequences")->Arg(8)->Arg(64);
+BENCHMARK(BM_PlanStep)
+    ->ArgNames({"sequences", "waiting", "callers"})
+    ->Args({8, 0, 1})
+    ->Args({64, 0, 1})
+    ->Args({64, 256, 1})
+    ->Args({64, 256, 16});
 
 constexpr int32_t kVocabSize = 32128;  // T5's
 

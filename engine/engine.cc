@@ -16,13 +16,14 @@ namespace sheaf {
 Engine::Engine(EngineOptions options, ThreadTeam& team,
                const kernels::Kernels& kernels,
                const std::vector<LaneOptions>& lanes)
-    : options_(std::move(options)),
-      num_waiting_(lanes.size()),
-      decode_times_(lanes.size()) {
+    : options_(std::move(options)), decode_times_(lanes.size()) {
   SHEAF_CHECK(!lanes.empty());
-  for (const LaneOptions& lane : lanes) {
+  for (LaneOptions lane : lanes) {
+    lane.on_left_queue = [this, index = lanes_.size()](RequestId id) {
+      LeaveQueue(index, id);
+    };
     lanes_.push_back(std::make_unique<Lane>(lane, team, kernels, options_.now));
-    max_queues_.push_back(lane.max_queue);
+    queues_.emplace_back(lane.max_queue);
   }
   thread_ = std::thread([this] { Run(); });
   pthread_setname_np(thread_.native_handle(), "sheaf-engine");
@@ -47,12 +48,12 @@ absl::StatusOr<RequestHandle> Engine::Submit(LaneId lane, Request request) {
   if (is_draining_ || is_stopping_) {
     return absl::UnavailableError("the server is draining");
   }
-  if (num_waiting_[lane] >= max_queues_[lane]) {
-    return absl::ResourceExhaustedError(absl::StrFormat(
-        "%d requests wait already; this server queues at most %d",
-        num_waiting_[lane], max_queues_[lane]));
+  const absl::StatusOr<RequestId> loser =
+      queues_[lane].Take(next_id_, request.caller, request.weight);
+  if (!loser.ok()) return loser.status();
+  if (*loser != QueuePlaces::kNoRequest) {
+    commands_.push_back(EvictCommand{{lane, *loser}});
   }
-  ++num_waiting_[lane];
   ++num_live_;
   const RequestHandle handle = {lane, next_id_++};
   commands_.push_back(SubmitCommand{handle, std::move(request), now});
@@ -129,9 +130,11 @@ void Engine::RunCommands() {
     } else if (auto* extend = std::get_if<ExtendCommand>(&command)) {
       lanes_[extend->request.lane]->Extend(extend->request.id,
                                            std::move(extend->extension));
+    } else if (auto* cancel = std::get_if<CancelCommand>(&command)) {
+      lanes_[cancel->request.lane]->Cancel(cancel->request.id);
     } else {
-      const RequestHandle request = std::get<CancelCommand>(command).request;
-      lanes_[request.lane]->Cancel(request.id);
+      const RequestHandle request = std::get<EvictCommand>(command).request;
+      lanes_[request.lane]->Evict(request.id);
     }
   }
 }
@@ -151,14 +154,14 @@ void Engine::StepLanes() {
   }
 }
 
-// A client that hears of the end of a request finds its place in the queue
-// free; the engine is idle only after the client has been told.
+void Engine::LeaveQueue(size_t lane, RequestId id) {
+  TimedMutexLock lock(&mutex_);
+  queues_[lane].Leave(id);
+}
+
+// The engine is idle only after the clients have been told.
 void Engine::Report(size_t lane) {
   const int32_t num_ended = lanes_[lane]->num_ended();
-  if (const int32_t num_left = lanes_[lane]->num_left_queue(); num_left > 0) {
-    TimedMutexLock lock(&mutex_);
-    num_waiting_[lane] -= num_left;
-  }
   lanes_[lane]->Report();
   if (num_ended == 0) return;
   TimedMutexLock lock(&mutex_);

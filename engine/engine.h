@@ -17,6 +17,7 @@
 #include "base/timed_mutex.h"
 #include "engine/kernels/kernels.h"
 #include "engine/lane.h"
+#include "engine/queue_places.h"
 #include "engine/request.h"
 #include "engine/thread_team.h"
 
@@ -56,8 +57,12 @@ class Engine {
 
   // Accepts a request, or refuses it at once without a call to its sink:
   //   INVALID_ARGUMENT    it could not fit in an empty KV cache or batch
-  //   RESOURCE_EXHAUSTED  max_queue requests of the lane already wait
+  //   RESOURCE_EXHAUSTED  max_queue requests of the lane already wait, and no
+  //                       other caller has a larger part of the queue
   //   UNAVAILABLE         the engine drains
+  // A request that waits for its first place may lose its place in the queue to
+  // a later one of another caller (QueuePlaces); it ends with
+  // RESOURCE_EXHAUSTED.
   absl::StatusOr<RequestHandle> Submit(LaneId lane, Request request);
 
   // Adds segments to an open request, which continue its numbering. Does
@@ -89,7 +94,11 @@ class Engine {
   struct CancelCommand {
     RequestHandle request;
   };
-  using Command = std::variant<SubmitCommand, ExtendCommand, CancelCommand>;
+  struct EvictCommand {  // does nothing if the request no longer waits
+    RequestHandle request;
+  };
+  using Command =
+      std::variant<SubmitCommand, ExtendCommand, CancelCommand, EvictCommand>;
 
   void Send(Command command);
 
@@ -99,18 +108,18 @@ class Engine {
   absl::Duration TimeToDeadline() const;
   void RunCommands();
   void StepLanes();
+  void LeaveQueue(size_t lane, RequestId id);
   void Report(size_t lane);
 
   const EngineOptions options_;
   // Used by the engine thread only, except for Lane::CheckFits().
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::vector<int32_t> max_queues_;  // by lane
 
   TimedMutex mutex_;
   std::vector<Command> commands_ ABSL_GUARDED_BY(mutex_);
   RequestId next_id_ ABSL_GUARDED_BY(mutex_) = 1;
-  std::vector<int32_t> num_waiting_ ABSL_GUARDED_BY(mutex_);  // by lane
-  int32_t num_live_ ABSL_GUARDED_BY(mutex_) = 0;              // requests
+  std::vector<QueuePlaces> queues_ ABSL_GUARDED_BY(mutex_);  // by lane
+  int32_t num_live_ ABSL_GUARDED_BY(mutex_) = 0;             // requests
   bool is_draining_ ABSL_GUARDED_BY(mutex_) = false;
   bool is_stopping_ ABSL_GUARDED_BY(mutex_) = false;
 

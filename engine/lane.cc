@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_format.h"
+
 namespace sheaf {
 
 Lane::Lane(const LaneOptions& options, ThreadTeam& team,
@@ -13,7 +15,9 @@ Lane::Lane(const LaneOptions& options, ThreadTeam& team,
       limits_(runner_.limits()),
       now_(std::move(now)),
       on_step_(options.on_step),
+      on_left_queue_(options.on_left_queue),
       utf8_rule_(options.utf8_rule),
+      max_queue_(options.max_queue),
       pool_(options.kv_shape),
       scheduler_(limits_.max_sequences, pool_),
       pacer_(limits_.max_encode_tokens),
@@ -43,6 +47,16 @@ void Lane::Cancel(RequestId id) {
   if (LiveRequest* live = scheduler_.Find(id)) {
     End(*live, absl::CancelledError("the request was cancelled"));
   }
+}
+
+void Lane::Evict(RequestId id) {
+  LiveRequest* live = scheduler_.Find(id);
+  if (live == nullptr || live->num_admitted > 0) return;
+  End(*live,
+      absl::ResourceExhaustedError(absl::StrFormat(
+          "%d requests wait already, most of them of \"%s\", and another "
+          "caller needs a place; this server queues at most %d",
+          max_queue_, live->request.caller, max_queue_)));
 }
 
 void Lane::ExpireDeadlines() {
@@ -75,15 +89,15 @@ absl::Duration Lane::Step(absl::Duration others_decode_time) {
         admission.is_overtaking ? EncodePass::kOvertaking : EncodePass::kMain,
         plan.encode);
   }
-  const bool is_decoding = !plan.decode.empty();
   std::optional<absl::Duration> decode_time;
-  if (is_decoding) {
+  if (!plan.decode.empty()) {
     decode_time = others_decode_time + last_decode_time_;
   } else if (others_decode_time > absl::ZeroDuration()) {
     decode_time = others_decode_time;
   }
   AdvanceEncode(decode_time);
-  if (!is_decoding) return absl::ZeroDuration();
+  // With the segments whose encoding has just ended.
+  if (plan.decode.empty()) return absl::ZeroDuration();
   decode_step_.Run(plan.decode, now_, to_end_);
   last_decode_time_ = absl::Seconds(stats_.decode_seconds);
   EndListed(absl::OkStatus());
@@ -105,7 +119,7 @@ void Lane::BeginEncode(EncodePass pass, const std::vector<Segment*>& segments) {
       const absl::Duration queued = now - live.arrival;
       stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
       live.request.sink->OnStarted(queued);
-      ++num_left_queue_;
+      on_left_queue_(live.id);
     }
   }
   stats_.num_prompt_tokens += num_tokens;
@@ -157,7 +171,7 @@ void Lane::End(LiveRequest& live, const absl::Status& status) {
     stats_.finish_reasons.push_back(live.was_cut ? FinishReason::kLength
                                                  : live.last_reason);
   }
-  if (live.num_admitted == 0) ++num_left_queue_;
+  if (live.num_admitted == 0) on_left_queue_(live.id);
   ended_.push_back({live.request.sink, status});
   scheduler_.Remove(live);
 }
@@ -173,7 +187,6 @@ void Lane::Report() {
   for (const Ended& each : ended_) each.sink->OnFinished(each.status);
   stats_.Clear();
   ended_.clear();
-  num_left_queue_ = 0;
   has_changed_ = false;
 }
 

@@ -33,6 +33,9 @@ struct LaneOptions {
   // Called by the engine thread after every step of the lane, and after every
   // other change. Must not block, and must not call the engine.
   std::function<void(const StepStats&)> on_step = [](const StepStats&) {};
+  // Called by the engine thread when a request is admitted for the first time,
+  // or ends before. Set by the engine.
+  std::function<void(RequestId)> on_left_queue = [](RequestId) {};
 };
 
 // One model's part of the engine: its scheduler, block pool, encoder passes and
@@ -59,6 +62,10 @@ class Lane {
   void Extend(RequestId id, Extension extension);
   void Cancel(RequestId id);
 
+  // Ends the request with RESOURCE_EXHAUSTED if it waits for its first place;
+  // another caller needs its place in the queue.
+  void Evict(RequestId id);
+
   // Ends the requests whose deadline has passed with DEADLINE_EXCEEDED.
   void ExpireDeadlines();
   // The earliest deadline of any request.
@@ -79,7 +86,6 @@ class Lane {
 
   // Changes since the last Report().
   bool has_changed() const { return has_changed_; }
-  int32_t num_left_queue() const { return num_left_queue_; }
   int32_t num_ended() const { return static_cast<int32_t>(ended_.size()); }
 
   // Publishes the figures, then tells the sinks of the requests that ended, so
@@ -109,7 +115,9 @@ class Lane {
   const RunnerLimits limits_;
   const std::function<MonotonicTime()> now_;
   const std::function<void(const StepStats&)> on_step_;
+  const std::function<void(RequestId)> on_left_queue_;
   const std::shared_ptr<const Utf8Rule> utf8_rule_;
+  const int32_t max_queue_;
 
   KvBlockPool pool_;
   Scheduler scheduler_;
@@ -122,7 +130,6 @@ class Lane {
   std::vector<LiveRequest*> to_end_;
   StepStats stats_;
   std::vector<Ended> ended_;  // since the last Report()
-  int32_t num_left_queue_ = 0;
   bool has_changed_ = false;
 
   DecodeStep decode_step_;  // uses the members above

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -134,6 +135,9 @@ struct Request {
   bool is_open = false;
   // For an open request: the maximum number of tokens of a later segment.
   int32_t max_segment_tokens = 0;
+  // Callers share the lane in proportion to their weights (scheduler.h).
+  std::string caller;
+  int32_t weight = 1;         // >= 1
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returns
 };
 

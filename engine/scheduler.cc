@@ -3,6 +3,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -58,10 +59,14 @@ LiveRequest& Scheduler::Add(RequestId id, Request request,
   live.id = id;
   live.request = std::move(request);
   live.arrival = arrival;
+  live.caller =
+      &callers_.Enter(live.request.caller, live.request.weight, arrival);
+  callers_.AddWaiting(*live.caller, live.num_segments());
   return live;
 }
 
 void Scheduler::Extend(LiveRequest& live, const TokenLists& segments) {
+  callers_.AddWaiting(*live.caller, static_cast<int64_t>(segments.size()));
   live.request.segments.Append(segments);
 }
 
@@ -72,12 +77,19 @@ bool Scheduler::has_work() const {
 
 LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
   LiveRequest* next = nullptr;
+  double next_due = 0;
   for (LiveRequest& live : requests_) {
     if (live.num_admitted == live.num_segments() ||
         live.next_source_len() > max_tokens) {
       continue;
     }
-    if (next == nullptr || live.num_running < next->num_running) next = &live;
+    // If two callers are due at the same time, either is right.
+    const double due = live.caller->due();
+    if (next == nullptr || due < next_due ||
+        (due == next_due && live.num_running < next->num_running)) {
+      next = &live;
+      next_due = due;
+    }
   }
   return next;
 }
@@ -92,6 +104,17 @@ bool Scheduler::Fits(const Need& need) const {
          reserved + need.blocks() <= pool_->num_blocks();
 }
 
+bool Scheduler::MayAdmit(const LiveRequest& live) const {
+  const Need need = NeedOfNext(live);
+  const CallerShare& caller = *live.caller;
+  if (caller.holds_nothing() || !callers_.has_several()) return Fits(need);
+  const int32_t held_sequences = caller.num_sequences + need.sequences;
+  const int32_t held_blocks = caller.num_blocks + need.blocks();
+  return Fits(need + Need{/*self_blocks=*/held_blocks / kHeldPerFree,
+                          /*cross_blocks=*/0,
+                          /*sequences=*/held_sequences / kHeldPerFree});
+}
+
 void Scheduler::Admit(LiveRequest& live) {
   const Need need = NeedOfNext(live);
   live.segments.remove_if([](const Segment& each) {
@@ -100,6 +123,7 @@ void Scheduler::Admit(LiveRequest& live) {
   Segment& segment =
       live.segments.emplace_back(live, live.num_admitted++, *pool_);
   ++live.num_running;
+  segment.num_steps_left = live.request.sampling.max_new_tokens;
   segment.reserved_self_blocks = need.self_blocks;
   segment.reserved_cross_blocks = need.cross_blocks;
   reserved_self_blocks_ += need.self_blocks;
@@ -108,6 +132,12 @@ void Scheduler::Admit(LiveRequest& live) {
   running_.push_back(&segment);
 
   const absl::Span<const int32_t> source = live.request.segments[segment.index];
+  CallerShare& caller = *live.caller;
+  --caller.num_waiting;
+  caller.num_sequences += need.sequences;
+  caller.num_blocks += need.blocks();
+  caller.reserved_cost += int64_t{need.sequences} * segment.num_steps_left;
+  callers_.Charge(caller, static_cast<int64_t>(source.size()));
   SHEAF_CHECK(segment.cross_kv.GrowTo(static_cast<int32_t>(source.size())));
   // One sequence for now: a beam search forks it.
   segment.sequences.reserve(need.sequences);
@@ -176,8 +206,10 @@ void Scheduler::Fork(Segment& segment, absl::Span<const BeamStep> steps,
 const StepPlan& Scheduler::PlanStep(const Admission& admission) {
   plan_.encode.clear();
   plan_.decode.clear();
+  callers_.BeginStep();
   int64_t encode_tokens = 0;
-  while (encode_tokens < admission.max_encode_tokens) {
+  while (encode_tokens < admission.max_encode_tokens &&
+         num_sequences_ < max_sequences_) {
     const int64_t room = admission.max_encode_tokens - encode_tokens;
     LiveRequest* first = NextToAdmit(INT64_MAX);
     if (first == nullptr) break;
@@ -188,32 +220,50 @@ const StepPlan& Scheduler::PlanStep(const Admission& admission) {
     } else if (!plan_.encode.empty() && first->next_source_len() > room) {
       break;
     }
-    const Need need = NeedOfNext(*next);
-    if (!Fits(next == first ? need : need + NeedOfNext(*first))) break;
+    if (!MayAdmit(*next)) break;
+    if (next != first && !Fits(NeedOfNext(*next) + NeedOfNext(*first))) break;
     encode_tokens += next->next_source_len();
     Admit(*next);
     plan_.encode.push_back(running_.back());
   }
   for (Segment* segment : running_) {
-    if (segment->state != Segment::State::kDecoding) continue;
-    for (Sequence& sequence : segment->sequences) {
-      // Within the reservation, so it cannot fail.
-      SHEAF_CHECK(sequence.self_kv.GrowTo(
-          static_cast<int32_t>(sequence.tokens.size())));
-    }
-    plan_.decode.push_back(segment);
+    if (segment->state == Segment::State::kDecoding) PlanDecode(*segment);
   }
   return plan_;
+}
+
+void Scheduler::PlanDecode(Segment& segment) {
+  CallerShare& caller = *segment.request->caller;
+  const int32_t num_sequences = segment.request->request.sampling.beam_size;
+  callers_.Charge(caller, num_sequences);
+  if (segment.num_steps_left > 0) {  // 0: planned more often than decoded
+    --segment.num_steps_left;
+    caller.reserved_cost -= num_sequences;
+  }
+  for (Sequence& sequence : segment.sequences) {
+    // Within the reservation, so it cannot fail.
+    SHEAF_CHECK(
+        sequence.self_kv.GrowTo(static_cast<int32_t>(sequence.tokens.size())));
+  }
+  plan_.decode.push_back(&segment);
 }
 
 void Scheduler::FinishEncode(Segment& segment) {
   SHEAF_CHECK(segment.state == Segment::State::kEncoding);
   segment.state = Segment::State::kDecoding;
+  PlanDecode(segment);
 }
 
 void Scheduler::Release(Segment& segment) {
   running_.erase(std::find(running_.begin(), running_.end(), &segment));
-  num_sequences_ -= segment.request->request.sampling.beam_size;
+  CallerShare& caller = *segment.request->caller;
+  const int32_t sequences = segment.request->request.sampling.beam_size;
+  caller.num_sequences -= sequences;
+  caller.num_blocks -=
+      segment.reserved_self_blocks + segment.reserved_cross_blocks;
+  caller.reserved_cost -=
+      int64_t{sequences} * std::exchange(segment.num_steps_left, 0);
+  num_sequences_ -= sequences;
   reserved_self_blocks_ -= std::exchange(segment.reserved_self_blocks, 0);
   reserved_cross_blocks_ -= std::exchange(segment.reserved_cross_blocks, 0);
   segment.cross_kv.Clear();
@@ -233,6 +283,8 @@ void Scheduler::Remove(LiveRequest& live) {
   for (Segment& segment : live.segments) {
     if (segment.state != Segment::State::kFinished) Release(segment);
   }
+  live.caller->num_waiting -= live.num_segments() - live.num_admitted;
+  callers_.Leave(*live.caller);
   requests_.remove_if([&](const LiveRequest& each) { return &each == &live; });
 }
 
@@ -286,12 +338,41 @@ void Scheduler::CheckConsistency() const {
     SHEAF_CHECK(running_here == live.num_running);
     running += running_here;
   }
+  CheckCallers();
   SHEAF_CHECK(self == reserved_self_blocks_);
   SHEAF_CHECK(cross == reserved_cross_blocks_);
   SHEAF_CHECK(self + cross <= pool_->num_blocks());
   SHEAF_CHECK(sequences == num_sequences_);
   SHEAF_CHECK(sequences <= max_sequences_);
   SHEAF_CHECK(running == static_cast<int32_t>(running_.size()));
+}
+
+void Scheduler::CheckCallers() const {
+  std::map<const CallerShare*, CallerShare> sums;
+  for (const LiveRequest& live : requests_) {
+    SHEAF_CHECK(live.caller->name == live.request.caller);
+    CallerShare& sum = sums[live.caller];
+    const int32_t beams = live.request.sampling.beam_size;
+    ++sum.num_requests;
+    sum.num_waiting += live.num_segments() - live.num_admitted;
+    sum.num_sequences += live.num_running * beams;
+    for (const Segment& segment : live.segments) {
+      sum.num_blocks +=
+          segment.reserved_self_blocks + segment.reserved_cross_blocks;
+      sum.reserved_cost += int64_t{beams} * segment.num_steps_left;
+    }
+  }
+  SHEAF_CHECK(sums.size() == callers_.shares().size());
+  int64_t total_weight = 0;
+  for (const auto& [share, sum] : sums) {
+    SHEAF_CHECK(share->num_requests == sum.num_requests);
+    SHEAF_CHECK(share->num_waiting == sum.num_waiting);
+    SHEAF_CHECK(share->num_sequences == sum.num_sequences);
+    SHEAF_CHECK(share->num_blocks == sum.num_blocks);
+    SHEAF_CHECK(share->reserved_cost == sum.reserved_cost);
+    total_weight += share->weight;
+  }
+  SHEAF_CHECK(total_weight == callers_.total_weight());
 }
 
 }  // namespace sheaf

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "base/monotonic_time.h"
 #include "engine/beam_search.h"
+#include "engine/caller_shares.h"
 #include "engine/kv_block_pool.h"
 #include "engine/model_runner.h"
 #include "engine/request.h"
@@ -43,26 +44,43 @@ struct StepPlan {
 // tokens are certainly shared and count once. An admitted segment therefore
 // runs to its end, and nothing is ever preempted.
 //
-// The next candidate is the first waiting segment of the request with the
-// fewest running segments, and of the oldest such request. A document of a
-// thousand segments thus fills an idle server, but does not keep a short
-// request waiting. If the candidate does not fit, nothing is admitted, so that
-// it cannot starve. Short sources that overtake a long pass leave room for it,
-// too.
+// The next candidate is chosen by caller first (CallerShares): the caller that
+// is due first, then its request with the fewest running segments, and of these
+// the oldest. Callers that are always busy thus get equal parts of the server,
+// by weight and cost. Within a caller, a document of a thousand segments fills
+// an idle server, but does not keep a short request waiting.
 //
-// Invariants; CheckConsistency() verifies the first three:
+// Nothing is preempted, so something is kept free for callers that come later.
+// While several callers are known (CallerShares::has_several()), a caller that
+// already holds something is admitted only if that leaves free, of sequences
+// and of blocks, one for every kHeldPerFree that it then holds, rounded down.
+// One busy caller can thus hold seven eighths. A caller that holds nothing may
+// take all that is free.
+//
+// If the candidate must wait, nothing is admitted. So no caller starves: while
+// its segment is the candidate, others end, and its own end too, after which it
+// needs to leave nothing free. Callers that come later do not keep it from
+// becoming the candidate, because the time at which they are due grows with all
+// that is served. Short sources that overtake a long pass leave room for the
+// candidate, too.
+//
+// Invariants; CheckConsistency() verifies the first four:
 //   1. Blocks are reserved for exactly the admitted, unfinished segments, and
 //      their sum is at most the pool's size.
 //   2. A segment holds no more blocks than it has reserved; one that is not
 //      admitted, or has finished, holds none.
 //   3. The running sequences are at most max_sequences.
-//   4. If a segment waits and none runs, PlanStep() admits one, unless the
+//   4. The accounts of the callers are the sums over their requests, and every
+//      caller in them has a request.
+//   5. If a segment waits and none runs, PlanStep() admits one, unless the
 //      Admission allows nothing.
 //
 // Pure bookkeeping: no clock, no thread, no model, no I/O. Not thread-safe; a
 // lane owns it.
 class Scheduler {
  public:
+  static constexpr int32_t kHeldPerFree = 7;
+
   // At most `max_sequences` sequences decode at the same time. `pool` is not
   // owned.
   Scheduler(int32_t max_sequences, KvBlockPool& pool)
@@ -88,7 +106,8 @@ class Scheduler {
   // Admits the segments that fit, and lists the work of the step.
   const StepPlan& PlanStep(const Admission& admission);
 
-  // The cross K/V of the segment are complete; from now on it decodes.
+  // The cross K/V of the segment are complete. It decodes from the planned step
+  // on, which gets one more segment.
   void FinishEncode(Segment& segment);
 
   // Replaces the live beams of the segment by those of `steps`, in this order,
@@ -111,6 +130,8 @@ class Scheduler {
 
   EngineGauges gauges() const;
 
+  const CallerShares& callers() const { return callers_; }
+
   void CheckConsistency() const;  // O(everything); for tests
 
  private:
@@ -129,14 +150,19 @@ class Scheduler {
   LiveRequest* NextToAdmit(int64_t max_tokens);
   Need NeedOfNext(const LiveRequest& request) const;
   bool Fits(const Need& need) const;
+  // Whether the next segment fits and leaves free what its caller must.
+  bool MayAdmit(const LiveRequest& request) const;
   void Admit(LiveRequest& request);
   void AddSequence(Segment& segment, std::vector<Sequence>& sequences);
   void ShareHistory(const Sequence& parent, Sequence& child,
                     std::vector<BlockCopy>& copies);
+  void PlanDecode(Segment& segment);
   void Release(Segment& segment);
+  void CheckCallers() const;
 
   const int32_t max_sequences_;
   KvBlockPool* pool_;  // not owned
+  CallerShares callers_;
   std::list<LiveRequest> requests_;
   std::vector<Segment*> running_;  // admitted, in order of admission
   int32_t reserved_self_blocks_ = 0;

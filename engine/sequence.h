@@ -9,6 +9,7 @@
 
 #include "base/monotonic_time.h"
 #include "engine/beam_search.h"
+#include "engine/caller_shares.h"
 #include "engine/kv_block_pool.h"
 #include "engine/request.h"
 #include "engine/utf8_rule.h"
@@ -58,6 +59,7 @@ struct Segment {
   // The maximum that the segment can need; 0 once it is finished.
   int32_t reserved_self_blocks = 0;
   int32_t reserved_cross_blocks = 0;
+  int32_t num_steps_left = 0;  // decode steps
 };
 
 // A request that has been submitted and has not ended.
@@ -67,6 +69,7 @@ struct Segment {
 struct LiveRequest {
   RequestId id = 0;
   Request request;
+  CallerShare* caller = nullptr;  // never null in a scheduler
   // Admitted, in order. Finished ones are removed when the next is admitted.
   std::list<Segment> segments;
   int32_t num_admitted = 0;

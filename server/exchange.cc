@@ -71,7 +71,7 @@ Exchange::Exchange(const Services& services, Caller caller,
   services_.open_exchanges->Add(1);
 }
 
-bool Exchange::Authorize(int64_t message_bytes) {
+bool Exchange::Authorize() {
   absl::StatusOr<CallerLease> lease = services_.limiter->Acquire(caller_);
   caller_ = Caller();
   if (!lease.ok()) {
@@ -85,15 +85,41 @@ bool Exchange::Authorize(int64_t message_bytes) {
   if (!record_.token_name.empty()) {
     services_.metrics->CountClient(record_.token_name);
   }
+  if (absl::Status status = services_.intake->CheckOpen(); !status.ok()) {
+    Refuse(status, RejectionOf(status));
+    return false;
+  }
+  return true;
+}
+
+bool Exchange::TakeMessage(int64_t message_bytes) {
   message_bytes_ = message_bytes;
-  absl::StatusOr<IntakeBytes> bytes =
-      services_.intake->Take(kBytesPerExchange + message_bytes);
+  BeginRequest();  // first, so that a drain that has closed the intake waits
+  absl::StatusOr<IntakeBytes> bytes = services_.intake->Take(
+      lease_->caller(), kBytesPerExchange + message_bytes);
   if (!bytes.ok()) {
     RefuseBytes(bytes.status());
     return false;
   }
   held_bytes_.emplace(*std::move(bytes));
   return true;
+}
+
+void Exchange::OnNoMessage(const absl::Status& reason) {
+  // A message that is too large is the client's error, not a full queue.
+  Refuse(reason, absl::IsResourceExhausted(reason) ? Rejection::kInvalidArgument
+                                                   : RejectionOf(reason));
+}
+
+void Exchange::BeginRequest() {
+  is_unfinished_ = true;
+  services_.unfinished_requests->Add(1);
+}
+
+void Exchange::EndRequest() {
+  if (std::exchange(is_unfinished_, false)) {
+    services_.unfinished_requests->Add(-1);
+  }
 }
 
 void Exchange::Start(Read read) {
@@ -184,8 +210,16 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   responder_->LimitReading(deadline_ + kReadGrace);
   std::optional<RequestHandle> handle;
   if (!request.segments.empty()) {
+    if (absl::Status status = lease_->GrowTo(request.sampling.beam_size);
+        !status.ok()) {
+      return Refuse(status, absl::IsResourceExhausted(status)
+                                ? Rejection::kCallerLimit
+                                : RejectionOf(status));
+    }
     request.deadline = deadline_;
     request.sink = this;
+    request.caller = lease_->caller();
+    request.weight = lease_->weight();
     held_by_engine_ = shared_from_this();
     const absl::StatusOr<RequestHandle> submitted =
         services_.engine->Submit(/*lane=*/0, std::move(request));
@@ -194,6 +228,8 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
     handle = *submitted;
+  } else {
+    EndRequest();
   }
   bool is_client_gone = false;
   {
@@ -212,6 +248,7 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
 void Exchange::Refuse(const absl::Status& status,
                       std::optional<Rejection> reason) {
   if (reason.has_value()) services_.metrics->CountRejected(*reason);
+  EndRequest();
   RecordEnd(status);
   responder_->Fail(status);
 }
@@ -244,6 +281,10 @@ void Exchange::OnWritable() {
 void Exchange::OnClosed() {
   // Before the count goes down: then the intake may be destroyed.
   held_bytes_.reset();
+  if (is_unread_) {
+    record_.is_unread = true;
+    record_.code = absl::StatusCode::kCancelled;
+  }
   WriteRecord(record_, services_.log);
   services_.open_exchanges->Add(-1);
 }
@@ -289,6 +330,7 @@ void Exchange::OnSegmentFinished(int32_t segment_index,
 
 void Exchange::OnFinished(const absl::Status& status) {
   const std::shared_ptr<Exchange> last_hold = std::move(held_by_engine_);
+  EndRequest();
   absl::MutexLock lock(&mu_);
   inbox_.outcome = status;
   PushLocked();
@@ -439,6 +481,10 @@ void Exchange::FinishError(const absl::Status& status) {
                        MonotonicTime::Now() >= deadline_;
   const absl::Status reported =
       is_late ? absl::DeadlineExceededError("the deadline has passed") : status;
+  // Another caller has taken its place in the engine's queue.
+  if (absl::IsResourceExhausted(reported)) {
+    services_.metrics->CountRejected(Rejection::kQueueFull);
+  }
   RecordEnd(reported);
   responder_->Fail(reported);
 }

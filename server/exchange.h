@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -40,6 +41,7 @@ struct Services {
   Delivery* delivery;
   Metrics* metrics;
   WaitCount* open_exchanges;
+  WaitCount* unfinished_requests;  // are being read, or are in the engine
   const RequestReader* request_reader;
   FairExecutor* reading;  // of long texts
   CallerLimiter* limiter;
@@ -51,9 +53,12 @@ struct Services {
 
 // One request, from authorization to its end. Knows no transport: a transport
 // makes a Caller and a Responder, and calls
-//   1. Authorize(), and if it returns true, Start();
-//   2. OnWritable() and OnClientGone() when these things happen;
-//   3. OnClosed() at the end.
+//   1. Authorize() when the call's headers are there;
+//   2. if it returned true, TakeMessage() when the message is there, or
+//      OnNoMessage() if none will come;
+//   3. if TakeMessage() returned true, Start();
+//   4. OnWritable(), OnClientGone() and OnUnread() when these things happen;
+//   5. OnClosed() at the end.
 //
 // Threads: each kind has its own part of the members.
 //   - The transport's: calls the functions above, on any of its threads.
@@ -85,18 +90,28 @@ class Exchange final : public TokenSink,
   // The client's, if it sent a valid one; the log has it too.
   const std::string& request_id() const { return record_.request_id; }
 
-  // Asks whether the caller may call now, and whether the server has memory for
-  // a message of this size. If not, fails the exchange and returns false.
-  [[nodiscard]] bool Authorize(int64_t message_bytes);
+  // Asks whether the caller may call now. If not, fails the exchange and
+  // returns false. Nothing of the message is needed.
+  [[nodiscard]] bool Authorize();
+
+  // Asks whether the server has memory for a message of this size. If not,
+  // fails the exchange and returns false. REQUIRES: Authorize() returned true.
+  [[nodiscard]] bool TakeMessage(int64_t message_bytes);
+  // There is no message that can be read, for this reason. Fails the exchange.
+  // REQUIRES: Authorize() returned true.
+  void OnNoMessage(const absl::Status& reason);
 
   // Has the request read, at once if it is short, and answered. REQUIRES:
-  // Authorize() returned true.
+  // TakeMessage() returned true.
   void Start(Read read);
 
   // The responder is ready again.
   void OnWritable();
   // The client no longer waits for the answer. The exchange ends soon.
   void OnClientGone();
+  // The client does not read its answer, and the transport drops it. The log
+  // will say so.
+  void OnUnread() { is_unread_ = true; }
   // The responder's work is done: it was told to finish or fail, and sends
   // nothing more. The last call; writes the record to the log.
   void OnClosed();
@@ -138,6 +153,8 @@ class Exchange final : public TokenSink,
   absl::Status CheckWanted();
   absl::StatusOr<PreparedRequest> Prepare(const Read& read);
   void Submit(absl::StatusOr<PreparedRequest> prepared);
+  void BeginRequest();
+  void EndRequest();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
   void RefuseBytes(const absl::Status& status);
 
@@ -164,8 +181,11 @@ class Exchange final : public TokenSink,
   RequestRecord record_;  // of the thread whose turn it is
   MonotonicTime deadline_;
   int64_t message_bytes_ = 0;
-  std::optional<IntakeBytes> held_bytes_;     // from Authorize() to OnClosed()
-  std::optional<CallerLease> lease_;          // from Authorize() to RecordEnd()
+  // From TakeMessage() to the engine's last word; counted as unfinished.
+  bool is_unfinished_ = false;
+  std::atomic<bool> is_unread_ = false;
+  std::optional<IntakeBytes> held_bytes_;  // from TakeMessage() to OnClosed()
+  std::optional<CallerLease> lease_;       // from Authorize() to RecordEnd()
   std::shared_ptr<Exchange> held_by_engine_;  // from Submit() to OnFinished()
 
   Delivering delivering_;

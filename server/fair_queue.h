@@ -4,13 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <iterator>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 
 namespace sheaf {
@@ -19,74 +19,74 @@ namespace sheaf {
 // oldest item leaves first. So a caller that sends many items delays only
 // itself.
 //
+// No operation takes time in proportion to the items or callers that wait,
+// except for the callers that Pop() and Next() pass over.
+//
 // Not thread-safe.
 template <typename Item>
 class FairQueue {
  public:
-  // `ticket` identifies the item for Remove(). No two waiting items share one.
+  // `ticket` identifies the item for Remove(). Each is larger than the one
+  // before.
   void Push(const std::string& caller, uint64_t ticket, Item item) {
-    auto it = callers_.begin();
-    while (it != callers_.end() && it->name != caller) ++it;
-    if (it == callers_.end()) {
-      it = callers_.insert(it, {caller, {}});
-    }
-    it->items.push_back({ticket, std::move(item)});
-    ++size_;
+    auto [found, is_new] = by_name_.try_emplace(caller);
+    if (is_new) found->second = callers_.insert(callers_.end(), {caller, {}});
+    found->second->items.emplace(ticket, std::move(item));
+    by_ticket_.emplace(ticket, found->second);
   }
 
   // Removes the first item of the next caller for which `may_go` is true;
   // nullopt if there is none.
   std::optional<Item> Pop(
       absl::FunctionRef<bool(const std::string& caller)> may_go) {
-    auto it = callers_.begin();
-    while (it != callers_.end() && !may_go(it->name)) ++it;
-    if (it == callers_.end()) return std::nullopt;
-    Item item = std::move(it->items.front().item);
-    it->items.pop_front();
-    --size_;
-    callers_.splice(callers_.end(), callers_, it);
-    if (it->items.empty()) callers_.erase(it);
-    return item;
+    auto caller = callers_.begin();
+    while (caller != callers_.end() && !may_go(caller->name)) ++caller;
+    if (caller == callers_.end()) return std::nullopt;
+    callers_.splice(callers_.end(), callers_, caller);
+    return Take(caller, caller->items.begin());
   }
 
   // Removes the item of `ticket`; nullopt if it has left.
   std::optional<Item> Remove(uint64_t ticket) {
-    for (auto caller = callers_.begin(); caller != callers_.end(); ++caller) {
-      for (auto it = caller->items.begin(); it != caller->items.end(); ++it) {
-        if (it->ticket != ticket) continue;
-        Item item = std::move(it->item);
-        caller->items.erase(it);
-        --size_;
-        if (caller->items.empty()) callers_.erase(caller);
-        return item;
-      }
-    }
-    return std::nullopt;
+    const auto found = by_ticket_.find(ticket);
+    if (found == by_ticket_.end()) return std::nullopt;
+    const auto caller = found->second;
+    return Take(caller, caller->items.find(ticket));
   }
 
   // The item that Pop(may_go) would return; null if there is none.
   const Item* Next(
       absl::FunctionRef<bool(const std::string& caller)> may_go) const {
     for (const Caller& caller : callers_) {
-      if (may_go(caller.name)) return &caller.items.front().item;
+      if (may_go(caller.name)) return &caller.items.begin()->second;
     }
     return nullptr;
   }
 
-  size_t size() const { return size_; }
+  size_t size() const { return by_ticket_.size(); }
 
  private:
-  struct Entry {
-    uint64_t ticket;
-    Item item;
-  };
   struct Caller {
     std::string name;
-    std::deque<Entry> items;  // at least one, oldest first
+    std::map<uint64_t, Item> items;  // by ticket, so oldest first; never empty
   };
+  using Callers = std::list<Caller>;
 
-  std::list<Caller> callers_;  // in the order of their turns
-  size_t size_ = 0;
+  Item Take(typename Callers::iterator caller,
+            typename std::map<uint64_t, Item>::iterator it) {
+    Item item = std::move(it->second);
+    by_ticket_.erase(it->first);
+    caller->items.erase(it);
+    if (caller->items.empty()) {
+      by_name_.erase(caller->name);
+      callers_.erase(caller);
+    }
+    return item;
+  }
+
+  Callers callers_;  // in the order of their turns
+  absl::flat_hash_map<std::string, typename Callers::iterator> by_name_;
+  absl::flat_hash_map<uint64_t, typename Callers::iterator> by_ticket_;
 };
 
 }  // namespace sheaf

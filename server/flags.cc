@@ -51,8 +51,10 @@ ABSL_FLAG(std::string, tls_client_ca, "",
           "PEM file of the authorities that must have signed the clients' "
           "certificates. Empty: clients need no certificate.");
 ABSL_FLAG(std::string, auth_tokens_file, "",
-          "File of the bearer tokens that may call, one \"NAME SHA256\" per "
-          "line, read again when it changes. Empty: calls need no token.");
+          "File of the bearer tokens that may call, one \"NAME SHA256 "
+          "[weight=N]\" per line, read again when it changes. Busy callers "
+          "share the server by weight, 1 if not given. Empty: calls need no "
+          "token.");
 ABSL_FLAG(bool, reflection, true,
           "Serves gRPC reflection, which lists the RPCs.");
 ABSL_FLAG(bool, check_config, false,
@@ -82,15 +84,18 @@ ABSL_FLAG(int32_t, max_new_tokens, 1024,
           "Largest max_new_tokens that a request may ask for.");
 ABSL_FLAG(sheaf::ByteSize, max_text_bytes, {int64_t{1} << 20},
           "Maximum size of a request's text.");
-ABSL_FLAG(int32_t, max_requests_per_caller, 0,
-          "Maximum number of concurrent requests per token, or without tokens "
-          "per address. 0: no limit.");
+ABSL_FLAG(int32_t, max_requests_per_caller, 1024,
+          "Maximum number of sequences of a caller's concurrent requests; a "
+          "request counts as its beams. A caller is the name of a token, else "
+          "the subject of a client certificate, else an address. 0: no "
+          "limit.");
 ABSL_FLAG(int32_t, max_streams_per_connection, 1024,
           "Maximum number of concurrent requests on one connection. More wait "
           "in the client.");
-ABSL_FLAG(int32_t, max_connections, 4096,
-          "Maximum number of connections of the RPCs. More are closed at "
-          "once.");
+ABSL_FLAG(
+    int32_t, max_connections, 4096,
+    "Maximum number of connections of the RPCs, in addition to 16 from this "
+    "machine. More are closed at once.");
 ABSL_FLAG(int32_t, max_connections_per_address, 1024,
           "Maximum number of connections from one address, or from one IPv6 "
           "network of 64 bits. Unix sockets and --trusted_proxies have no such "
@@ -101,10 +106,20 @@ ABSL_FLAG(absl::Duration, max_connection_age, absl::InfiniteDuration(),
           "Age at which a client is asked to connect again, so that it finds "
           "new servers.");
 ABSL_FLAG(absl::Duration, max_connection_idle, absl::Minutes(5),
-          "Time without a call after which a connection is closed.");
+          "Time without a call after which a connection is closed. Its TLS and "
+          "HTTP/2 must begin within this time too, and within 20s.");
 ABSL_FLAG(absl::Duration, default_deadline, absl::Minutes(10),
           "Deadline of a call that sets none, and the longest that a call may "
           "set.");
+ABSL_FLAG(absl::Duration, message_timeout, absl::Seconds(60),
+          "Time from the headers of a call to its whole message. A stream of "
+          "reflection ends after this time without a message.");
+ABSL_FLAG(absl::Duration, answer_timeout, absl::Seconds(20),
+          "Time after which an answer that the client does not read is "
+          "dropped.");
+ABSL_FLAG(sheaf::ByteSize, transport_bytes, {64 << 20},
+          "Memory for connections, headers, and messages that have not arrived "
+          "whole; at least four of the largest messages are used.");
 ABSL_FLAG(absl::Duration, drain_timeout, absl::Seconds(30),
           "Time that running requests have to finish after SIGTERM.");
 
@@ -272,6 +287,12 @@ absl::Status TakeLimits(ProgramOptions& program) {
                 server.max_connection_idle),
            Take(FLAGS_default_deadline, absl::Milliseconds(1),
                 server.default_deadline),
+           Take(FLAGS_message_timeout, absl::Milliseconds(100),
+                server.message_timeout),
+           Take(FLAGS_answer_timeout, absl::Milliseconds(100),
+                server.answer_timeout),
+           Take(FLAGS_transport_bytes, 16 << 20, 1024 * kGiB,
+                server.transport_bytes),
            Take(FLAGS_drain_timeout, absl::ZeroDuration(),
                 program.drain_timeout),
        }) {

@@ -2,11 +2,9 @@
 
 #include "server/server.h"
 
-#include <google/protobuf/descriptor.h>
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
 #include <algorithm>
@@ -30,29 +28,30 @@
 #include "server/exchange.h"
 #include "server/fair_executor.h"
 #include "server/grpc/certificates.h"
+#include "server/grpc/health_service.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
 #include "server/grpc/rpc_listener.h"
-#include "server/grpc/rpc_metrics.h"
+#include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
-#include "server/ops/memory_limit.h"
+#include "server/grpc/timers.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
 #include "server/parse_message.h"
 #include "server/request_reader.h"
 #include "server/utf8_tokens.h"
+#include "sheaf/v1/model.pb.h"
+#include "sheaf/v1/text.pb.h"
 
 namespace sheaf {
 namespace {
 
-// A text slightly over the limit still reaches the request reader, which tells
-// the client the limit. gRPC refuses far longer ones unread.
-constexpr int64_t kMessageSlackBytes = 4 << 20;
 constexpr int kKeepaliveTimeMs = 60'000;
 constexpr int kKeepaliveTimeoutMs = 20'000;
-// From the begin of a connection to its HTTP/2 settings, TLS included.
-constexpr int kHandshakeTimeoutMs = 20'000;
+// The maximum time from the start of a connection to its HTTP/2 settings,
+// including TLS.
+constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 constexpr int kMinClientPingIntervalMs = 10'000;
 constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
@@ -61,44 +60,36 @@ constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // elsewhere. A client that calls while gRPC shuts down gets CANCELLED and does
 // not retry.
 constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
+// How long a drain waits for clients that do not read their answers, once
+// nothing else is left to do.
+constexpr absl::Duration kUnreadGrace = absl::Seconds(2);
 constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 
 // Memory per byte of a text while it is read. In the worst case, each line has
 // two bytes and is a source of its own.
 constexpr int64_t kReadingBytes = 48;
 
-int MaxMessageBytes(int64_t max_text_bytes) {
-  return static_cast<int>(
-      std::min<int64_t>(2 * max_text_bytes + kMessageSlackBytes,
-                        std::numeric_limits<int>::max()));
+int32_t NumSlots(const ServerOptions& options) {
+  return static_cast<int32_t>(TransportBytes(options) / 2 /
+                              MaxMessageBytes(options));
 }
 
+int32_t NumWaiting(const ServerOptions& options) {
+  return static_cast<int32_t>(TransportBytes(options) * 3 / 8 /
+                              RpcHost::kWaitingCallBytes);
+}
+
+// The services that reflection lists in addition to itself.
 std::vector<std::string> ServiceNames() {
-  // Refers to a message, so that the linker does not leave the proto out.
-  const google::protobuf::FileDescriptor* health =
-      grpc::health::v1::HealthCheckRequest::descriptor()->file();
-  return {v1::TextService::service_full_name(),
-          v1::ModelService::service_full_name(),
-          health->service(0)->full_name()};
+  return {ServiceOf<v1::TranslateRequest>().full_name(),
+          ServiceOf<v1::GetModelRequest>().full_name(),
+          ServiceOf<grpc::health::v1::HealthCheckRequest>().full_name()};
 }
 
-absl::string_view KindOf(const google::protobuf::MethodDescriptor& method) {
-  if (!method.server_streaming()) return "unary";
-  return method.client_streaming() ? "bidi_stream" : "server_stream";
-}
-
-// Makes the metrics of these services' RPCs before the first call.
-void AddRpcs(const std::vector<std::string>& services, Metrics& metrics) {
-  for (const std::string& name : services) {
-    const google::protobuf::ServiceDescriptor* service =
-        google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
-            name);
-    SHEAF_CHECK(service != nullptr);
-    for (int i = 0; i < service->method_count(); ++i) {
-      const google::protobuf::MethodDescriptor& method = *service->method(i);
-      metrics.AddRpc({name, method.name(), std::string(KindOf(method))});
-    }
-  }
+// The names of grpc.health.v1. "" is the whole server.
+std::vector<std::string> HealthNames() {
+  return {"", ServiceOf<v1::TranslateRequest>().full_name(),
+          ServiceOf<v1::GetModelRequest>().full_name(), kLiveness};
 }
 
 void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
@@ -160,12 +151,18 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 }
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(
-      MaxMessageBytes(options.limits.max_text_bytes));
-  // The memory of connections and of messages that are being received.
-  builder.SetResourceQuota(
-      grpc::ResourceQuota("sheaf").Resize(static_cast<size_t>(
-          std::max(options.max_queued_bytes, kQueuedInMargin))));
+  builder.SetMaxReceiveMessageSize(MaxMessageBytes(options));
+  // The memory of connections and of messages that have not arrived whole.
+  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
+      static_cast<size_t>(TransportBytes(options))));
+  // Windows grow to the size of a message once it is received. Until then, and
+  // for what nobody reads, they stay small.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                             RpcHost::kWindowBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  // A call inflates its message itself, so that a small message cannot become
+  // a huge one.
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
                              options.max_metadata_bytes);
@@ -179,8 +176,10 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(
       GRPC_ARG_MAX_CONNECTION_IDLE_MS,
       static_cast<int>(absl::ToInt64Milliseconds(options.max_connection_idle)));
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
-                             kHandshakeTimeoutMs);
+  builder.AddChannelArgument(
+      GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      static_cast<int>(absl::ToInt64Milliseconds(
+          std::min(options.max_connection_idle, kHandshakeTimeout))));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
                              kKeepaliveTimeoutMs);
@@ -255,22 +254,39 @@ class Server::Parts {
         reading({.max_waiting = options.max_queue,
                  .max_long_bytes = static_cast<size_t>(
                      options.max_queued_bytes / kReadingBytes)}),
-        text_service({.engine = &engine,
-                      .delivery = &delivery,
-                      .metrics = &metrics,
-                      .open_exchanges = &open_exchanges,
-                      .request_reader = &request_reader,
-                      .reading = &reading,
-                      .limiter = &limiter,
-                      .intake = &intake,
-                      .log = options.log,
-                      .default_deadline = options.default_deadline},
-                     &trusted_proxies),
-        model_service(model, KvCapacity(engine_parts.kv_shape), &limiter,
-                      &trusted_proxies) {}
+        services({.engine = &engine,
+                  .delivery = &delivery,
+                  .metrics = &metrics,
+                  .open_exchanges = &open_exchanges,
+                  .unfinished_requests = &unfinished_requests,
+                  .request_reader = &request_reader,
+                  .reading = &reading,
+                  .limiter = &limiter,
+                  .intake = &intake,
+                  .log = options.log,
+                  .default_deadline = options.default_deadline}),
+        host{.metrics = &metrics,
+             .proxies = &trusted_proxies,
+             .timers = &timers,
+             .message_timeout = options.message_timeout,
+             .answer_timeout = options.answer_timeout,
+             .max_message_bytes = MaxMessageBytes(options),
+             .slots = MessageSlots(NumSlots(options)),
+             .waiting = OpenCalls(NumWaiting(options))} {
+    AddServices(model, KvCapacity(engine_parts.kv_shape),
+                options.has_reflection);
+  }
 
   static int64_t KvCapacity(const KvPoolShape& shape) {
     return int64_t{shape.num_blocks} * shape.block_bytes;
+  }
+
+  void AddServices(const ServedModel& model, int64_t kv_capacity_bytes,
+                   bool has_reflection) {
+    AddTextService(host, services, router);
+    AddModelService(host, model, kv_capacity_bytes, &limiter, router);
+    health.AddTo(host, router);
+    if (has_reflection) AddReflectionServices(host, ServiceNames(), router);
   }
 
   // Tells the health service whether the engine is alive.
@@ -279,8 +295,7 @@ class Server::Parts {
         [this] { return !engine.WaitUntilIdle(absl::ZeroDuration()); },
         [this](bool is_stuck) {
           LogEvent(log, "engine", {{"is_stuck", is_stuck}});
-          rpc_server->GetHealthCheckService()->SetServingStatus(kLiveness,
-                                                                !is_stuck);
+          health.Set(kLiveness, !is_stuck);
         });
   }
 
@@ -327,13 +342,16 @@ class Server::Parts {
   Metrics metrics;
   RequestReader request_reader;
   WaitCount open_exchanges;
+  WaitCount unfinished_requests;
   Delivery delivery;
   Engine engine;
   Intake intake;
   FairExecutor reading;
-  TextService text_service;
-  ModelService model_service;
-  std::vector<std::unique_ptr<grpc::Service>> reflection_services;
+  const Services services;
+  Timers timers;
+  RpcHost host;
+  HealthService health;
+  RpcRouter router{host};
   std::unique_ptr<RpcListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -356,11 +374,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
                               *std::move(certificates));
-  AddRpcs(ServiceNames(), parts->metrics);
-  if (options.has_reflection) {
-    AddRpcs(ReflectionServiceNames(), parts->metrics);
-    parts->reflection_services = MakeReflectionServices(ServiceNames());
-  }
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
@@ -373,32 +386,19 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
 
-  grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
       parts->certificates == nullptr
           ? grpc::InsecureServerCredentials()
           : parts->certificates->MakeServerCredentials());
-  builder.RegisterService(&parts->text_service);
-  builder.RegisterService(&parts->model_service);
-  for (const auto& service : parts->reflection_services) {
-    builder.RegisterService(service.get());
-  }
+  builder.RegisterCallbackGenericService(&parts->router);
   SetLimits(options, builder);
-  std::vector<
-      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>
-      interceptors;
-  interceptors.push_back(MakeRpcMetrics(&parts->metrics));
-  builder.experimental().SetInterceptorCreators(std::move(interceptors));
   parts->rpc_server = builder.BuildAndStart();
   if (parts->rpc_server == nullptr) {
     return absl::InternalError("gRPC does not start");
   }
-  auto* health = parts->rpc_server->GetHealthCheckService();
-  health->SetServingStatus(v1::TextService::service_full_name(), true);
-  health->SetServingStatus(v1::ModelService::service_full_name(), true);
-  health->SetServingStatus(kLiveness, true);
+  for (const std::string& name : HealthNames()) parts->health.Set(name, true);
   parts->Watch();
   parts->WatchFiles();
   parts->Listen(options);
@@ -419,11 +419,14 @@ void Server::Drain(absl::Duration timeout) {
   const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
   const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
   parts_->intake.Close();
-  auto* health = parts_->rpc_server->GetHealthCheckService();
-  health->SetServingStatus(false);
-  health->SetServingStatus(kLiveness, true);  // a drain is not a failure
+  parts_->health.SetAllNotServing(/*except=*/kLiveness);  // it is no failure
+  // Messages that are still being sent would be refused on arrival.
+  parts_->host.is_draining = true;
+  parts_->timers.FireAll();
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
-  parts_->open_exchanges.WaitUntilZero(deadline - MonotonicTime::Now());
+  parts_->unfinished_requests.WaitUntilZero(deadline - MonotonicTime::Now());
+  parts_->open_exchanges.WaitUntilZero(
+      std::min(kUnreadGrace, deadline - MonotonicTime::Now()));
   // Texts that are still being read end with UNAVAILABLE, so clients may retry.
   parts_->intake.Abandon();
   parts_->engine.Drain();

@@ -90,7 +90,8 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
       .weight_bytes = LeastWeightBytes(architecture, options.weight_type),
       .activation_bytes = ActivationBytes(architecture, options.sizes),
       .kv_cache_bytes = flags.kv_cache_bytes,
-      .max_queued_bytes = flags.server.max_queued_bytes};
+      .max_queued_bytes = flags.server.max_queued_bytes,
+      .transport_bytes = TransportBytes(flags.server)};
   absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
   if (!fits.ok()) return fits;
   max_queued_bytes_ =

@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "absl/time/time.h"
@@ -25,13 +27,20 @@ struct ServerOptions {
   // Only a proxy can reach `listen`. Start() does not check it.
   bool is_behind_proxy = false;
   TrustedProxies trusted_proxies;
-  TlsFiles tls;                         // not set: no encryption
-  std::string auth_tokens_file;         // empty: calls need no token
-  int32_t max_requests_per_caller = 0;  // 0: no limit
+  TlsFiles tls;                            // not set: no encryption
+  std::string auth_tokens_file;            // empty: calls need no token
+  int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;
   int32_t max_connections_per_address = 1024;
   int32_t max_metadata_bytes = 16 << 10;
+  // From the headers of a call to its whole message.
+  absl::Duration message_timeout = absl::Seconds(60);
+  // How long an answer may be on its way to a client that does not read.
+  absl::Duration answer_timeout = absl::Seconds(20);
+  // Memory of gRPC for connections, headers and messages that have not arrived
+  // whole. TransportBytes() is the value that is used.
+  int64_t transport_bytes = int64_t{64} << 20;
   absl::Duration max_connection_age = absl::InfiniteDuration();
   absl::Duration max_connection_idle = absl::Minutes(5);
   // "liveness" is NOT_SERVING after this long with work and without a step.
@@ -39,5 +48,21 @@ struct ServerOptions {
   bool has_reflection = true;
   Log* log = nullptr;  // not owned; null: nothing is logged
 };
+
+// The largest message. A text slightly over the limit still reaches the request
+// reader, which tells the client the limit. gRPC refuses far longer ones
+// unread.
+inline int MaxMessageBytes(const ServerOptions& options) {
+  constexpr int64_t kSlackBytes = 1 << 20;
+  return static_cast<int>(
+      std::min<int64_t>(2 * options.limits.max_text_bytes + kSlackBytes,
+                        std::numeric_limits<int>::max()));
+}
+
+// Two of the largest messages fit into a half of it.
+inline int64_t TransportBytes(const ServerOptions& options) {
+  return std::max(options.transport_bytes,
+                  4 * int64_t{MaxMessageBytes(options)});
+}
 
 }  // namespace sheaf

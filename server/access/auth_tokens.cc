@@ -10,16 +10,21 @@
 #include <cstdint>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "base/input_file.h"
 
 namespace sheaf {
 namespace {
 
 constexpr size_t kMaxNameBytes = 64;
+constexpr int32_t kMaxWeight = 100;
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
 
 // Empty if there is no such file. A file that was replaced has another inode.
@@ -52,6 +57,32 @@ AuthTokens::AuthTokens(std::string path,
                        std::function<void(const absl::Status&)> on_reload)
     : path_(std::move(path)), on_reload_(std::move(on_reload)) {}
 
+absl::StatusOr<AuthTokens::Entry> AuthTokens::ReadEntry(
+    absl::Span<const absl::string_view> words) {
+  if (words.size() < 2 || words.size() > 3 || !IsName(words[0]) ||
+      !IsSha256(words[1])) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "allowed is NAME SHA256 [weight=N], a name of 1..%d letters, digits, "
+        "\"-\", \"_\" and \".\", and 64 hexadecimal digits",
+        kMaxNameBytes));
+  }
+  Entry entry{{std::string(words[0])}, {}};
+  const std::string bytes = absl::HexStringToBytes(words[1]);
+  std::copy(bytes.begin(), bytes.end(), entry.sha256.begin());
+  if (words.size() == 2) return entry;
+  absl::string_view weight = words[2];
+  if (!absl::ConsumePrefix(&weight, "weight=") ||
+      !absl::SimpleAtoi(weight, &entry.holder.weight) ||
+      entry.holder.weight < 1 || entry.holder.weight > kMaxWeight) {
+    // Printed only if it cannot be a misplaced secret.
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the third word is %s; allowed is weight=1 to weight=%d",
+        absl::StartsWith(words[2], "weight=") ? words[2] : "something else",
+        kMaxWeight));
+  }
+  return entry;
+}
+
 absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxFileBytes);
   if (!text.ok()) {
@@ -59,24 +90,34 @@ absl::StatusOr<AuthTokens::Entries> AuthTokens::Read(const std::string& path) {
         absl::StrFormat("--auth_tokens_file is \"%s\": cannot be read: %s",
                         path, text.status().message()));
   }
+  const auto wrong = [&path](int32_t line_number, absl::string_view reason) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--auth_tokens_file: line %d of \"%s\" is wrong: %s",
+                        line_number, path, reason));
+  };
   Entries entries;
+  // By name: the weight, and the line that gives it.
+  absl::flat_hash_map<std::string, std::pair<int32_t, int32_t>> weights;
   int32_t line_number = 0;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
     ++line_number;
     const std::vector<absl::string_view> words =
         absl::StrSplit(line, absl::ByAnyChar(" \t\r"), absl::SkipEmpty());
     if (words.empty() || words[0].front() == '#') continue;
-    if (words.size() != 2 || !IsName(words[0]) || !IsSha256(words[1])) {
-      return absl::InvalidArgumentError(absl::StrFormat(
-          "--auth_tokens_file: line %d of \"%s\" is wrong; allowed is NAME "
-          "SHA256, a name of 1..%d letters, digits, \"-\", \"_\" and \".\", "
-          "and 64 hexadecimal digits",
-          line_number, path, kMaxNameBytes));
+    absl::StatusOr<Entry> entry = ReadEntry(words);
+    if (!entry.ok()) return wrong(line_number, entry.status().message());
+    const Holder& holder = entry->holder;
+    const auto& [weight, its_line] =
+        weights.try_emplace(holder.name, holder.weight, line_number)
+            .first->second;
+    if (holder.weight != weight) {
+      return wrong(
+          line_number,
+          absl::StrFormat("the weight of \"%s\" is %d; allowed is %d, "
+                          "which it has on line %d",
+                          holder.name, holder.weight, weight, its_line));
     }
-    Entry entry{std::string(words[0]), {}};
-    const std::string bytes = absl::HexStringToBytes(words[1]);
-    std::copy(bytes.begin(), bytes.end(), entry.sha256.begin());
-    entries.push_back(std::move(entry));
+    entries.push_back(*std::move(entry));
   }
   if (entries.empty()) {
     return absl::InvalidArgumentError(
@@ -120,7 +161,8 @@ std::shared_ptr<const AuthTokens::Entries> AuthTokens::Current() {
   return entries_;
 }
 
-std::optional<std::string> AuthTokens::NameOf(absl::string_view token) {
+std::optional<AuthTokens::Holder> AuthTokens::HolderOf(
+    absl::string_view token) {
   std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
   SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(),
          digest.data());
@@ -132,7 +174,7 @@ std::optional<std::string> AuthTokens::NameOf(absl::string_view token) {
     found = is_equal ? &entry : found;
   }
   if (found == nullptr) return std::nullopt;
-  return found->name;
+  return found->holder;
 }
 
 }  // namespace sheaf

@@ -21,23 +21,28 @@ std::optional<absl::string_view> BearerToken(absl::string_view authorization) {
 
 }  // namespace
 
-CallerLease::CallerLease(CallerLimiter* limiter, std::string caller,
-                         std::string token_name)
-    : limiter_(limiter),
-      caller_(std::move(caller)),
-      token_name_(std::move(token_name)) {}
-
 CallerLease::CallerLease(CallerLease&& other) noexcept
     : limiter_(std::exchange(other.limiter_, nullptr)),
       caller_(std::move(other.caller_)),
-      token_name_(std::move(other.token_name_)) {}
+      token_name_(std::move(other.token_name_)),
+      weight_(other.weight_),
+      num_sequences_(other.num_sequences_) {}
 
 CallerLease::~CallerLease() {
-  if (limiter_ != nullptr) limiter_->Release(caller_);
+  if (limiter_ != nullptr)
+    limiter_->Add(caller_, num_sequences_, -num_sequences_).IgnoreError();
+}
+
+absl::Status CallerLease::GrowTo(int32_t num_sequences) {
+  SHEAF_CHECK(num_sequences >= num_sequences_);
+  absl::Status status =
+      limiter_->Add(caller_, num_sequences_, num_sequences - num_sequences_);
+  if (status.ok()) num_sequences_ = num_sequences;
+  return status;
 }
 
 absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
-  std::string token_name;
+  std::optional<AuthTokens::Holder> holder;
   if (tokens_ != nullptr) {
     const std::optional<absl::string_view> token =
         BearerToken(caller.authorization);
@@ -45,33 +50,48 @@ absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
       return absl::UnauthenticatedError(
           "authorization is missing; this server asks for \"Bearer TOKEN\"");
     }
-    std::optional<std::string> known = tokens_->NameOf(*token);
-    if (!known.has_value()) {
+    holder = tokens_->HolderOf(*token);
+    if (!holder.has_value()) {
       return absl::UnauthenticatedError(
           "the bearer token in authorization is not one of this server's");
     }
-    token_name = *std::move(known);
   }
-  std::string name = tokens_ != nullptr ? token_name : caller.address;
-  if (max_per_caller_ == 0) {
-    return CallerLease(nullptr, std::move(name), std::move(token_name));
+  CallerLease lease(this, holder.has_value() ? holder->name
+                          : caller.certificate_subject.empty()
+                              ? caller.address
+                              : caller.certificate_subject);
+  if (holder.has_value()) {
+    lease.token_name_ = holder->name;
+    lease.weight_ = holder->weight;
   }
-  absl::MutexLock lock(&mu_);
-  int32_t& num_under_way = num_under_way_[name];
-  if (num_under_way >= max_per_caller_) {
-    return absl::ResourceExhaustedError(absl::StrFormat(
-        "%d requests of \"%s\" are under way; this server allows %d at a time",
-        num_under_way, name, max_per_caller_));
-  }
-  ++num_under_way;
-  return CallerLease(this, std::move(name), std::move(token_name));
+  if (absl::Status status = lease.GrowTo(1); !status.ok()) return status;
+  return lease;
 }
 
-void CallerLimiter::Release(const std::string& caller) {
+absl::Status CallerLimiter::Add(const std::string& caller, int32_t own,
+                                int32_t more) {
+  if (max_per_caller_ == 0 || more == 0) return absl::OkStatus();
+  if (more > 0 && own + more > max_per_caller_) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "the request runs %d sequences; this server allows a caller %d at a "
+        "time (--max_requests_per_caller)",
+        own + more, max_per_caller_));
+  }
   absl::MutexLock lock(&mu_);
-  const auto it = num_under_way_.find(caller);
-  SHEAF_CHECK(it != num_under_way_.end() && it->second > 0);
-  if (--it->second == 0) num_under_way_.erase(it);
+  const auto it = num_sequences_.try_emplace(caller, 0).first;
+  int32_t& num_sequences = it->second;
+  if (more > 0 && num_sequences + more > max_per_caller_) {
+    absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
+        "requests of \"%s\" run %d sequences, and this one asks for %d more; "
+        "this server allows %d at a time (--max_requests_per_caller)",
+        caller, num_sequences, more, max_per_caller_));
+    if (num_sequences == 0) num_sequences_.erase(it);
+    return status;
+  }
+  num_sequences += more;
+  SHEAF_CHECK(num_sequences >= 0);
+  if (num_sequences == 0) num_sequences_.erase(it);
+  return absl::OkStatus();
 }
 
 }  // namespace sheaf

@@ -5,9 +5,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -29,13 +31,20 @@ class IntakeBytes {
 
  private:
   friend class Intake;
-  IntakeBytes(Intake* intake, int64_t bytes);
+  IntakeBytes(Intake* intake, std::string caller, int64_t bytes);
   Intake* intake_;  // null once moved from
+  std::string caller_;
   int64_t bytes_;
 };
 
 // Counts the bytes of all requests that have arrived and not ended, and decides
 // whether more may arrive.
+//
+// A caller with several requests leaves free a quarter of what it and the free
+// bytes are together. One caller can thus hold three quarters of all bytes, two
+// three sevenths each, and a caller that holds nothing always finds some free.
+//   A. K. Choudhury, E. L. Hahne: Dynamic queue length thresholds for
+//   shared-memory packet switches. IEEE/ACM Transactions on Networking, 1998.
 //
 // Thread-safe. Outlives its IntakeBytes.
 class Intake {
@@ -49,8 +58,13 @@ class Intake {
   // Accepts a request of this size.
   //   UNAVAILABLE         the intake is closed
   //   INVALID_ARGUMENT    the request alone exceeds max_bytes
-  //   RESOURCE_EXHAUSTED  the request and the others together exceed it
-  absl::StatusOr<IntakeBytes> Take(int64_t bytes);
+  //   RESOURCE_EXHAUSTED  the request and the others together exceed it, or
+  //                       this and other requests of the caller leave too
+  //                       little free
+  absl::StatusOr<IntakeBytes> Take(const std::string& caller, int64_t bytes);
+
+  // UNAVAILABLE if the intake is closed.
+  absl::Status CheckOpen();
 
   // From now on Take() refuses.
   void Close();
@@ -62,7 +76,9 @@ class Intake {
  private:
   friend class IntakeBytes;
   // Adds `more` bytes, which may be negative, to a request that has `own`.
-  absl::Status Add(int64_t own, int64_t more)
+  absl::Status Add(const std::string& caller, int64_t own, int64_t more)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Check(const std::string& caller, int64_t own, int64_t more)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const int64_t max_bytes_;
@@ -71,6 +87,8 @@ class Intake {
   absl::Mutex mu_;
   bool is_closed_ ABSL_GUARDED_BY(mu_) = false;
   int64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  // By caller; only those that hold some.
+  absl::flat_hash_map<std::string, int64_t> bytes_of_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace sheaf

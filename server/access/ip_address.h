@@ -48,9 +48,9 @@ class IpAddress {
   std::array<uint8_t, kBits / 8> bytes_ = {};  // IPv4: mapped into IPv6
 };
 
-// What counts as one client where addresses are counted: an IPv4 address, or
-// the network of 64 bits of an IPv6 address, because a client usually has all
-// addresses of such a network.
+// Limits per address hold for an IPv4 address, or for the network of 64 bits of
+// an IPv6 address, because a client usually has all addresses of such a
+// network.
 IpAddress ClientNetwork(const IpAddress& address);
 // "ipv4:192.0.2.1" or "ipv6:2001:db8::/64".
 std::string ClientNetworkName(const IpAddress& address);

@@ -11,10 +11,9 @@
 
 namespace sheaf {
 
-// The proxies that tell the truth about their clients: --trusted_proxies.
-//
-// The metadata x-forwarded-for and x-client-subject is believed if it comes
-// from one of them, and ignored if it comes from another peer.
+// The proxies of --trusted_proxies. Their metadata x-forwarded-for and
+// x-client-subject describes their clients. The same metadata of other peers is
+// ignored.
 class TrustedProxies {
  public:
   TrustedProxies() = default;  // none

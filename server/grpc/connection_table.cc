@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/check.h"
 
@@ -13,7 +12,7 @@ namespace sheaf {
 namespace {
 
 // The number of others that are looked at if there is no place for one.
-constexpr size_t kLooksPerConnection = 8;
+constexpr size_t kLooksPerConnection = 32;
 
 // Returns 0 if there is no such descriptor.
 ino_t InodeOf(int fd) {
@@ -53,7 +52,7 @@ ConnectionTable::Verdict ConnectionTable::TryTake(int fd, const Peer& peer) {
   if (connection.client.has_value()) ++num_of_client_[*connection.client];
   connections_.resize(
       std::max(connections_.size(), static_cast<size_t>(fd) + 1));
-  connections_[fd] = std::move(connection);
+  connections_[fd] = connection;
   return Verdict::kTaken;
 }
 
@@ -91,7 +90,9 @@ void ConnectionTable::CheckConsistency() const {
   for (const Connection& connection : connections_) {
     num_usual += connection.place == Place::kUsual;
     num_local += connection.place == Place::kLocal;
-    if (connection.client.has_value()) ++num_of_client[*connection.client];
+    if (!connection.client.has_value()) continue;
+    SHEAF_CHECK(connection.place == Place::kUsual);
+    ++num_of_client[*connection.client];
   }
   SHEAF_CHECK(num_usual == num_usual_ && num_local == num_local_);
   SHEAF_CHECK(num_of_client == num_of_client_);

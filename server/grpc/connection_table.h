@@ -17,11 +17,11 @@ namespace sheaf {
 // Counts the open connections, in total and per client network, and decides
 // whether one more may stay.
 //
-// gRPC owns the descriptors and does not tell when it closes one. A connection
-// is known to be closed when the kernel hands out its descriptor again, which
-// is the lowest free one, or when Look() finds that the descriptor is free or
-// refers to another file. So a connection costs a few system calls, whatever
-// the number of open ones is.
+// gRPC owns the descriptors and does not report when it closes one. The table
+// learns it in two ways: the kernel hands out the descriptor again (it hands
+// out the lowest free one), or Look() finds that the descriptor is free or
+// refers to another file. A new connection therefore costs a few system calls,
+// whatever the number of open ones is.
 //
 // Invariants, verified by CheckConsistency():
 //   1. num_open() is the number of descriptors that are held.
@@ -36,12 +36,12 @@ class ConnectionTable {
     int32_t max_connections;
     int32_t max_per_client;
     // In addition to max_connections, for peers on this machine that find no
-    // usual place, so that its own health checks do.
+    // usual place. Its own health checks need them.
     int32_t num_local_places;
   };
   struct Peer {
     std::optional<IpAddress> address;  // none: a Unix socket
-    bool is_trusted = false;           // a proxy: max_per_client does not count
+    bool is_trusted = false;           // a proxy: exempt from max_per_client
 
     bool is_local() const {
       return !address.has_value() || address->is_loopback();

@@ -2,69 +2,61 @@
 
 #include "server/grpc/model_service.h"
 
+#include <string>
+
 #include "base/version.h"
 #include "server/field_error.h"
+#include "server/grpc/unary_call.h"
 #include "server/grpc/wire.h"
 #include "server/messages.h"
 #include "server/parse_message.h"
+#include "sheaf/v1/model.pb.h"
 
 namespace sheaf {
 namespace {
 
-grpc::ServerUnaryReactor* Finished(grpc::CallbackServerContext* rpc,
-                                   const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  AddPushback(status, rpc);
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
+absl::StatusOr<grpc::ByteBuffer> ListModels(const v1::Model& model,
+                                            const std::string& bytes) {
+  v1::ListModelsRequest request;
+  if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
+    return status;
+  }
+  v1::ListModelsResponse models;
+  *models.add_models() = model;
+  models.set_server_version(Version());
+  return SerializeMessage(models);
+}
+
+absl::StatusOr<grpc::ByteBuffer> GetModel(const v1::Model& model,
+                                          const std::string& bytes) {
+  v1::GetModelRequest request;
+  if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
+    return status;
+  }
+  if (!request.name().empty() && request.name() != model.name()) {
+    return FieldError(absl::StatusCode::kNotFound, "name",
+                      "is \"%s\"; this server serves \"%s\"",
+                      Escaped(request.name()), model.name());
+  }
+  return SerializeMessage(model);
 }
 
 }  // namespace
 
-ModelService::ModelService(const ServedModel& model, int64_t kv_capacity_bytes,
-                           CallerLimiter* limiter,
-                           const TrustedProxies* proxies)
-    : model_(DescriptionOf(model, kv_capacity_bytes)),
-      limiter_(limiter),
-      proxies_(proxies) {}
-
-absl::Status ModelService::Open(const grpc::CallbackServerContext& rpc,
-                                const grpc::ByteBuffer& bytes,
-                                google::protobuf::MessageLite* request) {
-  const absl::StatusOr<CallerLease> lease =
-      limiter_->Acquire(CallerOf(rpc, /*method=*/"", *proxies_));
-  if (!lease.ok()) return lease.status();
-  return ParseMessage(TakeBytes(bytes), request);
-}
-
-grpc::ServerUnaryReactor* ModelService::ListModels(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
-  v1::ListModelsRequest list;
-  if (absl::Status status = Open(*rpc, *request, &list); !status.ok()) {
-    return Finished(rpc, status);
-  }
-  v1::ListModelsResponse models;
-  *models.add_models() = model_;
-  models.set_server_version(Version());
-  *response = SerializeMessage(models);
-  return Finished(rpc, absl::OkStatus());
-}
-
-grpc::ServerUnaryReactor* ModelService::GetModel(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
-  v1::GetModelRequest get;
-  if (absl::Status status = Open(*rpc, *request, &get); !status.ok()) {
-    return Finished(rpc, status);
-  }
-  if (!get.name().empty() && get.name() != model_.name()) {
-    return Finished(rpc, FieldError(absl::StatusCode::kNotFound, "name",
-                                    "is \"%s\"; this server serves \"%s\"",
-                                    Escaped(get.name()), model_.name()));
-  }
-  *response = SerializeMessage(model_);
-  return Finished(rpc, absl::OkStatus());
+void AddModelService(RpcHost& host, const ServedModel& model,
+                     int64_t kv_capacity_bytes, CallerLimiter* limiter,
+                     RpcRouter& router) {
+  const auto& service = ServiceOf<v1::GetModelRequest>();
+  const v1::Model description = DescriptionOf(model, kv_capacity_bytes);
+  const auto add = [&](const char* method, auto answer) {
+    router.Add(service, method, RpcRouter::Token::kRequired,
+               OpenUnary(host, limiter,
+                         [description, answer](const std::string& bytes) {
+                           return answer(description, bytes);
+                         }));
+  };
+  add("ListModels", &ListModels);
+  add("GetModel", &GetModel);
 }
 
 }  // namespace sheaf

@@ -4,15 +4,17 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
-#include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_format.h"
-#include "grpc/reflection/v1/reflection.grpc.pb.h"
-#include "grpc/reflection/v1alpha/reflection.grpc.pb.h"
+#include "grpc/reflection/v1/reflection.pb.h"
+#include "grpc/reflection/v1alpha/reflection.pb.h"
+#include "server/grpc/wire.h"
+#include "server/parse_message.h"
 
 namespace sheaf {
 namespace {
@@ -129,77 +131,69 @@ Response Answer(const Request& request, const Names& services) {
   return response;
 }
 
-// Answers the requests of a stream one after another. Deletes itself at the
-// end.
-template <typename Request, typename Response>
-class Stream : public grpc::ServerBidiReactor<Request, Response> {
+// Answers the requests of a stream one after another.
+template <typename Version>
+class ReflectionCall final : public RpcCall {
  public:
-  explicit Stream(Names services) : services_(std::move(services)) {
-    this->StartRead(&request_);
-  }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) {  // the client has finished or left
-      this->Finish(grpc::Status::OK);
-      return;
-    }
-    response_ = Answer<Response>(request_, services_);
-    this->StartWrite(&response_);
-  }
-  void OnWriteDone(bool ok) override {
-    if (ok) {
-      this->StartRead(&request_);
-    } else {
-      this->Finish(grpc::Status::OK);
-    }
-  }
-  void OnDone() override { delete this; }
+  ReflectionCall(RpcHost& host, const RpcName& name,
+                 grpc::CallbackServerContext* rpc, Names services)
+      : RpcCall(host, name, rpc), services_(std::move(services)) {}
 
  private:
-  const Names services_;
-  Request request_;
-  Response response_;
-};
-
-template <typename Version, typename Request, typename Response>
-class Service : public Version::CallbackService {
- public:
-  explicit Service(Names services) : services_(std::move(services)) {}
-
-  grpc::ServerBidiReactor<Request, Response>* ServerReflectionInfo(
-      grpc::CallbackServerContext*) override {
-    return new Stream<Request, Response>(services_);
+  void Begin() override { ReadMessage(kMaxOpenMessageBytes); }
+  void OnMessage(std::string bytes) override {
+    typename Version::Request request;
+    if (absl::Status status = ParseMessage(bytes, &request); !status.ok()) {
+      return End(status);
+    }
+    Send(SerializeMessage(
+        Answer<typename Version::Response>(request, services_)));
+  }
+  void OnHalfClose() override { End(absl::OkStatus()); }
+  void OnSent(bool is_sent) override {
+    if (is_sent) ReadMessage(kMaxOpenMessageBytes);
   }
 
- private:
   const Names services_;
 };
 
-using ServiceV1 = Service<v1::ServerReflection, v1::ServerReflectionRequest,
-                          v1::ServerReflectionResponse>;
-using ServiceV1Alpha =
-    Service<v1alpha::ServerReflection, v1alpha::ServerReflectionRequest,
-            v1alpha::ServerReflectionResponse>;
+struct V1 {
+  using Request = v1::ServerReflectionRequest;
+  using Response = v1::ServerReflectionResponse;
+};
+struct V1Alpha {
+  using Request = v1alpha::ServerReflectionRequest;
+  using Response = v1alpha::ServerReflectionResponse;
+};
+
+template <typename Version>
+void Add(RpcHost& host, const Names& names, RpcRouter& router) {
+  router.Add(
+      ServiceOf<typename Version::Request>(), "ServerReflectionInfo",
+      RpcRouter::Token::kNotRequired,
+      [&host, names](const RpcName& name, grpc::CallbackServerContext* rpc) {
+        return std::make_shared<ReflectionCall<Version>>(host, name, rpc,
+                                                         names);
+      });
+}
 
 }  // namespace
 
 std::vector<std::string> ReflectionServiceNames() {
-  return {v1::ServerReflection::service_full_name(),
-          v1alpha::ServerReflection::service_full_name()};
+  return {ServiceOf<V1::Request>().full_name(),
+          ServiceOf<V1Alpha::Request>().full_name()};
 }
 
-std::vector<std::unique_ptr<grpc::Service>> MakeReflectionServices(
-    std::vector<std::string> services) {
+void AddReflectionServices(RpcHost& host, std::vector<std::string> services,
+                           RpcRouter& router) {
   for (std::string& name : ReflectionServiceNames()) {
     services.push_back(std::move(name));
   }
   std::sort(services.begin(), services.end());
   const Names names =
       std::make_shared<const std::vector<std::string>>(std::move(services));
-  std::vector<std::unique_ptr<grpc::Service>> out;
-  out.push_back(std::make_unique<ServiceV1>(names));
-  out.push_back(std::make_unique<ServiceV1Alpha>(names));
-  return out;
+  Add<V1>(host, names, router);
+  Add<V1Alpha>(host, names, router);
 }
 
 }  // namespace sheaf

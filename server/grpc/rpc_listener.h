@@ -30,11 +30,11 @@ int32_t MostConnections();
 // listener closes connections over a limit at once, and waits when descriptors
 // run out.
 //
-// A refused client gets no HTTP/2 frames. After SETTINGS and GOAWAY, the clients
-// of gRPC take the connection for a success and connect again without a pause
-// (1.51 in C++ thousands of times per second, until the deadline of the call).
-// If the connection ends before SETTINGS, the call fails as UNAVAILABLE, and the
-// client waits longer after each try.
+// A refused client gets no HTTP/2 frames. After SETTINGS and GOAWAY, the
+// clients of gRPC take the connection for a success and connect again without a
+// pause (1.51 in C++ thousands of times per second, until the deadline of the
+// call). If the connection ends before SETTINGS, the call fails as UNAVAILABLE,
+// and the client waits longer after each try.
 //
 // One thread starts and stops it.
 class RpcListener {

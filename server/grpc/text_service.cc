@@ -2,83 +2,44 @@
 
 #include "server/grpc/text_service.h"
 
-#include <string>
-#include <utility>
+#include <memory>
 
-#include "absl/strings/str_cat.h"
-#include "server/grpc/reactors.h"
-#include "server/grpc/wire.h"
-#include "server/parse_message.h"
+#include "server/grpc/exchange_call.h"
+#include "sheaf/v1/text.pb.h"
 
 namespace sheaf {
+namespace {
 
-// The reactor outlives the handler, because gRPC calls OnDone(), which may end
-// it, only after the handler has returned.
-template <typename Reactor, typename Request, typename... Out>
-Reactor* TextService::Handle(const char* method,
-                             grpc::CallbackServerContext* rpc,
-                             const grpc::ByteBuffer& request,
-                             Out... out) const {
-  const auto reactor = std::make_shared<Reactor>(rpc, out...);
-  const std::shared_ptr<Exchange> exchange = reactor->Open(
-      services_,
-      CallerOf(*rpc,
-               absl::StrCat(v1::TextService::service_full_name(), "/", method),
-               *proxies_));
-  if (!exchange->Authorize(static_cast<int64_t>(request.Length()))) {
-    return reactor.get();
-  }
-  exchange->Start(
-      [reader = services_.request_reader,
-       bytes = TakeBytes(request)](RequestReader::IsWanted is_wanted) mutable
-      -> absl::StatusOr<PreparedRequest> {
-        Request message;
-        if (absl::Status status = ParseMessage(bytes, &message); !status.ok()) {
-          return status;
-        }
-        std::string().swap(bytes);  // the message has them now
-        return reader->Read(message, is_wanted);
-      });
-  return reactor.get();
+// Adds a method whose calls are of the type Call.
+template <typename Call>
+void Add(const char* method, RpcHost& host, const Services& services,
+         RpcRouter& router) {
+  router.Add(ServiceOf<v1::TranslateRequest>(), method,
+             RpcRouter::Token::kRequired,
+             [&host, &services](const RpcName& name,
+                                grpc::CallbackServerContext* rpc) {
+               return std::make_shared<Call>(host, name, rpc, services);
+             });
 }
 
-grpc::ServerUnaryReactor* TextService::Translate(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
-  return Handle<UnaryReactor<v1::TranslateResponse>, v1::TranslateRequest>(
-      "Translate", rpc, *request, response);
+template <typename Request, typename Response, typename Chunk>
+void AddBoth(const char* method, const char* stream_method, RpcHost& host,
+             const Services& services, RpcRouter& router) {
+  Add<WholeAnswerCall<Request, Response>>(method, host, services, router);
+  Add<StreamedAnswerCall<Request, Chunk>>(stream_method, host, services,
+                                          router);
 }
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::TranslateStream(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return Handle<StreamReactor<v1::TextChunk>, v1::TranslateRequest>(
-      "TranslateStream", rpc, *request);
-}
+}  // namespace
 
-grpc::ServerUnaryReactor* TextService::Summarize(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
-  return Handle<UnaryReactor<v1::SummarizeResponse>, v1::SummarizeRequest>(
-      "Summarize", rpc, *request, response);
-}
-
-grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::SummarizeStream(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return Handle<StreamReactor<v1::TextChunk>, v1::SummarizeRequest>(
-      "SummarizeStream", rpc, *request);
-}
-
-grpc::ServerUnaryReactor* TextService::Generate(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
-    grpc::ByteBuffer* response) {
-  return Handle<UnaryReactor<v1::GenerateResponse>, v1::GenerateRequest>(
-      "Generate", rpc, *request, response);
-}
-
-grpc::ServerWriteReactor<grpc::ByteBuffer>* TextService::GenerateStream(
-    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request) {
-  return Handle<StreamReactor<v1::GenerateChunk>, v1::GenerateRequest>(
-      "GenerateStream", rpc, *request);
+void AddTextService(RpcHost& host, const Services& services,
+                    RpcRouter& router) {
+  AddBoth<v1::TranslateRequest, v1::TranslateResponse, v1::TextChunk>(
+      "Translate", "TranslateStream", host, services, router);
+  AddBoth<v1::SummarizeRequest, v1::SummarizeResponse, v1::TextChunk>(
+      "Summarize", "SummarizeStream", host, services, router);
+  AddBoth<v1::GenerateRequest, v1::GenerateResponse, v1::GenerateChunk>(
+      "Generate", "GenerateStream", host, services, router);
 }
 
 }  // namespace sheaf

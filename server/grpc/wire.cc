@@ -3,21 +3,26 @@
 #include "server/grpc/wire.h"
 
 #include <grpc/grpc_security_constants.h>
+#include <grpc/impl/codegen/compression_types.h>
 #include <grpcpp/security/auth_context.h>
+#include <grpcpp/support/proto_buffer_reader.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/field_error.h"
 #include "server/grpc/grpc_time.h"
+#include "server/grpc/inflate.h"
 
 namespace sheaf {
 namespace {
@@ -57,6 +62,27 @@ std::string DetailsOf(const absl::Status& status) {
   return details.SerializeAsString();
 }
 
+// gRPC's public interface tells only a reader the compression of a message.
+class CompressionReader final : public grpc::ProtoBufferReader {
+ public:
+  using ProtoBufferReader::ProtoBufferReader;
+  grpc_compression_algorithm algorithm() {
+    return reader()->buffer_in->data.raw.compression;
+  }
+};
+
+// nullopt: the message is not compressed.
+std::optional<Compression> CompressionOf(grpc::ByteBuffer* message) {
+  switch (CompressionReader(message).algorithm()) {
+    case GRPC_COMPRESS_GZIP:
+      return Compression::kGzip;
+    case GRPC_COMPRESS_DEFLATE:
+      return Compression::kDeflate;
+    default:
+      return std::nullopt;
+  }
+}
+
 // The values of a key, in the order in which they were sent.
 std::vector<absl::string_view> ValuesOf(const grpc::ServerContextBase& rpc,
                                         absl::string_view key) {
@@ -93,17 +119,25 @@ std::string SubjectOfConnection(const grpc::ServerContextBase& rpc) {
 
 }  // namespace
 
-std::string TakeBytes(const grpc::ByteBuffer& message) {
-  std::string bytes;
+absl::StatusOr<std::string> TakeMessage(grpc::ByteBuffer* message,
+                                        int64_t max_bytes) {
   std::vector<grpc::Slice> slices;
-  if (!message.Dump(&slices).ok()) return bytes;
-  bytes.reserve(message.Length());
-  for (const grpc::Slice& slice : slices) {
-    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  const auto num_bytes = static_cast<int64_t>(message->Length());
+  if (!message->Dump(&slices).ok() || num_bytes == 0) return "";
+  const std::optional<Compression> compression = CompressionOf(message);
+  message->Clear();  // the slices keep the bytes
+  if (!compression.has_value() && num_bytes > max_bytes) {
+    return absl::ResourceExhaustedError(absl::StrFormat(
+        "the message has %d bytes; this RPC receives at most %d", num_bytes,
+        max_bytes));
   }
-  // The handler's parameter is const, but the object is not.
-  const_cast<grpc::ByteBuffer&>(message).Clear();
-  return bytes;
+  std::vector<absl::string_view> parts;
+  for (const grpc::Slice& slice : slices) {
+    parts.emplace_back(reinterpret_cast<const char*>(slice.begin()),
+                       slice.size());
+  }
+  if (compression.has_value()) return Inflate(*compression, parts, max_bytes);
+  return absl::StrJoin(parts, "");
 }
 
 grpc::ByteBuffer SerializeMessage(

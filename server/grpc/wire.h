@@ -7,9 +7,11 @@
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/status.h>
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/access/trusted_proxies.h"
 #include "server/caller.h"
@@ -17,10 +19,12 @@
 // Between gRPC's types and ours.
 namespace sheaf {
 
-// Takes the bytes of the message that a handler received. The message is empty
-// afterwards; otherwise gRPC would keep it until the call ends. Returns "" if
-// there is no message.
-std::string TakeBytes(const grpc::ByteBuffer& message);
+// Takes the bytes of a message that a call received, inflated if the client
+// compressed them. The buffer is empty afterwards; otherwise gRPC would keep
+// the message until the call ends. Errors are those of Inflate(), also for a
+// message that is not compressed.
+absl::StatusOr<std::string> TakeMessage(grpc::ByteBuffer* message,
+                                        int64_t max_bytes);
 
 grpc::ByteBuffer SerializeMessage(const google::protobuf::MessageLite& message);
 

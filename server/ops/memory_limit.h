@@ -17,9 +17,13 @@ namespace sheaf {
 inline constexpr int64_t kMemoryMarginBytes = int64_t{192} << 20;
 // The margin includes activations up to this size,
 inline constexpr int64_t kActivationsInMargin = int64_t{64} << 20;
-// and waiting requests up to this size (--max_queued_bytes). The same size is
-// reserved a second time for requests that are being read.
+// waiting requests up to this size (--max_queued_bytes; the same size is
+// reserved a second time for requests that are being read),
 inline constexpr int64_t kQueuedInMargin = int64_t{32} << 20;
+// and what gRPC holds of clients that may not be known yet, up to this size
+// (--transport_bytes): connections, headers, and messages that have not arrived
+// whole.
+inline constexpr int64_t kTransportInMargin = int64_t{64} << 20;
 
 // The memory that a server needs in addition to the margin.
 struct MemoryNeeds {
@@ -27,6 +31,7 @@ struct MemoryNeeds {
   int64_t activation_bytes = 0;
   int64_t kv_cache_bytes = 0;
   int64_t max_queued_bytes = 0;  // 0: not decided yet
+  int64_t transport_bytes = 0;
 };
 
 // The margin for limits of address space and data segment (ulimit -v, -d), in
@@ -54,7 +59,8 @@ int64_t PhysicalMemory();
 int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes);
 
 // Returns FAILED_PRECONDITION if one of the limits is too small for weights, KV
-// cache, the margin, and the activations and requests that exceed the margin.
+// cache, the margin, and the activations, requests and transport that exceed
+// the margin.
 // The message has the figures and the largest --kv_cache_bytes that fits.
 absl::Status CheckMemoryFits(const MemoryNeeds& needs,
                              absl::Span<const MemoryLimit> limits);

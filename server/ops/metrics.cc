@@ -185,10 +185,6 @@ class Metrics::Series {
       handled_family_.Add(HandledLabels(rpc, static_cast<int32_t>(code)));
     }
   }
-  RpcName KnownRpc(const RpcName& rpc) const {
-    if (started_family_.Has(RpcLabels(rpc))) return rpc;
-    return {"unknown", "unknown", "unknown"};
-  }
   void CountRpcStarted(const RpcName& rpc) {
     started_family_.Add(RpcLabels(rpc)).Increment();
   }
@@ -387,9 +383,6 @@ void Metrics::CountClient(const std::string& token_name) {
   series_->CountClient(token_name);
 }
 void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
-RpcName Metrics::KnownRpc(const RpcName& rpc) const {
-  return series_->KnownRpc(rpc);
-}
 void Metrics::CountRpcStarted(const RpcName& rpc) {
   series_->CountRpcStarted(rpc);
 }

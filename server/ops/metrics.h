@@ -71,10 +71,7 @@ class Metrics {
 
   // Makes the series of an RPC, so that they exist before its first call.
   void AddRpc(const RpcName& rpc);
-  // The RPC if AddRpc() made its series, else one that all others share,
-  // because callers choose the names and series are never removed.
-  RpcName KnownRpc(const RpcName& rpc) const;
-  // REQUIRES: KnownRpc() returned the name.
+  // The names must not come from callers, because series are never removed.
   void CountRpcStarted(const RpcName& rpc);
   // `code` is the status code of gRPC.
   void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);

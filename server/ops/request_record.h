@@ -28,6 +28,7 @@ struct RequestRecord {
   std::optional<absl::Duration> queued;  // none: it never left the queue
   std::optional<MonotonicTime> first_token;
   absl::StatusCode code = absl::StatusCode::kOk;
+  bool is_unread = false;  // the client did not read the answer
   // Usage of a whole answer; without one, all are 0.
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;

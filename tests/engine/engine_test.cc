@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -337,6 +338,36 @@ TEST_F(EngineTest, AFullQueueRefusesAtOnceAndTheNextGoodRequestSucceeds) {
   EXPECT_FALSE(refused.HasFinished());
   ASSERT_TRUE(engine_->Submit(/*lane=*/0, MakeRequest({{8}}, next)).ok());
   EXPECT_TRUE(next.Wait().ok());
+  ExpectNothingHeld();
+}
+
+TEST_F(EngineTest, ACallerThatFillsTheQueueGivesAPlaceToAnother) {
+  runner_.runner_limits.max_sequences = 1;
+  lane_.max_queue = 3;
+  Start();
+  gate_.Close();
+  RecordingSink running, waiting[3], refused, other;
+  const auto submit = [&](const std::string& caller, RecordingSink& sink) {
+    Request request = MakeRequest({{6}}, sink);
+    request.caller = caller;
+    return engine_->Submit(/*lane=*/0, std::move(request)).status();
+  };
+  ASSERT_TRUE(submit("greedy", running).ok());
+  gate_.WaitForBatch(1);
+  for (RecordingSink& sink : waiting) ASSERT_TRUE(submit("greedy", sink).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(submit("greedy", refused)));
+  EXPECT_TRUE(submit("other", other).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(submit("greedy", refused)));
+  gate_.Open();
+  EXPECT_TRUE(absl::IsResourceExhausted(waiting[2].Wait()));
+  EXPECT_THAT(std::string(waiting[2].Wait().message()),
+              HasSubstr("queues at most 3"));
+  EXPECT_TRUE(waiting[0].Wait().ok());
+  EXPECT_TRUE(waiting[1].Wait().ok());
+  EXPECT_TRUE(other.Wait().ok());
+  EXPECT_TRUE(running.Wait().ok());
+  EXPECT_TRUE(engine_->WaitUntilIdle(absl::InfiniteDuration()));
+  EXPECT_FALSE(refused.HasFinished());
   ExpectNothingHeld();
 }
 

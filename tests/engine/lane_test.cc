@@ -18,7 +18,9 @@
 namespace sheaf {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr int32_t kNumBlocks = 128;
@@ -59,6 +61,7 @@ class LaneTest : public ::testing::Test {
     options.on_step = [this](const StepStats& stats) {
       num_waiting_ = stats.gauges.num_requests_waiting;
     };
+    options.on_left_queue = [this](RequestId id) { left_queue_.push_back(id); };
     return options;
   }
 
@@ -69,15 +72,61 @@ class LaneTest : public ::testing::Test {
   MonotonicTime now_;
   std::vector<int64_t> slices_;
   int32_t num_waiting_ = -1;
+  std::vector<RequestId> left_queue_;
   std::unique_ptr<Lane> lane_;
 };
 
 TEST_F(LaneTest, StepReturnsTheTimeOfItsOwnDecode) {
-  runner_.advances_per_pass = 1;
+  runner_.advances_per_pass = 2;
   RecordingSink sink;
   lane_->Add(1, MakeRequest({5, 6}, sink), now_);
   EXPECT_EQ(lane_->Step(absl::Seconds(9)), absl::ZeroDuration());
   EXPECT_EQ(lane_->Step(absl::Seconds(9)), kDecodeTime);
+}
+
+TEST_F(LaneTest, TheFirstTokenFollowsInTheStepThatEndsTheEncoding) {
+  runner_.advances_per_pass = 1;
+  RecordingSink sink;
+  lane_->Add(1, MakeRequest({5, 6}, sink), now_);
+  lane_->Step(absl::ZeroDuration());
+  EXPECT_THAT(sink.tokens(), ElementsAre(5));
+  lane_->EndAll(absl::CancelledError(""));
+  lane_->Report();
+}
+
+TEST_F(LaneTest, ARequestLeavesTheQueueWhenItIsFirstAdmitted) {
+  RecordingSink sink(2);
+  Request request = MakeRequest({5}, sink);
+  request.segments.push_back(std::vector<int32_t>{6});
+  lane_->Add(1, std::move(request), now_);
+  EXPECT_THAT(left_queue_, IsEmpty());
+  lane_->Step(absl::ZeroDuration());
+  EXPECT_THAT(left_queue_, ElementsAre(1));
+  lane_->EndAll(absl::CancelledError(""));
+  EXPECT_THAT(left_queue_, ElementsAre(1));
+  lane_->Report();
+}
+
+TEST_F(LaneTest, OnlyARequestThatWaitsForItsFirstPlaceIsEvicted) {
+  runner_.advances_per_pass = 1;
+  RecordingSink running, waiting;
+  lane_->Add(1, MakeRequest({5, 6}, running), now_);
+  lane_->Step(absl::ZeroDuration());
+  Request request = MakeRequest({7}, waiting);
+  request.caller = "web";
+  lane_->Add(2, std::move(request), now_);
+  lane_->Evict(1);
+  lane_->Evict(2);
+  lane_->Evict(7);  // there is no such request
+  lane_->Report();
+  EXPECT_FALSE(running.HasFinished());
+  EXPECT_TRUE(absl::IsResourceExhausted(waiting.Wait()));
+  EXPECT_THAT(std::string(waiting.Wait().message()),
+              AllOf(HasSubstr("of \"web\""), HasSubstr("another caller"),
+                    HasSubstr("queues at most 256")));
+  EXPECT_THAT(left_queue_, ElementsAre(1, 2));
+  lane_->EndAll(absl::CancelledError(""));
+  lane_->Report();
 }
 
 TEST_F(LaneTest, ASliceIsLargeOnlyWhileNoLaneDecodes) {
@@ -97,8 +146,8 @@ TEST_F(LaneTest, ItsOwnDecodeTimeAndThatOfOthersAddUp) {
   lane_->Add(1, MakeRequest(std::vector<int32_t>(500, 5), encoding), now_);
   lane_->Step(absl::ZeroDuration());
   lane_->Add(2, MakeRequest({5, 6, 7, 8}, decoding), now_);
-  lane_->Step(absl::ZeroDuration());  // the second request overtakes
-  lane_->Step(absl::ZeroDuration());  // its first token: its time is not known
+  // The second request overtakes, and its first token follows at once.
+  lane_->Step(absl::ZeroDuration());
   slices_.clear();
   lane_->Step(absl::ZeroDuration());
   lane_->Step(absl::Milliseconds(200));
@@ -115,7 +164,7 @@ TEST_F(LaneTest, ReportPublishesTheFiguresAndThenTellsTheSinks) {
   lane_->Cancel(7);  // there is no such request
   EXPECT_TRUE(lane_->has_changed());
   EXPECT_EQ(lane_->num_ended(), 1);
-  EXPECT_EQ(lane_->num_left_queue(), 1);
+  EXPECT_THAT(left_queue_, ElementsAre(1));
   EXPECT_FALSE(first.HasFinished());
   lane_->Report();
   EXPECT_EQ(num_waiting_, 1);

@@ -61,25 +61,26 @@ class SchedulerTest : public ::testing::Test {
   RequestId last_id_ = 0;
 };
 
-TEST_F(SchedulerTest, EncodesFirstAndDecodesFromTheNextStepOn) {
+TEST_F(SchedulerTest, EncodesFirstAndDecodesFromTheStepThatEndsTheEncoding) {
   LiveRequest& request = Add(MakeRequest({5}, 10));
-  const StepPlan first = Step();
-  EXPECT_THAT(first.encode, ElementsAre(IsOf(request, 0)));
-  EXPECT_THAT(first.decode, IsEmpty());
-  const StepPlan second = Step();
-  EXPECT_THAT(second.encode, IsEmpty());
-  EXPECT_THAT(second.decode, ElementsAre(IsOf(request, 0)));
+  const StepPlan& plan = scheduler_.PlanStep({.max_encode_tokens = 64});
+  EXPECT_THAT(plan.encode, ElementsAre(IsOf(request, 0)));
+  EXPECT_THAT(plan.decode, IsEmpty());
+  scheduler_.FinishEncode(*plan.encode.front());
+  EXPECT_THAT(plan.decode, ElementsAre(IsOf(request, 0)));
+  EXPECT_THAT(Step().encode, IsEmpty());
+  EXPECT_THAT(plan.decode, ElementsAre(IsOf(request, 0)));
 }
 
 TEST_F(SchedulerTest, ReservesTheMostThatASegmentCanNeed) {
   Add(MakeRequest({17}, 33));  // 2 cross blocks, 3 self blocks
-  Step();
+  scheduler_.PlanStep({.max_encode_tokens = 64});
   const KvBytes kv = scheduler_.gauges().kv;
   EXPECT_EQ(kv.cross_reserved, 2000);
   EXPECT_EQ(kv.self_reserved, 3000);
   EXPECT_EQ(kv.cross_used, 2000);  // the source is known
   EXPECT_EQ(kv.self_used, 0);      // nothing is decoded yet
-  Step();
+  scheduler_.FinishEncode(scheduler_.requests().front().segments.front());
   EXPECT_EQ(scheduler_.gauges().kv.self_used, 1000);
 }
 

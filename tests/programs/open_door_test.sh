@@ -175,7 +175,7 @@ start_logging limits --max_sequences=1 --max_requests_per_caller=1 --max_text_by
 call translate --from=en --to=de --stream "$(cat "$work/long")" >"$work/streamed" &
 client=$!
 until [[ -s $work/streamed ]] || ! kill -0 "$client" 2>/dev/null; do sleep 0.01; done
-expect 1 'RESOURCE_EXHAUSTED: 1 requests of "ipv4:127.0.0.1" are under way; this server allows 1 at a time' \
+expect 1 'RESOURCE_EXHAUSTED: requests of "ipv4:127.0.0.1" run 1 sequences, and this one asks for 1 more; this server allows 1 at a time' \
   call translate "${say[@]}" --max_attempts=1
 wait "$client" || fail 'the stream broke'
 # Sends a raw frame with a :status that is not a number, which gRPC logs.
@@ -272,6 +272,15 @@ while select.select([busy], [], [], 0.1)[0]:
 END
 grep -q '"peer":"ipv4:192.0.2.7","certificate_subject":"CN=web"' "$work/idle.log" ||
   fail 'the log does not have the client of the proxy'
+kill "$server" && wait "$server" || fail 'the server exited with an error'
+start_logging handshake --max_connection_idle=1s --tls_cert="$work/server.pem" \
+  --tls_key="$work/server.key"
+python3 - "$address" <<'END' || fail 'a connection that does not begin TLS was not closed'
+import socket, sys
+host, port = sys.argv[1].split(":")
+with socket.create_connection((host, int(port)), timeout=15) as client:
+    assert client.recv(1000) == b""
+END
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 (ulimit -n 144 && exec "$bin/sheaf-server" --listen=127.0.0.1:0 \
   --metrics_listen=127.0.0.1:0 --kv_cache_bytes=16MiB) \

@@ -137,7 +137,8 @@ class ExchangeTest : public testing::Test {
   void Run(const std::shared_ptr<FakeResponder>& responder, Exchange::Read read,
            int64_t message_bytes = kShort, Caller caller = TestCaller()) {
     const auto exchange = Open(responder, std::move(caller));
-    ASSERT_TRUE(exchange->Authorize(message_bytes));
+    ASSERT_TRUE(exchange->Authorize());
+    ASSERT_TRUE(exchange->TakeMessage(message_bytes));
     exchange->Start(std::move(read));
     responder->ended.WaitForNotification();
     exchange->OnClosed();
@@ -169,6 +170,7 @@ class ExchangeTest : public testing::Test {
   int64_t held_bytes_ = 0;
   Intake intake_{kMaxBytes, [this](int64_t bytes) { held_bytes_ = bytes; }};
   WaitCount open_exchanges_;
+  WaitCount unfinished_requests_;
   const RequestReader reader_{model_.served, {.max_new_tokens = kMaxTokens}};
   std::vector<std::string> lines_;  // of the log; may be read after Flush()
   Log log_{LogFormat::kText, [this](absl::string_view line) {
@@ -186,6 +188,7 @@ class ExchangeTest : public testing::Test {
                               .delivery = &delivery_,
                               .metrics = &metrics_,
                               .open_exchanges = &open_exchanges_,
+                              .unfinished_requests = &unfinished_requests_,
                               .request_reader = &reader_,
                               .reading = &reading_,
                               .limiter = &limiter_,

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "tests/server/exchange_fixture.h"
+#include "tests/support/recording_sink.h"
 
 namespace sheaf {
 namespace {
@@ -35,7 +36,8 @@ TEST_F(ExchangeTest, AUnaryResponderGetsTheWholeAnswerAtTheEnd) {
 
 TEST_F(ExchangeTest, WhatIsReadyWhileAPartIsOnItsWayIsJoinedIntoTheNext) {
   const auto exchange = Open(stream_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close(/*num_steps=*/1);
   exchange->Start(Generate(ByteTokens("ABCDEF")));
   stream_->AwaitPart();
@@ -97,7 +99,7 @@ TEST_F(ExchangeTest, ACallerOverItsLimitIsRefusedBeforeItsMessageIsRead) {
   const auto lease_1 = limiter_.Acquire(TestCaller());
   const auto lease_2 = limiter_.Acquire(TestCaller());
   const auto exchange = Open(unary_);
-  EXPECT_FALSE(exchange->Authorize(kShort));
+  EXPECT_FALSE(exchange->Authorize());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Rejected("caller_limit"), 1);
@@ -112,9 +114,57 @@ TEST_F(ExchangeTest, ACallersPlaceIsFreeBeforeTheClientKnowsTheEnd) {
   EXPECT_TRUE(is_free);
 }
 
+TEST_F(ExchangeTest, ARequestCountsAsItsBeamsOnceItIsRead) {
+  const auto other = limiter_.Acquire(TestCaller());  // one of two sequences
+  v1::GenerateRequest request;
+  request.mutable_tokens()->add_ids(kEndlessToken);
+  request.mutable_decoding()->set_beam_size(2);
+  Run(unary_, ReadOf(request));
+  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(unary_->status.message()),
+              HasSubstr("--max_requests_per_caller"));
+  EXPECT_EQ(Rejected("caller_limit"), 1);
+  request.mutable_decoding()->set_beam_size(3);
+  const auto unary = std::make_shared<FakeResponder>(/*takes_parts=*/false);
+  Run(unary, ReadOf(request));
+  EXPECT_EQ(unary->status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+// The other requests of the caller go to the engine without an exchange.
+TEST_F(ExchangeTest, ARequestThatLosesItsPlaceInTheQueueIsRefused) {
+  const int32_t max_queue = LaneOptions().max_queue;
+  std::vector<std::unique_ptr<RecordingSink>> sinks;
+  const auto submit = [&](const std::string& caller) {
+    Request request;
+    request.segments.push_back(ByteTokens("OK"));
+    request.start_tokens = {FakeModelRunner::kStart};
+    request.sink = sinks.emplace_back(std::make_unique<RecordingSink>()).get();
+    request.caller = caller;
+    ASSERT_TRUE(engine_.Submit(/*lane=*/0, std::move(request)).ok());
+  };
+  gate_.Close();
+  submit(TestCaller().address);
+  gate_.AwaitEngine();
+  for (int32_t i = 1; i < max_queue; ++i) submit(TestCaller().address);
+  const auto exchange = Open(unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(Generate(ByteTokens("OK")));
+  submit("another");
+  gate_.Open();
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
+  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(unary_->status.message()),
+              HasSubstr("another caller needs a place"));
+  EXPECT_EQ(Rejected("queue_full"), 1);
+  for (const auto& sink : sinks) EXPECT_TRUE(sink->Wait().ok());
+}
+
 TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   EXPECT_GE(held_bytes_, kLong);
   const int64_t authorized_bytes = held_bytes_;
   exchange->Start(Generate(ByteTokens("OK")));
@@ -126,12 +176,14 @@ TEST_F(ExchangeTest, BytesAreHeldFromAuthorizationUntilItIsClosed) {
 
 TEST_F(ExchangeTest, AMessageThatCouldNeverFitIsInvalidAndOneThatCouldIsNot) {
   const auto too_large = Open(unary_);
-  EXPECT_FALSE(too_large->Authorize(2 * kMaxBytes));
+  ASSERT_TRUE(too_large->Authorize());
+  EXPECT_FALSE(too_large->TakeMessage(2 * kMaxBytes));
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Rejected("invalid_argument"), 1);
-  const auto others = intake_.Take(kMaxBytes);
+  const auto others = intake_.Take("other", kMaxBytes);
   const auto exchange = Open(stream_);
-  EXPECT_FALSE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  EXPECT_FALSE(exchange->TakeMessage(kShort));
   EXPECT_EQ(stream_->status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Rejected("queued_bytes"), 1);
   too_large->OnClosed();
@@ -164,7 +216,8 @@ class ExchangeWaitsTest : public ExchangeTest {
 
 TEST_F(ExchangeWaitsTest, ATextThatWaitsIsWithdrawnWhenItsClientLeaves) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   EXPECT_FALSE(unary_->ended.HasBeenNotified());
   exchange->OnClientGone();
@@ -175,7 +228,8 @@ TEST_F(ExchangeWaitsTest, ATextThatWaitsIsWithdrawnWhenItsClientLeaves) {
 
 TEST_F(ExchangeWaitsTest, AClientThatLeftBeforeItsTextWaitedIsNotForgotten) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->OnClientGone();
   exchange->Start(MustNotRead());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
@@ -188,7 +242,8 @@ TEST_F(ExchangeWaitsTest, TooManyTextsThatWaitAreRefused) {
     ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.1", kLong, [] {}}));
   }
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
   EXPECT_EQ(unary_->status.code(), absl::StatusCode::kResourceExhausted);
@@ -198,7 +253,8 @@ TEST_F(ExchangeWaitsTest, TooManyTextsThatWaitAreRefused) {
 
 TEST_F(ExchangeWaitsTest, ATextThatWaitsWhenTheDrainIsOverIsUnavailable) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   intake_.Abandon();
   may_end_.Notify();
@@ -209,7 +265,8 @@ TEST_F(ExchangeWaitsTest, ATextThatWaitsWhenTheDrainIsOverIsUnavailable) {
 
 TEST_F(ExchangeTest, ReadingEndsWhenTheClientLeaves) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   exchange->Start([&](RequestReader::IsWanted is_wanted) {
     EXPECT_TRUE(is_wanted());
     exchange->OnClientGone();
@@ -223,7 +280,8 @@ TEST_F(ExchangeTest, ReadingEndsWhenTheClientLeaves) {
 
 TEST_F(ExchangeTest, AClientThatLeavesEndsItsRunningRequest) {
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close();
   exchange->Start(Endless());
   gate_.AwaitEngine();
@@ -254,7 +312,8 @@ TEST_F(ExchangeTest, AClientThatLeavesAfterTheDeadlineIsLate) {
   Caller caller = TestCaller();
   caller.deadline = MonotonicTime::Now() + absl::Milliseconds(50);
   const auto exchange = Open(unary_, caller);
-  ASSERT_TRUE(exchange->Authorize(kShort));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
   gate_.Close();
   exchange->Start(Endless());
   gate_.AwaitEngine();
@@ -302,7 +361,8 @@ TEST_F(ExchangeTest, AnInvalidIdIsReplaced) {
   const auto exchange = Open(unary_, caller);
   EXPECT_EQ(exchange->request_id().size(), 16u);
   EXPECT_FALSE(open_exchanges_.WaitUntilZero(absl::ZeroDuration()));
-  EXPECT_FALSE(exchange->Authorize(2 * kMaxBytes));
+  ASSERT_TRUE(exchange->Authorize());
+  EXPECT_FALSE(exchange->TakeMessage(2 * kMaxBytes));
   exchange->OnClosed();
   EXPECT_TRUE(open_exchanges_.WaitUntilZero(absl::ZeroDuration()));
 }

@@ -57,6 +57,10 @@ TEST(FairQueueTest, WhatIsRemovedDoesNotLeave) {
   EXPECT_EQ(queue.Remove(3), 3);
   EXPECT_EQ(queue.size(), 1u);
   EXPECT_THAT(PopAll(queue), ElementsAre(1));
+  EXPECT_EQ(queue.Remove(1), std::nullopt);
+  EXPECT_EQ(queue.size(), 0u);
+  queue.Push("b", 4, 4);  // a caller that was forgotten
+  EXPECT_THAT(PopAll(queue), ElementsAre(4));
 }
 
 // The definition: between two items of one caller, each other caller that waits

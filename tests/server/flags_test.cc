@@ -222,6 +222,7 @@ TEST(ServerFlagsTest, EachNumberIsCheckedAgainstItsOwnRange) {
       {"max_connections", "1..1000000"},
       {"max_connections_per_address", "1..1000000"},
       {"max_metadata_bytes", "1024..1048576"},
+      {"transport_bytes", "16777216..1099511627776"},
   };
   for (const auto& [flag, range] : kCases) {
     const size_t dots = range.find("..");

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -39,9 +40,11 @@ class ServerHarness {
 
   Gate gate;
 
-  explicit ServerHarness(int32_t max_sequences = 8, int32_t max_queue = 32,
-                         absl::Duration stuck_after = absl::Seconds(30),
-                         Log* log = nullptr) {
+  explicit ServerHarness(
+      int32_t max_sequences = 8, int32_t max_queue = 32,
+      absl::Duration stuck_after = absl::Seconds(30), Log* log = nullptr,
+      const std::function<void(ServerOptions&)>& adjust = [](ServerOptions&) {
+      }) {
     model_.runner.runner_limits.max_sequences = max_sequences;
     model_.runner.before_decode = [this](int32_t) { gate.Pass(); };
     ServerOptions options;
@@ -53,6 +56,7 @@ class ServerHarness {
     options.max_queue = max_queue;
     options.stuck_after = stuck_after;
     options.log = log;
+    adjust(options);
     EngineParts parts;
     parts.kv_shape = FakeModel::KvShape();
     parts.runner = &model_.runner;

@@ -8,79 +8,21 @@
 
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "tests/server/server_fixture.h"
-#include "tests/support/http_peer.h"
+#include "tests/support/http2_peer.h"
 
 namespace sheaf {
 namespace {
-
-// RFC 9113: the frames of one request and of its answer.
-enum FrameType : uint8_t { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4 };
-constexpr uint8_t kEndStream = 1, kEndHeaders = 4;
-
-std::string Frame(FrameType type, uint8_t flags, uint8_t stream,
-                  const std::string& payload) {
-  const size_t n = payload.size();
-  const uint8_t header[] = {static_cast<uint8_t>(n >> 16),
-                            static_cast<uint8_t>(n >> 8),
-                            static_cast<uint8_t>(n),
-                            type,
-                            flags,
-                            0,
-                            0,
-                            0,
-                            stream};
-  return absl::StrCat(std::string(header, header + sizeof(header)), payload);
-}
-
-// RFC 7541: a literal without indexing. REQUIRES: both are short.
-std::string Field(const std::string& name, const std::string& value) {
-  return absl::StrCat(std::string(1, '\0'),
-                      std::string(1, static_cast<char>(name.size())), name,
-                      std::string(1, static_cast<char>(value.size())), value);
-}
-
-std::string GenerateCall(const v1::GenerateRequest& request,
-                         const std::string& timeout) {
-  const std::string message = request.SerializeAsString();
-  EXPECT_LT(message.size(), 128);
-  return absl::StrCat(
-      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Frame(kSettings, 0, 0, ""),
-      Frame(kHeaders, kEndHeaders, 1,
-            absl::StrCat(Field(":method", "POST"), Field(":scheme", "http"),
-                         Field(":path", "/sheaf.v1.TextService/Generate"),
-                         Field(":authority", "test"),
-                         Field("content-type", "application/grpc"),
-                         Field("te", "trailers"),
-                         Field("grpc-timeout", timeout))),
-      Frame(kData, kEndStream, 1,
-            absl::StrCat(std::string(4, '\0'),
-                         std::string(1, static_cast<char>(message.size())),
-                         message)));
-}
 
 class TimeoutsTest : public ServerTest {
  protected:
   // Returns the call's status code, or -1 if the server ended it without one.
   int CodeOf(const v1::GenerateRequest& request, const std::string& timeout) {
-    HttpPeer peer(harness_.server->listen().port);
-    EXPECT_TRUE(peer.Send(GenerateCall(request, timeout)));
-    for (;;) {
-      const std::string header = peer.ReadExactly(9);
-      if (header.size() < 9) return -1;
-      const auto byte = [&](int i) { return static_cast<uint8_t>(header[i]); };
-      const std::string payload =
-          peer.ReadExactly(byte(0) << 16 | byte(1) << 8 | byte(2));
-      if (byte(8) != 1) continue;  // another stream
-      if (byte(3) == kReset) return -1;
-      if (byte(3) != kHeaders || !(byte(4) & kEndStream)) continue;
-      const std::string key = "grpc-status";
-      const size_t at = payload.find(key);
-      if (at == std::string::npos) return -1;
-      const size_t value = at + key.size();
-      return std::stoi(payload.substr(value + 1, payload[value]));
-    }
+    Http2Peer peer(harness_.server->listen().port);
+    const uint32_t stream = peer.Open("/sheaf.v1.TextService/Generate",
+                                      {{"grpc-timeout", timeout}});
+    peer.SendMessage(stream, request.SerializeAsString());
+    return peer.AwaitEnd(stream).code;
   }
 };
 

@@ -29,7 +29,7 @@ Caller From(const std::string& address, const std::string& authorization = "") {
 const char kHome[] = "ipv4:192.0.2.1";
 
 TEST(CallerLimiterTest, WithoutTokensEveryCallerMayCall) {
-  CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/0);
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/0);
   for (int i = 0; i < 1000; ++i) {
     const absl::StatusOr<CallerLease> lease = limiter.Acquire(From(kHome));
     ASSERT_TRUE(lease.ok());
@@ -38,7 +38,7 @@ TEST(CallerLimiterTest, WithoutTokensEveryCallerMayCall) {
 }
 
 TEST(CallerLimiterTest, AnAddressHasItsPlaces) {
-  CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/2);
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/2);
   std::optional<CallerLease> first(*limiter.Acquire(From(kHome)));
   const absl::StatusOr<CallerLease> second =
       limiter.Acquire(From("ipv4:192.0.2.1"));
@@ -46,15 +46,51 @@ TEST(CallerLimiterTest, AnAddressHasItsPlaces) {
   const absl::Status third = limiter.Acquire(From("ipv4:192.0.2.1")).status();
   EXPECT_EQ(third.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(third.message(),
-              AllOf(HasSubstr("2 requests"), HasSubstr("192.0.2.1"),
-                    HasSubstr("allows 2 at a time")));
+              AllOf(HasSubstr("\"ipv4:192.0.2.1\" run 2 sequences"),
+                    HasSubstr("1 more"),
+                    HasSubstr("allows 2 at a time "
+                              "(--max_requests_per_caller)")));
   EXPECT_TRUE(limiter.Acquire(From("ipv4:192.0.2.2")).ok());
   first.reset();
   EXPECT_TRUE(limiter.Acquire(From(kHome)).ok());
 }
 
+TEST(CallerLimiterTest, ARequestCountsAsItsSequences) {
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/5);
+  absl::StatusOr<CallerLease> first = limiter.Acquire(From(kHome));
+  std::optional<CallerLease> second(*limiter.Acquire(From(kHome)));
+  EXPECT_TRUE(first->GrowTo(4).ok());
+  const absl::Status refused = second->GrowTo(2);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.message(),
+              AllOf(HasSubstr("run 5 sequences"), HasSubstr("1 more")));
+  EXPECT_FALSE(limiter.Acquire(From(kHome)).ok());
+  // Waiting would not help this one.
+  const absl::Status invalid = second->GrowTo(6);
+  EXPECT_EQ(invalid.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(invalid.message(),
+              AllOf(HasSubstr("runs 6 sequences"), HasSubstr("5 at a time")));
+  second.reset();  // gives back the one that it had
+  EXPECT_TRUE(first->GrowTo(5).ok());
+  EXPECT_FALSE(limiter.Acquire(From(kHome)).ok());
+  EXPECT_TRUE(limiter.Acquire(From("ipv4:192.0.2.2")).ok());
+}
+
+TEST(CallerLimiterTest, ACertificatesSubjectIsTheCallerWhateverTheAddress) {
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/1);
+  Caller caller = From(kHome);
+  caller.certificate_subject = "CN=web";
+  const absl::StatusOr<CallerLease> lease = limiter.Acquire(caller);
+  EXPECT_EQ(lease->caller(), "CN=web");
+  EXPECT_EQ(lease->token_name(), "");
+  EXPECT_EQ(lease->weight(), 1);
+  caller.address = "ipv4:192.0.2.9";
+  EXPECT_FALSE(limiter.Acquire(caller).ok());
+  EXPECT_TRUE(limiter.Acquire(From(kHome)).ok());
+}
+
 TEST(CallerLimiterTest, APlaceIsGivenBackOnceThoughTheLeaseMoves) {
-  CallerLimiter limiter(/*tokens=*/nullptr, /*max_requests_per_caller=*/1);
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/1);
   {
     absl::StatusOr<CallerLease> lease = limiter.Acquire(From(kHome));
     const CallerLease moved = *std::move(lease);
@@ -70,7 +106,7 @@ class CallerTokensTest : public testing::Test {
     const std::string path = dir_.Write(
         "tokens",
         "web 8ed3f6ad685b959ead7022518e1af76cd816f8e8ec7ccdda1ed4018e8f2223f8"
-        "\n");
+        " weight=7\n");
     tokens_ = *AuthTokens::Load(path, [](const absl::Status&) {});
   }
   const TempDir dir_;
@@ -78,13 +114,22 @@ class CallerTokensTest : public testing::Test {
 };
 
 TEST_F(CallerTokensTest, ABearerTokenOfTheFileMayCall) {
-  CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
+  CallerLimiter limiter(tokens_.get(), /*max_per_caller=*/0);
   EXPECT_EQ(limiter.Acquire(From(kHome, "Bearer alpha"))->token_name(), "web");
   EXPECT_EQ(limiter.Acquire(From(kHome, "bearer alpha"))->token_name(), "web");
 }
 
+TEST_F(CallerTokensTest, ATokensNameAndWeightComeBeforeTheCertificate) {
+  CallerLimiter limiter(tokens_.get(), /*max_per_caller=*/0);
+  Caller caller = From(kHome, "Bearer alpha");
+  caller.certificate_subject = "CN=other";
+  const absl::StatusOr<CallerLease> lease = limiter.Acquire(caller);
+  EXPECT_EQ(lease->caller(), "web");
+  EXPECT_EQ(lease->weight(), 7);
+}
+
 TEST_F(CallerTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
-  CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/0);
+  CallerLimiter limiter(tokens_.get(), /*max_per_caller=*/0);
   EXPECT_EQ(limiter.Acquire(From(kHome)).status().code(),
             absl::StatusCode::kUnauthenticated);
   for (const char* wrong : {"", "alpha", "Basic alpha", "Bearer", "Bearer ",
@@ -96,7 +141,7 @@ TEST_F(CallerTokensTest, AnythingElseIsUnauthenticatedAndNotRepeated) {
 }
 
 TEST_F(CallerTokensTest, ATokenHasItsPlacesFromWhereverItComes) {
-  CallerLimiter limiter(tokens_.get(), /*max_requests_per_caller=*/1);
+  CallerLimiter limiter(tokens_.get(), /*max_per_caller=*/1);
   const absl::StatusOr<CallerLease> lease =
       limiter.Acquire(From(kHome, "Bearer alpha"));
   EXPECT_TRUE(lease.ok());

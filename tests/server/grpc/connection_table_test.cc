@@ -62,7 +62,7 @@ class Connections {
   std::vector<int> fds_;
 };
 
-TEST(ConnectionTableTest, ThereAreSoManyPlacesInTotal) {
+TEST(ConnectionTableTest, TheTotalIsLimited) {
   Connections connections({2, 9, 0});
   EXPECT_EQ(connections.Open(From("192.0.2.1")), Verdict::kTaken);
   EXPECT_EQ(connections.Open(From("192.0.2.2")), Verdict::kTaken);
@@ -71,7 +71,7 @@ TEST(ConnectionTableTest, ThereAreSoManyPlacesInTotal) {
   EXPECT_EQ(connections.table().num_open(), 2);
 }
 
-TEST(ConnectionTableTest, ThereAreSoManyPlacesForOneClient) {
+TEST(ConnectionTableTest, TheNumberOfOneClientIsLimited) {
   Connections connections({9, 2, 0});
   const Peer peer = From("192.0.2.1");
   EXPECT_EQ(connections.Open(peer), Verdict::kTaken);
@@ -105,6 +105,7 @@ TEST(ConnectionTableTest, PeersOfThisMachineHavePlacesBeyondBothLimits) {
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);
   EXPECT_EQ(connections.Open(home), Verdict::kTaken);  // beyond its own limit
+  EXPECT_EQ(connections.table().NumOpenOf(home), 2);
   EXPECT_EQ(connections.Open(From("192.0.2.1")), Verdict::kTaken);
   EXPECT_EQ(connections.Open(From("192.0.2.2")), Verdict::kTooMany);
   EXPECT_EQ(connections.Open(kUnix), Verdict::kTaken);

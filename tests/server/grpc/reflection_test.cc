@@ -41,11 +41,10 @@ class ReflectionTest : public testing::Test {
   using Response = typename Version::Response;
   using Stream = grpc::ClientReaderWriter<Request, Response>;
 
-  ReflectionTest() : services_(MakeReflectionServices({"sheaf.v1.Text"})) {
+  ReflectionTest() {
+    AddReflectionServices(host_, {"sheaf.v1.Text"}, router_);
     grpc::ServerBuilder builder;
-    for (const auto& service : services_) {
-      builder.RegisterService(service.get());
-    }
+    builder.RegisterCallbackGenericService(&router_);
     server_ = builder.BuildAndStart();
     stub_ = Version::Service::NewStub(server_->InProcessChannel({}));
   }
@@ -75,7 +74,11 @@ class ReflectionTest : public testing::Test {
     return names;
   }
 
-  const std::vector<std::unique_ptr<grpc::Service>> services_;
+  Metrics metrics_{"fake", /*kv_capacity_bytes=*/1};
+  Timers timers_;
+  const TrustedProxies proxies_;
+  RpcHost host_{.metrics = &metrics_, .proxies = &proxies_, .timers = &timers_};
+  RpcRouter router_{host_};
   std::unique_ptr<grpc::Server> server_;
   std::unique_ptr<typename Version::Service::Stub> stub_;
 };

@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "server/grpc/certificates.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/test_certificates.h"
@@ -38,15 +40,20 @@ class CallerService final : public grpc::CallbackGenericService {
       Refusal() { Finish(grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "")); }
       void OnDone() override { delete this; }
     };
+    absl::MutexLock lock(&mu_);
     last_ = CallerOf(*rpc, "method", proxies_);
     return new Refusal;
   }
 
-  const Caller& last() const { return last_; }
+  Caller last() {
+    absl::MutexLock lock(&mu_);
+    return last_;
+  }
 
  private:
   const TrustedProxies proxies_;
-  Caller last_;  // read once the call has ended
+  absl::Mutex mu_;
+  Caller last_ ABSL_GUARDED_BY(mu_);
 };
 
 // A server with a CallerService, and a client of it.

@@ -84,6 +84,20 @@ TEST(CheckMemoryFitsTest, RequestsBeyondTheMarginCountTwice) {
           .ok());
 }
 
+TEST(CheckMemoryFitsTest, TransportBeyondTheMarginCountsTwice) {
+  const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
+  const auto fits = [&](int64_t transport_bytes, int64_t kv_bytes) {
+    return CheckMemoryFits({.weight_bytes = 1000,
+                            .kv_cache_bytes = kv_bytes,
+                            .transport_bytes = transport_bytes},
+                           {{"it", limit}})
+        .ok();
+  };
+  EXPECT_TRUE(fits(kTransportInMargin, 500));
+  EXPECT_TRUE(fits(kTransportInMargin + 7, 500 - 14));
+  EXPECT_FALSE(fits(kTransportInMargin + 7, 500 - 13));
+}
+
 TEST(DerivedQueuedBytesTest, IsTheMarginPlusAQuarterOfTheRest) {
   constexpr int64_t kMiB = 1 << 20;
   const MemoryNeeds needs = {.weight_bytes = 30 * kMiB,

@@ -157,21 +157,6 @@ TEST_F(MetricsTest, RpcsAreCountedByCode) {
   EXPECT_EQ(Value("grpc_server_handling_seconds_sum{" + labels + "}"), 1);
 }
 
-TEST_F(MetricsTest, RpcsThatWereNotAddedShareASeries) {
-  const RpcName known = {"sheaf.v1.TextService", "Translate", "unary"};
-  metrics_.AddRpc(known);
-  EXPECT_EQ(metrics_.KnownRpc(known).method, "Translate");
-  for (const char* method : {"A", "B", "C"}) {
-    const RpcName name = metrics_.KnownRpc({"evil", method, "bidi_stream"});
-    metrics_.CountRpcStarted(name);
-    metrics_.CountRpcHandled(name, /*code=*/12, /*seconds=*/0.5);
-  }
-  EXPECT_EQ(Value("grpc_server_started_total{grpc_method=\"unknown\",grpc_"
-                  "service=\"unknown\",grpc_type=\"unknown\"}"),
-            3);
-  EXPECT_EQ(metrics_.Scrape().find("evil"), std::string::npos);
-}
-
 TEST_F(MetricsTest, ServesOnAPortOfItsOwnChoice) {
   const absl::StatusOr<int32_t> port = metrics_.Serve({"127.0.0.1", 0});
   ASSERT_TRUE(port.ok()) << port.status();
