@@ -21,6 +21,25 @@ RUN cmake --preset release -DSHEAF_BUILD_TESTS=OFF \
  && cmake --build --preset release --target sheaf-server sheaf \
  && deploy/image_root.sh build/release /image
 
+# nginx with the site of deploy/nginx, the public door of the server.
+#   docker build --target proxy -t sheaf-proxy .
+# It expects /etc/sheaf/tls/tls.crt and tls.key, and a server on 127.0.0.1:50051, in
+# the same pod or network namespace. openssl makes the certificate of compose.yaml.
+FROM ${BASE} AS proxy
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      nginx-light openssl \
+ && rm -rf /var/lib/apt/lists/* \
+ && ln -sf /dev/stdout /var/log/nginx/sheaf.log \
+ && install -d -o 65532 -g 65532 /etc/sheaf/tls
+COPY deploy/nginx/nginx.conf deploy/nginx/sheaf.conf /etc/nginx/sheaf/
+USER 65532:65532
+EXPOSE 50443
+# nginx finishes the calls under way; SIGTERM would break them.
+STOPSIGNAL SIGQUIT
+ENTRYPOINT ["/usr/sbin/nginx", "-c", "/etc/nginx/sheaf/nginx.conf"]
+
 FROM scratch
 COPY --from=build /image /
 USER 65532:65532

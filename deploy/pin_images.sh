@@ -8,8 +8,8 @@
 # NAME:TAG@DIGEST where the file has NAME:TAG or an older digest. Run it again for
 # newer images of the same tags, and look at the difference before you commit it.
 # With --check, it changes nothing and fails if an image has no digest. By default
-# the files are Dockerfile, compose.yaml and the manifests. Sheaf's own image is
-# built and has no digest before.
+# the files are Dockerfile, compose.yaml and the manifests. Sheaf's own images are
+# built and have no digest before.
 #
 # Environment:
 #   SKOPEO_FLAGS  flags of skopeo inspect, for example --creds=NAME:PASSWORD
@@ -30,7 +30,7 @@ fi
 readonly before='^( *-? *image: *"?|ARG BASE=)'
 # images_of FILE: prints the images of others that the file names.
 images_of() {
-  sed -nE "s/$before([^ #\"]+).*/\\2/p" "$1" | grep -vE '^sheaf(:.*)?$' | sort -u || true
+  sed -nE "s/$before([^ #\"]+).*/\\2/p" "$1" | grep -vE '^sheaf(-proxy)?(:.*)?$' | sort -u || true
 }
 
 num_unpinned=0

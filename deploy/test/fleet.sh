@@ -75,29 +75,8 @@ echo '--- behind nginx'
 if ! command -v nginx >/dev/null || ! command -v openssl >/dev/null; then
   not_run 'nginx (nginx or openssl is missing); the fleet passed'
 fi
-mkdir -p "$work/nginx"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-  -subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' \
-  -keyout "$work/nginx/server.key" -out "$work/nginx/server.pem" 2>/dev/null
 start_server second && second=$address second_id=$server
-port=$(free_port)
-sed "s/127.0.0.1:50443/127.0.0.1:$port/; s/127.0.0.1:50051/$drained/
-     s/127.0.0.1:50052/$second/; s|server\.pem;|$work/nginx/server.pem;|
-     s|server\.key;|$work/nginx/server.key;|" \
-  "$root/deploy/nginx/sheaf.conf" >"$work/nginx/sheaf.conf"
-cat >"$work/nginx/nginx.conf" <<END
-daemon off; pid $work/nginx/pid; error_log $work/nginx/error.log;
-events {}
-http { access_log off; include $work/nginx/sheaf.conf;
-  client_body_temp_path $work/nginx/1; proxy_temp_path $work/nginx/2;
-  fastcgi_temp_path $work/nginx/3; uwsgi_temp_path $work/nginx/4;
-  scgi_temp_path $work/nginx/5; }
-END
-chmod -R a+rX "$work/nginx" 2>/dev/null || true
-nginx -p "$work/nginx" -c "$work/nginx/nginx.conf" 2>"$work/nginx/stderr" &
-nginx_id=$!
-children+=("$nginx_id")
-through=(--server="127.0.0.1:$port" --tls_ca="$work/nginx/server.pem" --timeout=30s)
+start_nginx door "$drained,$second"
 await 20 "$bin/sheaf" health "${through[@]}"
 head -c 8000 "$work/long" >"$work/short"
 translate --server="$second" "$(cat "$work/short")" >"$work/whole"
@@ -113,4 +92,4 @@ for _ in {1..10}; do
   translate "${through[@]}" 'Where is the train station?' >/dev/null ||
     fail 'a call failed after one server behind nginx was killed'
 done
-kill "$nginx_id"
+kill "$nginx"

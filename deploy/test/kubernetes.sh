@@ -15,8 +15,20 @@ for overlay in small fleet; do
 done
 # The flags in the manifests must be flags of the server.
 for overlay in small fleet; do
-  sed -n 's/^ *- \(--[a-z_]*\).*/\1/p' "$work/$overlay.yaml" | while read -r flag; do
+  sed -n '/- args:/,/ env:/s/^ *- \(--[a-z_]*\).*/\1/p' "$work/$overlay.yaml" >"$work/flags"
+  (($(wc -l <"$work/flags") > 5)) || fail "$overlay: the flags of the server are not found"
+  while read -r flag; do
     "$bin/sheaf-server" --help | grep -q -- "  $flag " || fail "$overlay: the server has no flag $flag"
+  done <"$work/flags"
+done
+# Clients reach nginx only. Its configuration is that of deploy/nginx.
+for overlay in small fleet; do
+  ports=$(sed -n 's/^ *- containerPort: //p' "$work/$overlay.yaml" | tr '\n' ' ')
+  expect_equal "$overlay: the ports" "$ports" '9464 50443 '
+  grep -q -- '--listen=127.0.0.1:' "$work/$overlay.yaml" || fail "$overlay: the server listens on all addresses"
+  for file in nginx.conf sheaf.conf; do
+    sed -n "/^  $file: |/,/^  [a-z]/p" "$work/$overlay.yaml" | sed -n 's/^    //p' |
+      diff -B - "$root/deploy/nginx/$file" >"$work/diff" || fail "$overlay: $(head -3 "$work/diff")"
   done
 done
 command -v npm >/dev/null || not_run 'the schemas (npm is missing); kustomize passed'

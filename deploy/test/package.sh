@@ -5,7 +5,7 @@
 # system (a chroot), and uses them there.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need cpack dpkg-deb lintian
+need cpack dpkg-deb lintian openssl
 build=$(cd "$bin/.." && pwd)
 
 # calls_of SET: prints the system calls of one of systemd's sets.
@@ -134,7 +134,19 @@ address=$(sed -n 's/^listening on //p' "$work/package.out")
 inside sheaf health --server="$address"
 kill -TERM "$server"
 wait "$server" || fail 'the server exited with an error'
+# The site, as README.Debian enables it.
+inside dpkg-query --show --showformat='${Recommends}' sheaf-server | grep -q nginx-light ||
+  fail 'the package does not recommend nginx'
+if inside apt-get install -y -qq --no-install-recommends nginx-light >"$work/nginx.log" 2>&1; then
+  make_certificate "$work/system/etc/sheaf/tls"
+  inside ln -s ../sites-available/sheaf /etc/nginx/sites-enabled/sheaf
+  inside nginx -t >"$work/nginx.log" 2>&1 || fail "nginx: $(cat "$work/nginx.log")"
+  rm -r "$work/system/etc/sheaf/tls"
+else
+  echo "not run: the site of the package: $(tail -1 "$work/nginx.log")"
+fi
 inside sh -c 'dpkg --verify sheaf-server && apt-get purge -y -qq sheaf sheaf-server' \
   >"$work/purge.log" 2>&1 || fail "$(tail -3 "$work/purge.log")"
-[[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf ]] ||
+[[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf &&
+  ! -e $work/system/etc/nginx/sites-available/sheaf ]] ||
   fail 'a purge left files behind'
