@@ -139,7 +139,7 @@ failed=()
 declare -i num_rows=0
 cat <<END | tee "$work/table"
 latencies in ms, p99 of first token / of the whole answer; memory in MiB
-(server of at most $((limit >> 20)); both processes of nginx); connect: two new clients
+(server of at most $((limit >> 20)); nginx without files); connect: two new clients
 setup     attack                        quiet    beside     after    connect server nginx threads
 END
 attack tls "${floods[@]}" "${more_floods[@]}" "${holds[@]}" "${more_holds[@]}"

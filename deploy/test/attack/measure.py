@@ -29,7 +29,8 @@ MAX_CONNECT_SECONDS = 1
 MAX_THREADS = 64
 # The attack is given up at this memory, to spare the machine.
 MAX_ATTACKED_BYTES = 2 << 30
-LIMIT_NGINX_BYTES = 64 << 20
+# Anonymous memory of all processes of nginx.
+LIMIT_NGINX_BYTES = 128 << 20
 RATE = 30
 AFTER_SECONDS = 1
 
