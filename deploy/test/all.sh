@@ -8,9 +8,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
-[[ ${names[0]} ]] || names=(pins compose kubernetes memory prometheus proxy fleet examples image proxy_image package)
-# A check that hangs fails. The longest check, the image, takes a third of this
-# time.
+every=(pins compose kubernetes memory prometheus proxy attack fleet examples image
+  proxy_image package)
+[[ ${names[0]} ]] || names=("${every[@]}")
+# A check that hangs fails. The longest checks, the attacks and the image, take a
+# third of this time.
 max_seconds=1200
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT

@@ -96,7 +96,8 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
 void RpcCall::BeginToReceive() {
   absl::MutexLock lock(&mu_);
   slot_limit_.reset();
-  if (!message_limit_.has_value() || std::exchange(is_receiving_, true)) return;
+  if (has_ended_ || !message_limit_.has_value()) return;
+  if (std::exchange(is_receiving_, true)) return;
   StartRead(&received_);
 }
 
