@@ -5,7 +5,6 @@
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <atomic>
@@ -152,11 +151,12 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(MaxMessageBytes(options));
-  // The memory of connections and of messages that have not arrived whole.
-  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
-      static_cast<size_t>(TransportBytes(options))));
-  // Windows grow to the size of a message once it is received. Until then, and
-  // for what nobody reads, they stay small.
+  // No resource quota bounds gRPC's memory, because gRPC 1.51 crashes when one
+  // is exceeded: memory that is returned on a thread outside of gRPC wakes code
+  // that needs one of gRPC's (grpc_core::ExecCtx::Run with no ExecCtx). The
+  // slots and the limits of RpcHost keep the bound (--transport_bytes). Windows
+  // grow to the size of a message once it is received. Until then, and for what
+  // nobody reads, they stay small.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
                              RpcHost::kWindowBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
