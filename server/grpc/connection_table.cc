@@ -42,9 +42,7 @@ ConnectionTable::Verdict ConnectionTable::TryTake(int fd, const Peer& peer) {
     verdict = Verdict::kTooManyOfClient;
   }
   if (verdict != Verdict::kTaken) {
-    if (!peer.is_local() || num_local_ >= limits_.num_local_places) {
-      return verdict;
-    }
+    if (!HasLocalPlace(peer)) return verdict;
     connection.place = Place::kLocal;
     connection.client.reset();
   }
@@ -54,6 +52,13 @@ ConnectionTable::Verdict ConnectionTable::TryTake(int fd, const Peer& peer) {
       std::max(connections_.size(), static_cast<size_t>(fd) + 1));
   connections_[fd] = connection;
   return Verdict::kTaken;
+}
+
+bool ConnectionTable::HasLocalPlace(const Peer& peer) const {
+  const int32_t num_places = limits_.num_local_places;
+  const bool has_few = NumOpenOf(peer) <= num_places;
+  return peer.is_local() &&
+         num_local_ < (has_few ? num_places : (num_places + 1) / 2);
 }
 
 void ConnectionTable::Look(size_t num) {

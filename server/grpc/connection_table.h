@@ -36,7 +36,8 @@ class ConnectionTable {
     int32_t max_connections;
     int32_t max_per_client;
     // In addition to max_connections, for peers on this machine that find no
-    // usual place. Its own health checks need them.
+    // usual place. Its own health checks need them. Half of them are for peers
+    // that hold at most num_local_places usual ones.
     int32_t num_local_places;
   };
   struct Peer {
@@ -72,6 +73,7 @@ class ConnectionTable {
   };
 
   Verdict TryTake(int fd, const Peer& peer);
+  bool HasLocalPlace(const Peer& peer) const;
   void Forget(Connection& connection);
 
   const Limits limits_;

@@ -116,6 +116,17 @@ TEST(ConnectionTableTest, PeersOfThisMachineHavePlacesBeyondBothLimits) {
   EXPECT_EQ(connections.Open(From("::1")), Verdict::kTaken);
 }
 
+TEST(ConnectionTableTest, APeerWithManyConnectionsLeavesHalfOfTheLocalPlaces) {
+  Connections connections({3, 9, 2});
+  const Peer busy = From("127.0.0.2");
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(connections.Open(busy), Verdict::kTaken);
+  }
+  EXPECT_EQ(connections.Open(busy), Verdict::kTooMany);
+  EXPECT_EQ(connections.Open(From("127.0.0.1")), Verdict::kTaken);
+  EXPECT_EQ(connections.Open(From("127.0.0.1")), Verdict::kTooMany);
+}
+
 TEST(ConnectionTableTest, AClosedConnectionIsFoundByItsDescriptor) {
   constexpr int kMany = 200;  // more than one new connection looks at
   Connections connections({kMany, kMany, 0});
