@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/access/auth_tokens.h"
-#include "server/caller.h"
+#include "server/access/caller.h"
 
 namespace sheaf {
 

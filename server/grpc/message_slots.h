@@ -14,7 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "base/monotonic_time.h"
-#include "server/caller.h"
+#include "server/access/caller.h"
 
 namespace sheaf {
 

@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/access/caller.h"
 #include "server/access/trusted_proxies.h"
-#include "server/caller.h"
 
 // Between gRPC's types and ours.
 namespace sheaf {

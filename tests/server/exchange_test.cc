@@ -254,7 +254,8 @@ TEST_F(ExchangeWaitsTest, TooManyTextsThatWaitAreRefused) {
 TEST_F(ExchangeWaitsTest, ATextThatLosesItsPlaceToAnotherCallerIsRefused) {
   ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.1", kLong, [] {}}));
   const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize(kLong));
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kLong));
   exchange->Start(MustNotRead());
   ASSERT_TRUE(reading_.TryRun({"ipv4:192.0.2.2", kLong, [] {}}));
   ASSERT_TRUE(unary_->ended.HasBeenNotified());
