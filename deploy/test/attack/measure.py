@@ -32,6 +32,7 @@ MAX_ATTACKED_BYTES = 2 << 30
 # Anonymous memory of all processes of nginx.
 LIMIT_NGINX_BYTES = 128 << 20
 RATE = 30
+QUIET_SECONDS = 3
 AFTER_SECONDS = 1
 
 
@@ -139,15 +140,22 @@ def run_row(options):
     watch = Watch(options.server_pid, options.nginx_pid)
     connects = []
     if options.name == "quiet":
-        beside = finish_load(honest.start_load(options.seconds))
+        beside = finish_load(honest.start_load(QUIET_SECONDS))
         said = "{}"
     else:
+        # A server alone whose places are all taken refuses new clients, and serves
+        # those that it has.
+        is_full = options.setup == "alone" and options.name == "connections_at_limit"
+        if is_full:
+            load = honest.start_load(options.seconds + 0.5)
+            time.sleep(0.5)
         with open(options.work / f"{options.setup}.{options.name}.err", "w") as err:
             watch.attack = subprocess.Popen(attack_command(options), text=True,
                                             stdout=subprocess.PIPE, stderr=err)
-        time.sleep(1)
-        load = honest.start_load(max(1, options.seconds - 1.5))
-        while load.poll() is None and len(connects) < 2:
+        if not is_full:
+            time.sleep(1)
+            load = honest.start_load(max(1, options.seconds - 1.5))
+        while not is_full and load.poll() is None and len(connects) < 2:
             time.sleep(0.8)
             connects.append(honest.connect())
         beside = finish_load(load)
