@@ -5,6 +5,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
 
 #include <algorithm>
 #include <atomic>
@@ -151,12 +152,16 @@ absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(MaxMessageBytes(options));
-  // No resource quota bounds gRPC's memory, because gRPC 1.51 crashes when one
-  // is exceeded: memory that is returned on a thread outside of gRPC wakes code
-  // that needs one of gRPC's (grpc_core::ExecCtx::Run with no ExecCtx). The
-  // slots and the limits of RpcHost keep the bound (--transport_bytes). Windows
-  // grow to the size of a message once it is received. Until then, and for what
-  // nobody reads, they stay small.
+  // A last resort, far above what the slots and the other limits of RpcHost let
+  // through. When it is exceeded, gRPC resets streams of any connection, and
+  // gRPC 1.51 can crash, because memory that returns on some of its threads
+  // wakes code that needs an ExecCtx. Without it, a client that sends one
+  // endless message would exhaust the memory, because gRPC checks the size of a
+  // message only after the whole has arrived.
+  builder.SetResourceQuota(grpc::ResourceQuota("sheaf").Resize(
+      static_cast<size_t>(2 * TransportBytes(options))));
+  // Windows grow to the size of a message once it is received. Until then, and
+  // for what nobody reads, they stay small.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
                              RpcHost::kWindowBytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
