@@ -66,7 +66,8 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
             "allows (--transport_bytes)",
             max_calls)));
       });
-  const uint64_t slot = host_.slots.NewNumber();
+  MessageSlots& slots = SlotsFor(max_bytes);
+  const uint64_t slot = slots.NewNumber();
   const MonotonicTime now = MonotonicTime::Now();
   {
     absl::MutexLock lock(&mu_);
@@ -79,7 +80,7 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
     SetTimer();
   }
   const std::weak_ptr<RpcCall> weak_call = weak_from_this();
-  host_.slots.Enter(
+  slots.Enter(
       slot, caller_, now,
       [weak_call] {
         if (const auto call = weak_call.lock()) call->BeginToReceive();
@@ -93,6 +94,10 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
   SetTimer();
 }
 
+MessageSlots& RpcCall::SlotsFor(int64_t max_bytes) {
+  return max_bytes <= kMaxOpenMessageBytes ? host_.open_slots : host_.slots;
+}
+
 void RpcCall::BeginToReceive() {
   absl::MutexLock lock(&mu_);
   slot_limit_.reset();
@@ -102,10 +107,15 @@ void RpcCall::BeginToReceive() {
 }
 
 void RpcCall::GiveSlotUp() {
-  StopWaiting(absl::ResourceExhaustedError(absl::StrFormat(
-      "other calls wait to send their messages; this server receives %d at a "
-      "time (--transport_bytes)",
-      host_.slots.num_slots())));
+  int32_t num_slots = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    num_slots = SlotsFor(max_bytes_).num_slots();
+  }
+  StopWaiting(absl::ResourceExhaustedError(
+      absl::StrFormat("other calls wait to send their messages; this server "
+                      "receives %d at a time",
+                      num_slots)));
 }
 
 void RpcCall::StopWaiting(const absl::Status& reason) {
@@ -120,7 +130,8 @@ void RpcCall::StopWaiting(const absl::Status& reason) {
 
 void RpcCall::LeaveQueues() {
   waiting_place_.reset();
-  if (slot_.has_value()) host_.slots.Leave(*slot_, MonotonicTime::Now());
+  if (slot_.has_value())
+    SlotsFor(max_bytes_).Leave(*slot_, MonotonicTime::Now());
   slot_.reset();
 }
 
@@ -255,7 +266,8 @@ absl::Status RpcCall::LateMessage(MonotonicTime now) const {
 
 void RpcCall::OnTimer() {
   absl::Status late_message;
-  bool waits_for_slot = false, is_unread = false, is_to_cancel = false;
+  MessageSlots* awaited_slots = nullptr;
+  bool is_unread = false, is_to_cancel = false;
   {
     absl::MutexLock lock(&mu_);
     timer_.reset();
@@ -263,9 +275,12 @@ void RpcCall::OnTimer() {
     const MonotonicTime now = MonotonicTime::Now();
     late_message = LateMessage(now);
     if (!late_message.ok()) message_limit_.reset();
-    waits_for_slot = slot_limit_.has_value() && late_message.ok();
-    slot_limit_.reset();
-    if (waits_for_slot) slot_limit_ = now + MessageSlots::kMinHold;
+    if (slot_limit_.has_value() && late_message.ok()) {
+      awaited_slots = &SlotsFor(max_bytes_);
+      slot_limit_ = now + MessageSlots::kMinHold;
+    } else {
+      slot_limit_.reset();
+    }
     const bool is_too_old = life_limit_.has_value() && now >= *life_limit_;
     is_unread =
         answer_limit_.has_value() && (is_too_old || now >= *answer_limit_);
@@ -277,7 +292,7 @@ void RpcCall::OnTimer() {
     SetTimer();
   }
   if (!late_message.ok()) OnNoMessage(late_message);
-  if (waits_for_slot) host_.slots.Balance(MonotonicTime::Now());
+  if (awaited_slots != nullptr) awaited_slots->Balance(MonotonicTime::Now());
   if (is_unread) OnUnread();
   if (is_to_cancel) Cancel();
 }

@@ -48,8 +48,11 @@ struct RpcHost {
   // Set once, when messages that have not arrived are no longer waited for.
   std::atomic<bool> is_draining = false;
 
-  // Messages that are being received.
+  // Messages that are being received, of callers that may call.
   MessageSlots slots{4};
+  // The same of calls that need no token: health, and reflection, whose streams
+  // wait for their next messages. So these do not delay the others.
+  MessageSlots open_slots{256};
   // Calls that wait for a message.
   OpenCalls waiting{1024};
   // Streams that need no token.
@@ -148,6 +151,8 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   void BeginToReceive();
   void GiveSlotUp();
   void LeaveQueues();
+  // The slots for a message of this size.
+  MessageSlots& SlotsFor(int64_t max_bytes);
   // Ends the call if it waits for a message; `reason` is the status.
   void StopWaiting(const absl::Status& reason);
   void Cancel();  // for a client that does not read
