@@ -70,7 +70,7 @@ class Watch:
 
     def sample(self):
         self.threads = max(self.threads, status(self.server, "Threads"))
-        self.bytes = max(self.bytes, status(self.server, "VmHWM") << 10)
+        self.bytes = max(self.bytes, status(self.server, "RssAnon") << 10)
         self.nginx_bytes = max(self.nginx_bytes,
                                sum(status(pid, "RssAnon") for pid in self.nginx) << 10)
 
