@@ -79,6 +79,12 @@ int32_t NumWaiting(const ServerOptions& options) {
                               RpcHost::kWaitingCallBytes);
 }
 
+// 819 by default. A client of gRPC that checks health holds one.
+int32_t NumOpenStreams(const ServerOptions& options) {
+  constexpr int64_t kBytesPerStream = 80 << 10;
+  return static_cast<int32_t>(TransportBytes(options) / kBytesPerStream);
+}
+
 // The services that reflection lists in addition to itself.
 std::vector<std::string> ServiceNames() {
   return {ServiceOf<v1::TranslateRequest>().full_name(),
@@ -277,7 +283,8 @@ class Server::Parts {
              .answer_timeout = options.answer_timeout,
              .max_message_bytes = MaxMessageBytes(options),
              .slots = MessageSlots(NumSlots(options)),
-             .waiting = OpenCalls(NumWaiting(options))} {
+             .waiting = OpenCalls(NumWaiting(options)),
+             .open_streams = OpenCalls(NumOpenStreams(options))} {
     AddServices(model, KvCapacity(engine_parts.kv_shape),
                 options.has_reflection);
   }

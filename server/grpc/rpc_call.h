@@ -56,7 +56,7 @@ struct RpcHost {
   // Calls that wait for a message.
   OpenCalls waiting{1024};
   // Streams that need no token.
-  OpenCalls open_streams{1024};
+  OpenCalls open_streams{819};
 };
 
 // The largest message of a call that needs no token.
