@@ -163,11 +163,11 @@ void RpcCall::OnHalfClose() {
       "the call has no message; this method receives one"));
 }
 
-void RpcCall::Send(grpc::ByteBuffer message) {
+void RpcCall::Send(const grpc::ByteBuffer& message) {
   absl::MutexLock lock(&mu_);
   if (has_ended_) return;
   is_sending_ = true;
-  sent_ = std::move(message);
+  sent_ = message;
   answer_limit_ = MonotonicTime::Now() + host_.answer_timeout;
   SetTimer();
   StartWrite(&sent_);
@@ -188,10 +188,10 @@ void RpcCall::OnWriteDone(bool is_sent) {
   OnSent(is_sent);
 }
 
-void RpcCall::SendLast(grpc::ByteBuffer message) {
+void RpcCall::SendLast(const grpc::ByteBuffer& message) {
   absl::MutexLock lock(&mu_);
   if (std::exchange(has_ended_, true)) return;
-  sent_ = std::move(message);
+  sent_ = message;
   PrepareEnd(grpc::StatusCode::OK);
   StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
 }

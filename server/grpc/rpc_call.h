@@ -114,8 +114,8 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // Reads the next message. One that has more bytes than this, after it was
   // inflated, is refused.
   void ReadMessage(int64_t max_bytes);
-  void Send(grpc::ByteBuffer message);
-  void SendLast(grpc::ByteBuffer message);
+  void Send(const grpc::ByteBuffer& message);
+  void SendLast(const grpc::ByteBuffer& message);
   void End(const absl::Status& status);
   // Whether a message that Send() took is on its way.
   bool IsSending() const;

@@ -132,6 +132,7 @@ absl::StatusOr<std::string> TakeMessage(grpc::ByteBuffer* message,
         max_bytes));
   }
   std::vector<absl::string_view> parts;
+  parts.reserve(slices.size());
   for (const grpc::Slice& slice : slices) {
     parts.emplace_back(reinterpret_cast<const char*>(slice.begin()),
                        slice.size());
