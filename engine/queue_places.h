@@ -13,8 +13,8 @@
 
 namespace sheaf {
 
-// The places of a lane's queue, by caller: who may wait for the first admission
-// of a request.
+// The places of a lane's queue, by caller. A request has one until its first
+// admission.
 //
 // If the queue is full, a caller may take a place from the caller with the most
 // requests per weight in it, as long as it has fewer per weight afterwards than

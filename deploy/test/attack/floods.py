@@ -10,7 +10,7 @@ FRAMES_AT_ONCE = 500
 
 
 def repeated(loop, block, frames):
-    """A feed that sends the block for ever."""
+    """A feed that sends the block again and again."""
     def feed(_):
         loop.tally["frames"] += frames
         return block

@@ -304,7 +304,7 @@ TEST_F(RpcCallTest, ADrainDoesNotWaitForAnswersThatAreNotRead) {
   EXPECT_THAT(end.headers, HasSubstr("draining"));
 }
 
-// Of a message of the largest size that is allowed, for ever without its last
+// Of a message of the largest size that is allowed, but never its last
 // byte. There are slots for a few of them only.
 TEST_F(RpcCallTest, MessagesThatDoNotEndDoNotKeepAnotherClientOut) {
   Start([](ServerOptions& options) { options.transport_bytes = 1; });
