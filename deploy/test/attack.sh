@@ -30,27 +30,8 @@ more_holds=(gzip_bomb+token unfinished_messages+token health_watches slow_messag
 # KV cache, and 192 MiB.
 kv_cache_bytes=256MiB
 limit=$((32 + 256 + 192 << 20))
-group=
-for base in /sys/fs/cgroup/memory /sys/fs/cgroup; do
-  [[ -w $base ]] && mkdir "$base/sheaf-attack-$$" 2>/dev/null || continue
-  for file in memory.limit_in_bytes memory.max; do
-    [[ -e $base/sheaf-attack-$$/$file ]] || continue
-    echo "$limit" >"$base/sheaf-attack-$$/$file" && group=$base/sheaf-attack-$$
-  done
-  [[ $group ]] && break
-  rmdir "$base/sheaf-attack-$$"
-done
-if [[ $group ]]; then
-  trap 'kill "${children[@]}" 2>/dev/null || true; wait || true; rmdir "$group" || true' EXIT
-  mkdir "$work/bin"
-  ln -s "$bin/sheaf" "$work/bin/sheaf"
-  printf '#!/bin/sh\necho $$ >%q/cgroup.procs && exec %q "$@"\n' \
-    "$group" "$bin/sheaf-server" >"$work/bin/sheaf-server"
-  chmod +x "$work/bin/sheaf-server"
-  bin=$work/bin
-else
-  echo 'no control group; the peaks are compared with the limit'
-fi
+limit_memory "$limit"
+trap 'kill "${children[@]}" 2>/dev/null || true; wait || true; remove_group' EXIT
 
 for name in honest greedy; do
   openssl rand -hex 16 | tr -d '\n' >"$work/$name"

@@ -14,7 +14,8 @@ struct Caller {
   std::string method;  // "sheaf.v1.TextService/Translate", for the log
   // "ipv4:192.0.2.1:12345", without a port behind a trusted proxy, or "unix".
   std::string peer;
-  // What counts as one client: "ipv4:192.0.2.1", "ipv6:2001:db8::/64", "unix".
+  // The client for the limits per address: "ipv4:192.0.2.1",
+  // "ipv6:2001:db8::/64", "unix".
   std::string address;
   // The subject of the client's verified certificate, if it has one.
   std::string certificate_subject;

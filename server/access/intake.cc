@@ -9,7 +9,8 @@
 namespace sheaf {
 namespace {
 
-// A caller with several requests holds at most so many times what is free.
+// A caller with several requests holds at most kHeldPerFree times the bytes
+// that are free.
 constexpr int64_t kHeldPerFree = 3;
 
 }  // namespace

@@ -23,7 +23,7 @@ class IpAddress {
   static std::optional<IpAddress> Parse(absl::string_view text);
   // None if the socket's address is neither IPv4 nor IPv6.
   static std::optional<IpAddress> Of(const sockaddr_storage& address);
-  // Of a peer in gRPC's form, "ipv4:192.0.2.1:1234" or
+  // Parses a peer in gRPC's form, "ipv4:192.0.2.1:1234" or
   // "ipv6:%5B2001:db8::1%5D:1234".
   static std::optional<IpAddress> OfPeer(absl::string_view peer);
 

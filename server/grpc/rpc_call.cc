@@ -66,7 +66,8 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
             "allows (--transport_bytes)",
             max_calls)));
       });
-  MessageSlots& slots = SlotsFor(max_bytes);
+  MessageSlots& slots =
+      max_bytes <= kMaxOpenMessageBytes ? host_.open_slots : host_.slots;
   const uint64_t slot = slots.NewNumber();
   const MonotonicTime now = MonotonicTime::Now();
   {
@@ -76,6 +77,7 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
     slot_ = slot;
     is_receiving_ = false;
     max_bytes_ = max_bytes;
+    slots_ = &slots;
     message_limit_ = now + host_.message_timeout;
     SetTimer();
   }
@@ -94,15 +96,10 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
   SetTimer();
 }
 
-MessageSlots& RpcCall::SlotsFor(int64_t max_bytes) {
-  return max_bytes <= kMaxOpenMessageBytes ? host_.open_slots : host_.slots;
-}
-
 void RpcCall::BeginToReceive() {
   absl::MutexLock lock(&mu_);
   slot_limit_.reset();
-  if (has_ended_ || !message_limit_.has_value()) return;
-  if (std::exchange(is_receiving_, true)) return;
+  if (!message_limit_.has_value() || std::exchange(is_receiving_, true)) return;
   StartRead(&received_);
 }
 
@@ -110,7 +107,7 @@ void RpcCall::GiveSlotUp() {
   int32_t num_slots = 0;
   {
     absl::MutexLock lock(&mu_);
-    num_slots = SlotsFor(max_bytes_).num_slots();
+    num_slots = slots_->num_slots();
   }
   StopWaiting(absl::ResourceExhaustedError(
       absl::StrFormat("other calls wait to send their messages; this server "
@@ -130,8 +127,7 @@ void RpcCall::StopWaiting(const absl::Status& reason) {
 
 void RpcCall::LeaveQueues() {
   waiting_place_.reset();
-  if (slot_.has_value())
-    SlotsFor(max_bytes_).Leave(*slot_, MonotonicTime::Now());
+  if (slot_.has_value()) slots_->Leave(*slot_, MonotonicTime::Now());
   slot_.reset();
 }
 
@@ -276,7 +272,7 @@ void RpcCall::OnTimer() {
     late_message = LateMessage(now);
     if (!late_message.ok()) message_limit_.reset();
     if (slot_limit_.has_value() && late_message.ok()) {
-      awaited_slots = &SlotsFor(max_bytes_);
+      awaited_slots = slots_;
       slot_limit_ = now + MessageSlots::kMinHold;
     } else {
       slot_limit_.reset();

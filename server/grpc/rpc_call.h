@@ -43,7 +43,7 @@ struct RpcHost {
   absl::Duration message_timeout = absl::Seconds(60);
   // How long a message or the end may be on its way to the client.
   absl::Duration answer_timeout = absl::Seconds(20);
-  // Of a message of a caller that may call.
+  // The largest message of a caller that may call.
   int64_t max_message_bytes = 4 << 20;
   // Set once, when messages that have not arrived are no longer waited for.
   std::atomic<bool> is_draining = false;
@@ -151,8 +151,6 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   void BeginToReceive();
   void GiveSlotUp();
   void LeaveQueues();
-  // The slots for a message of this size.
-  MessageSlots& SlotsFor(int64_t max_bytes);
   // Ends the call if it waits for a message; `reason` is the status.
   void StopWaiting(const absl::Status& reason);
   void Cancel();  // for a client that does not read
@@ -168,6 +166,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   std::optional<uint64_t> slot_;            // likewise
   grpc::ByteBuffer received_;               // gRPC's until OnReadDone()
   int64_t max_bytes_ = 0;                   // of the message that is read
+  MessageSlots* slots_ = nullptr;           // for the message that is read
   grpc::ByteBuffer sent_;  // gRPC's until OnWriteDone() or OnDone()
 
   mutable absl::Mutex mu_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the scheduler promises to callers. Expected values come from the
+// Tests the shares of callers. Expected values come from the
 // definitions: the test counts the service of each caller itself.
 
 #include <algorithm>
@@ -174,7 +174,7 @@ TEST_F(FairnessTest, ACallerThatAskedForLessGainsNothing) {
     while (NumWaiting("busy") < 20) Add("busy", {});
     while (NumWaiting("rare") < 20) Add("rare", {});
     Step();
-    // What runs at a time, and a segment of either.
+    // The cost of all that runs at a time, and of a segment of either caller.
     ASSERT_NEAR(service_["busy"], service_["rare"], 16 * 8 + 2 * 12) << step;
   }
 }

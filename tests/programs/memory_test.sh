@@ -17,29 +17,9 @@ if is_sanitized; then
 fi
 
 limit=$((512 << 20))
-group=
-for base in /sys/fs/cgroup/memory /sys/fs/cgroup; do
-  [[ -w $base ]] && mkdir "$base/sheaf-test-$$" 2>/dev/null || continue
-  for file in memory.limit_in_bytes memory.max; do
-    [[ -e $base/sheaf-test-$$/$file ]] || continue
-    echo "$limit" >"$base/sheaf-test-$$/$file" && group=$base/sheaf-test-$$
-  done
-  [[ $group ]] && break
-  rmdir "$base/sheaf-test-$$"
-done
-if [[ $group ]]; then
-  trap 'kill "${children[@]}" 2>/dev/null || true; wait || true
-    rmdir "$group" || true; rm -rf "$work"' EXIT
-  real=$bin
-  bin=$work/bin
-  mkdir "$bin"
-  ln -s "$real/sheaf" "$bin/sheaf"
-  printf '#!/bin/sh\necho $$ >%q/cgroup.procs && exec %q "$@"\n' \
-    "$group" "$real/sheaf-server" >"$bin/sheaf-server"
-  chmod +x "$bin/sheaf-server"
-else
-  echo 'no control group; the test compares the peak with the limit'
-fi
+limit_memory "$limit"
+trap 'kill "${children[@]}" 2>/dev/null || true; wait || true
+  remove_group; rm -rf "$work"' EXIT
 # repeat TEXT BYTES: prints TEXT repeatedly, up to BYTES bytes.
 repeat() { python3 -c 'import sys; sys.stdout.write(sys.argv[1] * (int(sys.argv[2]) // len(sys.argv[1].encode())))' "$@"; }
 repeat $'a\n' 1048576 >"$work/lines"

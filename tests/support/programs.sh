@@ -22,6 +22,33 @@ expect_equal() {
 is_sanitized() {
   grep -q __asan_init "$bin/sheaf-server"
 }
+# limit_memory BYTES: from now on $bin/sheaf-server runs in a new control group
+# (version 1 or 2) with this limit of memory. Sets $group, which stays empty if the
+# machine allows no new group. An EXIT trap must call remove_group.
+limit_memory() {
+  local base file real=$bin
+  group=
+  for base in /sys/fs/cgroup/memory /sys/fs/cgroup; do
+    [[ -w $base ]] && mkdir "$base/sheaf-test-$$" 2>/dev/null || continue
+    for file in memory.limit_in_bytes memory.max; do
+      [[ -e $base/sheaf-test-$$/$file ]] || continue
+      echo "$1" >"$base/sheaf-test-$$/$file" && group=$base/sheaf-test-$$
+    done
+    [[ $group ]] && break
+    rmdir "$base/sheaf-test-$$"
+  done
+  if [[ ! $group ]]; then
+    echo 'no control group; the test compares the peak with the limit'
+    return
+  fi
+  bin=$work/bin
+  mkdir "$bin"
+  ln -s "$real/sheaf" "$bin/sheaf"
+  printf '#!/bin/sh\necho $$ >%q/cgroup.procs && exec %q "$@"\n' \
+    "$group" "$real/sheaf-server" >"$bin/sheaf-server"
+  chmod +x "$bin/sheaf-server"
+}
+remove_group() { [[ ! $group ]] || rmdir "$group" || true; }
 # expect CODE TEXT COMMAND ...: the command must exit with CODE and print TEXT.
 expect() {
   local code=0 said

@@ -76,7 +76,7 @@ TEST_P(InflateTest, ABombEndsAtTheLimit) {
   ASSERT_LT(bomb.size(), 100'000u);
   EXPECT_EQ(InflateAll(bomb).status().code(),
             absl::StatusCode::kResourceExhausted);
-  // What comes after the limit is not looked at: it is damaged.
+  // The damage after the limit is not noticed.
   EXPECT_EQ(
       InflateAll(bomb.substr(0, bomb.size() / 2) + "damaged").status().code(),
       absl::StatusCode::kResourceExhausted);

@@ -304,8 +304,8 @@ TEST_F(RpcCallTest, ADrainDoesNotWaitForAnswersThatAreNotRead) {
   EXPECT_THAT(end.headers, HasSubstr("draining"));
 }
 
-// Of a message of the largest size that is allowed, but never its last
-// byte. There are slots for a few of them only.
+// Each stream sends a part of a message, and never the rest. There are slots
+// for two of them only.
 TEST_F(RpcCallTest, MessagesThatDoNotEndDoNotKeepAnotherClientOut) {
   Start([](ServerOptions& options) { options.transport_bytes = 1; });
   Http2Peer peer(port());

@@ -192,7 +192,7 @@ TEST_F(CallerTest, ASubjectIsOneValueOfBoundedSize) {
   EXPECT_THAT(
       Call({{"x-client-subject", std::string(513, 'x')}}).certificate_subject,
       IsEmpty());
-  // What the client sent and what the proxy added.
+  // The first value is the client's, and the proxy added the second.
   EXPECT_THAT(
       Call({{"x-client-subject", "CN=root"}, {"x-client-subject", "CN=web"}})
           .certificate_subject,
