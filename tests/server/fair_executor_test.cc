@@ -126,16 +126,20 @@ TEST(FairExecutorTest, ShortTextsWithoutEndDoNotHoldALongOneUp) {
 }
 
 TEST(FairExecutorTest, ACallerThatFillsTheQueueGivesAPlaceToAnother) {
-  std::atomic<bool> is_open = false, has_begun = false;
+  std::atomic<bool> is_open = false;
+  std::atomic<int> num_begun = 0;
   std::string read, refused;
   {
     FairExecutor thread({.max_waiting = 3});
-    ASSERT_TRUE(thread.TryRun({"greedy", kLong, [&] {
-                                 has_begun = true;
-                                 while (!is_open) {
-                                 }
-                               }}));
-    while (!has_begun) {
+    // While a text of each caller is being read, all others wait.
+    for (const char* caller : {"greedy", "other"}) {
+      ASSERT_TRUE(thread.TryRun({caller, kLong, [&] {
+                                   ++num_begun;
+                                   ReadUntil(thread,
+                                             [&] { return is_open.load(); });
+                                 }}));
+    }
+    while (num_begun < 2) {
     }
     const auto text = [&](const std::string& caller, char name) {
       return FairExecutor::Text{caller, kLong, [&, name] { read += name; },
