@@ -76,7 +76,7 @@ bool MayBeDropped(absl::string_view tensor) {
 // Invariants 1 and 2. `names[i]` is the file name of `shards[i]`.
 absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
                          absl::Span<const std::string> names,
-                         absl::Span<const SafetensorsFile> shards) {
+                         absl::Span<const TensorFile> shards) {
   const auto refuse = [&](absl::string_view tensor, absl::string_view rule) {
     return absl::InvalidArgumentError(
         absl::StrCat(index_path, ": tensor ", Quoted(tensor), " ", rule));
@@ -132,7 +132,7 @@ std::string OtherWeights(const std::string& directory) {
   return "";
 }
 
-absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
+absl::StatusOr<std::vector<TensorFile>> OpenShards(
     const std::string& directory, const std::string& index_path,
     const WeightMap& map) {
   std::set<std::string> distinct;
@@ -143,11 +143,11 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
                         index_path, distinct.size(), kMaxShards));
   }
   const std::vector<std::string> names(distinct.begin(), distinct.end());
-  std::vector<SafetensorsFile> shards;
+  std::vector<TensorFile> shards;
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    absl::StatusOr<SafetensorsFile> shard =
-        SafetensorsFile::Open(absl::StrCat(directory, "/", name));
+    absl::StatusOr<TensorFile> shard =
+        OpenSafetensors(absl::StrCat(directory, "/", name));
     if (absl::IsNotFound(shard.status())) {
       missing.push_back(Quoted(name));
       continue;
@@ -174,10 +174,10 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
         "(merge_and_unload) and save the model whole",
         directory, kAdapterFile));
   }
-  absl::StatusOr<SafetensorsFile> single =
-      SafetensorsFile::Open(absl::StrCat(directory, "/", kSingleFile));
+  absl::StatusOr<TensorFile> single =
+      OpenSafetensors(absl::StrCat(directory, "/", kSingleFile));
   if (single.ok()) {
-    std::vector<SafetensorsFile> files;
+    std::vector<TensorFile> files;
     files.push_back(*std::move(single));
     return Checkpoint(directory, std::move(files));
   }
@@ -190,7 +190,7 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
                         kIndexFile, OtherWeights(directory)));
   }
   if (!map.ok()) return map.status();
-  absl::StatusOr<std::vector<SafetensorsFile>> shards =
+  absl::StatusOr<std::vector<TensorFile>> shards =
       OpenShards(directory, index_path, *map);
   if (!shards.ok()) return shards.status();
   return Checkpoint(directory, *std::move(shards));
@@ -198,7 +198,7 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
 
 absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
     absl::string_view name) const {
-  for (const SafetensorsFile& file : files_) {
+  for (const TensorFile& file : files_) {
     const TensorInfo* tensor = file.Find(name);
     if (tensor != nullptr) return Place{&file, tensor};
   }
@@ -208,7 +208,7 @@ absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
 
 std::vector<std::string> Checkpoint::Names() const {
   std::vector<std::string> names;
-  for (const SafetensorsFile& file : files_) {
+  for (const TensorFile& file : files_) {
     for (const TensorInfo& tensor : file.tensors()) {
       names.push_back(tensor.name);
     }
@@ -230,7 +230,7 @@ absl::Status Checkpoint::ReadRows(absl::string_view name, int64_t first_row,
                                   absl::Span<float> out) const {
   absl::StatusOr<Place> place = Find(name);
   if (!place.ok()) return place.status();
-  const SafetensorsFile* const file = place->file;
+  const TensorFile* const file = place->file;
   const TensorInfo* const tensor = place->tensor;
   const auto refuse = [&](absl::string_view rule) {
     return absl::InvalidArgumentError(

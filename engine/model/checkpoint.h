@@ -32,7 +32,7 @@ class Checkpoint : public WeightSource {
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 
   // In the order of their names.
-  absl::Span<const SafetensorsFile> files() const { return files_; }
+  absl::Span<const TensorFile> files() const { return files_; }
 
   std::vector<std::string> Names() const override;
   bool Has(absl::string_view name) const override;
@@ -45,17 +45,17 @@ class Checkpoint : public WeightSource {
 
  private:
   struct Place {
-    const SafetensorsFile* file;
+    const TensorFile* file;
     const TensorInfo* tensor;
   };
 
-  Checkpoint(std::string directory, std::vector<SafetensorsFile> files)
+  Checkpoint(std::string directory, std::vector<TensorFile> files)
       : directory_(std::move(directory)), files_(std::move(files)) {}
 
   absl::StatusOr<Place> Find(absl::string_view name) const;
 
   std::string directory_;
-  std::vector<SafetensorsFile> files_;
+  std::vector<TensorFile> files_;
 };
 
 }  // namespace sheaf

@@ -66,8 +66,8 @@ INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Values("mean", "first"));
 
 TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
   const std::string input = TestdataDir("t5v11-gated-untied");
-  const absl::StatusOr<SafetensorsFile> golden =
-      SafetensorsFile::Open(input + "/gqa_conversion.safetensors");
+  const absl::StatusOr<TensorFile> golden =
+      OpenSafetensors(input + "/gqa_conversion.safetensors");
   ASSERT_TRUE(golden.ok()) << golden.status();
   int num_compared = 0;
   for (const int32_t kv_heads : {1, 2, 4}) {
@@ -142,7 +142,7 @@ TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
       ASSERT_TRUE(attentions.ok()) << attentions.status();
       const Checkpoint before = Checkpoint::Open(input).value();
       const Checkpoint after = Checkpoint::Open(output).value();
-      for (const SafetensorsFile& file : before.files()) {
+      for (const TensorFile& file : before.files()) {
         for (const TensorInfo& info : file.tensors()) {
           EXPECT_EQ(Read(before, info.name), Read(after, info.name))
               << model << ' ' << info.name;
@@ -336,7 +336,7 @@ TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
   writer.Append(values.data(), 24);
   writer.Append(values.data(), 4);
   ASSERT_TRUE(writer.Finish().ok());
-  const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
+  const auto file = OpenSafetensors(dir.PathOf("x.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   std::vector<float> read(6);
   ASSERT_TRUE(
@@ -363,7 +363,7 @@ TEST(SafetensorsWriterTest, ANameIsEscaped) {
                            {{"a\"\\", "F32", {2}, 8}});
   quoted.Append(values, sizeof(values));
   ASSERT_TRUE(quoted.Finish().ok());
-  const auto file = SafetensorsFile::Open(dir.PathOf("quoted.safetensors"));
+  const auto file = OpenSafetensors(dir.PathOf("quoted.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_NE(file->Find("a\"\\"), nullptr);
 }

@@ -65,7 +65,7 @@ using NewTensors = std::map<std::string, NewTensor>;
 // The dtype of a tensor that ReadMatrix() has read.
 absl::StatusOr<Dtype> DtypeOf(const Checkpoint& checkpoint,
                               const std::string& name) {
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const TensorFile& file : checkpoint.files()) {
     if (const TensorInfo* info = file.Find(name)) return info->dtype;
   }
   return absl::NotFoundError(absl::StrCat("there is no tensor ", name));
@@ -245,8 +245,7 @@ absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
   for (const auto& [name, tensor] : stored) {
     plan.unchanged.push_back(tensor);
     plan.all.push_back({name, std::string(DtypeName(tensor.info->dtype)),
-                        tensor.info->shape,
-                        tensor.info->end - tensor.info->begin});
+                        tensor.info->shape, tensor.info->num_bytes()});
   }
   plan.all.insert(plan.all.end(), changed.begin(), changed.end());
   return plan;

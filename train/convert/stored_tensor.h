@@ -17,7 +17,7 @@ namespace sheaf {
 
 // The place of a tensor in a checkpoint.
 struct StoredTensor {
-  const SafetensorsFile* file;
+  const TensorFile* file;
   const TensorInfo* info;
 };
 
@@ -28,7 +28,7 @@ std::vector<StoredTensor> TensorsOf(const Checkpoint& checkpoint);
 absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
                                   const std::string& name);
 
-// Appends the tensor's bytes, unchanged.
+// Appends the tensor's elements, unchanged, in row-major order.
 absl::Status CopyBytes(const StoredTensor& tensor, SafetensorsWriter& writer);
 
 // Returns `matrix` as the bytes of a stored tensor, row by row. Each number is
