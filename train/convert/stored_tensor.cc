@@ -47,16 +47,17 @@ absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
                                   const std::string& name) {
   const absl::StatusOr<std::vector<int64_t>> shape = checkpoint.Shape(name);
   if (!shape.ok()) return shape.status();
-  if (shape->size() != 2) {
+  const bool is_vector = shape->size() == 1;
+  if (shape->size() != 2 && !is_vector) {
     return absl::InvalidArgumentError(
         absl::StrCat("tensor ", name, " has ", shape->size(),
-                     " dimensions; it must have 2"));
+                     " dimensions; it must have 1 or 2"));
   }
   using RowMajor =
       Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  RowMajor values((*shape)[0], (*shape)[1]);
+  RowMajor values((*shape)[0], is_vector ? 1 : (*shape)[1]);
   absl::Status read = checkpoint.ReadRows(
-      name, 0, values.rows(),
+      name, 0, is_vector ? 1 : values.rows(),
       absl::MakeSpan(values.data(), static_cast<size_t>(values.size())));
   if (!read.ok()) return read;
   return Matrix(values.cast<double>());

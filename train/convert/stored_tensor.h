@@ -24,7 +24,8 @@ struct StoredTensor {
 // Returns all tensors of a checkpoint, in the order of their names.
 std::vector<StoredTensor> TensorsOf(const Checkpoint& checkpoint);
 
-// Reads a matrix in its stored layout, [rows, columns].
+// Reads a matrix in its stored layout, [rows, columns], or a vector as one
+// column.
 absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
                                   const std::string& name);
 
