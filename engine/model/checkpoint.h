@@ -11,13 +11,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "engine/model/safetensors.h"
+#include "engine/model/tensor_file.h"
 #include "engine/model/weight_source.h"
 
 namespace sheaf {
 
 // The weights of a Hugging Face model directory: `model.safetensors`, or else
-// the shards that `model.safetensors.index.json` names.
+// the shards that `model.safetensors.index.json` names, or else
+// `pytorch_model.bin`, or else the shards that `pytorch_model.bin.index.json`
+// names. Only the first of these that exists is read.
 //
 // Invariants, which Open() verifies; it refuses files that break one:
 //   1. A tensor is in one file only.
@@ -27,7 +29,7 @@ namespace sheaf {
 class Checkpoint : public WeightSource {
  public:
   // Opens all files and reads their headers, but no weights. NotFound if the
-  // directory has neither file, or lacks shards that its index names.
+  // directory has none of these, or lacks shards that its index names.
   // InvalidArgument if it is the directory of an adapter.
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 

@@ -145,7 +145,8 @@ absl::Status ReadStrided(const InputFile& file, const TensorInfo& tensor,
         row * matrices.row_stride + col * matrices.col_stride;
     const uint64_t offset = tensor.offset + start * bytes;
     absl::Status read;
-    if (matrices.row_stride < matrices.col_stride) {
+    if (num_rows > 1 &&
+        (num_cols == 1 || matrices.row_stride < matrices.col_stride)) {
       for (int64_t i = 0; i < num_cols && read.ok(); ++i) {
         read = reader.Read({offset + i * matrices.col_stride * bytes, num_rows,
                             matrices.row_stride},

@@ -53,8 +53,8 @@ struct TensorInfo {
   std::string name;
   Dtype dtype;
   std::vector<int64_t> shape;  // at most kMaxRank dimensions; empty: a scalar
-  // Distances in the file between neighbours along each dimension, in elements;
-  // empty if the elements are in row-major order without gaps.
+  // Distances in the file between neighbours along each dimension, in elements,
+  // each at least 1; empty if the elements are in row-major order without gaps.
   std::vector<int64_t> strides;
   int64_t num_elements;  // product of shape
   uint64_t offset;       // of its first element in the file, in bytes
