@@ -13,6 +13,7 @@
 
 #include "Eigen/SVD"
 #include "engine/model/checkpoint.h"
+#include "engine/model/safetensors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
