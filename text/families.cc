@@ -2,6 +2,9 @@
 
 #include "text/families.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/key_reader.h"
@@ -9,24 +12,31 @@
 namespace sheaf {
 namespace {
 
-absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadTokenizer(
-    const std::string& directory, int32_t vocab_size) {
-  return Tokenizer::Load(directory, vocab_size);
+absl::StatusOr<Tokenizers> LoadT5(const ConfigFiles& files,
+                                  int32_t source_vocab_size,
+                                  int32_t target_vocab_size) {
+  auto tokenizer = Tokenizer::Load(
+      files.directory, std::min(source_vocab_size, target_vocab_size));
+  if (!tokenizer.ok()) return tokenizer.status();
+  Tokenizers out;
+  out.source = *std::move(tokenizer);
+  out.target = out.source;
+  return out;
 }
 
 // Prefix and text, followed by the end token.
-PromptTemplate MakeT5Template(const Tokenizer& tokenizer,
-                              absl::string_view text_prefix) {
-  PromptTemplate prompt;
-  prompt.text_prefix = std::string(text_prefix);
-  prompt.after = {tokenizer.eos_id()};
-  return prompt;
+PromptTemplate MakeT5Template(const Tokenizers& tokenizers,
+                              const TextPrompt& prompt) {
+  PromptTemplate out;
+  out.text_prefix = std::string(prompt.prefix);
+  out.after = {tokenizers.source->eos_id()};
+  return out;
 }
 
 constexpr absl::string_view kT5Types[] = {"t5", "mt5"};
 
 constexpr TextFamily kFamilies[] = {
-    {kT5Types, LoadTokenizer, MakeT5Template},
+    {kT5Types, LoadT5, MakeT5Template},
 };
 
 std::string SupportedTypes() {
@@ -39,6 +49,20 @@ std::string SupportedTypes() {
 }
 
 }  // namespace
+
+std::vector<std::string> Tokenizers::warnings() const {
+  std::vector<std::string> all;
+  for (const Tokenizer* tokenizer : {source.get(), target.get()}) {
+    if (tokenizer == nullptr) continue;
+    for (const std::string& warning : tokenizer->warnings()) {
+      // Both may have read the same file.
+      if (std::find(all.begin(), all.end(), warning) == all.end()) {
+        all.push_back(warning);
+      }
+    }
+  }
+  return all;
+}
 
 absl::StatusOr<const TextFamily*> FindTextFamily(const ConfigFiles& files) {
   constexpr absl::string_view kKey = "model_type";

@@ -35,15 +35,20 @@ TEST(FamiliesTest, T5TextsArePrefixTextAndEnd) {
   for (const char* type : {"t5", "mt5"}) {
     const auto family = Find(absl::StrCat("{\"model_type\": \"", type, "\"}"));
     ASSERT_TRUE(family.ok()) << family.status();
-    const auto tokenizer = (*family)->load_tokenizer(
-        SHEAF_MODELS_DIR "/sheaf-small", /*vocab_size=*/8064);
-    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    const absl::StatusOr<Tokenizers> tokenizers = (*family)->load(
+        ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small").value(),
+        /*source_vocab_size=*/8064, /*target_vocab_size=*/8064);
+    ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+    EXPECT_EQ(tokenizers->source, tokenizers->target);
+    EXPECT_THAT(tokenizers->languages, IsEmpty());
     const PromptTemplate prompt =
-        (*family)->make_template(**tokenizer, "summarize: ");
+        (*family)->make_template(*tokenizers, {.prefix = "summarize: "});
     EXPECT_EQ(prompt.text_prefix, "summarize: ");
     EXPECT_THAT(prompt.before, IsEmpty());
-    EXPECT_THAT(prompt.after, ElementsAre((*tokenizer)->eos_id()));
+    EXPECT_THAT(prompt.after, ElementsAre(tokenizers->source->eos_id()));
     EXPECT_EQ(prompt.allowed, SpecialTokens::kNone);
+    EXPECT_EQ(prompt.decoder_start, std::nullopt);
+    EXPECT_EQ(prompt.forced_first, std::nullopt);
   }
 }
 
