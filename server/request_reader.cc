@@ -68,13 +68,14 @@ void Complete(PreparedRequest& prepared) {
 }  // namespace
 
 absl::Status CheckTasks(const ServedModel& model) {
-  if (model.tokenizer == nullptr) return absl::OkStatus();
+  if (model.tokenizers.source == nullptr) return absl::OkStatus();
   for (const Task& task : model.tasks.tasks) {
-    const PromptTemplate prompt =
-        model.text_family->make_template(*model.tokenizer, task.prefix);
+    const PromptTemplate prompt = model.text_family->make_template(
+        model.tokenizers, {.prefix = task.prefix});
     const int64_t needed =
         static_cast<int64_t>(
-            EncodeSource(*model.tokenizer, prompt, /*text=*/"").size()) +
+            EncodeSource(*model.tokenizers.source, prompt, /*text=*/"")
+                .size()) +
         kMaxCharacterTokens;
     if (model.max_source_tokens >= needed) continue;
     return absl::InvalidArgumentError(absl::StrFormat(
@@ -104,7 +105,7 @@ absl::Status RequestReader::CheckModel(const std::string& name) const {
 
 absl::Status RequestReader::CheckText(const std::string& text,
                                       IsWanted is_wanted) const {
-  if (model_.tokenizer == nullptr) {
+  if (model_.tokenizers.source == nullptr) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "model \"%s\" has no tokenizer; it takes Generate with tokens only",
         model_.name));
@@ -149,7 +150,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
   absl::StatusOr<CheckedOptions> checked =
       CheckDecodingOptions(options, defaults, limits);
   if (!checked.ok()) return checked.status();
-  if (!checked->stop.empty() && model_.tokenizer == nullptr) {
+  if (!checked->stop.empty() && model_.tokenizers.source == nullptr) {
     return absl::FailedPreconditionError(absl::StrFormat(
         "decoding.stop is set; model \"%s\" has no tokenizer, so its answers "
         "have no text",
@@ -163,13 +164,14 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
   out.request.sampling = std::move(checked->sampling);
   out.plan.num_hypotheses = out.request.sampling.num_hypotheses;
   out.plan.stop = std::move(checked->stop);
-  out.plan.tokenizer = model_.tokenizer;
+  out.plan.tokenizer = model_.tokenizers.target.get();
   out.model = model_.name;
   return out;
 }
 
 PromptTemplate RequestReader::TemplateOf(absl::string_view text_prefix) const {
-  return model_.text_family->make_template(*model_.tokenizer, text_prefix);
+  return model_.text_family->make_template(model_.tokenizers,
+                                           {.prefix = text_prefix});
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
@@ -195,7 +197,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
     sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
   }
   const PromptTemplate prompt = TemplateOf((*task)->prefix);
-  const SourceEncoder encoder(*model_.tokenizer, prompt,
+  const SourceEncoder encoder(*model_.tokenizers.source, prompt,
                               model_.max_source_tokens, is_wanted);
   const std::string text = JoinLines(request.text(), *line_breaks, is_wanted);
   absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
@@ -240,7 +242,7 @@ absl::StatusOr<TokenLists> RequestReader::SummarySources(
   if (absl::StripAsciiWhitespace(text).empty()) return TokenLists();
   const PromptTemplate prompt =
       TemplateOf(model_.tasks.summarization()->prefix);
-  const SourceEncoder encoder(*model_.tokenizer, prompt,
+  const SourceEncoder encoder(*model_.tokenizers.source, prompt,
                               model_.max_source_tokens, is_wanted);
   absl::StatusOr<SummaryParts> parts = SplitForSummary(
       text, kSummaryLanguage, model_.max_source_tokens,
@@ -301,7 +303,7 @@ absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOfText(
   PromptTemplate prompt = TemplateOf(/*text_prefix=*/"");
   prompt.allowed = SpecialTokens::kSentinels;
   absl::StatusOr<EncodedSource> source =
-      SourceEncoder(*model_.tokenizer, prompt, model_.max_source_tokens,
+      SourceEncoder(*model_.tokenizers.source, prompt, model_.max_source_tokens,
                     is_wanted)
           .Encode(text);
   if (!source.ok()) return source.status();

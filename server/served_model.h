@@ -8,7 +8,6 @@
 
 #include "text/families.h"
 #include "text/tasks.h"
-#include "text/tokenizer.h"
 
 namespace sheaf {
 
@@ -31,8 +30,8 @@ struct ServedModel {
   // The decoder's start token and the end tokens, which no answer contains.
   std::vector<int32_t> no_output_ids;
 
-  const Tokenizer* tokenizer = nullptr;     // not owned; null: token ids only
-  const TextFamily* text_family = nullptr;  // null only without a tokenizer
+  Tokenizers tokenizers;                    // null pointers: token ids only
+  const TextFamily* text_family = nullptr;  // null only without tokenizers
   ModelTasks tasks;
 
   // The parts of the model's files that are ignored, each with its effect.

@@ -142,17 +142,16 @@ absl::Status ServerModel::LoadText(const ProgramOptions& flags,
                                    const ConfigFiles& files) {
   const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
   if (!family.ok()) return family.status();
-  absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      (*family)->load_tokenizer(files.directory, served_.vocab_size);
-  if (tokenizer.ok()) {
-    tokenizer_ = *std::move(tokenizer);
-    served_.tokenizer = tokenizer_.get();
+  absl::StatusOr<Tokenizers> tokenizers =
+      (*family)->load(files, served_.vocab_size, served_.vocab_size);
+  if (tokenizers.ok()) {
+    served_.tokenizers = *std::move(tokenizers);
     served_.text_family = *family;
-    served_.warnings.insert(served_.warnings.end(),
-                            tokenizer_->warnings().begin(),
-                            tokenizer_->warnings().end());
-  } else if (!absl::IsNotFound(tokenizer.status())) {
-    return tokenizer.status();
+    const std::vector<std::string> warnings = served_.tokenizers.warnings();
+    served_.warnings.insert(served_.warnings.end(), warnings.begin(),
+                            warnings.end());
+  } else if (!absl::IsNotFound(tokenizers.status())) {
+    return tokenizers.status();
   }
   absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
   if (!tasks.ok()) return tasks.status();

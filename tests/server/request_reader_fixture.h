@@ -19,10 +19,11 @@ inline constexpr int32_t kVocabSize = 8064;
 inline constexpr int32_t kMaxNewTokens = 1024;
 inline constexpr int32_t kMaxSourceTokens = 128;
 
-inline ServedModel LoadModel(const Tokenizer* tokenizer) {
+inline ServedModel LoadModel(
+    const std::shared_ptr<const Tokenizer>& tokenizer) {
   ServedModel model;
   model.name = "sheaf-small";
-  model.tokenizer = tokenizer;
+  model.tokenizers = {tokenizer, tokenizer, /*languages=*/{}};
   const absl::StatusOr<ConfigFiles> files =
       ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small");
   EXPECT_TRUE(files.ok()) << files.status();
@@ -33,12 +34,10 @@ inline ServedModel LoadModel(const Tokenizer* tokenizer) {
   return model;
 }
 
-inline const Tokenizer* SmallTokenizer() {
-  static const auto* const tokenizer =
-      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(
-          Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize));
-  EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
-  return (*tokenizer)->get();
+inline std::shared_ptr<const Tokenizer> SmallTokenizer() {
+  static const auto* const tokenizer = new std::shared_ptr<const Tokenizer>(
+      Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize).value());
+  return *tokenizer;
 }
 
 inline RequestLimits Limits() {
