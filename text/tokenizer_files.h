@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "text/added_tokens.h"
+#include "text/bpe_model.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_preparation.h"
 
@@ -17,6 +18,8 @@ namespace sheaf {
 // The checked content of the tokenizer files of a model directory.
 struct TokenizerFiles {
   SentencePieceModel model;
+  // How words become pieces of `model`. Absent: as SentencePiece does.
+  std::optional<BpeModel> bpe;
   // Absent if texts go to SentencePiece as they are.
   std::optional<TextPreparation> preparation;
   // Each id and each text occurs once. Ids less than model.pieces.size() have
