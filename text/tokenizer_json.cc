@@ -51,10 +51,13 @@ class Reader {
       : name_(name), max_pieces_(max_pieces) {}
 
   absl::StatusOr<TokenizerJson> Read(absl::string_view text) {
-    const auto take = [this](const json& piece) { return TakePiece(piece); };
-    absl::StatusOr<json> file =
-        ParseStrictJson(text, name_, {.max_bytes = kMaxTokenizerJsonBytes},
-                        {.object = "model", .array = "vocab", .take = take});
+    const auto take = [this](const std::string*, const json& piece) {
+      return TakePiece(piece);
+    };
+    const LongMember vocab[] = {
+        {.object = "model", .member = "vocab", .take = take}};
+    absl::StatusOr<json> file = ParseStrictJson(
+        text, name_, {.max_bytes = kMaxTokenizerJsonBytes}, vocab);
     if (!file.ok()) return file.status();
     if (!file->is_object()) {
       return Unsupported("the file", *file, "an object");
