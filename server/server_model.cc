@@ -131,6 +131,7 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
       model_->storage().bytes_per_token(Attention::kSelf);
   served_.cross_kv_bytes_per_token =
       model_->storage().bytes_per_token(Attention::kCross);
+  served_.source_vocab_size = architecture.vocab_size;
   served_.vocab_size = architecture.vocab_size;
   served_.warnings = description.warnings;
   served_.start_token_id = architecture.tokens.start_id;
@@ -153,7 +154,16 @@ absl::Status ServerModel::LoadText(const ProgramOptions& flags,
   } else if (!absl::IsNotFound(tokenizers.status())) {
     return tokenizers.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
+  const absl::StatusOr<std::string> tasks_json = ReadTasksFile(flags.tasks);
+  if (!tasks_json.ok()) return tasks_json.status();
+  const std::string model_name = ModelName(files.directory);
+  absl::StatusOr<ModelTasks> tasks =
+      ReadModelTasks(files, {.tasks_json = *tasks_json,
+                             .pairs = flags.languages,
+                             .family = *family,
+                             .tokenizers = &served_.tokenizers,
+                             .model_name = model_name,
+                             .vocab_size = served_.vocab_size});
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),

@@ -30,6 +30,7 @@ inline ServedModel LoadModel(
   model.text_family = FindTextFamily(*files).value();
   model.tasks = ReadModelTasks(*files).value();
   model.max_source_tokens = kMaxSourceTokens;
+  model.source_vocab_size = kVocabSize;
   model.vocab_size = kVocabSize;
   return model;
 }
