@@ -382,6 +382,33 @@ TEST(CheckpointTest, TorchFilesGiveTheirTensors) {
   EXPECT_THAT(out, ElementsAre(2, 3));
 }
 
+TEST(CheckpointTest, NamesOfTheSameElementsAreAliases) {
+  TempDir dir;
+  const std::string storage = torch_bytes::Storage({.num_elements = 4});
+  const auto tensor = [&](int64_t offset, const std::vector<int64_t>& shape,
+                          const std::vector<int64_t>& strides) {
+    return torch_bytes::Tensor(storage, offset, shape, strides);
+  };
+  using torch_bytes::Str;
+  dir.Write("pytorch_model.bin",
+            torch_bytes::ZipFormat(
+                torch_bytes::Pickle(torch_bytes::OrderedDict(
+                    {Str("a"), tensor(0, {2, 2}, {2, 1}), Str("b"),
+                     tensor(0, {2, 2}, {2, 1}), Str("transposed"),
+                     tensor(0, {2, 2}, {1, 2}), Str("flat"),
+                     tensor(0, {4}, {1}), Str("half"), tensor(0, {2}, {1}),
+                     Str("rest"), tensor(2, {2}, {1})})),
+                BytesOf<float>({0, 1, 2, 3})));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_TRUE(checkpoint->IsAlias("a", "b"));
+  for (const char* other : {"transposed", "flat", "half", "rest", "absent"}) {
+    EXPECT_FALSE(checkpoint->IsAlias("a", other)) << other;
+  }
+  EXPECT_FALSE(checkpoint->IsAlias("half", "rest"));
+  EXPECT_FALSE(checkpoint->IsAlias("absent", "absent"));
+}
+
 TEST(CheckpointTest, TorchShardsGiveTheirTensors) {
   TempDir dir;
   dir.Write("pytorch_model.bin.index.json",
