@@ -52,14 +52,21 @@ struct Int16Kv {
   }
 };
 
-// scores[t] = scores[t] * scale + bias[t] for t < n; returns the maximum. The
-// rest of the last vector becomes -infinity.
-float AddBias(float* scores, float scale, const float* bias, int32_t n) {
+// scores[t] = scores[t] * scale + bias[t] for t < n, without a bias if it is
+// null; returns the maximum. The rest of the last vector becomes -infinity.
+float FinishScores(float* scores, float scale, const float* bias, int32_t n) {
   int32_t t = 0;
-  for (; t + kLanes <= n; t += kLanes) {
-    Store(scores + t, Load(scores + t) * scale + Load(bias + t));
+  if (bias != nullptr) {
+    for (; t + kLanes <= n; t += kLanes) {
+      Store(scores + t, Load(scores + t) * scale + Load(bias + t));
+    }
+    for (; t < n; ++t) scores[t] = scores[t] * scale + bias[t];
+  } else {
+    for (; t + kLanes <= n; t += kLanes) {
+      Store(scores + t, Load(scores + t) * scale);
+    }
+    for (; t < n; ++t) scores[t] *= scale;
   }
-  for (; t < n; ++t) scores[t] = scores[t] * scale + bias[t];
   const int32_t padded = RoundUp(n, kLanes);
   for (t = n; t < padded; ++t) scores[t] = -kInfinity;
   Vec max = Broadcast(-kInfinity);
@@ -137,7 +144,8 @@ void AttendEncodeIn(const EncodeAttention& a) {
     for (int32_t row = first; row < end; ++row) {
       float* q_row = q + int64_t{row - first} * a.dim;
       for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
-      unit[row - first] = PrepareQuery<Kv>(q_row, a.dim) * a.units.k;
+      unit[row - first] =
+          PrepareQuery<Kv>(q_row, a.dim) * a.units.k * a.score_scale;
       ClearRow(a.out + row * a.out_stride, a.dim);
       max[row - first] = -kInfinity;
       sum[row - first] = 0;
@@ -156,8 +164,9 @@ void AttendEncodeIn(const EncodeAttention& a) {
           float* scores = all_scores + r * kContextPart;
           float& row_max = max[row + r - first];
           float& row_sum = sum[row + r - first];
-          const float part_max =
-              AddBias(scores, unit[row + r - first], a.bias + t - (row + r), n);
+          const float part_max = FinishScores(
+              scores, unit[row + r - first],
+              a.bias != nullptr ? a.bias + t - (row + r) : nullptr, n);
           if (part_max > row_max) {
             const float factor = Exp(Broadcast(row_max - part_max))[0];
             ScaleRow(a.out + (row + r) * a.out_stride, a.dim, factor);

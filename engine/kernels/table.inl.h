@@ -34,6 +34,7 @@ constexpr Kernels TableOf(Isa isa) {
                             : kLanes > 4     ? EncodeType::kInt16
                                              : EncodeType::kF32,
       .rms_norm = RmsNorm,
+      .layer_norm = LayerNorm,
       .activate = Activate,
       .max_and_sum = ScanMaxAndSum,
       .block_maxima = BlockMaxima,

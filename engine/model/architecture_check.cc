@@ -9,18 +9,37 @@
 namespace sheaf {
 namespace {
 
-constexpr TestedCombination kTested[] = {
-    {{.is_tied = true}, "f16-weights"},
-    {{}, "asymmetric-depth"},
-    {{.is_gated = true, .is_tied = true}, "gqa-tied-bf16-asym"},
-    {{.is_gated = true}, "wide-heads"},
-};
+absl::string_view PositionsName(PositionKind kind) {
+  switch (kind) {
+    case PositionKind::kRelativeBias:
+      return "relative position bias";
+    case PositionKind::kLearned:
+      return "learned positions";
+    case PositionKind::kSinusoidal:
+      return "sinusoidal positions";
+    case PositionKind::kSinusoidalToLast:
+      return "sinusoidal positions to the last frequency";
+  }
+  return "";
+}
 
 std::string Describe(const Features& features) {
   std::vector<absl::string_view> names = {
       features.is_gated ? "gated feed-forward layers"
                         : "feed-forward layers without a gate",
       features.is_tied ? "a head that is the embedding" : "a separate head"};
+  names.push_back(features.norm == NormKind::kRms ? "RMS norms"
+                                                  : "layer norms");
+  names.push_back(features.norm_place == NormPlace::kBefore
+                      ? "norms before the sub-layers"
+                      : "norms after the sub-layers");
+  names.push_back(features.has_final_norm ? "a final norm" : "no final norm");
+  if (features.has_embedding_norm) names.push_back("a norm of the embeddings");
+  names.push_back(features.has_biases ? "biases" : "no biases");
+  names.push_back(PositionsName(features.positions));
+  if (features.has_source_embedding) {
+    names.push_back("an embedding table of the encoder");
+  }
   if (features.has_grouped_encoder) {
     names.push_back("grouped KV heads in the encoder");
   }
@@ -41,14 +60,19 @@ Features FeaturesOf(const Architecture& architecture) {
           .has_unequal_stacks = encoder.d_model != decoder.d_model ||
                                 encoder.d_ff != decoder.d_ff ||
                                 encoder.num_heads != decoder.num_heads ||
-                                encoder.head_dim != decoder.head_dim};
+                                encoder.head_dim != decoder.head_dim,
+          .has_source_embedding = architecture.has_source_embedding,
+          .has_embedding_norm = architecture.has_embedding_norm,
+          .has_final_norm = architecture.has_final_norm,
+          .has_biases = architecture.has_biases,
+          .norm = architecture.norm,
+          .norm_place = architecture.norm_place,
+          .positions = architecture.positions.kind};
 }
-
-absl::Span<const TestedCombination> TestedCombinations() { return kTested; }
 
 absl::Status CheckSupported(const Architecture& architecture) {
   const Features features = FeaturesOf(architecture);
-  for (const TestedCombination& tested : kTested) {
+  for (const TestedCombination& tested : TestedCombinations()) {
     if (tested.features == features) return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrFormat(

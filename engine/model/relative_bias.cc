@@ -44,4 +44,13 @@ RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
   }
 }
 
+std::optional<RelativeBias> MakeRelativeBias(const Positions& positions,
+                                             const std::vector<float>& table,
+                                             int32_t num_heads,
+                                             bool is_bidirectional,
+                                             int32_t max_len) {
+  if (!positions.is_relative_bias()) return std::nullopt;
+  return RelativeBias(table, num_heads, positions, is_bidirectional, max_len);
+}
+
 }  // namespace sheaf

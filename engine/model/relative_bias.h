@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/model/architecture.h"
@@ -43,5 +44,12 @@ class RelativeBias {
   int64_t row_stride_;
   std::vector<float> values_;
 };
+
+// Null if the model has positions of another kind.
+std::optional<RelativeBias> MakeRelativeBias(const Positions& positions,
+                                             const std::vector<float>& table,
+                                             int32_t num_heads,
+                                             bool is_bidirectional,
+                                             int32_t max_len);
 
 }  // namespace sheaf

@@ -224,15 +224,17 @@ TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
 }
 
 // The maximum difference between attend_encode and the definition, over a
-// source of len tokens whose queries are a tenth as large as its keys.
+// source of len tokens.
 struct EncodeCase {
   EncodeType type;
   int dim, len;
+  bool has_bias = true;
+  float score_scale = 1;
 };
 
 double EncodeError(const Kernels& kernels, const EncodeCase& c,
                    std::mt19937& rng) {
-  const auto [type, dim, len] = c;
+  const auto [type, dim, len, has_bias, score_scale] = c;
   auto q = Random(rng, len * dim), k = Random(rng, len * dim),
        v = Random(rng, len * dim);
   if (type == EncodeType::kBf16) {
@@ -249,12 +251,14 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
   const HeadUnits units = kernels.pack_head({k.data(), v.data(), dim, len, dim},
                                             type, k_bytes, v_bytes);
   kernels.attend_encode({q.data(), dim, out.data(), dim, 0, len, dim, len, type,
-                         units, k_bytes, v_bytes, &bias[len - 1],
-                         scratch.data()});
+                         units, k_bytes, v_bytes,
+                         has_bias ? &bias[len - 1] : nullptr, scratch.data(),
+                         score_scale});
+  for (float& each : q) each *= score_scale;
   double error = 0;
   for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
-    const auto expected =
-        Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
+    const auto expected = Attend(
+        &q[i * dim], k, v, has_bias ? &bias[len - 1 - i] : nullptr, dim, len);
     for (int j = 0; j < dim; ++j) {
       error = std::max(error, std::abs(out[i * dim + j] - expected[j]));
     }
@@ -277,6 +281,23 @@ TEST_P(AttentionKernelsTest, AttendEncodeMatchesTheDefinition) {
     for (int dim : {32, 64, 96}) {
       EXPECT_LT(EncodeError(kernels(), {EncodeType::kInt16, dim, len}, rng_),
                 8e-3);
+    }
+  }
+}
+
+TEST_P(AttentionKernelsTest, AttendEncodeScalesScoresAndNeedsNoBias) {
+  constexpr float kScale = 0.3f;
+  for (int len : {1, 5, 17, kContextPart + 9}) {
+    SCOPED_TRACE(len);
+    for (const bool has_bias : {false, true}) {
+      EXPECT_LT(
+          EncodeError(kernels(), {EncodeType::kF32, 20, len, has_bias, kScale},
+                      rng_),
+          2e-5);
+      EXPECT_LT(
+          EncodeError(kernels(),
+                      {EncodeType::kInt16, 64, len, has_bias, kScale}, rng_),
+          8e-3);
     }
   }
 }

@@ -41,6 +41,13 @@ Architecture WithFeatures(const Features& features) {
   if (features.has_unequal_stacks) architecture.decoder.d_ff = 24;
   architecture.is_gated = features.is_gated;
   architecture.is_tied = features.is_tied;
+  architecture.has_source_embedding = features.has_source_embedding;
+  architecture.has_embedding_norm = features.has_embedding_norm;
+  architecture.has_final_norm = features.has_final_norm;
+  architecture.has_biases = features.has_biases;
+  architecture.norm = features.norm;
+  architecture.norm_place = features.norm_place;
+  architecture.positions.kind = features.positions;
   return architecture;
 }
 
@@ -54,11 +61,21 @@ TEST(ArchitectureCheckTest, EachTestedCombinationHasAFixtureOfExactlyThese) {
 
 TEST(ArchitectureCheckTest, EveryOtherCombinationIsRefused) {
   size_t num_supported = 0;
-  for (int bits = 0; bits < 16; ++bits) {
-    const Features features = {.is_gated = (bits & 1) != 0,
-                               .is_tied = (bits & 2) != 0,
-                               .has_grouped_encoder = (bits & 4) != 0,
-                               .has_unequal_stacks = (bits & 8) != 0};
+  constexpr int kNumCombinations = 1 << 12;
+  for (int bits = 0; bits < kNumCombinations; ++bits) {
+    const auto has = [&](int bit) { return (bits >> bit & 1) != 0; };
+    const Features features = {
+        .is_gated = has(0),
+        .is_tied = has(1),
+        .has_grouped_encoder = has(2),
+        .has_unequal_stacks = has(3),
+        .has_source_embedding = has(4),
+        .has_embedding_norm = has(5),
+        .has_final_norm = has(6),
+        .has_biases = has(7),
+        .norm = has(8) ? NormKind::kLayer : NormKind::kRms,
+        .norm_place = has(9) ? NormPlace::kAfter : NormPlace::kBefore,
+        .positions = static_cast<PositionKind>(bits >> 10)};
     ASSERT_EQ(FeaturesOf(WithFeatures(features)), features);
     bool is_tested = false;
     for (const TestedCombination& tested : TestedCombinations()) {
@@ -77,12 +94,23 @@ TEST(ArchitectureCheckTest, ARefusalNamesTheFeatures) {
       CheckSupported(WithFeatures({.is_gated = true,
                                    .is_tied = false,
                                    .has_grouped_encoder = true,
-                                   .has_unequal_stacks = true}))
+                                   .has_unequal_stacks = true,
+                                   .has_source_embedding = true,
+                                   .has_embedding_norm = true,
+                                   .has_final_norm = false,
+                                   .has_biases = true,
+                                   .norm = NormKind::kLayer,
+                                   .norm_place = NormPlace::kAfter,
+                                   .positions = PositionKind::kLearned}))
           .message(),
       AllOf(HasSubstr("some-type"), HasSubstr("gated feed-forward layers"),
             HasSubstr("a separate head"),
             HasSubstr("grouped KV heads in the encoder"),
-            HasSubstr("stacks of different sizes")));
+            HasSubstr("stacks of different sizes"), HasSubstr("layer norms"),
+            HasSubstr("norms after the sub-layers"), HasSubstr("no final norm"),
+            HasSubstr("a norm of the embeddings"), HasSubstr(", biases"),
+            HasSubstr("learned positions"),
+            HasSubstr("an embedding table of the encoder")));
 }
 
 TEST(ArchitectureCheckTest, EveryWidthAndHeadCountTells) {
