@@ -130,6 +130,39 @@ TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
             Read(Checkpoint::Open(input).value(), "lm_head.weight"));
 }
 
+// The result has no further names of the table, but all else that the file has.
+TEST(ConvertTest, PyTorchsFilesAreConvertedLikeSafetensors) {
+  const std::string fixture = TestdataDir("f16-weights");
+  for (const int32_t kv_heads : {4, 2}) {
+    TempDir dir;
+    std::filesystem::create_directory(dir.PathOf("in"));
+    dir.Write("in/config.json", FileBytes(fixture + "/config.json"));
+    dir.Write(
+        "in/pytorch_model.bin",
+        FileBytes(absl::StrCat(SHEAF_TORCH_FILES_DIR, "/f16-weights.bin")));
+    ASSERT_TRUE(
+        Convert(fixture, dir.PathOf("expected"), kv_heads, GroupingMethod::kSvd)
+            .ok());
+    const auto attentions = Convert(dir.PathOf("in"), dir.PathOf("out"),
+                                    kv_heads, GroupingMethod::kSvd);
+    ASSERT_TRUE(attentions.ok()) << attentions.status();
+    const Checkpoint expected =
+        Checkpoint::Open(dir.PathOf("expected")).value();
+    const Checkpoint converted = Checkpoint::Open(dir.PathOf("out")).value();
+    std::vector<std::string> names = expected.Names();
+    for (const std::string& name : names) {
+      EXPECT_EQ(Read(converted, name), Read(expected, name)) << name;
+      EXPECT_EQ(converted.files()[0].Find(name)->dtype,
+                expected.files()[0].Find(name)->dtype);
+    }
+    names.push_back(
+        "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias."
+        "weight");
+    EXPECT_THAT(converted.Names(), ::testing::UnorderedElementsAreArray(names));
+    EXPECT_FALSE(std::filesystem::exists(dir.PathOf("out/pytorch_model.bin")));
+  }
+}
+
 TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
   TempDir dir;
   const std::string input = dir.PathOf("in"), output = dir.PathOf("out");

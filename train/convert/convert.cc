@@ -2,9 +2,11 @@
 
 #include "train/convert/convert.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -22,6 +24,23 @@ namespace fs = std::filesystem;
 
 constexpr char kPartialSuffix[] = ".partial";
 
+// Removes the further names of tensors, which PyTorch's files have where the
+// model has one tensor in several places. A safetensors file would hold each
+// copy.
+void RemoveAliases(const Checkpoint& checkpoint,
+                   const ModelDescription& description,
+                   std::map<std::string, StoredTensor>& stored) {
+  std::set<std::string> used;
+  for (const auto& [place, name] : description.tensors) used.insert(name);
+  const auto is_alias = [&](const std::string& name) {
+    return !used.contains(name) &&
+           std::any_of(used.begin(), used.end(), [&](const std::string& other) {
+             return checkpoint.IsAlias(name, other);
+           });
+  };
+  std::erase_if(stored, [&](const auto& each) { return is_alias(each.first); });
+}
+
 // The tensors of the new file: the unchanged ones first, then those of each
 // attention, whose keys and values have fewer rows.
 struct Plan {
@@ -30,13 +49,15 @@ struct Plan {
 };
 
 absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
+                              const ModelDescription& description,
                               const std::vector<DecoderAttention>& attentions,
-                              const StackShape& decoder,
                               const ConvertOptions& options) {
+  const StackShape& decoder = description.architecture.decoder;
   std::map<std::string, StoredTensor> stored;
   for (const StoredTensor& tensor : TensorsOf(checkpoint)) {
     stored[tensor.info->name] = tensor;
   }
+  RemoveAliases(checkpoint, description, stored);
   std::vector<TensorToWrite> changed;
   for (const DecoderAttention& attention : attentions) {
     const int64_t rows = int64_t{attention.KvHeads(options)} * decoder.head_dim;
@@ -78,7 +99,7 @@ absl::Status WriteWeights(
   const Architecture& architecture = description.architecture;
   const std::vector<DecoderAttention> attentions = AttentionsOf(description);
   const absl::StatusOr<Plan> plan =
-      MakePlan(*checkpoint, attentions, architecture.decoder, options);
+      MakePlan(*checkpoint, description, attentions, options);
   if (!plan.ok()) return plan.status();
   SafetensorsWriter writer(directory + "/model.safetensors", plan->all);
   for (const StoredTensor& tensor : plan->unchanged) {
