@@ -34,6 +34,7 @@ struct Positions {
   // > num_buckets / 2, so that the formula of the buckets, which divides by
   // ln(max_distance / (num_buckets / 2)), is defined.
   int32_t max_distance = 128;
+  bool is_per_layer = false;  // a table in each layer; else one per stack
 };
 
 // Token ids with a meaning of their own, all in [0, vocab_size).

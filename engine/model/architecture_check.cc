@@ -14,6 +14,7 @@ constexpr TestedCombination kTested[] = {
     {{}, "asymmetric-depth"},
     {{.is_gated = true, .is_tied = true}, "gqa-tied-bf16-asym"},
     {{.is_gated = true}, "wide-heads"},
+    {{.is_gated = true, .has_bias_per_layer = true}, "umt5"},
 };
 
 std::string Describe(const Features& features) {
@@ -26,6 +27,9 @@ std::string Describe(const Features& features) {
   }
   if (features.has_unequal_stacks) {
     names.push_back("stacks of different sizes");
+  }
+  if (features.has_bias_per_layer) {
+    names.push_back("a position bias in each layer");
   }
   return absl::StrJoin(names, ", ");
 }
@@ -41,7 +45,8 @@ Features FeaturesOf(const Architecture& architecture) {
           .has_unequal_stacks = encoder.d_model != decoder.d_model ||
                                 encoder.d_ff != decoder.d_ff ||
                                 encoder.num_heads != decoder.num_heads ||
-                                encoder.head_dim != decoder.head_dim};
+                                encoder.head_dim != decoder.head_dim,
+          .has_bias_per_layer = architecture.positions.is_per_layer};
 }
 
 absl::Span<const TestedCombination> TestedCombinations() { return kTested; }

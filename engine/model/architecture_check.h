@@ -19,6 +19,7 @@ struct Features {
   bool is_tied = false;              // the embedding is the head
   bool has_grouped_encoder = false;  // fewer KV heads than query heads there
   bool has_unequal_stacks = false;   // other widths or heads in the decoder
+  bool has_bias_per_layer = false;   // instead of one per stack
 
   bool operator==(const Features&) const = default;
 };

@@ -34,9 +34,9 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.decoder),
-      bias_(weights.decoder_bias, shape_.num_heads,
-            weights.architecture.positions, /*is_bidirectional=*/false,
-            max_positions),
+      biases_(RelativeBiases(weights.decoder_biases, shape_.num_heads,
+                             weights.architecture.positions,
+                             /*is_bidirectional=*/false, max_positions)),
       max_rows_(max_rows),
       self_plan_(shape_.num_kv_heads, team.size()),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
@@ -74,7 +74,7 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
            entry.num_computed_tokens + static_cast<int32_t>(j),
            is_last ? logits.data() + i * weights_.architecture.vocab_size
                    : nullptr});
-      SHEAF_CHECK(rows_.back().position < bias_.max_len());
+      SHEAF_CHECK(rows_.back().position < biases_[0].max_len());
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
   }
@@ -204,6 +204,7 @@ void Decoder::AttendShare(const AttentionCall& call,
                          contexts[of.context].blocks);
   };
   const int32_t begin = share.part * kernels::kContextPart;
+  const RelativeBias& bias = this->bias(call.layer_index);
   const kernels::KvView next_view = view(next);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
@@ -213,11 +214,10 @@ void Decoder::AttendShare(const AttentionCall& call,
        .kv = view(share),
        .begin = begin,
        .end = std::min(begin + kernels::kContextPart, context.len),
-       .bias =
-           call.attention == Attention::kSelf
-               ? bias_.ForQuery(share.first_kv_head * group, context.len - 1)
-               : nullptr,
-       .bias_stride = bias_.row_stride(),
+       .bias = call.attention == Attention::kSelf
+                   ? bias.ForQuery(share.first_kv_head * group, context.len - 1)
+                   : nullptr,
+       .bias_stride = bias.row_stride(),
        .parts = buffers.parts.data(),
        .next = next_view.base +
                next_view.block_ids[next.part * kernels::kContextPart /

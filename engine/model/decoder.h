@@ -81,6 +81,9 @@ class Decoder {
   void StoreShare(const AttentionCall& call, const AttentionPlan::Share& share,
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
+  const RelativeBias& bias(int32_t layer_index) const {
+    return biases_[biases_.size() == 1 ? 0 : layer_index];
+  }
   void WriteLogits(const ThreadTeam::Member& member);
   void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
                  Attention attention);
@@ -90,7 +93,7 @@ class Decoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const RelativeBias bias_;
+  const std::vector<RelativeBias> biases_;  // one, or one per layer
   const int32_t max_rows_;
   DecoderObserver* observer_ = nullptr;
 

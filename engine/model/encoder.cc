@@ -36,9 +36,9 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.encoder),
-      bias_(weights.encoder_bias, shape_.num_heads,
-            weights.architecture.positions, /*is_bidirectional=*/true,
-            max_source_tokens),
+      biases_(RelativeBiases(weights.encoder_biases, shape_.num_heads,
+                             weights.architecture.positions,
+                             /*is_bidirectional=*/true, max_source_tokens)),
       attention_type_(AttentionType(weights, kernels)),
       feed_forward_(weights.architecture, shape_, kUnitRows) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
@@ -182,14 +182,14 @@ void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
   const int32_t num_heads = shape_.num_heads;
   for (int64_t i = unit.begin + member.index(); i < unit.end;
        i += member.count()) {
-    AttendHead(sources_[i / num_heads], static_cast<int32_t>(i % num_heads),
-               heads_[member.index()]);
+    AttendHead(unit.layer, sources_[i / num_heads],
+               static_cast<int32_t>(i % num_heads), heads_[member.index()]);
   }
   member.Barrier();
 }
 
-void Encoder::AttendHead(const Source& source, int32_t head,
-                         HeadBuffers& buffers) {
+void Encoder::AttendHead(int32_t layer_index, const Source& source,
+                         int32_t head, HeadBuffers& buffers) {
   const int32_t dim = shape_.head_dim;
   const int64_t q_columns = shape_.q_columns();
   const int64_t stride = 3 * q_columns;
@@ -218,7 +218,7 @@ void Encoder::AttendHead(const Source& source, int32_t head,
                           .units = units,
                           .k_panels = k_panels,
                           .v = v,
-                          .bias = bias_.ForQuery(head, 0),
+                          .bias = bias(layer_index).ForQuery(head, 0),
                           .scratch = buffers.scratch.data()});
 }
 

@@ -74,7 +74,11 @@ class Encoder {
   void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
   void Project(const ThreadTeam::Member& member, const Unit& unit);
   void Attend(const ThreadTeam::Member& member, const Unit& unit);
-  void AttendHead(const Source& source, int32_t head, HeadBuffers& buffers);
+  void AttendHead(int32_t layer_index, const Source& source, int32_t head,
+                  HeadBuffers& buffers);
+  const RelativeBias& bias(int32_t layer_index) const {
+    return biases_[biases_.size() == 1 ? 0 : layer_index];
+  }
   void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
   void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
 
@@ -83,7 +87,7 @@ class Encoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const RelativeBias bias_;
+  const std::vector<RelativeBias> biases_;  // one, or one per layer
   // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
 

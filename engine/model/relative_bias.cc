@@ -44,4 +44,15 @@ RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
   }
 }
 
+std::vector<RelativeBias> RelativeBiases(
+    const std::vector<std::vector<float>>& tables, int32_t num_heads,
+    const Positions& positions, bool is_bidirectional, int32_t max_len) {
+  std::vector<RelativeBias> biases;
+  biases.reserve(tables.size());
+  for (const std::vector<float>& table : tables) {
+    biases.emplace_back(table, num_heads, positions, is_bidirectional, max_len);
+  }
+  return biases;
+}
+
 }  // namespace sheaf

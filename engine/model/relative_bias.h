@@ -17,7 +17,8 @@ namespace sheaf {
 int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
                                int32_t num_buckets, int32_t max_distance);
 
-// The learned bias of a stack's self-attention, spread out over relative
+// The learned bias of the self-attention of one layer, or of all layers of a
+// stack that share it, spread out over relative
 // positions: one row per head, which the kernels read in the order of the keys.
 class RelativeBias {
  public:
@@ -43,5 +44,10 @@ class RelativeBias {
   int64_t row_stride_;
   std::vector<float> values_;
 };
+
+// The biases of a stack: one per table.
+std::vector<RelativeBias> RelativeBiases(
+    const std::vector<std::vector<float>>& tables, int32_t num_heads,
+    const Positions& positions, bool is_bidirectional, int32_t max_len);
 
 }  // namespace sheaf

@@ -17,10 +17,11 @@ class StackLister {
         tensors_(tensors) {}
 
   void List() {
-    tensors_.push_back({{Slot::kPositionBias, stack_},
-                        architecture_.positions.num_buckets,
-                        shape_.num_heads});
     for (int32_t layer = 0; layer < shape_.num_layers; ++layer) {
+      if (layer == 0 || architecture_.positions.is_per_layer) {
+        Add(Slot::kPositionBias, Sublayer::kSelfAttention, layer,
+            architecture_.positions.num_buckets, shape_.num_heads);
+      }
       ListAttention(Sublayer::kSelfAttention, layer, shape_.kv_columns());
       if (stack_ == Stack::kDecoder) {
         ListAttention(Sublayer::kCrossAttention, layer,

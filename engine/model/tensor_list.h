@@ -10,12 +10,13 @@
 
 namespace sheaf {
 
-// The purpose of a tensor. The first two exist once per model, the next two
-// once per stack, the others once per sub-layer that has them.
+// The purpose of a tensor. The first two exist once per model, kFinalNorm once
+// per stack, kPositionBias once per stack or per layer, and the others once per
+// sub-layer that has them.
 enum class Slot {
   kEmbedding,     // [vocab_size, d_model]
   kHead,          // [vocab_size, d_model]; only if it is not the embedding
-  kPositionBias,  // [num_buckets, num_heads]
+  kPositionBias,  // [num_buckets, num_heads]; layer 0's may serve all layers
   kFinalNorm,     // [d_model]
   kNorm,          // [d_model]
   kQuery,         // [q_columns, d_model]

@@ -173,6 +173,20 @@ DecoderLayer LoadDecoderLayer(Loader& loader, bool is_gated, int32_t index) {
   return layer;
 }
 
+std::vector<std::vector<float>> LoadPositionBiases(
+    Loader& loader, const Architecture& architecture, Stack stack) {
+  const int32_t num_layers = stack == Stack::kEncoder
+                                 ? architecture.encoder.num_layers
+                                 : architecture.decoder.num_layers;
+  std::vector<std::vector<float>> tables;
+  for (int32_t i = 0;
+       i < (architecture.positions.is_per_layer ? num_layers : 1); ++i) {
+    tables.push_back(loader.Values(
+        {Slot::kPositionBias, stack, Sublayer::kSelfAttention, i}));
+  }
+  return tables;
+}
+
 Linear LoadCrossKv(Loader& loader, int32_t num_layers) {
   std::vector<TensorPlace> places;
   for (int32_t i = 0; i < num_layers; ++i) {
@@ -185,6 +199,12 @@ Linear LoadCrossKv(Loader& loader, int32_t num_layers) {
 
 int64_t Bytes(const std::vector<float>& values) {
   return static_cast<int64_t>(values.size() * sizeof(float));
+}
+
+int64_t Bytes(const std::vector<std::vector<float>>& tables) {
+  int64_t bytes = 0;
+  for (const std::vector<float>& table : tables) bytes += Bytes(table);
+  return bytes;
 }
 
 int64_t Bytes(const FeedForwardWeights& ff) {
@@ -214,8 +234,10 @@ absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
       weights.embedding_bf16 = loader.Bf16Rows({Slot::kEmbedding});
     }
   }
-  weights.encoder_bias = loader.Values({Slot::kPositionBias, Stack::kEncoder});
-  weights.decoder_bias = loader.Values({Slot::kPositionBias, Stack::kDecoder});
+  weights.encoder_biases =
+      LoadPositionBiases(loader, architecture, Stack::kEncoder);
+  weights.decoder_biases =
+      LoadPositionBiases(loader, architecture, Stack::kDecoder);
   weights.encoder_norm = loader.Values({Slot::kFinalNorm, Stack::kEncoder});
   weights.decoder_norm = loader.Values({Slot::kFinalNorm, Stack::kDecoder});
   for (int32_t i = 0;
@@ -255,7 +277,7 @@ int64_t Weights::decode_bytes() const {
 
 int64_t Weights::bytes() const {
   int64_t bytes = decode_bytes() + embedding.bytes() + embedding_bf16.bytes() +
-                  Bytes(encoder_bias) + Bytes(decoder_bias) +
+                  Bytes(encoder_biases) + Bytes(decoder_biases) +
                   Bytes(encoder_norm) + cross_kv.bytes();
   for (const EncoderLayer& layer : encoder) {
     bytes += Bytes(layer.norm) + layer.qkv.bytes() + layer.out.bytes() +

@@ -62,9 +62,11 @@ struct Weights {
   // narrower. Both are empty if the head has it.
   AlignedBuffer<float> embedding;
   AlignedBuffer<uint16_t> embedding_bf16;
-  Linear head;                      // [vocab_size] columns
-  std::vector<float> encoder_bias;  // [num_buckets, num_heads]
-  std::vector<float> decoder_bias;
+  Linear head;  // [vocab_size] columns
+  // [num_buckets, num_heads] of the first layer, which serves all layers, or of
+  // each layer.
+  std::vector<std::vector<float>> encoder_biases;
+  std::vector<std::vector<float>> decoder_biases;
   std::vector<EncoderLayer> encoder;
   std::vector<float> encoder_norm;
   std::vector<DecoderLayer> decoder;

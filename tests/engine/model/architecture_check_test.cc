@@ -41,6 +41,7 @@ Architecture WithFeatures(const Features& features) {
   if (features.has_unequal_stacks) architecture.decoder.d_ff = 24;
   architecture.is_gated = features.is_gated;
   architecture.is_tied = features.is_tied;
+  architecture.positions.is_per_layer = features.has_bias_per_layer;
   return architecture;
 }
 
@@ -54,11 +55,12 @@ TEST(ArchitectureCheckTest, EachTestedCombinationHasAFixtureOfExactlyThese) {
 
 TEST(ArchitectureCheckTest, EveryOtherCombinationIsRefused) {
   size_t num_supported = 0;
-  for (int bits = 0; bits < 16; ++bits) {
+  for (int bits = 0; bits < 32; ++bits) {
     const Features features = {.is_gated = (bits & 1) != 0,
                                .is_tied = (bits & 2) != 0,
                                .has_grouped_encoder = (bits & 4) != 0,
-                               .has_unequal_stacks = (bits & 8) != 0};
+                               .has_unequal_stacks = (bits & 8) != 0,
+                               .has_bias_per_layer = (bits & 16) != 0};
     ASSERT_EQ(FeaturesOf(WithFeatures(features)), features);
     bool is_tested = false;
     for (const TestedCombination& tested : TestedCombinations()) {
@@ -77,12 +79,14 @@ TEST(ArchitectureCheckTest, ARefusalNamesTheFeatures) {
       CheckSupported(WithFeatures({.is_gated = true,
                                    .is_tied = false,
                                    .has_grouped_encoder = true,
-                                   .has_unequal_stacks = true}))
+                                   .has_unequal_stacks = true,
+                                   .has_bias_per_layer = true}))
           .message(),
       AllOf(HasSubstr("some-type"), HasSubstr("gated feed-forward layers"),
             HasSubstr("a separate head"),
             HasSubstr("grouped KV heads in the encoder"),
-            HasSubstr("stacks of different sizes")));
+            HasSubstr("stacks of different sizes"),
+            HasSubstr("a position bias in each layer")));
 }
 
 TEST(ArchitectureCheckTest, EveryWidthAndHeadCountTells) {

@@ -94,7 +94,8 @@ std::vector<Case> AllCases() {
   for (const char* fixture :
        {"asymmetric-depth", "bf16-weights", "f16-weights", "gqa-2of8",
         "gqa-tied-bf16-asym", "mqa-1of6", "sharded", "t5v10-relu-tied",
-        "t5v11-gated-untied", "text-end-to-end", "wide-heads"}) {
+        "t5v11-gated-untied", "text-end-to-end", "wide-heads", "byt5", "umt5",
+        "t5-gated-relu-bf16", "ul2-gated-silu"}) {
     for (kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
                              kernels::Isa::kAvx512}) {
       cases.push_back({fixture, isa, 2});
