@@ -35,6 +35,8 @@ constexpr Kernels TableOf(Isa isa) {
                                              : EncodeType::kF32,
       .rms_norm = RmsNorm,
       .activate = Activate,
+      .rotate = Rotate,
+      .soft_cap = SoftCapRow,
       .max_and_sum = ScanMaxAndSum,
       .block_maxima = BlockMaxima,
       .exp_weights = ExpWeights,

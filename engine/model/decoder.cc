@@ -218,6 +218,7 @@ void Decoder::AttendShare(const AttentionCall& call,
                    ? bias.ForQuery(share.first_kv_head * group, context.len - 1)
                    : nullptr,
        .bias_stride = bias.row_stride(),
+       .softcap = 0,
        .parts = buffers.parts.data(),
        .next = next_view.base +
                next_view.block_ids[next.part * kernels::kContextPart /

@@ -219,6 +219,9 @@ void Encoder::AttendHead(int32_t layer_index, const Source& source,
                           .k_panels = k_panels,
                           .v = v,
                           .bias = bias(layer_index).ForQuery(head, 0),
+                          .back = source.len,
+                          .ahead = source.len,
+                          .softcap = 0,
                           .scratch = buffers.scratch.data()});
 }
 
