@@ -173,7 +173,8 @@ void AttendEncodeIn(const EncodeAttention& a) {
     for (int32_t row = first; row < end; ++row) {
       float* q_row = q + int64_t{row - first} * a.dim;
       for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
-      unit[row - first] = PrepareQuery<Kv>(q_row, a.dim) * a.units.k;
+      unit[row - first] =
+          PrepareQuery<Kv>(q_row, a.dim) * a.units.k * a.score_scale;
       ClearRow(a.out + row * a.out_stride, a.dim);
       max[row - first] = -kInfinity;
       sum[row - first] = 0;

@@ -30,6 +30,33 @@ void RmsNorm(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
   }
 }
 
+void LayerNorm(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
+               const float* weight, const float* bias, float epsilon,
+               float* y) {
+  const float n = static_cast<float>(dim);
+  for (int32_t row = 0; row < num_rows; ++row, x += ldx, y += dim) {
+    Vec sums = {};
+    int32_t i = 0;
+    for (; i + kLanes <= dim; i += kLanes) sums += Load(x + i);
+    float sum = Sum(sums);
+    for (; i < dim; ++i) sum += x[i];
+    const float mean = sum / n;
+    Vec squares = {};
+    for (i = 0; i + kLanes <= dim; i += kLanes) {
+      const Vec v = Load(x + i) - mean;
+      squares += v * v;
+    }
+    float square_sum = Sum(squares);
+    for (; i < dim; ++i) square_sum += (x[i] - mean) * (x[i] - mean);
+    const float scale = 1.0f / __builtin_sqrtf(square_sum / n + epsilon);
+    for (i = 0; i + kLanes <= dim; i += kLanes) {
+      Store(y + i,
+            (Load(x + i) - mean) * scale * Load(weight + i) + Load(bias + i));
+    }
+    for (; i < dim; ++i) y[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+  }
+}
+
 inline Vec Relu(Vec x) { return Max(x, Vec{}); }
 inline Vec Silu(Vec x) { return x / (1.0f + Exp(-x)); }
 // 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3) is

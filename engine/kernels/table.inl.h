@@ -34,6 +34,7 @@ constexpr Kernels TableOf(Isa isa) {
                             : kLanes > 4     ? EncodeType::kInt16
                                              : EncodeType::kF32,
       .rms_norm = RmsNorm,
+      .layer_norm = LayerNorm,
       .activate = Activate,
       .rotate = Rotate,
       .soft_cap = SoftCapRow,

@@ -34,10 +34,12 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.decoder),
-      biases_(RelativeBiases(weights.decoder_biases, shape_.num_heads,
-                             weights.architecture.positions,
-                             /*is_bidirectional=*/false, max_positions)),
+      sublayers_(weights.architecture, kernels),
+      embedding_(weights, Stack::kDecoder, kernels, max_positions),
+      biases_(weights.architecture, Stack::kDecoder,
+              weights.decoder_stack.position_biases, max_positions),
       max_rows_(max_rows),
+      max_positions_(max_positions),
       self_plan_(shape_.num_kv_heads, team.size()),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
@@ -67,14 +69,17 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
   rows_.clear();
   for (size_t i = 0; i < entries.size(); ++i) {
     const DecodeEntry& entry = entries[i];
+    StackEmbedding::Counter places(weights_.architecture,
+                                   entry.num_computed_tokens);
     for (size_t j = 0; j < entry.tokens.size(); ++j) {
       const bool is_last = j + 1 == entry.tokens.size();
       rows_.push_back(
           {&entry, entry.tokens[j],
            entry.num_computed_tokens + static_cast<int32_t>(j),
+           places.Next(entry.tokens[j]),
            is_last ? logits.data() + i * weights_.architecture.vocab_size
                    : nullptr});
-      SHEAF_CHECK(rows_.back().position < biases_[0].max_len());
+      SHEAF_CHECK(rows_.back().position < max_positions_);
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
   }
@@ -82,54 +87,67 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
 }
 
 void Decoder::RunRows(const ThreadTeam::Member& member) {
-  const Architecture& architecture = weights_.architecture;
-  const int64_t d_model = shape_.d_model;
+  EmbedRows(member);
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  const auto [begin, end] = member.Share(num_rows);
-  for (int64_t row = begin; row < end; ++row) {
-    weights_.Embed(rows_[row].token, x_.data() + row * d_model);
-  }
-  member.Barrier();
   for (int32_t i = 0; i < shape_.num_layers; ++i) {
-    const DecoderLayer& layer = weights_.decoder[i];
-    NormRows(member, kernels_, architecture, layer.self_norm, x_.data(),
-             num_rows, normed_.data());
-    ShowInput(member, i, Attention::kSelf);
-    layer.qkv.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
-                  layer.qkv.num_columns(), /*accumulate=*/false);
-    member.Barrier();
-    WriteSelfKv(member, i);
-    member.Barrier();
-    Attend(member, {self_plan_, Attention::kSelf, i, layer.qkv.num_columns()});
-    member.Barrier();
-    layer.self_out.Run(member, attended_.data(), layer.self_out.K(), num_rows,
-                       x_.data(), d_model, /*accumulate=*/true);
-    member.Barrier();
-
-    NormRows(member, kernels_, architecture, layer.cross_norm, x_.data(),
-             num_rows, normed_.data());
-    ShowInput(member, i, Attention::kCross);
-    layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
-                      layer.cross_q.num_columns(), /*accumulate=*/false);
-    member.Barrier();
-    Attend(member,
-           {cross_plan_, Attention::kCross, i, layer.cross_q.num_columns()});
-    member.Barrier();
-    layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(), num_rows,
-                        x_.data(), d_model, /*accumulate=*/true);
-    member.Barrier();
-
-    AddFeedForward(member, kernels_, architecture, layer.feed_forward,
-                   x_.data(), num_rows, normed_.data(), feed_forward_);
+    AddSelfAttention(member, i);
+    AddCrossAttention(member, i);
+    sublayers_.FeedForward(member, weights_.decoder[i].feed_forward, x_.data(),
+                           num_rows, normed_.data(), feed_forward_);
   }
   WriteLogits(member);
 }
 
+void Decoder::EmbedRows(const ThreadTeam::Member& member) {
+  const auto [begin, end] = member.Share(static_cast<int64_t>(rows_.size()));
+  for (int64_t row = begin; row < end; ++row) {
+    embedding_.Embed(rows_[row].token, rows_[row].place,
+                     x_.data() + row * shape_.d_model);
+  }
+  member.Barrier();
+}
+
+void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
+                               int32_t layer_index) {
+  const DecoderLayer& layer = weights_.decoder[layer_index];
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  const float* input = sublayers_.Begin(member, layer.self_norms.before,
+                                        x_.data(), num_rows, normed_.data());
+  ShowInput(member, layer_index, Attention::kSelf, input);
+  layer.qkv.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
+                layer.qkv.num_columns(), /*accumulate=*/false);
+  member.Barrier();
+  WriteSelfKv(member, layer_index);
+  member.Barrier();
+  Attend(member,
+         {self_plan_, Attention::kSelf, layer_index, layer.qkv.num_columns()});
+  member.Barrier();
+  sublayers_.End(member, layer.self_norms, layer.self_out, attended_.data(),
+                 num_rows, x_.data());
+}
+
+void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
+                                int32_t layer_index) {
+  const DecoderLayer& layer = weights_.decoder[layer_index];
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  const float* input = sublayers_.Begin(member, layer.cross_norms.before,
+                                        x_.data(), num_rows, normed_.data());
+  ShowInput(member, layer_index, Attention::kCross, input);
+  layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
+                    layer.cross_q.num_columns(), /*accumulate=*/false);
+  member.Barrier();
+  Attend(member, {cross_plan_, Attention::kCross, layer_index,
+                  layer.cross_q.num_columns()});
+  member.Barrier();
+  sublayers_.End(member, layer.cross_norms, layer.cross_out, attended_.data(),
+                 num_rows, x_.data());
+}
+
 void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
-                        Attention attention) {
+                        Attention attention, const float* input) {
   if (observer_ == nullptr || member.index() != 0) return;
   observer_->OnAttentionInput(layer_index, attention,
-                              {normed_.data(), rows_.size() * shape_.d_model});
+                              {input, rows_.size() * shape_.d_model});
 }
 
 void Decoder::PlanAttention() {
@@ -193,18 +211,24 @@ void Decoder::AttendShare(const AttentionCall& call,
   const AttentionPlan::Context& context = contexts[share.context];
   const int32_t dim = shape_.head_dim;
   const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
-  ForEachGroup(
-      context, share, group, [&](int32_t head, int32_t row, int64_t query) {
-        std::copy_n(qkv_.data() + (context.first_row + row) * call.q_stride +
-                        int64_t{head} * dim,
-                    group * dim, buffers.q.data() + query * dim);
-      });
+  const float scale = shape_.score_scale;
+  ForEachGroup(context, share, group,
+               [&](int32_t head, int32_t row, int64_t query) {
+                 const float* from = qkv_.data() +
+                                     (context.first_row + row) * call.q_stride +
+                                     int64_t{head} * dim;
+                 float* to = buffers.q.data() + query * dim;
+                 for (int32_t i = 0; i < group * dim; ++i)
+                   to[i] = from[i] * scale;
+               });
   const auto view = [&](const AttentionPlan::Share& of) {
     return storage_.View(call.attention, call.layer_index, of.first_kv_head,
                          contexts[of.context].blocks);
   };
   const int32_t begin = share.part * kernels::kContextPart;
-  const RelativeBias& bias = this->bias(call.layer_index);
+  const RelativeBias* bias = call.attention == Attention::kSelf
+                                 ? biases_.Of(call.layer_index)
+                                 : nullptr;
   const kernels::KvView next_view = view(next);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
@@ -214,10 +238,10 @@ void Decoder::AttendShare(const AttentionCall& call,
        .kv = view(share),
        .begin = begin,
        .end = std::min(begin + kernels::kContextPart, context.len),
-       .bias = call.attention == Attention::kSelf
-                   ? bias.ForQuery(share.first_kv_head * group, context.len - 1)
-                   : nullptr,
-       .bias_stride = bias.row_stride(),
+       .bias =
+           bias ? bias->ForQuery(share.first_kv_head * group, context.len - 1)
+                : nullptr,
+       .bias_stride = bias ? bias->row_stride() : 0,
        .softcap = 0,
        .parts = buffers.parts.data(),
        .next = next_view.base +
@@ -278,12 +302,10 @@ void Decoder::JoinParts(const ThreadTeam::Member& member,
   }
 }
 
-// Computes the logits of the rows that need them: their normed rows are first
-// stored side by side for the product of the head.
+// Computes the logits of the rows that need them. What the head reads of them
+// is first stored side by side for its product.
 void Decoder::WriteLogits(const ThreadTeam::Member& member) {
-  const Architecture& architecture = weights_.architecture;
   const int64_t d_model = shape_.d_model;
-  const float scale = architecture.logit_scale;
   // Every member finds the same places and norms the rows that are its own.
   int32_t num_asked = 0;
   float* first_logits = nullptr;
@@ -291,13 +313,8 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
     if (rows_[row].logits == nullptr) continue;
     if (num_asked == 0) first_logits = rows_[row].logits;
     if (num_asked % member.count() == member.index()) {
-      float* normed = normed_.data() + num_asked * d_model;
-      kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, shape_.d_model,
-                        weights_.decoder_norm.data(), architecture.norm_epsilon,
-                        normed);
-      if (scale != 1) {
-        for (int64_t i = 0; i < d_model; ++i) normed[i] *= scale;
-      }
+      FinishRow(static_cast<int64_t>(row),
+                normed_.data() + num_asked * d_model);
     }
     ++num_asked;
   }
@@ -305,9 +322,24 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   // Entries are in order, so their logits are contiguous.
   if (num_asked > 0) {
     weights_.head.Run(member, normed_.data(), d_model, num_asked, first_logits,
-                      architecture.vocab_size, /*accumulate=*/false);
+                      weights_.head.num_columns(), /*accumulate=*/false);
   }
   member.Barrier();
+}
+
+void Decoder::FinishRow(int64_t row, float* out) const {
+  const Architecture& architecture = weights_.architecture;
+  const int64_t d_model = shape_.d_model;
+  const float* x = x_.data() + row * d_model;
+  if (architecture.has_final_norm) {
+    Norm(kernels_, architecture, weights_.decoder_stack.final_norm, x,
+         /*num_rows=*/1, out);
+  } else {
+    std::copy_n(x, d_model, out);
+  }
+  if (const float scale = architecture.logit_scale; scale != 1) {
+    for (int64_t i = 0; i < d_model; ++i) out[i] *= scale;
+  }
 }
 
 }  // namespace sheaf

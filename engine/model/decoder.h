@@ -3,12 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
+#include "engine/model/embedding.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -53,8 +55,9 @@ class Decoder {
   struct Row {
     const DecodeEntry* entry;
     int32_t token;
-    int32_t position;
-    float* logits;  // null: the logits of this row are not needed
+    int32_t position;  // in the sequence
+    int32_t place;     // of its position's vector (StackEmbedding)
+    float* logits;     // null: the logits of this row are not needed
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
@@ -71,6 +74,9 @@ class Decoder {
 
   void PlanAttention();
   void RunRows(const ThreadTeam::Member& member);
+  void EmbedRows(const ThreadTeam::Member& member);
+  void AddSelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
+  void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void WriteSelfKv(const ThreadTeam::Member& member, int32_t layer_index);
   void Attend(const ThreadTeam::Member& member, const AttentionCall& call);
   // `next` is the share that this member computes after this one.
@@ -81,20 +87,23 @@ class Decoder {
   void StoreShare(const AttentionCall& call, const AttentionPlan::Share& share,
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
-  const RelativeBias& bias(int32_t layer_index) const {
-    return biases_[biases_.size() == 1 ? 0 : layer_index];
-  }
   void WriteLogits(const ThreadTeam::Member& member);
+  // Writes what the head reads of a row to out [d_model].
+  void FinishRow(int64_t row, float* out) const;
+  // Shows the observer, if there is one, what an attention reads.
   void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
-                 Attention attention);
+                 Attention attention, const float* input);
 
   const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const std::vector<RelativeBias> biases_;  // one, or one per layer
+  const Sublayers sublayers_;
+  const StackEmbedding embedding_;
+  const LayerBiases biases_;
   const int32_t max_rows_;
+  const int32_t max_positions_;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;

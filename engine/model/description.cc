@@ -103,6 +103,9 @@ void ReadConfig(KeyReader& reader, ModelDescription& out, StartIds& start) {
     reader.Refuse("is_encoder_decoder", false, "true");
   }
   out.family->read(reader, architecture, out.warnings);
+  if (!architecture.has_source_embedding) {
+    architecture.source_vocab_size = architecture.vocab_size;
+  }
   JudgeCommonKeys(reader, out.warnings);
   ReadTokenIds(reader, architecture.vocab_size, architecture.tokens, start);
 }

@@ -36,9 +36,10 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.encoder),
-      biases_(RelativeBiases(weights.encoder_biases, shape_.num_heads,
-                             weights.architecture.positions,
-                             /*is_bidirectional=*/true, max_source_tokens)),
+      sublayers_(weights.architecture, kernels),
+      embedding_(weights, Stack::kEncoder, kernels, max_source_tokens),
+      biases_(weights.architecture, Stack::kEncoder,
+              weights.encoder_stack.position_biases, max_source_tokens),
       attention_type_(AttentionType(weights, kernels)),
       feed_forward_(weights.architecture, shape_, kUnitRows) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
@@ -67,8 +68,9 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
     const int32_t len = static_cast<int32_t>(entry.source.size());
     SHEAF_CHECK((num_rows_ + len) * d_model <= x_.size());
     sources_.push_back({num_rows_, len, entry.cross_blocks});
+    StackEmbedding::Counter places(weights_.architecture, /*num_tokens=*/0);
     for (int32_t id : entry.source) {
-      weights_.Embed(id, x_.data() + num_rows_++ * d_model);
+      embedding_.Embed(id, places.Next(id), x_.data() + num_rows_++ * d_model);
     }
   }
 }
@@ -168,11 +170,11 @@ void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  float* normed = normed_.data() + unit.begin * d_model;
-  NormRows(member, kernels_, weights_.architecture, layer.norm,
-           x_.data() + unit.begin * d_model, n, normed);
+  const float* input = sublayers_.Begin(member, layer.self_norms.before,
+                                        x_.data() + unit.begin * d_model, n,
+                                        normed_.data() + unit.begin * d_model);
   const int64_t columns = layer.qkv.num_columns();
-  layer.qkv.Run(member, normed, d_model, n, qkv_.data() + unit.begin * columns,
+  layer.qkv.Run(member, input, d_model, n, qkv_.data() + unit.begin * columns,
                 columns, /*accumulate=*/false);
   member.Barrier();
 }
@@ -195,6 +197,7 @@ void Encoder::AttendHead(int32_t layer_index, const Source& source,
   const int64_t stride = 3 * q_columns;
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
+  const RelativeBias* bias = biases_.Of(layer_index);
   char* k_panels = buffers.k_panels.data();
   char* v = buffers.v.data();
   const kernels::HeadUnits units =
@@ -218,11 +221,12 @@ void Encoder::AttendHead(int32_t layer_index, const Source& source,
                           .units = units,
                           .k_panels = k_panels,
                           .v = v,
-                          .bias = bias(layer_index).ForQuery(head, 0),
+                          .bias = bias ? bias->ForQuery(head, 0) : nullptr,
                           .back = source.len,
                           .ahead = source.len,
                           .softcap = 0,
-                          .scratch = buffers.scratch.data()});
+                          .scratch = buffers.scratch.data(),
+                          .score_scale = shape_.score_scale});
 }
 
 void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
@@ -230,11 +234,10 @@ void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* x = x_.data() + unit.begin * d_model;
-  layer.out.Run(member, attended_.data() + unit.begin * layer.out.K(),
-                layer.out.K(), n, x, d_model, /*accumulate=*/true);
-  member.Barrier();
-  AddFeedForward(member, kernels_, weights_.architecture, layer.feed_forward, x,
-                 n, normed_.data() + unit.begin * d_model, feed_forward_);
+  sublayers_.End(member, layer.self_norms, layer.self_out,
+                 attended_.data() + unit.begin * layer.self_out.K(), n, x);
+  sublayers_.FeedForward(member, layer.feed_forward, x, n,
+                         normed_.data() + unit.begin * d_model, feed_forward_);
 }
 
 void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
@@ -244,11 +247,12 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
   const int64_t columns = weights_.cross_kv.num_columns();
   const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
   const int32_t pairs = architecture.decoder.num_layers * num_heads;
-  float* normed = normed_.data() + unit.begin * shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  NormRows(member, kernels_, architecture, weights_.encoder_norm,
-           x_.data() + unit.begin * shape_.d_model, n, normed);
-  weights_.cross_kv.Run(member, normed, shape_.d_model, n, cross_kv_.data(),
+  const float* output =
+      sublayers_.Begin(member, weights_.encoder_stack.final_norm,
+                       x_.data() + unit.begin * shape_.d_model, n,
+                       normed_.data() + unit.begin * shape_.d_model);
+  weights_.cross_kv.Run(member, output, shape_.d_model, n, cross_kv_.data(),
                         columns, /*accumulate=*/false);
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
+#include "engine/model/embedding.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -37,7 +39,9 @@ class Encoder {
   void Drop(int32_t entry_index) { sources_[entry_index].is_dropped = true; }
 
   absl::Span<const float> output() const {
-    return {normed_.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
+    const AlignedBuffer<float>& rows =
+        weights_.architecture.has_final_norm ? normed_ : x_;
+    return {rows.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
   }
 
  private:
@@ -76,9 +80,6 @@ class Encoder {
   void Attend(const ThreadTeam::Member& member, const Unit& unit);
   void AttendHead(int32_t layer_index, const Source& source, int32_t head,
                   HeadBuffers& buffers);
-  const RelativeBias& bias(int32_t layer_index) const {
-    return biases_[biases_.size() == 1 ? 0 : layer_index];
-  }
   void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
   void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
 
@@ -87,7 +88,9 @@ class Encoder {
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const std::vector<RelativeBias> biases_;  // one, or one per layer
+  const Sublayers sublayers_;
+  const StackEmbedding embedding_;
+  const LayerBiases biases_;
   // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
 

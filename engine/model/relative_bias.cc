@@ -44,15 +44,19 @@ RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
   }
 }
 
-std::vector<RelativeBias> RelativeBiases(
-    const std::vector<std::vector<float>>& tables, int32_t num_heads,
-    const Positions& positions, bool is_bidirectional, int32_t max_len) {
-  std::vector<RelativeBias> biases;
-  biases.reserve(tables.size());
+LayerBiases::LayerBiases(const Architecture& architecture, Stack stack,
+                         const std::vector<std::vector<float>>& tables,
+                         int32_t max_len) {
+  const bool is_encoder = stack == Stack::kEncoder;
+  const StackShape& shape =
+      is_encoder ? architecture.encoder : architecture.decoder;
   for (const std::vector<float>& table : tables) {
-    biases.emplace_back(table, num_heads, positions, is_bidirectional, max_len);
+    biases_.emplace_back(table, shape.num_heads, architecture.positions,
+                         /*is_bidirectional=*/is_encoder, max_len);
   }
-  return biases;
+  for (int32_t layer = 0; layer < shape.num_layers; ++layer) {
+    by_layer_.push_back(tables.empty() ? -1 : tables.size() == 1 ? 0 : layer);
+  }
 }
 
 }  // namespace sheaf

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/model/architecture.h"
+#include "engine/model/tensor_list.h"
 
 namespace sheaf {
 
@@ -45,9 +46,23 @@ class RelativeBias {
   std::vector<float> values_;
 };
 
-// The biases of a stack: one per table.
-std::vector<RelativeBias> RelativeBiases(
-    const std::vector<std::vector<float>>& tables, int32_t num_heads,
-    const Positions& positions, bool is_bidirectional, int32_t max_len);
+// The position biases of the self-attention of a stack.
+class LayerBiases {
+ public:
+  // `tables` are learned: none, one for all layers, or one per layer. Positions
+  // are below `max_len`.
+  LayerBiases(const Architecture& architecture, Stack stack,
+              const std::vector<std::vector<float>>& tables, int32_t max_len);
+
+  // Null if the layer has none.
+  const RelativeBias* Of(int32_t layer) const {
+    const int32_t index = by_layer_[layer];
+    return index < 0 ? nullptr : &biases_[index];
+  }
+
+ private:
+  std::vector<RelativeBias> biases_;
+  std::vector<int32_t> by_layer_;  // index in biases_; -1: none
+};
 
 }  // namespace sheaf

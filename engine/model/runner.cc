@@ -22,8 +22,14 @@ int64_t ActivationBytes(const Architecture& architecture,
       2 * int64_t{encoder.d_model} + 4 * encoder.q_columns();
   const int64_t rows =
       std::max(sizes.max_encode_tokens, sizes.max_source_tokens);
+  const int64_t position_rows = architecture.positions.is_computed()
+                                    ? int64_t{sizes.max_source_tokens} +
+                                          kMaxOvertakingTokens +
+                                          sizes.max_new_tokens
+                                    : 0;
   return static_cast<int64_t>(sizeof(float)) *
          ((rows + kMaxOvertakingTokens) * encoder_row +
+          position_rows * encoder.d_model +
           int64_t{sizes.max_sequences} * architecture.vocab_size);
 }
 

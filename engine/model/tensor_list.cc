@@ -17,11 +17,16 @@ class StackLister {
         tensors_(tensors) {}
 
   void List() {
+    if (architecture_.positions.kind == PositionKind::kLearned) {
+      tensors_.push_back({{Slot::kPositions, stack_},
+                          int64_t{architecture_.positions.first_position} +
+                              architecture_.max_positions,
+                          shape_.d_model});
+    }
+    if (architecture_.has_embedding_norm)
+      AddNorm({Slot::kEmbeddingNorm, stack_});
     for (int32_t layer = 0; layer < shape_.num_layers; ++layer) {
-      if (layer == 0 || architecture_.positions.is_per_layer) {
-        Add(Slot::kPositionBias, Sublayer::kSelfAttention, layer,
-            architecture_.positions.num_buckets, shape_.num_heads);
-      }
+      ListPositionBias(layer);
       ListAttention(Sublayer::kSelfAttention, layer, shape_.kv_columns());
       if (stack_ == Stack::kDecoder) {
         ListAttention(Sublayer::kCrossAttention, layer,
@@ -29,13 +34,35 @@ class StackLister {
       }
       ListFeedForward(layer);
     }
-    tensors_.push_back({{Slot::kFinalNorm, stack_}, shape_.d_model, 0});
+    if (architecture_.has_final_norm) AddNorm({Slot::kFinalNorm, stack_});
   }
 
  private:
+  void ListPositionBias(int32_t layer) {
+    const Positions& positions = architecture_.positions;
+    if (!positions.is_relative_bias()) return;
+    if (layer > 0 && !positions.is_per_layer) return;
+    tensors_.push_back(
+        {{Slot::kPositionBias, stack_, Sublayer::kSelfAttention, layer},
+         positions.num_buckets,
+         shape_.num_heads});
+  }
+
+  void AddNorm(TensorPlace place) {
+    tensors_.push_back({place, shape_.d_model, 0});
+    if (architecture_.norm != NormKind::kLayer) return;
+    place.is_bias = true;
+    tensors_.push_back({place, shape_.d_model, 0});
+  }
+
+  // A product, with its bias if the model has biases.
   void Add(Slot slot, Sublayer sublayer, int32_t layer, int64_t rows,
            int64_t columns) {
-    tensors_.push_back({{slot, stack_, sublayer, layer}, rows, columns});
+    TensorPlace place = {slot, stack_, sublayer, layer};
+    tensors_.push_back({place, rows, columns});
+    if (!architecture_.has_biases) return;
+    place.is_bias = true;
+    tensors_.push_back({place, rows, 0});
   }
 
   void ListAttention(Sublayer sublayer, int32_t layer, int64_t kv_columns) {
@@ -43,7 +70,7 @@ class StackLister {
     const int64_t kv_input = sublayer == Sublayer::kCrossAttention
                                  ? architecture_.encoder.d_model
                                  : shape_.d_model;
-    Add(Slot::kNorm, sublayer, layer, shape_.d_model, 0);
+    AddNorm({Slot::kNorm, stack_, sublayer, layer});
     Add(Slot::kQuery, sublayer, layer, shape_.q_columns(), shape_.d_model);
     Add(Slot::kKey, sublayer, layer, kv_columns, kv_input);
     Add(Slot::kValue, sublayer, layer, kv_columns, kv_input);
@@ -52,7 +79,7 @@ class StackLister {
 
   void ListFeedForward(int32_t layer) {
     constexpr Sublayer kSublayer = Sublayer::kFeedForward;
-    Add(Slot::kNorm, kSublayer, layer, shape_.d_model, 0);
+    AddNorm({Slot::kNorm, stack_, kSublayer, layer});
     if (architecture_.is_gated) {
       Add(Slot::kGate, kSublayer, layer, shape_.d_ff, shape_.d_model);
     }
@@ -73,12 +100,20 @@ std::vector<TensorSpec> ListTensors(const Architecture& architecture) {
   tensors.push_back({{Slot::kEmbedding},
                      architecture.vocab_size,
                      architecture.decoder.d_model});
+  if (architecture.has_source_embedding) {
+    tensors.push_back({{Slot::kSourceEmbedding},
+                       architecture.source_vocab_size,
+                       architecture.encoder.d_model});
+  }
   for (const Stack stack : {Stack::kEncoder, Stack::kDecoder}) {
     StackLister(architecture, stack, tensors).List();
   }
   if (!architecture.is_tied) {
     tensors.push_back(
         {{Slot::kHead}, architecture.vocab_size, architecture.decoder.d_model});
+  }
+  if (architecture.has_logit_bias) {
+    tensors.push_back({{Slot::kLogitBias}, 1, architecture.vocab_size});
   }
   return tensors;
 }

@@ -10,13 +10,26 @@
 #include "engine/model/architecture.h"
 #include "engine/model/description.h"
 #include "engine/model/linear.h"
+#include "engine/model/tensor_list.h"
 #include "engine/model/weight_source.h"
 
 namespace sheaf {
 
+// A norm; `weight` is empty if there is none, `bias` if the norm has none.
+struct NormWeights {
+  std::vector<float> weight;  // [d_model]
+  std::vector<float> bias;
+  bool is_absent() const { return weight.empty(); }
+};
+
+// The norms around a sub-layer f: x += f(before(x)), or x = after(x + f(x)).
+struct SublayerNorms {
+  NormWeights before, after;
+};
+
 // The feed-forward layer: out(f(up x)), or with a gate out(f(gate x) * up x).
 struct FeedForwardWeights {
-  std::vector<float> norm;  // [d_model]
+  SublayerNorms norms;
   // up; with a gate, each slice has its columns of the gate and then the same
   // columns of up, so that one member of the team has both.
   Linear in;
@@ -24,20 +37,38 @@ struct FeedForwardWeights {
 };
 
 struct EncoderLayer {
-  std::vector<float> norm;  // [d_model]
-  Linear qkv;               // [q_columns | kv_columns | kv_columns]
-  Linear out;
+  SublayerNorms self_norms;
+  Linear qkv;  // [q_columns | kv_columns | kv_columns]
+  Linear self_out;
   FeedForwardWeights feed_forward;
 };
 
 struct DecoderLayer {
-  std::vector<float> self_norm;
+  SublayerNorms self_norms;
   Linear qkv;  // [q_columns | kv_columns | kv_columns]
   Linear self_out;
-  std::vector<float> cross_norm;
+  SublayerNorms cross_norms;
   Linear cross_q;
   Linear cross_out;
   FeedForwardWeights feed_forward;
+};
+
+// A table that only embeds, [vocab, d_model]: in f32, or in bfloat16 if the
+// other weights are narrower.
+struct EmbeddingTable {
+  AlignedBuffer<float> f32;
+  AlignedBuffer<uint16_t> bf16;
+  int64_t bytes() const { return f32.bytes() + bf16.bytes(); }
+};
+
+// What a stack has once. Each is empty if the model has none.
+struct StackWeights {
+  // [num_buckets, num_heads] of the first layer, which serves all layers, or of
+  // each layer.
+  std::vector<std::vector<float>> position_biases;
+  AlignedBuffer<float> positions;  // [rows, d_model]
+  NormWeights embedding_norm;
+  NormWeights final_norm;
 };
 
 // A model's weights, each laid out once for the code that reads it. Grouped key
@@ -49,8 +80,8 @@ struct Weights {
                                       const WeightSource& source,
                                       const LinearOptions& options);
 
-  // Copies the embedding of token `id` to out [d_model].
-  void Embed(int32_t id, float* out) const;
+  // Copies the embedding of token `id` in that stack to out [d_model].
+  void ReadEmbedding(Stack stack, int32_t id, float* out) const;
 
   int64_t bytes() const;  // in memory
   // The part of them that one decode step reads: decoder layers and head.
@@ -58,19 +89,12 @@ struct Weights {
 
   Architecture architecture;
   WeightType type = WeightType::kF32;
-  // [vocab_size, d_model], in f32, or in bfloat16 if the other weights are
-  // narrower. Both are empty if the head has it.
-  AlignedBuffer<float> embedding;
-  AlignedBuffer<uint16_t> embedding_bf16;
-  Linear head;  // [vocab_size] columns
-  // [num_buckets, num_heads] of the first layer, which serves all layers, or of
-  // each layer.
-  std::vector<std::vector<float>> encoder_biases;
-  std::vector<std::vector<float>> decoder_biases;
+  EmbeddingTable embedding;         // empty if the head has it
+  EmbeddingTable source_embedding;  // of the encoder, if it has its own
+  Linear head;                      // [vocab_size] columns
+  StackWeights encoder_stack, decoder_stack;
   std::vector<EncoderLayer> encoder;
-  std::vector<float> encoder_norm;
   std::vector<DecoderLayer> decoder;
-  std::vector<float> decoder_norm;
   // The cross-attention keys and values of all decoder layers in one product:
   // for each layer [cross_kv_columns | cross_kv_columns].
   Linear cross_kv;

@@ -43,8 +43,10 @@ TEST(RelativePositionBucketTest, IsTheReferences) {
 TEST(RelativeBiasTest, AQueryFindsItsKeysInOrder) {
   // 4 buckets and 1 head: the bias is the bucket's number.
   const std::vector<float> table = {0, 1, 2, 3};
-  const RelativeBias both(table, 1, {4, 8}, /*is_bidirectional=*/true, 10);
-  const RelativeBias past(table, 1, {4, 8}, /*is_bidirectional=*/false, 10);
+  const RelativeBias both(table, 1, {.num_buckets = 4, .max_distance = 8},
+                          /*is_bidirectional=*/true, 10);
+  const RelativeBias past(table, 1, {.num_buckets = 4, .max_distance = 8},
+                          /*is_bidirectional=*/false, 10);
   for (int32_t query = 0; query < 10; ++query) {
     for (int32_t key = 0; key < 10; ++key) {
       EXPECT_EQ(both.ForQuery(0, query)[key],
