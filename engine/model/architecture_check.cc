@@ -9,19 +9,84 @@
 namespace sheaf {
 namespace {
 
+// Layer norms after the sub-layers, and a norm of the embeddings.
+constexpr Features kNormedAfter = {.is_tied = true,
+                                   .has_final_norm = false,
+                                   .has_biases = true,
+                                   .norm = NormKind::kLayer,
+                                   .norm_place = NormPlace::kAfter};
+constexpr Features kNormedBefore = {
+    .is_tied = true, .has_biases = true, .norm = NormKind::kLayer};
+
+constexpr Features With(Features features, PositionKind positions) {
+  features.positions = positions;
+  return features;
+}
+constexpr Features WithEmbeddingNorm(Features features) {
+  features.has_embedding_norm = true;
+  return features;
+}
+constexpr Features WithUnequalStacks(Features features) {
+  features.has_unequal_stacks = true;
+  return features;
+}
+constexpr Features WithSourceEmbedding(Features features) {
+  features.has_source_embedding = true;
+  return features;
+}
+
+constexpr PositionKind kLearned = PositionKind::kLearned;
+constexpr PositionKind kSinusoidal = PositionKind::kSinusoidal;
+constexpr PositionKind kToLast = PositionKind::kSinusoidalToLast;
+
 constexpr TestedCombination kTested[] = {
     {{.is_tied = true}, "f16-weights"},
     {{}, "asymmetric-depth"},
     {{.is_gated = true, .is_tied = true}, "gqa-tied-bf16-asym"},
     {{.is_gated = true}, "wide-heads"},
     {{.is_gated = true, .has_bias_per_layer = true}, "umt5"},
+    {WithEmbeddingNorm(With(kNormedAfter, kLearned)), "bart-cnn"},
+    {WithUnequalStacks(WithEmbeddingNorm(With(kNormedAfter, kLearned))),
+     "bart-plain-scaled"},
+    {WithEmbeddingNorm(With(kNormedBefore, kLearned)), "mbart50"},
+    {With(kNormedAfter, kSinusoidal), "marian-opus"},
+    {WithSourceEmbedding(With(kNormedAfter, kSinusoidal)),
+     "marian-separate-vocab"},
+    {With(kNormedBefore, kSinusoidal), "pegasus"},
+    {With(kNormedBefore, kToLast), "nllb"},
 };
+
+absl::string_view PositionsName(PositionKind kind) {
+  switch (kind) {
+    case PositionKind::kRelativeBias:
+      return "relative position bias";
+    case PositionKind::kLearned:
+      return "learned positions";
+    case PositionKind::kSinusoidal:
+      return "sinusoidal positions";
+    case PositionKind::kSinusoidalToLast:
+      return "sinusoidal positions to the last frequency";
+  }
+  return "";
+}
 
 std::string Describe(const Features& features) {
   std::vector<absl::string_view> names = {
       features.is_gated ? "gated feed-forward layers"
                         : "feed-forward layers without a gate",
       features.is_tied ? "a head that is the embedding" : "a separate head"};
+  names.push_back(features.norm == NormKind::kRms ? "RMS norms"
+                                                  : "layer norms");
+  names.push_back(features.norm_place == NormPlace::kBefore
+                      ? "norms before the sub-layers"
+                      : "norms after the sub-layers");
+  names.push_back(features.has_final_norm ? "a final norm" : "no final norm");
+  if (features.has_embedding_norm) names.push_back("a norm of the embeddings");
+  names.push_back(features.has_biases ? "biases" : "no biases");
+  names.push_back(PositionsName(features.positions));
+  if (features.has_source_embedding) {
+    names.push_back("an embedding table of the encoder");
+  }
   if (features.has_grouped_encoder) {
     names.push_back("grouped KV heads in the encoder");
   }
@@ -46,7 +111,14 @@ Features FeaturesOf(const Architecture& architecture) {
                                 encoder.d_ff != decoder.d_ff ||
                                 encoder.num_heads != decoder.num_heads ||
                                 encoder.head_dim != decoder.head_dim,
-          .has_bias_per_layer = architecture.positions.is_per_layer};
+          .has_source_embedding = architecture.has_source_embedding,
+          .has_embedding_norm = architecture.has_embedding_norm,
+          .has_final_norm = architecture.has_final_norm,
+          .has_biases = architecture.has_biases,
+          .has_bias_per_layer = architecture.positions.is_per_layer,
+          .norm = architecture.norm,
+          .norm_place = architecture.norm_place,
+          .positions = architecture.positions.kind};
 }
 
 absl::Span<const TestedCombination> TestedCombinations() { return kTested; }

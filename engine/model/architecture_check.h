@@ -12,14 +12,21 @@
 namespace sheaf {
 
 // Properties of an architecture that choose between different code. Sizes and
-// numbers are no features, nor is the activation: each is an argument of a
-// kernel that is tested against its definition.
+// numbers are no features, nor are the activation and the bias of the logits:
+// each is an argument of a kernel that is tested against its definition.
 struct Features {
   bool is_gated = false;             // the feed-forward layers
   bool is_tied = false;              // the embedding is the head
   bool has_grouped_encoder = false;  // fewer KV heads than query heads there
   bool has_unequal_stacks = false;   // other widths or heads in the decoder
-  bool has_bias_per_layer = false;   // instead of one per stack
+  bool has_source_embedding = false;
+  bool has_embedding_norm = false;
+  bool has_final_norm = true;
+  bool has_biases = false;
+  bool has_bias_per_layer = false;  // of positions, instead of one per stack
+  NormKind norm = NormKind::kRms;
+  NormPlace norm_place = NormPlace::kBefore;
+  PositionKind positions = PositionKind::kRelativeBias;
 
   bool operator==(const Features&) const = default;
 };

@@ -53,6 +53,7 @@ std::string ReadLabel(KeyReader& reader, const ModelType& type) {
 // Token ids that either file may have.
 struct StartIds {
   std::optional<int32_t> decoder_start, bos;
+  std::optional<int32_t> type_default;
 };
 
 void ReadEosIds(KeyReader& reader, int32_t max_id, TokenRules& tokens) {
@@ -98,6 +99,7 @@ void ReadConfig(KeyReader& reader, ModelDescription& out, StartIds& start) {
   Architecture& architecture = out.architecture;
   out.family = found.family;
   architecture.family = std::string(found.type->name);
+  start.type_default = found.type->decoder_start;
   architecture.label = ReadLabel(reader, *found.type);
   if (!reader.Bool("is_encoder_decoder", true)) {
     reader.Refuse("is_encoder_decoder", false, "true");
@@ -125,7 +127,9 @@ absl::StatusOr<ModelDescription> DescribeModel(ConfigFiles files) {
     ReadTokenIds(generation, out.architecture.vocab_size, tokens, start);
     if (!generation.status().ok()) return generation.status();
   }
-  // As in the reference, which does not decode if it has neither.
+  // As in the reference, which does not decode if it has none.
+  if (!start.decoder_start.has_value())
+    start.decoder_start = start.type_default;
   tokens.start_id =
       start.decoder_start.value_or(start.bos.value_or(tokens.start_id));
   return out;

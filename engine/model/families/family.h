@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ namespace sheaf {
 struct ModelType {
   absl::string_view name;
   absl::string_view label;  // if config.json has no `architectures`
+  // The decoder's first token if no file has decoder_start_token_id; if this
+  // is empty too, it is bos_token_id.
+  std::optional<int32_t> decoder_start = std::nullopt;
 };
 
 // Everything that is particular to one kind of checkpoint: how its config.json

@@ -3,12 +3,13 @@
 #include "engine/model/families/registry.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/families/bart.h"
 #include "engine/model/families/t5.h"
 
 namespace sheaf {
 
 absl::Span<const Family* const> Families() {
-  static const Family* const kFamilies[] = {&T5Family()};
+  static const Family* const kFamilies[] = {&T5Family(), &BartFamily()};
   return kFamilies;
 }
 

@@ -49,9 +49,14 @@ inline SamplingParams ToSampling(const nlohmann::json& options) {
 }
 
 // Without the end token, as hypotheses are.
-inline std::vector<int32_t> ToTokens(const nlohmann::json& ids) {
+inline std::vector<int32_t> ToTokens(const nlohmann::json& ids,
+                                     const TokenRules& rules) {
   auto tokens = ids.get<std::vector<int32_t>>();
-  if (!tokens.empty() && tokens.back() == 1) tokens.pop_back();
+  for (const int32_t eos : rules.eos_ids) {
+    if (tokens.empty() || tokens.back() != eos) continue;
+    tokens.pop_back();
+    break;
+  }
   return tokens;
 }
 
@@ -88,15 +93,16 @@ inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
     }
   }
   EXPECT_GE(num_beam_runs, 3);
+  const TokenRules& rules = model.architecture().tokens;
   for (const Sent& each : sent) {
     SCOPED_TRACE(each.name + " input " + (*each.run)["input"].dump());
     EXPECT_TRUE(each.sink->Wait().ok());
     const std::vector<Hypothesis>& hypotheses = each.sink->hypotheses();
     const json& ids = (*each.run)["ids"];
     ASSERT_EQ(hypotheses.size(), ids.size());
-    EXPECT_EQ(each.sink->tokens(), ToTokens(ids[0]));
+    EXPECT_EQ(each.sink->tokens(), ToTokens(ids[0], rules));
     for (size_t i = 0; i < ids.size(); ++i) {
-      EXPECT_EQ(hypotheses[i].tokens, ToTokens(ids[i])) << i;
+      EXPECT_EQ(hypotheses[i].tokens, ToTokens(ids[i], rules)) << i;
       if (!each.run->contains("scores")) continue;  // greedy
       EXPECT_NEAR(hypotheses[i].score, (*each.run)["scores"][i],
                   kScoreTolerance);

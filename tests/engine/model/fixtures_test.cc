@@ -91,11 +91,34 @@ std::string Name(const ::testing::TestParamInfo<Case>& info) {
 
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const char* fixture :
-       {"asymmetric-depth", "bf16-weights", "f16-weights", "gqa-2of8",
-        "gqa-tied-bf16-asym", "mqa-1of6", "sharded", "t5v10-relu-tied",
-        "t5v11-gated-untied", "text-end-to-end", "wide-heads", "byt5", "umt5",
-        "t5-gated-relu-bf16", "ul2-gated-silu"}) {
+  for (const char* fixture : {"asymmetric-depth",
+                              "bart-cnn",
+                              "bart-mqa",
+                              "bart-plain-scaled",
+                              "bf16-weights",
+                              "byt5",
+                              "f16-weights",
+                              "gqa-2of8",
+                              "gqa-tied-bf16-asym",
+                              "m2m100",
+                              "marian-gqa",
+                              "marian-multi-tc",
+                              "marian-opus",
+                              "marian-separate-vocab",
+                              "mbart-cc25",
+                              "mbart50",
+                              "mqa-1of6",
+                              "nllb",
+                              "nllb-gqa",
+                              "pegasus",
+                              "sharded",
+                              "t5-gated-relu-bf16",
+                              "t5v10-relu-tied",
+                              "t5v11-gated-untied",
+                              "text-end-to-end",
+                              "ul2-gated-silu",
+                              "umt5",
+                              "wide-heads"}) {
     for (kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
                              kernels::Isa::kAvx512}) {
       cases.push_back({fixture, isa, 2});
