@@ -18,9 +18,9 @@ namespace sheaf {
 int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
                                int32_t num_buckets, int32_t max_distance);
 
-// The learned bias of the self-attention of one layer, or of all layers of a
-// stack that share it, spread out over relative
-// positions: one row per head, which the kernels read in the order of the keys.
+// A bias of the scores of self-attention, spread out over relative positions,
+// which the kernels read in the order of the keys: a learned one, with one row
+// per head, or a window, with one row for all heads.
 class RelativeBias {
  public:
   // `table` [num_buckets, num_heads] as in the checkpoint. Covers relative
@@ -29,8 +29,13 @@ class RelativeBias {
                const Positions& positions, bool is_bidirectional,
                int32_t max_len);
 
+  // 0 within the window; elsewhere so low that the weight of a key vanishes,
+  // but finite, so that a row of which a part sees no key is no error.
+  RelativeBias(const Window& window, bool is_bidirectional, int32_t max_len);
+
   // The bias of key t for the query at position p is
-  // Row(head)[max_len - 1 - p + t]. Rows are row_stride() floats apart.
+  // Row(head)[max_len - 1 - p + t]. Rows are row_stride() floats apart, which
+  // is 0 if there is only one.
   const float* Row(int32_t head) const {
     return values_.data() + head * row_stride_;
   }
@@ -61,6 +66,11 @@ class LayerBiases {
   }
 
  private:
+  void AddTables(const Architecture& architecture, Stack stack,
+                 const std::vector<std::vector<float>>& tables,
+                 int32_t max_len);
+  void AddWindows(const StackShape& shape, Stack stack, int32_t max_len);
+
   std::vector<RelativeBias> biases_;
   std::vector<int32_t> by_layer_;  // index in biases_; -1: none
 };

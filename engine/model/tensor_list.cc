@@ -23,12 +23,15 @@ class StackLister {
                               architecture_.max_positions,
                           shape_.d_model});
     }
+    if (architecture_.own_vector_id.has_value()) {
+      tensors_.push_back({{Slot::kOwnVector, stack_}, shape_.d_model, 0});
+    }
     if (architecture_.has_embedding_norm)
       AddNorm({Slot::kEmbeddingNorm, stack_});
     for (int32_t layer = 0; layer < shape_.num_layers; ++layer) {
       ListPositionBias(layer);
       ListAttention(Sublayer::kSelfAttention, layer, shape_.kv_columns());
-      if (stack_ == Stack::kDecoder) {
+      if (stack_ == Stack::kDecoder && !architecture_.has_merged_attention) {
         ListAttention(Sublayer::kCrossAttention, layer,
                       architecture_.cross_kv_columns());
       }
@@ -55,6 +58,14 @@ class StackLister {
     tensors_.push_back({place, shape_.d_model, 0});
   }
 
+  // The norms around a sub-layer.
+  void AddNorms(Sublayer sublayer, int32_t layer) {
+    AddNorm({Slot::kNorm, stack_, sublayer, layer});
+    if (architecture_.norm_place == NormPlace::kBoth) {
+      AddNorm({Slot::kSecondNorm, stack_, sublayer, layer});
+    }
+  }
+
   // A product, with its bias if the model has biases.
   void Add(Slot slot, Sublayer sublayer, int32_t layer, int64_t rows,
            int64_t columns) {
@@ -70,7 +81,13 @@ class StackLister {
     const int64_t kv_input = sublayer == Sublayer::kCrossAttention
                                  ? architecture_.encoder.d_model
                                  : shape_.d_model;
-    AddNorm({Slot::kNorm, stack_, sublayer, layer});
+    AddNorms(sublayer, layer);
+    if (architecture_.has_qk_norm) {
+      for (const Slot slot : {Slot::kQueryNorm, Slot::kKeyNorm}) {
+        tensors_.push_back(
+            {{slot, stack_, sublayer, layer}, shape_.head_dim, 0});
+      }
+    }
     Add(Slot::kQuery, sublayer, layer, shape_.q_columns(), shape_.d_model);
     Add(Slot::kKey, sublayer, layer, kv_columns, kv_input);
     Add(Slot::kValue, sublayer, layer, kv_columns, kv_input);
@@ -79,7 +96,7 @@ class StackLister {
 
   void ListFeedForward(int32_t layer) {
     constexpr Sublayer kSublayer = Sublayer::kFeedForward;
-    AddNorm({Slot::kNorm, stack_, kSublayer, layer});
+    AddNorms(kSublayer, layer);
     if (architecture_.is_gated) {
       Add(Slot::kGate, kSublayer, layer, shape_.d_ff, shape_.d_model);
     }
