@@ -43,8 +43,8 @@ struct StackShape {
   float score_softcap = 0;
 
   // By layer; each is empty if no layer has one.
-  std::vector<std::optional<Window>> windows;  // null: the layer sees all
-  std::vector<Rotation> rotations;             // of kRotary
+  std::vector<std::optional<Window>> windows = {};  // null: it sees all
+  std::vector<Rotation> rotations = {};             // of kRotary
 
   // The columns of all queries, and those of all keys (or of all values).
   int64_t q_columns() const { return int64_t{num_heads} * head_dim; }
@@ -160,8 +160,8 @@ struct Architecture {
   bool has_logit_bias = false;
   float logit_softcap = 0;  // as score_softcap
 
-  // A token whose embedding is a vector of its own in each stack, which is not
-  // scaled. The id may be outside of the vocabulary.
+  // A token whose embedding is a vector of its own, which is not scaled. The id
+  // may be outside of the vocabulary.
   std::optional<int32_t> own_vector_id;
 
   // Whether the embedding table is the head too. The checkpoint decides:

@@ -23,9 +23,6 @@ class StackLister {
                               architecture_.max_positions,
                           shape_.d_model});
     }
-    if (architecture_.own_vector_id.has_value()) {
-      tensors_.push_back({{Slot::kOwnVector, stack_}, shape_.d_model, 0});
-    }
     if (architecture_.has_embedding_norm)
       AddNorm({Slot::kEmbeddingNorm, stack_});
     for (int32_t layer = 0; layer < shape_.num_layers; ++layer) {
@@ -128,6 +125,9 @@ std::vector<TensorSpec> ListTensors(const Architecture& architecture) {
   if (!architecture.is_tied) {
     tensors.push_back(
         {{Slot::kHead}, architecture.vocab_size, architecture.decoder.d_model});
+  }
+  if (architecture.own_vector_id.has_value()) {
+    tensors.push_back({{Slot::kOwnVector}, architecture.decoder.d_model, 0});
   }
   if (architecture.has_logit_bias) {
     tensors.push_back({{Slot::kLogitBias}, 1, architecture.vocab_size});

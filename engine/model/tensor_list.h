@@ -10,7 +10,7 @@
 
 namespace sheaf {
 
-// The purpose of a tensor. The first four exist once per model, the next four
+// The purpose of a tensor. The first five exist once per model, the next three
 // once per stack, kPositionBias once per stack or per layer, and the others
 // once per sub-layer that has them.
 enum class Slot {
@@ -19,8 +19,8 @@ enum class Slot {
                      // encoder has its own
   kHead,             // [vocab_size, d_model]; only if it is not the embedding
   kLogitBias,        // [1, vocab_size]
-  kPositions,        // [first_position + max_positions, d_model]
   kOwnVector,        // [d_model], of Architecture::own_vector_id
+  kPositions,        // [first_position + max_positions, d_model]
   kEmbeddingNorm,    // [d_model]
   kFinalNorm,        // [d_model]
   kPositionBias,     // [num_buckets, num_heads]; layer 0's may serve all layers

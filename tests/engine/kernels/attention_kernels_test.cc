@@ -239,6 +239,7 @@ TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
 struct EncodeCase {
   EncodeType type;
   int dim, len;
+  float score_scale = 1;
   float softcap = 0;
   bool has_bias = true;
   int back = 1 << 20, ahead = 1 << 20;
@@ -283,7 +284,9 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
                          .back = std::min(c.back, len),
                          .ahead = std::min(c.ahead, len),
                          .softcap = c.softcap,
-                         .scratch = scratch.data()});
+                         .scratch = scratch.data(),
+                         .score_scale = c.score_scale});
+  for (float& each : q) each *= c.score_scale;
   double error = 0;
   for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
     const auto expected =
@@ -322,11 +325,11 @@ TEST_P(AttentionKernelsTest, AttendEncodeMatchesTheDefinition) {
   }
 }
 
-TEST_P(AttentionKernelsTest, AttendEncodeCapsScoresAndNeedsNoBias) {
+TEST_P(AttentionKernelsTest, AttendEncodeScalesAndCapsScoresAndNeedsNoBias) {
   for (EncodeType type :
        {EncodeType::kF32, EncodeType::kBf16, EncodeType::kInt16}) {
     for (int len : {1, 17, 50, kContextPart + 9}) {
-      for (float softcap : {0.0f, 3.0f, 50.0f}) {
+      for (float softcap : {0.0f, 1.0f, 50.0f}) {
         for (bool has_bias : {false, true}) {
           SCOPED_TRACE(testing::Message()
                        << len << " " << softcap << " " << has_bias);
@@ -334,6 +337,7 @@ TEST_P(AttentionKernelsTest, AttendEncodeCapsScoresAndNeedsNoBias) {
                                 {.type = type,
                                  .dim = 32,
                                  .len = len,
+                                 .score_scale = 0.3f,
                                  .softcap = softcap,
                                  .has_bias = has_bias},
                                 rng_),
