@@ -42,7 +42,7 @@ void StackEmbedding::Embed(int32_t id, int32_t place, float* out) const {
   const int64_t d_model = shape_.d_model;
   weights_.ReadEmbedding(stack_, id, out);
   if (id == weights_.architecture.own_vector_id) {
-    std::copy_n(StackOf(weights_, stack_).own_vector.data(), d_model, out);
+    std::copy_n(weights_.own_vector.data(), d_model, out);
   } else if (const float scale = shape_.embedding_scale; scale != 1) {
     for (int64_t i = 0; i < d_model; ++i) out[i] *= scale;
   }

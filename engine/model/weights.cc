@@ -301,9 +301,6 @@ StackWeights LoadStack(Loader& loader, const Architecture& architecture,
   } else if (architecture.positions.kind == PositionKind::kLearned) {
     weights.positions = loader.Rows({Slot::kPositions, stack});
   }
-  if (architecture.own_vector_id.has_value()) {
-    weights.own_vector = loader.Values({Slot::kOwnVector, stack});
-  }
   if (architecture.has_embedding_norm) {
     weights.embedding_norm = loader.Norm({Slot::kEmbeddingNorm, stack});
   }
@@ -341,8 +338,7 @@ int64_t Bytes(const FeedForwardWeights& ff) {
 
 int64_t Bytes(const StackWeights& stack) {
   return Bytes(stack.position_biases) + stack.positions.bytes() +
-         Bytes(stack.own_vector) + Bytes(stack.embedding_norm) +
-         Bytes(stack.final_norm);
+         Bytes(stack.embedding_norm) + Bytes(stack.final_norm);
 }
 
 }  // namespace
@@ -363,6 +359,9 @@ absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
     weights.embedding = loader.Table({Slot::kEmbedding});
   if (architecture.has_source_embedding) {
     weights.source_embedding = loader.Table({Slot::kSourceEmbedding});
+  }
+  if (architecture.own_vector_id.has_value()) {
+    weights.own_vector = loader.Values({Slot::kOwnVector});
   }
   weights.encoder_stack = LoadStack(loader, architecture, Stack::kEncoder);
   weights.decoder_stack = LoadStack(loader, architecture, Stack::kDecoder);
@@ -410,8 +409,8 @@ int64_t Weights::decode_bytes() const {
 int64_t Weights::bytes() const {
   int64_t bytes = decode_bytes() - Bytes(decoder_stack.final_norm) +
                   embedding.bytes() + source_embedding.bytes() +
-                  Bytes(encoder_stack) + Bytes(decoder_stack) +
-                  cross_kv.bytes();
+                  Bytes(own_vector) + Bytes(encoder_stack) +
+                  Bytes(decoder_stack) + cross_kv.bytes();
   for (const EncoderLayer& layer : encoder) {
     bytes += Bytes(layer.self_norms) + Bytes(layer.head_norms) +
              layer.qkv.bytes() + layer.self_out.bytes() +

@@ -79,7 +79,6 @@ struct StackWeights {
   // each layer.
   std::vector<std::vector<float>> position_biases;
   AlignedBuffer<float> positions;  // [rows, d_model]
-  std::vector<float> own_vector;   // [d_model]
   NormWeights embedding_norm;
   NormWeights final_norm;
 };
@@ -104,6 +103,7 @@ struct Weights {
   WeightType type = WeightType::kF32;
   EmbeddingTable embedding;         // empty if the head has it
   EmbeddingTable source_embedding;  // of the encoder, if it has its own
+  std::vector<float> own_vector;    // [d_model]; empty if the model has none
   Linear head;                      // [vocab_size] columns
   StackWeights encoder_stack, decoder_stack;
   std::vector<EncoderLayer> encoder;
