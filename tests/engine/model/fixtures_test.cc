@@ -198,5 +198,10 @@ TEST_P(FixtureTest, TokensAndScoresAreTheReferences) {
   ExpectRuns(expected_, *model_);
 }
 
+TEST_P(FixtureTest, ARequestAloneGetsTheReferencesTokensAndScores) {
+  if (GetParam().num_threads != 1) GTEST_SKIP() << "once per fixture";
+  ExpectRuns(expected_, *model_, /*is_alone=*/true);
+}
+
 }  // namespace
 }  // namespace sheaf
