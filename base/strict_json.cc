@@ -20,10 +20,9 @@ using nlohmann::json;
 // that have begun and not ended, outermost first.
 class TreeBuilder final : public nlohmann::json_sax<json> {
  public:
-  // `long_array` may be null.
   TreeBuilder(absl::string_view name, int64_t max_values,
-              const LongArray* long_array)
-      : name_(name), max_values_(max_values), long_array_(long_array) {}
+              absl::Span<const LongMember> long_members)
+      : name_(name), max_values_(max_values), long_members_(long_members) {}
 
   absl::Status& status() { return status_; }
   json& root() { return root_; }
@@ -43,21 +42,12 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   bool binary(json::binary_t&) override { return false; }
 
   bool start_object(size_t) override { return Begin(json::object()); }
-  bool start_array(size_t) override {
-    const bool is_long =
-        long_array_ != nullptr && open_.size() == 2 && open_[1]->is_object() &&
-        keys_[0] == long_array_->object && keys_[1] == long_array_->array;
-    if (!Begin(json::array())) return false;
-    if (is_long) {
-      elements_ = open_.back();
-      num_values_kept_ = num_values_;
-    }
-    return true;
-  }
+  bool start_array(size_t) override { return Begin(json::array()); }
   bool end_object() override { return End(); }
   bool end_array() override { return End(); }
 
   bool key(std::string& key) override {
+    if (open_.back() == elements_ && !TakeElement()) return false;
     keys_.resize(open_.size());
     keys_.back() = key;
     auto [place, is_new] = open_.back()->get_ref<json::object_t&>().try_emplace(
@@ -78,11 +68,9 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   }
 
   // Returns null, with an error in status(), if there are too many values or an
-  // element of the long array is refused.
+  // element of a long member is refused.
   json* Add(json value) {
-    if (!open_.empty() && open_.back() == elements_ && !TakeElement()) {
-      return nullptr;
-    }
+    if (IsInLongArray() && !TakeElement()) return nullptr;
     if (num_values_ == max_values_) {
       Refuse(absl::StrFormat("has more than %d values", max_values_));
       return nullptr;
@@ -104,15 +92,38 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
     if (open_.size() == kMaxJsonDepth) {
       return Refuse(absl::StrFormat("nests deeper than %d", kMaxJsonDepth));
     }
+    const LongMember* const long_member = FindLongMember();
     json* const value = Add(std::move(empty));
     open_.push_back(value);
+    if (long_member != nullptr) {
+      long_member_ = long_member;
+      elements_ = value;
+      num_values_kept_ = num_values_;
+    }
     return value != nullptr;
   }
 
-  // Passes on the complete element of the long array, if there is one.
+  // The long member whose value begins now. Null if it is another value.
+  const LongMember* FindLongMember() const {
+    if (open_.size() != 2 || !open_[1]->is_object()) return nullptr;
+    for (const LongMember& member : long_members_) {
+      if (keys_[0] == member.object && keys_[1] == member.member) {
+        return &member;
+      }
+    }
+    return nullptr;
+  }
+
+  bool IsInLongArray() const {
+    return !open_.empty() && open_.back() == elements_ && elements_->is_array();
+  }
+
+  // Passes on the complete element of the long member, if there is one.
   bool TakeElement() {
     if (elements_->empty()) return true;
-    status_ = long_array_->take(elements_->back());
+    const auto element = elements_->begin();
+    status_ = long_member_->take(
+        elements_->is_object() ? &element.key() : nullptr, *element);
     elements_->clear();
     num_values_ = num_values_kept_;
     return status_.ok();
@@ -130,8 +141,9 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
   const absl::string_view name_;
   const int64_t max_values_;
   int64_t num_values_ = 0;
-  const LongArray* const long_array_;
-  json* elements_ = nullptr;     // the long array, while it is open
+  const absl::Span<const LongMember> long_members_;
+  const LongMember* long_member_ = nullptr;  // the open one
+  json* elements_ = nullptr;                 // its value, while it is open
   int64_t num_values_kept_ = 0;  // number of values before its elements
   absl::Status status_;
   json root_;
@@ -142,7 +154,7 @@ class TreeBuilder final : public nlohmann::json_sax<json> {
 
 absl::StatusOr<json> Parse(absl::string_view text, absl::string_view name,
                            const JsonLimits& limits,
-                           const LongArray* long_array) {
+                           absl::Span<const LongMember> long_members) {
   if (text.size() > limits.max_bytes) {
     return absl::InvalidArgumentError(
         absl::StrFormat("%s has %d bytes; at most %d are read", name,
@@ -154,7 +166,7 @@ absl::StatusOr<json> Parse(absl::string_view text, absl::string_view name,
   if (absl::Status bytes = CheckJsonBytes(text, name); !bytes.ok()) {
     return bytes;
   }
-  TreeBuilder builder(name, limits.max_values, long_array);
+  TreeBuilder builder(name, limits.max_values, long_members);
   json::sax_parse(text.begin(), text.end(), &builder);
   if (!builder.status().ok()) return std::move(builder.status());
   return std::move(builder.root());
@@ -177,14 +189,13 @@ absl::Status CheckJsonBytes(absl::string_view text, absl::string_view name) {
 absl::StatusOr<json> ParseStrictJson(absl::string_view text,
                                      absl::string_view name,
                                      const JsonLimits& limits) {
-  return Parse(text, name, limits, /*long_array=*/nullptr);
+  return Parse(text, name, limits, /*long_members=*/{});
 }
 
-absl::StatusOr<json> ParseStrictJson(absl::string_view text,
-                                     absl::string_view name,
-                                     const JsonLimits& limits,
-                                     const LongArray& long_array) {
-  return Parse(text, name, limits, &long_array);
+absl::StatusOr<json> ParseStrictJson(
+    absl::string_view text, absl::string_view name, const JsonLimits& limits,
+    absl::Span<const LongMember> long_members) {
+  return Parse(text, name, limits, long_members);
 }
 
 absl::StatusOr<json> ReadStrictJson(const std::string& path,

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "nlohmann/json.hpp"
 
 namespace sheaf {
@@ -34,21 +35,22 @@ absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
                                                absl::string_view name,
                                                const JsonLimits& limits = {});
 
-// The array that makes up most of a file, in an object of the outermost object:
-// for example "vocab" in "model".
-struct LongArray {
-  absl::string_view object, array;  // keys
-  // Takes each element in turn, so that they are never in memory together. An
-  // error ends the parse.
-  absl::FunctionRef<absl::Status(const nlohmann::json&)> take;
+// An array or object that makes up much of a file, in an object of the
+// outermost object: for example "vocab" in "model".
+struct LongMember {
+  absl::string_view object, member;  // keys
+  // Takes each element in turn, so that they are never in memory together.
+  // `key` is that of an object's element, and null in an array. Keys that occur
+  // twice are not noticed. An error ends the parse.
+  absl::FunctionRef<absl::Status(const std::string* key, const nlohmann::json&)>
+      take;
 };
 
-// The same, except that the long array is empty in the returned value. Of its
-// elements, only the current one counts for the limit of values.
-absl::StatusOr<nlohmann::json> ParseStrictJson(absl::string_view text,
-                                               absl::string_view name,
-                                               const JsonLimits& limits,
-                                               const LongArray& long_array);
+// The same, except that the long members are empty in the returned value. Of
+// their elements, only the current one counts for the limit of values.
+absl::StatusOr<nlohmann::json> ParseStrictJson(
+    absl::string_view text, absl::string_view name, const JsonLimits& limits,
+    absl::Span<const LongMember> long_members);
 
 // ParseStrictJson() for a file, named by its path. NotFound if there is none.
 absl::StatusOr<nlohmann::json> ReadStrictJson(const std::string& path,

@@ -63,7 +63,7 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
 }
 
 void LogNotes(const ServedModel& model, Log& log) {
-  if (model.tokenizer == nullptr) {
+  if (model.tokenizers.source == nullptr) {
     log.Note(
         "note: neither spiece.model nor tokenizer.json; only Generate with "
         "tokens is served");

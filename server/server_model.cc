@@ -131,6 +131,7 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
       model_->storage().bytes_per_token(Attention::kSelf);
   served_.cross_kv_bytes_per_token =
       model_->storage().bytes_per_token(Attention::kCross);
+  served_.source_vocab_size = architecture.vocab_size;
   served_.vocab_size = architecture.vocab_size;
   served_.warnings = description.warnings;
   served_.start_token_id = architecture.tokens.start_id;
@@ -142,19 +143,27 @@ absl::Status ServerModel::LoadText(const ProgramOptions& flags,
                                    const ConfigFiles& files) {
   const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
   if (!family.ok()) return family.status();
-  absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      (*family)->load_tokenizer(files.directory, served_.vocab_size);
-  if (tokenizer.ok()) {
-    tokenizer_ = *std::move(tokenizer);
-    served_.tokenizer = tokenizer_.get();
+  absl::StatusOr<Tokenizers> tokenizers =
+      (*family)->load(files, served_.vocab_size, served_.vocab_size);
+  if (tokenizers.ok()) {
+    served_.tokenizers = *std::move(tokenizers);
     served_.text_family = *family;
-    served_.warnings.insert(served_.warnings.end(),
-                            tokenizer_->warnings().begin(),
-                            tokenizer_->warnings().end());
-  } else if (!absl::IsNotFound(tokenizer.status())) {
-    return tokenizer.status();
+    const std::vector<std::string> warnings = served_.tokenizers.warnings();
+    served_.warnings.insert(served_.warnings.end(), warnings.begin(),
+                            warnings.end());
+  } else if (!absl::IsNotFound(tokenizers.status())) {
+    return tokenizers.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
+  const absl::StatusOr<std::string> tasks_json = ReadTasksFile(flags.tasks);
+  if (!tasks_json.ok()) return tasks_json.status();
+  const std::string model_name = ModelName(files.directory);
+  absl::StatusOr<ModelTasks> tasks =
+      ReadModelTasks(files, {.tasks_json = *tasks_json,
+                             .pairs = flags.languages,
+                             .family = *family,
+                             .tokenizers = &served_.tokenizers,
+                             .model_name = model_name,
+                             .vocab_size = served_.vocab_size});
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),

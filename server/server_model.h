@@ -17,7 +17,6 @@
 #include "server/flags.h"
 #include "server/served_model.h"
 #include "server/server.h"
-#include "text/tokenizer.h"
 
 namespace sheaf {
 
@@ -51,7 +50,6 @@ class ServerModel {
   const kernels::Kernels& kernels_;
   ThreadTeam team_;
   std::unique_ptr<LoadedModel> model_;
-  std::unique_ptr<const Tokenizer> tokenizer_;  // null: none in the directory
   ServedModel served_;
   int64_t max_queued_bytes_ = 0;
 };

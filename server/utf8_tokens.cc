@@ -28,7 +28,7 @@ bool HasControlCharacter(absl::string_view text) {
 }  // namespace
 
 std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
-  const Tokenizer* const tokenizer = model.tokenizer;
+  const Tokenizer* const tokenizer = model.tokenizers.target.get();
   if (tokenizer == nullptr) return nullptr;
   const int32_t num_tokens =
       std::min(tokenizer->num_tokens(), model.vocab_size);

@@ -3,32 +3,50 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/config_files.h"
 #include "text/prompt_template.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers.h"
 
 namespace sheaf {
+
+// What is known of a text before it is encoded.
+struct TextPrompt {
+  absl::string_view prefix = "";  // of its task; empty: none
+  // Elements of Tokenizers::languages. Null: the request names none.
+  const LanguageToken* source_language = nullptr;
+  const LanguageToken* target_language = nullptr;
+};
+
+// When a model summarizes although its files name no task.
+enum class Summaries {
+  kIfTask,   // never
+  kIfNamed,  // if its name says so (IsNamedSummarizer())
+  kAlways,
+};
 
 // How the models of one family read and write text. families.cc is the only
 // file of text/ that names a family.
 struct TextFamily {
   absl::Span<const absl::string_view> model_types;  // of config.json
 
-  // Reads the tokenizer of a model directory. Errors are those of
-  // Tokenizer::Load().
-  absl::StatusOr<std::unique_ptr<const Tokenizer>> (*load_tokenizer)(
-      const std::string& directory, int32_t vocab_size);
+  // Reads the tokenizers of a model directory, for vocabularies of these sizes.
+  // NotFound if there is none. Any other error names the file and the rule that
+  // it breaks.
+  absl::StatusOr<Tokenizers> (*load)(const ConfigFiles& files,
+                                     int32_t source_vocab_size,
+                                     int32_t target_vocab_size);
 
-  // Makes the template for texts of a task with this prefix. An empty prefix
-  // stands for a text without a task.
-  PromptTemplate (*make_template)(const Tokenizer& tokenizer,
-                                  absl::string_view text_prefix);
+  // REQUIRES: `tokenizers` was made by load() and has tokenizers.
+  PromptTemplate (*make_template)(const Tokenizers& tokenizers,
+                                  const TextPrompt& prompt);
+
+  // Whether the source language is a part of what the model reads.
+  bool reads_source_language = false;
+  Summaries summaries = Summaries::kIfTask;
 };
 
 // The family of a model directory, by `model_type` of its config.json.

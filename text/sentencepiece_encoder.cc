@@ -10,34 +10,12 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "text/charsmap.h"
 #include "text/sentencepiece_library.h"
 #include "text/sentencepiece_model.h"
 #include "text/tokenizer_files.h"
-#include "text/utf8.h"
 
 namespace sheaf {
 namespace {
-
-// The added tokens that are found in normalized texts, or those that are not.
-AddedTokenSplitter MakeSplitter(const std::vector<AddedToken>& tokens,
-                                const TextPreparation* normalization) {
-  std::vector<const AddedToken*> chosen;
-  std::vector<std::string> patterns;
-  absl::flat_hash_set<std::string> seen;
-  for (const AddedToken& token : tokens) {
-    if (token.is_normalized != (normalization != nullptr)) continue;
-    std::string pattern = normalization == nullptr
-                              ? token.text
-                              : Normalize(*normalization, token.text);
-    if (!seen.insert(pattern).second) continue;
-    chosen.push_back(&token);
-    patterns.push_back(std::move(pattern));
-  }
-  return AddedTokenSplitter(
-      std::move(chosen),
-      std::vector<absl::string_view>(patterns.begin(), patterns.end()));
-}
 
 // The model as a library receives it. Special tokens are never pieces, because
 // they are added tokens. Prepared texts need no rules for spaces.
@@ -45,13 +23,14 @@ SentencePieceModel LibraryModel(const SentencePieceModel& model,
                                 const std::vector<AddedToken>& added_tokens,
                                 bool has_preparation) {
   SentencePieceModel out = model;
+  absl::flat_hash_set<absl::string_view> special;
   for (const AddedToken& token : added_tokens) {
-    if (!token.is_special ||
-        token.id >= static_cast<int32_t>(out.pieces.size())) {
-      continue;
+    if (token.is_special) special.insert(token.text);
+  }
+  for (SentencePieceModel::Piece& piece : out.pieces) {
+    if (piece.type != PieceType::kUnknown && special.contains(piece.text)) {
+      piece.type = PieceType::kControl;
     }
-    PieceType& type = out.pieces[token.id].type;
-    if (type != PieceType::kUnknown) type = PieceType::kControl;
   }
   if (!has_preparation) return out;
   out.charsmap.clear();
@@ -62,101 +41,58 @@ SentencePieceModel LibraryModel(const SentencePieceModel& model,
 
 }  // namespace
 
-// Encodes one text: the tokens that each part of it may yield, and the ids so
-// far.
-class SentencePieceEncoder::Encoding {
- public:
-  // The first `prompt_size` bytes of `text` may yield all tokens.
-  Encoding(const SentencePieceEncoder& encoder, absl::string_view text,
-           size_t prompt_size, SpecialTokens allowed)
-      : encoder_(encoder), allowed_(allowed) {
-    if (encoder_.splitter_.is_empty()) {
-      AddSegment(text, prompt_size, /*is_first=*/true);
-      return;
-    }
-    for (const TextPart& part :
-         encoder_.splitter_.Split(text, prompt_size, allowed)) {
-      const size_t begin = part.text.data() - text.data();
-      if (part.token != nullptr) {
-        ids_.push_back(part.token->id);
-      } else {
-        AddSegment(part.text, prompt_size - std::min(begin, prompt_size),
-                   begin == 0);
-      }
-    }
-  }
-
-  std::vector<int32_t> TakeIds() { return std::move(ids_); }
-
- private:
-  // Adds text that has no added tokens of splitter_.
-  void AddSegment(absl::string_view text, size_t prompt_size, bool is_first) {
-    const bool is_prepared = encoder_.preparation_.has_value();
-    if (!is_prepared && encoder_.normalized_splitter_.is_empty()) {
-      AddPieces(text, is_first);
-      return;
-    }
-    const TextPreparation& normalization = encoder_.normalization_;
-    const std::string normalized = Normalize(normalization, text);
-    prompt_size = std::min(prompt_size, text.size());
-    const size_t normalized_prompt_size =
-        prompt_size == text.size()
-            ? normalized.size()
-            : Normalize(normalization, text.substr(0, prompt_size)).size();
-    const std::vector<TextPart> parts = encoder_.normalized_splitter_.Split(
-        normalized, normalized_prompt_size, allowed_);
-    // SentencePiece normalizes by itself.
-    if (!is_prepared && parts.size() == 1 && parts[0].token == nullptr) {
-      AddPieces(text, is_first);
-      return;
-    }
-    for (const TextPart& part : parts) {
-      if (part.token != nullptr) {
-        ids_.push_back(part.token->id);
-        continue;
-      }
-      AddPieces(part.text, is_first && part.text.data() == normalized.data());
-    }
-  }
-
-  void AddPieces(absl::string_view text, bool is_first) {
-    std::string prepared;
-    if (encoder_.preparation_.has_value()) {
-      prepared = MarkSpaces(*encoder_.preparation_, text, is_first);
-      text = prepared;
-    }
-    if (text.empty()) return;
-    const SentencePieceLibrary& library =
-        allowed_ == SpecialTokens::kNone ||
-                encoder_.sentinel_library_ == nullptr
-            ? *encoder_.library_
-            : *encoder_.sentinel_library_;
-    if (library.Encode(std::string_view(text.data(), text.size()), scratch_)) {
-      ids_.insert(ids_.end(), scratch_.begin(), scratch_.end());
-    } else {
-      ids_.push_back(encoder_.unknown_id_);
-    }
-  }
-
-  const SentencePieceEncoder& encoder_;
-  const SpecialTokens allowed_;
-  std::vector<int32_t> ids_;
-  std::vector<int32_t> scratch_;
-};
-
 SentencePieceEncoder::SentencePieceEncoder(const TokenizerFiles& files)
-    : preparation_(files.preparation),
-      normalization_(preparation_.has_value()
-                         ? *preparation_
-                         : TextPreparation{.charsmap = files.model.charsmap}),
-      added_tokens_(files.added_tokens),
-      splitter_(MakeSplitter(added_tokens_, nullptr)),
-      normalized_splitter_(MakeSplitter(added_tokens_, &normalization_)) {
+    : AddedTokenEncoder(files.added_tokens,
+                        files.preparation.value_or(
+                            TextPreparation{.charsmap = files.model.charsmap}),
+                        /*receives_normalized=*/files.preparation.has_value()),
+      is_prepared_(files.preparation.has_value()),
+      piece_ids_(files.piece_ids) {
+  const auto& tokens = files.tokens();
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (tokens[id].type == PieceType::kUnknown) {
+      unknown_id_ = static_cast<int32_t>(id);
+    }
+  }
   const auto& pieces = files.model.pieces;
   for (size_t id = 0; id < pieces.size(); ++id) {
     if (pieces[id].type == PieceType::kUnknown) {
-      unknown_id_ = static_cast<int32_t>(id);
+      library_unknown_id_ = static_cast<int32_t>(id);
     }
+  }
+  if (!piece_ids_.empty()) SetOtherIds(files);
+}
+
+// A token is a piece if some piece has its id.
+void SentencePieceEncoder::SetOtherIds(const TokenizerFiles& files) {
+  const auto& tokens = files.tokens();
+  std::vector<bool> is_piece(tokens.size(), false);
+  for (int32_t id : piece_ids_) is_piece[id] = true;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const SentencePieceModel::Piece& token = tokens[id];
+    if (is_piece[id] || token.text.empty() ||
+        token.type != PieceType::kNormal) {
+      continue;
+    }
+    other_ids_[token.text] = static_cast<int32_t>(id);
+  }
+}
+
+void SentencePieceEncoder::MapIds(const SentencePieceLibrary& library,
+                                  absl::string_view text,
+                                  std::vector<int32_t>& ids) const {
+  std::vector<std::string> pieces;  // only if one may be another token
+  if (!other_ids_.empty() &&
+      std::find(ids.begin(), ids.end(), library_unknown_id_) != ids.end() &&
+      !library.Encode(std::string_view(text.data(), text.size()), pieces)) {
+    pieces.clear();
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool is_unknown = ids[i] == library_unknown_id_;
+    ids[i] = piece_ids_[ids[i]];
+    if (!is_unknown || i >= pieces.size()) continue;
+    const auto other = other_ids_.find(pieces[i]);
+    if (other != other_ids_.end()) ids[i] = other->second;
   }
 }
 
@@ -197,10 +133,6 @@ absl::Status SentencePieceEncoder::CreateLibraries(
 std::vector<int32_t> SentencePieceEncoder::Encode(absl::string_view prompt,
                                                   absl::string_view text,
                                                   SpecialTokens allowed) const {
-  if (!IsValidUtf8(prompt) || !IsValidUtf8(text)) {
-    return Encode(ApplyCharsMap(/*charsmap=*/"", prompt),
-                  ApplyCharsMap(/*charsmap=*/"", text), allowed);
-  }
   // Only a library finds a sentinel that is a piece, and it reads whole texts.
   if (sentinel_library_ != nullptr && absl::StrContains(prompt, "<extra_id_")) {
     std::vector<int32_t> ids = Encode("", prompt, SpecialTokens::kAll);
@@ -208,11 +140,29 @@ std::vector<int32_t> SentencePieceEncoder::Encode(absl::string_view prompt,
     ids.insert(ids.end(), rest.begin(), rest.end());
     return ids;
   }
-  if (prompt.empty()) {
-    return Encoding(*this, text, /*prompt_size=*/0, allowed).TakeIds();
+  return AddedTokenEncoder::Encode(prompt, text, allowed);
+}
+
+void SentencePieceEncoder::AppendText(absl::string_view text, bool is_first,
+                                      SpecialTokens allowed,
+                                      std::vector<int32_t>& ids) const {
+  std::string prepared;
+  if (is_prepared_) {
+    prepared = MarkSpaces(preparation(), text, is_first);
+    text = prepared;
   }
-  return Encoding(*this, absl::StrCat(prompt, text), prompt.size(), allowed)
-      .TakeIds();
+  if (text.empty()) return;
+  const SentencePieceLibrary& library =
+      allowed == SpecialTokens::kNone || sentinel_library_ == nullptr
+          ? *library_
+          : *sentinel_library_;
+  std::vector<int32_t> pieces;
+  if (library.Encode(std::string_view(text.data(), text.size()), pieces)) {
+    if (!piece_ids_.empty()) MapIds(library, text, pieces);
+    ids.insert(ids.end(), pieces.begin(), pieces.end());
+  } else {
+    ids.push_back(unknown_id_);
+  }
 }
 
 }  // namespace sheaf

@@ -71,8 +71,8 @@ void StreamDetokenizer::AppendText(absl::string_view text, std::string& out) {
 }
 
 // Moves the characters of bytes_ to `out`, as SentencePiece reads them: a byte
-// with which no whole character begins becomes U+FFFD. If further bytes may
-// follow, the beginning of a last character stays.
+// with which no whole character begins becomes U+FFFD or is dropped. If further
+// bytes may follow, the beginning of a last character stays.
 void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
   size_t taken = 0;
   while (taken < bytes_.size()) {
@@ -86,7 +86,9 @@ void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
       AppendText(character, out);
       taken += character.size();
     } else {
-      AppendText(kReplacementCharacter, out);
+      if (!tokenizer_->drops_broken_bytes()) {
+        AppendText(kReplacementCharacter, out);
+      }
       taken += 1;
     }
   }

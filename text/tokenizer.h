@@ -17,12 +17,9 @@
 
 namespace sheaf {
 
-struct TokenizerFiles;
-
-// The tokens of a model by id, and the encoder that makes them from text, as
-// the files of a model directory define both (tokenizer_files.h).
+// The tokens of a model by id, and the encoder that makes them from text.
 //
-// Thread-safe: immutable after Load().
+// Thread-safe: immutable.
 class Tokenizer {
  public:
   using EncoderPtr = std::unique_ptr<const TextEncoder>;
@@ -42,7 +39,25 @@ class Tokenizer {
     std::string text;  // of kText, in UTF-8; the bytes of kBytes
   };
 
-  // Reads the tokenizer of a model directory, for a vocabulary of `vocab_size`.
+  // What a tokenizer is made of, in addition to its encoder.
+  struct Table {
+    std::vector<Token> tokens;  // by id; later ids have no text
+    int32_t eos_id = -1;
+    // Whether only the first of several word spaces at the beginning of a text
+    // is dropped (a model that keeps extra spaces), rather than all of them.
+    bool keeps_extra_spaces = false;
+    // Whether bytes that are no part of a character have no text, rather than
+    // U+FFFD.
+    bool drops_broken_bytes = false;
+    // The content of the directory's files that is not followed, each with its
+    // effect.
+    std::vector<std::string> warnings;
+  };
+
+  Tokenizer(Table table, EncoderPtr encoder);
+
+  // Reads spiece.model or tokenizer.json (tokenizer_files.h) of a model
+  // directory, for a vocabulary of `vocab_size`.
   // NotFound if there is none. Any other error names the file and the rule that
   // it breaks. The files are untrusted input. A test may pass its `wrap`, which
   // surrounds the encoder with its own.
@@ -69,32 +84,23 @@ class Tokenizer {
   // Kind::kDropped and kUnknown, and is always UTF-8.
   std::string Decode(absl::Span<const int32_t> ids) const;
 
-  int32_t eos_id() const { return eos_id_; }
-  int32_t num_pieces() const { return num_pieces_; }
+  int32_t eos_id() const { return table_.eos_id; }
   // Includes added tokens. Ids from here on have no text.
-  int32_t num_tokens() const { return static_cast<int32_t>(tokens_.size()); }
+  int32_t num_tokens() const {
+    return static_cast<int32_t>(table_.tokens.size());
+  }
 
   // Accepts any `id`.
   const Token& token(int32_t id) const;
 
-  // Whether only the first of several word spaces at the beginning of a text is
-  // dropped (a model that keeps extra spaces), rather than all of them.
-  bool keeps_extra_spaces() const { return keeps_extra_spaces_; }
-
-  // The content of the directory's files that is not followed, each with its
-  // effect.
-  const std::vector<std::string>& warnings() const { return warnings_; }
+  bool keeps_extra_spaces() const { return table_.keeps_extra_spaces; }
+  bool drops_broken_bytes() const { return table_.drops_broken_bytes; }
+  const std::vector<std::string>& warnings() const { return table_.warnings; }
 
  private:
-  Tokenizer(TokenizerFiles files, EncoderPtr encoder);
-
   const EncoderPtr encoder_;
-  std::vector<Token> tokens_;  // by id
-  Token dropped_;
-  const int32_t eos_id_;
-  const int32_t num_pieces_;
-  const bool keeps_extra_spaces_;
-  std::vector<std::string> warnings_;
+  const Table table_;
+  const Token dropped_;
 };
 
 }  // namespace sheaf

@@ -65,6 +65,14 @@ bool IsLineBreak(int32_t character) {
   }
 }
 
+bool IsLetter(int32_t character) {
+  return (U_GET_GC_MASK(character) & U_GC_L_MASK) != 0;
+}
+
+bool IsNumber(int32_t character) {
+  return (U_GET_GC_MASK(character) & U_GC_N_MASK) != 0;
+}
+
 bool IsLetterOrDigit(int32_t character) { return u_isalnum(character); }
 
 bool IsWordCharacter(int32_t character) {

@@ -37,6 +37,10 @@ bool IsWhitespace(int32_t character);
 // CRLF.
 bool IsLineBreak(int32_t character);
 
+// Unicode's categories L and N, of any script.
+bool IsLetter(int32_t character);
+bool IsNumber(int32_t character);
+
 // A letter or a decimal digit of any script.
 bool IsLetterOrDigit(int32_t character);
 

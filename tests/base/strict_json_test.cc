@@ -96,37 +96,52 @@ TEST(StrictJsonTest, TheCallerSetsTheLimits) {
       ReadStrictJson(dir.PathOf("f"), {.max_bytes = kMaxJsonBytes + 1}).ok());
 }
 
-TEST(StrictJsonTest, ElementsOfALongArrayAreHandedOverAndNotKept) {
-  std::vector<std::string> taken;
-  const auto take = [&](const nlohmann::json& element) {
-    taken.push_back(element.dump());
+TEST(StrictJsonTest, ElementsOfLongMembersAreHandedOverAndNotKept) {
+  std::vector<std::string> vocab, merges;
+  const auto take_vocab = [&](const std::string* key,
+                              const nlohmann::json& element) {
+    vocab.push_back((key == nullptr ? "" : *key + ": ") + element.dump());
     return absl::OkStatus();
   };
-  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  const auto take_merge = [&](const std::string* key,
+                              const nlohmann::json& element) {
+    merges.push_back((key == nullptr ? "" : *key + ": ") + element.dump());
+    return absl::OkStatus();
+  };
+  const LongMember members[] = {
+      {.object = "m", .member = "v", .take = take_vocab},
+      {.object = "m", .member = "w", .take = take_merge}};
   const auto value = ParseStrictJson(
-      R"({"v": [1], "m": {"a": [2], "v": [["x", {"v": [3]}], 4, []], "b": 5},
-          "n": {"v": [6]}})",
-      "f", {}, vocab);
+      R"({"v": [1], "m": {"a": [2], "v": [["x", {"v": [3]}], 4, []], "b": 5,
+          "w": {"p": 7, "q": {"v": [8]}, "r": []}}, "n": {"v": [6]}})",
+      "f", {}, members);
   ASSERT_TRUE(value.ok()) << value.status();
-  EXPECT_THAT(taken, testing::ElementsAre(R"(["x",{"v":[3]}])", "4", "[]"));
+  EXPECT_THAT(vocab, testing::ElementsAre(R"(["x",{"v":[3]}])", "4", "[]"));
+  EXPECT_THAT(merges, testing::ElementsAre("p: 7", R"(q: {"v":[8]})", "r: []"));
   EXPECT_EQ(*value, nlohmann::json::parse(
-                        R"({"v": [1], "m": {"a": [2], "v": [], "b": 5},
-                            "n": {"v": [6]}})"));
+                        R"({"v": [1], "m": {"a": [2], "v": [], "b": 5,
+                            "w": {}}, "n": {"v": [6]}})"));
 }
 
-TEST(StrictJsonTest, ALongArrayMayBeLongButNothingElse) {
+TEST(StrictJsonTest, ALongMemberMayBeLongButNothingElse) {
   int64_t num_taken = 0;
-  const auto take = [&](const nlohmann::json&) {
+  const auto take = [&](const std::string*, const nlohmann::json&) {
     ++num_taken;
     return absl::OkStatus();
   };
-  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  const LongMember vocab[] = {{.object = "m", .member = "v", .take = take}};
   std::string many = "[0";
   for (int64_t i = 0; i < kMaxJsonValues; ++i) many += ",0";
   many += "]";
   EXPECT_TRUE(
       ParseStrictJson("{\"m\":{\"v\":" + many + "}}", "f", {}, vocab).ok());
   EXPECT_EQ(num_taken, kMaxJsonValues + 1);
+  std::string members = "{\"k\":0";
+  for (int64_t i = 0; i < kMaxJsonValues; ++i) {
+    absl::StrAppend(&members, ",\"", i, "\":0");
+  }
+  EXPECT_TRUE(
+      ParseStrictJson("{\"m\":{\"v\":" + members + "}}}", "f", {}, vocab).ok());
   for (const std::string& text :
        {"{\"m\":{\"w\":" + many + "}}", "{\"m\":{\"v\":[" + many + "]}}"}) {
     EXPECT_THAT(ParseStrictJson(text, "f", {}, vocab).status().message(),
@@ -135,10 +150,10 @@ TEST(StrictJsonTest, ALongArrayMayBeLongButNothingElse) {
 }
 
 TEST(StrictJsonTest, AnErrorOfTheTakerEndsTheParse) {
-  const auto take = [](const nlohmann::json&) {
+  const auto take = [](const std::string*, const nlohmann::json&) {
     return absl::InvalidArgumentError("not this");
   };
-  const LongArray vocab = {.object = "m", .array = "v", .take = take};
+  const LongMember vocab[] = {{.object = "m", .member = "v", .take = take}};
   EXPECT_EQ(ParseStrictJson(R"({"m": {"v": [1]}})", "f", {}, vocab)
                 .status()
                 .message(),

@@ -14,7 +14,6 @@
 #include "server/served_model.h"
 #include "tests/support/fake_model_runner.h"
 #include "text/tasks.h"
-#include "text/tokenizer.h"
 
 namespace sheaf {
 
@@ -51,17 +50,17 @@ class FakeModel {
 
   FakeModel() {
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
-    absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-        Tokenizer::Load(dir, /*vocab_size=*/8064);
     const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
-    if (!tokenizer.ok()) ADD_FAILURE() << tokenizer.status();
     if (!files.ok()) ADD_FAILURE() << files.status();
-    tokenizer_ = *std::move(tokenizer);
-    served.tokenizer = tokenizer_.get();
     served.text_family = FindTextFamily(*files).value();
+    absl::StatusOr<Tokenizers> tokenizers = served.text_family->load(
+        *files, /*source_vocab_size=*/8064, /*target_vocab_size=*/8064);
+    if (!tokenizers.ok()) ADD_FAILURE() << tokenizers.status();
+    served.tokenizers = *std::move(tokenizers);
     served.tasks = ReadModelTasks(*files).value();
     served.name = "fake";
     served.max_source_tokens = kMaxSourceTokens;
+    served.source_vocab_size = FakeModelRunner::kVocabSize;
     served.vocab_size = FakeModelRunner::kVocabSize;
   }
 
@@ -74,9 +73,6 @@ class FakeModel {
 
   ServedModel served;
   FakeModelRunner runner{kNumBlocks, SayAgain};
-
- private:
-  std::unique_ptr<const Tokenizer> tokenizer_;
 };
 
 }  // namespace sheaf

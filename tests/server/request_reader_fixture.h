@@ -19,26 +19,26 @@ inline constexpr int32_t kVocabSize = 8064;
 inline constexpr int32_t kMaxNewTokens = 1024;
 inline constexpr int32_t kMaxSourceTokens = 128;
 
-inline ServedModel LoadModel(const Tokenizer* tokenizer) {
+inline ServedModel LoadModel(
+    const std::shared_ptr<const Tokenizer>& tokenizer) {
   ServedModel model;
   model.name = "sheaf-small";
-  model.tokenizer = tokenizer;
+  model.tokenizers = {tokenizer, tokenizer, /*languages=*/{}};
   const absl::StatusOr<ConfigFiles> files =
       ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small");
   EXPECT_TRUE(files.ok()) << files.status();
   model.text_family = FindTextFamily(*files).value();
   model.tasks = ReadModelTasks(*files).value();
   model.max_source_tokens = kMaxSourceTokens;
+  model.source_vocab_size = kVocabSize;
   model.vocab_size = kVocabSize;
   return model;
 }
 
-inline const Tokenizer* SmallTokenizer() {
-  static const auto* const tokenizer =
-      new absl::StatusOr<std::unique_ptr<const Tokenizer>>(
-          Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize));
-  EXPECT_TRUE(tokenizer->ok()) << tokenizer->status();
-  return (*tokenizer)->get();
+inline std::shared_ptr<const Tokenizer> SmallTokenizer() {
+  static const auto* const tokenizer = new std::shared_ptr<const Tokenizer>(
+      Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize).value());
+  return *tokenizer;
 }
 
 inline RequestLimits Limits() {

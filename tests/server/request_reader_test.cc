@@ -100,13 +100,14 @@ class CountingEncoder : public TextEncoder {
 class EncodeCountTest : public testing::Test {
  protected:
   CountingEncoder::Counts counts_;
-  const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer_ =
+  const std::shared_ptr<const Tokenizer> tokenizer_ =
       Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", kVocabSize,
                       [this](Tokenizer::EncoderPtr encoder) {
                         return std::make_unique<const CountingEncoder>(
                             std::move(encoder), &counts_);
-                      });
-  const RequestReader reader_{LoadModel(tokenizer_->get()), RequestLimits()};
+                      })
+          .value();
+  const RequestReader reader_{LoadModel(tokenizer_), RequestLimits()};
 };
 
 TEST_F(EncodeCountTest, EveryByteOfSentencesIsEncodedOnce) {
@@ -151,10 +152,10 @@ TEST_F(EncodeCountTest, ALongTextToSummarizeIsEncodedThreeTimes) {
 // end is 1.
 TEST_F(RequestReaderTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   constexpr int32_t kSentinel = 599;
-  const auto tokenizer = Tokenizer::Load(SHEAF_TESTDATA_DIR "/text-end-to-end",
-                                         /*vocab_size=*/640);
+  auto tokenizer = Tokenizer::Load(SHEAF_TESTDATA_DIR "/text-end-to-end",
+                                   /*vocab_size=*/640);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
-  ServedModel model = LoadModel(tokenizer->get());
+  ServedModel model = LoadModel(*std::move(tokenizer));
   v1::GenerateRequest request;
   request.set_text("<extra_id_0></s>");
   const auto generate = RequestReader(model, {}).Read(request, IsWanted);

@@ -33,7 +33,7 @@ std::string ModelWith(const std::string& directory, const std::string& tail) {
 
 // The id of the piece for `byte`.
 int32_t ByteId(const Tokenizer& tokenizer, uint8_t byte) {
-  for (int32_t id = 0; id < tokenizer.num_pieces(); ++id) {
+  for (int32_t id = 0; id < tokenizer.num_tokens(); ++id) {
     if (tokenizer.token(id).kind == Tokenizer::Token::Kind::kBytes &&
         tokenizer.token(id).text == std::string(1, byte)) {
       return id;
@@ -48,8 +48,8 @@ int32_t ByteId(const Tokenizer& tokenizer, uint8_t byte) {
 std::vector<int32_t> RandomIds(const Tokenizer& tokenizer,
                                std::mt19937& random) {
   std::vector<int32_t> special = {
-      0, 1, 2, 3, -1, 8063, tokenizer.num_pieces(), 1 << 30};
-  for (int32_t id = 0; id < tokenizer.num_pieces(); ++id) {
+      0, 1, 2, 3, -1, 8063, tokenizer.num_tokens(), 1 << 30};
+  for (int32_t id = 0; id < tokenizer.num_tokens(); ++id) {
     const Tokenizer::Token& token = tokenizer.token(id);
     if (token.kind == Tokenizer::Token::Kind::kBytes || token.text == " ") {
       special.push_back(id);
@@ -58,7 +58,7 @@ std::vector<int32_t> RandomIds(const Tokenizer& tokenizer,
   std::vector<int32_t> ids(random() % 40);
   for (int32_t& id : ids) {
     id = random() % 3 == 0
-             ? static_cast<int32_t>(random() % tokenizer.num_pieces())
+             ? static_cast<int32_t>(random() % tokenizer.num_tokens())
              : special[random() % special.size()];
   }
   return ids;

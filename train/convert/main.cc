@@ -100,19 +100,20 @@ absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
   const absl::StatusOr<const TextFamily*> family =
       FindTextFamily(description.files);
   if (!family.ok()) return family.status();
-  const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      (*family)->load_tokenizer(description.files.directory,
-                                description.architecture.vocab_size);
-  if (!tokenizer.ok()) return tokenizer.status();
-  const PromptTemplate prompt = (*family)->make_template(
-      **tokenizer, absl::GetFlag(FLAGS_calibration_prefix));
+  const int32_t vocab_size = description.architecture.vocab_size;
+  const absl::StatusOr<Tokenizers> tokenizers =
+      (*family)->load(description.files, vocab_size, vocab_size);
+  if (!tokenizers.ok()) return tokenizers.status();
+  const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
+  const PromptTemplate prompt =
+      (*family)->make_template(*tokenizers, {.prefix = prefix});
   const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
   std::vector<std::vector<int32_t>> sources;
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     line = line.substr(0, line.find('\t'));
     if (line.empty()) continue;
     sources.push_back(
-        EncodeSource(**tokenizer, prompt, line, kCalibrationMaxSource));
+        EncodeSource(*tokenizers->source, prompt, line, kCalibrationMaxSource));
     if (sources.size() == max_lines) break;
   }
   if (sources.empty()) {

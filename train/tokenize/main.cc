@@ -153,20 +153,21 @@ absl::Status PrintTexts(const Tokenizer& tokenizer, const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status WriteTokens(const Tokenizer& tokenizer, int32_t vocab_size,
+absl::Status WriteTokens(const Tokenizers& tokenizers, int32_t vocab_size,
                          const PromptTemplate& source_template,
                          const TokenizeOptions& options) {
-  const PromptTemplate target_template = {.after = {tokenizer.eos_id()}};
+  const PromptTemplate target_template = {
+      .after = {tokenizers.target->eos_id()}};
   const absl::StatusOr<std::vector<TextPair>> pairs =
       ReadTextPairFile(absl::GetFlag(FLAGS_input), /*max_references=*/1);
   if (!pairs.ok()) return pairs.status();
   TokenFile file(vocab_size);
   for (const TextPair& pair : *pairs) {
     const std::vector<int32_t> source =
-        Encode(tokenizer, source_template, pair.source, options.max_source,
-               options.too_long);
+        Encode(*tokenizers.source, source_template, pair.source,
+               options.max_source, options.too_long);
     const std::vector<int32_t> target =
-        Encode(tokenizer, target_template, pair.references[0],
+        Encode(*tokenizers.target, target_template, pair.references[0],
                options.max_target, options.too_long);
     if (!source.empty() && !target.empty()) file.Add(source, target);
   }
@@ -203,13 +204,13 @@ ExitCode Run() {
   if (!family.ok()) {
     return PrintError(kProgram, kExitWrongModel, family.status());
   }
-  const absl::StatusOr<std::unique_ptr<const Tokenizer>> tokenizer =
-      (*family)->load_tokenizer(model, vocab_size);
-  if (!tokenizer.ok()) {
-    return PrintError(kProgram, kExitWrongModel, tokenizer.status());
+  const absl::StatusOr<Tokenizers> tokenizers =
+      (*family)->load(description->files, vocab_size, vocab_size);
+  if (!tokenizers.ok()) {
+    return PrintError(kProgram, kExitWrongModel, tokenizers.status());
   }
   if (const std::string ids = absl::GetFlag(FLAGS_ids); !ids.empty()) {
-    const absl::Status status = PrintTexts(**tokenizer, ids);
+    const absl::Status status = PrintTexts(*tokenizers->target, ids);
     return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
   }
   const absl::StatusOr<TokenizeOptions> options = OptionsFromFlags();
@@ -222,8 +223,9 @@ ExitCode Run() {
       FindTask(*tasks, absl::GetFlag(FLAGS_task));
   if (!task.ok()) return PrintError(kProgram, kExitWrongFlags, task.status());
   const absl::Status status = WriteTokens(
-      **tokenizer, vocab_size,
-      (*family)->make_template(**tokenizer, (*task)->prefix), *options);
+      *tokenizers, vocab_size,
+      (*family)->make_template(*tokenizers, {.prefix = (*task)->prefix}),
+      *options);
   return status.ok() ? kExitDone : PrintError(kProgram, kExitFailed, status);
 }
 

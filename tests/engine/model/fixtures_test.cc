@@ -45,10 +45,10 @@ class FixtureTest : public ::testing::TestWithParam<Case> {
       const json more = json::parse(rules);
       for (const json& each : more["cases"]) expected_["cases"].push_back(each);
     }
-    absl::StatusOr<SafetensorsFile> tensors =
-        SafetensorsFile::Open(directory + "/expected.safetensors");
+    absl::StatusOr<TensorFile> tensors =
+        OpenSafetensors(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
-    tensors_ = std::make_unique<SafetensorsFile>(*std::move(tensors));
+    tensors_ = std::make_unique<TensorFile>(*std::move(tensors));
     model_ = TestModel::Load(directory, {.num_threads = GetParam().num_threads,
                                          .isa = GetParam().isa});
   }
@@ -76,7 +76,7 @@ class FixtureTest : public ::testing::TestWithParam<Case> {
   }
 
   json expected_;
-  std::unique_ptr<SafetensorsFile> tensors_;
+  std::unique_ptr<TensorFile> tensors_;
   std::unique_ptr<TestModel> model_;
 };
 

@@ -57,18 +57,16 @@ bool IsDecoderKeyOrValue(absl::string_view name) {
 StoredTensor Load(const Checkpoint& checkpoint,
                   const Architecture& architecture, const std::string& name,
                   const std::string& dtype) {
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const TensorFile& file : checkpoint.files()) {
     const TensorInfo* info = file.Find(name);
     if (info == nullptr) continue;
     StoredTensor tensor = {dtype, info->shape, ""};
     if (dtype == DtypeName(info->dtype)) {
-      const std::string bytes = FileBytes(file.path());
-      size_t data_bytes = 0;  // which the file ends with
-      for (const TensorInfo& each : file.tensors()) {
-        data_bytes = std::max<size_t>(data_bytes, each.end);
-      }
-      tensor.bytes = bytes.substr(bytes.size() - data_bytes + info->begin,
-                                  info->end - info->begin);
+      const absl::Status read =
+          file.ReadBytes(*info, [&](absl::Span<const uint8_t> bytes) {
+            tensor.bytes.append(bytes.begin(), bytes.end());
+          });
+      EXPECT_TRUE(read.ok()) << read;
     } else {
       EXPECT_EQ(dtype, "F32") << name;
       std::vector<float> values(info->num_elements);
