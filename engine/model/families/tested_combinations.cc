@@ -33,6 +33,33 @@ constexpr Features WithSourceEmbedding(Features features) {
   return features;
 }
 
+constexpr Features WithGroupedEncoder(Features features) {
+  features.has_grouped_encoder = true;
+  return features;
+}
+
+// Norms on both sides, rotary positions, windows, and soft caps.
+constexpr Features kCapped = {.is_gated = true,
+                              .is_tied = true,
+                              .has_source_embedding = true,
+                              .norms_add_one = true,
+                              .has_windows = true,
+                              .has_score_softcap = true,
+                              .has_logit_softcap = true,
+                              .norm_place = NormPlace::kBoth,
+                              .positions = PositionKind::kRotary};
+// The same with merged attention instead of caps.
+constexpr Features kMerged = {.is_gated = true,
+                              .is_tied = true,
+                              .has_grouped_encoder = true,
+                              .norms_add_one = true,
+                              .has_qk_norm = true,
+                              .has_merged_attention = true,
+                              .has_windows = true,
+                              .has_own_vector = true,
+                              .norm_place = NormPlace::kBoth,
+                              .positions = PositionKind::kRotary};
+
 constexpr PositionKind kLearned = PositionKind::kLearned;
 constexpr PositionKind kSinusoidal = PositionKind::kSinusoidal;
 constexpr PositionKind kToLast = PositionKind::kSinusoidalToLast;
@@ -42,6 +69,7 @@ constexpr TestedCombination kTested[] = {
     {{}, "asymmetric-depth"},
     {{.is_gated = true, .is_tied = true}, "gqa-tied-bf16-asym"},
     {{.is_gated = true}, "wide-heads"},
+    {{.is_gated = true, .has_bias_per_layer = true}, "umt5"},
     {WithEmbeddingNorm(With(kNormedAfter, kLearned)), "bart-cnn"},
     {WithUnequalStacks(WithEmbeddingNorm(With(kNormedAfter, kLearned))),
      "bart-plain-scaled"},
@@ -51,6 +79,9 @@ constexpr TestedCombination kTested[] = {
      "marian-separate-vocab"},
     {With(kNormedBefore, kSinusoidal), "pegasus"},
     {With(kNormedBefore, kToLast), "nllb"},
+    {kCapped, "t5gemma-mha-f16"},
+    {WithGroupedEncoder(WithUnequalStacks(kCapped)), "t5gemma"},
+    {kMerged, "t5gemma2"},
 };
 
 }  // namespace

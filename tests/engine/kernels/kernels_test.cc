@@ -240,6 +240,45 @@ TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
   }
 }
 
+// The pair (x[i], x[dim / 2 + i]) turns by its angle; heads turn alike.
+TEST_P(KernelsTest, RotateMatchesTheDefinition) {
+  constexpr int kHeads = 3;
+  for (int dim : {2, 6, 10, 12, 32, 64, 80, 256}) {
+    const auto x = Random(rng_, kHeads * dim);
+    const auto angles = Random(rng_, dim / 2);
+    std::vector<float> table(dim), y = x;
+    for (int i = 0; i < dim / 2; ++i) {
+      table[i] = std::cos(angles[i]);
+      table[dim / 2 + i] = std::sin(angles[i]);
+    }
+    kernels().rotate(y.data(), kHeads, dim, table.data());
+    for (int head = 0; head < kHeads; ++head) {
+      const float* from = &x[head * dim];
+      const float* to = &y[head * dim];
+      for (int i = 0; i < dim / 2; ++i) {
+        const double a = from[i], b = from[dim / 2 + i], angle = angles[i];
+        EXPECT_NEAR(to[i], a * std::cos(angle) - b * std::sin(angle), 2e-6);
+        EXPECT_NEAR(to[dim / 2 + i], b * std::cos(angle) + a * std::sin(angle),
+                    2e-6);
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, SoftCapMatchesTheDefinition) {
+  std::vector<float> x;
+  for (float v = -300.0f; v <= 300.0f; v += 0.37f) x.push_back(v);
+  x.insert(x.end(), {0.0f, 1e-6f, -1e30f, 1e30f});
+  for (float cap : {5.0f, 30.0f, 50.0f}) {
+    std::vector<float> y = x;
+    kernels().soft_cap(y.data(), y.size(), cap);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(y[i], cap * std::tanh(double{x[i]} / cap), 3e-7 * cap)
+          << x[i];
+    }
+  }
+}
+
 TEST_P(KernelsTest, LayerNormMatchesTheDefinitionAlsoInPlace) {
   for (int dim : {1, 8, 40, 67}) {
     const auto x = Random(rng_, 3 * (dim + 2)), weight = Random(rng_, dim),
