@@ -49,6 +49,8 @@ Token MakeToken(const SentencePieceModel::Piece& piece, bool drops_word_space) {
   return token;
 }
 
+}  // namespace
+
 Tokenizer::Table MakeTable(TokenizerFiles files) {
   const SentencePieceModel& model = files.model;
   const bool drops_word_space =
@@ -57,7 +59,7 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
           : model.adds_dummy_prefix || model.removes_extra_spaces;
   // The references of such models drop unknown tokens before they join the
   // text, so that the space before stays.
-  const bool has_own_ids = !files.piece_ids.empty();
+  const bool has_own_ids = !files.vocabulary.empty();
   Tokenizer::Table table;
   table.eos_id = files.eos_id;
   table.keeps_extra_spaces = !model.removes_extra_spaces;
@@ -80,8 +82,6 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
   }
   return table;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeSentencePieceTokenizer(
     TokenizerFiles files, absl::string_view name,
