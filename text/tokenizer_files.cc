@@ -17,7 +17,8 @@
 namespace sheaf {
 namespace {
 
-constexpr float kScoreTolerance = 1e-5f;  // of scores written in decimals
+constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
+constexpr float kScoreTolerance = 1e-5f;       // of scores written in decimals
 
 absl::StatusOr<std::optional<TokenizerJson>> ReadTokenizerJson(
     const std::string& path, int32_t vocab_size) {
@@ -160,8 +161,10 @@ class Joiner {
     }
     TextPreparation& preparation = out_.preparation.emplace();
     preparation.charsmap = out_.model.charsmap;
-    preparation.strips_end = true;
-    preparation.runs = TextPreparation::Runs::kToMark;
+    using Step = TextPreparation::Step;
+    preparation.steps = {
+        {.kind = Step::Kind::kStrip, .strips_end = true},
+        {.kind = Step::Kind::kReplaceRuns, .content = kSpaceMark}};
     preparation.prefix = TextPreparation::Prefix::kFirst;
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "text/added_tokens.h"
+#include "text/bpe_model.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_preparation.h"
 
@@ -22,6 +23,8 @@ struct TokenizerFiles {
   }
 
   SentencePieceModel model;
+  // How words become pieces of `model`. Absent: as SentencePiece does.
+  std::optional<BpeModel> bpe;
   // The ids of the pieces, which are indices of `vocabulary`. Both are empty if
   // the ids are those of SentencePiece (piece_ids.h).
   std::vector<int32_t> piece_ids;
