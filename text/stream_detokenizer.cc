@@ -89,7 +89,7 @@ void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
       if (!tokenizer_->drops_broken_bytes()) {
         AppendText(kReplacementCharacter, out);
       }
-      taken += 1;
+      taken += tokenizer_->joins_broken_bytes() ? BrokenCharacterSize(rest) : 1;
     }
   }
   bytes_.erase(0, taken);

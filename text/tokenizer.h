@@ -49,6 +49,11 @@ class Tokenizer {
     // Whether bytes that are no part of a character have no text, rather than
     // U+FFFD.
     bool drops_broken_bytes = false;
+    // Whether bytes that could begin one character become one U+FFFD together,
+    // rather than one each.
+    bool joins_broken_bytes = false;
+    // Absent if the files leave this to the model.
+    std::optional<SurroundingIds> surrounding;
     // The content of the directory's files that is not followed, each with its
     // effect.
     std::vector<std::string> warnings;
@@ -56,11 +61,10 @@ class Tokenizer {
 
   Tokenizer(Table table, EncoderPtr encoder);
 
-  // Reads spiece.model or tokenizer.json (tokenizer_files.h) of a model
-  // directory, for a vocabulary of `vocab_size`.
-  // NotFound if there is none. Any other error names the file and the rule that
-  // it breaks. The files are untrusted input. A test may pass its `wrap`, which
-  // surrounds the encoder with its own.
+  // Reads the tokenizer of a model directory (ReadTokenizerFiles()), for a
+  // vocabulary of `vocab_size`. NotFound if there is none. Any other error
+  // names the file and the rule that it breaks. The files are untrusted input.
+  // A test may pass its `wrap`, which surrounds the encoder with its own.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
       const std::string& directory, int32_t vocab_size,
       absl::FunctionRef<EncoderPtr(EncoderPtr)> wrap = [](EncoderPtr encoder) {
@@ -95,6 +99,10 @@ class Tokenizer {
 
   bool keeps_extra_spaces() const { return table_.keeps_extra_spaces; }
   bool drops_broken_bytes() const { return table_.drops_broken_bytes; }
+  bool joins_broken_bytes() const { return table_.joins_broken_bytes; }
+  const std::optional<SurroundingIds>& surrounding() const {
+    return table_.surrounding;
+  }
   const std::vector<std::string>& warnings() const { return table_.warnings; }
 
  private:

@@ -112,7 +112,8 @@ INSTANTIATE_TEST_SUITE_P(Fixtures, FamilyTokenizersTest,
                          testing::Values("marian-opus", "marian-multi-tc",
                                          "marian-separate-vocab", "nllb",
                                          "m2m100", "mbart-cc25", "mbart50",
-                                         "pegasus", "umt5"),
+                                         "pegasus", "umt5", "bart-cnn",
+                                         "t5gemma", "t5gemma2"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) {
