@@ -61,6 +61,8 @@ Token ByteLevelToken(const std::string& text) {
   return token;
 }
 
+}  // namespace
+
 Tokenizer::Table MakeTable(TokenizerFiles files) {
   const SentencePieceModel& model = files.model;
   const bool drops_word_space =
@@ -70,12 +72,16 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
           : model.adds_dummy_prefix || model.removes_extra_spaces;
   // The references of such models drop unknown tokens before they join the
   // text, so that the space before stays.
-  const bool has_own_ids = !files.piece_ids.empty() || files.bpe.has_value();
+  const bool has_own_ids = !files.vocabulary.empty() || files.bpe.has_value();
   const bool is_byte_level = files.bpe.has_value() && files.bpe->is_byte_level;
   Tokenizer::Table table;
   table.eos_id = files.eos_id;
   table.keeps_extra_spaces = !model.removes_extra_spaces;
-  table.joins_broken_bytes = is_byte_level;
+  if (files.bpe.has_value()) {
+    table.broken_bytes = is_byte_level
+                             ? Tokenizer::BrokenBytes::kReplacedTogether
+                             : Tokenizer::BrokenBytes::kSpoilRun;
+  }
   table.surrounding = std::move(files.surrounding);
   table.warnings = std::move(files.warnings);
   std::vector<Token>& tokens = table.tokens;
@@ -101,8 +107,6 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
   }
   return table;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeSentencePieceTokenizer(
     TokenizerFiles files, absl::string_view name,

@@ -39,6 +39,14 @@ class Tokenizer {
     std::string text;  // of kText, in UTF-8; the bytes of kBytes
   };
 
+  // What is written for bytes of kBytes tokens that are no part of a character.
+  enum class BrokenBytes : uint8_t {
+    kReplaced,          // U+FFFD for each
+    kReplacedTogether,  // one U+FFFD for those that could begin one character
+    kDropped,           // nothing
+    kSpoilRun,          // U+FFFD for each byte of all consecutive kBytes tokens
+  };
+
   // What a tokenizer is made of, in addition to its encoder.
   struct Table {
     std::vector<Token> tokens;  // by id; later ids have no text
@@ -46,12 +54,7 @@ class Tokenizer {
     // Whether only the first of several word spaces at the beginning of a text
     // is dropped (a model that keeps extra spaces), rather than all of them.
     bool keeps_extra_spaces = false;
-    // Whether bytes that are no part of a character have no text, rather than
-    // U+FFFD.
-    bool drops_broken_bytes = false;
-    // Whether bytes that could begin one character become one U+FFFD together,
-    // rather than one each.
-    bool joins_broken_bytes = false;
+    BrokenBytes broken_bytes = BrokenBytes::kReplaced;
     // Absent if the files leave this to the model.
     std::optional<SurroundingIds> surrounding;
     // The content of the directory's files that is not followed, each with its
@@ -98,8 +101,7 @@ class Tokenizer {
   const Token& token(int32_t id) const;
 
   bool keeps_extra_spaces() const { return table_.keeps_extra_spaces; }
-  bool drops_broken_bytes() const { return table_.drops_broken_bytes; }
-  bool joins_broken_bytes() const { return table_.joins_broken_bytes; }
+  BrokenBytes broken_bytes() const { return table_.broken_bytes; }
   const std::optional<SurroundingIds>& surrounding() const {
     return table_.surrounding;
   }

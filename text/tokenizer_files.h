@@ -21,7 +21,7 @@ struct AddedTokenFiles;
 struct TokenizerFiles {
   // The tokens that are not added, by id. A token without a text is none.
   const std::vector<SentencePieceModel::Piece>& tokens() const {
-    return piece_ids.empty() ? model.pieces : vocabulary;
+    return vocabulary.empty() ? model.pieces : vocabulary;
   }
 
   SentencePieceModel model;
