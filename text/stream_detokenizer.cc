@@ -32,9 +32,16 @@ std::string StreamDetokenizer::Append(absl::Span<const int32_t> ids) {
 std::string StreamDetokenizer::Finish() {
   std::string out;
   TakeBytes(/*is_run_over=*/true, out);
-  absl::StrAppend(&out, held_space());
+  if (has_space_ && !is_space_of_unknown_) out += ' ';
   has_space_ = false;
   return out;
+}
+
+std::string StreamDetokenizer::HeldText() const {
+  StreamDetokenizer end = *this;
+  // Other bytes are the beginning of one character.
+  if (!IsValidUtf8(bytes_)) end.bytes_.clear();
+  return end.Finish();
 }
 
 void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,

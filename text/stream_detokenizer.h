@@ -39,10 +39,8 @@ class StreamDetokenizer {
   // Returns the rest. No ids may follow.
   std::string Finish();
 
-  // The space that is held back and that Finish() would return, or nothing.
-  absl::string_view held_space() const {
-    return has_space_ && !is_space_of_unknown_ ? " " : "";
-  }
+  // The whole characters that are held back and that Finish() would return.
+  std::string HeldText() const;
 
  private:
   void AppendToken(const Tokenizer::Token& token, std::string& out);

@@ -216,7 +216,7 @@ TEST_P(FamilyTokenizersTest, AnyIdsAreStreamedAndStopped) {
       break;
     }
   }
-  EXPECT_GT(num_stopped, 10);
+  EXPECT_GT(num_stopped, 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, FamilyTokenizersTest,
