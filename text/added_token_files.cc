@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
 #include "base/key_reader.h"
+#include "base/strict_json.h"
 #include "text/charsmap.h"
 #include "text/sentencepiece_model.h"
 #include "text/tokenizer_json.h"
@@ -52,8 +53,9 @@ class Collector {
   absl::Status Run() {
     for (absl::Status (Collector::*step)() :
          {&Collector::ReadNames, &Collector::AddTokensWithIds,
-          &Collector::AddSentinels, &Collector::AddNamedTokens,
-          &Collector::AddControlPieces, &Collector::FindEnd}) {
+          &Collector::AddImpliedTokens, &Collector::AddSentinels,
+          &Collector::AddNamedTokens, &Collector::AddControlPieces,
+          &Collector::FindEnd}) {
       if (absl::Status status = (this->*step)(); !status.ok()) return status;
     }
     SetNeeds();
@@ -127,8 +129,8 @@ class Collector {
   }
 
   absl::Status AddTokensWithIds() {
-    for (size_t id = 0; id < out_.model.pieces.size(); ++id) {
-      piece_ids_[out_.model.pieces[id].text] = static_cast<int32_t>(id);
+    for (size_t id = 0; id < out_.tokens().size(); ++id) {
+      piece_ids_[out_.tokens()[id].text] = static_cast<int32_t>(id);
     }
     for (AddedToken& token : files_.json_tokens) {
       if (absl::Status status =
@@ -205,7 +207,7 @@ class Collector {
           Quoted(token.text), token.id, files_.vocab_size));
     }
     const auto piece = piece_ids_.find(token.text);
-    const auto& pieces = out_.model.pieces;
+    const auto& pieces = out_.tokens();
     const bool is_piece = token.id < static_cast<int32_t>(pieces.size());
     if (is_piece ? pieces[token.id].text != token.text
                  : piece != piece_ids_.end()) {
@@ -234,6 +236,18 @@ class Collector {
     return absl::OkStatus();
   }
 
+  absl::Status AddImpliedTokens() {
+    for (AddedToken& token : files_.implied_tokens) {
+      control_.insert(token.text);
+      if (ids_.contains(token.text)) continue;
+      if (absl::Status status = Add(std::move(token), files_.directory);
+          !status.ok()) {
+        return status;
+      }
+    }
+    return absl::OkStatus();
+  }
+
   // Adds the sentinels that the reference's tokenizer adds by itself.
   // <extra_id_0> has the highest id.
   absl::Status AddSentinels() {
@@ -247,8 +261,8 @@ class Collector {
     const auto is_sentinel = [](const auto& token) {
       return IsSentinelName(token.text);
     };
-    const auto& pieces = out_.model.pieces;
-    if (files_.has_tokenizer_json ||
+    const auto& pieces = out_.tokens();
+    if (!files_.has_sentinels || files_.has_tokenizer_json ||
         std::any_of(out_.added_tokens.begin(), out_.added_tokens.end(),
                     is_sentinel) ||
         std::any_of(pieces.begin(), pieces.end(), is_sentinel)) {
@@ -291,7 +305,7 @@ class Collector {
 
   // Special tokens to which no file gives an id get the next free ids.
   absl::Status AddNamedTokens() {
-    int32_t next = static_cast<int32_t>(out_.model.pieces.size());
+    int32_t next = static_cast<int32_t>(out_.tokens().size());
     for (const AddedToken& token : out_.added_tokens) {
       next = std::max(next, token.id + 1);
     }
@@ -316,8 +330,9 @@ class Collector {
   }
 
   absl::Status AddControlPieces() {
-    const auto& pieces = out_.model.pieces;
+    const auto& pieces = out_.tokens();
     for (size_t id = 0; id < pieces.size(); ++id) {
+      if (pieces[id].text.empty()) continue;
       const bool is_control = pieces[id].type == PieceType::kControl ||
                               pieces[id].type == PieceType::kUnknown ||
                               control_.contains(pieces[id].text);
@@ -343,15 +358,15 @@ class Collector {
       token.is_normalized &=
           HasVisibleCharacter(ApplyCharsMap(out_.model.charsmap, token.text));
       if (!token.is_special) continue;
-      token.needs = control_.contains(token.text) && !is_sentinel
+      const bool is_control = control_.contains(token.text) && !is_sentinel;
+      token.needs = is_control || !files_.has_sentinels
                         ? SpecialTokens::kAll
                         : SpecialTokens::kSentinels;
     }
   }
 
   absl::Status FindEnd() {
-    out_.eos_id = out_.model.eos_id;
-    if (eos_text_.empty()) return absl::OkStatus();
+    if (eos_text_.empty()) eos_text_ = out_.model.eos_piece;
     const auto id = ids_.find(eos_text_);
     if (id == ids_.end()) {
       return absl::InvalidArgumentError(
@@ -378,6 +393,40 @@ class Collector {
 };
 
 }  // namespace
+
+absl::StatusOr<AddedTokenFiles> ReadAddedTokenFiles(
+    const std::string& directory, int32_t vocab_size) {
+  AddedTokenFiles files;
+  files.directory = directory;
+  files.vocab_size = vocab_size;
+  for (const auto& [file, name] :
+       {std::pair{&files.config, "tokenizer_config.json"},
+        {&files.list, "added_tokens.json"},
+        {&files.special_map, "special_tokens_map.json"}}) {
+    file->path = absl::StrCat(directory, "/", name);
+    absl::StatusOr<json> value = ReadStrictJson(file->path);
+    if (absl::IsNotFound(value.status())) continue;
+    if (!value.ok()) return value.status();
+    if (!value->is_object()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(file->path, ": is not an object"));
+    }
+    file->value = *std::move(value);
+  }
+  return files;
+}
+
+std::string SpecialTokenText(const AddedTokenFiles& files,
+                             absl::string_view use,
+                             absl::string_view default_text) {
+  for (const NamedObject* file : {&files.config, &files.special_map}) {
+    const auto token = file->value.find(std::string(use));
+    if (token == file->value.end()) continue;
+    const json* text = TokenText(*token);
+    if (text != nullptr) return text->get<std::string>();
+  }
+  return std::string(default_text);
+}
 
 absl::Status CollectAddedTokens(AddedTokenFiles files, TokenizerFiles& out) {
   return Collector(std::move(files), out).Run();

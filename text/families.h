@@ -3,40 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "base/config_files.h"
 #include "text/prompt_template.h"
-#include "text/tokenizer.h"
+#include "text/tokenizers.h"
 
 namespace sheaf {
-
-// A language of a multilingual model, with the token that names it.
-struct LanguageToken {
-  // As the checkpoint writes it, without the marks of a token: "deu_Latn",
-  // "de_DE", "de", "cmn_Hans".
-  std::string code;
-  int32_t id = -1;  // in the table of the source
-};
-
-// What a model directory says about text.
-struct Tokenizers {
-  // For what the model reads and writes. The same object, unless the model has
-  // two vocabularies or two SentencePiece models. Both null: none.
-  std::shared_ptr<const Tokenizer> source;
-  std::shared_ptr<const Tokenizer> target;
-  // Of a multilingual model, in the order of their ids. Empty otherwise.
-  std::vector<LanguageToken> languages;
-
-  // The content of the directory's files that is not followed, each with its
-  // effect.
-  std::vector<std::string> warnings() const;
-};
 
 // What is known of a text before it is encoded.
 struct TextPrompt {
@@ -69,8 +44,6 @@ struct TextFamily {
   PromptTemplate (*make_template)(const Tokenizers& tokenizers,
                                   const TextPrompt& prompt);
 
-  // Whether the source language is a part of what the model reads.
-  bool reads_source_language = false;
   Summaries summaries = Summaries::kIfTask;
 };
 

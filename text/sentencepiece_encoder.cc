@@ -2,9 +2,11 @@
 
 #include "text/sentencepiece_encoder.h"
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -21,13 +23,14 @@ SentencePieceModel LibraryModel(const SentencePieceModel& model,
                                 const std::vector<AddedToken>& added_tokens,
                                 bool has_preparation) {
   SentencePieceModel out = model;
+  absl::flat_hash_set<absl::string_view> special;
   for (const AddedToken& token : added_tokens) {
-    if (!token.is_special ||
-        token.id >= static_cast<int32_t>(out.pieces.size())) {
-      continue;
+    if (token.is_special) special.insert(token.text);
+  }
+  for (SentencePieceModel::Piece& piece : out.pieces) {
+    if (piece.type != PieceType::kUnknown && special.contains(piece.text)) {
+      piece.type = PieceType::kControl;
     }
-    PieceType& type = out.pieces[token.id].type;
-    if (type != PieceType::kUnknown) type = PieceType::kControl;
   }
   if (!has_preparation) return out;
   out.charsmap.clear();
@@ -43,12 +46,53 @@ SentencePieceEncoder::SentencePieceEncoder(const TokenizerFiles& files)
                         files.preparation.value_or(
                             TextPreparation{.charsmap = files.model.charsmap}),
                         /*receives_normalized=*/files.preparation.has_value()),
-      is_prepared_(files.preparation.has_value()) {
+      is_prepared_(files.preparation.has_value()),
+      piece_ids_(files.piece_ids) {
+  const auto& tokens = files.tokens();
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    if (tokens[id].type == PieceType::kUnknown) {
+      unknown_id_ = static_cast<int32_t>(id);
+    }
+  }
   const auto& pieces = files.model.pieces;
   for (size_t id = 0; id < pieces.size(); ++id) {
     if (pieces[id].type == PieceType::kUnknown) {
-      unknown_id_ = static_cast<int32_t>(id);
+      library_unknown_id_ = static_cast<int32_t>(id);
     }
+  }
+  if (!piece_ids_.empty()) SetOtherIds(files);
+}
+
+// A token is a piece if some piece has its id.
+void SentencePieceEncoder::SetOtherIds(const TokenizerFiles& files) {
+  const auto& tokens = files.tokens();
+  std::vector<bool> is_piece(tokens.size(), false);
+  for (int32_t id : piece_ids_) is_piece[id] = true;
+  for (size_t id = 0; id < tokens.size(); ++id) {
+    const SentencePieceModel::Piece& token = tokens[id];
+    if (is_piece[id] || token.text.empty() ||
+        token.type != PieceType::kNormal) {
+      continue;
+    }
+    other_ids_[token.text] = static_cast<int32_t>(id);
+  }
+}
+
+void SentencePieceEncoder::MapIds(const SentencePieceLibrary& library,
+                                  absl::string_view text,
+                                  std::vector<int32_t>& ids) const {
+  std::vector<std::string> pieces;  // only if one may be another token
+  if (!other_ids_.empty() &&
+      std::find(ids.begin(), ids.end(), library_unknown_id_) != ids.end() &&
+      !library.Encode(std::string_view(text.data(), text.size()), pieces)) {
+    pieces.clear();
+  }
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const bool is_unknown = ids[i] == library_unknown_id_;
+    ids[i] = piece_ids_[ids[i]];
+    if (!is_unknown || i >= pieces.size()) continue;
+    const auto other = other_ids_.find(pieces[i]);
+    if (other != other_ids_.end()) ids[i] = other->second;
   }
 }
 
@@ -114,6 +158,7 @@ void SentencePieceEncoder::AppendText(absl::string_view text, bool is_first,
           : *sentinel_library_;
   std::vector<int32_t> pieces;
   if (library.Encode(std::string_view(text.data(), text.size()), pieces)) {
+    if (!piece_ids_.empty()) MapIds(library, text, pieces);
     ids.insert(ids.end(), pieces.begin(), pieces.end());
   } else {
     ids.push_back(unknown_id_);

@@ -10,6 +10,15 @@
 namespace sheaf {
 
 struct SentencePieceLibrary::Impl {
+  template <typename Element>
+  bool Encode(std::string_view text, std::vector<Element>& out) const {
+    try {
+      return processor.Encode(text, &out).ok();
+    } catch (const std::exception&) {
+      return false;
+    }
+  }
+
   sentencepiece::SentencePieceProcessor processor;
 };
 
@@ -36,11 +45,12 @@ std::unique_ptr<SentencePieceLibrary> SentencePieceLibrary::Create(
 
 bool SentencePieceLibrary::Encode(std::string_view text,
                                   std::vector<int32_t>& ids) const {
-  try {
-    return impl_->processor.Encode(text, &ids).ok();
-  } catch (const std::exception&) {
-    return false;
-  }
+  return impl_->Encode(text, ids);
+}
+
+bool SentencePieceLibrary::Encode(std::string_view text,
+                                  std::vector<std::string>& pieces) const {
+  return impl_->Encode(text, pieces);
 }
 
 }  // namespace sheaf

@@ -27,6 +27,10 @@ class SentencePieceLibrary {
   // False if the library fails. No text is known to cause this.
   bool Encode(std::string_view text, std::vector<int32_t>& ids) const;
 
+  // The same, with the pieces themselves. Characters that are no piece are what
+  // they are in the normalized text.
+  bool Encode(std::string_view text, std::vector<std::string>& pieces) const;
+
  private:
   struct Impl;
   explicit SentencePieceLibrary(std::unique_ptr<Impl> impl);

@@ -21,6 +21,7 @@ namespace sheaf {
 namespace {
 
 constexpr absl::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
+constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
 // libsentencepiece has room for 64 user-defined pieces that begin at one place.
 constexpr size_t kMaxNestedPieces = 63;
 
@@ -283,24 +284,24 @@ absl::Status CheckNesting(const SentencePieceModel& model) {
 
 }  // namespace
 
-absl::Status CheckSentencePieceModel(SentencePieceModel& model) {
+absl::Status CheckSentencePieceModel(const SentencePieceModel& model) {
   if (absl::Status status = CheckUnique(model); !status.ok()) return status;
   int32_t num_unknown = 0;
+  bool has_end = false;
   for (size_t id = 0; id < model.pieces.size(); ++id) {
     const SentencePieceModel::Piece& piece = model.pieces[id];
     if (absl::Status status = CheckPiece(piece, id); !status.ok()) {
       return status;
     }
     if (piece.type == PieceType::kUnknown) ++num_unknown;
-    if (piece.type == PieceType::kControl && piece.text == model.eos_piece) {
-      model.eos_id = static_cast<int32_t>(id);
-    }
+    has_end |=
+        piece.type == PieceType::kControl && piece.text == model.eos_piece;
   }
   if (num_unknown != 1) {
     return Broken(absl::StrFormat("%d pieces are of type unknown; one must be",
                                   num_unknown));
   }
-  if (model.eos_id < 0) {
+  if (!has_end) {
     return Broken(absl::StrFormat("no control piece %s, which ends a sequence",
                                   Quoted(model.eos_piece)));
   }
@@ -321,6 +322,17 @@ absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
   status = CheckSentencePieceModel(model);
   if (!status.ok()) return status;
   return model;
+}
+
+absl::StatusOr<SentencePieceModel> ReadSentencePieceFile(
+    const std::string& path, int32_t max_pieces) {
+  absl::StatusOr<std::string> bytes = ReadTextFile(path, kMaxModelBytes);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<SentencePieceModel> model =
+      ReadSentencePieceModel(*bytes, max_pieces);
+  if (model.ok()) return model;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": ", model.status().message()));
 }
 
 bool IsSentinelName(absl::string_view piece) {

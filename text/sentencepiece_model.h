@@ -30,8 +30,7 @@ struct SentencePieceModel {
   };
 
   std::vector<Piece> pieces;  // [num_pieces], by id
-  int32_t eos_id = -1;
-  int32_t algorithm = 1;  // 1: unigram, 2: byte pair encoding
+  int32_t algorithm = 1;      // 1: unigram, 2: byte pair encoding
   bool has_byte_fallback = false;
   std::string eos_piece = "</s>";
   std::string charsmap;
@@ -44,7 +43,11 @@ struct SentencePieceModel {
 absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
     absl::string_view bytes, int32_t max_pieces);
 
-// Sets `eos_id`, and checks the model, because libsentencepiece trusts it:
+// The same for a file, whose errors it names. NotFound if there is none.
+absl::StatusOr<SentencePieceModel> ReadSentencePieceFile(
+    const std::string& path, int32_t max_pieces);
+
+// Checks the model, because libsentencepiece trusts it:
 //   1. There is a piece, exactly one piece is unknown, and the end-of-sequence
 //      piece exists and is a control piece.
 //   2. Pieces are not empty, do not occur twice, and are UTF-8 without NUL with
@@ -58,7 +61,7 @@ absl::StatusOr<SentencePieceModel> ReadSentencePieceModel(
 // normalization, a unigram or byte-pair model that marks spaces at the
 // beginning of words, and no change of text after decoding. InvalidArgument
 // names the broken rule but not the file.
-absl::Status CheckSentencePieceModel(SentencePieceModel& model);
+absl::Status CheckSentencePieceModel(const SentencePieceModel& model);
 
 // Whether a piece is a sentinel that training replaced spans of text with,
 // "<extra_id_7>", with or without the mark of a space before it.

@@ -49,22 +49,27 @@ Token MakeToken(const SentencePieceModel::Piece& piece, bool drops_word_space) {
   return token;
 }
 
+}  // namespace
+
 Tokenizer::Table MakeTable(TokenizerFiles files) {
   const SentencePieceModel& model = files.model;
   const bool drops_word_space =
       files.preparation.has_value()
           ? files.preparation->prefix != TextPreparation::Prefix::kNever
           : model.adds_dummy_prefix || model.removes_extra_spaces;
+  // The references of such models drop unknown tokens before they join the
+  // text, so that the space before stays.
+  const bool has_own_ids = !files.vocabulary.empty();
   Tokenizer::Table table;
   table.eos_id = files.eos_id;
   table.keeps_extra_spaces = !model.removes_extra_spaces;
   table.warnings = std::move(files.warnings);
   std::vector<Token>& tokens = table.tokens;
-  tokens.reserve(model.pieces.size() + files.added_tokens.size());
-  for (const SentencePieceModel::Piece& piece : model.pieces) {
-    tokens.push_back(IsSentinelName(piece.text)
-                         ? Token()
-                         : MakeToken(piece, drops_word_space));
+  tokens.reserve(files.tokens().size() + files.added_tokens.size());
+  for (const SentencePieceModel::Piece& piece : files.tokens()) {
+    const bool is_dropped = piece.text.empty() || IsSentinelName(piece.text) ||
+                            (has_own_ids && piece.type == PieceType::kUnknown);
+    tokens.push_back(is_dropped ? Token() : MakeToken(piece, drops_word_space));
   }
   for (const AddedToken& added : files.added_tokens) {
     if (added.id >= static_cast<int32_t>(tokens.size())) {
@@ -77,8 +82,6 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
   }
   return table;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeSentencePieceTokenizer(
     TokenizerFiles files, absl::string_view name,

@@ -11,43 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
-#include "base/strict_json.h"
 #include "text/added_token_files.h"
 #include "text/tokenizer_json.h"
 
 namespace sheaf {
 namespace {
 
-using nlohmann::json;
-
-constexpr uint64_t kMaxModelBytes = uint64_t{64} << 20;
-constexpr float kScoreTolerance = 1e-5f;  // of scores written in decimals
-
-absl::StatusOr<NamedObject> ReadObject(const std::string& directory,
-                                       const char* name) {
-  NamedObject file{.path = absl::StrCat(directory, "/", name)};
-  absl::StatusOr<json> value = ReadStrictJson(file.path);
-  if (absl::IsNotFound(value.status())) return file;
-  if (!value.ok()) return value.status();
-  if (!value->is_object()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file.path, ": is not an object"));
-  }
-  file.value = *std::move(value);
-  return file;
-}
-
-absl::StatusOr<std::optional<SentencePieceModel>> ReadSpieceModel(
-    const std::string& path, int32_t vocab_size) {
-  absl::StatusOr<std::string> bytes = ReadTextFile(path, kMaxModelBytes);
-  if (absl::IsNotFound(bytes.status())) return std::nullopt;
-  if (!bytes.ok()) return bytes.status();
-  absl::StatusOr<SentencePieceModel> model =
-      ReadSentencePieceModel(*bytes, vocab_size);
-  if (model.ok()) return *std::move(model);
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, ": ", model.status().message()));
-}
+constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
+constexpr float kScoreTolerance = 1e-5f;       // of scores written in decimals
 
 absl::StatusOr<std::optional<TokenizerJson>> ReadTokenizerJson(
     const std::string& path, int32_t vocab_size) {
@@ -74,9 +45,12 @@ class Joiner {
 
  private:
   absl::Status ReadFiles() {
-    auto model = ReadSpieceModel(SpiecePath(), vocab_size_);
-    if (!model.ok()) return model.status();
-    spiece_ = *std::move(model);
+    auto model = ReadSentencePieceFile(SpiecePath(), vocab_size_);
+    if (model.ok()) {
+      spiece_ = *std::move(model);
+    } else if (!absl::IsNotFound(model.status())) {
+      return model.status();
+    }
     auto parsed = ReadTokenizerJson(JsonPath(), vocab_size_);
     if (absl::IsUnimplemented(parsed.status()) && spiece_.has_value()) {
       Warn(absl::StrCat(parsed.status().message(), "; spiece.model is used"));
@@ -89,17 +63,12 @@ class Joiner {
       return absl::NotFoundError(absl::StrCat(
           directory_, ": has neither spiece.model nor tokenizer.json"));
     }
-    files_.directory = directory_;
-    files_.vocab_size = vocab_size_;
+    absl::StatusOr<AddedTokenFiles> files =
+        ReadAddedTokenFiles(directory_, vocab_size_);
+    if (!files.ok()) return files.status();
+    files_ = *std::move(files);
+    files_.has_sentinels = true;
     files_.has_tokenizer_json = json_.has_value();
-    for (const auto& [file, name] :
-         {std::pair{&files_.config, "tokenizer_config.json"},
-          {&files_.list, "added_tokens.json"},
-          {&files_.special_map, "special_tokens_map.json"}}) {
-      absl::StatusOr<NamedObject> read = ReadObject(directory_, name);
-      if (!read.ok()) return read.status();
-      *file = *std::move(read);
-    }
     return absl::OkStatus();
   }
 
@@ -192,8 +161,10 @@ class Joiner {
     }
     TextPreparation& preparation = out_.preparation.emplace();
     preparation.charsmap = out_.model.charsmap;
-    preparation.strips_end = true;
-    preparation.runs = TextPreparation::Runs::kToMark;
+    using Step = TextPreparation::Step;
+    preparation.steps = {
+        {.kind = Step::Kind::kStrip, .strips_end = true},
+        {.kind = Step::Kind::kReplaceRuns, .content = kSpaceMark}};
     preparation.prefix = TextPreparation::Prefix::kFirst;
     return absl::OkStatus();
   }

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "text/added_tokens.h"
+#include "text/bpe_model.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_preparation.h"
 
@@ -16,11 +17,22 @@ namespace sheaf {
 
 // The checked content of the tokenizer files of a model directory.
 struct TokenizerFiles {
+  // The tokens that are not added, by id. A token without a text is none.
+  const std::vector<SentencePieceModel::Piece>& tokens() const {
+    return vocabulary.empty() ? model.pieces : vocabulary;
+  }
+
   SentencePieceModel model;
+  // How words become pieces of `model`. Absent: as SentencePiece does.
+  std::optional<BpeModel> bpe;
+  // The ids of the pieces, which are indices of `vocabulary`. Both are empty if
+  // the ids are those of SentencePiece (piece_ids.h).
+  std::vector<int32_t> piece_ids;
+  std::vector<SentencePieceModel::Piece> vocabulary;
   // Absent if texts go to SentencePiece as they are.
   std::optional<TextPreparation> preparation;
-  // Each id and each text occurs once. Ids less than model.pieces.size() have
-  // the text of their piece.
+  // Each id and each text occurs once. Ids less than tokens().size() have the
+  // text of their token.
   std::vector<AddedToken> added_tokens;
   int32_t eos_id = -1;
   std::vector<std::string> warnings;  // of content that is not followed

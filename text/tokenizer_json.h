@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
 #include "text/added_tokens.h"
+#include "text/bpe_model.h"
 #include "text/sentencepiece_model.h"
 #include "text/text_preparation.h"
 
@@ -17,26 +19,26 @@ namespace sheaf {
 
 inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{64} << 20;
 
-// A `tokenizer.json` of the kind that transformers writes for a model of
-// SentencePiece's Unigram type.
+// What a `tokenizer.json` defines, or other files of the same meaning.
 struct TokenizerJson {
-  // Not checked yet. Pieces are of the types normal, unknown, unused and byte,
-  // and the end-of-sequence piece is of type control. The table and the rules
-  // for spaces are in `preparation`.
+  // Not checked yet if Unigram. Pieces are of the types normal, unknown, unused
+  // and byte, and those around a text are of type control. `eos_piece` is the
+  // first after the text; empty: none. The table and the rules for spaces are
+  // in `preparation`, except that adds_dummy_prefix says that the first space
+  // of a decoded text is dropped, and removes_extra_spaces that all of them
+  // are.
   SentencePieceModel model;
+  std::optional<BpeModel> bpe;  // absent: Unigram
   TextPreparation preparation;
   std::vector<AddedToken> added_tokens;  // `needs` is not set
+  std::vector<int32_t> before, after;    // ids around each text
 };
 
-// Reads the text of such a file, which may have at most `max_pieces` pieces:
-//   model           Unigram
-//   normalizer      null, Precompiled, or a Sequence of Precompiled, Strip
-//                   (right) and Replace (of runs of spaces)
-//   pre_tokenizer   Metaspace, or WhitespaceSplit and Metaspace
-//   post_processor  TemplateProcessing: the text and the end-of-sequence token
-//   decoder         Metaspace
-// UNIMPLEMENTED names the field of another kind of tokenizer. InvalidArgument
-// names the broken rule. Errors begin with `name`.
+// Reads the text of such a file, for a vocabulary of `max_pieces`. The model is
+// of type BPE or Unigram. The steps around it are those of
+// tokenizer_json_steps.h; a Unigram model needs Metaspace, and a token after
+// the text. UNIMPLEMENTED names the field of another kind of tokenizer.
+// InvalidArgument names the broken rule. Errors begin with `name`.
 absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
                                                  absl::string_view name,
                                                  int32_t max_pieces);
