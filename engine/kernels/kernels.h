@@ -126,7 +126,8 @@ inline constexpr int32_t kContextPart = 256;
 inline constexpr int64_t PartFloats(int32_t dim) { return dim + 32; }
 
 // Attention of some query rows over tokens [begin, end) of some KV heads. The
-// scores are q[r] K^T + bias[r], without a scale. The rows of a head are a
+// scores are q[r] K^T + bias[r], without a scale. With a soft cap c they are
+// c * tanh(q[r] K^T / c) + bias[r]. The rows of a head are a
 // query group of one sequence, or of several sequences that share the context.
 // Each key and value is read from memory once for all of them, in the order of
 // memory.
@@ -145,6 +146,7 @@ struct DecodeAttention {
   int32_t begin, end;  // begin < end; begin is a multiple of 16
   const float* bias;
   int64_t bias_stride;
+  float softcap;  // 0: none
   float* parts;
   const char* next;
 };
@@ -184,7 +186,12 @@ inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
 // Attention of query rows [first_row, end_row) of one head over all `len`
 // tokens of one source: out[i] = softmax(score_scale * q[i] K^T + bias) V,
 // where the bias of key t is bias[t - i] (one value per relative position).
+// With a soft cap c, scores are c * tanh(score_scale * q[i] K^T / c) + bias.
 //   k_panels, v  as pack_head writes them
+//   bias         null for none
+//   back, ahead  the bias of keys t < i - back and t > i + ahead is so low that
+//                their weights are 0, so they may be skipped; `len` for no
+//                such keys
 //   scratch      [EncodeScratchFloats(dim)]
 struct EncodeAttention {
   const float* q;  // row 0 of the source
@@ -200,6 +207,8 @@ struct EncodeAttention {
   const char* v;
   // The value for t - i == 0, with [-(len-1), len-1] around it; null for none.
   const float* bias;
+  int32_t back, ahead;
+  float softcap;  // 0: none
   float* scratch;
   float score_scale = 1;
 };
@@ -245,7 +254,7 @@ struct Kernels {
   // The fastest type for models whose products round their inputs anyway.
   EncodeType narrow_encode_type;
   // y = x / sqrt(mean(x^2) + epsilon) * weight for each row of x [num_rows,
-  // dim], which has row stride ldx; y is dense.
+  // dim], which has row stride ldx; y is dense, and may be x if x is dense.
   void (*rms_norm)(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
                    const float* weight, float epsilon, float* y);
   // y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias for each
@@ -256,6 +265,12 @@ struct Kernels {
   // out[i] = activation(gate[i]) * (linear ? linear[i] : 1); out may be gate.
   void (*activate)(Activation activation, const float* gate,
                    const float* linear, int64_t n, float* out);
+  // Rotates each head of x [num_heads, dim] in place; dim is even. With n = dim
+  // / 2, the pair (x[i], x[n + i]) is rotated by the angle whose cosine is
+  // angles[i] and whose sine is angles[n + i].
+  void (*rotate)(float* x, int32_t num_heads, int32_t dim, const float* angles);
+  // x[i] = cap * tanh(x[i] / cap)
+  void (*soft_cap)(float* x, int64_t n, float cap);
   MaxAndSum (*max_and_sum)(const float* x, int32_t n);
   // maxima[i] = the maximum of x[64 * i] to x[64 * i + 63], or up to x[n - 1]
   // in the last block; maxima has ceil(n / 64) values.

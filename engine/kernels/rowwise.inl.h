@@ -2,7 +2,7 @@
 
 #pragma once
 
-// Norms, activations and the scan of a row of logits; see kernels.h.
+// Norms, activations, rotation, and the scan of a row of logits; see kernels.h.
 
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/simd.inl.h"
@@ -99,6 +99,34 @@ void Activate(Activation activation, const float* gate, const float* linear,
     case Activation::kSilu:
       return ActivateWith<Silu>(gate, linear, n, out);
   }
+}
+
+void Rotate(float* x, int32_t num_heads, int32_t dim, const float* angles) {
+  const int32_t n = dim / 2;
+  const float* cosines = angles;
+  const float* sines = angles + n;
+  for (int32_t head = 0; head < num_heads; ++head) {
+    float* a = x + int64_t{head} * dim;
+    float* b = a + n;
+    int32_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      const Vec a_i = Load(a + i), b_i = Load(b + i);
+      const Vec cosine = Load(cosines + i), sine = Load(sines + i);
+      Store(a + i, a_i * cosine - b_i * sine);
+      Store(b + i, b_i * cosine + a_i * sine);
+    }
+    for (; i < n; ++i) {
+      const float a_i = a[i], b_i = b[i];
+      a[i] = a_i * cosines[i] - b_i * sines[i];
+      b[i] = b_i * cosines[i] + a_i * sines[i];
+    }
+  }
+}
+
+void SoftCapRow(float* x, int64_t n, float cap) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(x + i, SoftCap(Load(x + i), cap));
+  for (; i < n; ++i) x[i] = SoftCap(Broadcast(x[i]), cap)[0];
 }
 
 MaxAndSum ScanMaxAndSum(const float* x, int32_t n) {

@@ -36,6 +36,8 @@ constexpr Kernels TableOf(Isa isa) {
       .rms_norm = RmsNorm,
       .layer_norm = LayerNorm,
       .activate = Activate,
+      .rotate = Rotate,
+      .soft_cap = SoftCapRow,
       .max_and_sum = ScanMaxAndSum,
       .block_maxima = BlockMaxima,
       .exp_weights = ExpWeights,

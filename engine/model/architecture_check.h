@@ -23,6 +23,14 @@ struct Features {
   bool has_embedding_norm = false;
   bool has_final_norm = true;
   bool has_biases = false;
+  bool has_bias_per_layer = false;  // of positions, instead of one per stack
+  bool norms_add_one = false;
+  bool has_qk_norm = false;
+  bool has_merged_attention = false;
+  bool has_windows = false;  // in some layer
+  bool has_score_softcap = false;
+  bool has_logit_softcap = false;
+  bool has_own_vector = false;
   NormKind norm = NormKind::kRms;
   NormPlace norm_place = NormPlace::kBefore;
   PositionKind positions = PositionKind::kRelativeBias;

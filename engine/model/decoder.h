@@ -11,6 +11,7 @@
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
 #include "engine/model/embedding.h"
+#include "engine/model/head_finisher.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -64,30 +65,43 @@ class Decoder {
     AlignedBuffer<float> q;      // [kMaxContextRows, H, head_dim]
     AlignedBuffer<float> parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
   };
+  // The self-attention of all layers that see the same tokens.
+  struct SelfPlan {
+    std::optional<Window> window;
+    AttentionPlan plan;
+  };
   // One attention of one layer.
   struct AttentionCall {
     AttentionPlan& plan;
-    Attention attention;
     int32_t layer_index;
     int64_t q_stride;  // between the rows of queries in qkv_
   };
 
+  void MakePlans();
   void PlanAttention();
+  // Adds the contexts of all rows in their sources, and in their sequences.
+  void PlanSources(AttentionPlan& plan);
+  void PlanSequences(SelfPlan& self);
   void RunRows(const ThreadTeam::Member& member);
   void EmbedRows(const ThreadTeam::Member& member);
   void AddSelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
+  void ProjectHeads(const ThreadTeam::Member& member, const DecoderLayer& layer,
+                    const float* input);
+  // Finishes the heads and writes the keys and values.
   void WriteSelfKv(const ThreadTeam::Member& member, int32_t layer_index);
   void Attend(const ThreadTeam::Member& member, const AttentionCall& call);
   // `next` is the share that this member computes after this one.
   void AttendShare(const AttentionCall& call, const AttentionPlan::Share& share,
                    const AttentionPlan::Share& next, MemberBuffers& buffers);
-  // Moves the results in `buffers` to attended_, or to parts_ if the context
-  // has several parts.
+  // Moves the results in `buffers` to attended_, or to parts_ if a row has
+  // several parts.
   void StoreShare(const AttentionCall& call, const AttentionPlan::Share& share,
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
   void WriteLogits(const ThreadTeam::Member& member);
+  void CapOwnSlices(const ThreadTeam::Member& member, int32_t num_rows,
+                    float* logits) const;
   // Writes what the head reads of a row to out [d_model].
   void FinishRow(int64_t row, float* out) const;
   // Shows the observer, if there is one, what an attention reads.
@@ -101,13 +115,17 @@ class Decoder {
   const StackShape& shape_;
   const Sublayers sublayers_;
   const StackEmbedding embedding_;
-  const std::optional<RelativeBias> bias_;  // if the model has one
+  const LayerBiases biases_;
+  const HeadFinisher finisher_;
   const int32_t max_rows_;
   const int32_t max_positions_;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
-  AttentionPlan self_plan_;   // a context per row
+  // In these, a row has a context of its own. With merged attention it also
+  // shares one of its source, as in cross_plan_.
+  std::vector<SelfPlan> self_plans_;
+  std::vector<int32_t> plan_of_layer_;  // index in self_plans_
   AttentionPlan cross_plan_;  // the rows of all beams of a source share one
 
   AlignedBuffer<float> x_;         // [rows, d_model]
@@ -116,8 +134,7 @@ class Decoder {
   AlignedBuffer<float> attended_;  // [rows, q_columns]
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
-  // [num_partials, H, PartFloats(head_dim)]: of each context that has several
-  // parts, [part][row]
+  // [num_partials, H, PartFloats(head_dim)]; AttentionPlan has the order
   std::vector<float> parts_;
 };
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/key_reader.h"
+#include "engine/model/families/common_values.h"
 #include "engine/model/families/registry.h"
 
 namespace sheaf {
@@ -15,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxEosTokens = 64;
 constexpr size_t kMaxLabelBytes = 128;
 
 // The family that config.json names; nothing after a refusal.
@@ -55,25 +55,6 @@ struct StartIds {
   std::optional<int32_t> decoder_start, bos;
   std::optional<int32_t> type_default;
 };
-
-void ReadEosIds(KeyReader& reader, int32_t max_id, TokenRules& tokens) {
-  constexpr absl::string_view kEos = "eos_token_id";
-  const json* eos = reader.Find(kEos);
-  if (eos == nullptr) return;
-  tokens.eos_ids.clear();
-  if (!eos->is_array()) {
-    tokens.eos_ids.push_back(reader.IntOf(kEos, *eos, 0, max_id));
-    return;
-  }
-  if (eos->empty() || eos->size() > kMaxEosTokens) {
-    reader.Refuse(kEos, *eos,
-                  absl::StrFormat("an id, or a list of 1..%d", kMaxEosTokens));
-    return;
-  }
-  for (const json& id : *eos) {
-    tokens.eos_ids.push_back(reader.IntOf(kEos, id, 0, max_id));
-  }
-}
 
 // Takes the token ids that the file has and leaves the others unchanged.
 void ReadTokenIds(KeyReader& reader, int32_t vocab_size, TokenRules& tokens,

@@ -2,6 +2,8 @@
 
 #include "engine/model/embedding.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "engine/model/position_table.h"
 #include "engine/model/sublayers.h"
@@ -37,9 +39,11 @@ StackEmbedding::StackEmbedding(const Weights& weights, Stack stack,
 }
 
 void StackEmbedding::Embed(int32_t id, int32_t place, float* out) const {
-  weights_.ReadEmbedding(stack_, id, out);
   const int64_t d_model = shape_.d_model;
-  if (const float scale = shape_.embedding_scale; scale != 1) {
+  weights_.ReadEmbedding(stack_, id, out);
+  if (id == weights_.architecture.own_vector_id) {
+    std::copy_n(weights_.own_vector.data(), d_model, out);
+  } else if (const float scale = shape_.embedding_scale; scale != 1) {
     for (int64_t i = 0; i < d_model; ++i) out[i] *= scale;
   }
   if (place_zero_ != nullptr && place >= 0) {

@@ -40,12 +40,28 @@ const float* Sublayers::Begin(const ThreadTeam::Member& member,
 
 void Sublayers::End(const ThreadTeam::Member& member,
                     const SublayerNorms& norms, const Linear& out,
-                    const float* y, int32_t num_rows, float* x) const {
-  out.Run(member, y, out.K(), num_rows, x, out.num_columns(),
-          /*accumulate=*/true);
+                    const float* y, int32_t num_rows, float* x,
+                    float* scratch) const {
+  const bool is_normed_alone = architecture_.norm_place == NormPlace::kBoth;
+  out.Run(member, y, out.K(), num_rows, is_normed_alone ? scratch : x,
+          out.num_columns(), /*accumulate=*/!is_normed_alone);
   member.Barrier();
-  if (norms.after.is_absent()) return;
-  NormShare(member, norms.after, x, num_rows, x);
+  if (is_normed_alone) {
+    AddNormed(member, norms.after, num_rows, scratch, x);
+  } else if (!norms.after.is_absent()) {
+    NormShare(member, norms.after, x, num_rows, x);
+  }
+}
+
+void Sublayers::AddNormed(const ThreadTeam::Member& member,
+                          const NormWeights& norm, int32_t num_rows, float* y,
+                          float* x) const {
+  const int64_t d_model = static_cast<int64_t>(norm.weight.size());
+  const auto [begin, end] = member.Share(num_rows);
+  Norm(kernels_, architecture_, norm, y + begin * d_model, end - begin,
+       y + begin * d_model);
+  for (int64_t i = begin * d_model; i < end * d_model; ++i) x[i] += y[i];
+  member.Barrier();
 }
 
 // hidden = act(in), or act(gate) * up. A member takes the columns that it has
@@ -82,7 +98,7 @@ void Sublayers::FeedForward(const ThreadTeam::Member& member,
     ActivateOwnSlices(member, layer, n, buffers);
     member.Barrier();
     End(member, layer.norms, layer.out, buffers.hidden.data(), n,
-        x + row * d_model);
+        x + row * d_model, scratch + row * d_model);
   }
 }
 

@@ -44,10 +44,11 @@ class Sublayers {
   const float* Begin(const ThreadTeam::Member& member, const NormWeights& norm,
                      const float* x, int32_t num_rows, float* scratch) const;
 
-  // Adds the result out(y) of a sub-layer to x, and norms x if the norm stands
-  // after it. y has out.K() columns.
+  // Adds the result out(y) of a sub-layer to x, with the norms that stand after
+  // it. y has out.K() columns. `scratch` may be what Begin() returned.
   void End(const ThreadTeam::Member& member, const SublayerNorms& norms,
-           const Linear& out, const float* y, int32_t num_rows, float* x) const;
+           const Linear& out, const float* y, int32_t num_rows, float* x,
+           float* scratch) const;
 
   // The whole feed-forward sub-layer.
   void FeedForward(const ThreadTeam::Member& member,
@@ -55,6 +56,9 @@ class Sublayers {
                    float* scratch, FeedForwardBuffers& buffers) const;
 
  private:
+  // x += norm(y); y is lost.
+  void AddNormed(const ThreadTeam::Member& member, const NormWeights& norm,
+                 int32_t num_rows, float* y, float* x) const;
   // Each member norms its share of the rows.
   void NormShare(const ThreadTeam::Member& member, const NormWeights& norm,
                  const float* x, int32_t num_rows, float* out) const;

@@ -10,19 +10,24 @@
 
 namespace sheaf {
 
-// The purpose of a tensor. The first four exist once per model, the next four
-// once per stack, the others once per sub-layer that has them.
+// The purpose of a tensor. The first five exist once per model, the next three
+// once per stack, kPositionBias once per stack or per layer, and the others
+// once per sub-layer that has them.
 enum class Slot {
   kEmbedding,        // [vocab_size, d_model of the decoder]
   kSourceEmbedding,  // [source_vocab_size, d_model of the encoder]; only if the
                      // encoder has its own
   kHead,             // [vocab_size, d_model]; only if it is not the embedding
   kLogitBias,        // [1, vocab_size]
-  kPositionBias,     // [num_buckets, num_heads]
+  kOwnVector,        // [d_model], of Architecture::own_vector_id
   kPositions,        // [first_position + max_positions, d_model]
   kEmbeddingNorm,    // [d_model]
   kFinalNorm,        // [d_model]
+  kPositionBias,     // [num_buckets, num_heads]; layer 0's may serve all layers
   kNorm,             // [d_model]
+  kSecondNorm,       // [d_model]; of NormPlace::kBoth
+  kQueryNorm,        // [head_dim]
+  kKeyNorm,          // [head_dim]
   kQuery,            // [q_columns, d_model]
   kKey,              // [kv_columns, d_model]
   kValue,            // [kv_columns, d_model]

@@ -41,9 +41,18 @@ class Loader {
     return values;
   }
 
+  // The factors of a norm.
+  std::vector<float> NormFactors(const TensorPlace& place) {
+    std::vector<float> factors = Values(place);
+    if (architecture_.norms_add_one) {
+      for (float& factor : factors) factor += 1;
+    }
+    return factors;
+  }
+
   NormWeights Norm(TensorPlace place) {
     NormWeights norm;
-    norm.weight = Values(place);
+    norm.weight = NormFactors(place);
     if (architecture_.norm == NormKind::kLayer) {
       place.is_bias = true;
       norm.bias = Values(place);
@@ -51,11 +60,31 @@ class Loader {
     return norm;
   }
 
-  SublayerNorms Norms(const TensorPlace& place) {
+  SublayerNorms Norms(TensorPlace place) {
     SublayerNorms norms;
-    (architecture_.norm_place == NormPlace::kBefore ? norms.before
-                                                    : norms.after) =
-        Norm(place);
+    switch (architecture_.norm_place) {
+      case NormPlace::kBefore:
+        norms.before = Norm(place);
+        break;
+      case NormPlace::kAfter:
+        norms.after = Norm(place);
+        break;
+      case NormPlace::kBoth:
+        norms.before = Norm(place);
+        place.slot = Slot::kSecondNorm;
+        norms.after = Norm(place);
+        break;
+    }
+    return norms;
+  }
+
+  HeadNorms NormsOfHeads(TensorPlace place) {
+    HeadNorms norms;
+    if (!architecture_.has_qk_norm) return norms;
+    place.slot = Slot::kQueryNorm;
+    norms.query = NormFactors(place);
+    place.slot = Slot::kKeyNorm;
+    norms.key = NormFactors(place);
     return norms;
   }
 
@@ -208,6 +237,7 @@ EncoderLayer LoadEncoderLayer(Loader& loader, bool is_gated, int32_t index) {
   const Place self = {Stack::kEncoder, Sublayer::kSelfAttention, index};
   EncoderLayer layer;
   layer.self_norms = loader.Norms(self(Slot::kNorm));
+  layer.head_norms = loader.NormsOfHeads(self(Slot::kQueryNorm));
   layer.qkv =
       loader.Fused({self(Slot::kQuery), self(Slot::kKey), self(Slot::kValue)});
   layer.self_out = loader.Fused({self(Slot::kOutput)});
@@ -216,20 +246,41 @@ EncoderLayer LoadEncoderLayer(Loader& loader, bool is_gated, int32_t index) {
   return layer;
 }
 
-DecoderLayer LoadDecoderLayer(Loader& loader, bool is_gated, int32_t index) {
+DecoderLayer LoadDecoderLayer(Loader& loader, const Architecture& architecture,
+                              int32_t index) {
   const Place self = {Stack::kDecoder, Sublayer::kSelfAttention, index};
   const Place cross = {Stack::kDecoder, Sublayer::kCrossAttention, index};
   DecoderLayer layer;
   layer.self_norms = loader.Norms(self(Slot::kNorm));
-  layer.qkv =
-      loader.Fused({self(Slot::kQuery), self(Slot::kKey), self(Slot::kValue)});
+  layer.head_norms = loader.NormsOfHeads(self(Slot::kQueryNorm));
   layer.self_out = loader.Fused({self(Slot::kOutput)});
-  layer.cross_norms = loader.Norms(cross(Slot::kNorm));
-  layer.cross_q = loader.Fused({cross(Slot::kQuery)});
-  layer.cross_out = loader.Fused({cross(Slot::kOutput)});
+  if (architecture.has_merged_attention) {
+    layer.qkv = loader.Fused({self(Slot::kQuery)});
+    layer.kv = loader.Fused({self(Slot::kKey), self(Slot::kValue)});
+  } else {
+    layer.qkv = loader.Fused(
+        {self(Slot::kQuery), self(Slot::kKey), self(Slot::kValue)});
+    layer.cross_norms = loader.Norms(cross(Slot::kNorm));
+    layer.cross_q = loader.Fused({cross(Slot::kQuery)});
+    layer.cross_out = loader.Fused({cross(Slot::kOutput)});
+  }
   layer.feed_forward =
-      LoadFeedForward(loader, is_gated, Stack::kDecoder, index);
+      LoadFeedForward(loader, architecture.is_gated, Stack::kDecoder, index);
   return layer;
+}
+
+std::vector<std::vector<float>> LoadPositionBiases(
+    Loader& loader, const Architecture& architecture, Stack stack) {
+  const int32_t num_layers = stack == Stack::kEncoder
+                                 ? architecture.encoder.num_layers
+                                 : architecture.decoder.num_layers;
+  std::vector<std::vector<float>> tables;
+  for (int32_t i = 0;
+       i < (architecture.positions.is_per_layer ? num_layers : 1); ++i) {
+    tables.push_back(loader.Values(
+        {Slot::kPositionBias, stack, Sublayer::kSelfAttention, i}));
+  }
+  return tables;
 }
 
 Linear LoadCrossKv(Loader& loader, int32_t num_layers) {
@@ -246,7 +297,7 @@ StackWeights LoadStack(Loader& loader, const Architecture& architecture,
                        Stack stack) {
   StackWeights weights;
   if (architecture.positions.is_relative_bias()) {
-    weights.position_bias = loader.Values({Slot::kPositionBias, stack});
+    weights.position_biases = LoadPositionBiases(loader, architecture, stack);
   } else if (architecture.positions.kind == PositionKind::kLearned) {
     weights.positions = loader.Rows({Slot::kPositions, stack});
   }
@@ -263,6 +314,12 @@ int64_t Bytes(const std::vector<float>& values) {
   return static_cast<int64_t>(values.size() * sizeof(float));
 }
 
+int64_t Bytes(const std::vector<std::vector<float>>& tables) {
+  int64_t bytes = 0;
+  for (const std::vector<float>& table : tables) bytes += Bytes(table);
+  return bytes;
+}
+
 int64_t Bytes(const NormWeights& norm) {
   return Bytes(norm.weight) + Bytes(norm.bias);
 }
@@ -271,12 +328,16 @@ int64_t Bytes(const SublayerNorms& norms) {
   return Bytes(norms.before) + Bytes(norms.after);
 }
 
+int64_t Bytes(const HeadNorms& norms) {
+  return Bytes(norms.query) + Bytes(norms.key);
+}
+
 int64_t Bytes(const FeedForwardWeights& ff) {
   return Bytes(ff.norms) + ff.in.bytes() + ff.out.bytes();
 }
 
 int64_t Bytes(const StackWeights& stack) {
-  return Bytes(stack.position_bias) + stack.positions.bytes() +
+  return Bytes(stack.position_biases) + stack.positions.bytes() +
          Bytes(stack.embedding_norm) + Bytes(stack.final_norm);
 }
 
@@ -299,6 +360,9 @@ absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
   if (architecture.has_source_embedding) {
     weights.source_embedding = loader.Table({Slot::kSourceEmbedding});
   }
+  if (architecture.own_vector_id.has_value()) {
+    weights.own_vector = loader.Values({Slot::kOwnVector});
+  }
   weights.encoder_stack = LoadStack(loader, architecture, Stack::kEncoder);
   weights.decoder_stack = LoadStack(loader, architecture, Stack::kDecoder);
   for (int32_t i = 0;
@@ -307,9 +371,11 @@ absl::StatusOr<Weights> Weights::Load(const ModelDescription& description,
   }
   for (int32_t i = 0;
        i < architecture.decoder.num_layers && loader.status().ok(); ++i) {
-    weights.decoder.push_back(LoadDecoderLayer(loader, is_gated, i));
+    weights.decoder.push_back(LoadDecoderLayer(loader, architecture, i));
   }
-  weights.cross_kv = LoadCrossKv(loader, architecture.decoder.num_layers);
+  if (!architecture.has_merged_attention) {
+    weights.cross_kv = LoadCrossKv(loader, architecture.decoder.num_layers);
+  }
   if (!loader.status().ok()) return loader.status();
   return weights;
 }
@@ -332,10 +398,10 @@ void Weights::ReadEmbedding(Stack stack, int32_t id, float* out) const {
 int64_t Weights::decode_bytes() const {
   int64_t bytes = head.bytes() + Bytes(decoder_stack.final_norm);
   for (const DecoderLayer& layer : decoder) {
-    bytes += Bytes(layer.self_norms) + layer.qkv.bytes() +
-             layer.self_out.bytes() + Bytes(layer.cross_norms) +
-             layer.cross_q.bytes() + layer.cross_out.bytes() +
-             Bytes(layer.feed_forward);
+    bytes += Bytes(layer.self_norms) + Bytes(layer.head_norms) +
+             layer.qkv.bytes() + layer.kv.bytes() + layer.self_out.bytes() +
+             Bytes(layer.cross_norms) + layer.cross_q.bytes() +
+             layer.cross_out.bytes() + Bytes(layer.feed_forward);
   }
   return bytes;
 }
@@ -343,11 +409,12 @@ int64_t Weights::decode_bytes() const {
 int64_t Weights::bytes() const {
   int64_t bytes = decode_bytes() - Bytes(decoder_stack.final_norm) +
                   embedding.bytes() + source_embedding.bytes() +
-                  Bytes(encoder_stack) + Bytes(decoder_stack) +
-                  cross_kv.bytes();
+                  Bytes(own_vector) + Bytes(encoder_stack) +
+                  Bytes(decoder_stack) + cross_kv.bytes();
   for (const EncoderLayer& layer : encoder) {
-    bytes += Bytes(layer.self_norms) + layer.qkv.bytes() +
-             layer.self_out.bytes() + Bytes(layer.feed_forward);
+    bytes += Bytes(layer.self_norms) + Bytes(layer.head_norms) +
+             layer.qkv.bytes() + layer.self_out.bytes() +
+             Bytes(layer.feed_forward);
   }
   return bytes;
 }

@@ -22,7 +22,8 @@ struct NormWeights {
   bool is_absent() const { return weight.empty(); }
 };
 
-// The norms around a sub-layer f: x += f(before(x)), or x = after(x + f(x)).
+// The norms around a sub-layer f: x += f(before(x)), x = after(x + f(x)), or
+// x += after(f(before(x))).
 struct SublayerNorms {
   NormWeights before, after;
 };
@@ -36,8 +37,14 @@ struct FeedForwardWeights {
   Linear out;
 };
 
+// The norms of the heads of queries and keys, [head_dim]; empty for none.
+struct HeadNorms {
+  std::vector<float> query, key;
+};
+
 struct EncoderLayer {
   SublayerNorms self_norms;
+  HeadNorms head_norms;
   Linear qkv;  // [q_columns | kv_columns | kv_columns]
   Linear self_out;
   FeedForwardWeights feed_forward;
@@ -45,8 +52,13 @@ struct EncoderLayer {
 
 struct DecoderLayer {
   SublayerNorms self_norms;
-  Linear qkv;  // [q_columns | kv_columns | kv_columns]
+  HeadNorms head_norms;
+  // [q_columns | kv_columns | kv_columns]. With merged attention [q_columns],
+  // and `kv` has the others, because the source's tokens need them too.
+  Linear qkv;
+  Linear kv;
   Linear self_out;
+  // Empty with merged attention.
   SublayerNorms cross_norms;
   Linear cross_q;
   Linear cross_out;
@@ -63,8 +75,10 @@ struct EmbeddingTable {
 
 // What a stack has once. Each is empty if the model has none.
 struct StackWeights {
-  std::vector<float> position_bias;  // [num_buckets, num_heads]
-  AlignedBuffer<float> positions;    // [rows, d_model]
+  // [num_buckets, num_heads] of the first layer, which serves all layers, or of
+  // each layer.
+  std::vector<std::vector<float>> position_biases;
+  AlignedBuffer<float> positions;  // [rows, d_model]
   NormWeights embedding_norm;
   NormWeights final_norm;
 };
@@ -89,12 +103,14 @@ struct Weights {
   WeightType type = WeightType::kF32;
   EmbeddingTable embedding;         // empty if the head has it
   EmbeddingTable source_embedding;  // of the encoder, if it has its own
+  std::vector<float> own_vector;    // [d_model]; empty if the model has none
   Linear head;                      // [vocab_size] columns
   StackWeights encoder_stack, decoder_stack;
   std::vector<EncoderLayer> encoder;
   std::vector<DecoderLayer> decoder;
   // The cross-attention keys and values of all decoder layers in one product:
-  // for each layer [cross_kv_columns | cross_kv_columns].
+  // for each layer [cross_kv_columns | cross_kv_columns]. Empty with merged
+  // attention.
   Linear cross_kv;
 };
 

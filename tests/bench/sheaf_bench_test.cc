@@ -61,6 +61,20 @@ TEST(ShapesTest, HaveT5v11sNumbersOfParameters) {
   }
 }
 
+// As transformers counts them, without computed positions and with the bias of
+// the logits.
+TEST(ShapesTest, HaveTheNumbersOfParametersOfPublishedModels) {
+  const std::vector<std::pair<const char*, int64_t>> expected = {
+      {"opus-mt", 77484009},       {"opus-mt-tc-big", 237858401},
+      {"bart-large", 406340696},   {"m2m100-418m", 483905536},
+      {"nllb-600m", 615073792},    {"mbart-large", 611129542},
+      {"pegasus-large", 568796007}};
+  for (const auto& [name, num_parameters] : expected) {
+    EXPECT_EQ(NumParameters(DescribeShape(name)->architecture), num_parameters)
+        << name;
+  }
+}
+
 TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
   Architecture architecture = DescribeShape("t5-base")->architecture;
   architecture.decoder.num_kv_heads = 4;
@@ -154,6 +168,24 @@ TEST(RandomWeightsTest, HaveAllTensorsOfEveryKindOfModel) {
           {&kernels::KernelsFor(kernels::Isa::kPortable), /*num_slices=*/1});
       EXPECT_TRUE(weights.ok()) << weights.status();
     }
+  }
+}
+
+TEST(RandomWeightsTest, HaveAllTensorsOfEveryFamily) {
+  for (const char* name :
+       {"opus-mt", "bart-large", "nllb-600m", "mbart-large", "pegasus-large"}) {
+    SCOPED_TRACE(name);
+    ModelDescription description = DescribeShape(name).value();
+    Architecture& architecture = description.architecture;
+    for (StackShape* stack : {&architecture.encoder, &architecture.decoder}) {
+      stack->num_layers = 1;
+      stack->d_model = 32;
+      stack->d_ff = 48;
+      stack->head_dim = 2;
+    }
+    architecture.vocab_size = 48;
+    const RandomWeights random(description);
+    EXPECT_EQ(MatchTensors(random, description), absl::OkStatus());
   }
 }
 

@@ -23,17 +23,19 @@ namespace {
 
 constexpr double kRidge = 0.01;  // of the diagonal's mean
 
-// The mean of x x^T over rows x that arrive a few at a time.
+// The mean of x x^T over rows x that arrive a few at a time, or of
+// (x, 1) (x, 1)^T.
 class SecondMoments {
  public:
-  explicit SecondMoments(int64_t dim)
-      : sum_(Matrix::Zero(dim, dim)), buffer_(dim, kBuffered) {}
+  SecondMoments(int64_t dim, bool has_constant)
+      : dim_(dim),
+        sum_(Matrix::Zero(dim + has_constant, dim + has_constant)),
+        buffer_(Matrix::Ones(sum_.rows(), kBuffered)) {}
 
   void Add(absl::Span<const float> rows) {
-    const int64_t dim = sum_.rows();
-    for (size_t at = 0; at < rows.size(); at += dim) {
-      buffer_.col(num_buffered_++) =
-          Eigen::Map<const Eigen::VectorXf>(rows.data() + at, dim)
+    for (size_t at = 0; at < rows.size(); at += dim_) {
+      buffer_.col(num_buffered_++).head(dim_) =
+          Eigen::Map<const Eigen::VectorXf>(rows.data() + at, dim_)
               .cast<double>();
       ++num_rows_;
       if (num_buffered_ == kBuffered) Flush();
@@ -57,8 +59,9 @@ class SecondMoments {
     num_buffered_ = 0;
   }
 
+  const int64_t dim_;
   Matrix sum_;
-  Matrix buffer_;  // [dim, kBuffered]
+  Matrix buffer_;  // [rows of sum_, kBuffered]; a constant row stays 1
   int64_t num_buffered_ = 0;
   int64_t num_rows_ = 0;
 };
@@ -67,9 +70,11 @@ class Observer : public DecoderObserver {
  public:
   explicit Observer(const Architecture& architecture)
       : self_(architecture.decoder.num_layers,
-              SecondMoments(architecture.decoder.d_model)),
+              SecondMoments(architecture.decoder.d_model,
+                            architecture.has_biases)),
         cross_(self_),
-        encoder_output_(architecture.encoder.d_model) {}
+        encoder_output_(architecture.encoder.d_model, architecture.has_biases) {
+  }
 
   void OnAttentionInput(int32_t layer_index, Attention attention,
                         absl::Span<const float> rows) override {

@@ -15,9 +15,10 @@
 namespace sheaf {
 
 // Second moments of the inputs of a model's attentions over real text: the mean
-// of x x^T over its tokens x.
+// of x x^T over its tokens x, or of (x, 1) (x, 1)^T if its products have
+// biases.
 struct Calibration {
-  std::vector<Matrix> self_input;  // [layers]: of self-attention, normed
+  std::vector<Matrix> self_input;  // [layers]: of self-attention
   std::vector<Matrix>
       cross_input;  // [layers]: of the cross-attention's queries
   Matrix encoder_output;

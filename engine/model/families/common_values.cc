@@ -28,6 +28,8 @@ constexpr ActivationName kActivations[] = {
     {"swish", Activation::kSilu},
 };
 
+constexpr size_t kMaxEosTokens = 64;
+
 }  // namespace
 
 void CheckAliases(KeyReader& reader, absl::Span<const KeyAlias> aliases) {
@@ -73,6 +75,25 @@ void ReadDecoderKvHeads(KeyReader& reader, absl::string_view heads_key,
   out.decoder.num_kv_heads = kv_heads("num_key_value_heads", num_heads);
   out.num_cross_kv_heads =
       kv_heads("cross_num_key_value_heads", out.decoder.num_kv_heads);
+}
+
+void ReadEosIds(KeyReader& reader, int32_t max_id, TokenRules& tokens) {
+  constexpr absl::string_view kEos = "eos_token_id";
+  const json* eos = reader.Find(kEos);
+  if (eos == nullptr) return;
+  tokens.eos_ids.clear();
+  if (!eos->is_array()) {
+    tokens.eos_ids.push_back(reader.IntOf(kEos, *eos, 0, max_id));
+    return;
+  }
+  if (eos->empty() || eos->size() > kMaxEosTokens) {
+    reader.Refuse(kEos, *eos,
+                  absl::StrFormat("an id, or a list of 1..%d", kMaxEosTokens));
+    return;
+  }
+  for (const json& id : *eos) {
+    tokens.eos_ids.push_back(reader.IntOf(kEos, id, 0, max_id));
+  }
 }
 
 }  // namespace sheaf

@@ -44,4 +44,7 @@ void ReadActivation(KeyReader& reader, absl::string_view key,
 void ReadDecoderKvHeads(KeyReader& reader, absl::string_view heads_key,
                         Architecture& out);
 
+// Replaces tokens.eos_ids if the file has eos_token_id, an id or a list of ids.
+void ReadEosIds(KeyReader& reader, int32_t max_id, TokenRules& tokens);
+
 }  // namespace sheaf

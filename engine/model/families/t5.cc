@@ -22,11 +22,16 @@ using nlohmann::json;
 constexpr ModelType kModelTypes[] = {
     {"t5", "T5ForConditionalGeneration"},
     {"mt5", "MT5ForConditionalGeneration"},
+    {"umt5", "UMT5ForConditionalGeneration"},
 };
 
 // How the model types differ.
+bool IsT5(const Architecture& out) { return out.family == kModelTypes[0].name; }
 bool IsMt5(const Architecture& out) {
   return out.family == kModelTypes[1].name;
+}
+bool IsUmt5(const Architecture& out) {
+  return out.family == kModelTypes[2].name;
 }
 
 constexpr absl::string_view kFeedForwardKey = "feed_forward_proj";
@@ -60,8 +65,8 @@ void ReadFeedForward(KeyReader& reader, Architecture& out) {
     return;
   }
   const std::string name = value != nullptr ? value->get<std::string>()
-                           : IsMt5(out)     ? "gated-gelu"
-                                            : "relu";
+                           : IsT5(out)      ? "relu"
+                                            : "gated-gelu";
   absl::string_view activation = name;
   const bool is_gated = absl::ConsumePrefix(&activation, "gated-");
   // It has meant the tanh form since the first T5 1.1.
@@ -91,7 +96,7 @@ bool IsBeforeVersion5(absl::string_view version) {
 // As transformers 5 does: it always ties the head to the table, unless the
 // checkpoint has a separate head, and tie_word_embeddings is what tells T5
 // (true or absent) from T5 1.1 (false). It then saves scale_decoder_outputs.
-// mT5 never scales.
+// UMT5 does the same; mT5 never scales.
 void ReadOutputScale(KeyReader& reader, Architecture& out,
                      std::vector<std::string>& warnings) {
   constexpr absl::string_view kScale = "scale_decoder_outputs";
@@ -135,6 +140,7 @@ void ReadHeads(KeyReader& reader, Architecture& out) {
 
 void ReadPositions(KeyReader& reader, Architecture& out) {
   Positions& positions = out.positions;
+  positions.is_per_layer = IsUmt5(out);
   positions.num_buckets = reader.Int("relative_attention_num_buckets",
                                      kMinBuckets, kMaxBuckets, 32);
   const int32_t min_distance = positions.num_buckets / 2 + 1;
@@ -224,9 +230,9 @@ std::vector<std::string> Names(const Architecture& architecture,
       return {std::begin(kTables), std::end(kTables)};
     case Slot::kHead:
       return {"lm_head.weight"};
-    case Slot::kPositionBias:  // in the first block, used by all
-      return {absl::StrCat(stack,
-                           ".block.0.layer.0.SelfAttention."
+    case Slot::kPositionBias:  // T5's first block has it for all blocks
+      return {absl::StrCat(stack, ".block.", place.layer,
+                           ".layer.0.SelfAttention."
                            "relative_attention_bias.weight")};
     case Slot::kFinalNorm:
       return {absl::StrCat(stack, ".final_layer_norm.weight")};
