@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadByteTokenizer(
   if (!status.ok()) return status;
   auto encoder = std::make_unique<const ByteEncoder>(out.added_tokens);
   Tokenizer::Table table = MakeTable(std::move(out));
-  table.drops_broken_bytes = true;
+  table.broken_bytes = Tokenizer::BrokenBytes::kDropped;
   return std::make_unique<const Tokenizer>(std::move(table),
                                            std::move(encoder));
 }

@@ -41,6 +41,13 @@ absl::StatusOr<Tokenizers> OneTokenizer(
   return out;
 }
 
+absl::StatusOr<Tokenizers> LoadOne(const ConfigFiles& files,
+                                   int32_t source_vocab_size,
+                                   int32_t target_vocab_size) {
+  return OneTokenizer(Tokenizer::Load(
+      files.directory, std::min(source_vocab_size, target_vocab_size)));
+}
+
 absl::StatusOr<Tokenizers> LoadMarian(const ConfigFiles& files,
                                       int32_t source_vocab_size,
                                       int32_t target_vocab_size) {
@@ -234,18 +241,35 @@ PromptTemplate MakeTemplate(const Tokenizers& tokenizers,
   return out;
 }
 
+// Prefix and text within the ids that the tokenizer's files put around them, or
+// followed by the end token if they name none.
+PromptTemplate MakeSurroundedTemplate(const Tokenizers& tokenizers,
+                                      const TextPrompt& prompt) {
+  const auto& surrounding = tokenizers.source->surrounding();
+  if (!surrounding.has_value()) return MakeTemplate(tokenizers, prompt);
+  PromptTemplate out;
+  out.text_prefix = std::string(prompt.prefix);
+  out.before = surrounding->before;
+  out.after = surrounding->after;
+  return out;
+}
+
 constexpr absl::string_view kT5Types[] = {"t5", "mt5", "umt5"};
 constexpr absl::string_view kMarianTypes[] = {"marian"};
 constexpr absl::string_view kMBartTypes[] = {"mbart"};
 constexpr absl::string_view kM2M100Types[] = {"m2m_100"};
 constexpr absl::string_view kPegasusTypes[] = {"pegasus"};
+constexpr absl::string_view kBartTypes[] = {"bart"};
+constexpr absl::string_view kT5GemmaTypes[] = {"t5gemma", "t5gemma2"};
 
 constexpr TextFamily kFamilies[] = {
-    {kT5Types, LoadT5, MakeTemplate},
+    {kT5Types, LoadT5, MakeSurroundedTemplate},
     {kMarianTypes, LoadMarian, MakeTemplate},
     {kMBartTypes, LoadMBart, MakeTemplate},
     {kM2M100Types, LoadM2M100, MakeTemplate},
     {kPegasusTypes, LoadPegasus, MakeTemplate, Summaries::kAlways},
+    {kBartTypes, LoadOne, MakeSurroundedTemplate, Summaries::kIfNamed},
+    {kT5GemmaTypes, LoadOne, MakeSurroundedTemplate},
 };
 
 std::string SupportedTypes() {

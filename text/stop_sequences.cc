@@ -14,8 +14,12 @@ namespace sheaf {
 namespace {
 
 // Whether this token can begin the end of a longer text: it is not white space
-// and does not continue a character.
-bool BeginsVisibly(const Tokenizer::Token& token) {
+// and does not continue a character, or bytes that are read as a whole.
+bool BeginsVisibly(const Tokenizer& tokenizer, const Tokenizer::Token& token) {
+  if (tokenizer.broken_bytes() == Tokenizer::BrokenBytes::kSpoilRun &&
+      token.kind == Tokenizer::Token::Kind::kBytes) {
+    return false;
+  }
   return token.text.find_first_not_of(' ') != std::string::npos &&
          (static_cast<uint8_t>(token.text[0]) & 0xC0) != 0x80;
 }
@@ -43,7 +47,7 @@ absl::Span<const int32_t> StopSequences::Tail(absl::Span<const int32_t> tokens,
   for (size_t bytes = 0; begin > 0;) {
     const Tokenizer::Token& token = tokenizer_.token(tokens[--begin]);
     bytes += token.text.size();
-    if (bytes >= num_bytes && BeginsVisibly(token)) break;
+    if (bytes >= num_bytes && BeginsVisibly(tokenizer_, token)) break;
   }
   return tokens.subspan(begin);
 }
@@ -57,7 +61,7 @@ bool StopSequences::IsMet(absl::Span<const int32_t> tokens,
     std::string text = detokenizer.Append(tail);
     if (text.size() < longest_bytes_ && tail.size() < tokens.size()) continue;
     text += detokenizer.Append(next);
-    absl::StrAppend(&text, detokenizer.held_space());
+    absl::StrAppend(&text, detokenizer.HeldText());
     return std::any_of(
         stops_.begin(), stops_.end(),
         [&](const std::string& stop) { return absl::StrContains(text, stop); });

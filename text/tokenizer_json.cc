@@ -277,8 +277,8 @@ class Reader {
 
   absl::Status PlaceSurroundingTokens() {
     for (const auto& [tokens, ids] :
-         {std::pair{&surrounding_.before, &out_.before},
-          {&surrounding_.after, &out_.after}}) {
+         {std::pair{&surrounding_.before, &out_.surrounding.before},
+          {&surrounding_.after, &out_.surrounding.after}}) {
       ids->reserve(tokens->size());
       for (const NamedToken& token : *tokens) {
         if (!HasToken(token)) {

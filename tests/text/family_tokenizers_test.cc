@@ -70,6 +70,9 @@ class FamilyTokenizersTest : public testing::TestWithParam<const char*> {
     cases_ = json::parse(FileBytes(directory_ + "/tokenizer_cases.json"));
     // The cases of this kind are for texts that may yield no sentinels.
     if (cases_["kind"] == "byt5") allowed_ = SpecialTokens::kNone;
+    // Those of this kind are for texts that may yield all special tokens.
+    if (cases_["kind"] == "gemma tokenizer.json")
+      allowed_ = SpecialTokens::kAll;
   }
 
   void SetUp() override { ASSERT_NE(tokenizers_.source, nullptr); }
@@ -213,14 +216,15 @@ TEST_P(FamilyTokenizersTest, AnyIdsAreStreamedAndStopped) {
       break;
     }
   }
-  EXPECT_GT(num_stopped, 10);
+  EXPECT_GT(num_stopped, 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fixtures, FamilyTokenizersTest,
                          testing::Values("marian-opus", "marian-multi-tc",
                                          "marian-separate-vocab", "nllb",
                                          "m2m100", "mbart-cc25", "mbart50",
-                                         "pegasus", "umt5", "byt5"),
+                                         "pegasus", "umt5", "byt5", "bart-cnn",
+                                         "t5gemma", "t5gemma2"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) {
