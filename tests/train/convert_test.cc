@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<ConvertedAttention>> Convert(
   options.method = method;
   const absl::StatusOr<ModelDescription> description = ReadDescription(input);
   if (!description.ok()) return description.status();
-  absl::Status status = CheckConvertible(description->architecture, options);
+  absl::Status status = CheckConvertible(*description, options);
   if (!status.ok()) return status;
   std::vector<ConvertedAttention> attentions;
   status = ConvertModel(
@@ -351,6 +351,10 @@ TEST(ConvertTest, RefusalsSayWhatIsAllowed) {
   auto result = Convert(input, dir.PathOf("out"), 4, GroupingMethod::kMean);
   EXPECT_THAT(result.status().message(),
               HasSubstr("--kv_heads is 4; the model has 2"));
+  result = Convert(TestdataDir("t5gemma"), dir.PathOf("out"), 1,
+                   GroupingMethod::kSvd);
+  EXPECT_THAT(result.status().message(),
+              HasSubstr("turns them by their positions; allowed are mean"));
   std::filesystem::create_directory(dir.PathOf("there"));
   result = Convert(input, dir.PathOf("there"), 1, GroupingMethod::kMean);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kAlreadyExists);
@@ -438,7 +442,8 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
     const int64_t rows = d_model + description.architecture.has_biases;
     const std::vector<int32_t> source = {5, 17, 40, 9, 1};
     const absl::StatusOr<Calibration> calibration =
-        Calibrate(directory, description, {source});
+        Calibrate(directory, description,
+                  {{source}, {description.architecture.tokens.start_id}});
     ASSERT_TRUE(calibration.ok()) << calibration.status();
 
     const auto model = TestModel::Load(directory, {});

@@ -121,10 +121,17 @@ absl::Status WriteWeights(
   return absl::OkStatus();
 }
 
-absl::Status WriteConfig(const std::string& directory, nlohmann::json config,
+absl::Status WriteConfig(const std::string& directory,
+                         const ModelDescription& description,
                          const ConvertOptions& options) {
-  config["num_key_value_heads"] = options.num_kv_heads;
-  config["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  nlohmann::json config = description.files.config;
+  const std::string object(description.family->kv_heads_object);
+  if (object.empty()) {
+    config["num_key_value_heads"] = options.num_kv_heads;
+    config["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  } else {
+    config[object]["num_key_value_heads"] = options.num_kv_heads;
+  }
   const std::string path = directory + "/config.json";
   std::ofstream file(path, std::ios::binary);
   file << config.dump(2) << '\n';
@@ -166,13 +173,33 @@ absl::Status CheckHeads(const char* flag, int32_t heads, int32_t now) {
 
 }  // namespace
 
-absl::Status CheckConvertible(const Architecture& architecture,
+absl::Status CheckConvertible(const ModelDescription& description,
                               const ConvertOptions& options) {
+  const Architecture& architecture = description.architecture;
   absl::Status status = CheckHeads("--kv_heads", options.num_kv_heads,
                                    architecture.decoder.num_kv_heads);
   if (!status.ok()) return status;
-  return CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
-                    architecture.num_cross_kv_heads);
+  status = CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
+                      architecture.num_cross_kv_heads);
+  if (!status.ok()) return status;
+  if (!description.family->kv_heads_object.empty() &&
+      options.num_cross_kv_heads != options.num_kv_heads) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--cross_kv_heads is ", options.num_cross_kv_heads,
+        "; allowed is the number of --kv_heads, ", options.num_kv_heads,
+        ", because a model of type ", architecture.family,
+        " has one number for both attentions"));
+  }
+  const bool is_rotary = architecture.positions.kind == PositionKind::kRotary;
+  if (options.method == GroupingMethod::kSvd &&
+      (is_rotary || architecture.has_qk_norm)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--method is \"svd\", which can not change the keys of a model that ",
+        is_rotary ? "turns" : "norms", " them ",
+        is_rotary ? "by their positions" : "by head",
+        "; allowed are mean, first, random"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ConvertModel(
@@ -194,8 +221,7 @@ absl::Status ConvertModel(
                                             partial, "\": ", error.message()));
   }
   absl::Status status = WriteWeights(partial, description, options, report);
-  if (status.ok())
-    status = WriteConfig(partial, description.files.config, options);
+  if (status.ok()) status = WriteConfig(partial, description, options);
   if (status.ok()) status = CopyOtherFiles(options.input, partial);
   if (status.ok()) {
     fs::rename(partial, options.output, error);
