@@ -78,6 +78,9 @@ TEST(TorchFileTest, EveryFormatGivesTheTensors) {
                 ElementsAre(0, 3, 12, 15, 24, 27));
     EXPECT_THAT(ReadAll(*file, "one_row"), ElementsAre(18, 19, 20, 21, 22, 23));
     EXPECT_THAT(shape("one_row"), ElementsAre(6, 1));
+    for (const char* in_order : {"table", "rows", "one_row", "scalar"}) {
+      EXPECT_THAT(file->Find(in_order)->strides, IsEmpty()) << in_order;
+    }
     // [2, 3, 4] with its last dimension put first.
     EXPECT_THAT(ReadAll(*file, "permuted"),
                 ElementsAre(0, 4, 8, 12, 16, 20, 1, 5, 9, 13, 17, 21,  //
@@ -277,6 +280,9 @@ TEST(TorchFileTest, EachBrokenOldFileIsRefused) {
   const std::string preamble = OldPreamble();
   const auto big_endian = Pickle(Dict({Str("little_endian"), Bool(false)}));
   const std::string six = Number(6, 8) + SixFloats();
+  const std::string two =
+      Pickle(OrderedDict({Str("s"), Tensor(Storage({}), 0, {6}, {1}), Str("t"),
+                          Tensor(Storage({.key = "1"}), 0, {6}, {1})}));
   const Bad kBad[] = {
       {Pickle("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x18") + version,
        "it is not torch.save's magic number"},
@@ -291,6 +297,8 @@ TEST(TorchFileTest, EachBrokenOldFileIsRefused) {
       {preamble + dict + Pickle(List({Str("1")})) + six,
        "storage \"1\" is listed twice or belongs to no tensor"},
       {preamble + dict + Pickle(List({Int(0)})) + six, "belongs to no tensor"},
+      {preamble + two + Pickle(List({Str("0"), Str("0")})) + six + six,
+       "storage \"0\" is listed twice"},
       {OldFormat(dict, 5, SixFloats()),
        "has 5 elements; the pickle says 6 of F32, and 24 bytes of the file are "
        "left"},
