@@ -84,7 +84,6 @@ bool IsMarian(const Architecture& out) { return out.family == "marian"; }
 
 constexpr KeyAlias kAliases[] = {
     {"hidden_size", "d_model"},
-    {"num_hidden_layers", "encoder_layers"},
     {"num_attention_heads", "encoder_attention_heads"},
 };
 

@@ -134,6 +134,14 @@ TEST(BartTest, TheTypeDecidesNormsPositionsAndLimits) {
   }
 }
 
+// As models have it that were made from some layers of a larger one.
+TEST(BartTest, NumHiddenLayersMayBeAnother) {
+  const ModelDescription model =
+      Parse(Config("bart", R"("num_hidden_layers": 12)"));
+  EXPECT_EQ(model.architecture.encoder.num_layers, 1);
+  EXPECT_THAT(model.warnings, IsEmpty());
+}
+
 TEST(BartTest, StacksMayDifferAndHeadsMayBeGrouped) {
   const Architecture model =
       Parse(Config("bart", R"("decoder_attention_heads": 4,
@@ -193,8 +201,6 @@ TEST(BartTest, EachRefusalNamesTheKey) {
            {"bart", R"("num_key_value_heads": 3)", "num_key_value_heads is 3"},
            {"bart", R"("hidden_size": 4)",
             "hidden_size is 4; allowed is the value of d_model"},
-           {"bart", R"("num_hidden_layers": 2)",
-            "num_hidden_layers is 2; allowed is the value of encoder_layers"},
            {"bart", R"("normalize_before": "x")", "normalize_before is \"x\""},
            {"marian", R"("pad_token_id": null)",
             "pad_token_id is missing; allowed is an integer in 0..29"},
