@@ -367,6 +367,7 @@ class Collector {
 
   absl::Status FindEnd() {
     if (eos_text_.empty()) eos_text_ = out_.model.eos_piece;
+    if (eos_text_.empty()) return absl::OkStatus();  // texts have no end
     const auto id = ids_.find(eos_text_);
     if (id == ids_.end()) {
       return absl::InvalidArgumentError(

@@ -33,6 +33,11 @@ struct AddedToken {
   std::string text;
 };
 
+// The ids around each text that a model reads.
+struct SurroundingIds {
+  std::vector<int32_t> before, after;
+};
+
 // A part of a text: an added token, or the text between two of them.
 struct TextPart {
   absl::string_view text;

@@ -2,6 +2,7 @@
 
 #include "text/bpe_files.h"
 
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -11,25 +12,26 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/input_file.h"
-#include "base/strict_json.h"
 #include "text/bpe_vocabulary.h"
 #include "text/utf8.h"
+#include "text/vocab_json.h"
 
 namespace sheaf {
 namespace {
 
-constexpr uint64_t kMaxFileBytes = uint64_t{64} << 20;
+constexpr uint64_t kMaxMergesBytes = uint64_t{64} << 20;
 
-absl::Status ReadVocabulary(const std::string& path,
+absl::Status ReadVocabulary(const std::string& path, int32_t vocab_size,
                             BpeVocabulary& vocabulary) {
-  const absl::StatusOr<nlohmann::json> file =
-      ReadStrictJson(path, {.max_bytes = kMaxFileBytes});
-  if (!file.ok()) return file.status();
-  if (!file->is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is not an object"));
+  const absl::StatusOr<std::vector<std::string>> tokens =
+      ReadVocabJson(path, vocab_size);
+  if (absl::IsNotFound(tokens.status())) {
+    return absl::InvalidArgumentError(tokens.status().message());
   }
-  for (const auto& [text, id] : file->items()) {
-    absl::Status status = vocabulary.AddToken(text, id);
+  if (!tokens.ok()) return tokens.status();
+  for (size_t id = 0; id < tokens->size(); ++id) {
+    if ((*tokens)[id].empty()) continue;
+    absl::Status status = vocabulary.AddToken((*tokens)[id], id);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -72,8 +74,7 @@ absl::Status NameTokens(const std::string& path, TokenizerJson& out) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, ": there is no token ", Quoted(begin < 0 ? "<s>" : "</s>")));
   }
-  out.before = {begin};
-  out.after = {end};
+  out.surrounding = {.before = {begin}, .after = {end}};
   pieces[begin].type = PieceType::kControl;
   pieces[end].type = PieceType::kControl;
   return absl::OkStatus();
@@ -81,17 +82,17 @@ absl::Status NameTokens(const std::string& path, TokenizerJson& out) {
 
 }  // namespace
 
-absl::StatusOr<std::optional<TokenizerJson>> ReadBpeFiles(
-    const std::string& directory, int32_t vocab_size, bool adds_prefix_space) {
+absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
+                                           int32_t vocab_size,
+                                           bool adds_prefix_space) {
   const std::string merges_path = directory + "/merges.txt";
   const absl::StatusOr<std::string> merges =
-      ReadTextFile(merges_path, kMaxFileBytes);
-  if (absl::IsNotFound(merges.status())) return std::nullopt;
+      ReadTextFile(merges_path, kMaxMergesBytes);
   if (!merges.ok()) return merges.status();
   const std::string path = directory + "/vocab.json";
   const std::string name = absl::StrCat(path, " and merges.txt");
   BpeVocabulary vocabulary(name, vocab_size);
-  absl::Status status = ReadVocabulary(path, vocabulary);
+  absl::Status status = ReadVocabulary(path, vocab_size, vocabulary);
   if (!status.ok()) return status;
   status = AddMerges(merges_path, *merges, vocabulary);
   if (!status.ok()) return status;

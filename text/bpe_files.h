@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -12,12 +11,13 @@
 namespace sheaf {
 
 // Reads `vocab.json` and `merges.txt`, the older form of a byte-level
-// tokenizer.json. `add_prefix_space` of tokenizer_config.json says whether a
-// space is put before a text (default: false). Texts are surrounded by "<s>"
+// tokenizer.json. `adds_prefix_space` says whether a
+// space is put before a text. Texts are surrounded by "<s>"
 // and "</s>". "<unk>" stands for bytes without a token, and "<mask>" takes the
-// white space before it. Absent if there is no merges.txt. INVALID_ARGUMENT
+// white space before it. NotFound if there is no merges.txt. INVALID_ARGUMENT
 // names the file and the broken rule.
-absl::StatusOr<std::optional<TokenizerJson>> ReadBpeFiles(
-    const std::string& directory, int32_t vocab_size, bool adds_prefix_space);
+absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
+                                           int32_t vocab_size,
+                                           bool adds_prefix_space);
 
 }  // namespace sheaf

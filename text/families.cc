@@ -12,16 +12,16 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "base/input_file.h"
 #include "base/key_reader.h"
 #include "text/added_token_files.h"
+#include "text/byte_tokenizer.h"
 #include "text/language_lists.h"
 #include "text/language_tokenizers.h"
-#include "text/piece_ids.h"
-#include "text/sentencepiece_model.h"
-#include "text/sentencepiece_tokenizer.h"
-#include "text/tokenizer_files.h"
+#include "text/marked_tokenizer.h"
 
 namespace sheaf {
 namespace {
@@ -38,9 +38,9 @@ absl::StatusOr<Tokenizers> OneTokenizer(
   return out;
 }
 
-absl::StatusOr<Tokenizers> LoadT5(const ConfigFiles& files,
-                                  int32_t source_vocab_size,
-                                  int32_t target_vocab_size) {
+absl::StatusOr<Tokenizers> LoadOne(const ConfigFiles& files,
+                                   int32_t source_vocab_size,
+                                   int32_t target_vocab_size) {
   return OneTokenizer(Tokenizer::Load(
       files.directory, std::min(source_vocab_size, target_vocab_size)));
 }
@@ -55,51 +55,56 @@ absl::StatusOr<Tokenizers> LoadMarian(const ConfigFiles& files,
 absl::StatusOr<Tokenizers> LoadPegasus(const ConfigFiles& files,
                                        int32_t source_vocab_size,
                                        int32_t target_vocab_size) {
-  const int32_t vocab_size = std::min(source_vocab_size, target_vocab_size);
-  const std::string path = files.directory + "/spiece.model";
-  absl::StatusOr<SentencePieceModel> model =
-      ReadSentencePieceFile(path, vocab_size);
-  if (!model.ok()) return model.status();
-  absl::StatusOr<AddedTokenFiles> added =
-      ReadAddedTokenFiles(files.directory, vocab_size);
+  absl::StatusOr<AddedTokenFiles> added = ReadAddedTokenFiles(
+      files.directory, std::min(source_vocab_size, target_vocab_size));
   if (!added.ok()) return added.status();
-  TokenizerFiles out;
-  out.model = *std::move(model);
-  absl::Status status = SetIdsAfterMarks(out);
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", status.message()));
-  }
-  status = CollectAddedTokens(*std::move(added), out);
-  if (!status.ok()) return status;
-  return OneTokenizer(
-      MakeSentencePieceTokenizer(std::move(out), files.directory));
+  return OneTokenizer(LoadMarkedTokenizer(*std::move(added)));
 }
 
-// The class that the files name for the tokenizer, without "Fast". Empty if
-// they name none, or one that holds for all models. Another than `allowed` is
-// refused.
-absl::StatusOr<std::string> TokenizerClass(
-    const ConfigFiles& files, const AddedTokenFiles& added,
-    absl::Span<const absl::string_view> allowed) {
-  constexpr absl::string_view kKey = "tokenizer_class";
-  constexpr absl::string_view kGeneral[] = {"PreTrainedTokenizer",
-                                            "TokenizersBackend"};
+// The class that a file names for the tokenizer, without "Fast". Empty if none
+// does, or only one that holds for all models.
+struct TokenizerClass {
+  std::string name;
+  std::string path;  // of the file
+};
+
+TokenizerClass FindClass(const ConfigFiles& files,
+                         const AddedTokenFiles& added) {
   for (const auto& [object, path] :
        {std::pair{&added.config.value, added.config.path},
         {&files.config, files.config_path()}}) {
-    KeyReader reader(*object, path);
-    const nlohmann::json* value = reader.Find(kKey);
-    if (value == nullptr) continue;
-    absl::string_view name;
-    if (value->is_string()) name = value->get_ref<const std::string&>();
+    const auto value = object->find("tokenizer_class");
+    if (value == object->end() || !value->is_string()) continue;
+    absl::string_view name = value->get_ref<const std::string&>();
     absl::ConsumeSuffix(&name, "Fast");
-    if (absl::c_linear_search(kGeneral, name)) continue;
-    if (absl::c_linear_search(allowed, name)) return std::string(name);
-    reader.Refuse(kKey, *value, absl::StrJoin(allowed, " or "));
-    return reader.status();
+    if (name == "PreTrainedTokenizer" || name == "TokenizersBackend") continue;
+    return {std::string(name), path};
   }
-  return "";
+  return {};
+}
+
+absl::Status CheckClass(const TokenizerClass& found,
+                        absl::Span<const absl::string_view> allowed) {
+  if (found.name.empty() || absl::c_linear_search(allowed, found.name)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("%s: tokenizer_class is %s; allowed is %s", found.path,
+                      Quoted(found.name), absl::StrJoin(allowed, " or ")));
+}
+
+// Models of bytes have the same type as those of pieces.
+absl::StatusOr<Tokenizers> LoadT5(const ConfigFiles& files,
+                                  int32_t source_vocab_size,
+                                  int32_t target_vocab_size) {
+  const int32_t vocab_size = std::min(source_vocab_size, target_vocab_size);
+  absl::StatusOr<AddedTokenFiles> added =
+      ReadAddedTokenFiles(files.directory, vocab_size);
+  if (!added.ok()) return added.status();
+  if (FindClass(files, *added).name == "ByT5Tokenizer") {
+    return OneTokenizer(LoadByteTokenizer(*std::move(added)));
+  }
+  return OneTokenizer(Tokenizer::Load(files.directory, vocab_size));
 }
 
 absl::StatusOr<Tokenizers> LoadMBart(const ConfigFiles& files,
@@ -110,13 +115,13 @@ absl::StatusOr<Tokenizers> LoadMBart(const ConfigFiles& files,
   absl::StatusOr<AddedTokenFiles> added = ReadAddedTokenFiles(
       files.directory, std::min(source_vocab_size, target_vocab_size));
   if (!added.ok()) return added.status();
-  const absl::StatusOr<std::string> name =
-      TokenizerClass(files, *added, {kFirst, kSecond});
-  if (!name.ok()) return name.status();
+  const TokenizerClass found = FindClass(files, *added);
+  absl::Status status = CheckClass(found, {kFirst, kSecond});
+  if (!status.ok()) return status;
   LanguageScheme scheme;
   scheme.has_mask = true;
   scheme.default_source = "en_XX";
-  if (*name == kSecond) {
+  if (found.name == kSecond) {
     scheme.languages = Ml50Languages();
     scheme.places = {Source::kBeforeText, Target::kFirst};
   } else {
@@ -169,13 +174,14 @@ absl::StatusOr<Tokenizers> LoadM2M100(const ConfigFiles& files,
   absl::StatusOr<AddedTokenFiles> added = ReadAddedTokenFiles(
       files.directory, std::min(source_vocab_size, target_vocab_size));
   if (!added.ok()) return added.status();
-  const absl::StatusOr<std::string> name =
-      TokenizerClass(files, *added, {kM2M100, kNllb});
-  if (!name.ok()) return name.status();
+  const TokenizerClass found = FindClass(files, *added);
+  absl::Status status = CheckClass(found, {kM2M100, kNllb});
+  if (!status.ok()) return status;
   std::error_code error;
   const bool has_vocabulary =
       std::filesystem::exists(files.directory + "/vocab.json", error);
-  const bool is_m2m100 = *name == kM2M100 || (name->empty() && has_vocabulary);
+  const bool is_m2m100 =
+      found.name == kM2M100 || (found.name.empty() && has_vocabulary);
   const absl::StatusOr<LanguageScheme> scheme =
       is_m2m100 ? M2M100Scheme(added->config) : NllbScheme(added->config);
   if (!scheme.ok()) return scheme.status();
@@ -217,18 +223,35 @@ PromptTemplate MakeTemplate(const Tokenizers& tokenizers,
   return out;
 }
 
+// Prefix and text within the ids that the tokenizer's files put around them, or
+// followed by the end token if they name none.
+PromptTemplate MakeSurroundedTemplate(const Tokenizers& tokenizers,
+                                      const TextPrompt& prompt) {
+  const auto& surrounding = tokenizers.source->surrounding();
+  if (!surrounding.has_value()) return MakeTemplate(tokenizers, prompt);
+  PromptTemplate out;
+  out.text_prefix = std::string(prompt.prefix);
+  out.before = surrounding->before;
+  out.after = surrounding->after;
+  return out;
+}
+
 constexpr absl::string_view kT5Types[] = {"t5", "mt5", "umt5"};
 constexpr absl::string_view kMarianTypes[] = {"marian"};
 constexpr absl::string_view kMBartTypes[] = {"mbart"};
 constexpr absl::string_view kM2M100Types[] = {"m2m_100"};
 constexpr absl::string_view kPegasusTypes[] = {"pegasus"};
+constexpr absl::string_view kBartTypes[] = {"bart"};
+constexpr absl::string_view kT5GemmaTypes[] = {"t5gemma", "t5gemma2"};
 
 constexpr TextFamily kFamilies[] = {
-    {kT5Types, LoadT5, MakeTemplate},
+    {kT5Types, LoadT5, MakeSurroundedTemplate},
     {kMarianTypes, LoadMarian, MakeTemplate},
     {kMBartTypes, LoadMBart, MakeTemplate},
     {kM2M100Types, LoadM2M100, MakeTemplate},
-    {kPegasusTypes, LoadPegasus, MakeTemplate},
+    {kPegasusTypes, LoadPegasus, MakeTemplate, Summaries::kAlways},
+    {kBartTypes, LoadOne, MakeSurroundedTemplate, Summaries::kIfNamed},
+    {kT5GemmaTypes, LoadOne, MakeSurroundedTemplate},
 };
 
 std::string SupportedTypes() {

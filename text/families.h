@@ -44,8 +44,6 @@ struct TextFamily {
   PromptTemplate (*make_template)(const Tokenizers& tokenizers,
                                   const TextPrompt& prompt);
 
-  // Whether the source language is a part of what the model reads.
-  bool reads_source_language = false;
   Summaries summaries = Summaries::kIfTask;
 };
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "text/families.h"
+#include "text/tokenizers.h"
 #include "text/languages.h"
 
 namespace sheaf {

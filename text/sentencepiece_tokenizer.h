@@ -12,6 +12,9 @@
 
 namespace sheaf {
 
+// How the tokens that `files` describe read.
+Tokenizer::Table MakeTable(TokenizerFiles files);
+
 // Makes the tokenizer that `files` describe. INVALID_ARGUMENT, which begins
 // with `name`, if SentencePiece refuses the model. `wrap` surrounds the encoder
 // with another.

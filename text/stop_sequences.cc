@@ -13,12 +13,15 @@
 namespace sheaf {
 namespace {
 
-// The tail may begin within a character.
-constexpr size_t kMaxCharacterBytes = 4;
-
-bool BeginsVisibly(const Tokenizer::Token& token) {
-  return token.kind == Tokenizer::Token::Kind::kText &&
-         token.text.find_first_not_of(' ') != std::string::npos;
+// Whether this token can begin the end of a longer text: it is not white space
+// and does not continue a character, or bytes that are read as a whole.
+bool BeginsVisibly(const Tokenizer& tokenizer, const Tokenizer::Token& token) {
+  if (tokenizer.broken_bytes() == Tokenizer::BrokenBytes::kSpoilRun &&
+      token.kind == Tokenizer::Token::Kind::kBytes) {
+    return false;
+  }
+  return token.text.find_first_not_of(' ') != std::string::npos &&
+         (static_cast<uint8_t>(token.text[0]) & 0xC0) != 0x80;
 }
 
 }  // namespace
@@ -39,28 +42,30 @@ StopSequences::StopSequences(const Tokenizer& tokenizer,
 }
 
 absl::Span<const int32_t> StopSequences::Tail(absl::Span<const int32_t> tokens,
-                                              int32_t next) const {
-  size_t num_bytes = tokenizer_.token(next).text.size();
+                                              size_t num_bytes) const {
   size_t begin = tokens.size();
-  while (begin > 0) {
-    const Tokenizer::Token& token = tokenizer_.token(tokens[begin - 1]);
-    const bool reaches_back = num_bytes >= longest_bytes_ + kMaxCharacterBytes;
-    --begin;
-    if (reaches_back && BeginsVisibly(token)) break;
-    num_bytes += token.text.size();
+  for (size_t bytes = 0; begin > 0;) {
+    const Tokenizer::Token& token = tokenizer_.token(tokens[--begin]);
+    bytes += token.text.size();
+    if (bytes >= num_bytes && BeginsVisibly(tokenizer_, token)) break;
   }
   return tokens.subspan(begin);
 }
 
 bool StopSequences::IsMet(absl::Span<const int32_t> tokens,
                           int32_t next) const {
-  StreamDetokenizer detokenizer(tokenizer_);
-  std::string text = detokenizer.Append(Tail(tokens, next));
-  text += detokenizer.Append(next);
-  absl::StrAppend(&text, detokenizer.held_space());
-  return std::any_of(
-      stops_.begin(), stops_.end(),
-      [&](const std::string& stop) { return absl::StrContains(text, stop); });
+  // Some tokens have less text than bytes, such as broken characters.
+  for (size_t num_bytes = longest_bytes_;; num_bytes *= 2) {
+    const absl::Span<const int32_t> tail = Tail(tokens, num_bytes);
+    StreamDetokenizer detokenizer(tokenizer_);
+    std::string text = detokenizer.Append(tail);
+    if (text.size() < longest_bytes_ && tail.size() < tokens.size()) continue;
+    text += detokenizer.Append(next);
+    absl::StrAppend(&text, detokenizer.HeldText());
+    return std::any_of(
+        stops_.begin(), stops_.end(),
+        [&](const std::string& stop) { return absl::StrContains(text, stop); });
+  }
 }
 
 }  // namespace sheaf

@@ -33,11 +33,10 @@ class StopSequences : public StopCondition {
   bool IsMet(absl::Span<const int32_t> tokens, int32_t next) const override;
 
  private:
-  // The last of `tokens`, without those that end too early for a stop that
-  // ends in `next`. They begin with visible text, because the detokenizer
-  // leaves out spaces at the beginning of a text.
+  // The last of `tokens`, with at least `num_bytes`. They begin with visible
+  // text, because the detokenizer leaves out spaces at the beginning of a text.
   absl::Span<const int32_t> Tail(absl::Span<const int32_t> tokens,
-                                 int32_t next) const;
+                                 size_t num_bytes) const;
 
   const Tokenizer& tokenizer_;
   const std::vector<std::string> stops_;

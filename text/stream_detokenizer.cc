@@ -32,9 +32,16 @@ std::string StreamDetokenizer::Append(absl::Span<const int32_t> ids) {
 std::string StreamDetokenizer::Finish() {
   std::string out;
   TakeBytes(/*is_run_over=*/true, out);
-  absl::StrAppend(&out, held_space());
+  if (has_space_ && !is_space_of_unknown_) out += ' ';
   has_space_ = false;
   return out;
+}
+
+std::string StreamDetokenizer::HeldText() const {
+  StreamDetokenizer end = *this;
+  // Other bytes are the beginning of one character.
+  if (!IsValidUtf8(bytes_)) end.bytes_.clear();
+  return end.Finish();
 }
 
 void StreamDetokenizer::AppendToken(const Tokenizer::Token& token,
@@ -70,10 +77,14 @@ void StreamDetokenizer::AppendText(absl::string_view text, std::string& out) {
   if (!has_space_) out.append(text.data(), text.size());
 }
 
-// Moves the characters of bytes_ to `out`, as SentencePiece reads them: a byte
-// with which no whole character begins becomes U+FFFD or is dropped. If further
-// bytes may follow, the beginning of a last character stays.
+// Moves the characters of bytes_ to `out`. If further bytes may follow, the
+// beginning of a last character stays.
 void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
+  using BrokenBytes = Tokenizer::BrokenBytes;
+  if (tokenizer_->broken_bytes() == BrokenBytes::kSpoilRun) {
+    if (is_run_over) TakeRun(out);
+    return;
+  }
   size_t taken = 0;
   while (taken < bytes_.size()) {
     const absl::string_view rest = absl::string_view(bytes_).substr(taken);
@@ -85,14 +96,29 @@ void StreamDetokenizer::TakeBytes(bool is_run_over, std::string& out) {
     if (IsValidUtf8(character)) {
       AppendText(character, out);
       taken += character.size();
-    } else {
-      if (!tokenizer_->drops_broken_bytes()) {
-        AppendText(kReplacementCharacter, out);
-      }
-      taken += 1;
+      continue;
     }
+    if (tokenizer_->broken_bytes() != BrokenBytes::kDropped) {
+      AppendText(kReplacementCharacter, out);
+    }
+    const bool is_joined =
+        tokenizer_->broken_bytes() == BrokenBytes::kReplacedTogether;
+    taken += is_joined ? BrokenCharacterSize(rest) : 1;
   }
   bytes_.erase(0, taken);
+}
+
+// Moves a whole run of bytes to `out`.
+void StreamDetokenizer::TakeRun(std::string& out) {
+  if (bytes_.empty()) return;
+  if (IsValidUtf8(bytes_)) {
+    AppendText(bytes_, out);
+  } else {
+    for (size_t i = 0; i < bytes_.size(); ++i) {
+      AppendText(kReplacementCharacter, out);
+    }
+  }
+  bytes_.clear();
 }
 
 }  // namespace sheaf

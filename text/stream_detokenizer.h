@@ -18,8 +18,9 @@ namespace sheaf {
 //      all the ids.
 //   2. Each returned string is UTF-8. Later calls do not change it.
 //   3. At most this is held back: the beginning of a character, of which
-//   further
-//      byte pieces may follow, and a space that is a token by itself.
+//      further byte tokens may follow, or all consecutive byte tokens if each
+//      spoils the others (Tokenizer::BrokenBytes), and a space that is a token
+//      by itself.
 //   4. Unknown ids leave no double space. If there is a space before and after
 //      them, or a space before them at the end of the text, one is dropped.
 //   5. A call takes time linear in the ids and text of that call.
@@ -38,15 +39,14 @@ class StreamDetokenizer {
   // Returns the rest. No ids may follow.
   std::string Finish();
 
-  // The space that is held back and that Finish() would return, or nothing.
-  absl::string_view held_space() const {
-    return has_space_ && !is_space_of_unknown_ ? " " : "";
-  }
+  // The whole characters that are held back and that Finish() would return.
+  std::string HeldText() const;
 
  private:
   void AppendToken(const Tokenizer::Token& token, std::string& out);
   void AppendText(absl::string_view text, std::string& out);
   void TakeBytes(bool is_run_over, std::string& out);
+  void TakeRun(std::string& out);
 
   const Tokenizer* tokenizer_;
   std::string bytes_;  // of consecutive byte tokens; not returned yet

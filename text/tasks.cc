@@ -141,6 +141,11 @@ class TaskReader {
   bool has_languages() const {
     return has_text() && !sources_.tokenizers->languages.empty();
   }
+  // Whether the name of the source language is a part of what the model reads.
+  bool reads_source() const {
+    return sources_.tokenizers->places.source !=
+           LanguagePlaces::Source::kNowhere;
+  }
   bool has_translation() const;
   absl::Status ReadNamedTask(const std::string& name, const json& params);
   // Sets the tokens of a pair. The error begins with `where`.
@@ -247,7 +252,7 @@ absl::Status TaskReader::SetTokens(absl::string_view where, Task& task) const {
   };
   absl::Status status =
       find("target language", task.target_language, task.target_token);
-  if (status.ok() && sources_.family->reads_source_language) {
+  if (status.ok() && reads_source()) {
     status = find("source language", task.source_language, task.source_token);
   }
   return status;
@@ -301,7 +306,7 @@ absl::Status TaskReader::AddOwnTranslation() {
   if (!has_text() || has_translation()) return absl::OkStatus();
   std::optional<ModelLanguages> told;
   // A tokenizer that has all source languages says more than a name.
-  if (!has_languages() || !sources_.family->reads_source_language) {
+  if (!has_languages() || !reads_source()) {
     absl::StatusOr<std::optional<ModelLanguages>> read =
         ReadModelLanguages(files_, sources_.model_name);
     if (!read.ok()) return read.status();
@@ -324,7 +329,7 @@ absl::Status TaskReader::AddAnyTranslation(
   if (has_languages()) {
     model_.targets =
         LanguageSet::OfTokens(sources_.tokenizers->languages, model_.warnings);
-    model_.needs_source = sources_.family->reads_source_language;
+    model_.needs_source = reads_source();
   } else if (told && !told->targets.empty()) {
     model_.targets = LanguageSet::Of(told->targets);
   }

@@ -39,6 +39,14 @@ class Tokenizer {
     std::string text;  // of kText, in UTF-8; the bytes of kBytes
   };
 
+  // What is written for bytes of kBytes tokens that are no part of a character.
+  enum class BrokenBytes : uint8_t {
+    kReplaced,          // U+FFFD for each
+    kReplacedTogether,  // one U+FFFD for those that could begin one character
+    kDropped,           // nothing
+    kSpoilRun,          // U+FFFD for each byte of all consecutive kBytes tokens
+  };
+
   // What a tokenizer is made of, in addition to its encoder.
   struct Table {
     std::vector<Token> tokens;  // by id; later ids have no text
@@ -46,9 +54,9 @@ class Tokenizer {
     // Whether only the first of several word spaces at the beginning of a text
     // is dropped (a model that keeps extra spaces), rather than all of them.
     bool keeps_extra_spaces = false;
-    // Whether bytes that are no part of a character have no text, rather than
-    // U+FFFD.
-    bool drops_broken_bytes = false;
+    BrokenBytes broken_bytes = BrokenBytes::kReplaced;
+    // Absent if the files leave this to the model.
+    std::optional<SurroundingIds> surrounding;
     // The content of the directory's files that is not followed, each with its
     // effect.
     std::vector<std::string> warnings;
@@ -56,11 +64,10 @@ class Tokenizer {
 
   Tokenizer(Table table, EncoderPtr encoder);
 
-  // Reads spiece.model or tokenizer.json (tokenizer_files.h) of a model
-  // directory, for a vocabulary of `vocab_size`.
-  // NotFound if there is none. Any other error names the file and the rule that
-  // it breaks. The files are untrusted input. A test may pass its `wrap`, which
-  // surrounds the encoder with its own.
+  // Reads the tokenizer of a model directory (ReadTokenizerFiles()), for a
+  // vocabulary of `vocab_size`. NotFound if there is none. Any other error
+  // names the file and the rule that it breaks. The files are untrusted input.
+  // A test may pass its `wrap`, which surrounds the encoder with its own.
   static absl::StatusOr<std::unique_ptr<const Tokenizer>> Load(
       const std::string& directory, int32_t vocab_size,
       absl::FunctionRef<EncoderPtr(EncoderPtr)> wrap = [](EncoderPtr encoder) {
@@ -94,7 +101,10 @@ class Tokenizer {
   const Token& token(int32_t id) const;
 
   bool keeps_extra_spaces() const { return table_.keeps_extra_spaces; }
-  bool drops_broken_bytes() const { return table_.drops_broken_bytes; }
+  BrokenBytes broken_bytes() const { return table_.broken_bytes; }
+  const std::optional<SurroundingIds>& surrounding() const {
+    return table_.surrounding;
+  }
   const std::vector<std::string>& warnings() const { return table_.warnings; }
 
  private:

@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
+#include "base/key_reader.h"
 #include "text/added_token_files.h"
+#include "text/bpe_files.h"
 #include "text/tokenizer_json.h"
 
 namespace sheaf {
@@ -20,12 +22,49 @@ namespace {
 constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
 constexpr float kScoreTolerance = 1e-5f;       // of scores written in decimals
 
-absl::StatusOr<std::optional<TokenizerJson>> ReadTokenizerJson(
-    const std::string& path, int32_t vocab_size) {
+absl::StatusOr<TokenizerJson> ReadTokenizerJson(const std::string& path,
+                                                int32_t vocab_size) {
   absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTokenizerJsonBytes);
-  if (absl::IsNotFound(text.status())) return std::nullopt;
   if (!text.ok()) return text.status();
   return ParseTokenizerJson(*text, path, vocab_size);
+}
+
+// What `vocab.json` and `merges.txt` define.
+absl::StatusOr<TokenizerJson> ReadBpeFilesAsJson(const AddedTokenFiles& added) {
+  KeyReader config(added.config.value, added.config.path);
+  const bool has_prefix =
+      config.Bool("add_prefix_space", /*default_value=*/false);
+  if (!config.status().ok()) return config.status();
+  return ReadBpeFiles(added.directory, added.vocab_size, has_prefix);
+}
+
+// A file without pieces for bytes of which some look as if they were.
+void WarnOfBytePieces(absl::string_view path, TokenizerFiles& files) {
+  const bool has_byte_pieces = std::any_of(
+      files.model.pieces.begin(), files.model.pieces.end(),
+      [](const auto& piece) { return BytePieceValue(piece.text) >= 0; });
+  if (!has_byte_pieces || files.model.has_byte_fallback) return;
+  files.warnings.push_back(absl::StrCat(
+      path,
+      ": model.byte_fallback is false although there are pieces for "
+      "bytes; characters without a piece are unknown"));
+}
+
+// `path` is that of the file that has the pieces.
+absl::Status TakeTokenizerJson(TokenizerJson json, absl::string_view path,
+                               AddedTokenFiles& added, TokenizerFiles& out) {
+  added.has_tokenizer_json = true;
+  added.json_tokens = std::move(json.added_tokens);
+  out.model = std::move(json.model);
+  out.model.charsmap = json.preparation.charsmap;
+  out.bpe = std::move(json.bpe);
+  out.preparation = std::move(json.preparation);
+  out.surrounding = std::move(json.surrounding);
+  if (out.bpe.has_value()) return absl::OkStatus();
+  WarnOfBytePieces(path, out);
+  absl::Status status = CheckSentencePieceModel(out.model);
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
 }
 
 class Joiner {
@@ -45,62 +84,46 @@ class Joiner {
 
  private:
   absl::Status ReadFiles() {
-    auto model = ReadSentencePieceFile(SpiecePath(), vocab_size_);
-    if (model.ok()) {
-      spiece_ = *std::move(model);
-    } else if (!absl::IsNotFound(model.status())) {
-      return model.status();
-    }
-    auto parsed = ReadTokenizerJson(JsonPath(), vocab_size_);
-    if (absl::IsUnimplemented(parsed.status()) && spiece_.has_value()) {
-      Warn(absl::StrCat(parsed.status().message(), "; spiece.model is used"));
-    } else if (!parsed.ok()) {
-      return parsed.status();
-    } else {
-      json_ = *std::move(parsed);
-    }
-    if (!spiece_.has_value() && !json_.has_value()) {
-      return absl::NotFoundError(absl::StrCat(
-          directory_, ": has neither spiece.model nor tokenizer.json"));
-    }
     absl::StatusOr<AddedTokenFiles> files =
         ReadAddedTokenFiles(directory_, vocab_size_);
     if (!files.ok()) return files.status();
     files_ = *std::move(files);
     files_.has_sentinels = true;
+    auto model = ReadSentencePieceFile(SpiecePath(), vocab_size_);
+    if (absl::IsNotFound(model.status())) return ReadOthers();
+    if (!model.ok()) return model.status();
+    out_.model = *std::move(model);
+    auto json = ReadTokenizerJson(JsonPath(), vocab_size_);
+    if (absl::IsUnimplemented(json.status())) {
+      Warn(absl::StrCat(json.status().message(), "; spiece.model is used"));
+    } else if (json.ok() && json->bpe.has_value()) {
+      Warn(absl::StrCat(JsonPath(),
+                        ": model.type is \"BPE\"; spiece.model is used"));
+    } else if (json.ok()) {
+      json_ = *std::move(json);
+    } else if (!absl::IsNotFound(json.status())) {
+      return json.status();
+    }
     files_.has_tokenizer_json = json_.has_value();
     return absl::OkStatus();
   }
 
-  absl::Status JoinModels() {
-    if (json_.has_value()) {
-      out_.preparation = json_->preparation;
-      files_.json_tokens = json_->added_tokens;
-    }
-    if (!spiece_.has_value()) {
-      out_.model = std::move(json_->model);
-      out_.model.charsmap = json_->preparation.charsmap;
-      WarnOfBytePieces();
-      absl::Status status = CheckSentencePieceModel(out_.model);
-      if (status.ok()) return status;
-      return absl::InvalidArgumentError(
-          absl::StrCat(JsonPath(), ": ", status.message()));
-    }
-    out_.model = *std::move(spiece_);
-    if (json_.has_value()) return CheckModelsAgree();
-    return PrepareAsConfigSays();
+  absl::Status ReadOthers() {
+    absl::Status status = ReadFilesWithoutModel(files_, out_);
+    // Only SentencePiece models of this kind were trained with sentinels.
+    files_.has_sentinels = !out_.bpe.has_value();
+    if (!absl::IsNotFound(status)) return status;
+    return absl::NotFoundError(absl::StrCat(
+        directory_,
+        ": has no spiece.model, tokenizer.json, or vocab.json and merges.txt"));
   }
 
-  void WarnOfBytePieces() {
-    const bool has_byte_pieces = std::any_of(
-        out_.model.pieces.begin(), out_.model.pieces.end(),
-        [](const auto& piece) { return BytePieceValue(piece.text) >= 0; });
-    if (has_byte_pieces && !out_.model.has_byte_fallback) {
-      Warn(absl::StrCat(JsonPath(),
-                        ": model.byte_fallback is false although there are "
-                        "pieces for bytes; characters without a piece are "
-                        "unknown"));
-    }
+  absl::Status JoinModels() {
+    if (out_.preparation.has_value()) return absl::OkStatus();
+    if (!json_.has_value()) return PrepareAsConfigSays();
+    out_.preparation = json_->preparation;
+    files_.json_tokens = json_->added_tokens;
+    return CheckModelsAgree();
   }
 
   // The pieces of both files must be equal. Those that only tokenizer.json has
@@ -177,13 +200,25 @@ class Joiner {
 
   const std::string& directory_;
   const int32_t vocab_size_;
-  std::optional<SentencePieceModel> spiece_;
-  std::optional<TokenizerJson> json_;
+  std::optional<TokenizerJson> json_;  // in addition to spiece.model
   AddedTokenFiles files_;
   TokenizerFiles out_;
 };
 
 }  // namespace
+
+absl::Status ReadFilesWithoutModel(AddedTokenFiles& added,
+                                   TokenizerFiles& out) {
+  std::string path = added.directory + "/tokenizer.json";
+  absl::StatusOr<TokenizerJson> json =
+      ReadTokenizerJson(path, added.vocab_size);
+  if (absl::IsNotFound(json.status())) {
+    path = added.directory + "/vocab.json";
+    json = ReadBpeFilesAsJson(added);
+  }
+  if (!json.ok()) return json.status();
+  return TakeTokenizerJson(*std::move(json), path, added, out);
+}
 
 absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& directory,
                                                   int32_t vocab_size) {

@@ -15,11 +15,13 @@
 
 namespace sheaf {
 
+struct AddedTokenFiles;
+
 // The checked content of the tokenizer files of a model directory.
 struct TokenizerFiles {
   // The tokens that are not added, by id. A token without a text is none.
   const std::vector<SentencePieceModel::Piece>& tokens() const {
-    return piece_ids.empty() ? model.pieces : vocabulary;
+    return vocabulary.empty() ? model.pieces : vocabulary;
   }
 
   SentencePieceModel model;
@@ -34,12 +36,20 @@ struct TokenizerFiles {
   // Each id and each text occurs once. Ids less than tokens().size() have the
   // text of their token.
   std::vector<AddedToken> added_tokens;
-  int32_t eos_id = -1;
-  std::vector<std::string> warnings;  // of content that is not followed
+  int32_t eos_id = -1;                        // -1: none
+  std::optional<SurroundingIds> surrounding;  // if a file has them
+  std::vector<std::string> warnings;          // of content that is not followed
 };
 
-// Reads `spiece.model`, `tokenizer.json` or both, and if they exist,
-// `tokenizer_config.json`, `added_tokens.json` and `special_tokens_map.json`.
+// Reads `tokenizer.json` or, if there is none, `vocab.json` and `merges.txt`
+// into `out`, except for the added tokens, which are in `added.json_tokens`.
+// NotFound if there is neither. Any other error names the file, the field and
+// what is allowed.
+absl::Status ReadFilesWithoutModel(AddedTokenFiles& added, TokenizerFiles& out);
+
+// Reads `spiece.model`, or the files of ReadFilesWithoutModel(), or
+// spiece.model and tokenizer.json, and if they exist, `tokenizer_config.json`,
+// `added_tokens.json` and `special_tokens_map.json`.
 //
 //   1. The pieces are those of spiece.model. If there is a tokenizer.json too,
 //   it

@@ -31,7 +31,7 @@ struct TokenizerJson {
   std::optional<BpeModel> bpe;  // absent: Unigram
   TextPreparation preparation;
   std::vector<AddedToken> added_tokens;  // `needs` is not set
-  std::vector<int32_t> before, after;    // ids around each text
+  SurroundingIds surrounding;
 };
 
 // Reads the text of such a file, for a vocabulary of `max_pieces`. The model is

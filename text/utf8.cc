@@ -29,6 +29,16 @@ size_t CharacterSize(uint8_t lead) {
   return 1;
 }
 
+size_t BrokenCharacterSize(absl::string_view text) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const size_t size = text.size();
+  size_t at = 0;
+  UChar32 character;
+  U8_NEXT(bytes, at, size, character);
+  SHEAF_CHECK(character < 0);
+  return at;
+}
+
 int32_t NextCharacter(absl::string_view text, size_t& at) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
   UChar32 character;

@@ -19,6 +19,11 @@ bool IsValidUtf8(absl::string_view text);
 // no character does.
 size_t CharacterSize(uint8_t lead);
 
+// The number of bytes at the beginning of `text` that could begin a character,
+// but form none: what decoders replace by one U+FFFD. REQUIRES: no character
+// begins `text`, which is not empty.
+size_t BrokenCharacterSize(absl::string_view text);
+
 // The character that begins at `at`. Moves `at` after it. REQUIRES: `text` is
 // UTF-8 and `at` is the beginning of a character.
 int32_t NextCharacter(absl::string_view text, size_t& at);

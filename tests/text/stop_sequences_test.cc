@@ -43,6 +43,14 @@ TEST_F(StopSequencesTest, FindsAStopAcrossTokensAndWithinOne) {
   EXPECT_EQ(StopsAt({"bus"}, "Where is the train station?"), 0);
 }
 
+// "station" is one token, whose first letter completes the stop.
+TEST_F(StopSequencesTest, FindsAStopThatEndsEarlyInALongToken) {
+  const std::string text = "I II III IV station";
+  const size_t num_tokens = tokenizer_->Encode(text).size();
+  EXPECT_EQ(StopsAt({"II III IV s"}, text), num_tokens);
+  EXPECT_EQ(StopsAt({"V s"}, text), num_tokens);
+}
+
 TEST_F(StopSequencesTest, WithoutStopsThereIsNoCondition) {
   EXPECT_EQ(StopSequences::Make(tokenizer_.get(), {}), nullptr);
   EXPECT_EQ(StopSequences::Make(/*tokenizer=*/nullptr, {}), nullptr);
