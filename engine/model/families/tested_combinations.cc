@@ -24,8 +24,8 @@ constexpr Features WithEmbeddingNorm(Features features) {
   features.has_embedding_norm = true;
   return features;
 }
-constexpr Features WithUnequalStacks(Features features) {
-  features.has_unequal_stacks = true;
+constexpr Features WithUnequalWidths(Features features) {
+  features.has_unequal_widths = true;
   return features;
 }
 constexpr Features WithSourceEmbedding(Features features) {
@@ -71,8 +71,6 @@ constexpr TestedCombination kTested[] = {
     {{.is_gated = true}, "wide-heads"},
     {{.is_gated = true, .has_bias_per_layer = true}, "umt5"},
     {WithEmbeddingNorm(With(kNormedAfter, kLearned)), "bart-cnn"},
-    {WithUnequalStacks(WithEmbeddingNorm(With(kNormedAfter, kLearned))),
-     "bart-plain-scaled"},
     {WithEmbeddingNorm(With(kNormedBefore, kLearned)), "mbart50"},
     {With(kNormedAfter, kSinusoidal), "marian-opus"},
     {WithSourceEmbedding(With(kNormedAfter, kSinusoidal)),
@@ -80,7 +78,7 @@ constexpr TestedCombination kTested[] = {
     {With(kNormedBefore, kSinusoidal), "pegasus"},
     {With(kNormedBefore, kToLast), "nllb"},
     {kCapped, "t5gemma-mha-f16"},
-    {WithGroupedEncoder(WithUnequalStacks(kCapped)), "t5gemma"},
+    {WithGroupedEncoder(WithUnequalWidths(kCapped)), "t5gemma"},
     {kMerged, "t5gemma2"},
 };
 
