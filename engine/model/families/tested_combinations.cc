@@ -33,6 +33,10 @@ constexpr Features WithSourceEmbedding(Features features) {
   return features;
 }
 
+constexpr Features WithOwnHead(Features features) {
+  features.is_tied = false;
+  return features;
+}
 constexpr Features WithGroupedEncoder(Features features) {
   features.has_grouped_encoder = true;
   return features;
@@ -75,6 +79,8 @@ constexpr TestedCombination kTested[] = {
     {With(kNormedAfter, kSinusoidal), "marian-opus"},
     {WithSourceEmbedding(With(kNormedAfter, kSinusoidal)),
      "marian-separate-vocab"},
+    {WithOwnHead(WithSourceEmbedding(With(kNormedAfter, kSinusoidal))),
+     "marian-own-head"},
     {With(kNormedBefore, kSinusoidal), "pegasus"},
     {With(kNormedBefore, kToLast), "nllb"},
     {kCapped, "t5gemma-mha-f16"},

@@ -163,21 +163,32 @@ class Saved {
   Tensors tensors_;
 };
 
-class SavedTest
-    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+using VersionAndFixture = std::tuple<std::string, std::string>;
 
-INSTANTIATE_TEST_SUITE_P(
-    All, SavedTest,
-    ::testing::Combine(::testing::Values("4.57.6", "5.24.0"),
-                       ::testing::ValuesIn(TestdataModels())),
-    [](const auto& info) {
-      std::string name = absl::StrCat("v", std::get<0>(info.param), "_",
-                                      std::get<1>(info.param));
-      for (char& c : name) {
-        if (c == '-' || c == '.') c = '_';
-      }
-      return name;
-    });
+// transformers 4 does not load tables of different sizes.
+std::vector<VersionAndFixture> AllSaved() {
+  std::vector<VersionAndFixture> all;
+  for (const std::string version : {"4.57.6", "5.24.0"}) {
+    for (const std::string& fixture : TestdataModels()) {
+      if (version == "4.57.6" && fixture == "marian-own-head") continue;
+      all.emplace_back(version, fixture);
+    }
+  }
+  return all;
+}
+
+class SavedTest : public ::testing::TestWithParam<VersionAndFixture> {};
+
+INSTANTIATE_TEST_SUITE_P(All, SavedTest, ::testing::ValuesIn(AllSaved()),
+                         [](const auto& info) {
+                           std::string name =
+                               absl::StrCat("v", std::get<0>(info.param), "_",
+                                            std::get<1>(info.param));
+                           for (char& c : name) {
+                             if (c == '-' || c == '.') c = '_';
+                           }
+                           return name;
+                         });
 
 TEST_P(SavedTest, AWholeCheckpointGivesTheFixturesTokensAndScores) {
   Saved(std::get<0>(GetParam()), std::get<1>(GetParam()))
