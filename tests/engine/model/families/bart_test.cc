@@ -250,8 +250,7 @@ class FlatWeights : public WeightSource {
   void AddRows(const std::string& name, int64_t columns,
                const std::vector<float>& values) {
     const int64_t rows = static_cast<int64_t>(values.size()) / columns;
-    tensors_[name] =
-        std::pair(std::vector<int64_t>{rows, columns}, std::move(values));
+    tensors_[name] = {{rows, columns}, values};
   }
   void Remove(const std::string& name) { tensors_.erase(name); }
 
