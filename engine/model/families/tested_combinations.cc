@@ -84,6 +84,7 @@ constexpr TestedCombination kTested[] = {
     {With(kNormedBefore, kSinusoidal), "pegasus"},
     {With(kNormedBefore, kToLast), "nllb"},
     {kCapped, "t5gemma-mha-f16"},
+    {WithGroupedEncoder(kCapped), "t5gemma-gqa-bf16"},
     {WithGroupedEncoder(WithUnequalWidths(kCapped)), "t5gemma"},
     {kMerged, "t5gemma2"},
 };
