@@ -167,20 +167,25 @@ class Saved {
   Tensors tensors_;
 };
 
-class SavedTest
-    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+using VersionAndFixture = std::tuple<std::string, std::string>;
 
-// Each version with each fixture; T5Gemma 2 is younger than version 4.
-std::vector<std::tuple<std::string, std::string>> AllSaved() {
-  std::vector<std::tuple<std::string, std::string>> all;
+// Each version with each fixture. T5Gemma 2 is younger than version 4, which
+// does not load tables of different sizes either.
+std::vector<VersionAndFixture> AllSaved() {
+  std::vector<VersionAndFixture> all;
   for (const std::string version : {"4.57.6", "5.24.0"}) {
     for (const std::string& fixture : TestdataModels()) {
-      if (version == "4.57.6" && fixture == "t5gemma2") continue;
+      if (version == "4.57.6" &&
+          (fixture == "t5gemma2" || fixture == "marian-own-head")) {
+        continue;
+      }
       all.emplace_back(version, fixture);
     }
   }
   return all;
 }
+
+class SavedTest : public ::testing::TestWithParam<VersionAndFixture> {};
 
 INSTANTIATE_TEST_SUITE_P(All, SavedTest, ::testing::ValuesIn(AllSaved()),
                          [](const auto& info) {
