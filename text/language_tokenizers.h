@@ -37,7 +37,7 @@ struct LanguageScheme {
 
 // `sentencepiece.bpe.model`, followed by the tokens of the languages.
 // `src_lang` in tokenizer_config.json names the default source.
-absl::StatusOr<Tokenizers> LoadLanguageTokenizers(AddedTokenFiles added,
+absl::StatusOr<Tokenizers> LoadLanguageTokenizers(const AddedTokenFiles& added,
                                                   const LanguageScheme& scheme);
 
 }  // namespace sheaf
