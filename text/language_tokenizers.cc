@@ -137,8 +137,10 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadSide(
       });
 }
 
-// The tokens that follow the pieces.
+// The tokens that follow the pieces. Languages that only added_tokens.json has
+// are among them, because they are control tokens too.
 std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
+                                      const AddedTokenFiles& added,
                                       const TokenizerFiles& files) {
   const auto& tokens = files.tokens();
   int64_t id = std::count_if(tokens.begin(), tokens.end(),
@@ -155,6 +157,9 @@ std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
     add(scheme.languages.TokenOf(code));
   }
   if (scheme.has_mask) add("<mask>");
+  for (const auto& [text, id] : added.list.value.items()) {
+    if (!scheme.languages.CodeOf(text).empty()) add(text);
+  }
   return implied;
 }
 
@@ -203,7 +208,7 @@ absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
   }
   if (!files.ok()) return files;
   AddedTokenFiles with_languages = added;
-  with_languages.implied_tokens = ImpliedTokens(scheme, *files);
+  with_languages.implied_tokens = ImpliedTokens(scheme, added, *files);
   absl::Status status = CollectTokensBesideModel(
       std::move(with_languages), absl::StrCat(added.directory, "/", kModelName),
       *files);

@@ -225,13 +225,11 @@ TEST(FamilyFilesTest, AVocabularyMayHaveHoles) {
 // A file's own ids for languages come before those of the list.
 TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   const auto tokenizers =
-      Directory("nllb",
-                {{"tokenizer.json", std::nullopt},
-                 {"added_tokens.json",
-                  R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534})"},
-                 {"special_tokens_map.json",
-                  R"({"additional_special_tokens": ["tyv_Cyrl"]})"}})
-          .Load(/*vocab_size=*/535);
+      Directory("nllb", {{"tokenizer.json", std::nullopt},
+                         {"added_tokens.json",
+                          R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534,
+                      "<sep>": 535})"}})
+          .Load(/*vocab_size=*/536);
   ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
   std::map<std::string, int32_t> ids;
   for (const LanguageToken& language : tokenizers->languages) {
@@ -244,6 +242,9 @@ TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   EXPECT_EQ(ids["dik_Latn"], 373);
   EXPECT_EQ(tokenizers->places.default_source_id, 372);
   EXPECT_EQ(tokenizers->source->Decode({534}), "");
+  EXPECT_THAT(
+      tokenizers->source->Encode("tyv_Cyrl<sep>", SpecialTokens::kSentinels),
+      AllOf(Contains(535), Not(Contains(534))));
 }
 
 TEST(FamilyFilesTest, AFamilyMayHaveAShorterListOfLanguages) {
