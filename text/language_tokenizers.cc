@@ -175,7 +175,7 @@ absl::StatusOr<int32_t> DefaultSource(
   return reader.status();
 }
 
-absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
+absl::StatusOr<TokenizerFiles> ReadLanguageFiles(AddedTokenFiles& added,
                                                  const LanguageScheme& scheme) {
   const std::string path = absl::StrCat(added.directory, "/", kModelName);
   if (scheme.has_vocabulary) {
@@ -183,8 +183,17 @@ absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
                                   added.vocab_size, added);
   }
   auto model = ReadSentencePieceFile(path, added.vocab_size);
-  if (!model.ok()) return model.status();
   TokenizerFiles files;
+  if (absl::IsNotFound(model.status())) {
+    absl::Status status = ReadTokenizerJsonAlone(added, files);
+    if (!status.ok()) return status;
+    // The scheme says what surrounds a text, and its language. Ids are as in
+    // the file.
+    files.surrounding.reset();
+    files.vocabulary = files.model.pieces;
+    return files;
+  }
+  if (!model.ok()) return model.status();
   files.model = *std::move(model);
   absl::Status status = SetIdsAfterFour(path, files);
   if (!status.ok()) return status;
@@ -234,8 +243,11 @@ absl::StatusOr<Tokenizers> LoadLanguageTokenizers(
   const std::string directory = added.directory;
   const NamedObject config = added.config;
   added.implied_tokens = ImpliedTokens(scheme, *files);
-  absl::Status status = CollectTokensBesideModel(
-      std::move(added), absl::StrCat(directory, "/", kModelName), *files);
+  const std::string model_path = absl::StrCat(directory, "/", kModelName);
+  absl::Status status =
+      added.has_tokenizer_json
+          ? CollectAddedTokens(std::move(added), *files)
+          : CollectTokensBesideModel(std::move(added), model_path, *files);
   if (!status.ok()) return status;
   Tokenizers out;
   out.places = scheme.places;

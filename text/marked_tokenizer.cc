@@ -19,6 +19,9 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
     AddedTokenFiles added) {
   const std::string path = added.directory + "/spiece.model";
   auto model = ReadSentencePieceFile(path, added.vocab_size);
+  if (absl::IsNotFound(model.status())) {
+    return Tokenizer::Load(added.directory, added.vocab_size);
+  }
   if (!model.ok()) return model.status();
   KeyReader config(added.config.value, added.config.path);
   config.Int("offset", kMarkedOffset, kMarkedOffset, kMarkedOffset);

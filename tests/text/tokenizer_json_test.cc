@@ -18,6 +18,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
+#include "text/families.h"
+#include "text/source_encoder.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
@@ -143,6 +145,67 @@ TEST(TokenizerJsonTest, CasesOfTheReferenceAreEqual) {
     ++num_cases;
   }
   EXPECT_GT(num_cases, 2500);
+}
+
+// The tokenizers of a fixture's directory with only these of its files.
+absl::StatusOr<Tokenizers> LoadOnly(const std::string& fixture,
+                                    const std::vector<std::string>& files,
+                                    const TextFamily** family) {
+  TempDir directory;
+  for (const std::string& name : files) {
+    directory.Write(name, FileBytes(TestdataDir(fixture) + "/" + name));
+  }
+  const ConfigFiles config = ReadConfigFiles(directory.path()).value();
+  *family = FindTextFamily(config).value();
+  const int32_t vocab_size = config.config["vocab_size"];
+  return (*family)->load(config, vocab_size, vocab_size);
+}
+
+// The cases of a fixture, of which `tokenizer_json_ids` says what the library
+// gives where that differs.
+void ExpectCases(const std::string& fixture,
+                 const std::vector<std::string>& files) {
+  const TextFamily* family = nullptr;
+  const auto tokenizers = LoadOnly(fixture, files, &family);
+  ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+  const Tokenizer& tokenizer = *tokenizers->source;
+  const json cases =
+      json::parse(FileBytes(TestdataDir(fixture) + "/tokenizer_cases.json"));
+  const std::string language = cases["encode"][0].value("source_language", "");
+  for (const json& c : cases["encode"]) {
+    // Only those of one language were given to the library.
+    if (c.value("source_language", "") != language) continue;
+    TextPrompt prompt;
+    for (const LanguageToken& token : tokenizers->languages) {
+      if (token.code == language) prompt.source_language = &token;
+    }
+    PromptTemplate around = family->make_template(*tokenizers, prompt);
+    around.allowed = SpecialTokens::kAll;
+    const Ids ids = c.value("tokenizer_json_ids", c["ids"].get<Ids>());
+    EXPECT_EQ(EncodeSource(tokenizer, around, c["text"].get<std::string>()),
+              ids)
+        << c["text"];
+    EXPECT_EQ(Trimmed(tokenizer.Decode(c["ids"].get<Ids>())),
+              Trimmed(c["decoded"]));
+  }
+  for (const json& c : cases["decode"]) {
+    EXPECT_EQ(Trimmed(tokenizer.Decode(c["ids"].get<Ids>())),
+              Trimmed(c["text"]));
+  }
+}
+
+TEST(TokenizerJsonTest, FamiliesNeedNoOtherFile) {
+  for (const char* fixture :
+       {"bart-cnn", "t5gemma", "t5gemma2", "nllb", "mbart-cc25", "mbart50"}) {
+    SCOPED_TRACE(fixture);
+    ExpectCases(fixture,
+                {"config.json", "tokenizer_config.json", "tokenizer.json"});
+  }
+}
+
+TEST(TokenizerJsonTest, VocabularyAndMergesAreEquivalent) {
+  ExpectCases("bart-cnn", {"config.json", "tokenizer_config.json", "vocab.json",
+                           "merges.txt"});
 }
 
 }  // namespace
