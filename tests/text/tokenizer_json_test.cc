@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,7 +28,6 @@ namespace {
 
 using nlohmann::json;
 using Ids = std::vector<int32_t>;
-using ::testing::HasSubstr;
 
 constexpr int32_t kVocab = 1000;
 
@@ -206,6 +204,72 @@ TEST(TokenizerJsonTest, FamiliesNeedNoOtherFile) {
 TEST(TokenizerJsonTest, VocabularyAndMergesAreEquivalent) {
   ExpectCases("bart-cnn", {"config.json", "tokenizer_config.json", "vocab.json",
                            "merges.txt"});
+}
+
+// Merges in the form of older versions.
+TEST(TokenizerJsonTest, MergesMayBeStrings) {
+  json file = FixtureFile("bart-cnn");
+  for (json& merge : file["model"]["merges"]) {
+    merge = absl::StrCat(merge[0].get<std::string>(), " ",
+                         merge[1].get<std::string>());
+  }
+  file["model"].erase("type");
+  const auto tokenizer = Load(file);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const auto expected = Load(FixtureFile("bart-cnn"));
+  EXPECT_EQ((*tokenizer)->Encode("The program may be copied."),
+            (*expected)->Encode("The program may be copied."));
+}
+
+TEST(TokenizerJsonTest, WhatAUserWritesIsNeverAControlToken) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    std::string text;
+    for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+      absl::StrAppend(&text, token["content"].get<std::string>(), " x");
+    }
+    const Ids all = (*tokenizer)->EncodePrompted(text, "");
+    for (const SpecialTokens allowed :
+         {SpecialTokens::kNone, SpecialTokens::kSentinels}) {
+      const Ids ids = (*tokenizer)->Encode(text, allowed);
+      for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+        const int32_t id = token["id"];
+        EXPECT_THAT(all, testing::Contains(id));
+        if (token["content"] == "<unk>") continue;
+        EXPECT_THAT(ids, testing::Not(testing::Contains(id)))
+            << fixture << ": " << token["content"];
+      }
+    }
+  }
+}
+
+// Gemma's texts are one word each.
+TEST(TokenizerJsonTest, MegabytesAreEncodedWhole) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    for (const std::string& unit :
+         {std::string("a"), std::string("the program"), std::string("<"),
+          std::string("\xE6\x97\xA5"), std::string(" "), std::string("'"),
+          std::string("\xCC\x81"), std::string("the program ")}) {
+      std::string text;
+      while (text.size() < (1u << 20)) text += unit;
+      const Ids ids = (*tokenizer)->Encode(text);
+      if (std::string(fixture) != "nllb") {
+        EXPECT_EQ((*tokenizer)->Decode(ids), text);
+      }
+    }
+  }
+}
+
+TEST(TokenizerJsonTest, BytesThatAreNoTextCountAsReplacementCharacters) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    EXPECT_EQ((*tokenizer)->Encode("a\xFF the"),
+              (*tokenizer)->Encode("a\xEF\xBF\xBD the"));
+  }
 }
 
 }  // namespace
