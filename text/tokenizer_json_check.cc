@@ -72,7 +72,7 @@ absl::Status CollectTokensBesideModel(AddedTokenFiles added,
 absl::StatusOr<TokenizerFiles> CollectTokensWithoutModel(
     AddedTokenFiles added) {
   TokenizerFiles files;
-  absl::Status status = ReadFilesWithoutModel(added, files);
+  absl::Status status = ReadTokenizerJsonAlone(added, files);
   if (!status.ok()) return status;
   files.keeps_space_of_unknown = true;
   status = CollectAddedTokens(std::move(added), files);

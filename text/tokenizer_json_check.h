@@ -20,9 +20,9 @@ absl::Status CollectTokensBesideModel(AddedTokenFiles added,
                                       const std::string& model_path,
                                       TokenizerFiles& files);
 
-// ReadFilesWithoutModel() and CollectAddedTokens(), for a directory that has no
-// SentencePiece model and whose special tokens no text may yield. NotFound if
-// there are no such files.
+// ReadTokenizerJsonAlone() and CollectAddedTokens(), for a directory that has
+// no SentencePiece model and whose special tokens no text may yield. NotFound
+// if there are no such files.
 absl::StatusOr<TokenizerFiles> CollectTokensWithoutModel(AddedTokenFiles added);
 
 }  // namespace sheaf
