@@ -36,6 +36,9 @@ struct TokenizerFiles {
   // Each id and each text occurs once. Ids less than tokens().size() have the
   // text of their token.
   std::vector<AddedToken> added_tokens;
+  // Whether the space before an unknown token stays when its text is left out,
+  // because the reference drops such tokens before it joins the text.
+  bool keeps_space_of_unknown = false;
   int32_t eos_id = -1;                        // -1: none
   std::optional<SurroundingIds> surrounding;  // if a file has them
   std::vector<std::string> warnings;          // of content that is not followed

@@ -3,15 +3,18 @@
 // What the files of each family's tokenizer may hold: every file that breaks a
 // rule is refused by file, field and limit.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -222,13 +225,11 @@ TEST(FamilyFilesTest, AVocabularyMayHaveHoles) {
 // A file's own ids for languages come before those of the list.
 TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   const auto tokenizers =
-      Directory("nllb",
-                {{"tokenizer.json", std::nullopt},
-                 {"added_tokens.json",
-                  R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534})"},
-                 {"special_tokens_map.json",
-                  R"({"additional_special_tokens": ["tyv_Cyrl"]})"}})
-          .Load(/*vocab_size=*/535);
+      Directory("nllb", {{"tokenizer.json", std::nullopt},
+                         {"added_tokens.json",
+                          R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534,
+                      "<sep>": 535})"}})
+          .Load(/*vocab_size=*/536);
   ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
   std::map<std::string, int32_t> ids;
   for (const LanguageToken& language : tokenizers->languages) {
@@ -241,6 +242,9 @@ TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   EXPECT_EQ(ids["dik_Latn"], 373);
   EXPECT_EQ(tokenizers->places.default_source_id, 372);
   EXPECT_EQ(tokenizers->source->Decode({534}), "");
+  EXPECT_THAT(
+      tokenizers->source->Encode("tyv_Cyrl<sep>", SpecialTokens::kSentinels),
+      AllOf(Contains(535), Not(Contains(534))));
 }
 
 TEST(FamilyFilesTest, AFamilyMayHaveAShorterListOfLanguages) {
@@ -257,6 +261,53 @@ TEST(FamilyFilesTest, AFamilyMayHaveAShorterListOfLanguages) {
   EXPECT_THAT(codes,
               ElementsAre("en", "ha", "is", "ja", "cs", "ru", "zh", "de"));
   EXPECT_EQ(tokenizers->languages[0].id, 294);
+}
+
+// The ids that the tokenizers library gives. A text that names special tokens
+// has those of the SentencePiece model instead, because it is only text.
+TEST(FamilyFilesTest, TokenizerJsonAloneHasTheIdsOfItsLibrary) {
+  for (const char* fixture : {"nllb", "mbart-cc25", "mbart50"}) {
+    const Directory directory(fixture,
+                              {{"sentencepiece.bpe.model", std::nullopt}});
+    const auto tokenizers = directory.Load();
+    ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+    const json cases = JsonOf(fixture, "tokenizer_cases.json");
+    std::map<std::string, int32_t> languages;
+    for (const LanguageToken& language : tokenizers->languages) {
+      languages[language.code] = language.id;
+    }
+    const std::map<std::string, int32_t> expected_languages =
+        cases["language_ids"];
+    EXPECT_EQ(languages, expected_languages);
+    std::set<int32_t> special = {0, 1, 2, cases["mask"].get<int32_t>()};
+    for (const auto& [code, id] : languages) special.insert(id);
+    for (const json& c : cases["encode"]) {
+      // The library was asked about texts in this language only.
+      if (languages[c["source_language"]] !=
+          tokenizers->places.default_source_id) {
+        continue;
+      }
+      const auto own = [&](const json& all) {
+        std::vector<int32_t> ids = all;
+        std::erase(ids, languages[c["source_language"]]);
+        ids.erase(std::find(ids.begin(), ids.end(), 2));
+        return ids;
+      };
+      std::vector<int32_t> expected =
+          own(c.value("tokenizer_json_ids", c["ids"]));
+      if (std::any_of(expected.begin(), expected.end(),
+                      [&](int32_t id) { return special.contains(id); })) {
+        expected = own(c["ids"]);
+      }
+      const std::string text = c["text"];
+      EXPECT_EQ(tokenizers->source->Encode(text, SpecialTokens::kSentinels),
+                expected)
+          << fixture << ": " << text;
+      const std::vector<int32_t> ids = c["ids"];
+      EXPECT_EQ(absl::StripAsciiWhitespace(tokenizers->target->Decode(ids)),
+                absl::StripAsciiWhitespace(c["decoded"].get<std::string>()));
+    }
+  }
 }
 
 // Files that load after a random change must also encode and decode.
