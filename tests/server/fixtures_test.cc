@@ -295,13 +295,11 @@ TEST_P(FixtureTest, TextsAreTheReferences) {
       ModelServer::Start(directory_, OptionsFor(directory_));
   ASSERT_NE(server, nullptr);
   const v1::Model model = server->Describe();
-  int num_compared = 0, num_with_text = 0;
+  int num_compared = 0, num_texts = 0;
   for (const ExpectedRun& run : runs_) {
     if (run.texts.empty() || NeedsFile(run) || !run.input.contains("text")) {
       continue;
     }
-    ++num_with_text;
-    if (!std::all_of(run.texts.begin(), run.texts.end(), IsText)) continue;
     SCOPED_TRACE(run.name + " " + run.options.dump() +
                  run.input["text"].dump());
     v1::DecodingOptions options = ToOptions(run.options);
@@ -309,17 +307,19 @@ TEST_P(FixtureTest, TextsAreTheReferences) {
     const TextAnswer answer = Ask(*server, model, run, options);
     // The reference does not split a text into sentences.
     if (answer.usage.segments() != 1) continue;
-    ++num_compared;
     EXPECT_EQ(answer.usage.input_tokens(),
               static_cast<int>(run.input["ids"].size()));
+    ++num_compared;
+    if (!std::all_of(run.texts.begin(), run.texts.end(), IsText)) continue;
+    ++num_texts;
     ASSERT_EQ(answer.texts.size(), run.texts.size());
     for (size_t i = 0; i < run.texts.size(); ++i) {
       EXPECT_EQ(Trimmed(answer.texts[i]), Trimmed(run.texts[i]));
     }
   }
-  if (num_with_text > 0)
-    std::printf("%s: %d of %d\n", GetParam().c_str(), num_compared,
-                num_with_text);
+  RecordProperty("num_compared", num_compared);
+  RecordProperty("num_texts", num_texts);
+  EXPECT_TRUE(num_compared == 0 || num_compared >= 10) << num_compared;
 }
 
 }  // namespace
