@@ -200,6 +200,36 @@ TEST_P(FixtureTest, TokensAndScoresAreTheReferencesAloneAndWithOthers) {
   EXPECT_TRUE(together == alone);
 }
 
+// An empty request asks for what generation_config.json says, with a language
+// if the model is multilingual.
+TEST_P(FixtureTest, DefaultsAreTheReferences) {
+  std::unique_ptr<ModelServer> server =
+      ModelServer::Start(directory_, OptionsFor(directory_));
+  ASSERT_NE(server, nullptr);
+  const json generation = ReadJson(directory_ + "/generation_config.json");
+  for (const ExpectedRun& run : runs_) {
+    if (run.name != "defaults_of_generation_config") continue;
+    SCOPED_TRACE(run.input["ids"].dump());
+    v1::GenerateRequest request;
+    for (const int32_t id : run.input["ids"]) {
+      request.mutable_tokens()->add_ids(id);
+    }
+    if (run.options.contains("forced_bos_token_id") &&
+        !generation.contains("forced_bos_token_id")) {
+      request.mutable_decoding()->set_forced_bos_token_id(
+          run.options["forced_bos_token_id"]);
+    }
+    grpc::ClientContext context;
+    v1::GenerateResponse response;
+    const grpc::Status status =
+        server->text().Generate(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    ASSERT_EQ(response.hypotheses_size(), 1);
+    EXPECT_THAT(response.hypotheses(0).tokens().ids(),
+                testing::ElementsAreArray(run.ids[0]));
+  }
+}
+
 // The output of a text, by whichever RPC the model has for it.
 struct TextAnswer {
   std::vector<std::string> texts;  // of each hypothesis
