@@ -144,6 +144,14 @@ TEST_F(OwnTasksTest, PairsThatAreNamedReplaceAllOthers) {
   EXPECT_EQ(Found(*flag, "de", "en"), "102 to 100, de");
 }
 
+TEST_F(OwnTasksTest, APairMayHaveALanguageThatIcuDoesNotKnow) {
+  pairs_ = ParseLanguagePairs("f", "en-acm").value();
+  const auto model = Read();
+  EXPECT_EQ(Found(*model, "en", "acm"), "none to none, en");
+  EXPECT_THAT(Found(*model, "en", "acq"), HasSubstr("target_language is"));
+  EXPECT_THAT(Found(*model, "acq", "acm"), HasSubstr("source_language is"));
+}
+
 TEST_F(OwnTasksTest, APairWithoutTokensIsRefusedOrLeftOut) {
   SetLanguages({"en_XX", "ro_RO"});
   const auto config = Read(R"({"task_specific_params": {
