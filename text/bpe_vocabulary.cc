@@ -125,7 +125,7 @@ absl::Status BpeVocabulary::FindMerges(BpeModel& model) const {
 }
 
 // Each character must become a token.
-absl::Status BpeVocabulary::CheckCoverage(const BpeModel& model) {
+absl::Status BpeVocabulary::CheckCoverage(const BpeModel& model) const {
   for (int32_t byte = 0; byte < 256; ++byte) {
     const auto value = static_cast<uint8_t>(byte);
     std::string text;
@@ -137,10 +137,7 @@ absl::Status BpeVocabulary::CheckCoverage(const BpeModel& model) {
       break;
     }
     const int32_t id = IdOf(text);
-    if (id >= 0) {
-      if (model.has_byte_fallback) pieces_[id].type = PieceType::kByte;
-      continue;
-    }
+    if (id >= 0) continue;
     if (model.has_byte_fallback || model.unknown_id < 0) {
       return Invalid(absl::StrFormat("there is no token %s for the byte 0x%02X",
                                      Quoted(text), value));

@@ -41,7 +41,7 @@ class BpeVocabulary {
   absl::Status Invalid(absl::string_view rule) const;
   absl::Status IndexTokens();
   absl::Status FindMerges(BpeModel& model) const;
-  absl::Status CheckCoverage(const BpeModel& model);
+  absl::Status CheckCoverage(const BpeModel& model) const;
   // -1: it is no token.
   int32_t IdOf(absl::string_view text) const;
   absl::string_view MergePart(size_t index) const;

@@ -76,9 +76,8 @@ void BpeWordEncoder::AddPiece(const SentencePieceModel::Piece& piece,
       character_ids_[character] = id;
     }
   }
-  if (has_byte_fallback_ && piece.type == PieceType::kByte) {
-    fallback_ids_[BytePieceValue(piece.text)] = id;
-  }
+  const int32_t byte = has_byte_fallback_ ? BytePieceValue(piece.text) : -1;
+  if (byte >= 0) fallback_ids_[byte] = id;
   if (ignores_merges_) word_ids_[std::move(text)] = id;
 }
 

@@ -21,10 +21,7 @@
 #include "text/byte_tokenizer.h"
 #include "text/language_lists.h"
 #include "text/language_tokenizers.h"
-#include "text/piece_ids.h"
-#include "text/sentencepiece_model.h"
-#include "text/sentencepiece_tokenizer.h"
-#include "text/tokenizer_files.h"
+#include "text/marked_tokenizer.h"
 
 namespace sheaf {
 namespace {
@@ -58,25 +55,10 @@ absl::StatusOr<Tokenizers> LoadMarian(const ConfigFiles& files,
 absl::StatusOr<Tokenizers> LoadPegasus(const ConfigFiles& files,
                                        int32_t source_vocab_size,
                                        int32_t target_vocab_size) {
-  const int32_t vocab_size = std::min(source_vocab_size, target_vocab_size);
-  const std::string path = files.directory + "/spiece.model";
-  absl::StatusOr<SentencePieceModel> model =
-      ReadSentencePieceFile(path, vocab_size);
-  if (!model.ok()) return model.status();
-  absl::StatusOr<AddedTokenFiles> added =
-      ReadAddedTokenFiles(files.directory, vocab_size);
+  absl::StatusOr<AddedTokenFiles> added = ReadAddedTokenFiles(
+      files.directory, std::min(source_vocab_size, target_vocab_size));
   if (!added.ok()) return added.status();
-  TokenizerFiles out;
-  out.model = *std::move(model);
-  absl::Status status = SetIdsAfterMarks(out);
-  if (!status.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": ", status.message()));
-  }
-  status = CollectAddedTokens(*std::move(added), out);
-  if (!status.ok()) return status;
-  return OneTokenizer(
-      MakeSentencePieceTokenizer(std::move(out), files.directory));
+  return OneTokenizer(LoadMarkedTokenizer(*added));
 }
 
 // The class that a file names for the tokenizer, without "Fast". Empty if none
@@ -146,7 +128,7 @@ absl::StatusOr<Tokenizers> LoadMBart(const ConfigFiles& files,
     scheme.languages = Cc25Languages();
     scheme.places = {Source::kAfterEnd, Target::kDecoderStart};
   }
-  return LoadLanguageTokenizers(*std::move(added), scheme);
+  return LoadLanguageTokenizers(*added, scheme);
 }
 
 absl::StatusOr<LanguageScheme> M2M100Scheme(const NamedObject& config) {
@@ -203,7 +185,7 @@ absl::StatusOr<Tokenizers> LoadM2M100(const ConfigFiles& files,
   const absl::StatusOr<LanguageScheme> scheme =
       is_m2m100 ? M2M100Scheme(added->config) : NllbScheme(added->config);
   if (!scheme.ok()) return scheme.status();
-  return LoadLanguageTokenizers(*std::move(added), *scheme);
+  return LoadLanguageTokenizers(*added, *scheme);
 }
 
 // Prefix and text, followed by the end token, with the languages where the

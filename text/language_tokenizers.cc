@@ -3,7 +3,10 @@
 #include "text/language_tokenizers.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <initializer_list>
 #include <memory>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,7 @@
 #include "text/sentencepiece_model.h"
 #include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_files.h"
+#include "text/tokenizer_json_check.h"
 #include "text/vocab_json.h"
 
 namespace sheaf {
@@ -28,10 +32,7 @@ namespace {
 // than tokens.
 constexpr int32_t kMaxPieces = 1 << 20;
 
-absl::Status InFile(absl::string_view path, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
-}
+constexpr char kModelName[] = "sentencepiece.bpe.model";
 
 // A file that is not there, although another shows that it should be, is not
 // NotFound.
@@ -39,6 +40,22 @@ template <typename T>
 absl::StatusOr<T> Required(absl::StatusOr<T> file) {
   if (!absl::IsNotFound(file.status())) return file;
   return absl::InvalidArgumentError(file.status().message());
+}
+
+// The status of a tokenizer whose first file `missing` is not there: NotFound
+// if the others are not there either.
+absl::Status NoTokenizer(const std::string& directory,
+                         absl::string_view missing,
+                         std::initializer_list<absl::string_view> others) {
+  for (absl::string_view other : others) {
+    std::error_code error;
+    if (std::filesystem::exists(absl::StrCat(directory, "/", other), error)) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s: has %s but no %s", directory, other, missing));
+    }
+  }
+  return absl::NotFoundError(
+      absl::StrFormat("%s: has no %s", directory, missing));
 }
 
 // A SentencePiece model whose pieces have the ids of a vocabulary.
@@ -53,11 +70,13 @@ absl::StatusOr<TokenizerFiles> ReadPiecesOfVocabulary(
   files.model = *std::move(model);
   const std::string unknown = SpecialTokenText(added, "unk_token", "<unk>");
   const std::string end = SpecialTokenText(added, "eos_token", "</s>");
-  absl::Status status = InFile(
-      vocab_path, SetIdsByVocabulary(*std::move(tokens), unknown, end, files));
+  absl::Status status =
+      SetIdsByVocabulary(vocab_path, *std::move(tokens), unknown, end, files);
   if (!status.ok()) return status;
   return files;
 }
+
+constexpr size_t kTagMarks = 4;  // the bytes of ">>" and "<<"
 
 using TagIds = absl::flat_hash_map<std::string, int32_t>;
 
@@ -65,7 +84,8 @@ TagIds FindTags(const std::vector<SentencePieceModel::Piece>& tokens) {
   TagIds ids;
   for (size_t id = 0; id < tokens.size(); ++id) {
     const std::string& text = tokens[id].text;
-    if (!text.empty() && LanguageTag(text) == text) {
+    // A tag without a code names no language.
+    if (text.size() > kTagMarks && LanguageTag(text) == text) {
       ids[text] = static_cast<int32_t>(id);
     }
   }
@@ -76,7 +96,8 @@ std::vector<LanguageToken> LanguagesOf(const TagIds& tags) {
   std::vector<LanguageToken> languages;
   languages.reserve(tags.size());
   for (const auto& [tag, id] : tags) {
-    languages.push_back({tag.substr(2, tag.size() - 4), id});
+    languages.push_back(
+        {tag.substr(kTagMarks / 2, tag.size() - kTagMarks), id});
   }
   std::sort(languages.begin(), languages.end(),
             [](const LanguageToken& a, const LanguageToken& b) {
@@ -116,8 +137,10 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadSide(
       });
 }
 
-// The tokens that follow the pieces.
+// The tokens that follow the pieces. Languages that only added_tokens.json has
+// are among them, because they are control tokens too.
 std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
+                                      const AddedTokenFiles& added,
                                       const TokenizerFiles& files) {
   const auto& tokens = files.tokens();
   int64_t id = std::count_if(tokens.begin(), tokens.end(),
@@ -134,6 +157,9 @@ std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
     add(scheme.languages.TokenOf(code));
   }
   if (scheme.has_mask) add("<mask>");
+  for (const auto& [text, id] : added.list.value.items()) {
+    if (!scheme.languages.CodeOf(text).empty()) add(text);
+  }
   return implied;
 }
 
@@ -143,20 +169,21 @@ absl::StatusOr<int32_t> DefaultSource(
   constexpr absl::string_view kKey = "src_lang";
   KeyReader reader(config.value, config.path);
   const nlohmann::json* value = reader.Find(kKey);
-  const std::string code = value != nullptr && value->is_string()
-                               ? value->get<std::string>()
-                               : std::string(scheme.default_source);
+  const nlohmann::json code =
+      value != nullptr ? *value
+                       : nlohmann::json(std::string(scheme.default_source));
   for (const LanguageToken& language : languages) {
-    if (language.code == code) return language.id;
+    if (code == language.code) return language.id;
   }
   if (value == nullptr) return -1;
   reader.Refuse(kKey, *value, "a language of the tokenizer");
   return reader.status();
 }
 
-absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
-                                                 const LanguageScheme& scheme) {
-  const std::string path = added.directory + "/sentencepiece.bpe.model";
+// The SentencePiece model with the ids of its pieces.
+absl::StatusOr<TokenizerFiles> ReadPieces(const AddedTokenFiles& added,
+                                          const LanguageScheme& scheme) {
+  const std::string path = absl::StrCat(added.directory, "/", kModelName);
   if (scheme.has_vocabulary) {
     return ReadPiecesOfVocabulary(path, added.directory + "/vocab.json",
                                   added.vocab_size, added);
@@ -165,7 +192,26 @@ absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
   if (!model.ok()) return model.status();
   TokenizerFiles files;
   files.model = *std::move(model);
-  absl::Status status = InFile(path, SetIdsAfterFour(files));
+  absl::Status status = SetIdsAfterFour(path, files);
+  if (!status.ok()) return status;
+  return files;
+}
+
+// The pieces, the languages and all other tokens.
+absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
+                                                 const LanguageScheme& scheme) {
+  absl::StatusOr<TokenizerFiles> files = ReadPieces(added, scheme);
+  if (absl::IsNotFound(files.status())) {
+    files = CollectTokensWithoutModel(added);
+    if (!absl::IsNotFound(files.status())) return files;
+    return NoTokenizer(added.directory, kModelName, {"vocab.json"});
+  }
+  if (!files.ok()) return files;
+  AddedTokenFiles with_languages = added;
+  with_languages.implied_tokens = ImpliedTokens(scheme, added, *files);
+  absl::Status status = CollectTokensBesideModel(
+      std::move(with_languages), absl::StrCat(added.directory, "/", kModelName),
+      *files);
   if (!status.ok()) return status;
   return files;
 }
@@ -186,6 +232,9 @@ absl::StatusOr<Tokenizers> LoadPairTokenizers(const std::string& directory,
   Tokenizers out;
   auto source = LoadSide(directory + "/source.spm", vocab_path,
                          source_vocab_size, *added, &out.languages);
+  if (absl::IsNotFound(source.status())) {
+    return NoTokenizer(directory, "source.spm", {"target.spm", "vocab.json"});
+  }
   if (!source.ok()) return source.status();
   auto target = Required(
       LoadSide(directory + "/target.spm",
@@ -201,22 +250,18 @@ absl::StatusOr<Tokenizers> LoadPairTokenizers(const std::string& directory,
 }
 
 absl::StatusOr<Tokenizers> LoadLanguageTokenizers(
-    AddedTokenFiles added, const LanguageScheme& scheme) {
+    const AddedTokenFiles& added, const LanguageScheme& scheme) {
   absl::StatusOr<TokenizerFiles> files = ReadLanguageFiles(added, scheme);
   if (!files.ok()) return files.status();
-  const std::string directory = added.directory;
-  const NamedObject config = added.config;
-  added.implied_tokens = ImpliedTokens(scheme, *files);
-  absl::Status status = CollectAddedTokens(std::move(added), *files);
-  if (!status.ok()) return status;
   Tokenizers out;
   out.places = scheme.places;
   out.languages = scheme.languages.Find(files->added_tokens);
   const absl::StatusOr<int32_t> source =
-      DefaultSource(scheme, config, out.languages);
+      DefaultSource(scheme, added.config, out.languages);
   if (!source.ok()) return source.status();
   out.places.default_source_id = *source;
-  auto tokenizer = MakeSentencePieceTokenizer(*std::move(files), directory);
+  auto tokenizer =
+      MakeSentencePieceTokenizer(*std::move(files), added.directory);
   if (!tokenizer.ok()) return tokenizer.status();
   out.source = *std::move(tokenizer);
   out.target = out.source;

@@ -16,14 +16,13 @@ namespace {
 
 using Piece = SentencePieceModel::Piece;
 
-constexpr int32_t kNumMarks = 103;  // the ids 2..104
-
 Piece PieceOf(std::string text, PieceType type) {
   return {std::move(text), /*score=*/0, type};
 }
 
 // Refuses a model whose first pieces are not those of `types`.
-absl::Status CheckFirst(const std::vector<Piece>& pieces,
+absl::Status CheckFirst(absl::string_view path,
+                        const std::vector<Piece>& pieces,
                         const std::vector<PieceType>& types,
                         absl::string_view expected) {
   bool is_same = pieces.size() >= types.size();
@@ -36,7 +35,7 @@ absl::Status CheckFirst(const std::vector<Piece>& pieces,
     absl::StrAppend(&found, i == 0 ? "" : ", ", Quoted(pieces[i].text));
   }
   return absl::InvalidArgumentError(absl::StrFormat(
-      "the first pieces are %s; allowed are %s", found, expected));
+      "%s: the first pieces are %s; allowed are %s", path, found, expected));
 }
 
 // Gives the pieces from `first` on the ids that follow the vocabulary so far.
@@ -50,7 +49,8 @@ void AppendPieces(size_t first, TokenizerFiles& files) {
 
 }  // namespace
 
-absl::Status SetIdsByVocabulary(std::vector<std::string> tokens,
+absl::Status SetIdsByVocabulary(absl::string_view path,
+                                std::vector<std::string> tokens,
                                 absl::string_view unknown,
                                 absl::string_view end, TokenizerFiles& files) {
   const std::vector<Piece>& pieces = files.model.pieces;
@@ -83,18 +83,19 @@ absl::Status SetIdsByVocabulary(std::vector<std::string> tokens,
        {std::pair{unknown, unknown_id}, std::pair{end, end_id}}) {
     if (id != kNone) continue;
     return absl::InvalidArgumentError(
-        absl::StrFormat("there is no token %s", Quoted(token)));
+        absl::StrFormat("%s: there is no token %s", path, Quoted(token)));
   }
   for (int32_t& id : ids) {
     if (id == kNone) id = unknown_id;
   }
   files.piece_ids = std::move(ids);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 
-absl::Status SetIdsAfterFour(TokenizerFiles& files) {
+absl::Status SetIdsAfterFour(absl::string_view path, TokenizerFiles& files) {
   const absl::Status status = CheckFirst(
-      files.model.pieces,
+      path, files.model.pieces,
       {PieceType::kUnknown, PieceType::kControl, PieceType::kControl},
       "an unknown and two control pieces (<unk>, <s>, </s>)");
   if (!status.ok()) return status;
@@ -104,12 +105,13 @@ absl::Status SetIdsAfterFour(TokenizerFiles& files) {
                       PieceOf("<unk>", PieceType::kUnknown)};
   files.piece_ids = {3, 0, 2};
   AppendPieces(/*first=*/3, files);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 
-absl::Status SetIdsAfterMarks(TokenizerFiles& files) {
+absl::Status SetIdsAfterMarks(absl::string_view path, TokenizerFiles& files) {
   const absl::Status status = CheckFirst(
-      files.model.pieces,
+      path, files.model.pieces,
       {PieceType::kControl, PieceType::kControl, PieceType::kUnknown},
       "two control pieces and an unknown one (<pad>, </s>, <unk>)");
   if (!status.ok()) return status;
@@ -117,12 +119,13 @@ absl::Status SetIdsAfterMarks(TokenizerFiles& files) {
                       PieceOf("</s>", PieceType::kControl),
                       PieceOf("<mask_1>", PieceType::kControl),
                       PieceOf("<mask_2>", PieceType::kControl)};
-  for (int32_t i = 2; i < kNumMarks; ++i) {
+  for (int32_t i = 2; i < kMarkedOffset; ++i) {
     files.vocabulary.push_back(
         PieceOf(absl::StrCat("<unk_", i, ">"), PieceType::kControl));
   }
   files.piece_ids = {0, 1};
   AppendPieces(/*first=*/2, files);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 

@@ -12,24 +12,28 @@
 
 namespace sheaf {
 
-// Functions that set `piece_ids` and `vocabulary` of files whose `model` is
-// set, for models whose ids are not those of SentencePiece. InvalidArgument
-// names the broken rule but not the file.
+// Functions that set `piece_ids`, `vocabulary` and `keeps_space_of_unknown` of
+// files whose `model` is set, for models whose ids are not those of
+// SentencePiece. InvalidArgument names the file `path` and the broken rule.
 
 // Each piece has the id that `tokens` (by id; empty strings are no tokens) have
 // for its text. A piece that is not there is unknown. The tokens `unknown` and
-// `end` must be there.
-absl::Status SetIdsByVocabulary(std::vector<std::string> tokens,
+// `end` must be there. `path` is the file of the tokens.
+absl::Status SetIdsByVocabulary(absl::string_view path,
+                                std::vector<std::string> tokens,
                                 absl::string_view unknown,
                                 absl::string_view end, TokenizerFiles& files);
 
-// <s>, <pad>, </s>, <unk>, and then the pieces from the third on, as in
+// <s>, <pad>, </s>, <unk>, and then the pieces from the fourth on, as in
 // fairseq. The first three pieces must be <unk>, <s> and </s>.
-absl::Status SetIdsAfterFour(TokenizerFiles& files);
+absl::Status SetIdsAfterFour(absl::string_view path, TokenizerFiles& files);
 
-// <pad>, </s>, the marks of pretraining, and then the pieces from the second
-// on, which is <unk> and must have the id 105. The pieces before must be
-// control pieces.
-absl::Status SetIdsAfterMarks(TokenizerFiles& files);
+// The number of ids before the first piece in SetIdsAfterMarks().
+inline constexpr int32_t kMarkedOffset = 103;
+
+// <pad>, </s>, <mask_1>, <mask_2>, <unk_2> and so on, and then the pieces from
+// the third on, which must be <unk> and follows <pad> and </s>. Each has the id
+// that is kMarkedOffset higher than that of the piece.
+absl::Status SetIdsAfterMarks(absl::string_view path, TokenizerFiles& files);
 
 }  // namespace sheaf

@@ -183,7 +183,7 @@ absl::Status ReadModel(absl::string_view bytes, int32_t max_pieces,
       case kPieces: {
         if (model.pieces.size() == static_cast<size_t>(max_pieces)) {
           status = Broken(absl::StrFormat(
-              "more than %d pieces; the model's vocab_size is %d", max_pieces,
+              "more than %d pieces; the vocabulary has room for %d", max_pieces,
               max_pieces));
           break;
         }

@@ -124,13 +124,15 @@ class Reader {
         fields_.Bool("model", model, "byte_fallback", /*fallback=*/false);
     if (!has_bytes.ok()) return has_bytes.status();
     out_.model.has_byte_fallback = *has_bytes;
-    for (SentencePieceModel::Piece& piece : pieces) {
-      if (*has_bytes && BytePieceValue(piece.text) >= 0) {
-        piece.type = PieceType::kByte;
-      }
-    }
+    if (*has_bytes) MarkBytePieces();
     return fields_.CheckKeys("model", model,
                              {"vocab", "unk_id", "byte_fallback"});
+  }
+
+  void MarkBytePieces() {
+    for (SentencePieceModel::Piece& piece : out_.model.pieces) {
+      if (BytePieceValue(piece.text) >= 0) piece.type = PieceType::kByte;
+    }
   }
 
   absl::Status ReadBpe(const json& model) {
@@ -194,7 +196,13 @@ class Reader {
     SetDecoding(*decoding);
     if (!out_.bpe.has_value()) return CheckUnigramSteps(file, *decoding);
     out_.bpe->is_byte_level = *is_byte_level;
-    return vocabulary_.Finish(unknown_text_, *out_.bpe, out_.model.pieces);
+    status = vocabulary_.Finish(unknown_text_, *out_.bpe, out_.model.pieces);
+    if (!status.ok()) return status;
+    if (*decoding == TokenizerDecoder::kMarks ||
+        *decoding == TokenizerDecoder::kMarksAfterFirst) {
+      MarkBytePieces();
+    }
+    return absl::OkStatus();
   }
 
   void SetDecoding(TokenizerDecoder decoder) {

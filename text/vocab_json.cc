@@ -37,7 +37,7 @@ absl::StatusOr<std::vector<std::string>> ReadVocabJson(const std::string& path,
                                                        int32_t vocab_size) {
   const absl::StatusOr<json> file = ReadStrictJson(
       path,
-      {.max_bytes = kMaxVocabBytes, .max_values = int64_t{vocab_size} + 1});
+      {.max_bytes = kMaxVocabBytes, .max_values = kMaxJsonValues + vocab_size});
   if (!file.ok()) return file.status();
   if (!file->is_object()) {
     return absl::InvalidArgumentError(

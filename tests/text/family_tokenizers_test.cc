@@ -75,7 +75,10 @@ class FamilyTokenizersTest : public testing::TestWithParam<const char*> {
       allowed_ = SpecialTokens::kAll;
   }
 
-  void SetUp() override { ASSERT_NE(tokenizers_.source, nullptr); }
+  void SetUp() override {
+    ASSERT_NE(tokenizers_.source, nullptr);
+    EXPECT_THAT(tokenizers_.warnings(), IsEmpty());
+  }
 
   // The ids of a text that a user gives in the model's own language.
   Ids Encode(const std::string& text, const std::string& source_language) {

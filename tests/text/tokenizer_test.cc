@@ -303,7 +303,8 @@ TEST(TokenizerTest, ErrorsNameFileAndRule) {
   const auto few = Tokenizer::Load(kFixture, 499).status();
   EXPECT_THAT(std::string(few.message()),
               HasSubstr(kFixture + "/spiece.model"));
-  EXPECT_THAT(std::string(few.message()), HasSubstr("vocab_size is 499"));
+  EXPECT_THAT(std::string(few.message()),
+              HasSubstr("the vocabulary has room for 499"));
   EXPECT_THAT(std::string(LoadBytes("").message()), HasSubstr("no pieces"));
   EXPECT_THAT(std::string(LoadBytes("hello").message()),
               HasSubstr("not a SentencePiece model"));
