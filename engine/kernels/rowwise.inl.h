@@ -65,12 +65,20 @@ inline Vec GeluTanh(Vec x) {
   const Vec two_u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
   return x / (1.0f + Exp(-two_u));
 }
+// 0.5 x (1 + erf(z)) with z = x / sqrt(2) is max(x, 0) - 0.5 |x| erfc(|z|).
+// erfc(z) is e^(-z^2) t p(t) with t = 1 / (1 + 0.39 z), where p is the
+// polynomial of degree 5 that minimizes the maximum error of z erfc(z)
+// (1.2e-8).
 inline Vec GeluErf(Vec x) {
-  Vec y;
-  for (int i = 0; i < kLanes; ++i) {
-    y[i] = 0.5f * x[i] * (1.0f + __builtin_erff(x[i] * 0.70710678118654752f));
-  }
-  return y;
+  const Vec magnitude = Max(x, -x);
+  const Vec t = 1.0f / (1.0f + magnitude * 0.275771645f);  // 0.39 / sqrt(2)
+  Vec p = t * -0.225651970f + 0.879095119f;
+  p = p * t - 0.623333249f;
+  p = p * t + 0.640013822f;
+  p = p * t + 0.0951344124f;
+  p = p * t + 0.234741906f;
+  const Vec erfc = Exp(-0.5f * x * x) * t * p;
+  return Max(x, Vec{}) - 0.5f * magnitude * erfc;
 }
 
 template <Vec (*kFunction)(Vec)>

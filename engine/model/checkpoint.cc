@@ -251,6 +251,16 @@ absl::StatusOr<std::vector<int64_t>> Checkpoint::Shape(
   return place->tensor->shape;
 }
 
+bool Checkpoint::IsAlias(absl::string_view name,
+                         absl::string_view other) const {
+  const absl::StatusOr<Place> a = Find(name), b = Find(other);
+  return a.ok() && b.ok() && a->file == b->file &&
+         a->tensor->offset == b->tensor->offset &&
+         a->tensor->dtype == b->tensor->dtype &&
+         a->tensor->shape == b->tensor->shape &&
+         a->tensor->strides == b->tensor->strides;
+}
+
 absl::Status Checkpoint::ReadRows(absl::string_view name, int64_t first_row,
                                   int64_t num_rows,
                                   absl::Span<float> out) const {

@@ -41,6 +41,8 @@ class Checkpoint : public WeightSource {
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;
 
+  bool IsAlias(absl::string_view name, absl::string_view other) const override;
+
   // Refuses NaN and infinite weights, which would make a whole batch useless.
   absl::Status ReadRows(absl::string_view name, int64_t first_row,
                         int64_t num_rows, absl::Span<float> out) const override;

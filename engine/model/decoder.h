@@ -25,8 +25,8 @@ namespace sheaf {
 class DecoderObserver {
  public:
   virtual ~DecoderObserver() = default;
-  // `rows` [num_rows, d_model]: the normed input of a layer's self-attention,
-  // or of its cross-attention's queries.
+  // `rows` [num_rows, d_model]: what the products of a layer's self-attention
+  // read, or those of its cross-attention's queries.
   virtual void OnAttentionInput(int32_t layer_index, Attention attention,
                                 absl::Span<const float> rows) = 0;
 };

@@ -18,8 +18,8 @@ namespace sheaf::torch_bytes {
 // `value` in `size` bytes, in little endian.
 inline std::string Number(uint64_t value, int size) {
   std::string bytes;
-  for (int i = 0; i < size; ++i) {
-    bytes.push_back(static_cast<char>(value >> (8 * i) & 0xff));
+  for (int i = 0; i < size; ++i, value >>= 8) {
+    bytes.push_back(static_cast<char>(value & 0xff));
   }
   return bytes;
 }

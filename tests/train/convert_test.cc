@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<ConvertedAttention>> Convert(
   options.method = method;
   const absl::StatusOr<ModelDescription> description = ReadDescription(input);
   if (!description.ok()) return description.status();
-  absl::Status status = CheckConvertible(description->architecture, options);
+  absl::Status status = CheckConvertible(*description, options);
   if (!status.ok()) return status;
   std::vector<ConvertedAttention> attentions;
   status = ConvertModel(
@@ -128,6 +128,39 @@ TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
   EXPECT_FALSE(description.architecture.is_tied);
   EXPECT_EQ(Read(checkpoint, "lm_head.weight"),
             Read(Checkpoint::Open(input).value(), "lm_head.weight"));
+}
+
+// The result has no further names of the table, but all else that the file has.
+TEST(ConvertTest, PyTorchsFilesAreConvertedLikeSafetensors) {
+  const std::string fixture = TestdataDir("f16-weights");
+  for (const int32_t kv_heads : {4, 2}) {
+    TempDir dir;
+    std::filesystem::create_directory(dir.PathOf("in"));
+    dir.Write("in/config.json", FileBytes(fixture + "/config.json"));
+    dir.Write(
+        "in/pytorch_model.bin",
+        FileBytes(absl::StrCat(SHEAF_TORCH_FILES_DIR, "/f16-weights.bin")));
+    ASSERT_TRUE(
+        Convert(fixture, dir.PathOf("expected"), kv_heads, GroupingMethod::kSvd)
+            .ok());
+    const auto attentions = Convert(dir.PathOf("in"), dir.PathOf("out"),
+                                    kv_heads, GroupingMethod::kSvd);
+    ASSERT_TRUE(attentions.ok()) << attentions.status();
+    const Checkpoint expected =
+        Checkpoint::Open(dir.PathOf("expected")).value();
+    const Checkpoint converted = Checkpoint::Open(dir.PathOf("out")).value();
+    std::vector<std::string> names = expected.Names();
+    for (const std::string& name : names) {
+      EXPECT_EQ(Read(converted, name), Read(expected, name)) << name;
+      EXPECT_EQ(converted.files()[0].Find(name)->dtype,
+                expected.files()[0].Find(name)->dtype);
+    }
+    names.push_back(
+        "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias."
+        "weight");
+    EXPECT_THAT(converted.Names(), ::testing::UnorderedElementsAreArray(names));
+    EXPECT_FALSE(std::filesystem::exists(dir.PathOf("out/pytorch_model.bin")));
+  }
 }
 
 TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
@@ -318,6 +351,10 @@ TEST(ConvertTest, RefusalsSayWhatIsAllowed) {
   auto result = Convert(input, dir.PathOf("out"), 4, GroupingMethod::kMean);
   EXPECT_THAT(result.status().message(),
               HasSubstr("--kv_heads is 4; the model has 2"));
+  result = Convert(TestdataDir("t5gemma"), dir.PathOf("out"), 1,
+                   GroupingMethod::kSvd);
+  EXPECT_THAT(result.status().message(),
+              HasSubstr("turns them by their positions; allowed are mean"));
   std::filesystem::create_directory(dir.PathOf("there"));
   result = Convert(input, dir.PathOf("there"), 1, GroupingMethod::kMean);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kAlreadyExists);
@@ -405,7 +442,8 @@ TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
     const int64_t rows = d_model + description.architecture.has_biases;
     const std::vector<int32_t> source = {5, 17, 40, 9, 1};
     const absl::StatusOr<Calibration> calibration =
-        Calibrate(directory, description, {source});
+        Calibrate(directory, description,
+                  {{source}, {description.architecture.tokens.start_id}});
     ASSERT_TRUE(calibration.ok()) << calibration.status();
 
     const auto model = TestModel::Load(directory, {});

@@ -2,9 +2,11 @@
 
 #include "train/convert/convert.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -22,6 +24,23 @@ namespace fs = std::filesystem;
 
 constexpr char kPartialSuffix[] = ".partial";
 
+// Removes the further names of tensors, which PyTorch's files have where the
+// model has one tensor in several places. A safetensors file would hold each
+// copy.
+void RemoveAliases(const Checkpoint& checkpoint,
+                   const ModelDescription& description,
+                   std::map<std::string, StoredTensor>& stored) {
+  std::set<std::string> used;
+  for (const auto& [place, name] : description.tensors) used.insert(name);
+  const auto is_alias = [&](const std::string& name) {
+    return !used.contains(name) &&
+           std::any_of(used.begin(), used.end(), [&](const std::string& other) {
+             return checkpoint.IsAlias(name, other);
+           });
+  };
+  std::erase_if(stored, [&](const auto& each) { return is_alias(each.first); });
+}
+
 // The tensors of the new file: the unchanged ones first, then those of each
 // attention, whose keys and values have fewer rows.
 struct Plan {
@@ -30,13 +49,15 @@ struct Plan {
 };
 
 absl::StatusOr<Plan> MakePlan(const Checkpoint& checkpoint,
+                              const ModelDescription& description,
                               const std::vector<DecoderAttention>& attentions,
-                              const StackShape& decoder,
                               const ConvertOptions& options) {
+  const StackShape& decoder = description.architecture.decoder;
   std::map<std::string, StoredTensor> stored;
   for (const StoredTensor& tensor : TensorsOf(checkpoint)) {
     stored[tensor.info->name] = tensor;
   }
+  RemoveAliases(checkpoint, description, stored);
   std::vector<TensorToWrite> changed;
   for (const DecoderAttention& attention : attentions) {
     const int64_t rows = int64_t{attention.KvHeads(options)} * decoder.head_dim;
@@ -78,7 +99,7 @@ absl::Status WriteWeights(
   const Architecture& architecture = description.architecture;
   const std::vector<DecoderAttention> attentions = AttentionsOf(description);
   const absl::StatusOr<Plan> plan =
-      MakePlan(*checkpoint, attentions, architecture.decoder, options);
+      MakePlan(*checkpoint, description, attentions, options);
   if (!plan.ok()) return plan.status();
   SafetensorsWriter writer(directory + "/model.safetensors", plan->all);
   for (const StoredTensor& tensor : plan->unchanged) {
@@ -100,10 +121,17 @@ absl::Status WriteWeights(
   return absl::OkStatus();
 }
 
-absl::Status WriteConfig(const std::string& directory, nlohmann::json config,
+absl::Status WriteConfig(const std::string& directory,
+                         const ModelDescription& description,
                          const ConvertOptions& options) {
-  config["num_key_value_heads"] = options.num_kv_heads;
-  config["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  nlohmann::json config = description.files.config;
+  const std::string object(description.family->kv_heads_object);
+  if (object.empty()) {
+    config["num_key_value_heads"] = options.num_kv_heads;
+    config["cross_num_key_value_heads"] = options.num_cross_kv_heads;
+  } else {
+    config[object]["num_key_value_heads"] = options.num_kv_heads;
+  }
   const std::string path = directory + "/config.json";
   std::ofstream file(path, std::ios::binary);
   file << config.dump(2) << '\n';
@@ -145,13 +173,33 @@ absl::Status CheckHeads(const char* flag, int32_t heads, int32_t now) {
 
 }  // namespace
 
-absl::Status CheckConvertible(const Architecture& architecture,
+absl::Status CheckConvertible(const ModelDescription& description,
                               const ConvertOptions& options) {
+  const Architecture& architecture = description.architecture;
   absl::Status status = CheckHeads("--kv_heads", options.num_kv_heads,
                                    architecture.decoder.num_kv_heads);
   if (!status.ok()) return status;
-  return CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
-                    architecture.num_cross_kv_heads);
+  status = CheckHeads("--cross_kv_heads", options.num_cross_kv_heads,
+                      architecture.num_cross_kv_heads);
+  if (!status.ok()) return status;
+  if (!description.family->kv_heads_object.empty() &&
+      options.num_cross_kv_heads != options.num_kv_heads) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--cross_kv_heads is ", options.num_cross_kv_heads,
+        "; allowed is the number of --kv_heads, ", options.num_kv_heads,
+        ", because a model of type ", architecture.family,
+        " has one number for both attentions"));
+  }
+  const bool is_rotary = architecture.positions.kind == PositionKind::kRotary;
+  if (options.method == GroupingMethod::kSvd &&
+      (is_rotary || architecture.has_qk_norm)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--method is \"svd\", which can not change the keys of a model that ",
+        is_rotary ? "turns" : "norms", " them ",
+        is_rotary ? "by their positions" : "by head",
+        "; allowed are mean, first, random"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ConvertModel(
@@ -173,8 +221,7 @@ absl::Status ConvertModel(
                                             partial, "\": ", error.message()));
   }
   absl::Status status = WriteWeights(partial, description, options, report);
-  if (status.ok())
-    status = WriteConfig(partial, description.files.config, options);
+  if (status.ok()) status = WriteConfig(partial, description, options);
   if (status.ok()) status = CopyOtherFiles(options.input, partial);
   if (status.ok()) {
     fs::rename(partial, options.output, error);

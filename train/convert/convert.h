@@ -43,8 +43,10 @@ struct ConvertedAttention {
   int64_t saved_weight_bytes = 0;
 };
 
-// INVALID_ARGUMENT names the flag whose number of heads is not possible.
-absl::Status CheckConvertible(const Architecture& architecture,
+// INVALID_ARGUMENT names the flag whose number of heads, or whose method, is
+// not possible. kSvd moves a matrix from the keys to the queries, so nothing
+// may stand between them: no rotation by position and no norm.
+absl::Status CheckConvertible(const ModelDescription& description,
                               const ConvertOptions& options);
 
 // Writes the model directory `output`. It has grouped key and value projections

@@ -19,7 +19,6 @@ constexpr ConfigKey kKeys[] = {
     {"d_model", Fate::kRead, ""},
     {"hidden_size", Fate::kRead, ""},
     {"encoder_layers", Fate::kRead, ""},
-    {"num_hidden_layers", Fate::kRead, ""},
     {"encoder_attention_heads", Fate::kRead, ""},
     {"num_attention_heads", Fate::kRead, ""},
     {"encoder_ffn_dim", Fate::kRead, ""},
@@ -35,6 +34,10 @@ constexpr ConfigKey kKeys[] = {
 
     {"tie_word_embeddings", Fate::kHarmless,
      "the checkpoint's tensors say whether the head is the table"},
+    // transformers 5 takes it for encoder_layers, 4 does not. Models that were
+    // made from the layers of a larger one may have the larger one's number.
+    {"num_hidden_layers", Fate::kHarmless,
+     "encoder_layers and the checkpoint's tensors say it"},
     {"encoder_layerdrop", Fate::kHarmless, kTraining},
     {"decoder_layerdrop", Fate::kHarmless, kTraining},
     {"dropout", Fate::kHarmless, kTraining},

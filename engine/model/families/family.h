@@ -58,6 +58,11 @@ struct Family {
   std::string (*own_head_warning)(const Architecture& architecture,
                                   absl::string_view head,
                                   absl::string_view table);
+
+  // The object of config.json whose num_key_value_heads is the number of KV
+  // heads in both attentions of the decoder. Empty: that number is at the top
+  // level, with cross_num_key_value_heads beside it.
+  absl::string_view kv_heads_object = "";
 };
 
 }  // namespace sheaf

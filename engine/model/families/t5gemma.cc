@@ -446,7 +446,8 @@ const Family& T5GemmaFamily() {
                                  .names = Names,
                                  .prefixes = kPrefixes,
                                  .is_ignored = IsIgnored,
-                                 .own_head_warning = OwnHeadWarning};
+                                 .own_head_warning = OwnHeadWarning,
+                                 .kv_heads_object = "decoder"};
   return kFamily;
 }
 

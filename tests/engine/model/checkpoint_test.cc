@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/description.h"
 #include "engine/model/tensor_list.h"
@@ -131,14 +130,10 @@ TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
     ASSERT_TRUE(description.ok()) << description.status();
     ASSERT_EQ(MatchTensors(*checkpoint, *description), absl::OkStatus());
     int64_t num_parameters = 0;
-    for (const TensorFile& file : checkpoint->files()) {
-      for (const TensorInfo& tensor : file.tensors()) {
-        const bool is_counted =
-            !absl::EndsWith(tensor.name, "embed_tokens.weight") &&
-            !absl::StrContains(tensor.name,
-                               "EncDecAttention.relative_attention_bias");
-        if (is_counted) num_parameters += tensor.num_elements;
-      }
+    for (const auto& [place, name] : description->tensors) {
+      int64_t num_elements = 1;
+      for (const int64_t n : *checkpoint->Shape(name)) num_elements *= n;
+      num_parameters += num_elements;
     }
     EXPECT_EQ(NumParameters(description->architecture), num_parameters)
         << model;
@@ -380,6 +375,33 @@ TEST(CheckpointTest, TorchFilesGiveTheirTensors) {
   std::vector<float> out(2);
   ASSERT_TRUE(checkpoint->ReadRows("b", 1, 1, absl::MakeSpan(out)).ok());
   EXPECT_THAT(out, ElementsAre(2, 3));
+}
+
+TEST(CheckpointTest, NamesOfTheSameElementsAreAliases) {
+  TempDir dir;
+  const std::string storage = torch_bytes::Storage({.num_elements = 4});
+  const auto tensor = [&](int64_t offset, const std::vector<int64_t>& shape,
+                          const std::vector<int64_t>& strides) {
+    return torch_bytes::Tensor(storage, offset, shape, strides);
+  };
+  using torch_bytes::Str;
+  dir.Write("pytorch_model.bin",
+            torch_bytes::ZipFormat(
+                torch_bytes::Pickle(torch_bytes::OrderedDict(
+                    {Str("a"), tensor(0, {2, 2}, {2, 1}), Str("b"),
+                     tensor(0, {2, 2}, {2, 1}), Str("transposed"),
+                     tensor(0, {2, 2}, {1, 2}), Str("flat"),
+                     tensor(0, {4}, {1}), Str("half"), tensor(0, {2}, {1}),
+                     Str("rest"), tensor(2, {2}, {1})})),
+                BytesOf<float>({0, 1, 2, 3})));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_TRUE(checkpoint->IsAlias("a", "b"));
+  for (const char* other : {"transposed", "flat", "half", "rest", "absent"}) {
+    EXPECT_FALSE(checkpoint->IsAlias("a", other)) << other;
+  }
+  EXPECT_FALSE(checkpoint->IsAlias("half", "rest"));
+  EXPECT_FALSE(checkpoint->IsAlias("absent", "absent"));
 }
 
 TEST(CheckpointTest, TorchShardsGiveTheirTensors) {

@@ -573,8 +573,8 @@ void RepairCrc(std::string& bytes) {
 TEST(TorchFileTest, ChangedBytesNeverCrashNorPromiseWhatIsNotThere) {
   const TempDir dir;
   std::mt19937 random(20261128);
-  const std::string kUseful("\0\1\2\3\xff\x7f\x80()tRcqhKMJX}]uesbQN.\x85\x86",
-                            31);
+  constexpr absl::string_view kUseful =
+      absl::string_view("\0\1\2\3\xff\x7f\x80()tRcqhKMJX}]uesbQN.\x85\x86", 29);
   for (const std::string& path : SavedFiles()) {
     const std::string good = FileBytes(path);
     int num_opened = 0;

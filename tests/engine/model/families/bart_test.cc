@@ -134,6 +134,14 @@ TEST(BartTest, TheTypeDecidesNormsPositionsAndLimits) {
   }
 }
 
+// As models have it that were made from some layers of a larger one.
+TEST(BartTest, NumHiddenLayersMayBeAnother) {
+  const ModelDescription model =
+      Parse(Config("bart", R"("num_hidden_layers": 12)"));
+  EXPECT_EQ(model.architecture.encoder.num_layers, 1);
+  EXPECT_THAT(model.warnings, IsEmpty());
+}
+
 TEST(BartTest, StacksMayDifferAndHeadsMayBeGrouped) {
   const Architecture model =
       Parse(Config("bart", R"("decoder_attention_heads": 4,
@@ -193,8 +201,6 @@ TEST(BartTest, EachRefusalNamesTheKey) {
            {"bart", R"("num_key_value_heads": 3)", "num_key_value_heads is 3"},
            {"bart", R"("hidden_size": 4)",
             "hidden_size is 4; allowed is the value of d_model"},
-           {"bart", R"("num_hidden_layers": 2)",
-            "num_hidden_layers is 2; allowed is the value of encoder_layers"},
            {"bart", R"("normalize_before": "x")", "normalize_before is \"x\""},
            {"marian", R"("pad_token_id": null)",
             "pad_token_id is missing; allowed is an integer in 0..29"},
@@ -237,13 +243,14 @@ class FlatWeights : public WeightSource {
 
   void Add(const std::string& name, std::vector<int64_t> shape, float value) {
     const int64_t row = shape.back();
-    tensors_[name] = {std::move(shape), std::vector<float>(row, value)};
+    tensors_[name] =
+        std::pair(std::move(shape), std::vector<float>(row, value));
   }
   // Rows that differ; the first is `values`' first row.
   void AddRows(const std::string& name, int64_t columns,
-               std::vector<float> values) {
+               const std::vector<float>& values) {
     const int64_t rows = static_cast<int64_t>(values.size()) / columns;
-    tensors_[name] = {{rows, columns}, std::move(values)};
+    tensors_[name] = {{rows, columns}, values};
   }
   void Remove(const std::string& name) { tensors_.erase(name); }
 
