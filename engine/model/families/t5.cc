@@ -21,8 +21,8 @@ using nlohmann::json;
 
 constexpr ModelType kModelTypes[] = {
     {"t5", "T5ForConditionalGeneration"},
-    {"mt5", "MT5ForConditionalGeneration"},
-    {"umt5", "UMT5ForConditionalGeneration"},
+    {"mt5", "MT5ForConditionalGeneration", /*decoder_start=*/0},
+    {"umt5", "UMT5ForConditionalGeneration", /*decoder_start=*/0},
 };
 
 // How the model types differ.

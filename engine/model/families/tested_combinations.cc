@@ -64,6 +64,11 @@ constexpr Features kMerged = {.is_gated = true,
                               .norm_place = NormPlace::kBoth,
                               .positions = PositionKind::kRotary};
 
+constexpr Features WithLogitSoftcap(Features features) {
+  features.has_logit_softcap = true;
+  return features;
+}
+
 constexpr PositionKind kLearned = PositionKind::kLearned;
 constexpr PositionKind kSinusoidal = PositionKind::kSinusoidal;
 constexpr PositionKind kToLast = PositionKind::kSinusoidalToLast;
@@ -87,6 +92,7 @@ constexpr TestedCombination kTested[] = {
     {WithGroupedEncoder(kCapped), "t5gemma-gqa-bf16"},
     {WithGroupedEncoder(WithUnequalWidths(kCapped)), "t5gemma"},
     {kMerged, "t5gemma2"},
+    {WithLogitSoftcap(kMerged), "t5gemma2-gqa-bf16"},
 };
 
 }  // namespace

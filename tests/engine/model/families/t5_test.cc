@@ -139,6 +139,18 @@ TEST(T5Test, Mt5HasDefaultsOfItsOwn) {
   EXPECT_EQ(config.logit_scale, 1);
 }
 
+// T5's class has no start token of its own, so bos_token_id replaces it.
+TEST(T5Test, OnlyT5StartsWithBosIfNoFileSaysOtherwise) {
+  const std::string bos = R"(, "bos_token_id": 7)";
+  EXPECT_EQ(Parse(Config(bos, "t5")).tokens.start_id, 7);
+  for (const std::string type : {"mt5", "umt5"}) {
+    EXPECT_EQ(Parse(Config(bos, type)).tokens.start_id, 0);
+    EXPECT_EQ(Parse(Config(bos + R"(, "decoder_start_token_id": 3)", type))
+                  .tokens.start_id,
+              3);
+  }
+}
+
 // UMT5 has mT5's feed-forward layers and T5's rule of the output scale.
 TEST(T5Test, Umt5HasABiasPerLayerAndDefaultsOfItsOwn) {
   const Architecture config = Parse(Config("", "umt5"));
