@@ -55,8 +55,8 @@ std::string Describe(const Features& features) {
   if (features.has_grouped_encoder) {
     names.push_back("grouped KV heads in the encoder");
   }
-  if (features.has_unequal_stacks) {
-    names.push_back("stacks of different sizes");
+  if (features.has_unequal_widths) {
+    names.push_back("stacks of different widths");
   }
   if (features.has_bias_per_layer) {
     names.push_back("a position bias in each layer");
@@ -88,10 +88,7 @@ Features FeaturesOf(const Architecture& architecture) {
   return {.is_gated = architecture.is_gated,
           .is_tied = architecture.is_tied,
           .has_grouped_encoder = encoder.num_kv_heads != encoder.num_heads,
-          .has_unequal_stacks = encoder.d_model != decoder.d_model ||
-                                encoder.d_ff != decoder.d_ff ||
-                                encoder.num_heads != decoder.num_heads ||
-                                encoder.head_dim != decoder.head_dim,
+          .has_unequal_widths = encoder.d_model != decoder.d_model,
           .has_source_embedding = architecture.has_source_embedding,
           .has_embedding_norm = architecture.has_embedding_norm,
           .has_final_norm = architecture.has_final_norm,

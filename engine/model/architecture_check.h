@@ -18,7 +18,7 @@ struct Features {
   bool is_gated = false;             // the feed-forward layers
   bool is_tied = false;              // the embedding is the head
   bool has_grouped_encoder = false;  // fewer KV heads than query heads there
-  bool has_unequal_stacks = false;   // other widths or heads in the decoder
+  bool has_unequal_widths = false;   // another d_model in the decoder
   bool has_source_embedding = false;
   bool has_embedding_norm = false;
   bool has_final_norm = true;

@@ -297,7 +297,7 @@ bool IsIgnored(absl::string_view tensor) {
          absl::EndsWith(tensor, "coder.embed_positions._float_tensor");
 }
 
-// A head of its own is refused as a combination that no test covers.
+// The reference takes a head that differs from the table too.
 std::string OwnHeadWarning(const Architecture&, absl::string_view,
                            absl::string_view) {
   return "";

@@ -24,8 +24,8 @@ constexpr Features WithEmbeddingNorm(Features features) {
   features.has_embedding_norm = true;
   return features;
 }
-constexpr Features WithUnequalStacks(Features features) {
-  features.has_unequal_stacks = true;
+constexpr Features WithUnequalWidths(Features features) {
+  features.has_unequal_widths = true;
   return features;
 }
 constexpr Features WithSourceEmbedding(Features features) {
@@ -33,6 +33,10 @@ constexpr Features WithSourceEmbedding(Features features) {
   return features;
 }
 
+constexpr Features WithOwnHead(Features features) {
+  features.is_tied = false;
+  return features;
+}
 constexpr Features WithGroupedEncoder(Features features) {
   features.has_grouped_encoder = true;
   return features;
@@ -71,16 +75,17 @@ constexpr TestedCombination kTested[] = {
     {{.is_gated = true}, "wide-heads"},
     {{.is_gated = true, .has_bias_per_layer = true}, "umt5"},
     {WithEmbeddingNorm(With(kNormedAfter, kLearned)), "bart-cnn"},
-    {WithUnequalStacks(WithEmbeddingNorm(With(kNormedAfter, kLearned))),
-     "bart-plain-scaled"},
     {WithEmbeddingNorm(With(kNormedBefore, kLearned)), "mbart50"},
     {With(kNormedAfter, kSinusoidal), "marian-opus"},
     {WithSourceEmbedding(With(kNormedAfter, kSinusoidal)),
      "marian-separate-vocab"},
+    {WithOwnHead(WithSourceEmbedding(With(kNormedAfter, kSinusoidal))),
+     "marian-own-head"},
     {With(kNormedBefore, kSinusoidal), "pegasus"},
     {With(kNormedBefore, kToLast), "nllb"},
     {kCapped, "t5gemma-mha-f16"},
-    {WithGroupedEncoder(WithUnequalStacks(kCapped)), "t5gemma"},
+    {WithGroupedEncoder(kCapped), "t5gemma-gqa-bf16"},
+    {WithGroupedEncoder(WithUnequalWidths(kCapped)), "t5gemma"},
     {kMerged, "t5gemma2"},
 };
 

@@ -40,7 +40,7 @@ Architecture WithFeatures(const Features& features) {
                           .num_kv_heads = features.has_grouped_encoder ? 2 : 4,
                           .head_dim = 2};
   architecture.decoder = architecture.encoder;
-  if (features.has_unequal_stacks) architecture.decoder.d_ff = 24;
+  if (features.has_unequal_widths) architecture.decoder.d_model = 12;
   architecture.is_gated = features.is_gated;
   architecture.is_tied = features.is_tied;
   architecture.has_source_embedding = features.has_source_embedding;
@@ -75,7 +75,7 @@ std::vector<Features> NeighborsOf(const Features& features) {
   std::vector<Features> neighbors;
   for (bool Features::*property :
        {&Features::is_gated, &Features::is_tied, &Features::has_grouped_encoder,
-        &Features::has_unequal_stacks, &Features::has_source_embedding,
+        &Features::has_unequal_widths, &Features::has_source_embedding,
         &Features::has_embedding_norm, &Features::has_final_norm,
         &Features::has_biases, &Features::has_bias_per_layer,
         &Features::norms_add_one, &Features::has_qk_norm,
@@ -126,7 +126,7 @@ TEST(ArchitectureCheckTest, ARefusalNamesTheFeatures) {
       CheckSupported(WithFeatures({.is_gated = true,
                                    .is_tied = false,
                                    .has_grouped_encoder = true,
-                                   .has_unequal_stacks = true,
+                                   .has_unequal_widths = true,
                                    .has_source_embedding = true,
                                    .has_embedding_norm = true,
                                    .has_final_norm = false,
@@ -138,7 +138,7 @@ TEST(ArchitectureCheckTest, ARefusalNamesTheFeatures) {
       AllOf(HasSubstr("some-type"), HasSubstr("gated feed-forward layers"),
             HasSubstr("a separate head"),
             HasSubstr("grouped KV heads in the encoder"),
-            HasSubstr("stacks of different sizes"), HasSubstr("layer norms"),
+            HasSubstr("stacks of different widths"), HasSubstr("layer norms"),
             HasSubstr("norms after the sub-layers"), HasSubstr("no final norm"),
             HasSubstr("a norm of the embeddings"), HasSubstr(", biases"),
             HasSubstr("learned positions"),
@@ -170,19 +170,19 @@ TEST(ArchitectureCheckTest, ARefusalNamesRareFeaturesOnlyIfTheModelHasThem) {
   }
 }
 
-TEST(ArchitectureCheckTest, EveryWidthAndHeadCountTells) {
+// Sizes that only one stack reads are no features.
+TEST(ArchitectureCheckTest, OfTheSizesOnlyTheWidthTells) {
   const Architecture equal = WithFeatures({});
-  for (int32_t StackShape::*size :
-       {&StackShape::d_model, &StackShape::d_ff, &StackShape::num_heads,
-        &StackShape::head_dim}) {
-    Architecture architecture = equal;
-    architecture.decoder.*size *= 2;
-    EXPECT_TRUE(FeaturesOf(architecture).has_unequal_stacks);
-  }
   Architecture architecture = equal;
-  architecture.decoder.num_layers = 7;
-  architecture.decoder.num_kv_heads = 1;
-  EXPECT_FALSE(FeaturesOf(architecture).has_unequal_stacks);
+  architecture.decoder.d_model *= 2;
+  EXPECT_TRUE(FeaturesOf(architecture).has_unequal_widths);
+  for (int32_t StackShape::*size :
+       {&StackShape::d_ff, &StackShape::num_heads, &StackShape::head_dim,
+        &StackShape::num_layers}) {
+    architecture = equal;
+    architecture.decoder.*size *= 2;
+    EXPECT_EQ(FeaturesOf(architecture), FeaturesOf(equal));
+  }
 }
 
 }  // namespace

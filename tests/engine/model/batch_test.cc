@@ -104,6 +104,7 @@ TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
   for (const std::string& directory :
        {std::string(SHEAF_MODELS_DIR "/sheaf-small"),
         TestdataDir("marian-opus"), TestdataDir("bart-cnn"),
+        TestdataDir("t5gemma"), TestdataDir("t5gemma2"),
         TestdataDir("nllb-gqa")}) {
     SCOPED_TRACE(directory);
     auto model = Model(/*num_threads=*/2, directory);

@@ -9,6 +9,7 @@
 #include "engine/model/position_table.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
 #include "tests/support/test_model.h"
 
@@ -62,6 +63,29 @@ TEST(StackEmbeddingTest, OtherModelsCountPaddingLikeAnyToken) {
   StackEmbedding::Counter counter(model->architecture(), /*num_tokens=*/0);
   EXPECT_EQ(counter.Next(model->architecture().tokens.pad_id), 0);
   EXPECT_EQ(counter.Next(7), 1);
+}
+
+// The fixture's own id lies outside of its vocabulary.
+TEST(StackEmbeddingTest, ATokenMayHaveAVectorOfItsOwnThatIsNotScaled) {
+  constexpr int32_t kId = 9;
+  TempDir dir;
+  const std::string fixture = TestdataDir("t5gemma2");
+  nlohmann::json config =
+      nlohmann::json::parse(FileBytes(fixture + "/config.json"));
+  config["encoder"]["eoi_token_index"] = kId;
+  dir.Write("config.json", config.dump());
+  dir.Write("model.safetensors", FileBytes(fixture + "/model.safetensors"));
+  const auto model = TestModel::Load(dir.path(), {});
+  const Weights& weights = model->weights();
+  for (const Stack stack : {Stack::kEncoder, Stack::kDecoder}) {
+    const StackEmbedding embedding(weights, stack, *model->kernels,
+                                   /*max_len=*/10);
+    const int64_t d_model = model->architecture().decoder.d_model;
+    EXPECT_EQ(Row(embedding, kId, 0, d_model), weights.own_vector);
+    EXPECT_EQ(Row(embedding, kId + 1, 0, d_model),
+              Scaled(weights, stack, kId + 1));
+    EXPECT_NE(weights.own_vector, Scaled(weights, stack, kId));
+  }
 }
 
 TEST(StackEmbeddingTest, EachStackReadsItsOwnTable) {

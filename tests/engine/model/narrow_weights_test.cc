@@ -181,11 +181,23 @@ TEST(NarrowWeightsTest, LogitsStayNearThoseInF32) {
 }
 
 // Random sources and tokens, on models with biases and other norms, positions
-// and activations. Their weights are in F32, so bf16 rounds these as well.
+// and activations. Their weights are in F32, so bf16 rounds these as well. Some
+// amplify what rounding changes: the definition in double, with inputs and
+// weights rounded to int8, differs by 2 to 3 % in the first, and by 5 to 7 % in
+// the others.
 TEST(NarrowWeightsTest, LogitsOfOtherModelsStayNearThoseInF32) {
-  for (const std::string fixture :
-       {"bart-cnn", "m2m100", "marian-multi-tc", "marian-opus",
-        "marian-separate-vocab", "mbart50", "nllb-gqa", "pegasus"}) {
+  for (const auto& [fixture, factor] :
+       {std::pair<std::string, double>{"bart-cnn", 1},
+        {"m2m100", 1},
+        {"marian-multi-tc", 1},
+        {"marian-opus", 1},
+        {"marian-separate-vocab", 1},
+        {"mbart50", 1},
+        {"nllb-gqa", 1},
+        {"pegasus", 1},
+        {"t5gemma", 2},
+        {"t5gemma2", 2},
+        {"umt5", 2}}) {
     SCOPED_TRACE(fixture);
     auto f32 = Model({WeightType::kF32, KvType::kF32}, TestdataDir(fixture));
     std::vector<Pair> pairs;
@@ -202,7 +214,7 @@ TEST(NarrowWeightsTest, LogitsOfOtherModelsStayNearThoseInF32) {
           std::pair{Types{WeightType::kF32, KvType::kBf16}, 0.01}}) {
       auto narrow = Model(types, TestdataDir(fixture));
       const double relative = RelativeDifference(*f32, *narrow, pairs);
-      EXPECT_LT(relative, limit) << Name(types);
+      EXPECT_LT(relative, factor * limit) << Name(types);
     }
   }
 }
@@ -218,7 +230,10 @@ TEST(NarrowWeightsTest, TheBatchChangesNothing) {
        {Case{kBf16, kEmbeddedModel}, Case{kInt8, kEmbeddedModel},
         Case{kBf16, TestdataDir("marian-opus")},
         Case{kInt8, TestdataDir("marian-opus")},
-        Case{kInt8, TestdataDir("mbart50")}}) {
+        Case{kInt8, TestdataDir("mbart50")},
+        Case{kInt8, TestdataDir("t5gemma")},
+        Case{kBf16, TestdataDir("t5gemma2")},
+        Case{kInt8, TestdataDir("t5gemma2")}}) {
     SCOPED_TRACE(absl::StrCat(directory, " ", Name(types)));
     auto model = Model(types, directory);
     Engine engine(

@@ -50,9 +50,13 @@ bool IsDecoderKeyOrValue(absl::string_view name) {
   return false;
 }
 
+bool IsGroupedInTheReference(const Architecture& architecture) {
+  return absl::StartsWith(architecture.family, "t5gemma");
+}
+
 // A tensor of the fixture in its own dtype, or widened to F32: the reference
 // keeps some tensors of a model in F16 so. A decoder's keys and values are
-// repeated so that each query head has its own, because the reference knows no
+// repeated so that each query head has its own, where the reference knows no
 // others. Computed positions are what the fixture need not have.
 StoredTensor Load(const Checkpoint& checkpoint,
                   const Architecture& architecture, const std::string& name,
@@ -73,7 +77,7 @@ StoredTensor Load(const Checkpoint& checkpoint,
       EXPECT_TRUE(file.ReadAsFloat(*info, 0, absl::MakeSpan(values)).ok());
       tensor.bytes = BytesOf(values);
     }
-    if (IsDecoderKeyOrValue(name)) {
+    if (IsDecoderKeyOrValue(name) && !IsGroupedInTheReference(architecture)) {
       const int32_t kv_heads = absl::StrContains(name, "EncDecAttention") ||
                                        absl::StrContains(name, "encoder_attn")
                                    ? architecture.num_cross_kv_heads
@@ -163,21 +167,36 @@ class Saved {
   Tensors tensors_;
 };
 
-class SavedTest
-    : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+using VersionAndFixture = std::tuple<std::string, std::string>;
 
-INSTANTIATE_TEST_SUITE_P(
-    All, SavedTest,
-    ::testing::Combine(::testing::Values("4.57.6", "5.24.0"),
-                       ::testing::ValuesIn(TestdataModels())),
-    [](const auto& info) {
-      std::string name = absl::StrCat("v", std::get<0>(info.param), "_",
-                                      std::get<1>(info.param));
-      for (char& c : name) {
-        if (c == '-' || c == '.') c = '_';
+// Each version with each fixture. T5Gemma 2 is younger than version 4, which
+// does not load tables of different sizes either.
+std::vector<VersionAndFixture> AllSaved() {
+  std::vector<VersionAndFixture> all;
+  for (const std::string version : {"4.57.6", "5.24.0"}) {
+    for (const std::string& fixture : TestdataModels()) {
+      if (version == "4.57.6" &&
+          (fixture == "t5gemma2" || fixture == "marian-own-head")) {
+        continue;
       }
-      return name;
-    });
+      all.emplace_back(version, fixture);
+    }
+  }
+  return all;
+}
+
+class SavedTest : public ::testing::TestWithParam<VersionAndFixture> {};
+
+INSTANTIATE_TEST_SUITE_P(All, SavedTest, ::testing::ValuesIn(AllSaved()),
+                         [](const auto& info) {
+                           std::string name =
+                               absl::StrCat("v", std::get<0>(info.param), "_",
+                                            std::get<1>(info.param));
+                           for (char& c : name) {
+                             if (c == '-' || c == '.') c = '_';
+                           }
+                           return name;
+                         });
 
 TEST_P(SavedTest, AWholeCheckpointGivesTheFixturesTokensAndScores) {
   Saved(std::get<0>(GetParam()), std::get<1>(GetParam()))

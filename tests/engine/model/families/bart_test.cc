@@ -243,13 +243,14 @@ class FlatWeights : public WeightSource {
 
   void Add(const std::string& name, std::vector<int64_t> shape, float value) {
     const int64_t row = shape.back();
-    tensors_[name] = {std::move(shape), std::vector<float>(row, value)};
+    tensors_[name] =
+        std::pair(std::move(shape), std::vector<float>(row, value));
   }
   // Rows that differ; the first is `values`' first row.
   void AddRows(const std::string& name, int64_t columns,
-               std::vector<float> values) {
+               const std::vector<float>& values) {
     const int64_t rows = static_cast<int64_t>(values.size()) / columns;
-    tensors_[name] = {{rows, columns}, std::move(values)};
+    tensors_[name] = {{rows, columns}, values};
   }
   void Remove(const std::string& name) { tensors_.erase(name); }
 
