@@ -48,7 +48,13 @@ RandomWeights::RandomWeights(const ModelDescription& description) {
       case Slot::kEmbeddingNorm:
       case Slot::kFinalNorm:
       case Slot::kNorm:
-        Add(name, shape, 1, kNormDeviation);
+      case Slot::kSecondNorm:
+      case Slot::kQueryNorm:
+      case Slot::kKeyNorm:
+        Add(name, shape, architecture.norms_add_one ? 0 : 1, kNormDeviation);
+        break;
+      case Slot::kOwnVector:
+        Add(name, shape, 0, 1);
         break;
       case Slot::kEmbedding:
       case Slot::kSourceEmbedding:

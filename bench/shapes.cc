@@ -2,6 +2,7 @@
 
 #include "bench/shapes.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -61,6 +62,23 @@ constexpr Shape kShapes[] = {
     {"pegasus-large", true, R"({"model_type": "pegasus", "vocab_size": 96103,
       "encoder_layers": 16, "decoder_layers": 16,
       "activation_function": "relu", "scale_embedding": true})"},
+    {"mt5-base", false, R"({"model_type": "mt5", "vocab_size": 250112,
+      "d_model": 768, "d_kv": 64, "d_ff": 2048, "num_heads": 12,
+      "num_layers": 12, "tie_word_embeddings": false})"},
+    {"umt5-base", false, R"({"model_type": "umt5", "vocab_size": 256384,
+      "d_model": 768, "d_kv": 64, "d_ff": 2048, "num_heads": 12,
+      "num_layers": 12, "tie_word_embeddings": false})"},
+    {"t5gemma-2b-2b", true, R"({"model_type": "t5gemma", "encoder": {},
+      "decoder": {}})"},
+    {"t5gemma2-270m", true, R"({"model_type": "t5gemma2",
+      "encoder": {"text_config": {"vocab_size": 262144, "hidden_size": 640,
+        "intermediate_size": 2048, "num_hidden_layers": 18,
+        "num_attention_heads": 4, "num_key_value_heads": 1,
+        "sliding_window": 512}},
+      "decoder": {"vocab_size": 262144, "hidden_size": 640,
+        "intermediate_size": 2048, "num_hidden_layers": 18,
+        "num_attention_heads": 4, "num_key_value_heads": 1,
+        "sliding_window": 512}})"},
 };
 
 }  // namespace
@@ -94,17 +112,29 @@ StepWork WorkOfStep(const Architecture& architecture, const StepShape& step) {
   const int64_t cross_kv = 2 * architecture.cross_kv_columns();
   const int64_t feed_forward =
       int64_t{architecture.is_gated ? 3 : 2} * shape.d_ff;
-  // In a layer: q, k, v and o of self-attention, q and o of cross-attention.
-  const int64_t columns = 4 * q_columns + self_kv + feed_forward;
+  // In a layer: q, k, v and o of self-attention, and unless attention is
+  // merged, q and o of cross-attention.
+  const int64_t columns =
+      (architecture.has_merged_attention ? 2 : 4) * q_columns + self_kv +
+      feed_forward;
   const int64_t weights =
       shape.d_model * (layers * columns + architecture.vocab_size);
+  int64_t self_tokens = 0;  // of all layers
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    const bool has_window =
+        !shape.windows.empty() && shape.windows[layer].has_value();
+    self_tokens += has_window
+                       ? std::min<int64_t>(step.self_tokens,
+                                           shape.windows[layer]->back + 1)
+                       : step.self_tokens;
+  }
+  const int64_t cross_tokens = layers * step.cross_tokens;
   StepWork work;
-  work.kv_bytes = step.batch * layers * step.kv_element_bytes *
-                  (step.beam_size * step.self_tokens * self_kv +
-                   step.cross_tokens * cross_kv);
+  work.kv_bytes =
+      step.batch * step.kv_element_bytes *
+      (step.beam_size * self_tokens * self_kv + cross_tokens * cross_kv);
   work.flops = step.batch * step.beam_size *
-               (2 * weights + layers * 4 * q_columns *
-                                  (step.self_tokens + step.cross_tokens));
+               (2 * weights + 4 * q_columns * (self_tokens + cross_tokens));
   return work;
 }
 

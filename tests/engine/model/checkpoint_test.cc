@@ -131,8 +131,10 @@ TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
     ASSERT_EQ(MatchTensors(*checkpoint, *description), absl::OkStatus());
     int64_t num_parameters = 0;
     for (const auto& [place, name] : description->tensors) {
+      const auto shape = checkpoint->Shape(name);
+      ASSERT_TRUE(shape.ok()) << shape.status();
       int64_t num_elements = 1;
-      for (const int64_t n : *checkpoint->Shape(name)) num_elements *= n;
+      for (const int64_t n : *shape) num_elements *= n;
       num_parameters += num_elements;
     }
     EXPECT_EQ(NumParameters(description->architecture), num_parameters)
