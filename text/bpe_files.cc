@@ -61,14 +61,7 @@ absl::Status NameTokens(const std::string& path, TokenizerJson& out) {
     const auto id = static_cast<int32_t>(i);
     if (pieces[i].text == "<s>") begin = id;
     if (pieces[i].text == "</s>") end = id;
-    if (pieces[i].text == "<mask>") {
-      AddedToken mask;
-      mask.text = pieces[i].text;
-      mask.id = id;
-      mask.is_special = true;
-      mask.strips_left = true;
-      out.added_tokens.push_back(std::move(mask));
-    }
+    if (pieces[i].text == "<mask>") pieces[i].type = PieceType::kControl;
   }
   if (begin < 0 || end < 0) {
     return absl::InvalidArgumentError(absl::StrCat(

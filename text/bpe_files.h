@@ -11,11 +11,10 @@
 namespace sheaf {
 
 // Reads `vocab.json` and `merges.txt`, the older form of a byte-level
-// tokenizer.json. `adds_prefix_space` says whether a
-// space is put before a text. Texts are surrounded by "<s>"
-// and "</s>". "<unk>" stands for bytes without a token, and "<mask>" takes the
-// white space before it. NotFound if there is no merges.txt. INVALID_ARGUMENT
-// names the file and the broken rule.
+// tokenizer.json. `adds_prefix_space` says whether a space is put before a
+// text. Texts are surrounded by "<s>" and "</s>". "<unk>" stands for bytes
+// without a token. NotFound if there is no merges.txt. INVALID_ARGUMENT names
+// the file and the broken rule.
 absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
                                            int32_t vocab_size,
                                            bool adds_prefix_space);

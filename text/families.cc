@@ -58,7 +58,7 @@ absl::StatusOr<Tokenizers> LoadPegasus(const ConfigFiles& files,
   absl::StatusOr<AddedTokenFiles> added = ReadAddedTokenFiles(
       files.directory, std::min(source_vocab_size, target_vocab_size));
   if (!added.ok()) return added.status();
-  return OneTokenizer(LoadMarkedTokenizer(*std::move(added)));
+  return OneTokenizer(LoadMarkedTokenizer(*added));
 }
 
 // The class that a file names for the tokenizer, without "Fast". Empty if none
@@ -128,7 +128,7 @@ absl::StatusOr<Tokenizers> LoadMBart(const ConfigFiles& files,
     scheme.languages = Cc25Languages();
     scheme.places = {Source::kAfterEnd, Target::kDecoderStart};
   }
-  return LoadLanguageTokenizers(*std::move(added), scheme);
+  return LoadLanguageTokenizers(*added, scheme);
 }
 
 absl::StatusOr<LanguageScheme> M2M100Scheme(const NamedObject& config) {
@@ -185,7 +185,7 @@ absl::StatusOr<Tokenizers> LoadM2M100(const ConfigFiles& files,
   const absl::StatusOr<LanguageScheme> scheme =
       is_m2m100 ? M2M100Scheme(added->config) : NllbScheme(added->config);
   if (!scheme.ok()) return scheme.status();
-  return LoadLanguageTokenizers(*std::move(added), *scheme);
+  return LoadLanguageTokenizers(*added, *scheme);
 }
 
 // Prefix and text, followed by the end token, with the languages where the

@@ -117,15 +117,24 @@ absl::StatusOr<const Task*> FindPair(const ModelTasks& model,
 absl::StatusOr<const Task*> FindTask(const ModelTasks& model,
                                      absl::string_view source_language,
                                      absl::string_view target_language) {
-  absl::StatusOr<Language> target = ParseLanguage(kTarget, target_language);
-  if (IsAnySource(source_language)) {
-    if (!target.ok()) return target.status();
-    return FindFromAnySource(model, source_language, *target);
+  const bool is_any = IsAnySource(source_language);
+  std::optional<Language> source;
+  if (!is_any) {
+    source = ReadLanguage(source_language);
+    if (!source) return UnknownLanguage(kSource, source_language);
   }
-  absl::StatusOr<Language> source = ParseLanguage(kSource, source_language);
-  if (!source.ok()) return source.status();
-  if (!target.ok()) return target.status();
-  return FindPair(model, *source, *target);
+  const std::optional<Language> target = ReadLanguage(target_language);
+  if (!target) return UnknownLanguage(kTarget, target_language);
+  absl::StatusOr<const Task*> task =
+      is_any ? FindFromAnySource(model, source_language, *target)
+             : FindPair(model, *source, *target);
+  if (task.ok()) return task;
+  // A model may have a language that ICU does not know.
+  if (source && !source->is_known) {
+    return UnknownLanguage(kSource, source_language);
+  }
+  if (!target->is_known) return UnknownLanguage(kTarget, target_language);
+  return task;
 }
 
 // The source of kAnyTranslation.

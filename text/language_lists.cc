@@ -99,15 +99,19 @@ std::string LanguageList::TokenOf(absl::string_view code) const {
   return absl::StrCat(marks, code, marks);
 }
 
+absl::string_view LanguageList::CodeOf(absl::string_view token) const {
+  const bool has_marks =
+      absl::ConsumePrefix(&token, marks) && absl::ConsumeSuffix(&token, marks);
+  return has_marks && is_code(token) ? token : "";
+}
+
 std::vector<LanguageToken> LanguageList::Find(
     absl::Span<const AddedToken> tokens) const {
   std::vector<LanguageToken> found;
   for (const AddedToken& token : tokens) {
-    absl::string_view code = token.text;
-    if (token.is_special && absl::ConsumePrefix(&code, marks) &&
-        absl::ConsumeSuffix(&code, marks) && is_code(code)) {
-      found.push_back({std::string(code), token.id});
-    }
+    const absl::string_view code = CodeOf(token.text);
+    if (!token.is_special || code.empty()) continue;
+    found.push_back({std::string(code), token.id});
   }
   std::sort(found.begin(), found.end(),
             [](const LanguageToken& a, const LanguageToken& b) {

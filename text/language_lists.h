@@ -22,6 +22,9 @@ struct LanguageList {
 
   std::string TokenOf(absl::string_view code) const;
 
+  // The code of a token that may be a language; empty: it is none.
+  absl::string_view CodeOf(absl::string_view token) const;
+
   // The tokens that are languages, in the order of their ids.
   std::vector<LanguageToken> Find(absl::Span<const AddedToken> tokens) const;
 };

@@ -28,13 +28,13 @@ bool IsSameCode(absl::string_view code, absl::string_view tag) {
          absl::EqualsIgnoreCase(with_dashes(code), with_dashes(tag));
 }
 
-void WarnOfTokens(std::vector<std::string> codes, absl::string_view reason,
+void WarnOfTokens(const std::vector<std::string>& codes,
+                  absl::string_view reason,
                   std::vector<std::string>& warnings) {
   if (codes.empty()) return;
-  warnings.push_back(
-      absl::StrFormat("%d languages of the tokenizer are not served, because "
-                      "%s: %s",
-                      codes.size(), reason, ListedShortly(codes)));
+  warnings.push_back(absl::StrFormat(
+      "these languages of the tokenizer are not served, because %s: %s", reason,
+      ListedShortly(codes)));
 }
 
 }  // namespace
@@ -76,10 +76,8 @@ LanguageSet LanguageSet::OfTokens(absl::Span<const LanguageToken> tokens,
       offers.push_back({*std::move(language), "", token});
     }
   }
-  WarnOfTokens(std::move(unread), "their codes are not those of one language",
-               warnings);
-  WarnOfTokens(std::move(repeated), "others before them mean the same",
-               warnings);
+  WarnOfTokens(unread, "their codes are not those of one language", warnings);
+  WarnOfTokens(repeated, "others before them mean the same", warnings);
   return LanguageSet(std::move(offers));
 }
 

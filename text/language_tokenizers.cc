@@ -137,8 +137,10 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadSide(
       });
 }
 
-// The tokens that follow the pieces.
+// The tokens that follow the pieces. Languages that only added_tokens.json has
+// are among them, because they are control tokens too.
 std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
+                                      const AddedTokenFiles& added,
                                       const TokenizerFiles& files) {
   const auto& tokens = files.tokens();
   int64_t id = std::count_if(tokens.begin(), tokens.end(),
@@ -155,6 +157,9 @@ std::vector<AddedToken> ImpliedTokens(const LanguageScheme& scheme,
     add(scheme.languages.TokenOf(code));
   }
   if (scheme.has_mask) add("<mask>");
+  for (const auto& [text, id] : added.list.value.items()) {
+    if (!scheme.languages.CodeOf(text).empty()) add(text);
+  }
   return implied;
 }
 
@@ -175,8 +180,9 @@ absl::StatusOr<int32_t> DefaultSource(
   return reader.status();
 }
 
-absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
-                                                 const LanguageScheme& scheme) {
+// The SentencePiece model with the ids of its pieces.
+absl::StatusOr<TokenizerFiles> ReadPieces(const AddedTokenFiles& added,
+                                          const LanguageScheme& scheme) {
   const std::string path = absl::StrCat(added.directory, "/", kModelName);
   if (scheme.has_vocabulary) {
     return ReadPiecesOfVocabulary(path, added.directory + "/vocab.json",
@@ -187,6 +193,25 @@ absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
   TokenizerFiles files;
   files.model = *std::move(model);
   absl::Status status = SetIdsAfterFour(path, files);
+  if (!status.ok()) return status;
+  return files;
+}
+
+// The pieces, the languages and all other tokens.
+absl::StatusOr<TokenizerFiles> ReadLanguageFiles(const AddedTokenFiles& added,
+                                                 const LanguageScheme& scheme) {
+  absl::StatusOr<TokenizerFiles> files = ReadPieces(added, scheme);
+  if (absl::IsNotFound(files.status())) {
+    files = CollectTokensWithoutModel(added);
+    if (!absl::IsNotFound(files.status())) return files;
+    return NoTokenizer(added.directory, kModelName, {"vocab.json"});
+  }
+  if (!files.ok()) return files;
+  AddedTokenFiles with_languages = added;
+  with_languages.implied_tokens = ImpliedTokens(scheme, added, *files);
+  absl::Status status = CollectTokensBesideModel(
+      std::move(with_languages), absl::StrCat(added.directory, "/", kModelName),
+      *files);
   if (!status.ok()) return status;
   return files;
 }
@@ -225,26 +250,18 @@ absl::StatusOr<Tokenizers> LoadPairTokenizers(const std::string& directory,
 }
 
 absl::StatusOr<Tokenizers> LoadLanguageTokenizers(
-    AddedTokenFiles added, const LanguageScheme& scheme) {
+    const AddedTokenFiles& added, const LanguageScheme& scheme) {
   absl::StatusOr<TokenizerFiles> files = ReadLanguageFiles(added, scheme);
-  if (absl::IsNotFound(files.status())) {
-    return NoTokenizer(added.directory, kModelName, {"vocab.json"});
-  }
   if (!files.ok()) return files.status();
-  const std::string directory = added.directory;
-  const NamedObject config = added.config;
-  added.implied_tokens = ImpliedTokens(scheme, *files);
-  absl::Status status = CollectTokensBesideModel(
-      std::move(added), absl::StrCat(directory, "/", kModelName), *files);
-  if (!status.ok()) return status;
   Tokenizers out;
   out.places = scheme.places;
   out.languages = scheme.languages.Find(files->added_tokens);
   const absl::StatusOr<int32_t> source =
-      DefaultSource(scheme, config, out.languages);
+      DefaultSource(scheme, added.config, out.languages);
   if (!source.ok()) return source.status();
   out.places.default_source_id = *source;
-  auto tokenizer = MakeSentencePieceTokenizer(*std::move(files), directory);
+  auto tokenizer =
+      MakeSentencePieceTokenizer(*std::move(files), added.directory);
   if (!tokenizer.ok()) return tokenizer.status();
   out.source = *std::move(tokenizer);
   out.target = out.source;

@@ -15,10 +15,12 @@
 
 namespace sheaf {
 
-absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
-    AddedTokenFiles added) {
+namespace {
+
+absl::StatusOr<TokenizerFiles> ReadMarkedFiles(const AddedTokenFiles& added) {
   const std::string path = added.directory + "/spiece.model";
   auto model = ReadSentencePieceFile(path, added.vocab_size);
+  if (absl::IsNotFound(model.status())) return CollectTokensWithoutModel(added);
   if (!model.ok()) return model.status();
   KeyReader config(added.config.value, added.config.path);
   config.Int("offset", kMarkedOffset, kMarkedOffset, kMarkedOffset);
@@ -27,10 +29,18 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
   files.model = *std::move(model);
   absl::Status status = SetIdsAfterMarks(path, files);
   if (!status.ok()) return status;
-  const std::string directory = added.directory;
-  status = CollectTokensBesideModel(std::move(added), path, files);
+  status = CollectTokensBesideModel(added, path, files);
   if (!status.ok()) return status;
-  return MakeSentencePieceTokenizer(std::move(files), directory);
+  return files;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
+    const AddedTokenFiles& added) {
+  absl::StatusOr<TokenizerFiles> files = ReadMarkedFiles(added);
+  if (!files.ok()) return files.status();
+  return MakeSentencePieceTokenizer(*std::move(files), added.directory);
 }
 
 }  // namespace sheaf

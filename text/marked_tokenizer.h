@@ -11,9 +11,10 @@
 namespace sheaf {
 
 // The tokenizer of models whose pieces follow the marks of pretraining:
-// `spiece.model` with the ids of SetIdsAfterMarks(). NotFound if there is none.
-// Any other error names the file and the broken rule.
+// `spiece.model` with the ids of SetIdsAfterMarks(), or a `tokenizer.json`.
+// NotFound if there is neither. Any other error names the file and the broken
+// rule.
 absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
-    AddedTokenFiles added);
+    const AddedTokenFiles& added);
 
 }  // namespace sheaf

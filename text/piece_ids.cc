@@ -89,6 +89,7 @@ absl::Status SetIdsByVocabulary(absl::string_view path,
     if (id == kNone) id = unknown_id;
   }
   files.piece_ids = std::move(ids);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 
@@ -104,6 +105,7 @@ absl::Status SetIdsAfterFour(absl::string_view path, TokenizerFiles& files) {
                       PieceOf("<unk>", PieceType::kUnknown)};
   files.piece_ids = {3, 0, 2};
   AppendPieces(/*first=*/3, files);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 
@@ -123,6 +125,7 @@ absl::Status SetIdsAfterMarks(absl::string_view path, TokenizerFiles& files) {
   }
   files.piece_ids = {0, 1};
   AppendPieces(/*first=*/2, files);
+  files.keeps_space_of_unknown = true;
   return absl::OkStatus();
 }
 

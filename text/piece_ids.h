@@ -12,9 +12,9 @@
 
 namespace sheaf {
 
-// Functions that set `piece_ids` and `vocabulary` of files whose `model` is
-// set, for models whose ids are not those of SentencePiece. InvalidArgument
-// names the file `path` and the broken rule.
+// Functions that set `piece_ids`, `vocabulary` and `keeps_space_of_unknown` of
+// files whose `model` is set, for models whose ids are not those of
+// SentencePiece. InvalidArgument names the file `path` and the broken rule.
 
 // Each piece has the id that `tokens` (by id; empty strings are no tokens) have
 // for its text. A piece that is not there is unknown. The tokens `unknown` and

@@ -70,9 +70,8 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
       : files.preparation.has_value()
           ? files.preparation->prefix != TextPreparation::Prefix::kNever
           : model.adds_dummy_prefix || model.removes_extra_spaces;
-  // The references of such models drop unknown tokens before they join the
-  // text, so that the space before stays.
-  const bool has_own_ids = !files.vocabulary.empty() || files.bpe.has_value();
+  const bool drops_unknown =
+      files.keeps_space_of_unknown || files.bpe.has_value();
   const bool is_byte_level = files.bpe.has_value() && files.bpe->is_byte_level;
   Tokenizer::Table table;
   table.eos_id = files.eos_id;
@@ -87,8 +86,9 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
   std::vector<Token>& tokens = table.tokens;
   tokens.reserve(files.tokens().size() + files.added_tokens.size());
   for (const SentencePieceModel::Piece& piece : files.tokens()) {
-    const bool is_dropped = piece.text.empty() || IsSentinelName(piece.text) ||
-                            (has_own_ids && piece.type == PieceType::kUnknown);
+    const bool is_dropped =
+        piece.text.empty() || IsSentinelName(piece.text) ||
+        (drops_unknown && piece.type == PieceType::kUnknown);
     const bool is_bytes =
         is_byte_level && piece.type != PieceType::kControl && !is_dropped;
     tokens.push_back(is_dropped ? Token()

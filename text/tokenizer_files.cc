@@ -29,15 +29,6 @@ absl::StatusOr<TokenizerJson> ReadTokenizerJson(const std::string& path,
   return ParseTokenizerJson(*text, path, vocab_size);
 }
 
-// What `vocab.json` and `merges.txt` define.
-absl::StatusOr<TokenizerJson> ReadBpeFilesAsJson(const AddedTokenFiles& added) {
-  KeyReader config(added.config.value, added.config.path);
-  const bool has_prefix =
-      config.Bool("add_prefix_space", /*default_value=*/false);
-  if (!config.status().ok()) return config.status();
-  return ReadBpeFiles(added.directory, added.vocab_size, has_prefix);
-}
-
 // A file without pieces for bytes of which some look as if they were.
 void WarnOfBytePieces(absl::string_view path, TokenizerFiles& files) {
   const bool has_byte_pieces = std::any_of(
@@ -65,6 +56,19 @@ absl::Status TakeTokenizerJson(TokenizerJson json, absl::string_view path,
   absl::Status status = CheckSentencePieceModel(out.model);
   if (status.ok()) return status;
   return absl::InvalidArgumentError(absl::StrCat(path, ": ", status.message()));
+}
+
+// `vocab.json` and `merges.txt`. NotFound if there is no merges.txt.
+absl::Status ReadBpeFilePair(AddedTokenFiles& added, TokenizerFiles& out) {
+  KeyReader config(added.config.value, added.config.path);
+  const bool has_prefix =
+      config.Bool("add_prefix_space", /*default_value=*/false);
+  if (!config.status().ok()) return config.status();
+  absl::StatusOr<TokenizerJson> json =
+      ReadBpeFiles(added.directory, added.vocab_size, has_prefix);
+  if (!json.ok()) return json.status();
+  return TakeTokenizerJson(*std::move(json), added.directory + "/vocab.json",
+                           added, out);
 }
 
 class Joiner {
@@ -109,7 +113,8 @@ class Joiner {
   }
 
   absl::Status ReadOthers() {
-    absl::Status status = ReadFilesWithoutModel(files_, out_);
+    absl::Status status = ReadTokenizerJsonAlone(files_, out_);
+    if (absl::IsNotFound(status)) status = ReadBpeFilePair(files_, out_);
     // Only SentencePiece models of this kind were trained with sentinels.
     files_.has_sentinels = !out_.bpe.has_value();
     if (!absl::IsNotFound(status)) return status;
@@ -207,15 +212,11 @@ class Joiner {
 
 }  // namespace
 
-absl::Status ReadFilesWithoutModel(AddedTokenFiles& added,
-                                   TokenizerFiles& out) {
-  std::string path = added.directory + "/tokenizer.json";
+absl::Status ReadTokenizerJsonAlone(AddedTokenFiles& added,
+                                    TokenizerFiles& out) {
+  const std::string path = added.directory + "/tokenizer.json";
   absl::StatusOr<TokenizerJson> json =
       ReadTokenizerJson(path, added.vocab_size);
-  if (absl::IsNotFound(json.status())) {
-    path = added.directory + "/vocab.json";
-    json = ReadBpeFilesAsJson(added);
-  }
   if (!json.ok()) return json.status();
   return TakeTokenizerJson(*std::move(json), path, added, out);
 }

@@ -36,20 +36,23 @@ struct TokenizerFiles {
   // Each id and each text occurs once. Ids less than tokens().size() have the
   // text of their token.
   std::vector<AddedToken> added_tokens;
+  // Whether the space before an unknown token stays when its text is left out,
+  // because the reference drops such tokens before it joins the text.
+  bool keeps_space_of_unknown = false;
   int32_t eos_id = -1;                        // -1: none
   std::optional<SurroundingIds> surrounding;  // if a file has them
   std::vector<std::string> warnings;          // of content that is not followed
 };
 
-// Reads `tokenizer.json` or, if there is none, `vocab.json` and `merges.txt`
-// into `out`, except for the added tokens, which are in `added.json_tokens`.
-// NotFound if there is neither. Any other error names the file, the field and
-// what is allowed.
-absl::Status ReadFilesWithoutModel(AddedTokenFiles& added, TokenizerFiles& out);
+// Reads `tokenizer.json` into `out`, except for the added tokens, which are in
+// `added.json_tokens`. NotFound if there is none. Any other error names the
+// file, the field and what is allowed.
+absl::Status ReadTokenizerJsonAlone(AddedTokenFiles& added,
+                                    TokenizerFiles& out);
 
-// Reads `spiece.model`, or the files of ReadFilesWithoutModel(), or
-// spiece.model and tokenizer.json, and if they exist, `tokenizer_config.json`,
-// `added_tokens.json` and `special_tokens_map.json`.
+// Reads `spiece.model`, `tokenizer.json` or both, or if there is neither,
+// `vocab.json` and `merges.txt`. If they exist, also reads
+// `tokenizer_config.json`, `added_tokens.json` and `special_tokens_map.json`.
 //
 //   1. The pieces are those of spiece.model. If there is a tokenizer.json too,
 //   it

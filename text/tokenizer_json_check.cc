@@ -69,4 +69,15 @@ absl::Status CollectTokensBesideModel(AddedTokenFiles added,
   return CheckTokens(parsed->model.pieces, path, model_path, files);
 }
 
+absl::StatusOr<TokenizerFiles> CollectTokensWithoutModel(
+    AddedTokenFiles added) {
+  TokenizerFiles files;
+  absl::Status status = ReadTokenizerJsonAlone(added, files);
+  if (!status.ok()) return status;
+  files.keeps_space_of_unknown = true;
+  status = CollectAddedTokens(std::move(added), files);
+  if (!status.ok()) return status;
+  return files;
+}
+
 }  // namespace sheaf

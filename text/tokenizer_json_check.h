@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "text/added_token_files.h"
 #include "text/tokenizer_files.h"
 
@@ -18,5 +19,10 @@ namespace sheaf {
 absl::Status CollectTokensBesideModel(AddedTokenFiles added,
                                       const std::string& model_path,
                                       TokenizerFiles& files);
+
+// ReadTokenizerJsonAlone() and CollectAddedTokens(), for a directory that has
+// no SentencePiece model and whose special tokens no text may yield. NotFound
+// if there are no such files.
+absl::StatusOr<TokenizerFiles> CollectTokensWithoutModel(AddedTokenFiles added);
 
 }  // namespace sheaf

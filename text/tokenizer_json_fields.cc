@@ -49,6 +49,23 @@ absl::StatusOr<bool> TokenizerJsonFields::Bool(absl::string_view field,
       absl::StrCat("is ", Shown(value), "; true or false is allowed"));
 }
 
+absl::StatusOr<std::vector<const json*>> TokenizerJsonFields::Elements(
+    absl::string_view field, const json& value, const char* list) const {
+  std::vector<const json*> out;
+  if (value.is_null()) return out;
+  if (!HasType(value, "Sequence")) {
+    out.push_back(&value);
+    return out;
+  }
+  const json& elements = Member(value, list);
+  if (!elements.is_array()) {
+    return Unsupported(absl::StrCat(field, ".", list), elements, "an array");
+  }
+  out.reserve(elements.size());
+  for (const json& element : elements) out.push_back(&element);
+  return out;
+}
+
 absl::Status TokenizerJsonFields::CheckKeys(
     absl::string_view field, const json& object,
     std::initializer_list<absl::string_view> keys) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <initializer_list>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -36,6 +37,12 @@ class TokenizerJsonFields {
   absl::StatusOr<bool> Bool(absl::string_view field,
                             const nlohmann::json& object, const char* key,
                             bool fallback) const;
+
+  // The steps of a Sequence, which has them in `list`, or the value itself if
+  // it is another object. None if it is null.
+  absl::StatusOr<std::vector<const nlohmann::json*>> Elements(
+      absl::string_view field, const nlohmann::json& value,
+      const char* list) const;
 
   // UNIMPLEMENTED if the object has other members than `keys` and "type",
   // except null ones.

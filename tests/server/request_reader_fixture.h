@@ -23,7 +23,8 @@ inline ServedModel LoadModel(
     const std::shared_ptr<const Tokenizer>& tokenizer) {
   ServedModel model;
   model.name = "sheaf-small";
-  model.tokenizers = {tokenizer, tokenizer, /*languages=*/{}};
+  model.tokenizers.source = tokenizer;
+  model.tokenizers.target = tokenizer;
   const absl::StatusOr<ConfigFiles> files =
       ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small");
   EXPECT_TRUE(files.ok()) << files.status();

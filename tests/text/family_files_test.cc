@@ -3,6 +3,7 @@
 // What the files of each family's tokenizer may hold: every file that breaks a
 // rule is refused by file, field and limit.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -222,13 +223,11 @@ TEST(FamilyFilesTest, AVocabularyMayHaveHoles) {
 // A file's own ids for languages come before those of the list.
 TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   const auto tokenizers =
-      Directory("nllb",
-                {{"tokenizer.json", std::nullopt},
-                 {"added_tokens.json",
-                  R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534})"},
-                 {"special_tokens_map.json",
-                  R"({"additional_special_tokens": ["tyv_Cyrl"]})"}})
-          .Load(/*vocab_size=*/535);
+      Directory("nllb", {{"tokenizer.json", std::nullopt},
+                         {"added_tokens.json",
+                          R"({"deu_Latn": 377, "eng_Latn": 372, "tyv_Cyrl": 534,
+                      "<sep>": 535})"}})
+          .Load(/*vocab_size=*/536);
   ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
   std::map<std::string, int32_t> ids;
   for (const LanguageToken& language : tokenizers->languages) {
@@ -241,6 +240,9 @@ TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   EXPECT_EQ(ids["dik_Latn"], 373);
   EXPECT_EQ(tokenizers->places.default_source_id, 372);
   EXPECT_EQ(tokenizers->source->Decode({534}), "");
+  EXPECT_THAT(
+      tokenizers->source->Encode("tyv_Cyrl<sep>", SpecialTokens::kSentinels),
+      AllOf(Contains(535), Not(Contains(534))));
 }
 
 TEST(FamilyFilesTest, AFamilyMayHaveAShorterListOfLanguages) {
@@ -257,6 +259,22 @@ TEST(FamilyFilesTest, AFamilyMayHaveAShorterListOfLanguages) {
   EXPECT_THAT(codes,
               ElementsAre("en", "ha", "is", "ja", "cs", "ru", "zh", "de"));
   EXPECT_EQ(tokenizers->languages[0].id, 294);
+}
+
+// tokenizer_json_test.cc compares the ids of texts.
+TEST(FamilyFilesTest, TokenizerJsonAloneNamesTheLanguages) {
+  for (const char* fixture : {"nllb", "mbart-cc25", "mbart50"}) {
+    const auto tokenizers =
+        Directory(fixture, {{"sentencepiece.bpe.model", std::nullopt}}).Load();
+    ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+    std::map<std::string, int32_t> languages;
+    for (const LanguageToken& language : tokenizers->languages) {
+      languages[language.code] = language.id;
+    }
+    const std::map<std::string, int32_t> expected =
+        JsonOf(fixture, "tokenizer_cases.json")["language_ids"];
+    EXPECT_EQ(languages, expected) << fixture;
+  }
 }
 
 // Files that load after a random change must also encode and decode.

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <fstream>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
+#include "text/families.h"
+#include "text/source_encoder.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
@@ -27,7 +28,6 @@ namespace {
 
 using nlohmann::json;
 using Ids = std::vector<int32_t>;
-using ::testing::HasSubstr;
 
 constexpr int32_t kVocab = 1000;
 
@@ -143,6 +143,133 @@ TEST(TokenizerJsonTest, CasesOfTheReferenceAreEqual) {
     ++num_cases;
   }
   EXPECT_GT(num_cases, 2500);
+}
+
+// The tokenizers of a fixture's directory with only these of its files.
+absl::StatusOr<Tokenizers> LoadOnly(const std::string& fixture,
+                                    const std::vector<std::string>& files,
+                                    const TextFamily** family) {
+  TempDir directory;
+  for (const std::string& name : files) {
+    directory.Write(name, FileBytes(TestdataDir(fixture) + "/" + name));
+  }
+  const ConfigFiles config = ReadConfigFiles(directory.path()).value();
+  *family = FindTextFamily(config).value();
+  const int32_t vocab_size = config.config["vocab_size"];
+  return (*family)->load(config, vocab_size, vocab_size);
+}
+
+// The cases of a fixture, of which `tokenizer_json_ids` says what the library
+// gives where that differs.
+void ExpectCases(const std::string& fixture,
+                 const std::vector<std::string>& files) {
+  const TextFamily* family = nullptr;
+  const auto tokenizers = LoadOnly(fixture, files, &family);
+  ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+  const Tokenizer& tokenizer = *tokenizers->source;
+  const json cases =
+      json::parse(FileBytes(TestdataDir(fixture) + "/tokenizer_cases.json"));
+  const std::string language = cases["encode"][0].value("source_language", "");
+  for (const json& c : cases["encode"]) {
+    // Only those of one language were given to the library.
+    if (c.value("source_language", "") != language) continue;
+    TextPrompt prompt;
+    for (const LanguageToken& token : tokenizers->languages) {
+      if (token.code == language) prompt.source_language = &token;
+    }
+    PromptTemplate around = family->make_template(*tokenizers, prompt);
+    around.allowed = SpecialTokens::kAll;
+    const Ids ids = c.value("tokenizer_json_ids", c["ids"].get<Ids>());
+    EXPECT_EQ(EncodeSource(tokenizer, around, c["text"].get<std::string>()),
+              ids)
+        << c["text"];
+    EXPECT_EQ(Trimmed(tokenizer.Decode(c["ids"].get<Ids>())),
+              Trimmed(c["decoded"]));
+  }
+  for (const json& c : cases["decode"]) {
+    EXPECT_EQ(Trimmed(tokenizer.Decode(c["ids"].get<Ids>())),
+              Trimmed(c["text"]));
+  }
+}
+
+TEST(TokenizerJsonTest, FamiliesNeedNoOtherFile) {
+  for (const char* fixture :
+       {"bart-cnn", "t5gemma", "t5gemma2", "nllb", "mbart-cc25", "mbart50"}) {
+    SCOPED_TRACE(fixture);
+    ExpectCases(fixture,
+                {"config.json", "tokenizer_config.json", "tokenizer.json"});
+  }
+}
+
+TEST(TokenizerJsonTest, VocabularyAndMergesAreEquivalent) {
+  ExpectCases("bart-cnn", {"config.json", "tokenizer_config.json", "vocab.json",
+                           "merges.txt"});
+}
+
+// Merges in the form of older versions.
+TEST(TokenizerJsonTest, MergesMayBeStrings) {
+  json file = FixtureFile("bart-cnn");
+  for (json& merge : file["model"]["merges"]) {
+    merge = absl::StrCat(merge[0].get<std::string>(), " ",
+                         merge[1].get<std::string>());
+  }
+  file["model"].erase("type");
+  const auto tokenizer = Load(file);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  const auto expected = Load(FixtureFile("bart-cnn"));
+  EXPECT_EQ((*tokenizer)->Encode("The program may be copied."),
+            (*expected)->Encode("The program may be copied."));
+}
+
+TEST(TokenizerJsonTest, WhatAUserWritesIsNeverAControlToken) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    std::string text;
+    for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+      absl::StrAppend(&text, token["content"].get<std::string>(), " x");
+    }
+    const Ids all = (*tokenizer)->EncodePrompted(text, "");
+    for (const SpecialTokens allowed :
+         {SpecialTokens::kNone, SpecialTokens::kSentinels}) {
+      const Ids ids = (*tokenizer)->Encode(text, allowed);
+      for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+        const int32_t id = token["id"];
+        EXPECT_THAT(all, testing::Contains(id));
+        if (token["content"] == "<unk>") continue;
+        EXPECT_THAT(ids, testing::Not(testing::Contains(id)))
+            << fixture << ": " << token["content"];
+      }
+    }
+  }
+}
+
+// Gemma's texts are one word each.
+TEST(TokenizerJsonTest, MegabytesAreEncodedWhole) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    for (const std::string& unit :
+         {std::string("a"), std::string("the program"), std::string("<"),
+          std::string("\xE6\x97\xA5"), std::string(" "), std::string("'"),
+          std::string("\xCC\x81"), std::string("the program ")}) {
+      std::string text;
+      while (text.size() < (1u << 20)) text += unit;
+      const Ids ids = (*tokenizer)->Encode(text);
+      if (std::string(fixture) != "nllb") {
+        EXPECT_EQ((*tokenizer)->Decode(ids), text);
+      }
+    }
+  }
+}
+
+TEST(TokenizerJsonTest, BytesThatAreNoTextCountAsReplacementCharacters) {
+  for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
+    const auto tokenizer = Load(FixtureFile(fixture));
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    EXPECT_EQ((*tokenizer)->Encode("a\xFF the"),
+              (*tokenizer)->Encode("a\xEF\xBF\xBD the"));
+  }
 }
 
 }  // namespace
