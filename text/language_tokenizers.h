@@ -35,8 +35,9 @@ struct LanguageScheme {
   absl::string_view default_source;  // if no file names another; a code
 };
 
-// `sentencepiece.bpe.model`, followed by the tokens of the languages.
-// `src_lang` in tokenizer_config.json names the default source.
+// `sentencepiece.bpe.model`, followed by the tokens of the languages, or a
+// tokenizer.json that has both. `src_lang` in tokenizer_config.json names the
+// default source.
 absl::StatusOr<Tokenizers> LoadLanguageTokenizers(const AddedTokenFiles& added,
                                                   const LanguageScheme& scheme);
 
