@@ -91,7 +91,7 @@ class Encoder {
   void ProjectCrossKv(const ThreadTeam::Member& member, const float* output,
                       int32_t num_rows);
   int64_t cross_kv_columns() const {
-    return weights_.architecture.decoder.num_layers * 2 *
+    return int64_t{2} * weights_.architecture.decoder.num_layers *
            weights_.architecture.cross_kv_columns();
   }
 

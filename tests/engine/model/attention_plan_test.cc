@@ -78,7 +78,8 @@ TEST(AttentionPlanTest, SharesCoverEveryPartAndHeadOnce) {
       for (int32_t count = num_members; count > 0; --count) {
         size_t num_expected = 0;
         for (const AttentionPlan::Context& context : plan.contexts()) {
-          num_expected += NumParts(context.end - context.begin) * num_kv_heads;
+          num_expected +=
+              int64_t{NumParts(context.end - context.begin)} * num_kv_heads;
         }
         const auto coverage = Coverage(plan, count);
         EXPECT_EQ(coverage.size(), num_expected);
@@ -155,11 +156,11 @@ TEST(AttentionPlanTest, SharesAreInTheOrderOfMemoryAndOfEqualSize) {
           share.context, share.part, share.first_kv_head};
       EXPECT_LT(last, at);
       last = at;
-      work += (plan.PartEnd(share) - plan.PartBegin(share)) *
+      work += int64_t{plan.PartEnd(share) - plan.PartBegin(share)} *
               (share.end_kv_head - share.first_kv_head);
     }
     // Heads are not divided.
-    EXPECT_NEAR(work, kAll / 4, kernels::kContextPart);
+    EXPECT_NEAR(work, kAll / 4.0, kernels::kContextPart);
   }
 }
 

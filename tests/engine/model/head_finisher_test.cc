@@ -22,13 +22,13 @@ TEST(ComputeAnglesTest, PlaceAndPositionGiveTheAngle) {
   for (const Rotation& rotation : {Rotation{.base = 10000, .factor = 1},
                                    Rotation{.base = 1000000, .factor = 8}}) {
     const std::vector<float> angles = ComputeAngles(rotation, kDim, kPositions);
-    ASSERT_EQ(angles.size(), size_t{kDim * kPositions});
+    ASSERT_EQ(angles.size(), size_t{kDim} * kPositions);
     for (int32_t position = 0; position < kPositions; ++position) {
       for (int32_t i = 0; i < kDim / 2; ++i) {
         const double angle =
             position /
             (std::pow(double{rotation.base}, 2.0 * i / kDim) * rotation.factor);
-        const float* row = &angles[position * kDim];
+        const float* row = &angles[size_t{kDim} * position];
         EXPECT_NEAR(row[i], std::cos(angle), 1e-5);
         EXPECT_NEAR(row[kDim / 2 + i], std::sin(angle), 1e-5);
       }
@@ -84,7 +84,8 @@ TEST(HeadFinisherTest, HeadsAreNormedBeforeTheyTurn) {
   std::vector<float> turned = key;
   const std::vector<float> angles =
       ComputeAngles(model->architecture().decoder.rotations[1], dim, 8);
-  model->kernels->rotate(turned.data(), 1, dim, &angles[5 * dim]);
+  model->kernels->rotate(turned.data(), 1, dim,
+                         angles.data() + int64_t{5} * dim);
   EXPECT_THAT(out, Pointwise(FloatNear(1e-5f), turned));
 }
 

@@ -259,18 +259,19 @@ TEST(T5GemmaTest, EachRefusalNamesStackKeyValueAndWhatIsAllowed) {
 }
 
 TEST(T5GemmaTest, TheTablesHaveEachKeyOnceWithItsReason) {
-  const auto check = [](std::vector<absl::Span<const ConfigKey>> tables) {
-    std::set<absl::string_view> names;
-    for (const auto& table : tables) {
-      for (const ConfigKey& key : table) {
-        EXPECT_TRUE(names.insert(key.name).second) << key.name;
-        const bool has_reason = key.fate != ConfigKey::Fate::kRead &&
-                                key.fate != ConfigKey::Fate::kGeneration;
-        EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
-      }
-    }
-    return names;
-  };
+  const auto check =
+      [](const std::vector<absl::Span<const ConfigKey>>& tables) {
+        std::set<absl::string_view> names;
+        for (const auto& table : tables) {
+          for (const ConfigKey& key : table) {
+            EXPECT_TRUE(names.insert(key.name).second) << key.name;
+            const bool has_reason = key.fate != ConfigKey::Fate::kRead &&
+                                    key.fate != ConfigKey::Fate::kGeneration;
+            EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
+          }
+        }
+        return names;
+      };
   check({CommonConfigKeys(), T5GemmaConfigKeys()});
   check({CommonConfigKeys(), T5Gemma2EncoderKeys()});
   // The keys of a stack that transformers 4.57.6 or 5.24.0 saves beside the
