@@ -31,14 +31,15 @@ const json* KeyReader::Find(absl::string_view key) const {
 void KeyReader::Refuse(absl::string_view key, const json& value,
                        absl::string_view allowed) {
   if (!status_.ok()) return;
-  status_ = absl::InvalidArgumentError(absl::StrFormat(
-      "%s: %s is %s; allowed is %s", path_, key, Shown(value), allowed));
+  status_ = absl::InvalidArgumentError(
+      absl::StrFormat("%s: %s%s is %s; allowed is %s", path_, prefix_, key,
+                      Shown(value), allowed));
 }
 
 void KeyReader::RefuseAbsent(absl::string_view key, absl::string_view allowed) {
   if (!status_.ok()) return;
-  status_ = absl::InvalidArgumentError(
-      absl::StrFormat("%s: %s is missing; allowed is %s", path_, key, allowed));
+  status_ = absl::InvalidArgumentError(absl::StrFormat(
+      "%s: %s%s is missing; allowed is %s", path_, prefix_, key, allowed));
 }
 
 int32_t KeyReader::IntOf(absl::string_view key, const json& value, int32_t min,
@@ -79,6 +80,18 @@ double KeyReader::Number(absl::string_view key, double min, double max,
     Refuse(key, *value, absl::StrFormat("a number in %g..%g", min, max));
   }
   return number;
+}
+
+void KeyReader::Object(absl::string_view key,
+                       absl::FunctionRef<void(KeyReader& object)> read) {
+  const json* value = Find(key);
+  if (value == nullptr) return RefuseAbsent(key, "an object");
+  if (!value->is_object()) return Refuse(key, *value, "an object");
+  KeyReader object(*value, path_);
+  object.prefix_ = absl::StrCat(prefix_, key, ".");
+  object.status_ = status_;
+  read(object);
+  status_ = object.status_;
 }
 
 }  // namespace sheaf

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
@@ -49,9 +50,16 @@ class KeyReader {
   double Number(absl::string_view key, double min, double max,
                 double default_value);
 
+  // Calls `read` with a reader of the object at `key`, whose messages name both
+  // keys: "encoder.head_dim". Its status becomes that of this reader. Refuses a
+  // value that is no object.
+  void Object(absl::string_view key,
+              absl::FunctionRef<void(KeyReader& object)> read);
+
  private:
   const nlohmann::json& object_;
   const std::string path_;
+  std::string prefix_;  // of keys in messages: "" or "encoder."
   absl::Status status_;
 };
 

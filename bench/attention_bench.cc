@@ -62,6 +62,7 @@ void BM_AttendDecode(benchmark::State& state) {
            .end = end,
            .bias = nullptr,
            .bias_stride = 0,
+           .softcap = 0,
            .parts = parts.data(),
            .next =
                view.base +
@@ -119,6 +120,9 @@ void BM_AttendEncode(benchmark::State& state) {
                            .k_panels = keys.data(),
                            .v = values.data(),
                            .bias = bias.data() + len,
+                           .back = len,
+                           .ahead = len,
+                           .softcap = 0,
                            .scratch = scratch.data()});
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();

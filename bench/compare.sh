@@ -66,6 +66,7 @@ compare_hashes() {
   "$ours/build/release/bench/model_hashes" "${models[@]}" >"$results/ours"
   awk -F '\t' '
     NR == FNR { theirs[$1] = $2; next }
+    theirs[$1] == "refused" && $2 != "refused" { delete theirs[$1] }
     !($1 in theirs) { ++num_ours_only; next }
     {
       ++num_compared

@@ -104,8 +104,8 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
     std::vector<int32_t> source;
     for (int32_t j = 0; j < load.source_tokens; ++j) {
       source.push_back(static_cast<int32_t>(
-          random() %
-          static_cast<uint32_t>(options.description.architecture.vocab_size)));
+          random() % static_cast<uint32_t>(
+                         options.description.architecture.source_vocab_size)));
     }
     request.segments.push_back(source);
   }

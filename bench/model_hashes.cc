@@ -11,6 +11,7 @@
 // same in every run. A combination that the model does not allow, such as
 // bfloat16 K/V of an odd head size, has the word "refused" instead.
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
 #include <iterator>
@@ -38,7 +39,8 @@ namespace {
 using kernels::Isa;
 using kernels::KvType;
 
-// One token, less and more than a KV block, and more than a part of attention.
+// One token, less and more than a KV block, and more than a part of attention;
+// less if the model's positions end before.
 constexpr int32_t kSourceLengths[] = {1, 7, 33, 150, 300};
 constexpr int32_t kNumSources = std::size(kSourceLengths);
 constexpr int32_t kNumKnownTokens = 8;
@@ -109,10 +111,13 @@ std::vector<int32_t> RandomTokens(uint32_t seed, int32_t num_tokens,
   return tokens;
 }
 
-TokenLists Sources(int32_t vocab_size) {
+TokenLists Sources(const Architecture& architecture) {
   TokenLists sources;
   for (int32_t i = 0; i < kNumSources; ++i) {
-    sources.push_back(RandomTokens(i, kSourceLengths[i], vocab_size));
+    const int32_t max = architecture.max_positions;
+    const int32_t len =
+        max == 0 ? kSourceLengths[i] : std::min(max, kSourceLengths[i]);
+    sources.push_back(RandomTokens(i, len, architecture.source_vocab_size));
   }
   return sources;
 }
@@ -126,15 +131,15 @@ struct Numbers {
 Numbers RunKnownTokens(Model& model) {
   TransformerRunner& runner = model.loaded->runner();
   const int32_t vocab_size = runner.vocab_size();
-  const TokenLists sources = Sources(vocab_size);
+  const TokenLists sources = Sources(model.loaded->architecture());
   KvBlockPool pool(model.loaded->storage().shape());
   std::vector<BlockTable> cross, self;
   std::vector<EncodeEntry> encode;
   for (int32_t i = 0; i < kNumSources; ++i) {
     cross.emplace_back(pool, Attention::kCross);
     self.emplace_back(pool, Attention::kSelf);
-    SHEAF_CHECK(cross[i].GrowTo(kSourceLengths[i]) &&
-                self[i].GrowTo(kNumKnownTokens));
+    const int32_t len = static_cast<int32_t>(sources[i].size());
+    SHEAF_CHECK(cross[i].GrowTo(len) && self[i].GrowTo(kNumKnownTokens));
     encode.push_back({sources[i], cross[i].ids()});
   }
   Numbers numbers;
@@ -151,7 +156,7 @@ Numbers RunKnownTokens(Model& model) {
     for (int32_t i = 0; i < kNumSources; ++i) {
       entries.push_back({absl::MakeConstSpan(known).subspan(begin, num_tokens),
                          begin, self[i].ids(), cross[i].ids(),
-                         kSourceLengths[i]});
+                         static_cast<int32_t>(sources[i].size())});
     }
     runner.Decode(entries, absl::MakeSpan(logits));
     numbers.logits.Add(absl::MakeConstSpan(logits));
@@ -214,7 +219,7 @@ Hash RunEngine(Model& model) {
   for (const Decoding& decoding : Decodings(model.start_token_id)) {
     HypothesesSink sink;
     Request request;
-    request.segments = Sources(model.loaded->runner().vocab_size());
+    request.segments = Sources(model.loaded->architecture());
     request.sampling = decoding.sampling;
     request.start_tokens = decoding.start_tokens;
     request.sink = &sink;

@@ -35,23 +35,42 @@ RandomWeights::RandomWeights(const ModelDescription& description) {
   for (const TensorSpec& tensor : ListTensors(architecture)) {
     const std::string name =
         description.family->names(architecture, tensor.place).front();
+    const StackShape& stack = tensor.place.stack == Stack::kEncoder
+                                  ? architecture.encoder
+                                  : architecture.decoder;
+    std::vector<int64_t> shape = {tensor.rows};
+    if (tensor.columns > 0) shape.push_back(tensor.columns);
+    if (tensor.place.is_bias) {
+      Add(name, shape, 0, kNormDeviation);
+      continue;
+    }
     switch (tensor.place.slot) {
+      case Slot::kEmbeddingNorm:
       case Slot::kFinalNorm:
       case Slot::kNorm:
-        Add(name, {tensor.rows}, 1, kNormDeviation);
+      case Slot::kSecondNorm:
+      case Slot::kQueryNorm:
+      case Slot::kKeyNorm:
+        Add(name, shape, architecture.norms_add_one ? 0 : 1, kNormDeviation);
+        break;
+      case Slot::kOwnVector:
+        Add(name, shape, 0, 1);
         break;
       case Slot::kEmbedding:
-        Add(name, {tensor.rows, tensor.columns}, 0, 1);
+      case Slot::kSourceEmbedding:
+        Add(name, shape, 0, 1 / stack.embedding_scale);
         break;
       case Slot::kPositionBias:
-        Add(name, {tensor.rows, tensor.columns}, 0, kBiasDeviation);
+      case Slot::kPositions:
+      case Slot::kLogitBias:
+        Add(name, shape, 0, kBiasDeviation);
         break;
-      case Slot::kQuery:  // smaller, because scores are not scaled
-        Add(name, {tensor.rows, tensor.columns}, 0,
-            Fan(tensor.columns * architecture.decoder.head_dim));
+      case Slot::kQuery:  // so that scores are of about 1
+        Add(name, shape, 0,
+            Fan(tensor.columns * stack.head_dim) / stack.score_scale);
         break;
       default:
-        Add(name, {tensor.rows, tensor.columns}, 0, Fan(tensor.columns));
+        Add(name, shape, 0, Fan(tensor.columns));
     }
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -11,9 +12,12 @@
 
 namespace sheaf {
 
-// The T5 1.1 model of a size by name: gated GELU, a separate head, 32128
-// tokens, and one KV head per query head. INVALID_ARGUMENT lists the sizes.
+// A published model's shape by name, with one KV head per query head; those of
+// T5 are the sizes of T5 1.1. INVALID_ARGUMENT lists the names.
 absl::StatusOr<ModelDescription> DescribeShape(absl::string_view name);
+
+// All names, with "|" between them.
+std::string ShapeNames();
 
 // A decode step of `batch` sources with `beam_size` sequences each, which have
 // `self_tokens` tokens in self-attention and `cross_tokens` in cross-attention.

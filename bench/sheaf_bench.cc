@@ -40,7 +40,8 @@
 #include "nlohmann/json.hpp"
 
 ABSL_FLAG(std::string, shape, "t5-base",
-          "Model with random weights: t5-small|t5-base|t5-large|t5-xl|t5-xxl.");
+          absl::StrCat("Model with random weights: ", sheaf::ShapeNames(),
+                       "."));
 ABSL_FLAG(
     std::string, model, "",
     "Model directory, which replaces --shape and has weights of its own.");
@@ -172,6 +173,13 @@ absl::StatusOr<Model> MakeModel() {
                    cross_kv_heads == 0 ? kv_heads : cross_kv_heads, num_heads,
                    !dir.empty(), architecture.num_cross_kv_heads)}) {
     if (!status.ok()) return status;
+  }
+  if (const int32_t max = architecture.max_positions; max > 0) {
+    for (const absl::Status& status :
+         {CheckRange("source", absl::GetFlag(FLAGS_source), 1, max),
+          CheckRange("generate", absl::GetFlag(FLAGS_generate), 1, max)}) {
+      if (!status.ok()) return status;
+    }
   }
   if (!dir.empty()) {
     absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);

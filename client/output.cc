@@ -96,6 +96,30 @@ std::string FormatBytes(int64_t bytes) {
 
 using Row = std::vector<std::string>;
 
+using Strings = google::protobuf::RepeatedPtrField<std::string>;
+
+std::vector<std::string> ToVector(const Strings& strings) {
+  return {strings.begin(), strings.end()};
+}
+
+// "en to fr", "any to 31 languages".
+std::string LanguagesOf(const v1::Model& model) {
+  const auto side = [](const Strings& languages) -> std::string {
+    if (languages.empty()) return "any";
+    if (languages.size() == 1) return languages[0];
+    return absl::StrCat(languages.size(), " languages");
+  };
+  return absl::StrCat(side(model.source_languages()), " to ",
+                      side(model.target_languages()));
+}
+
+std::string TasksOf(const v1::Model& model) {
+  const std::string tasks = absl::StrJoin(model.tasks(), ",");
+  return model.target_languages().empty()
+             ? tasks
+             : absl::StrCat(tasks, " (", LanguagesOf(model), ")");
+}
+
 Row ModelRow(const v1::Model& model) {
   return {
       model.name(),
@@ -109,7 +133,7 @@ Row ModelRow(const v1::Model& model) {
       absl::StrCat(FormatBytes(model.kv_bytes_per_token()), " + ",
                    FormatBytes(model.cross_kv_bytes_per_token())),
       absl::StrCat(model.max_source_tokens()),
-      absl::StrJoin(model.tasks(), ","),
+      TasksOf(model),
   };
 }
 
@@ -148,10 +172,10 @@ std::string ToJson(const v1::Model& model) {
                {"cross_kv_bytes_per_token", model.cross_kv_bytes_per_token()},
                {"kv_capacity_bytes", model.kv_capacity_bytes()},
                {"max_source_tokens", model.max_source_tokens()},
-               {"tasks", std::vector<std::string>(model.tasks().begin(),
-                                                  model.tasks().end())},
-               {"warnings", std::vector<std::string>(model.warnings().begin(),
-                                                     model.warnings().end())}});
+               {"tasks", ToVector(model.tasks())},
+               {"source_languages", ToVector(model.source_languages())},
+               {"target_languages", ToVector(model.target_languages())},
+               {"warnings", ToVector(model.warnings())}});
 }
 
 std::string ToText(const v1::TranslateResponse& response,

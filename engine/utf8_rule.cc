@@ -7,8 +7,9 @@
 namespace sheaf {
 namespace {
 
-// Maximum number of tokens in a character that is not complete.
-constexpr size_t kMaxPendingTokens = 3;
+// Maximum number of bytes, and so of tokens, of a character that is not
+// complete.
+constexpr size_t kMaxPendingBytes = 3;
 
 constexpr size_t kDelete = 32;  // the bit of U+007F
 
@@ -136,28 +137,34 @@ Utf8Rule::Controls Utf8Rule::ControlsOf(
   return controls;
 }
 
-// Forced start tokens may be invalid. Then the text is read again from the
-// invalid token on, as a decoder of UTF-8 does.
+// A token may end one character and begin another, so the text is read from the
+// last byte that begins a character. Forced start tokens may be invalid; then
+// the text is read again from the invalid byte on, as a decoder of UTF-8 does.
 Utf8Rule::State Utf8Rule::StateAfter(
     absl::Span<const int32_t> new_tokens) const {
-  size_t first = new_tokens.size();
-  while (first > 0 && new_tokens.size() - first < kMaxPendingTokens &&
-         Find(new_tokens[first - 1]) != nullptr) {
-    --first;
+  std::array<uint8_t, kMaxPendingBytes> last;  // backwards
+  size_t num = 0;
+  for (size_t i = new_tokens.size(); i > 0 && num < last.size(); --i) {
+    const ByteToken* token = Find(new_tokens[i - 1]);
+    if (token == nullptr) break;
+    const std::string& bytes = token->second;
+    for (size_t k = bytes.size(); k > 0 && num < last.size(); --k) {
+      last[num++] = static_cast<uint8_t>(bytes[k - 1]);
+    }
   }
   State state = kBetween;
-  for (int32_t id : new_tokens.subspan(first)) {
-    const ByteToken& token = *Find(id);
-    State next = Take(state, token).next;
-    if (next == kInvalid) next = Take(kBetween, token).next;
-    state = next == kInvalid ? kBetween : next;
+  while (num > 0) {
+    const uint8_t byte = last[--num];
+    state = Next(state, byte);
+    if (state == kInvalid) state = Next(kBetween, byte);
+    if (state == kInvalid) state = kBetween;
   }
   return state;
 }
 
 bool Utf8Rule::IsWithin(absl::Span<const int32_t> new_tokens,
                         int32_t next) const {
-  std::array<int32_t, kMaxPendingTokens> last;
+  std::array<int32_t, kMaxPendingBytes> last;
   const size_t num_before = std::min(new_tokens.size(), last.size() - 1);
   std::copy(new_tokens.end() - num_before, new_tokens.end(), last.begin());
   last[num_before] = next;

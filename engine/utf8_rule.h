@@ -20,7 +20,7 @@ namespace sheaf {
 // A vocabulary may have tokens that are bytes rather than characters. After
 // such a token the text is in one of a few states: between two characters, or
 // within one, of which some bytes are still missing. The state follows from the
-// last three tokens, because a character has at most four bytes. In each state
+// last three bytes, because a character has at most four bytes. In each state
 // the rule knows which tokens may follow:
 //   1. A token may not make the text invalid. Within a character only tokens
 //      that continue it may follow, and no end of text.

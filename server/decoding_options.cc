@@ -121,20 +121,30 @@ SearchEnd ToSearchEnd(EarlyStopping early_stopping) {
 void ReadLengths(const v1::DecodingOptions& options,
                  const DecodingDefaults& defaults, const DecodingLimits& limits,
                  FieldReader& reader, SamplingParams& sampling) {
+  // The start token and all tokens but the last have a position.
+  int32_t most = limits.max_new_tokens;
+  if (limits.max_positions > 0 && limits.max_positions < most) {
+    most = limits.max_positions;
+    if (options.max_new_tokens() > most) {
+      reader.Refuse("max_new_tokens",
+                    "is %d; this model has %d positions and allows 1..%d",
+                    options.max_new_tokens(), most, most);
+    }
+  }
   sampling.max_new_tokens = reader.Read<int32_t>(
       {.name = "max_new_tokens",
        .asked = Asked(options.has_max_new_tokens(), options.max_new_tokens()),
        .by_default = defaults.max_new_tokens,
        .builtin = kDefaultMaxNewTokens,
        .min = 1,
-       .max = limits.max_new_tokens});
+       .max = most});
   sampling.min_new_tokens = reader.Read<int32_t>(
       {.name = "min_new_tokens",
        .asked = Asked(options.has_min_new_tokens(), options.min_new_tokens()),
        .by_default = defaults.min_new_tokens,
        .builtin = 0,
        .min = 0,
-       .max = limits.max_new_tokens,
+       .max = most,
        .max_unasked = sampling.max_new_tokens});
 }
 
@@ -229,7 +239,9 @@ void ReadForcedTokens(const v1::DecodingOptions& options,
       reader.Read<int32_t>({.name = "forced_bos_token_id",
                             .asked = Asked(options.has_forced_bos_token_id(),
                                            options.forced_bos_token_id()),
-                            .by_default = defaults.forced_first_token,
+                            .by_default = limits.target_language_id >= 0
+                                              ? limits.target_language_id
+                                              : defaults.forced_first_token,
                             .builtin = -1,
                             .min = -1,
                             .max = limits.vocab_size - 1});
@@ -293,6 +305,21 @@ std::vector<std::string> ReadStops(const v1::DecodingOptions& options,
   return {options.stop().begin(), options.stop().end()};
 }
 
+// The prefix of the request. If it has one, and nothing to the contrary, the
+// token of the target language comes before it.
+std::vector<int32_t> PrefixOf(const v1::DecodingOptions& options,
+                              const DecodingLimits& limits) {
+  const auto& ids = options.target_prefix().ids();
+  std::vector<int32_t> prefix;
+  const int32_t language = limits.target_language_id;
+  if (!ids.empty() && language >= 0 && ids[0] != language &&
+      !options.has_forced_bos_token_id()) {
+    prefix.push_back(language);
+  }
+  prefix.insert(prefix.end(), ids.begin(), ids.end());
+  return prefix;
+}
+
 void CheckForcedFirst(const v1::DecodingOptions& options,
                       const SamplingParams& sampling, FieldReader& reader) {
   const int32_t forced = sampling.forced_first_token;
@@ -317,7 +344,8 @@ void CheckForcedFirst(const v1::DecodingOptions& options,
 
 // Checks combinations of values that are valid one by one.
 void CheckTogether(const v1::DecodingOptions& options,
-                   const SamplingParams& sampling, FieldReader& reader) {
+                   const CheckedOptions& checked, FieldReader& reader) {
+  const SamplingParams& sampling = checked.sampling;
   if (sampling.beam_size > 1 && sampling.temperature > 0) {
     reader.Refuse("temperature",
                   "is %s; with beam_size %d, which does not sample, only 0 is "
@@ -337,13 +365,16 @@ void CheckTogether(const v1::DecodingOptions& options,
                   sampling.max_new_tokens);
   }
   CheckForcedFirst(options, sampling, reader);
-  const int32_t prefix_size = options.target_prefix().ids_size();
+  const int32_t prefix_size =
+      static_cast<int32_t>(checked.target_prefix.size());
   if (prefix_size >= sampling.max_new_tokens) {
+    const bool has_language = prefix_size > options.target_prefix().ids_size();
     reader.Refuse("target_prefix",
-                  "has %d tokens; with max_new_tokens %d, which counts them, "
+                  "has %d tokens%s; with max_new_tokens %d, which counts them, "
                   "0..%d is allowed",
-                  prefix_size, sampling.max_new_tokens,
-                  sampling.max_new_tokens - 1);
+                  prefix_size,
+                  has_language ? " with that of the target language" : "",
+                  sampling.max_new_tokens, sampling.max_new_tokens - 1);
   }
 }
 
@@ -369,10 +400,9 @@ absl::StatusOr<CheckedOptions> CheckDecodingOptions(
   sampling.is_renormalized = defaults.is_renormalized;
   sampling.has_loop_guard =
       options.has_loop_guard() ? options.loop_guard() : limits.has_loop_guard;
-  const auto& prefix = options.target_prefix().ids();
-  out.target_prefix.assign(prefix.begin(), prefix.end());
+  out.target_prefix = PrefixOf(options, limits);
   out.stop = ReadStops(options, limits, reader);
-  if (reader.status().ok()) CheckTogether(options, sampling, reader);
+  if (reader.status().ok()) CheckTogether(options, out, reader);
   if (!reader.status().ok()) return reader.status();
   return out;
 }

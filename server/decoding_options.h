@@ -16,8 +16,12 @@ namespace sheaf {
 // The limits of DecodingOptions, and the defaults of the RPC.
 struct DecodingLimits {
   int32_t max_new_tokens = 1024;
+  int32_t max_positions = 0;  // of the model's decoder; 0: any
   int32_t max_beam_size = kMaxBeamSize;
   int32_t vocab_size = 0;
+  // The token of the target language, which is forced first unless the request
+  // sets another one. -1: there is none.
+  int32_t target_language_id = -1;
   std::vector<int32_t> no_output_ids = {};  // start and end tokens
   int32_t max_stops = 8;
   int32_t max_stop_bytes = 256;
@@ -28,7 +32,9 @@ struct DecodingLimits {
 
 struct CheckedOptions {
   SamplingParams sampling;
-  std::vector<int32_t> target_prefix;  // forced start tokens
+  // Forced start tokens: those of the request. If there are any, the token of
+  // the target language stands before them.
+  std::vector<int32_t> target_prefix;
   std::vector<std::string> stop;
 };
 

@@ -26,6 +26,10 @@ ABSL_FLAG(
 ABSL_FLAG(std::string, tasks, "",
           "JSON file of tasks, which replaces the model's "
           "task_specific_params.");
+ABSL_FLAG(std::string, languages, "",
+          "Pairs of languages that the model translates, such as "
+          "en-de,en-pt_BR; they replace those of the model's files and name. "
+          "Not with --tasks.");
 ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
           "HOST:PORT of the RPCs, or unix:PATH for a Unix socket. Port 0 "
           "chooses a free port. An address that other machines can reach needs "
@@ -78,8 +82,8 @@ ABSL_FLAG(int32_t, threads, 0,
           "Number of threads that compute. 0: the number of processors that "
           "the process may use.");
 ABSL_FLAG(int32_t, max_source_tokens, 0,
-          "Maximum number of tokens in one source. 0: the model's n_positions "
-          "(up to 65536), or 512.");
+          "Maximum number of tokens in one source. 0: the positions that the "
+          "model has or was trained with (up to 65536), or 512.");
 ABSL_FLAG(int32_t, max_new_tokens, 1024,
           "Largest max_new_tokens that a request may ask for.");
 ABSL_FLAG(sheaf::ByteSize, max_text_bytes, {int64_t{1} << 20},
@@ -177,6 +181,21 @@ absl::Status TakeModelName(std::string& out) {
   out = absl::GetFlag(FLAGS_model_name);
   if (out.empty()) return absl::OkStatus();
   return CheckModelName("--model_name", out);
+}
+
+absl::Status TakeLanguages(ProgramOptions& out) {
+  const std::string value = absl::GetFlag(FLAGS_languages);
+  absl::StatusOr<std::vector<LanguagePair>> pairs =
+      ParseLanguagePairs("--languages", value);
+  if (!pairs.ok()) return pairs.status();
+  if (!pairs->empty() && !out.tasks.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("--languages is \"%s\" and --tasks \"%s\"; allowed is "
+                        "one of them",
+                        value, out.tasks));
+  }
+  out.languages = *std::move(pairs);
+  return absl::OkStatus();
 }
 
 // 0 means that the size is derived, and 1 MiB is the smallest size otherwise.
@@ -342,6 +361,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
   std::string log_format;
   for (const absl::Status& status : {
            TakeModelName(program.model_name),
+           TakeLanguages(program),
            Take(FLAGS_weight_type, {"auto", "f32", "bf16", "int8"},
                 program.weight_type),
            Take(FLAGS_kv_type, {"f32", "bf16"}, program.kv_type),

@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "server/ops/log.h"
 #include "server/server_options.h"
+#include "text/model_languages.h"
 
 namespace sheaf {
 
@@ -32,12 +33,13 @@ struct ProgramOptions {
   // max_queued_bytes is 0 if it is to be derived, and log is not set yet.
   ServerOptions server;
 
-  std::string model;        // empty: the embedded model
-  std::string model_name;   // empty: the directory's
-  std::string tasks;        // empty: the model's own
-  std::string weight_type;  // "f32", "bf16" or "int8"
-  std::string kv_type;      // "f32" or "bf16"
-  std::string isa;          // "auto", "portable", "avx2" or "avx512"
+  std::string model;                    // empty: the embedded model
+  std::string model_name;               // empty: the directory's
+  std::string tasks;                    // empty: the model's own
+  std::vector<LanguagePair> languages;  // empty: as the model says
+  std::string weight_type;              // "f32", "bf16" or "int8"
+  std::string kv_type;                  // "f32" or "bf16"
+  std::string isa;  // "auto", "portable", "avx2" or "avx512"
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;      // in one decode step
   int32_t max_source_tokens = 0;  // 0: as the model says

@@ -62,11 +62,22 @@ absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
                       name, kernels::IsaName(best)));
 }
 
+std::vector<std::string> TaskNames(const ServedModel& model) {
+  std::vector<std::string> names;
+  names.reserve(model.tasks.tasks.size());
+  for (const Task& task : model.tasks.tasks) names.push_back(task.name);
+  return names;
+}
+
 void LogNotes(const ServedModel& model, Log& log) {
   if (model.tokenizers.source == nullptr) {
     log.Note(
-        "note: neither spiece.model nor tokenizer.json; only Generate with "
-        "tokens is served");
+        "note: the model directory has no tokenizer; only Generate with tokens "
+        "is served");
+  } else if (model.tasks.tasks.empty()) {
+    log.Note(
+        "note: the model's files and name tell no task, so only Generate is "
+        "served; --languages or --tasks tells one");
   }
   for (const std::string& warning : model.warnings) {
     log.Note(absl::StrCat("warning: ", warning));
@@ -105,6 +116,7 @@ void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
                         {"model", model.name},
                         {"isa", kernels::IsaName(isa)},
                         {"weight_bytes", model.weight_bytes},
+                        {"tasks", TaskNames(model)},
                         {"warnings", model.warnings}};
   for (const auto& [name, value] : FlagValues()) {
     fields["flags"][name] = value;

@@ -125,6 +125,12 @@ v1::Model DescriptionOf(const ServedModel& model, int64_t kv_capacity_bytes) {
   description.set_kv_capacity_bytes(kv_capacity_bytes);
   description.set_max_source_tokens(model.max_source_tokens);
   for (const Task& task : model.tasks.tasks) description.add_tasks(task.name);
+  for (const LanguageSet::Offer& offer : model.tasks.sources.offers()) {
+    description.add_source_languages(offer.tag);
+  }
+  for (const LanguageSet::Offer& offer : model.tasks.targets.offers()) {
+    description.add_target_languages(offer.tag);
+  }
   for (const std::string& warning : model.warnings) {
     description.add_warnings(warning);
   }

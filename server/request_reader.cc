@@ -45,12 +45,14 @@ absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
 
 absl::Status Cancelled() { return absl::CancelledError("the client has left"); }
 
-// `status` is an error of FindTranslation(), which begins with the field.
+// Adds the field with which an error of FindTranslation() begins.
 absl::Status WithLanguageField(const absl::Status& status) {
-  constexpr absl::string_view kSource = "source_language";
-  return WithField(status, absl::StartsWith(status.message(), kSource)
-                               ? kSource
-                               : "target_language");
+  for (const char* field : {"source_language", "target_language"}) {
+    if (absl::StartsWith(status.message(), field)) {
+      return WithField(status, field);
+    }
+  }
+  return status;
 }
 
 // Sets what follows from the segments. An open request gets its stop condition
@@ -65,13 +67,30 @@ void Complete(PreparedRequest& prepared) {
       static_cast<int32_t>(prepared.request.segments.num_ids());
 }
 
+const LanguageToken* TokenOf(const std::optional<LanguageToken>& token) {
+  return token ? &*token : nullptr;
+}
+
+// A prompt that is as long as any of the task.
+TextPrompt PromptOf(const ServedModel& model, const Task& task) {
+  const auto first = [](const LanguageSet& languages) {
+    return languages.is_empty() ? nullptr
+                                : TokenOf(languages.offers().front().token);
+  };
+  if (task.kind == Task::Kind::kAnyTranslation) {
+    return {task.prefix, first(model.tasks.sources),
+            first(model.tasks.targets)};
+  }
+  return {task.prefix, TokenOf(task.source_token), TokenOf(task.target_token)};
+}
+
 }  // namespace
 
 absl::Status CheckTasks(const ServedModel& model) {
   if (model.tokenizers.source == nullptr) return absl::OkStatus();
   for (const Task& task : model.tasks.tasks) {
     const PromptTemplate prompt = model.text_family->make_template(
-        model.tokenizers, {.prefix = task.prefix});
+        model.tokenizers, PromptOf(model, task));
     const int64_t needed =
         static_cast<int64_t>(
             EncodeSource(*model.tokenizers.source, prompt, /*text=*/"")
@@ -140,11 +159,13 @@ absl::Status RequestReader::CheckCommon(const Request& request,
 
 absl::StatusOr<PreparedRequest> RequestReader::Prepare(
     const v1::DecodingOptions& options, const DecodingDefaults& defaults,
-    bool has_loop_guard) const {
+    const PromptTemplate& prompt, bool has_loop_guard) const {
   DecodingLimits limits;
   limits.has_loop_guard = has_loop_guard;
   limits.max_beam_size = limits_.max_beam_size;
   limits.max_new_tokens = limits_.max_new_tokens;
+  limits.max_positions = model_.max_positions;
+  limits.target_language_id = prompt.forced_first.value_or(-1);
   limits.vocab_size = model_.vocab_size;
   limits.no_output_ids = model_.no_output_ids;
   absl::StatusOr<CheckedOptions> checked =
@@ -157,7 +178,8 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
         model_.name));
   }
   PreparedRequest out;
-  out.request.start_tokens = {model_.start_token_id};
+  out.request.start_tokens = {
+      prompt.decoder_start.value_or(model_.start_token_id)};
   out.request.start_tokens.insert(out.request.start_tokens.end(),
                                   checked->target_prefix.begin(),
                                   checked->target_prefix.end());
@@ -169,9 +191,8 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
   return out;
 }
 
-PromptTemplate RequestReader::TemplateOf(absl::string_view text_prefix) const {
-  return model_.text_family->make_template(model_.tokenizers,
-                                           {.prefix = text_prefix});
+PromptTemplate RequestReader::TemplateOf(const TextPrompt& prompt) const {
+  return model_.text_family->make_template(model_.tokenizers, prompt);
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
@@ -182,26 +203,24 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   const absl::StatusOr<LineBreaks> line_breaks =
       ParseLineBreaks(request.line_breaks());
   if (!line_breaks.ok()) return line_breaks.status();
-  absl::StatusOr<const Task*> task = model_.tasks.FindTranslation(
+  const absl::StatusOr<Translation> translation = model_.tasks.FindTranslation(
       request.source_language(), request.target_language());
-  if (absl::IsInvalidArgument(task.status())) {
-    return WithLanguageField(task.status());
-  }
-  if (!task.ok()) return task.status();
+  if (!translation.ok()) return WithLanguageField(translation.status());
+  const PromptTemplate prompt = TemplateOf(translation->prompt());
   absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request.decoding(), (*task)->defaults, /*has_loop_guard=*/true);
+      Prepare(request.decoding(), translation->task->defaults, prompt,
+              /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   SamplingParams& sampling = prepared->request.sampling;
   sampling.output_text = OutputText::kLine;
   if (!request.decoding().has_min_new_tokens()) {
     sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
   }
-  const PromptTemplate prompt = TemplateOf((*task)->prefix);
   const SourceEncoder encoder(*model_.tokenizers.source, prompt,
                               model_.max_source_tokens, is_wanted);
   const std::string text = JoinLines(request.text(), *line_breaks, is_wanted);
   absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-      text, (*task)->source_language.code, model_.max_source_tokens,
+      text, translation->source_code, model_.max_source_tokens,
       [&](absl::string_view segment) { return encoder.Encode(segment); });
   if (!segmented.ok()) return segmented.status();
   prepared->request.segments = std::move(segmented->sources);
@@ -223,7 +242,8 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
         absl::StrFormat("model \"%s\" has no summarization task", model_.name));
   }
   absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request.decoding(), task->defaults, /*has_loop_guard=*/true);
+      Prepare(request.decoding(), task->defaults,
+              TemplateOf({.prefix = task->prefix}), /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
   absl::StatusOr<TokenLists> sources =
@@ -241,7 +261,7 @@ absl::StatusOr<TokenLists> RequestReader::SummarySources(
     const std::string& text, IsWanted is_wanted) const {
   if (absl::StripAsciiWhitespace(text).empty()) return TokenLists();
   const PromptTemplate prompt =
-      TemplateOf(model_.tasks.summarization()->prefix);
+      TemplateOf({.prefix = model_.tasks.summarization()->prefix});
   const SourceEncoder encoder(*model_.tokenizers.source, prompt,
                               model_.max_source_tokens, is_wanted);
   absl::StatusOr<SummaryParts> parts = SplitForSummary(
@@ -260,6 +280,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   if (!source.ok()) return source.status();
   absl::StatusOr<PreparedRequest> out =
       Prepare(request.decoding(), model_.tasks.defaults,
+              request.has_text() ? TemplateOf({}) : PromptTemplate(),
               /*has_loop_guard=*/false);
   if (!out.ok()) return out;
   // The answer to token ids has the reference's ids, whatever text they make.
@@ -287,10 +308,11 @@ absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOf(
     return status;
   }
   for (size_t i = 0; i < source.size(); ++i) {
-    if (source[i] >= 0 && source[i] < model_.vocab_size) continue;
-    return FieldError(
-        StatusCode::kInvalidArgument, absl::StrFormat("tokens.ids[%d]", i),
-        "is %d; the vocabulary is 0..%d", source[i], model_.vocab_size - 1);
+    if (source[i] >= 0 && source[i] < model_.source_vocab_size) continue;
+    return FieldError(StatusCode::kInvalidArgument,
+                      absl::StrFormat("tokens.ids[%d]", i),
+                      "is %d; the vocabulary is 0..%d", source[i],
+                      model_.source_vocab_size - 1);
   }
   return source;
 }
@@ -300,7 +322,7 @@ absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOfText(
   if (absl::Status status = CheckText(text, is_wanted); !status.ok()) {
     return status;
   }
-  PromptTemplate prompt = TemplateOf(/*text_prefix=*/"");
+  PromptTemplate prompt = TemplateOf({});
   prompt.allowed = SpecialTokens::kSentinels;
   absl::StatusOr<EncodedSource> source =
       SourceEncoder(*model_.tokenizers.source, prompt, model_.max_source_tokens,

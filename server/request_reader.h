@@ -86,8 +86,9 @@ class RequestReader {
   absl::Status CheckCommon(const Request& request, IsWanted is_wanted) const;
   absl::StatusOr<PreparedRequest> Prepare(const v1::DecodingOptions& options,
                                           const DecodingDefaults& defaults,
+                                          const PromptTemplate& prompt,
                                           bool has_loop_guard) const;
-  PromptTemplate TemplateOf(absl::string_view text_prefix) const;
+  PromptTemplate TemplateOf(const TextPrompt& prompt) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,

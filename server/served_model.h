@@ -25,7 +25,10 @@ struct ServedModel {
   int64_t kv_bytes_per_token = 0;        // self-attention
   int64_t cross_kv_bytes_per_token = 0;  // per source token
   int32_t max_source_tokens = 0;
-  int32_t vocab_size = 0;
+  // The length that the positions of source and output allow; 0: any.
+  int32_t max_positions = 0;
+  int32_t source_vocab_size = 0;
+  int32_t vocab_size = 0;      // of the output
   int32_t start_token_id = 0;  // of the decoder
   // The decoder's start token and the end tokens, which no answer contains.
   std::vector<int32_t> no_output_ids;

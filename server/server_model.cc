@@ -33,6 +33,47 @@ int32_t MaxEncodeTokens(int32_t max_source_tokens) {
   return std::max(2048, max_source_tokens);
 }
 
+absl::StatusOr<int32_t> MaxSourceTokens(const Architecture& architecture,
+                                        const ProgramOptions& flags) {
+  if (flags.max_source_tokens == 0) {
+    return std::min(
+        architecture.trained_source_tokens.value_or(kDefaultMaxSourceTokens),
+        kMaxSourceTokens);
+  }
+  if (architecture.max_positions > 0 &&
+      flags.max_source_tokens > architecture.max_positions) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--max_source_tokens is %d; the model has %d positions and allows "
+        "1..%d, or 0",
+        flags.max_source_tokens, architecture.max_positions,
+        architecture.max_positions));
+  }
+  return flags.max_source_tokens;
+}
+
+int32_t MaxNewTokens(const Architecture& architecture,
+                     const ProgramOptions& flags) {
+  const int32_t asked = flags.server.limits.max_new_tokens;
+  return architecture.max_positions > 0
+             ? std::min(asked, architecture.max_positions)
+             : asked;
+}
+
+// Warns of defaults that are longer than the model's positions.
+void WarnOfLengths(ServedModel& model) {
+  const auto warn = [&](absl::string_view whose,
+                        const DecodingDefaults& defaults) {
+    const int32_t asked = defaults.max_new_tokens.value_or(0);
+    if (model.max_positions == 0 || asked <= model.max_positions) return;
+    model.warnings.push_back(absl::StrFormat(
+        "%s: outputs have up to %d tokens by default; the model has %d "
+        "positions, so they have %d at most",
+        whose, asked, model.max_positions, model.max_positions));
+  };
+  warn("the model", model.tasks.defaults);
+  for (const Task& task : model.tasks.tasks) warn(task.name, task.defaults);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ServerModel>> ServerModel::Load(
@@ -68,20 +109,17 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
                                       const ProgramOptions& flags,
                                       ModelDescription& description) {
   const Architecture& architecture = description.architecture;
-  const int32_t max_source_tokens =
-      flags.max_source_tokens > 0
-          ? flags.max_source_tokens
-          : std::min(architecture.trained_source_tokens.value_or(
-                         kDefaultMaxSourceTokens),
-                     kMaxSourceTokens);
+  const absl::StatusOr<int32_t> max_source_tokens =
+      MaxSourceTokens(architecture, flags);
+  if (!max_source_tokens.ok()) return max_source_tokens.status();
   const ModelOptions options = {
       .weight_type = ParseWeightType(flags.weight_type).value(),
       .kv_type = ParseKvType(flags.kv_type).value(),
       .kv_cache_bytes = flags.kv_cache_bytes,
       .sizes = {.max_sequences = flags.max_sequences,
-                .max_encode_tokens = MaxEncodeTokens(max_source_tokens),
-                .max_source_tokens = max_source_tokens,
-                .max_new_tokens = flags.server.limits.max_new_tokens}};
+                .max_encode_tokens = MaxEncodeTokens(*max_source_tokens),
+                .max_source_tokens = *max_source_tokens,
+                .max_new_tokens = MaxNewTokens(architecture, flags)}};
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
   absl::Status matched = MatchTensors(*checkpoint, description);
@@ -110,7 +148,7 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
       LoadedModel::Load(description, *checkpoint, team_, kernels_, options);
   if (!model.ok()) return model.status();
   model_ = *std::move(model);
-  served_.max_source_tokens = max_source_tokens;
+  served_.max_source_tokens = *max_source_tokens;
   DescribeServedModel(description, flags);
   return absl::OkStatus();
 }
@@ -131,6 +169,8 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
       model_->storage().bytes_per_token(Attention::kSelf);
   served_.cross_kv_bytes_per_token =
       model_->storage().bytes_per_token(Attention::kCross);
+  served_.max_positions = architecture.max_positions;
+  served_.source_vocab_size = architecture.source_vocab_size;
   served_.vocab_size = architecture.vocab_size;
   served_.warnings = description.warnings;
   served_.start_token_id = architecture.tokens.start_id;
@@ -143,7 +183,7 @@ absl::Status ServerModel::LoadText(const ProgramOptions& flags,
   const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
   if (!family.ok()) return family.status();
   absl::StatusOr<Tokenizers> tokenizers =
-      (*family)->load(files, served_.vocab_size, served_.vocab_size);
+      (*family)->load(files, served_.source_vocab_size, served_.vocab_size);
   if (tokenizers.ok()) {
     served_.tokenizers = *std::move(tokenizers);
     served_.text_family = *family;
@@ -153,12 +193,22 @@ absl::Status ServerModel::LoadText(const ProgramOptions& flags,
   } else if (!absl::IsNotFound(tokenizers.status())) {
     return tokenizers.status();
   }
-  absl::StatusOr<ModelTasks> tasks = LoadModelTasks(files, flags.tasks);
+  const absl::StatusOr<std::string> tasks_json = ReadTasksFile(flags.tasks);
+  if (!tasks_json.ok()) return tasks_json.status();
+  const std::string model_name = ModelName(files.directory);
+  absl::StatusOr<ModelTasks> tasks =
+      ReadModelTasks(files, {.tasks_json = *tasks_json,
+                             .pairs = flags.languages,
+                             .family = *family,
+                             .tokenizers = &served_.tokenizers,
+                             .model_name = model_name,
+                             .vocab_size = served_.vocab_size});
   if (!tasks.ok()) return tasks.status();
   served_.tasks = *std::move(tasks);
   served_.warnings.insert(served_.warnings.end(),
                           served_.tasks.warnings.begin(),
                           served_.tasks.warnings.end());
+  WarnOfLengths(served_);
   return CheckTasks(served_);
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "text/tokenizer.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -36,8 +37,11 @@ std::shared_ptr<const Utf8Rule> Utf8RuleOf(const ServedModel& model) {
   std::vector<Utf8Rule::ByteToken> tokens;
   for (int32_t id = 0; id < num_tokens; ++id) {
     const Tokenizer::Token& token = tokenizer->token(id);
-    if (token.kind == Kind::kBytes ||
-        (token.kind == Kind::kText && HasControlCharacter(token.text))) {
+    const bool is_text =
+        token.kind == Kind::kText ||
+        (token.kind == Kind::kBytes && IsValidUtf8(token.text));
+    if (is_text ? HasControlCharacter(token.text)
+                : token.kind == Kind::kBytes) {
       tokens.emplace_back(id, token.text);
     }
   }

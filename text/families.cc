@@ -249,8 +249,8 @@ constexpr TextFamily kFamilies[] = {
     {kMarianTypes, LoadMarian, MakeTemplate},
     {kMBartTypes, LoadMBart, MakeTemplate},
     {kM2M100Types, LoadM2M100, MakeTemplate},
-    {kPegasusTypes, LoadPegasus, MakeTemplate},
-    {kBartTypes, LoadOne, MakeSurroundedTemplate},
+    {kPegasusTypes, LoadPegasus, MakeTemplate, Summaries::kAlways},
+    {kBartTypes, LoadOne, MakeSurroundedTemplate, Summaries::kIfNamed},
     {kT5GemmaTypes, LoadOne, MakeSurroundedTemplate},
 };
 

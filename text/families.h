@@ -21,6 +21,13 @@ struct TextPrompt {
   const LanguageToken* target_language = nullptr;
 };
 
+// When a model summarizes although its files name no task.
+enum class Summaries {
+  kIfTask,   // never
+  kIfNamed,  // if its name says so (IsNamedSummarizer())
+  kAlways,
+};
+
 // How the models of one family read and write text. families.cc is the only
 // file of text/ that names a family.
 struct TextFamily {
@@ -36,6 +43,8 @@ struct TextFamily {
   // REQUIRES: `tokenizers` was made by load() and has tokenizers.
   PromptTemplate (*make_template)(const Tokenizers& tokenizers,
                                   const TextPrompt& prompt);
+
+  Summaries summaries = Summaries::kIfTask;
 };
 
 // The family of a model directory, by `model_type` of its config.json.

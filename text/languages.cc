@@ -5,99 +5,127 @@
 #include <unicode/locid.h>
 #include <unicode/uloc.h>
 
-#include <utility>
+#include <algorithm>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "text/language_codes.h"
 
 namespace sheaf {
 namespace {
-
-// Codes that ISO 639-3 has for the usual form of a language, as the names of
-// multilingual models have them, where ICU's canonical form is not the code of
-// the language.
-constexpr std::pair<const char*, const char*> kAliases[] = {
-    {"fuv", "ff"}, {"pbt", "ps"}, {"quy", "qu"}};
 
 // Languages that ICU distinguishes and that can replace one another.
 struct Relation {
   const char *asked, *offered;
   int32_t distance;
 };
-constexpr int32_t kFar = 10;  // greater than between any two scripts
+constexpr int32_t kScript = 4;          // greater than between any two regions
+constexpr int32_t kFar = 10 * kScript;  // greater than between any two scripts
 constexpr Relation kRelations[] = {
     // Norwegian is Bokmål or Nynorsk, and usually means Bokmål.
     {"nb", "no", kFar},
     {"no", "nb", kFar},
     {"nn", "no", kFar},
     {"no", "nn", 2 * kFar},
+    // Twi is the largest of the Akan languages.
+    {"tw", "ak", kFar},
+    {"ak", "tw", kFar},
 };
 
-// The script that is usual for a language, or in a region.
-std::string LikelyScript(icu::Locale locale) {
+icu::Locale WithLikelyParts(icu::Locale locale) {
   UErrorCode status = U_ZERO_ERROR;
   locale.addLikelySubtags(status);
-  return U_FAILURE(status) ? "" : locale.getScript();
+  return U_FAILURE(status) ? icu::Locale("") : locale;
 }
 
-std::string WithoutAlias(const std::string& tag) {
-  const std::string code = tag.substr(0, tag.find('-'));
-  for (const auto& [alias, language] : kAliases) {
-    if (absl::AsciiStrToLower(code) == alias) {
-      return absl::StrCat(language, tag.substr(code.size()));
-    }
+// The script that is usual for a language, or in a region. Empty: not known.
+std::string LikelyScript(const icu::Locale& locale) {
+  return WithLikelyParts(locale).getScript();
+}
+
+bool IsLikelyRegion(const Language& language) {
+  const icu::Locale likely = WithLikelyParts(
+      icu::Locale(language.code.c_str(), language.script.c_str()));
+  return likely.getCountry() == language.region;
+}
+
+// From the same region to one that has nothing to do with the one asked for.
+int32_t RegionDistance(const Language& asked, const Language& offered) {
+  if (asked.region == offered.region) return 0;
+  if (offered.region.empty()) return 1;
+  return IsLikelyRegion(offered) ? 2 : 3;
+}
+
+std::optional<int32_t> ScriptDistance(const Language& asked,
+                                      const Language& offered) {
+  if (asked.script == offered.script) {
+    return asked.has_script == offered.has_script ? 0 : 1;
   }
-  return tag;
+  if (!offered.has_script && offered.region.empty()) return 2;
+  if (!asked.has_script && asked.region.empty()) return 3;
+  return std::nullopt;
 }
 
 }  // namespace
 
 std::string Language::ToString() const {
-  return has_script ? absl::StrCat(code, "-", script) : code;
+  return absl::StrCat(code, has_script ? "-" : "", has_script ? script : "",
+                      region.empty() ? "" : "-", region);
 }
 
-absl::StatusOr<Language> ParseLanguage(absl::string_view field,
-                                       absl::string_view tag) {
-  const absl::Status unknown = absl::InvalidArgumentError(absl::StrFormat(
-      "%s is \"%s%s\"; a BCP 47 language tag is asked for, as \"en\" or "
-      "\"de-AT\"",
-      field, absl::CHexEscape(tag.substr(0, 40)),
-      tag.size() > 40 ? "..." : ""));
+std::optional<Language> ReadLanguage(absl::string_view tag) {
   constexpr size_t kMaxTag = 100;
-  if (tag.empty() || tag.size() > kMaxTag) return unknown;
+  if (tag.empty() || tag.size() > kMaxTag) return std::nullopt;
   for (char c : tag) {
-    if (!absl::ascii_isalnum(c) && c != '-' && c != '_') return unknown;
+    if (!absl::ascii_isalnum(c) && c != '-' && c != '_') return std::nullopt;
   }
+  const std::string dashes = ToBcp47(tag);
   UErrorCode status = U_ZERO_ERROR;
   char name[ULOC_FULLNAME_CAPACITY];
   int32_t parsed = 0;
-  std::string dashes(tag);
-  for (char& c : dashes) c = c == '_' ? '-' : c;
-  dashes = WithoutAlias(dashes);
   uloc_forLanguageTag(dashes.c_str(), name, sizeof(name), &parsed, &status);
   if (U_FAILURE(status) || parsed != static_cast<int32_t>(dashes.size())) {
-    return unknown;
+    return std::nullopt;
   }
   const icu::Locale locale = icu::Locale::createCanonical(name);
-  // Only the languages that ICU lists have a three-letter code.
-  if (*locale.getLanguage() == '\0' || *locale.getISO3Language() == '\0') {
-    return unknown;
-  }
+  if (*locale.getLanguage() == '\0') return std::nullopt;
+  const absl::string_view primary =
+      absl::string_view(dashes).substr(0, dashes.find('-'));
+  if (IsLanguageGroup(primary)) return std::nullopt;
   Language language;
   language.code = locale.getLanguage();
+  if (KeepsItsCode(primary)) language.code = absl::AsciiStrToLower(primary);
   language.script = LikelyScript(locale);
   language.has_script =
       *locale.getScript() != '\0' ||
       language.script != LikelyScript(icu::Locale(locale.getLanguage()));
-  language.has_region = *locale.getCountry() != '\0';
+  language.region = locale.getCountry();
+  // Only the languages that ICU lists have a three-letter code.
+  language.is_known = *locale.getISO3Language() != '\0';
   return language;
 }
 
+absl::Status UnknownLanguage(absl::string_view field, absl::string_view tag) {
+  constexpr size_t kMaxShown = 40;
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "%s is \"%s%s\"; a BCP 47 language tag is asked for, as \"en\" or "
+      "\"de-AT\"",
+      field, absl::CHexEscape(tag.substr(0, kMaxShown)),
+      tag.size() > kMaxShown ? "..." : ""));
+}
+
+absl::StatusOr<Language> ParseLanguage(absl::string_view field,
+                                       absl::string_view tag) {
+  std::optional<Language> language = ReadLanguage(tag);
+  if (!language || !language->is_known) return UnknownLanguage(field, tag);
+  return *std::move(language);
+}
+
 bool IsSame(const Language& a, const Language& b) {
-  return a.code == b.code && a.script == b.script &&
+  return a.code == b.code && a.script == b.script && a.region == b.region &&
          a.has_script == b.has_script;
 }
 
@@ -111,12 +139,40 @@ std::optional<int32_t> LanguageDistance(const Language& asked,
     }
   }
   if (!distance) return std::nullopt;
-  if (asked.script == offered.script) {
-    return *distance + (asked.has_script == offered.has_script ? 0 : 1);
+  const std::optional<int32_t> script = ScriptDistance(asked, offered);
+  if (!script) return std::nullopt;
+  return *distance + *script * kScript + RegionDistance(asked, offered);
+}
+
+std::vector<std::string> ShortestTags(absl::Span<const Language> languages) {
+  std::vector<std::string> tags;
+  tags.reserve(languages.size());
+  for (const Language& language : languages) {
+    const auto has_other = [&](auto differs) {
+      return std::any_of(languages.begin(), languages.end(),
+                         [&](const Language& other) {
+                           return other.code == language.code && differs(other);
+                         });
+    };
+    const std::string usual = LikelyScript(icu::Locale(language.code.c_str()));
+    const bool shows_script =
+        (language.has_script && !usual.empty() && language.script != usual) ||
+        has_other([&](const Language& other) {
+          return other.script != language.script ||
+                 (language.has_script && !other.has_script);
+        });
+    const bool shows_region = has_other([&](const Language& other) {
+      return other.script == language.script && other.region != language.region;
+    });
+    tags.push_back(language.code);
+    if (shows_script && language.has_script) {
+      absl::StrAppend(&tags.back(), "-", language.script);
+    }
+    if (shows_region && !language.region.empty()) {
+      absl::StrAppend(&tags.back(), "-", language.region);
+    }
   }
-  if (!offered.has_script && !offered.has_region) return *distance + 2;
-  if (!asked.has_script && !asked.has_region) return *distance + 3;
-  return std::nullopt;
+  return tags;
 }
 
 }  // namespace sheaf

@@ -16,9 +16,16 @@ constexpr float kOnes[kScoredRows] = {1, 1, 1, 1, 1, 1};
 
 // Adds 16 scores of a row, of which the first n are valid, to its part. The
 // scores become weights relative to the maximum score so far.
-inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
-                       float* part) {
+template <bool kHasSoftcap>
+inline void TakeScores(float* scores, float softcap, const float* bias,
+                       int32_t n, int32_t dim, float* part) {
   constexpr int kVecs = kVecsPerPanel;
+  if constexpr (kHasSoftcap) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecs; ++v) {
+      Store(scores + v * kLanes, SoftCap(Load(scores + v * kLanes), softcap));
+    }
+  }
   if (n < kPanel) {
     for (int32_t t = 0; bias != nullptr && t < n; ++t) scores[t] += bias[t];
     for (int32_t t = n; t < kPanel; ++t) scores[t] = -kInfinity;
@@ -50,7 +57,7 @@ inline void TakeScores(float* scores, const float* bias, int32_t n, int32_t dim,
 
 // Visits the tokens in panels of 16, for each panel all heads, and for each
 // head first the keys and then the values. This is their order in memory.
-template <typename Kv>
+template <typename Kv, bool kHasSoftcap>
 void AttendDecodeIn(const DecodeAttention& a) {
   const int32_t num_queries = a.num_kv_heads * a.num_rows;
   const int64_t part_stride = PartFloats(a.dim);
@@ -86,8 +93,8 @@ void AttendDecodeIn(const DecodeAttention& a) {
                                         scores, kPanel);
             float* part = a.parts + row * part_stride;
             for (int32_t r = 0; r < R; ++r) {
-              TakeScores(
-                  scores + r * kPanel,
+              TakeScores<kHasSoftcap>(
+                  scores + r * kPanel, a.softcap,
                   a.bias ? a.bias + (row + r) * a.bias_stride + t : nullptr, n,
                   a.dim, part + r * part_stride);
               Kv::Prepare(scores + r * kPanel, n);
@@ -103,6 +110,15 @@ void AttendDecodeIn(const DecodeAttention& a) {
     float sum = 0;
     for (int32_t t = 0; t < kPanel; ++t) sum += part[a.dim + kPanel + t];
     part[a.dim + 1] = sum;
+  }
+}
+
+template <typename Kv>
+void AttendDecodeIn(const DecodeAttention& a) {
+  if (a.softcap != 0) {
+    AttendDecodeIn<Kv, true>(a);
+  } else {
+    AttendDecodeIn<Kv, false>(a);
   }
 }
 

@@ -52,19 +52,39 @@ struct Int16Kv {
   }
 };
 
-// scores[t] = scores[t] * scale + bias[t] for t < n; returns the maximum. The
-// rest of the last vector becomes -infinity.
-float AddBias(float* scores, float scale, const float* bias, int32_t n) {
+// Completes the products of a query with n keys, the first of which is at the
+// relative position `offset`: scores[t] = cap(scores[t] * scale) + bias[offset
+// + t]. Returns the maximum. The rest of the last vector becomes -infinity.
+template <bool kHasSoftcap, bool kHasBias>
+float FinishScores(float* scores, float scale, float softcap, const float* bias,
+                   int32_t offset, int32_t n) {
+  if constexpr (kHasBias) bias += offset;
   int32_t t = 0;
   for (; t + kLanes <= n; t += kLanes) {
-    Store(scores + t, Load(scores + t) * scale + Load(bias + t));
+    Vec score = Load(scores + t) * scale;
+    if constexpr (kHasSoftcap) score = SoftCap(score, softcap);
+    if constexpr (kHasBias) score += Load(bias + t);
+    Store(scores + t, score);
   }
-  for (; t < n; ++t) scores[t] = scores[t] * scale + bias[t];
+  for (; t < n; ++t) {
+    float score = scores[t] * scale;
+    if constexpr (kHasSoftcap) score = SoftCap(Broadcast(score), softcap)[0];
+    if constexpr (kHasBias) score += bias[t];
+    scores[t] = score;
+  }
   const int32_t padded = RoundUp(n, kLanes);
   for (t = n; t < padded; ++t) scores[t] = -kInfinity;
   Vec max = Broadcast(-kInfinity);
   for (t = 0; t < padded; t += kLanes) max = Max(max, Load(scores + t));
   return MaxLane(max);
+}
+
+auto FinishScoresFor(const EncodeAttention& a) {
+  const bool has_bias = a.bias != nullptr;
+  if (a.softcap != 0) {
+    return has_bias ? FinishScores<true, true> : FinishScores<true, false>;
+  }
+  return has_bias ? FinishScores<false, true> : FinishScores<false, false>;
 }
 
 // scores[t] = exp(scores[t] - max) for t < n; returns their sum.
@@ -123,6 +143,21 @@ float PrepareQuery(float* q, int32_t dim) {
   return unit;
 }
 
+// Tokens of a part, counted from its first token.
+struct TokenRange {
+  int32_t begin, end;
+};
+
+// The tokens of the part of n tokens that begins at `part`, without those that
+// none of the rows may see. The range begins at a multiple of all groups of
+// tokens that lie side by side; it may be empty.
+inline TokenRange VisibleTokens(const EncodeAttention& a, int32_t part,
+                                int32_t n, int32_t row, int32_t num_rows) {
+  constexpr int32_t kGroup = 32;
+  return {MaxOf(row - a.back - part, 0) / kGroup * kGroup,
+          MinOf(row + num_rows + a.ahead - part, n)};
+}
+
 // The softmax of each row is kept relative to its maximum score so far, but the
 // weights of a part are relative to the maximum of that part. Otherwise narrow
 // types would round the weights of a part to 0 if another part has a much
@@ -132,22 +167,28 @@ void AttendEncodeIn(const EncodeAttention& a) {
   float* all_scores = a.scratch;
   float* q = a.scratch + int64_t{kMaxValueRows} * kContextPart;
   float unit[kQueryRows], max[kQueryRows], sum[kQueryRows];
+  const auto finish_scores = FinishScoresFor(a);
   for (int32_t first = a.first_row; first < a.end_row; first += kQueryRows) {
     const int32_t end = MinOf(first + kQueryRows, a.end_row);
     for (int32_t row = first; row < end; ++row) {
       float* q_row = q + int64_t{row - first} * a.dim;
       for (int32_t i = 0; i < a.dim; ++i) q_row[i] = a.q[row * a.q_stride + i];
-      unit[row - first] = PrepareQuery<Kv>(q_row, a.dim) * a.units.k;
+      unit[row - first] =
+          PrepareQuery<Kv>(q_row, a.dim) * a.units.k * a.score_scale;
       ClearRow(a.out + row * a.out_stride, a.dim);
       max[row - first] = -kInfinity;
       sum[row - first] = 0;
     }
     for (int32_t t = 0; t < a.len; t += kContextPart) {
-      const int32_t n = MinOf(kContextPart, a.len - t);
-      const int64_t offset = int64_t{t} * a.dim * Kv::kBytes;
-      const auto* keys = reinterpret_cast<const float*>(a.k_panels + offset);
-      const auto* v = reinterpret_cast<const float*>(a.v + offset);
+      const int32_t part_tokens = MinOf(kContextPart, a.len - t);
       ForRowBlocks<kMaxValueRows>(first, end, [&]<int R>(int32_t row) {
+        const TokenRange range = VisibleTokens(a, t, part_tokens, row, R);
+        const int32_t n = range.end - range.begin;
+        if (n <= 0) return;
+        const int32_t first_token = t + range.begin;
+        const int64_t offset = int64_t{first_token} * a.dim * Kv::kBytes;
+        const auto* keys = reinterpret_cast<const float*>(a.k_panels + offset);
+        const auto* v = reinterpret_cast<const float*>(a.v + offset);
         ScoreAllPanels<Kv, R, PanelsFor<F32Product>(R)>(
             q + int64_t{row - first} * a.dim, a.dim, keys,
             (n + kPanel - 1) / kPanel, all_scores, kContextPart);
@@ -157,7 +198,8 @@ void AttendEncodeIn(const EncodeAttention& a) {
           float& row_max = max[row + r - first];
           float& row_sum = sum[row + r - first];
           const float part_max =
-              AddBias(scores, unit[row + r - first], a.bias + t - (row + r), n);
+              finish_scores(scores, unit[row + r - first], a.softcap, a.bias,
+                            first_token - (row + r), n);
           if (part_max > row_max) {
             const float factor = Exp(Broadcast(row_max - part_max))[0];
             ScaleRow(a.out + (row + r) * a.out_stride, a.dim, factor);

@@ -217,18 +217,22 @@ inline __attribute__((always_inline)) void TileDot(
 }
 #endif
 
-// Writes or adds the first n of 16 sums.
+// Writes or adds the first n of 16 sums, to which `bias` is added unless it is
+// null.
 inline void StorePanel(const Vec (&sum)[kVecsPerPanel], int32_t n,
-                       bool accumulate, float* y) {
+                       const float* bias, bool accumulate, float* y) {
   if (n == kPanel) {
     for (int v = 0; v < kVecsPerPanel; ++v) {
       float* at = y + v * kLanes;
-      Store(at, accumulate ? Load(at) + sum[v] : sum[v]);
+      const Vec value =
+          bias != nullptr ? sum[v] + Load(bias + v * kLanes) : sum[v];
+      Store(at, accumulate ? Load(at) + value : value);
     }
     return;
   }
   for (int32_t i = 0; i < n; ++i) {
-    const float value = sum[i / kLanes][i % kLanes];
+    float value = sum[i / kLanes][i % kLanes];
+    if (bias != nullptr) value += bias[i];
     y[i] = accumulate ? y[i] + value : value;
   }
 }
@@ -241,7 +245,8 @@ inline void StoreTile(const Args& g, int32_t row, int32_t panel,
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
       const int32_t column = (panel + p) * kPanel;
-      StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column), g.accumulate,
+      StorePanel(sum[r][p], MinOf(kPanel, g.num_columns - column),
+                 g.bias != nullptr ? g.bias + column : nullptr, g.accumulate,
                  g.y + (row + r) * g.ldy + column);
     }
   }

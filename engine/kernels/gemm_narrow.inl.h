@@ -47,13 +47,15 @@ void MultiplyBf16(const GemmBf16& g) {
   RunProduct<Bf16Product>(g);
 }
 
-// Scales sums and writes or adds them. The same code serves every Isa, without
-// fused multiply-adds, which not every Isa has, so that the bits are the same.
+// Scales sums, adds `bias` unless it is null, and writes or adds them. The same
+// code serves every Isa, without fused multiply-adds, which not every Isa has,
+// so that the bits are the same.
 __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
-    const int32_t* sums, float x_scale, const float* w_scales, int32_t n,
-    bool accumulate, float* y) {
+    const int32_t* sums, float x_scale, const float* w_scales,
+    const float* bias, int32_t n, bool accumulate, float* y) {
   for (int32_t i = 0; i < n; ++i) {
-    const float value = static_cast<float>(sums[i]) * x_scale * w_scales[i];
+    float value = static_cast<float>(sums[i]) * x_scale * w_scales[i];
+    if (bias != nullptr) value += bias[i];
     y[i] = accumulate ? y[i] + value : value;
   }
 }
@@ -227,6 +229,7 @@ struct Int8Product {
         }
         const int32_t column = (panel + p) * kPanel;
         StoreScaled(sums, g.x_scales[row + r], g.w_scales + column,
+                    g.bias != nullptr ? g.bias + column : nullptr,
                     MinOf(kPanel, g.num_columns - column), g.accumulate,
                     g.y + (row + r) * g.ldy + column);
       }

@@ -29,12 +29,13 @@ inline constexpr int32_t kScanBlock = 64;
 // maximum weight.
 inline constexpr float kLeastWeightPower = -80.0f;
 
-// y[m][n] = sum over k of x[m][k] * w[k][n], or += with `accumulate`; k
-// ascends.
+// y[m][n] = sum over k of x[m][k] * w[k][n] + bias[n], or += with `accumulate`;
+// k ascends.
 //   x  [num_rows, K], row stride ldx
 //   w  panels [ceil(num_columns / 16)][K][16]: column n is panel n / 16, lane
 //      n % 16; lanes past num_columns are read but not used
 //   y  [num_rows, num_columns], row stride ldy; may not overlap x
+//   bias  [num_columns]; null for none
 // Reads each panel once for as many rows as the registers hold (6 with AVX2, 8
 // with AVX-512), and is memory-bound with so few rows.
 struct Gemm {
@@ -47,6 +48,7 @@ struct Gemm {
   float* y;
   int64_t ldy;
   bool accumulate;
+  const float* bias = nullptr;
 };
 
 // The same product with weights in bfloat16. They are widened to f32 when they
@@ -66,11 +68,13 @@ struct GemmBf16 {
   int64_t ldy;
   bool accumulate;
   int32_t* words;
+  const float* bias = nullptr;
 };
 
-// y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n], or
-// += with `accumulate`. The sums are exact 32-bit integers and all Isas share
-// the code that scales them, so the result is the same to the bit.
+// y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n]
+// + bias[n], or += with `accumulate`. The sums are exact 32-bit integers and
+// all Isas share the code that scales them, so the result is the same to the
+// bit.
 //   x  [num_rows, K / g] words as quantize_rows writes them, row stride ldx
 //   w  panels [ceil(num_columns / 16)][K / g][16][g] of [-127, 127], where g is
 //      Kernels::int8_group; -128 is not a weight
@@ -88,6 +92,7 @@ struct GemmInt8 {
   float* y;
   int64_t ldy;
   bool accumulate;
+  const float* bias = nullptr;
 };
 
 // The type of stored keys and values. bfloat16 are widened to f32 when they are
@@ -121,7 +126,8 @@ inline constexpr int32_t kContextPart = 256;
 inline constexpr int64_t PartFloats(int32_t dim) { return dim + 32; }
 
 // Attention of some query rows over tokens [begin, end) of some KV heads. The
-// scores are q[r] K^T + bias[r], without a scale. The rows of a head are a
+// scores are q[r] K^T + bias[r], without a scale. With a soft cap c they are
+// c * tanh(q[r] K^T / c) + bias[r]. The rows of a head are a
 // query group of one sequence, or of several sequences that share the context.
 // Each key and value is read from memory once for all of them, in the order of
 // memory.
@@ -140,6 +146,7 @@ struct DecodeAttention {
   int32_t begin, end;  // begin < end; begin is a multiple of 16
   const float* bias;
   int64_t bias_stride;
+  float softcap;  // 0: none
   float* parts;
   const char* next;
 };
@@ -177,9 +184,14 @@ inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
 }
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
-// tokens of one source: out[i] = softmax(q[i] K^T + bias) V, where the bias of
-// key t is bias[t - i] (one value per relative position).
+// tokens of one source: out[i] = softmax(score_scale * q[i] K^T + bias) V,
+// where the bias of key t is bias[t - i] (one value per relative position).
+// With a soft cap c, scores are c * tanh(score_scale * q[i] K^T / c) + bias.
 //   k_panels, v  as pack_head writes them
+//   bias         null for none
+//   back, ahead  the bias of keys t < i - back and t > i + ahead is so low that
+//                their weights are 0, so they may be skipped; `len` for no
+//                such keys
 //   scratch      [EncodeScratchFloats(dim)]
 struct EncodeAttention {
   const float* q;  // row 0 of the source
@@ -193,8 +205,12 @@ struct EncodeAttention {
   HeadUnits units;
   const char* k_panels;
   const char* v;
-  const float* bias;  // the value for t - i == 0; [-(len-1), len-1] around it
+  // The value for t - i == 0, with [-(len-1), len-1] around it; null for none.
+  const float* bias;
+  int32_t back, ahead;
+  float softcap;  // 0: none
   float* scratch;
+  float score_scale = 1;
 };
 
 // The maximum of some values, its index (the first among equals), and the sum
@@ -238,12 +254,23 @@ struct Kernels {
   // The fastest type for models whose products round their inputs anyway.
   EncodeType narrow_encode_type;
   // y = x / sqrt(mean(x^2) + epsilon) * weight for each row of x [num_rows,
-  // dim], which has row stride ldx; y is dense.
+  // dim], which has row stride ldx; y is dense, and may be x if x is dense.
   void (*rms_norm)(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
                    const float* weight, float epsilon, float* y);
+  // y = (x - mean(x)) / sqrt(variance(x) + epsilon) * weight + bias for each
+  // row of x, as above. y may be x if x is dense.
+  void (*layer_norm)(const float* x, int64_t ldx, int32_t num_rows, int32_t dim,
+                     const float* weight, const float* bias, float epsilon,
+                     float* y);
   // out[i] = activation(gate[i]) * (linear ? linear[i] : 1); out may be gate.
   void (*activate)(Activation activation, const float* gate,
                    const float* linear, int64_t n, float* out);
+  // Rotates each head of x [num_heads, dim] in place; dim is even. With n = dim
+  // / 2, the pair (x[i], x[n + i]) is rotated by the angle whose cosine is
+  // angles[i] and whose sine is angles[n + i].
+  void (*rotate)(float* x, int32_t num_heads, int32_t dim, const float* angles);
+  // x[i] = cap * tanh(x[i] / cap)
+  void (*soft_cap)(float* x, int64_t n, float cap);
   MaxAndSum (*max_and_sum)(const float* x, int32_t n);
   // maxima[i] = the maximum of x[64 * i] to x[64 * i + 63], or up to x[n - 1]
   // in the last block; maxima has ceil(n / 64) values.

@@ -63,6 +63,10 @@ template <typename T>
 constexpr T MinOf(T a, T b) {
   return a < b ? a : b;
 }
+template <typename T>
+constexpr T MaxOf(T a, T b) {
+  return a > b ? a : b;
+}
 inline int32_t RoundUp(int32_t n, int32_t unit) {
   return (n + unit - 1) / unit * unit;
 }
@@ -127,6 +131,12 @@ inline Vec Exp(Vec x) {
   // Multiplies by 2^n by adding n to the exponent.
   return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(p) +
                                (reinterpret_cast<IntVec>(shifted) << 23));
+}
+
+// cap * tanh(x / cap), which is cap - 2 cap / (1 + e^(2 x / cap)), with an
+// absolute error below 3e-7 * cap.
+inline Vec SoftCap(Vec x, float cap) {
+  return cap - 2.0f * cap / (1.0f + Exp(x * (2.0f / cap)));
 }
 
 }  // namespace

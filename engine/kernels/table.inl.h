@@ -34,7 +34,10 @@ constexpr Kernels TableOf(Isa isa) {
                             : kLanes > 4     ? EncodeType::kInt16
                                              : EncodeType::kF32,
       .rms_norm = RmsNorm,
+      .layer_norm = LayerNorm,
       .activate = Activate,
+      .rotate = Rotate,
+      .soft_cap = SoftCapRow,
       .max_and_sum = ScanMaxAndSum,
       .block_maxima = BlockMaxima,
       .exp_weights = ExpWeights,

@@ -12,13 +12,28 @@
 namespace sheaf {
 
 // Properties of an architecture that choose between different code. Sizes and
-// numbers are no features, nor is the activation: each is an argument of a
-// kernel that is tested against its definition.
+// numbers are no features, nor are the activation and the bias of the logits:
+// each is an argument of a kernel that is tested against its definition.
 struct Features {
   bool is_gated = false;             // the feed-forward layers
   bool is_tied = false;              // the embedding is the head
   bool has_grouped_encoder = false;  // fewer KV heads than query heads there
-  bool has_unequal_stacks = false;   // other widths or heads in the decoder
+  bool has_unequal_widths = false;   // another d_model in the decoder
+  bool has_source_embedding = false;
+  bool has_embedding_norm = false;
+  bool has_final_norm = true;
+  bool has_biases = false;
+  bool has_bias_per_layer = false;  // of positions, instead of one per stack
+  bool norms_add_one = false;
+  bool has_qk_norm = false;
+  bool has_merged_attention = false;
+  bool has_windows = false;  // in some layer
+  bool has_score_softcap = false;
+  bool has_logit_softcap = false;
+  bool has_own_vector = false;
+  NormKind norm = NormKind::kRms;
+  NormPlace norm_place = NormPlace::kBefore;
+  PositionKind positions = PositionKind::kRelativeBias;
 
   bool operator==(const Features&) const = default;
 };

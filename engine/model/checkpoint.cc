@@ -15,28 +15,42 @@
 #include "absl/strings/str_join.h"
 #include "base/input_file.h"
 #include "base/strict_json.h"
+#include "engine/model/safetensors.h"
+#include "engine/model/torch_file.h"
 
 namespace sheaf {
 namespace {
 
 using nlohmann::json;
 
-constexpr absl::string_view kSingleFile = "model.safetensors";
-constexpr absl::string_view kIndexFile = "model.safetensors.index.json";
+// Where a format's weights are, in the order of the formats' preference.
+struct Format {
+  absl::string_view single_file;
+  absl::string_view index_file;
+  absl::string_view shard_suffix;
+  absl::StatusOr<TensorFile> (*open)(const std::string& path);
+};
+constexpr Format kFormats[] = {
+    {"model.safetensors", "model.safetensors.index.json", ".safetensors",
+     OpenSafetensors},
+    {"pytorch_model.bin", "pytorch_model.bin.index.json", ".bin",
+     OpenTorchFile}};
+
 constexpr absl::string_view kAdapterFile = "adapter_config.json";
 constexpr size_t kMaxShards = 256;  // each holds a file descriptor
 
 // The index's weight_map: file name of the shard by tensor name.
 using WeightMap = std::map<std::string, std::string>;
 
-bool IsPlainShardName(absl::string_view name) {
-  return name.size() <= 255 && absl::EndsWith(name, ".safetensors") &&
+bool IsPlainShardName(absl::string_view name, const Format& format) {
+  return name.size() <= 255 && absl::EndsWith(name, format.shard_suffix) &&
          !absl::StartsWith(name, ".") &&
          name.find_first_of(absl::string_view("/\\\0", 3)) ==
              absl::string_view::npos;
 }
 
-absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
+absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path,
+                                        const Format& format) {
   absl::StatusOr<json> index = ReadStrictJson(path);
   if (!index.ok()) return index.status();
   const auto refuse = [&](absl::string_view rule) {
@@ -54,11 +68,11 @@ absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
                                  " must map to a file name"));
     }
     const std::string& name = shard.get_ref<const std::string&>();
-    if (!IsPlainShardName(name)) {
+    if (!IsPlainShardName(name, format)) {
       return refuse(absl::StrFormat(
-          "weight_map: tensor %s maps to %s; allowed are names of "
-          ".safetensors files in the directory itself",
-          Quoted(tensor), Quoted(name)));
+          "weight_map: tensor %s maps to %s; allowed are names of %s files in "
+          "the directory itself",
+          Quoted(tensor), Quoted(name), format.shard_suffix));
     }
     result.emplace(tensor, name);
   }
@@ -69,14 +83,15 @@ absl::StatusOr<WeightMap> ReadWeightMap(const std::string& path) {
 // is written and the others are dropped, but some programs make the index
 // first.
 bool MayBeDropped(absl::string_view tensor) {
-  return tensor == "shared.weight" || tensor == "lm_head.weight" ||
+  return tensor == "shared.weight" || tensor == "model.shared.weight" ||
+         tensor == "lm_head.weight" || tensor == "lm_head.out_proj.weight" ||
          absl::EndsWith(tensor, ".embed_tokens.weight");
 }
 
 // Invariants 1 and 2. `names[i]` is the file name of `shards[i]`.
 absl::Status CheckShards(const std::string& index_path, const WeightMap& map,
                          absl::Span<const std::string> names,
-                         absl::Span<const SafetensorsFile> shards) {
+                         absl::Span<const TensorFile> shards) {
   const auto refuse = [&](absl::string_view tensor, absl::string_view rule) {
     return absl::InvalidArgumentError(
         absl::StrCat(index_path, ": tensor ", Quoted(tensor), " ", rule));
@@ -120,9 +135,7 @@ bool HasFile(const std::string& directory, absl::string_view name) {
 // Says what to do about weights in a format that is not read; "" if there are
 // none.
 std::string OtherWeights(const std::string& directory) {
-  for (const absl::string_view name :
-       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
-        "flax_model.msgpack"}) {
+  for (const absl::string_view name : {"tf_model.h5", "flax_model.msgpack"}) {
     if (!HasFile(directory, name)) continue;
     return absl::StrFormat(
         ", but %s, which is not read; load the model with transformers and "
@@ -132,9 +145,9 @@ std::string OtherWeights(const std::string& directory) {
   return "";
 }
 
-absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
+absl::StatusOr<std::vector<TensorFile>> OpenShards(
     const std::string& directory, const std::string& index_path,
-    const WeightMap& map) {
+    const WeightMap& map, const Format& format) {
   std::set<std::string> distinct;
   for (const auto& [tensor, shard] : map) distinct.insert(shard);
   if (distinct.empty() || distinct.size() > kMaxShards) {
@@ -143,11 +156,11 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
                         index_path, distinct.size(), kMaxShards));
   }
   const std::vector<std::string> names(distinct.begin(), distinct.end());
-  std::vector<SafetensorsFile> shards;
+  std::vector<TensorFile> shards;
   std::vector<std::string> missing;
   for (const std::string& name : names) {
-    absl::StatusOr<SafetensorsFile> shard =
-        SafetensorsFile::Open(absl::StrCat(directory, "/", name));
+    absl::StatusOr<TensorFile> shard =
+        format.open(absl::StrCat(directory, "/", name));
     if (absl::IsNotFound(shard.status())) {
       missing.push_back(Quoted(name));
       continue;
@@ -165,6 +178,25 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenShards(
   return shards;
 }
 
+// The single file or the shards; empty if there is neither file nor index.
+absl::StatusOr<std::vector<TensorFile>> OpenFormat(const std::string& directory,
+                                                   const Format& format) {
+  std::vector<TensorFile> files;
+  absl::StatusOr<TensorFile> single =
+      format.open(absl::StrCat(directory, "/", format.single_file));
+  if (single.ok()) {
+    files.push_back(*std::move(single));
+    return files;
+  }
+  if (!absl::IsNotFound(single.status())) return single.status();
+  const std::string index_path =
+      absl::StrCat(directory, "/", format.index_file);
+  const absl::StatusOr<WeightMap> map = ReadWeightMap(index_path, format);
+  if (absl::IsNotFound(map.status())) return files;
+  if (!map.ok()) return map.status();
+  return OpenShards(directory, index_path, *map, format);
+}
+
 }  // namespace
 
 absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
@@ -174,31 +206,25 @@ absl::StatusOr<Checkpoint> Checkpoint::Open(const std::string& directory) {
         "(merge_and_unload) and save the model whole",
         directory, kAdapterFile));
   }
-  absl::StatusOr<SafetensorsFile> single =
-      SafetensorsFile::Open(absl::StrCat(directory, "/", kSingleFile));
-  if (single.ok()) {
-    std::vector<SafetensorsFile> files;
-    files.push_back(*std::move(single));
-    return Checkpoint(directory, std::move(files));
+  for (const Format& format : kFormats) {
+    absl::StatusOr<std::vector<TensorFile>> files =
+        OpenFormat(directory, format);
+    if (!files.ok()) return files.status();
+    if (!files->empty()) return Checkpoint(directory, *std::move(files));
   }
-  if (!absl::IsNotFound(single.status())) return single.status();
-  const std::string index_path = absl::StrCat(directory, "/", kIndexFile);
-  absl::StatusOr<WeightMap> map = ReadWeightMap(index_path);
-  if (absl::IsNotFound(map.status())) {
-    return absl::NotFoundError(
-        absl::StrFormat("%s has neither %s nor %s%s", directory, kSingleFile,
-                        kIndexFile, OtherWeights(directory)));
-  }
-  if (!map.ok()) return map.status();
-  absl::StatusOr<std::vector<SafetensorsFile>> shards =
-      OpenShards(directory, index_path, *map);
-  if (!shards.ok()) return shards.status();
-  return Checkpoint(directory, *std::move(shards));
+  return absl::NotFoundError(
+      absl::StrFormat("%s has no weights: none of %s%s", directory,
+                      absl::StrJoin(kFormats, ", ",
+                                    [](std::string* out, const Format& format) {
+                                      absl::StrAppend(out, format.single_file,
+                                                      ", ", format.index_file);
+                                    }),
+                      OtherWeights(directory)));
 }
 
 absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
     absl::string_view name) const {
-  for (const SafetensorsFile& file : files_) {
+  for (const TensorFile& file : files_) {
     const TensorInfo* tensor = file.Find(name);
     if (tensor != nullptr) return Place{&file, tensor};
   }
@@ -208,7 +234,7 @@ absl::StatusOr<Checkpoint::Place> Checkpoint::Find(
 
 std::vector<std::string> Checkpoint::Names() const {
   std::vector<std::string> names;
-  for (const SafetensorsFile& file : files_) {
+  for (const TensorFile& file : files_) {
     for (const TensorInfo& tensor : file.tensors()) {
       names.push_back(tensor.name);
     }
@@ -225,12 +251,22 @@ absl::StatusOr<std::vector<int64_t>> Checkpoint::Shape(
   return place->tensor->shape;
 }
 
+bool Checkpoint::IsAlias(absl::string_view name,
+                         absl::string_view other) const {
+  const absl::StatusOr<Place> a = Find(name), b = Find(other);
+  return a.ok() && b.ok() && a->file == b->file &&
+         a->tensor->offset == b->tensor->offset &&
+         a->tensor->dtype == b->tensor->dtype &&
+         a->tensor->shape == b->tensor->shape &&
+         a->tensor->strides == b->tensor->strides;
+}
+
 absl::Status Checkpoint::ReadRows(absl::string_view name, int64_t first_row,
                                   int64_t num_rows,
                                   absl::Span<float> out) const {
   absl::StatusOr<Place> place = Find(name);
   if (!place.ok()) return place.status();
-  const SafetensorsFile* const file = place->file;
+  const TensorFile* const file = place->file;
   const TensorInfo* const tensor = place->tensor;
   const auto refuse = [&](absl::string_view rule) {
     return absl::InvalidArgumentError(

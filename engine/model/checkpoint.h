@@ -11,13 +11,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "engine/model/safetensors.h"
+#include "engine/model/tensor_file.h"
 #include "engine/model/weight_source.h"
 
 namespace sheaf {
 
 // The weights of a Hugging Face model directory: `model.safetensors`, or else
-// the shards that `model.safetensors.index.json` names.
+// the shards that `model.safetensors.index.json` names, or else
+// `pytorch_model.bin`, or else the shards that `pytorch_model.bin.index.json`
+// names. Only the first of these that exists is read.
 //
 // Invariants, which Open() verifies; it refuses files that break one:
 //   1. A tensor is in one file only.
@@ -27,17 +29,19 @@ namespace sheaf {
 class Checkpoint : public WeightSource {
  public:
   // Opens all files and reads their headers, but no weights. NotFound if the
-  // directory has neither file, or lacks shards that its index names.
+  // directory has none of these, or lacks shards that its index names.
   // InvalidArgument if it is the directory of an adapter.
   static absl::StatusOr<Checkpoint> Open(const std::string& directory);
 
   // In the order of their names.
-  absl::Span<const SafetensorsFile> files() const { return files_; }
+  absl::Span<const TensorFile> files() const { return files_; }
 
   std::vector<std::string> Names() const override;
   bool Has(absl::string_view name) const override;
   absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const override;
+
+  bool IsAlias(absl::string_view name, absl::string_view other) const override;
 
   // Refuses NaN and infinite weights, which would make a whole batch useless.
   absl::Status ReadRows(absl::string_view name, int64_t first_row,
@@ -45,17 +49,17 @@ class Checkpoint : public WeightSource {
 
  private:
   struct Place {
-    const SafetensorsFile* file;
+    const TensorFile* file;
     const TensorInfo* tensor;
   };
 
-  Checkpoint(std::string directory, std::vector<SafetensorsFile> files)
+  Checkpoint(std::string directory, std::vector<TensorFile> files)
       : directory_(std::move(directory)), files_(std::move(files)) {}
 
   absl::StatusOr<Place> Find(absl::string_view name) const;
 
   std::string directory_;
-  std::vector<SafetensorsFile> files_;
+  std::vector<TensorFile> files_;
 };
 
 }  // namespace sheaf

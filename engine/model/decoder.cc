@@ -34,11 +34,13 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.decoder),
-      bias_(weights.decoder_bias, shape_.num_heads,
-            weights.architecture.positions, /*is_bidirectional=*/false,
-            max_positions),
+      sublayers_(weights.architecture, kernels),
+      embedding_(weights, Stack::kDecoder, kernels, max_positions),
+      biases_(weights.architecture, Stack::kDecoder,
+              weights.decoder_stack.position_biases, max_positions),
+      finisher_(weights, Stack::kDecoder, kernels, max_positions),
       max_rows_(max_rows),
-      self_plan_(shape_.num_kv_heads, team.size()),
+      max_positions_(max_positions),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
@@ -48,6 +50,7 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
   qkv_ = AlignedBuffer<float>(rows * (q_columns + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer<float>(rows * q_columns);
   rows_.reserve(max_rows);
+  MakePlans();
   for (int32_t i = 0; i < team.size(); ++i) {
     members_.push_back(
         {AlignedBuffer<float>(AttentionPlan::kMaxContextRows * q_columns),
@@ -67,14 +70,17 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
   rows_.clear();
   for (size_t i = 0; i < entries.size(); ++i) {
     const DecodeEntry& entry = entries[i];
+    StackEmbedding::Counter places(weights_.architecture,
+                                   entry.num_computed_tokens);
     for (size_t j = 0; j < entry.tokens.size(); ++j) {
       const bool is_last = j + 1 == entry.tokens.size();
       rows_.push_back(
           {&entry, entry.tokens[j],
            entry.num_computed_tokens + static_cast<int32_t>(j),
+           places.Next(entry.tokens[j]),
            is_last ? logits.data() + i * weights_.architecture.vocab_size
                    : nullptr});
-      SHEAF_CHECK(rows_.back().position < bias_.max_len());
+      SHEAF_CHECK(rows_.back().position < max_positions_);
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
   }
@@ -82,93 +88,164 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
 }
 
 void Decoder::RunRows(const ThreadTeam::Member& member) {
-  const Architecture& architecture = weights_.architecture;
-  const int64_t d_model = shape_.d_model;
+  EmbedRows(member);
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  const auto [begin, end] = member.Share(num_rows);
-  for (int64_t row = begin; row < end; ++row) {
-    weights_.Embed(rows_[row].token, x_.data() + row * d_model);
-  }
-  member.Barrier();
   for (int32_t i = 0; i < shape_.num_layers; ++i) {
-    const DecoderLayer& layer = weights_.decoder[i];
-    NormRows(member, kernels_, architecture, layer.self_norm, x_.data(),
-             num_rows, normed_.data());
-    ShowInput(member, i, Attention::kSelf);
-    layer.qkv.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
-                  layer.qkv.num_columns(), /*accumulate=*/false);
-    member.Barrier();
-    WriteSelfKv(member, i);
-    member.Barrier();
-    Attend(member, {self_plan_, Attention::kSelf, i, layer.qkv.num_columns()});
-    member.Barrier();
-    layer.self_out.Run(member, attended_.data(), layer.self_out.K(), num_rows,
-                       x_.data(), d_model, /*accumulate=*/true);
-    member.Barrier();
-
-    NormRows(member, kernels_, architecture, layer.cross_norm, x_.data(),
-             num_rows, normed_.data());
-    ShowInput(member, i, Attention::kCross);
-    layer.cross_q.Run(member, normed_.data(), d_model, num_rows, qkv_.data(),
-                      layer.cross_q.num_columns(), /*accumulate=*/false);
-    member.Barrier();
-    Attend(member,
-           {cross_plan_, Attention::kCross, i, layer.cross_q.num_columns()});
-    member.Barrier();
-    layer.cross_out.Run(member, attended_.data(), layer.cross_out.K(), num_rows,
-                        x_.data(), d_model, /*accumulate=*/true);
-    member.Barrier();
-
-    AddFeedForward(member, kernels_, architecture, layer.feed_forward,
-                   x_.data(), num_rows, normed_.data(), feed_forward_);
+    AddSelfAttention(member, i);
+    if (!weights_.architecture.has_merged_attention) {
+      AddCrossAttention(member, i);
+    }
+    sublayers_.FeedForward(member, weights_.decoder[i].feed_forward, x_.data(),
+                           num_rows, normed_.data(), feed_forward_);
   }
   WriteLogits(member);
 }
 
+void Decoder::EmbedRows(const ThreadTeam::Member& member) {
+  const auto [begin, end] = member.Share(static_cast<int64_t>(rows_.size()));
+  for (int64_t row = begin; row < end; ++row) {
+    embedding_.Embed(rows_[row].token, rows_[row].place,
+                     x_.data() + row * shape_.d_model);
+  }
+  member.Barrier();
+}
+
+void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
+                               int32_t layer_index) {
+  const DecoderLayer& layer = weights_.decoder[layer_index];
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  const float* input = sublayers_.Begin(member, layer.self_norms.before,
+                                        x_.data(), num_rows, normed_.data());
+  ShowInput(member, layer_index, Attention::kSelf, input);
+  ProjectHeads(member, layer, input);
+  member.Barrier();
+  WriteSelfKv(member, layer_index);
+  member.Barrier();
+  Attend(member, {self_plans_[plan_of_layer_[layer_index]].plan, layer_index,
+                  shape_.q_columns() + 2 * shape_.kv_columns()});
+  member.Barrier();
+  sublayers_.End(member, layer.self_norms, layer.self_out, attended_.data(),
+                 num_rows, x_.data(), normed_.data());
+}
+
+void Decoder::ProjectHeads(const ThreadTeam::Member& member,
+                           const DecoderLayer& layer, const float* input) {
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  const int64_t columns = shape_.q_columns() + 2 * shape_.kv_columns();
+  layer.qkv.Run(member, input, shape_.d_model, num_rows, qkv_.data(), columns,
+                /*accumulate=*/false);
+  if (weights_.architecture.has_merged_attention) {
+    layer.kv.Run(member, input, shape_.d_model, num_rows,
+                 qkv_.data() + shape_.q_columns(), columns,
+                 /*accumulate=*/false);
+  }
+}
+
+void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
+                                int32_t layer_index) {
+  const DecoderLayer& layer = weights_.decoder[layer_index];
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  const float* input = sublayers_.Begin(member, layer.cross_norms.before,
+                                        x_.data(), num_rows, normed_.data());
+  ShowInput(member, layer_index, Attention::kCross, input);
+  layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
+                    layer.cross_q.num_columns(), /*accumulate=*/false);
+  member.Barrier();
+  Attend(member, {cross_plan_, layer_index, layer.cross_q.num_columns()});
+  member.Barrier();
+  sublayers_.End(member, layer.cross_norms, layer.cross_out, attended_.data(),
+                 num_rows, x_.data(), normed_.data());
+}
+
 void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
-                        Attention attention) {
+                        Attention attention, const float* input) {
   if (observer_ == nullptr || member.index() != 0) return;
   observer_->OnAttentionInput(layer_index, attention,
-                              {normed_.data(), rows_.size() * shape_.d_model});
+                              {input, rows_.size() * shape_.d_model});
+}
+
+// One plan per distinct window.
+void Decoder::MakePlans() {
+  for (int32_t layer = 0; layer < shape_.num_layers; ++layer) {
+    const std::optional<Window> window =
+        shape_.windows.empty() ? std::nullopt : shape_.windows[layer];
+    const auto found = std::find_if(
+        self_plans_.begin(), self_plans_.end(),
+        [&](const SelfPlan& self) { return self.window == window; });
+    plan_of_layer_.push_back(static_cast<int32_t>(found - self_plans_.begin()));
+    if (found != self_plans_.end()) continue;
+    self_plans_.push_back(
+        {window, AttentionPlan(shape_.num_kv_heads, team_.size())});
+  }
 }
 
 void Decoder::PlanAttention() {
-  self_plan_.Clear();
+  const bool is_merged = weights_.architecture.has_merged_attention;
   cross_plan_.Clear();
-  const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  for (int32_t row = 0; row < num_rows; ++row) {
-    self_plan_.Add(rows_[row].entry->self_blocks.data(),
-                   rows_[row].position + 1, row, /*num_rows=*/1);
+  if (!is_merged) PlanSources(cross_plan_);
+  cross_plan_.Finish();
+  int64_t num_partials = cross_plan_.num_partials();
+  for (SelfPlan& self : self_plans_) {
+    self.plan.Clear();
+    // First, because the rows of a source must have equally many parts so far.
+    if (is_merged) PlanSources(self.plan);
+    PlanSequences(self);
+    self.plan.Finish();
+    num_partials = std::max(num_partials, self.plan.num_partials());
   }
+  const size_t num_floats =
+      num_partials * shape_.num_heads * kernels::PartFloats(shape_.head_dim);
+  if (parts_.size() < num_floats) parts_.resize(num_floats);
+}
+
+void Decoder::PlanSources(AttentionPlan& plan) {
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
   for (int32_t first = 0, end = 0; first < num_rows; first = end) {
     const DecodeEntry& entry = *rows_[first].entry;
     while (end < num_rows &&
            rows_[end].entry->cross_blocks.data() == entry.cross_blocks.data()) {
       ++end;
     }
-    cross_plan_.Add(entry.cross_blocks.data(), entry.source_len, first,
-                    end - first);
+    plan.Add(Attention::kCross, entry.cross_blocks.data(), /*begin=*/0,
+             entry.source_len, first, end - first);
   }
-  const size_t num_floats =
-      std::max(self_plan_.num_partials(), cross_plan_.num_partials()) *
-      shape_.num_heads * kernels::PartFloats(shape_.head_dim);
-  if (parts_.size() < num_floats) parts_.resize(num_floats);
 }
 
+void Decoder::PlanSequences(SelfPlan& self) {
+  const int32_t num_rows = static_cast<int32_t>(rows_.size());
+  for (int32_t row = 0; row < num_rows; ++row) {
+    const int32_t position = rows_[row].position;
+    // Tokens of the first panel that lie before the window have a bias.
+    const int32_t begin = self.window.has_value()
+                              ? std::max(position - self.window->back, 0) /
+                                    kernels::kPanel * kernels::kPanel
+                              : 0;
+    self.plan.Add(Attention::kSelf, rows_[row].entry->self_blocks.data(), begin,
+                  position + 1, row, /*num_rows=*/1);
+  }
+}
+
+// A turn is a KV head of a row, with its group of queries.
 void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
                           int32_t layer_index) {
   const int64_t kv = shape_.kv_columns();
   const int64_t q_columns = shape_.q_columns();
+  const int32_t group = shape_.num_heads / shape_.num_kv_heads;
   const auto [begin, end] =
       member.Share(static_cast<int64_t>(rows_.size()) * shape_.num_kv_heads);
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t row = i / shape_.num_kv_heads;
+    const Row& row = rows_[i / shape_.num_kv_heads];
     const int32_t kv_head = static_cast<int32_t>(i % shape_.num_kv_heads);
-    const float* k = qkv_.data() + row * (q_columns + 2 * kv) + q_columns +
-                     int64_t{kv_head} * shape_.head_dim;
+    float* q = qkv_.data() + i / shape_.num_kv_heads * (q_columns + 2 * kv);
+    float* k = q + q_columns + int64_t{kv_head} * shape_.head_dim;
+    if (!finisher_.is_idle()) {
+      finisher_.FinishQueries(layer_index, row.position,
+                              q + int64_t{kv_head} * group * shape_.head_dim,
+                              group);
+      finisher_.FinishKeys(layer_index, row.position, k, /*num_heads=*/1);
+    }
     storage_.Write(Attention::kSelf, layer_index, kv_head,
-                   rows_[row].entry->self_blocks.data(), rows_[row].position, k,
-                   k + kv);
+                   row.entry->self_blocks.data(), row.position, k, k + kv);
   }
 }
 
@@ -193,17 +270,24 @@ void Decoder::AttendShare(const AttentionCall& call,
   const AttentionPlan::Context& context = contexts[share.context];
   const int32_t dim = shape_.head_dim;
   const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
-  ForEachGroup(
-      context, share, group, [&](int32_t head, int32_t row, int64_t query) {
-        std::copy_n(qkv_.data() + (context.first_row + row) * call.q_stride +
-                        int64_t{head} * dim,
-                    group * dim, buffers.q.data() + query * dim);
-      });
+  const float scale = shape_.score_scale;
+  ForEachGroup(context, share, group,
+               [&](int32_t head, int32_t row, int64_t query) {
+                 const float* from = qkv_.data() +
+                                     (context.first_row + row) * call.q_stride +
+                                     int64_t{head} * dim;
+                 float* to = buffers.q.data() + query * dim;
+                 for (int32_t i = 0; i < group * dim; ++i)
+                   to[i] = from[i] * scale;
+               });
   const auto view = [&](const AttentionPlan::Share& of) {
-    return storage_.View(call.attention, call.layer_index, of.first_kv_head,
-                         contexts[of.context].blocks);
+    const AttentionPlan::Context& seen = contexts[of.context];
+    return storage_.View(seen.attention, call.layer_index, of.first_kv_head,
+                         seen.blocks);
   };
-  const int32_t begin = share.part * kernels::kContextPart;
+  const RelativeBias* bias = context.attention == Attention::kSelf
+                                 ? biases_.Of(call.layer_index)
+                                 : nullptr;
   const kernels::KvView next_view = view(next);
   kernels_.attend_decode(
       {.q = buffers.q.data(),
@@ -211,18 +295,17 @@ void Decoder::AttendShare(const AttentionCall& call,
        .num_rows = group * context.num_rows,
        .dim = dim,
        .kv = view(share),
-       .begin = begin,
-       .end = std::min(begin + kernels::kContextPart, context.len),
+       .begin = call.plan.PartBegin(share),
+       .end = call.plan.PartEnd(share),
        .bias =
-           call.attention == Attention::kSelf
-               ? bias_.ForQuery(share.first_kv_head * group, context.len - 1)
-               : nullptr,
-       .bias_stride = bias_.row_stride(),
+           bias ? bias->ForQuery(share.first_kv_head * group, context.end - 1)
+                : nullptr,
+       .bias_stride = bias ? bias->row_stride() : 0,
+       .softcap = shape_.score_softcap,
        .parts = buffers.parts.data(),
-       .next = next_view.base +
-               next_view.block_ids[next.part * kernels::kContextPart /
-                                   next_view.block_tokens] *
-                   next_view.block_stride});
+       .next = next_view.base + next_view.block_ids[call.plan.PartBegin(next) /
+                                                    next_view.block_tokens] *
+                                    next_view.block_stride});
   StoreShare(call, share, buffers);
 }
 
@@ -236,9 +319,10 @@ void Decoder::StoreShare(const AttentionCall& call,
   const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
   const auto store = [&](int32_t head, int32_t row, int64_t query) {
     const float* from = buffers.parts.data() + query * part_floats;
-    if (context.num_parts > 1) {
-      const int64_t partial =
-          context.first_partial + int64_t{share.part} * context.num_rows + row;
+    const AttentionPlan::RowParts& row_parts =
+        call.plan.row_parts()[context.first_row + row];
+    if (row_parts.count > 1) {
+      const int64_t partial = row_parts.first + context.first_part + share.part;
       std::copy_n(from, group * part_floats,
                   parts_.data() + (partial * num_heads + head) * part_floats);
       return;
@@ -254,35 +338,33 @@ void Decoder::StoreShare(const AttentionCall& call,
   ForEachGroup(context, share, group, store);
 }
 
-// Joins the parts of contexts that have several. The members take the queries
-// in turn.
+// Joins the parts of rows that have several. The members take the queries in
+// turn.
 void Decoder::JoinParts(const ThreadTeam::Member& member,
                         const AttentionPlan& plan) {
   const int64_t part_floats = kernels::PartFloats(shape_.head_dim);
   const int64_t num_heads = shape_.num_heads;
+  const absl::Span<const AttentionPlan::RowParts> rows = plan.row_parts();
   int64_t turn = 0;
-  for (const AttentionPlan::Context& context : plan.contexts()) {
-    if (context.num_parts == 1) continue;
-    const int64_t queries = context.num_rows * num_heads;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    if (rows[row].count == 1) continue;
     const float* from =
-        parts_.data() + context.first_partial * num_heads * part_floats;
-    float* to =
-        attended_.data() + context.first_row * num_heads * shape_.head_dim;
-    for (int64_t query = 0; query < queries; ++query) {
+        parts_.data() + rows[row].first * num_heads * part_floats;
+    float* to = attended_.data() +
+                static_cast<int64_t>(row) * num_heads * shape_.head_dim;
+    for (int64_t head = 0; head < num_heads; ++head) {
       if (turn++ % member.count() != member.index()) continue;
-      kernels_.join_parts(from + query * part_floats, queries * part_floats,
-                          context.num_parts, shape_.head_dim,
-                          to + query * shape_.head_dim);
+      kernels_.join_parts(from + head * part_floats, num_heads * part_floats,
+                          rows[row].count, shape_.head_dim,
+                          to + head * shape_.head_dim);
     }
   }
 }
 
-// Computes the logits of the rows that need them: their normed rows are first
-// stored side by side for the product of the head.
+// Computes the logits of the rows that need them. What the head reads of them
+// is first stored side by side for its product.
 void Decoder::WriteLogits(const ThreadTeam::Member& member) {
-  const Architecture& architecture = weights_.architecture;
   const int64_t d_model = shape_.d_model;
-  const float scale = architecture.logit_scale;
   // Every member finds the same places and norms the rows that are its own.
   int32_t num_asked = 0;
   float* first_logits = nullptr;
@@ -290,13 +372,8 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
     if (rows_[row].logits == nullptr) continue;
     if (num_asked == 0) first_logits = rows_[row].logits;
     if (num_asked % member.count() == member.index()) {
-      float* normed = normed_.data() + num_asked * d_model;
-      kernels_.rms_norm(x_.data() + row * d_model, d_model, 1, shape_.d_model,
-                        weights_.decoder_norm.data(), architecture.norm_epsilon,
-                        normed);
-      if (scale != 1) {
-        for (int64_t i = 0; i < d_model; ++i) normed[i] *= scale;
-      }
+      FinishRow(static_cast<int64_t>(row),
+                normed_.data() + num_asked * d_model);
     }
     ++num_asked;
   }
@@ -304,9 +381,40 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   // Entries are in order, so their logits are contiguous.
   if (num_asked > 0) {
     weights_.head.Run(member, normed_.data(), d_model, num_asked, first_logits,
-                      architecture.vocab_size, /*accumulate=*/false);
+                      weights_.head.num_columns(), /*accumulate=*/false);
+    if (weights_.architecture.logit_softcap != 0) {
+      CapOwnSlices(member, num_asked, first_logits);
+    }
   }
   member.Barrier();
+}
+
+// A member caps the columns that it has just computed, so no barrier is needed.
+void Decoder::CapOwnSlices(const ThreadTeam::Member& member, int32_t num_rows,
+                           float* logits) const {
+  const absl::Span<const Linear::Slice> slices = weights_.head.slices();
+  for (size_t i = member.index(); i < slices.size(); i += member.count()) {
+    for (int32_t row = 0; row < num_rows; ++row) {
+      kernels_.soft_cap(
+          logits + row * weights_.head.num_columns() + slices[i].first_column,
+          slices[i].num_columns, weights_.architecture.logit_softcap);
+    }
+  }
+}
+
+void Decoder::FinishRow(int64_t row, float* out) const {
+  const Architecture& architecture = weights_.architecture;
+  const int64_t d_model = shape_.d_model;
+  const float* x = x_.data() + row * d_model;
+  if (architecture.has_final_norm) {
+    Norm(kernels_, architecture, weights_.decoder_stack.final_norm, x,
+         /*num_rows=*/1, out);
+  } else {
+    std::copy_n(x, d_model, out);
+  }
+  if (const float scale = architecture.logit_scale; scale != 1) {
+    for (int64_t i = 0; i < d_model; ++i) out[i] *= scale;
+  }
 }
 
 }  // namespace sheaf

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
+#include "engine/model/embedding.h"
+#include "engine/model/head_finisher.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -22,8 +25,8 @@ namespace sheaf {
 class DecoderObserver {
  public:
   virtual ~DecoderObserver() = default;
-  // `rows` [num_rows, d_model]: the normed input of a layer's self-attention,
-  // or of its cross-attention's queries.
+  // `rows` [num_rows, d_model]: what the products of a layer's self-attention
+  // read, or those of its cross-attention's queries.
   virtual void OnAttentionInput(int32_t layer_index, Attention attention,
                                 absl::Span<const float> rows) = 0;
 };
@@ -53,49 +56,76 @@ class Decoder {
   struct Row {
     const DecodeEntry* entry;
     int32_t token;
-    int32_t position;
-    float* logits;  // null: the logits of this row are not needed
+    int32_t position;  // in the sequence
+    int32_t place;     // of its position's vector (StackEmbedding)
+    float* logits;     // null: the logits of this row are not needed
   };
   // Working memory of one member of the team.
   struct MemberBuffers {
     AlignedBuffer<float> q;      // [kMaxContextRows, H, head_dim]
     AlignedBuffer<float> parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
   };
+  // The self-attention of all layers that see the same tokens.
+  struct SelfPlan {
+    std::optional<Window> window;
+    AttentionPlan plan;
+  };
   // One attention of one layer.
   struct AttentionCall {
     AttentionPlan& plan;
-    Attention attention;
     int32_t layer_index;
     int64_t q_stride;  // between the rows of queries in qkv_
   };
 
+  void MakePlans();
   void PlanAttention();
+  // Adds the contexts of all rows in their sources, and in their sequences.
+  void PlanSources(AttentionPlan& plan);
+  void PlanSequences(SelfPlan& self);
   void RunRows(const ThreadTeam::Member& member);
+  void EmbedRows(const ThreadTeam::Member& member);
+  void AddSelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
+  void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
+  void ProjectHeads(const ThreadTeam::Member& member, const DecoderLayer& layer,
+                    const float* input);
+  // Finishes the heads and writes the keys and values.
   void WriteSelfKv(const ThreadTeam::Member& member, int32_t layer_index);
   void Attend(const ThreadTeam::Member& member, const AttentionCall& call);
   // `next` is the share that this member computes after this one.
   void AttendShare(const AttentionCall& call, const AttentionPlan::Share& share,
                    const AttentionPlan::Share& next, MemberBuffers& buffers);
-  // Moves the results in `buffers` to attended_, or to parts_ if the context
-  // has several parts.
+  // Moves the results in `buffers` to attended_, or to parts_ if a row has
+  // several parts.
   void StoreShare(const AttentionCall& call, const AttentionPlan::Share& share,
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
   void WriteLogits(const ThreadTeam::Member& member);
+  void CapOwnSlices(const ThreadTeam::Member& member, int32_t num_rows,
+                    float* logits) const;
+  // Writes what the head reads of a row to out [d_model].
+  void FinishRow(int64_t row, float* out) const;
+  // Shows the observer, if there is one, what an attention reads.
   void ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
-                 Attention attention);
+                 Attention attention, const float* input);
 
   const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const RelativeBias bias_;
+  const Sublayers sublayers_;
+  const StackEmbedding embedding_;
+  const LayerBiases biases_;
+  const HeadFinisher finisher_;
   const int32_t max_rows_;
+  const int32_t max_positions_;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
-  AttentionPlan self_plan_;   // a context per row
+  // In these, a row has a context of its own. With merged attention it also
+  // shares one of its source, as in cross_plan_.
+  std::vector<SelfPlan> self_plans_;
+  std::vector<int32_t> plan_of_layer_;  // index in self_plans_
   AttentionPlan cross_plan_;  // the rows of all beams of a source share one
 
   AlignedBuffer<float> x_;         // [rows, d_model]
@@ -104,8 +134,7 @@ class Decoder {
   AlignedBuffer<float> attended_;  // [rows, q_columns]
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
-  // [num_partials, H, PartFloats(head_dim)]: of each context that has several
-  // parts, [part][row]
+  // [num_partials, H, PartFloats(head_dim)]; AttentionPlan has the order
   std::vector<float> parts_;
 };
 

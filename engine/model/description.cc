@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/key_reader.h"
+#include "engine/model/families/common_values.h"
 #include "engine/model/families/registry.h"
 
 namespace sheaf {
@@ -15,7 +16,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxEosTokens = 64;
 constexpr size_t kMaxLabelBytes = 128;
 
 // The family that config.json names; nothing after a refusal.
@@ -53,26 +53,8 @@ std::string ReadLabel(KeyReader& reader, const ModelType& type) {
 // Token ids that either file may have.
 struct StartIds {
   std::optional<int32_t> decoder_start, bos;
+  std::optional<int32_t> type_default;
 };
-
-void ReadEosIds(KeyReader& reader, int32_t max_id, TokenRules& tokens) {
-  constexpr absl::string_view kEos = "eos_token_id";
-  const json* eos = reader.Find(kEos);
-  if (eos == nullptr) return;
-  tokens.eos_ids.clear();
-  if (!eos->is_array()) {
-    tokens.eos_ids.push_back(reader.IntOf(kEos, *eos, 0, max_id));
-    return;
-  }
-  if (eos->empty() || eos->size() > kMaxEosTokens) {
-    reader.Refuse(kEos, *eos,
-                  absl::StrFormat("an id, or a list of 1..%d", kMaxEosTokens));
-    return;
-  }
-  for (const json& id : *eos) {
-    tokens.eos_ids.push_back(reader.IntOf(kEos, id, 0, max_id));
-  }
-}
 
 // Takes the token ids that the file has and leaves the others unchanged.
 void ReadTokenIds(KeyReader& reader, int32_t vocab_size, TokenRules& tokens,
@@ -98,11 +80,15 @@ void ReadConfig(KeyReader& reader, ModelDescription& out, StartIds& start) {
   Architecture& architecture = out.architecture;
   out.family = found.family;
   architecture.family = std::string(found.type->name);
+  start.type_default = found.type->decoder_start;
   architecture.label = ReadLabel(reader, *found.type);
   if (!reader.Bool("is_encoder_decoder", true)) {
     reader.Refuse("is_encoder_decoder", false, "true");
   }
   out.family->read(reader, architecture, out.warnings);
+  if (!architecture.has_source_embedding) {
+    architecture.source_vocab_size = architecture.vocab_size;
+  }
   JudgeCommonKeys(reader, out.warnings);
   ReadTokenIds(reader, architecture.vocab_size, architecture.tokens, start);
 }
@@ -122,7 +108,9 @@ absl::StatusOr<ModelDescription> DescribeModel(ConfigFiles files) {
     ReadTokenIds(generation, out.architecture.vocab_size, tokens, start);
     if (!generation.status().ok()) return generation.status();
   }
-  // As in the reference, which does not decode if it has neither.
+  // As in the reference, which does not decode if it has none.
+  if (!start.decoder_start.has_value())
+    start.decoder_start = start.type_default;
   tokens.start_id =
       start.decoder_start.value_or(start.bos.value_or(tokens.start_id));
   return out;

@@ -26,6 +26,15 @@ kernels::EncodeType AttentionType(const Weights& weights,
              : kernels::EncodeType::kF32;
 }
 
+// What a layer sees of a source of `len` tokens.
+Window SeenBy(const StackShape& shape, int32_t layer_index, int32_t len) {
+  if (shape.windows.empty() || !shape.windows[layer_index].has_value()) {
+    return {len, len};
+  }
+  const Window& window = *shape.windows[layer_index];
+  return {std::min(window.back, len), std::min(window.ahead, len)};
+}
+
 }  // namespace
 
 Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
@@ -36,17 +45,21 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.encoder),
-      bias_(weights.encoder_bias, shape_.num_heads,
-            weights.architecture.positions, /*is_bidirectional=*/true,
-            max_source_tokens),
+      sublayers_(weights.architecture, kernels),
+      embedding_(weights, Stack::kEncoder, kernels, max_source_tokens),
+      biases_(weights.architecture, Stack::kEncoder,
+              weights.encoder_stack.position_biases, max_source_tokens),
+      finisher_(weights, Stack::kEncoder, kernels, max_source_tokens),
+      cross_keys_(weights, Stack::kDecoder, kernels, /*max_len=*/0),
       attention_type_(AttentionType(weights, kernels)),
       feed_forward_(weights.architecture, shape_, kUnitRows) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
   x_ = AlignedBuffer<float>(rows * shape_.d_model);
   normed_ = AlignedBuffer<float>(rows * shape_.d_model);
-  qkv_ = AlignedBuffer<float>(rows * 3 * shape_.q_columns());
+  qkv_ = AlignedBuffer<float>(rows *
+                              (shape_.q_columns() + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer<float>(rows * shape_.q_columns());
-  cross_kv_ = AlignedBuffer<float>(kUnitRows * weights.cross_kv.num_columns());
+  cross_kv_ = AlignedBuffer<float>(kUnitRows * cross_kv_columns());
   // The widest form of a head is f32.
   const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
                              shape_.head_dim *
@@ -67,8 +80,9 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
     const int32_t len = static_cast<int32_t>(entry.source.size());
     SHEAF_CHECK((num_rows_ + len) * d_model <= x_.size());
     sources_.push_back({num_rows_, len, entry.cross_blocks});
+    StackEmbedding::Counter places(weights_.architecture, /*num_tokens=*/0);
     for (int32_t id : entry.source) {
-      weights_.Embed(id, x_.data() + num_rows_++ * d_model);
+      embedding_.Embed(id, places.Next(id), x_.data() + num_rows_++ * d_model);
     }
   }
 }
@@ -126,27 +140,30 @@ Encoder::Unit Encoder::TakeUnit() {
 
 int64_t Encoder::WorkOfTokenLayer() const {
   const int64_t feed_forward_products = weights_.architecture.is_gated ? 3 : 2;
-  return shape_.d_model *
-         (4 * shape_.q_columns() + feed_forward_products * shape_.d_ff);
+  return shape_.d_model * (2 * (shape_.q_columns() + shape_.kv_columns()) +
+                           feed_forward_products * shape_.d_ff);
 }
 
 int64_t Encoder::WorkOf(const Unit& unit) const {
   const int64_t rows = unit.end - unit.begin;
-  const int64_t project = int64_t{3} * shape_.d_model * shape_.q_columns();
+  const int64_t project =
+      shape_.d_model * (shape_.q_columns() + 2 * shape_.kv_columns());
   switch (unit.phase) {
     case Phase::kProject:
       return rows * project;
     case Phase::kFeedForward:
       return rows * (WorkOfTokenLayer() - project);
     case Phase::kCross:
-      return rows * shape_.d_model * weights_.cross_kv.num_columns();
+      return rows * shape_.d_model * cross_kv_columns();
     case Phase::kAttend:
       break;
   }
   int64_t work = 0;
   for (int64_t i = unit.begin; i < unit.end; ++i) {
-    const int64_t len = sources_[i / shape_.num_heads].len;
-    work += 2 * len * len * shape_.head_dim;
+    const int32_t len = sources_[i / shape_.num_heads].len;
+    const Window seen = SeenBy(shape_, unit.layer, len);
+    work += int64_t{2} * len * std::min(len, seen.back + seen.ahead + 1) *
+            shape_.head_dim;
   }
   return work;
 }
@@ -168,42 +185,77 @@ void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  float* normed = normed_.data() + unit.begin * d_model;
-  NormRows(member, kernels_, weights_.architecture, layer.norm,
-           x_.data() + unit.begin * d_model, n, normed);
+  const float* input = sublayers_.Begin(member, layer.self_norms.before,
+                                        x_.data() + unit.begin * d_model, n,
+                                        normed_.data() + unit.begin * d_model);
   const int64_t columns = layer.qkv.num_columns();
-  layer.qkv.Run(member, normed, d_model, n, qkv_.data() + unit.begin * columns,
+  layer.qkv.Run(member, input, d_model, n, qkv_.data() + unit.begin * columns,
                 columns, /*accumulate=*/false);
   member.Barrier();
+  if (!finisher_.is_idle()) FinishHeads(member, unit);
 }
 
-// The members take the (source, head) pairs in turn.
-void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
-  const int32_t num_heads = shape_.num_heads;
-  for (int64_t i = unit.begin + member.index(); i < unit.end;
-       i += member.count()) {
-    AttendHead(sources_[i / num_heads], static_cast<int32_t>(i % num_heads),
-               heads_[member.index()]);
+void Encoder::FinishHeads(const ThreadTeam::Member& member, const Unit& unit) {
+  const int64_t columns = weights_.encoder[unit.layer].qkv.num_columns();
+  const auto [begin, end] = member.Share(unit.end - unit.begin);
+  for (const Source& source : sources_) {
+    const int64_t first =
+        std::max<int64_t>(unit.begin + begin, source.first_row);
+    const int64_t last =
+        std::min<int64_t>(unit.begin + end, source.first_row + source.len);
+    for (int64_t row = first; row < last; ++row) {
+      const int32_t position = static_cast<int32_t>(row - source.first_row);
+      float* q = qkv_.data() + row * columns;
+      finisher_.FinishQueries(unit.layer, position, q, shape_.num_heads);
+      finisher_.FinishKeys(unit.layer, position, q + shape_.q_columns(),
+                           shape_.num_kv_heads);
+    }
   }
   member.Barrier();
 }
 
-void Encoder::AttendHead(const Source& source, int32_t head,
-                         HeadBuffers& buffers) {
+// The members take the (source, head) pairs in turn. Heads of a group that
+// follow each other share what is packed.
+void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
+  const int32_t num_heads = shape_.num_heads;
+  const int32_t group = num_heads / shape_.num_kv_heads;
+  HeadBuffers& buffers = heads_[member.index()];
+  int64_t packed = -1;  // of all groups of all sources
+  for (int64_t i = unit.begin + member.index(); i < unit.end;
+       i += member.count()) {
+    const Source& source = sources_[i / num_heads];
+    const int32_t head = static_cast<int32_t>(i % num_heads);
+    if (packed != i / group) PackHead(source, head / group, buffers);
+    packed = i / group;
+    AttendHead(unit.layer, source, head, buffers);
+  }
+  member.Barrier();
+}
+
+void Encoder::PackHead(const Source& source, int32_t kv_head,
+                       HeadBuffers& buffers) {
+  const int32_t dim = shape_.head_dim;
+  const int64_t stride = shape_.q_columns() + 2 * shape_.kv_columns();
+  const float* k = qkv_.data() + source.first_row * stride +
+                   shape_.q_columns() + int64_t{kv_head} * dim;
+  buffers.units = kernels_.pack_head({.k = k,
+                                      .v = k + shape_.kv_columns(),
+                                      .stride = stride,
+                                      .len = source.len,
+                                      .dim = dim},
+                                     attention_type_, buffers.k_panels.data(),
+                                     buffers.v.data());
+}
+
+void Encoder::AttendHead(int32_t layer_index, const Source& source,
+                         int32_t head, HeadBuffers& buffers) {
   const int32_t dim = shape_.head_dim;
   const int64_t q_columns = shape_.q_columns();
-  const int64_t stride = 3 * q_columns;
+  const int64_t stride = q_columns + 2 * shape_.kv_columns();
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
-  char* k_panels = buffers.k_panels.data();
-  char* v = buffers.v.data();
-  const kernels::HeadUnits units =
-      kernels_.pack_head({.k = q + q_columns,
-                          .v = q + 2 * q_columns,
-                          .stride = stride,
-                          .len = source.len,
-                          .dim = dim},
-                         attention_type_, k_panels, v);
+  const RelativeBias* bias = biases_.Of(layer_index);
+  const Window seen = SeenBy(shape_, layer_index, source.len);
   kernels_.attend_encode({.q = q,
                           .q_stride = stride,
                           .out = attended_.data() +
@@ -215,11 +267,15 @@ void Encoder::AttendHead(const Source& source, int32_t head,
                           .dim = dim,
                           .len = source.len,
                           .type = attention_type_,
-                          .units = units,
-                          .k_panels = k_panels,
-                          .v = v,
-                          .bias = bias_.ForQuery(head, 0),
-                          .scratch = buffers.scratch.data()});
+                          .units = buffers.units,
+                          .k_panels = buffers.k_panels.data(),
+                          .v = buffers.v.data(),
+                          .bias = bias ? bias->ForQuery(head, 0) : nullptr,
+                          .back = seen.back,
+                          .ahead = seen.ahead,
+                          .softcap = shape_.score_softcap,
+                          .scratch = buffers.scratch.data(),
+                          .score_scale = shape_.score_scale});
 }
 
 void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
@@ -227,30 +283,30 @@ void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   float* x = x_.data() + unit.begin * d_model;
-  layer.out.Run(member, attended_.data() + unit.begin * layer.out.K(),
-                layer.out.K(), n, x, d_model, /*accumulate=*/true);
-  member.Barrier();
-  AddFeedForward(member, kernels_, weights_.architecture, layer.feed_forward, x,
-                 n, normed_.data() + unit.begin * d_model, feed_forward_);
+  sublayers_.End(member, layer.self_norms, layer.self_out,
+                 attended_.data() + unit.begin * layer.self_out.K(), n, x,
+                 normed_.data() + unit.begin * d_model);
+  sublayers_.FeedForward(member, layer.feed_forward, x, n,
+                         normed_.data() + unit.begin * d_model, feed_forward_);
 }
 
 void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
   const Architecture& architecture = weights_.architecture;
   const int32_t num_heads = architecture.num_cross_kv_heads;
   const int32_t head_dim = architecture.decoder.head_dim;
-  const int64_t columns = weights_.cross_kv.num_columns();
+  const int64_t columns = cross_kv_columns();
   const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
   const int32_t pairs = architecture.decoder.num_layers * num_heads;
-  float* normed = normed_.data() + unit.begin * shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  NormRows(member, kernels_, architecture, weights_.encoder_norm,
-           x_.data() + unit.begin * shape_.d_model, n, normed);
-  weights_.cross_kv.Run(member, normed, shape_.d_model, n, cross_kv_.data(),
-                        columns, /*accumulate=*/false);
+  const float* output =
+      sublayers_.Begin(member, weights_.encoder_stack.final_norm,
+                       x_.data() + unit.begin * shape_.d_model, n,
+                       normed_.data() + unit.begin * shape_.d_model);
+  ProjectCrossKv(member, output, n);
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
     const int32_t layer = i / num_heads, head = i % num_heads;
-    const float* head_kv =
+    float* head_kv =
         cross_kv_.data() + int64_t{layer} * 2 * kv + int64_t{head} * head_dim;
     for (const Source& source : sources_) {
       if (source.is_dropped) continue;
@@ -258,7 +314,9 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
       const int64_t end =
           std::min<int64_t>(unit.end, source.first_row + source.len);
       for (int64_t row = begin; row < end; ++row) {
-        const float* k = head_kv + (row - unit.begin) * columns;
+        float* k = head_kv + (row - unit.begin) * columns;
+        if (architecture.has_merged_attention)
+          cross_keys_.NormKeys(layer, k, 1);
         storage_.Write(Attention::kCross, layer, head,
                        source.cross_blocks.data(),
                        static_cast<int32_t>(row - source.first_row), k, k + kv);
@@ -266,6 +324,22 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
     }
   }
   member.Barrier();
+}
+
+void Encoder::ProjectCrossKv(const ThreadTeam::Member& member,
+                             const float* output, int32_t num_rows) {
+  if (!weights_.architecture.has_merged_attention) {
+    weights_.cross_kv.Run(member, output, shape_.d_model, num_rows,
+                          cross_kv_.data(), cross_kv_columns(),
+                          /*accumulate=*/false);
+    return;
+  }
+  float* layer_kv = cross_kv_.data();
+  for (const DecoderLayer& layer : weights_.decoder) {
+    layer.kv.Run(member, output, shape_.d_model, num_rows, layer_kv,
+                 cross_kv_columns(), /*accumulate=*/false);
+    layer_kv += layer.kv.num_columns();
+  }
 }
 
 }  // namespace sheaf

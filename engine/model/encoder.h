@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
+#include "engine/model/embedding.h"
+#include "engine/model/head_finisher.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -37,7 +40,9 @@ class Encoder {
   void Drop(int32_t entry_index) { sources_[entry_index].is_dropped = true; }
 
   absl::Span<const float> output() const {
-    return {normed_.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
+    const AlignedBuffer<float>& rows =
+        weights_.architecture.has_final_norm ? normed_ : x_;
+    return {rows.data(), static_cast<size_t>(num_rows_) * shape_.d_model};
   }
 
  private:
@@ -56,11 +61,12 @@ class Encoder {
     int32_t layer;
     int64_t begin, end;
   };
-  // Working memory of one member of the team, for one head of one source.
+  // Working memory of one member of the team, for one KV head of one source.
   struct HeadBuffers {
     AlignedBuffer<char> k_panels;  // as pack_head writes them
     AlignedBuffer<char> v;
-    AlignedBuffer<float> scratch;  // of attend_encode
+    AlignedBuffer<float> scratch;   // of attend_encode
+    kernels::HeadUnits units = {};  // of what is packed
   };
 
   bool IsDone() const {
@@ -73,17 +79,32 @@ class Encoder {
   int64_t WorkOfTokenLayer() const;
   void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
   void Project(const ThreadTeam::Member& member, const Unit& unit);
+  void FinishHeads(const ThreadTeam::Member& member, const Unit& unit);
   void Attend(const ThreadTeam::Member& member, const Unit& unit);
-  void AttendHead(const Source& source, int32_t head, HeadBuffers& buffers);
+  void PackHead(const Source& source, int32_t kv_head, HeadBuffers& buffers);
+  // Attends with what is packed in `buffers`.
+  void AttendHead(int32_t layer_index, const Source& source, int32_t head,
+                  HeadBuffers& buffers);
   void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
+  // Computes the keys and values of the source for the decoder's layers.
   void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
+  void ProjectCrossKv(const ThreadTeam::Member& member, const float* output,
+                      int32_t num_rows);
+  int64_t cross_kv_columns() const {
+    return weights_.architecture.decoder.num_layers * 2 *
+           weights_.architecture.cross_kv_columns();
+  }
 
   const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
-  const RelativeBias bias_;
+  const Sublayers sublayers_;
+  const StackEmbedding embedding_;
+  const LayerBiases biases_;
+  const HeadFinisher finisher_;
+  const HeadFinisher cross_keys_;  // of the decoder, for merged attention
   // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
 
@@ -94,9 +115,9 @@ class Encoder {
 
   AlignedBuffer<float> x_;         // [rows, d_model]
   AlignedBuffer<float> normed_;    // [rows, d_model]
-  AlignedBuffer<float> qkv_;       // [rows, 3 * q_columns]
+  AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
   AlignedBuffer<float> attended_;  // [rows, q_columns]
-  AlignedBuffer<float> cross_kv_;  // [rows of a unit, columns of cross_kv]
+  AlignedBuffer<float> cross_kv_;  // [rows of a unit, cross_kv_columns()]
   FeedForwardBuffers feed_forward_;
   std::vector<HeadBuffers> heads_;  // one per member
 };

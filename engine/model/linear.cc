@@ -53,8 +53,9 @@ class Linear::Packed {
   // rows [num_rows, K] become the columns from first_column on.
   virtual void Pack(int64_t first_column, int64_t num_rows,
                     const float* rows) = 0;
+  // `bias` has the slice's columns, or is null.
   virtual void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-                   int64_t ldy, bool accumulate) = 0;
+                   int64_t ldy, bool accumulate, const float* bias) = 0;
   virtual void ReadColumn(int64_t column, float* out) const = 0;
 };
 
@@ -78,9 +79,17 @@ class Linear::F32Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate) override {
-    kernels_.gemm({x, ldx, num_rows, static_cast<int32_t>(K_), panels_.data(),
-                   static_cast<int32_t>(num_columns_), y, ldy, accumulate});
+           bool accumulate, const float* bias) override {
+    kernels_.gemm({.x = x,
+                   .ldx = ldx,
+                   .num_rows = num_rows,
+                   .K = static_cast<int32_t>(K_),
+                   .w = panels_.data(),
+                   .num_columns = static_cast<int32_t>(num_columns_),
+                   .y = y,
+                   .ldy = ldy,
+                   .accumulate = accumulate,
+                   .bias = bias});
   }
 
   void ReadColumn(int64_t column, float* out) const override {
@@ -132,7 +141,7 @@ class Linear::Bf16Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate) override {
+           bool accumulate, const float* bias) override {
     thread_local std::vector<int32_t> words;
     if (static_cast<int64_t>(words.size()) < kRowsAtOnce * num_pairs_) {
       words.resize(kRowsAtOnce * num_pairs_);
@@ -147,7 +156,8 @@ class Linear::Bf16Panels : public Packed {
                           .y = y + row * ldy,
                           .ldy = ldy,
                           .accumulate = accumulate,
-                          .words = words.data()});
+                          .words = words.data(),
+                          .bias = bias});
     }
   }
 
@@ -206,7 +216,7 @@ class Linear::Int8Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate) override {
+           bool accumulate, const float* bias) override {
     // Each member of the team quantizes the rows for itself, which is cheaper
     // than waiting for another member.
     const int64_t ldq = padded_K_ / kernels_.int8_group;
@@ -230,7 +240,8 @@ class Linear::Int8Panels : public Packed {
                           .num_columns = static_cast<int32_t>(num_columns_),
                           .y = y + row * ldy,
                           .ldy = ldy,
-                          .accumulate = accumulate});
+                          .accumulate = accumulate,
+                          .bias = bias});
     }
   }
 
@@ -310,6 +321,10 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     std::vector<float> rows(std::min(kPackRows, num_columns) * K);
     int64_t column = 0;  // the next to be packed
     for (const WeightRows& part : parts) {
+      if (!part.bias.empty()) {
+        const auto values = part.bias.subspan(part.first_row, part.num_rows);
+        linear.bias_.insert(linear.bias_.end(), values.begin(), values.end());
+      }
       for (int64_t done = 0; done < part.num_rows;) {
         const int64_t n = std::min(kPackRows, part.num_rows - done);
         const absl::Status status =
@@ -324,6 +339,9 @@ absl::StatusOr<Linear> Linear::LoadSlices(
     linear.bytes_ += packed->bytes();
     linear.packed_.push_back(std::move(packed));
   }
+  SHEAF_CHECK(linear.bias_.empty() ||
+              static_cast<int64_t>(linear.bias_.size()) == linear.num_columns_);
+  linear.bytes_ += static_cast<int64_t>(linear.bias_.size() * sizeof(float));
   return linear;
 }
 
@@ -342,7 +360,7 @@ absl::StatusOr<Linear> Linear::Load(const WeightSource& source, int64_t K,
           std::min(slice.first_column + slice.num_columns, at + part.num_rows);
       if (begin < end) {
         parts.push_back(
-            {part.tensor, part.first_row + begin - at, end - begin});
+            {part.tensor, part.first_row + begin - at, end - begin, part.bias});
       }
       at += part.num_rows;
     }
@@ -355,8 +373,9 @@ void Linear::Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
                  bool accumulate) const {
   for (size_t i = member.index(); i < slices_.size(); i += member.count()) {
     if (packed_[i] == nullptr) continue;
-    packed_[i]->Run(x, ldx, num_rows, y + slices_[i].first_column, ldy,
-                    accumulate);
+    const int64_t first = slices_[i].first_column;
+    packed_[i]->Run(x, ldx, num_rows, y + first, ldy, accumulate,
+                    bias_.empty() ? nullptr : bias_.data() + first);
   }
 }
 

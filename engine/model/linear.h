@@ -40,9 +40,11 @@ struct WeightRows {
   std::string tensor;
   int64_t first_row;
   int64_t num_rows;
+  // One value per row of the tensor; empty for none. Valid while it loads.
+  absl::Span<const float> bias = {};
 };
 
-// y = x W^T without a bias. The weights are read row by row and stored once, in
+// y = x W^T + bias. The weights are read row by row and stored once, in
 // the layout of the code that reads them.
 //
 // The columns of y are cut into slices, one per member of the thread team. A
@@ -58,8 +60,9 @@ class Linear {
   };
 
   // Column j of y belongs to the j-th row listed in `slices`, slice after
-  // slice. INVALID_ARGUMENT if the type is int8 and K is above kMaxInt8K.
-  // REQUIRES: slices.size() == options.num_slices; a slice may be empty.
+  // slice. Either all rows have a bias or none has. INVALID_ARGUMENT if the
+  // type is int8 and K is above kMaxInt8K. REQUIRES: slices.size() ==
+  // options.num_slices; a slice may be empty.
   static absl::StatusOr<Linear> LoadSlices(
       const WeightSource& source, int64_t K,
       absl::Span<const std::vector<WeightRows>> slices,
@@ -77,12 +80,12 @@ class Linear {
 
   int64_t K() const { return K_; }
   int64_t num_columns() const { return num_columns_; }
-  int64_t bytes() const { return bytes_; }  // of the weights, in memory
+  int64_t bytes() const { return bytes_; }  // in memory
   absl::Span<const Slice> slices() const { return slices_; }
 
-  // Computes this member's share of y [num_rows, num_columns()] = x W^T, or +=
-  // if `accumulate`. The caller sets the barriers: x must be complete before
-  // the call, and y is complete after the next barrier.
+  // Computes this member's share of y [num_rows, num_columns()] = x W^T + bias,
+  // or += if `accumulate`. The caller sets the barriers: x must be complete
+  // before the call, and y is complete after the next barrier.
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
 
@@ -101,6 +104,7 @@ class Linear {
   int64_t K_ = 0;
   int64_t num_columns_ = 0;
   int64_t bytes_ = 0;
+  std::vector<float> bias_;  // [num_columns]; empty if all are 0
   std::vector<Slice> slices_;
   std::vector<std::unique_ptr<Packed>> packed_;  // parallel to slices_
 };

@@ -44,4 +44,59 @@ RelativeBias::RelativeBias(const std::vector<float>& table, int32_t num_heads,
   }
 }
 
+RelativeBias::RelativeBias(const Window& window, bool is_bidirectional,
+                           int32_t max_len)
+    : max_len_(max_len),
+      row_stride_(0),
+      values_(is_bidirectional ? 2 * int64_t{max_len} - 1 : max_len) {
+  constexpr float kHidden = -1e30f;
+  for (int64_t i = 0; i < static_cast<int64_t>(values_.size()); ++i) {
+    const int64_t relative_position = i - (max_len - 1);
+    const bool is_seen = relative_position >= -int64_t{window.back} &&
+                         relative_position <= window.ahead;
+    values_[i] = is_seen ? 0 : kHidden;
+  }
+}
+
+LayerBiases::LayerBiases(const Architecture& architecture, Stack stack,
+                         const std::vector<std::vector<float>>& tables,
+                         int32_t max_len) {
+  const StackShape& shape =
+      stack == Stack::kEncoder ? architecture.encoder : architecture.decoder;
+  by_layer_.assign(shape.num_layers, -1);
+  if (!tables.empty()) AddTables(architecture, stack, tables, max_len);
+  if (!shape.windows.empty()) AddWindows(shape, stack, max_len);
+}
+
+void LayerBiases::AddTables(const Architecture& architecture, Stack stack,
+                            const std::vector<std::vector<float>>& tables,
+                            int32_t max_len) {
+  const bool is_encoder = stack == Stack::kEncoder;
+  const StackShape& shape =
+      is_encoder ? architecture.encoder : architecture.decoder;
+  for (const std::vector<float>& table : tables) {
+    biases_.emplace_back(table, shape.num_heads, architecture.positions,
+                         /*is_bidirectional=*/is_encoder, max_len);
+  }
+  for (int32_t layer = 0; layer < shape.num_layers; ++layer) {
+    by_layer_[layer] = tables.size() == 1 ? 0 : layer;
+  }
+}
+
+// Layers with equal windows share one row.
+void LayerBiases::AddWindows(const StackShape& shape, Stack stack,
+                             int32_t max_len) {
+  std::vector<Window> windows;
+  for (int32_t layer = 0; layer < shape.num_layers; ++layer) {
+    if (!shape.windows[layer].has_value()) continue;
+    const Window& window = *shape.windows[layer];
+    const auto found = std::find(windows.begin(), windows.end(), window);
+    by_layer_[layer] = static_cast<int32_t>(found - windows.begin());
+    if (found != windows.end()) continue;
+    windows.push_back(window);
+    biases_.emplace_back(window, /*is_bidirectional=*/stack == Stack::kEncoder,
+                         max_len);
+  }
+}
+
 }  // namespace sheaf

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/model/architecture.h"
+#include "engine/model/tensor_list.h"
 
 namespace sheaf {
 
@@ -17,8 +18,9 @@ namespace sheaf {
 int32_t RelativePositionBucket(int32_t relative_position, bool is_bidirectional,
                                int32_t num_buckets, int32_t max_distance);
 
-// The learned bias of a stack's self-attention, spread out over relative
-// positions: one row per head, which the kernels read in the order of the keys.
+// A bias of the scores of self-attention, spread out over relative positions,
+// which the kernels read in the order of the keys: a learned one, with one row
+// per head, or a window, with one row for all heads.
 class RelativeBias {
  public:
   // `table` [num_buckets, num_heads] as in the checkpoint. Covers relative
@@ -27,8 +29,13 @@ class RelativeBias {
                const Positions& positions, bool is_bidirectional,
                int32_t max_len);
 
+  // 0 within the window; elsewhere so low that the weight of a key vanishes,
+  // but finite, so that a row of which a part sees no key is no error.
+  RelativeBias(const Window& window, bool is_bidirectional, int32_t max_len);
+
   // The bias of key t for the query at position p is
-  // Row(head)[max_len - 1 - p + t]. Rows are row_stride() floats apart.
+  // Row(head)[max_len - 1 - p + t]. Rows are row_stride() floats apart, which
+  // is 0 if there is only one.
   const float* Row(int32_t head) const {
     return values_.data() + head * row_stride_;
   }
@@ -42,6 +49,30 @@ class RelativeBias {
   int32_t max_len_;
   int64_t row_stride_;
   std::vector<float> values_;
+};
+
+// The position biases of the self-attention of a stack.
+class LayerBiases {
+ public:
+  // `tables` are learned: none, one for all layers, or one per layer. Positions
+  // are below `max_len`.
+  LayerBiases(const Architecture& architecture, Stack stack,
+              const std::vector<std::vector<float>>& tables, int32_t max_len);
+
+  // Null if the layer has none.
+  const RelativeBias* Of(int32_t layer) const {
+    const int32_t index = by_layer_[layer];
+    return index < 0 ? nullptr : &biases_[index];
+  }
+
+ private:
+  void AddTables(const Architecture& architecture, Stack stack,
+                 const std::vector<std::vector<float>>& tables,
+                 int32_t max_len);
+  void AddWindows(const StackShape& shape, Stack stack, int32_t max_len);
+
+  std::vector<RelativeBias> biases_;
+  std::vector<int32_t> by_layer_;  // index in biases_; -1: none
 };
 
 }  // namespace sheaf

@@ -6,6 +6,7 @@
 
 #include "engine/model/decoder.h"
 #include "engine/model/encoder.h"
+#include "engine/model/head_finisher.h"
 
 namespace sheaf {
 
@@ -18,12 +19,26 @@ KvDims KvDimsOf(const Architecture& architecture, kernels::KvType type) {
 int64_t ActivationBytes(const Architecture& architecture,
                         const RunnerSizes& sizes) {
   const StackShape& encoder = architecture.encoder;
-  const int64_t encoder_row =
-      2 * int64_t{encoder.d_model} + 4 * encoder.q_columns();
+  const int64_t encoder_row = 2 * (int64_t{encoder.d_model} +
+                                   encoder.q_columns() + encoder.kv_columns());
   const int64_t rows =
       std::max(sizes.max_encode_tokens, sizes.max_source_tokens);
+  const int64_t position_rows = architecture.positions.is_computed()
+                                    ? int64_t{sizes.max_source_tokens} +
+                                          kMaxOvertakingTokens +
+                                          sizes.max_new_tokens
+                                    : 0;
+  // Angles of rotations, which each encoder and the decoder have.
+  const auto angles = [](const StackShape& shape, int64_t num_positions) {
+    return static_cast<int64_t>(DistinctRotations(shape).size()) *
+           num_positions * shape.head_dim;
+  };
+  const int64_t angle_floats =
+      angles(encoder, int64_t{sizes.max_source_tokens} + kMaxOvertakingTokens) +
+      angles(architecture.decoder, sizes.max_new_tokens);
   return static_cast<int64_t>(sizeof(float)) *
-         ((rows + kMaxOvertakingTokens) * encoder_row +
+         (angle_floats + (rows + kMaxOvertakingTokens) * encoder_row +
+          position_rows * encoder.d_model +
           int64_t{sizes.max_sequences} * architecture.vocab_size);
 }
 

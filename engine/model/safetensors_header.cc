@@ -21,31 +21,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr size_t kMaxRank = 8;
-
-struct DtypeEntry {
-  absl::string_view name;
-  Dtype dtype;
-  uint32_t bytes;  // of an element
-};
-
-constexpr DtypeEntry kDtypes[] = {
-    {"BOOL", Dtype::kBool, 1},      {"U8", Dtype::kU8, 1},
-    {"I8", Dtype::kI8, 1},          {"F8_E4M3", Dtype::kF8E4M3, 1},
-    {"F8_E5M2", Dtype::kF8E5M2, 1}, {"F8_E8M0", Dtype::kF8E8M0, 1},
-    {"I16", Dtype::kI16, 2},        {"U16", Dtype::kU16, 2},
-    {"F16", Dtype::kF16, 2},        {"BF16", Dtype::kBF16, 2},
-    {"I32", Dtype::kI32, 4},        {"U32", Dtype::kU32, 4},
-    {"F32", Dtype::kF32, 4},        {"I64", Dtype::kI64, 8},
-    {"U64", Dtype::kU64, 8},        {"F64", Dtype::kF64, 8},
-    {"C64", Dtype::kC64, 8},
-};
-
-const DtypeEntry& EntryOf(Dtype dtype) {
-  return *std::find_if(std::begin(kDtypes), std::end(kDtypes),
-                       [&](const DtypeEntry& e) { return e.dtype == dtype; });
-}
-
 // Reads the JSON of the header event by event, so that it sees each key and
 // keeps only the tensors. Its places are the only levels of nesting that are
 // allowed.
@@ -91,15 +66,13 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     if (place_ != Place::kTensor || field_ != Field::kDtype) {
       return Unexpected(Quoted(value));
     }
-    for (const DtypeEntry& entry : kDtypes) {
-      if (entry.name == value) dtype_ = entry.dtype;
+    Dtype dtype;
+    if (ParseDtype(value, dtype)) {
+      dtype_ = dtype;
+      return true;
     }
-    if (dtype_.has_value()) return true;
-    return RefuseTensor(absl::StrFormat(
-        "dtype is %s; allowed are %s", Quoted(value),
-        absl::StrJoin(kDtypes, ", ", [](std::string* out, const DtypeEntry& e) {
-          absl::StrAppend(out, e.name);
-        })));
+    return RefuseTensor(absl::StrFormat("dtype is %s; allowed are %s",
+                                        Quoted(value), AllDtypeNames()));
   }
 
   bool start_object(size_t) override {
@@ -204,8 +177,8 @@ class HeaderReader final : public nlohmann::json_sax<json> {
       overflows |= __builtin_mul_overflow(num_elements, dim, &num_elements);
     }
     int64_t num_bytes;
-    overflows |= __builtin_mul_overflow(num_elements, EntryOf(*dtype_).bytes,
-                                        &num_bytes);
+    overflows |=
+        __builtin_mul_overflow(num_elements, DtypeBytes(*dtype_), &num_bytes);
     const std::string shape = absl::StrJoin(*shape_, ", ");
     if (overflows) {
       return RefuseTensor(
@@ -217,8 +190,12 @@ class HeaderReader final : public nlohmann::json_sax<json> {
           "data_offsets [%d, %d] hold %d bytes; shape [%s] of %s needs %d",
           begin, end, end - begin, shape, DtypeName(*dtype_), num_bytes));
     }
-    tensors_.push_back({std::move(key_), *dtype_, *std::move(shape_),
-                        num_elements, begin, end});
+    tensors_.push_back({.name = std::move(key_),
+                        .dtype = *dtype_,
+                        .shape = *std::move(shape_),
+                        .strides = {},
+                        .num_elements = num_elements,
+                        .offset = begin});
     return true;
   }
 
@@ -270,52 +247,51 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   std::optional<std::vector<uint64_t>> offsets_;
 };
 
-// Rule 4. Reorders `tensors`.
+// Rule 4. Reorders `tensors`, whose offsets count from the start of the data.
 absl::Status CheckTiling(const std::string& path, uint64_t data_bytes,
                          std::vector<TensorInfo>& tensors) {
   std::sort(tensors.begin(), tensors.end(),
             [](const TensorInfo& a, const TensorInfo& b) {
-              return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+              return std::pair(a.offset, a.num_bytes()) <
+                     std::pair(b.offset, b.num_bytes());
             });
-  uint64_t end = 0;
+  uint64_t reached = 0;
   const TensorInfo* previous = nullptr;
-  const auto refuse = [&](const TensorInfo& tensor, absl::string_view rule) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("%s: tensor %s: data_offsets [%d, %d] %s", path,
-                        Quoted(tensor.name), tensor.begin, tensor.end, rule));
-  };
   for (const TensorInfo& tensor : tensors) {
-    if (tensor.end > data_bytes) {
-      return refuse(tensor, absl::StrFormat("reach beyond the data's %d bytes",
-                                            data_bytes));
+    const uint64_t begin = tensor.offset, end = begin + tensor.num_bytes();
+    const auto refuse = [&](absl::string_view rule) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("%s: tensor %s: data_offsets [%d, %d] %s", path,
+                          Quoted(tensor.name), begin, end, rule));
+    };
+    if (end > data_bytes) {
+      return refuse(
+          absl::StrFormat("reach beyond the data's %d bytes", data_bytes));
     }
-    if (tensor.begin < end) {
-      return refuse(tensor, absl::StrFormat("overlap with %s, [%d, %d]",
-                                            Quoted(previous->name),
-                                            previous->begin, previous->end));
+    if (begin < reached) {
+      return refuse(absl::StrFormat("overlap with %s, [%d, %d]",
+                                    Quoted(previous->name), previous->offset,
+                                    reached));
     }
-    if (tensor.begin > end) {
-      return refuse(tensor, absl::StrFormat("leave a hole from byte %d", end));
+    if (begin > reached) {
+      return refuse(absl::StrFormat("leave a hole from byte %d", reached));
     }
-    end = tensor.end;
+    reached = end;
     previous = &tensor;
   }
-  if (end != data_bytes) {
+  if (reached != data_bytes) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "%s: the data has %d bytes, but its tensors end at byte %d", path,
-        data_bytes, end));
+        data_bytes, reached));
   }
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::string_view DtypeName(Dtype dtype) { return EntryOf(dtype).name; }
-
-uint32_t DtypeBytes(Dtype dtype) { return EntryOf(dtype).bytes; }
-
 absl::StatusOr<std::vector<TensorInfo>> ParseSafetensorsHeader(
-    absl::string_view header, uint64_t data_bytes, const std::string& path) {
+    absl::string_view header, uint64_t data_offset, uint64_t data_bytes,
+    const std::string& path) {
   absl::Status status = CheckJsonBytes(header, absl::StrCat(path, ": header"));
   if (!status.ok()) return status;
   HeaderReader reader(path);
@@ -325,6 +301,7 @@ absl::StatusOr<std::vector<TensorInfo>> ParseSafetensorsHeader(
   std::vector<TensorInfo>& tensors = reader.tensors();
   status = CheckTiling(path, data_bytes, tensors);
   if (!status.ok()) return status;
+  for (TensorInfo& tensor : tensors) tensor.offset += data_offset;
   std::sort(
       tensors.begin(), tensors.end(),
       [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/model/aligned_buffer.h"
@@ -13,15 +12,11 @@
 
 namespace sheaf {
 
-// The common parts of the layers of both stacks. Every member of a run calls
-// these functions. They begin and end where x is complete.
-
-// Writes norm(x) [num_rows, d_model] to `normed`; each member does its share of
-// the rows.
-void NormRows(const ThreadTeam::Member& member, const kernels::Kernels& kernels,
-              const Architecture& architecture,
-              const std::vector<float>& weight, const float* x,
-              int32_t num_rows, float* normed);
+// Writes norm(x) [num_rows, d_model] to `out`, which may be x, on the calling
+// thread.
+void Norm(const kernels::Kernels& kernels, const Architecture& architecture,
+          const NormWeights& norm, const float* x, int64_t num_rows,
+          float* out);
 
 // Memory of the feed-forward layers of a stack, through which up to `max_rows`
 // rows pass at a time.
@@ -36,12 +31,43 @@ struct FeedForwardBuffers {
   AlignedBuffer<float> hidden;  // [rows, d_ff]
 };
 
-// x [num_rows, d_model] += feed_forward(norm(x)). `normed` has room for all
-// rows.
-void AddFeedForward(const ThreadTeam::Member& member,
-                    const kernels::Kernels& kernels,
-                    const Architecture& architecture,
-                    const FeedForwardWeights& layer, float* x, int32_t num_rows,
-                    float* normed, FeedForwardBuffers& buffers);
+// What surrounds every sub-layer of both stacks. Every member of a run calls
+// these functions, which begin and end where x [num_rows, d_model] is complete.
+// `scratch` has room for all rows of x.
+class Sublayers {
+ public:
+  Sublayers(const Architecture& architecture, const kernels::Kernels& kernels)
+      : architecture_(architecture), kernels_(kernels) {}
+
+  // The rows that a sub-layer, or the end of a stack, reads: norm(x) in
+  // `scratch`, or x if there is no such norm.
+  const float* Begin(const ThreadTeam::Member& member, const NormWeights& norm,
+                     const float* x, int32_t num_rows, float* scratch) const;
+
+  // Adds the result out(y) of a sub-layer to x, with the norms that stand after
+  // it. y has out.K() columns. `scratch` may be what Begin() returned.
+  void End(const ThreadTeam::Member& member, const SublayerNorms& norms,
+           const Linear& out, const float* y, int32_t num_rows, float* x,
+           float* scratch) const;
+
+  // The whole feed-forward sub-layer.
+  void FeedForward(const ThreadTeam::Member& member,
+                   const FeedForwardWeights& layer, float* x, int32_t num_rows,
+                   float* scratch, FeedForwardBuffers& buffers) const;
+
+ private:
+  // x += norm(y); y is lost.
+  void AddNormed(const ThreadTeam::Member& member, const NormWeights& norm,
+                 int32_t num_rows, float* y, float* x) const;
+  // Each member norms its share of the rows.
+  void NormShare(const ThreadTeam::Member& member, const NormWeights& norm,
+                 const float* x, int32_t num_rows, float* out) const;
+  void ActivateOwnSlices(const ThreadTeam::Member& member,
+                         const FeedForwardWeights& layer, int32_t num_rows,
+                         FeedForwardBuffers& buffers) const;
+
+  const Architecture& architecture_;
+  const kernels::Kernels& kernels_;
+};
 
 }  // namespace sheaf

@@ -3,6 +3,7 @@
 #include "engine/model/tensor_match.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,11 +15,13 @@
 #include "absl/strings/str_join.h"
 #include "base/input_file.h"
 #include "engine/model/architecture_check.h"
+#include "engine/model/position_table.h"
 
 namespace sheaf {
 namespace {
 
 constexpr size_t kMaxNamesShown = 5;
+constexpr int64_t kMaxStoredPositions = 1 << 20;
 
 std::vector<int64_t> ShapeOf(const TensorSpec& tensor) {
   if (tensor.columns == 0) return {tensor.rows};
@@ -47,6 +50,7 @@ absl::Status CheckTensor(const WeightSource& source, absl::string_view name,
 // at a time and stops at the first difference.
 absl::StatusOr<bool> AreEqual(const WeightSource& source, absl::string_view a,
                               absl::string_view b, const TensorSpec& tensor) {
+  if (source.IsAlias(a, b)) return true;
   constexpr int64_t kFloatsAtOnce = 1 << 18;
   const int64_t rows = tensor.rows, cols = tensor.columns;
   const int64_t rows_at_once =
@@ -79,10 +83,17 @@ class Matcher {
     const std::vector<TensorSpec> tensors = ListTensors(architecture_);
     absl::Status status = FindTable(tensors.front());
     for (size_t i = 1; i < tensors.size() && status.ok(); ++i) {
-      const std::string& name = Take(
-          tensors[i].place,
-          description_.family->names(architecture_, tensors[i].place).front());
+      const std::string name =
+          description_.family->names(architecture_, tensors[i].place).front();
+      if (tensors[i].place.slot == Slot::kLogitBias && !source_.Has(name)) {
+        architecture_.has_logit_bias = false;  // As in the reference: zeros.
+        continue;
+      }
+      Take(tensors[i].place, name);
       status = CheckTensor(source_, name, tensors[i]);
+    }
+    for (const Stack stack : {Stack::kEncoder, Stack::kDecoder}) {
+      if (status.ok()) status = CheckComputedPositions(stack);
     }
     const TensorSpec head = {
         {Slot::kHead}, tensors.front().rows, tensors.front().columns};
@@ -130,6 +141,46 @@ class Matcher {
     }
     if (!description_.tensors.empty()) return absl::OkStatus();
     return RefuseAbsentTable(candidates);
+  }
+
+  // Some checkpoints hold the vectors of positions that follow from a formula.
+  // They must be those of the formula, up to the rounding of bfloat16.
+  absl::Status CheckComputedPositions(Stack stack) {
+    const Positions& positions = architecture_.positions;
+    if (!positions.is_computed()) return absl::OkStatus();
+    const std::string name =
+        description_.family->names(architecture_, {Slot::kPositions, stack})
+            .front();
+    if (!source_.Has(name)) return absl::OkStatus();
+    known_.insert(name);
+    const int32_t d_model = stack == Stack::kEncoder
+                                ? architecture_.encoder.d_model
+                                : architecture_.decoder.d_model;
+    const absl::StatusOr<std::vector<int64_t>> shape = source_.Shape(name);
+    if (!shape.ok()) return shape.status();
+    if (shape->size() != 2 || (*shape)[1] != d_model ||
+        (*shape)[0] > kMaxStoredPositions) {
+      return Refuse(name, absl::StrFormat("is [%s]; allowed is [1..%d, %d]",
+                                          absl::StrJoin(*shape, ", "),
+                                          kMaxStoredPositions, d_model));
+    }
+    std::vector<float> stored(d_model), computed(d_model);
+    for (int32_t row = 0; row < (*shape)[0]; ++row) {
+      absl::Status read =
+          source_.ReadRows(name, row, 1, absl::MakeSpan(stored));
+      if (!read.ok()) return read;
+      ComputePosition(positions, row, d_model, computed.data());
+      for (int32_t i = 0; i < d_model; ++i) {
+        const float allowed = std::abs(computed[i]) / 256 + 1e-5f;
+        if (std::abs(stored[i] - computed[i]) <= allowed) continue;
+        return Refuse(
+            name, absl::StrFormat("differs from the positions that the model "
+                                  "computes, in row %d; allowed is a copy of "
+                                  "these or none",
+                                  row));
+      }
+    }
+    return absl::OkStatus();
   }
 
   // Some programs save models within modules of their own: "model." of

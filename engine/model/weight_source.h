@@ -31,6 +31,12 @@ class WeightSource {
   virtual absl::StatusOr<std::vector<int64_t>> Shape(
       absl::string_view name) const = 0;
 
+  // Whether both names surely stand for the same elements; costs no reading. If
+  // it returns false, the tensors may still be equal.
+  virtual bool IsAlias(absl::string_view, absl::string_view) const {
+    return false;
+  }
+
   // Reads rows [first_row, first_row + num_rows) of a [rows, cols] tensor,
   // widened to f32, into `out` [num_rows, cols]; a 1-D tensor has one row. All
   // values are finite. After an error `out` may be partly written.

@@ -61,6 +61,22 @@ TEST(ShapesTest, HaveT5v11sNumbersOfParameters) {
   }
 }
 
+// As transformers counts them, without computed positions and the vision tower,
+// and with the bias of the logits.
+TEST(ShapesTest, HaveTheNumbersOfParametersOfPublishedModels) {
+  const std::vector<std::pair<const char*, int64_t>> expected = {
+      {"opus-mt", 77484009},        {"opus-mt-tc-big", 237858401},
+      {"bart-large", 406340696},    {"m2m100-418m", 483905536},
+      {"nllb-600m", 615073792},     {"mbart-large", 611129542},
+      {"pegasus-large", 568796007}, {"mt5-base", 582401280},
+      {"umt5-base", 592043520},     {"t5gemma-2b-2b", 5596853760},
+      {"t5gemma2-270m", 368424832}};
+  for (const auto& [name, num_parameters] : expected) {
+    EXPECT_EQ(NumParameters(DescribeShape(name)->architecture), num_parameters)
+        << name;
+  }
+}
+
 TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
   Architecture architecture = DescribeShape("t5-base")->architecture;
   architecture.decoder.num_kv_heads = 4;
@@ -75,6 +91,19 @@ TEST(ShapesTest, ReadKeysAndValuesOfEveryTokenAndKvHead) {
   step.beam_size = 4;  // each its own, all the source's
   EXPECT_EQ(WorkOfStep(architecture, step).kv_bytes,
             2 * 12 * 2 * 64 * 4 * (4 * 10 * 4 + 100 * 3));
+}
+
+TEST(ShapesTest, AWindowBoundsTheKeysAndValuesOfItsLayers) {
+  Architecture architecture = DescribeShape("t5-base")->architecture;
+  architecture.decoder.windows.resize(12);
+  architecture.decoder.windows[3] = Window{.back = 6, .ahead = 0};
+  const StepShape step = {.batch = 1,
+                          .beam_size = 1,
+                          .self_tokens = 10,
+                          .cross_tokens = 0,
+                          .kv_element_bytes = 4};
+  EXPECT_EQ(WorkOfStep(architecture, step).kv_bytes,
+            (11 * 10 + 7) * 2 * 12 * 64 * 4);
 }
 
 TEST(ShapesTest, MultiplyEveryDecoderWeightOnceARow) {
@@ -154,6 +183,24 @@ TEST(RandomWeightsTest, HaveAllTensorsOfEveryKindOfModel) {
           {&kernels::KernelsFor(kernels::Isa::kPortable), /*num_slices=*/1});
       EXPECT_TRUE(weights.ok()) << weights.status();
     }
+  }
+}
+
+TEST(RandomWeightsTest, HaveAllTensorsOfEveryFamily) {
+  for (const char* name :
+       {"opus-mt", "bart-large", "nllb-600m", "mbart-large", "pegasus-large"}) {
+    SCOPED_TRACE(name);
+    ModelDescription description = DescribeShape(name).value();
+    Architecture& architecture = description.architecture;
+    for (StackShape* stack : {&architecture.encoder, &architecture.decoder}) {
+      stack->num_layers = 1;
+      stack->d_model = 32;
+      stack->d_ff = 48;
+      stack->head_dim = 2;
+    }
+    architecture.vocab_size = 48;
+    const RandomWeights random(description);
+    EXPECT_EQ(MatchTensors(random, description), absl::OkStatus());
   }
 }
 

@@ -205,6 +205,30 @@ TEST_F(Utf8RuleTest, ForcedBytesThatAreInvalidAreReadAgainFromThere) {
               Contains('b'));
 }
 
+// Byte-level vocabularies have such tokens.
+TEST_F(Utf8RuleTest, ATokenMayEndOneCharacterAndBeginAnother) {
+  constexpr int32_t kHead = 2, kMiddle = 3, kTail = 4, kBoth = 5;
+  const Utf8Rule rule({{kHead, "\xE2\x82"},
+                       {kMiddle, "\xAC\xE2"},
+                       {kTail, "\x82\xAC"},
+                       {kBoth, "\xAC\xE2\x82"}});
+  const auto allowed = [&](const std::vector<int32_t>& tokens) {
+    std::set<int32_t> ids;
+    for (int32_t id : {kEos, kHead, kMiddle, kTail, kBoth}) {
+      if (rule.Allows({sampling_, {}, tokens}, id)) ids.insert(id);
+    }
+    return ids;
+  };
+  EXPECT_THAT(allowed({kStart}), ElementsAre(kEos, kHead));
+  EXPECT_THAT(allowed({kStart, kHead}), ElementsAre(kMiddle, kBoth));
+  EXPECT_THAT(allowed({kStart, kHead, kMiddle}), ElementsAre(kTail));
+  EXPECT_THAT(allowed({kStart, kHead, kMiddle, kTail}),
+              ElementsAre(kEos, kHead));
+  EXPECT_THAT(allowed({kStart, kHead, kBoth}), ElementsAre(kMiddle, kBoth));
+  EXPECT_THAT(allowed({kStart, kHead, kBoth, kBoth, kMiddle}),
+              ElementsAre(kTail));
+}
+
 TEST_F(Utf8RuleTest, TheListsAgreeWithAllows) {
   std::mt19937 random(1);
   for (int round = 0; round < 300; ++round) {

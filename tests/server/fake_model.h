@@ -60,6 +60,7 @@ class FakeModel {
     served.tasks = ReadModelTasks(*files).value();
     served.name = "fake";
     served.max_source_tokens = kMaxSourceTokens;
+    served.source_vocab_size = FakeModelRunner::kVocabSize;
     served.vocab_size = FakeModelRunner::kVocabSize;
   }
 

@@ -125,5 +125,15 @@ TEST(MessagesTest, AModelIsDescribedWithItsTasksAndWarnings) {
   EXPECT_THAT(description.warnings(), ElementsAre("a key is ignored"));
 }
 
+TEST(MessagesTest, AModelIsDescribedWithItsLanguages) {
+  ServedModel model;
+  model.tasks.sources = LanguageSet::Of({*ReadLanguage("eng_Latn")});
+  model.tasks.targets =
+      LanguageSet::Of({*ReadLanguage("deu_Latn"), *ReadLanguage("zho_Hant")});
+  const v1::Model description = DescriptionOf(model, 4096);
+  EXPECT_THAT(description.source_languages(), ElementsAre("en"));
+  EXPECT_THAT(description.target_languages(), ElementsAre("de", "zh-Hant"));
+}
+
 }  // namespace
 }  // namespace sheaf

@@ -23,13 +23,15 @@ inline ServedModel LoadModel(
     const std::shared_ptr<const Tokenizer>& tokenizer) {
   ServedModel model;
   model.name = "sheaf-small";
-  model.tokenizers = {tokenizer, tokenizer, /*languages=*/{}};
+  model.tokenizers.source = tokenizer;
+  model.tokenizers.target = tokenizer;
   const absl::StatusOr<ConfigFiles> files =
       ReadConfigFiles(SHEAF_MODELS_DIR "/sheaf-small");
   EXPECT_TRUE(files.ok()) << files.status();
   model.text_family = FindTextFamily(*files).value();
   model.tasks = ReadModelTasks(*files).value();
   model.max_source_tokens = kMaxSourceTokens;
+  model.source_vocab_size = kVocabSize;
   model.vocab_size = kVocabSize;
   return model;
 }

@@ -22,7 +22,7 @@ inline absl::StatusOr<ModelTasks> ParseModelTasks(
   const absl::StatusOr<ConfigFiles> files =
       ParseConfigFiles(config_json, generation, "dir");
   if (!files.ok()) return files.status();
-  return ReadModelTasks(*files, tasks_json);
+  return ReadModelTasks(*files, {.tasks_json = tasks_json});
 }
 
 }  // namespace sheaf

@@ -5,12 +5,15 @@
 
 #include "train/convert/convert.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "Eigen/SVD"
 #include "engine/model/checkpoint.h"
+#include "engine/model/safetensors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
@@ -19,15 +22,24 @@
 #include "train/common/safetensors_writer.h"
 #include "train/convert/calibration.h"
 #include "train/convert/grouping.h"
+#include "train/convert/stored_tensor.h"
 
 namespace sheaf {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr GroupingMethod kMethods[] = {
-    GroupingMethod::kMean, GroupingMethod::kFirst, GroupingMethod::kRandom,
-    GroupingMethod::kSvd};
+// The methods that are possible for a fixture.
+std::vector<GroupingMethod> MethodsFor(const std::string& model) {
+  std::vector<GroupingMethod> methods = {
+      GroupingMethod::kMean, GroupingMethod::kFirst, GroupingMethod::kRandom};
+  const ModelDescription description =
+      ReadDescription(TestdataDir(model)).value();
+  if (description.architecture.positions.kind != PositionKind::kRotary) {
+    methods.push_back(GroupingMethod::kSvd);
+  }
+  return methods;
+}
 
 absl::StatusOr<std::vector<ConvertedAttention>> Convert(
     const std::string& input, const std::string& output, int32_t kv_heads,
@@ -39,7 +51,7 @@ absl::StatusOr<std::vector<ConvertedAttention>> Convert(
   options.method = method;
   const absl::StatusOr<ModelDescription> description = ReadDescription(input);
   if (!description.ok()) return description.status();
-  absl::Status status = CheckConvertible(description->architecture, options);
+  absl::Status status = CheckConvertible(*description, options);
   if (!status.ok()) return status;
   std::vector<ConvertedAttention> attentions;
   status = ConvertModel(
@@ -61,31 +73,42 @@ std::vector<float> Read(const Checkpoint& checkpoint, const std::string& name) {
   return values;
 }
 
-class GoldenTest : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(All, GoldenTest, ::testing::Values("mean", "first"));
+using Golden = std::tuple<std::string, std::string>;  // model, method
+class GoldenTest : public ::testing::TestWithParam<Golden> {};
+INSTANTIATE_TEST_SUITE_P(
+    All, GoldenTest,
+    ::testing::Combine(::testing::Values("t5v11-gated-untied", "marian-opus",
+                                         "bart-cnn"),
+                       ::testing::Values("mean", "first")));
 
 TEST_P(GoldenTest, GroupedTensorsAreTheReferences) {
-  const std::string input = TestdataDir("t5v11-gated-untied");
-  const absl::StatusOr<SafetensorsFile> golden =
-      SafetensorsFile::Open(input + "/gqa_conversion.safetensors");
+  const auto& [model, method] = GetParam();
+  const std::string input = TestdataDir(model);
+  const absl::StatusOr<TensorFile> golden =
+      OpenSafetensors(input + "/gqa_conversion.safetensors");
   ASSERT_TRUE(golden.ok()) << golden.status();
   int num_compared = 0;
   for (const int32_t kv_heads : {1, 2, 4}) {
+    const std::string prefix = method + ".G" + std::to_string(kv_heads) + ".";
     TempDir dir;
     const std::string output = dir.PathOf("out");
-    ASSERT_TRUE(Convert(input, output, kv_heads,
-                        *kGroupingMethods.Parse(std::string(GetParam())))
-                    .ok());
+    if (ReadDescription(input)->architecture.decoder.num_heads % kv_heads) {
+      continue;
+    }
+    ASSERT_TRUE(
+        Convert(input, output, kv_heads, *kGroupingMethods.Parse(method)).ok());
     const absl::StatusOr<Checkpoint> converted = Checkpoint::Open(output);
     ASSERT_TRUE(converted.ok()) << converted.status();
-    const std::string prefix =
-        GetParam() + ".G" + std::to_string(kv_heads) + ".decoder.";
     for (const TensorInfo& info : golden->tensors()) {
-      if (info.name.rfind(prefix, 0) != 0) continue;
+      const std::string name =
+          info.name.substr(std::min(info.name.size(), prefix.size()));
+      if (info.name.rfind(prefix, 0) != 0 || name.rfind("input", 0) == 0) {
+        continue;
+      }
       SCOPED_TRACE(info.name);
       std::vector<float> expected(info.num_elements);
       ASSERT_TRUE(golden->ReadAsFloat(info, 0, absl::MakeSpan(expected)).ok());
-      EXPECT_THAT(Read(*converted, info.name.substr(prefix.size() - 8)),
+      EXPECT_THAT(Read(*converted, name),
                   ::testing::Pointwise(::testing::FloatEq(), expected));
       ++num_compared;
     }
@@ -115,6 +138,39 @@ TEST(ConvertTest, AConvertedCheckpointHasTheHeadAndScaleThatItHadBefore) {
             Read(Checkpoint::Open(input).value(), "lm_head.weight"));
 }
 
+// The result has no further names of the table, but all else that the file has.
+TEST(ConvertTest, PyTorchsFilesAreConvertedLikeSafetensors) {
+  const std::string fixture = TestdataDir("f16-weights");
+  for (const int32_t kv_heads : {4, 2}) {
+    TempDir dir;
+    std::filesystem::create_directory(dir.PathOf("in"));
+    dir.Write("in/config.json", FileBytes(fixture + "/config.json"));
+    dir.Write(
+        "in/pytorch_model.bin",
+        FileBytes(absl::StrCat(SHEAF_TORCH_FILES_DIR, "/f16-weights.bin")));
+    ASSERT_TRUE(
+        Convert(fixture, dir.PathOf("expected"), kv_heads, GroupingMethod::kSvd)
+            .ok());
+    const auto attentions = Convert(dir.PathOf("in"), dir.PathOf("out"),
+                                    kv_heads, GroupingMethod::kSvd);
+    ASSERT_TRUE(attentions.ok()) << attentions.status();
+    const Checkpoint expected =
+        Checkpoint::Open(dir.PathOf("expected")).value();
+    const Checkpoint converted = Checkpoint::Open(dir.PathOf("out")).value();
+    std::vector<std::string> names = expected.Names();
+    for (const std::string& name : names) {
+      EXPECT_EQ(Read(converted, name), Read(expected, name)) << name;
+      EXPECT_EQ(converted.files()[0].Find(name)->dtype,
+                expected.files()[0].Find(name)->dtype);
+    }
+    names.push_back(
+        "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias."
+        "weight");
+    EXPECT_THAT(converted.Names(), ::testing::UnorderedElementsAreArray(names));
+    EXPECT_FALSE(std::filesystem::exists(dir.PathOf("out/pytorch_model.bin")));
+  }
+}
+
 TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
   TempDir dir;
   const std::string input = dir.PathOf("in"), output = dir.PathOf("out");
@@ -133,16 +189,17 @@ TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
 TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
   for (const std::string& model : TestdataModels()) {
     const std::string input = TestdataDir(model);
-    const int32_t kv_heads =
-        ReadDescription(input)->architecture.decoder.num_kv_heads;
-    for (const GroupingMethod method : kMethods) {
+    const Architecture architecture = ReadDescription(input)->architecture;
+    const int32_t kv_heads = architecture.decoder.num_kv_heads;
+    if (architecture.num_cross_kv_heads != kv_heads) continue;
+    for (const GroupingMethod method : MethodsFor(model)) {
       TempDir dir;
       const std::string output = dir.PathOf("out");
       const auto attentions = Convert(input, output, kv_heads, method);
       ASSERT_TRUE(attentions.ok()) << attentions.status();
       const Checkpoint before = Checkpoint::Open(input).value();
       const Checkpoint after = Checkpoint::Open(output).value();
-      for (const SafetensorsFile& file : before.files()) {
+      for (const TensorFile& file : before.files()) {
         for (const TensorInfo& info : file.tensors()) {
           EXPECT_EQ(Read(before, info.name), Read(after, info.name))
               << model << ' ' << info.name;
@@ -155,6 +212,7 @@ TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
 
 TEST(ConvertTest, WithFewerHeadsSvdIsBetterThanMean) {
   for (const std::string& model : TestdataModels()) {
+    if (MethodsFor(model).back() != GroupingMethod::kSvd) continue;
     const std::string input = TestdataDir(model);
     const int32_t now =
         ReadDescription(input)->architecture.decoder.num_kv_heads;
@@ -176,6 +234,89 @@ TEST(ConvertTest, WithFewerHeadsSvdIsBetterThanMean) {
   }
 }
 
+// Writes marian-opus with the heads of a KV group equal except for a change of
+// basis, and with biases of any kind.
+void WriteModelWithRedundantHeads(const std::string& output, int32_t kv_heads) {
+  const std::string input = TestdataDir("marian-opus");
+  std::filesystem::copy(input, output);
+  const Checkpoint checkpoint = Checkpoint::Open(input).value();
+  std::vector<TensorToWrite> tensors;
+  std::vector<Matrix> values;
+  srand(11);
+  for (const StoredTensor& stored : TensorsOf(checkpoint)) {
+    const TensorInfo& info = *stored.info;
+    Matrix matrix = ReadMatrix(checkpoint, info.name).value();
+    const bool is_grouped = info.name.find("model.decoder.") == 0 &&
+                            (info.name.find(".k_proj.") != info.name.npos ||
+                             info.name.find(".v_proj.") != info.name.npos);
+    if (is_grouped && matrix.cols() > 1) {
+      constexpr int kHeads = 4, kDim = 12;
+      for (int head = 0; head < kHeads; ++head) {
+        const int first = head / (kHeads / kv_heads) * (kHeads / kv_heads);
+        if (head == first) continue;
+        matrix.middleRows(head * kDim, kDim) =
+            (Matrix::Identity(kDim, kDim) + 0.3 * Matrix::Random(kDim, kDim)) *
+            matrix.middleRows(first * kDim, kDim);
+      }
+    } else if (is_grouped) {
+      matrix.setRandom();
+    }
+    tensors.push_back({info.name, "F32", info.shape,
+                       static_cast<uint64_t>(matrix.size()) * 4});
+    values.push_back(std::move(matrix));
+  }
+  SafetensorsWriter writer(output + "/model.safetensors", tensors);
+  for (const Matrix& matrix : values) {
+    const std::vector<uint8_t> bytes =
+        ToStored(matrix, Dtype::kF32, "a tensor").value();
+    writer.Append(bytes.data(), bytes.size());
+  }
+  ASSERT_TRUE(writer.Finish().ok());
+}
+
+// The logits after the start token for a short source.
+std::vector<float> FirstLogits(const std::string& directory) {
+  const auto model = TestModel::Load(directory, {});
+  const std::vector<int32_t> source = {5, 170, 40, 99, 0};
+  KvBlockPool pool(model->storage->shape());
+  BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
+  EXPECT_TRUE(cross.GrowTo(5) && self.GrowTo(3));
+  const EncodeEntry encode = {source, cross.ids()};
+  model->runner->BeginEncode(EncodePass::kMain, {&encode, 1});
+  while (!model->runner->AdvanceEncode(EncodePass::kMain, 100)) {
+  }
+  const std::vector<int32_t> tokens = {model->architecture().tokens.start_id, 7,
+                                       31};
+  std::vector<float> logits(model->architecture().vocab_size);
+  const DecodeEntry decode = {tokens, 0, self.ids(), cross.ids(), 5};
+  model->runner->Decode({&decode, 1}, absl::MakeSpan(logits));
+  return logits;
+}
+
+TEST(ConvertTest, SvdKeepsTheLogitsOfAModelWithBiasesAndRedundantHeads) {
+  for (const int32_t kv_heads : {1, 2}) {
+    TempDir dir;
+    const std::string input = dir.PathOf("in");
+    WriteModelWithRedundantHeads(input, kv_heads);
+    const auto attentions =
+        Convert(input, dir.PathOf("svd"), kv_heads, GroupingMethod::kSvd);
+    ASSERT_TRUE(attentions.ok()) << attentions.status();
+    for (const ConvertedAttention& each : *attentions) {
+      EXPECT_LT(each.key_error, 1e-5);
+      EXPECT_LT(each.value_error, 1e-5);
+    }
+    const std::vector<float> expected = FirstLogits(input);
+    EXPECT_THAT(FirstLogits(dir.PathOf("svd")),
+                ::testing::Pointwise(::testing::FloatNear(1e-3), expected));
+    ASSERT_TRUE(
+        Convert(input, dir.PathOf("mean"), kv_heads, GroupingMethod::kMean)
+            .ok());
+    EXPECT_THAT(FirstLogits(dir.PathOf("mean")),
+                ::testing::Not(::testing::Pointwise(::testing::FloatNear(1e-2),
+                                                    expected)));
+  }
+}
+
 TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
   TempDir dir;
   const std::string output = dir.PathOf("out");
@@ -189,6 +330,25 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
             FileBytes(TestdataDir("text-end-to-end") + "/spiece.model"));
   EXPECT_TRUE(std::filesystem::exists(output + "/generation_config.json"));
   EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
+}
+
+// Its number of KV heads is in the object of the decoder.
+TEST(ConvertTest, AT5GemmaLoadsWithTheNewNumberOfHeads) {
+  for (const char* fixture : {"t5gemma", "t5gemma-mha-f16"}) {
+    TempDir dir;
+    const std::string output = dir.PathOf("out");
+    const absl::Status status =
+        Convert(TestdataDir(fixture), output, 1, GroupingMethod::kMean)
+            .status();
+    ASSERT_EQ(status, absl::OkStatus());
+    const Architecture before =
+        ReadDescription(TestdataDir(fixture))->architecture;
+    const auto model = TestModel::Load(output, {});
+    EXPECT_EQ(model->architecture().decoder.num_kv_heads, 1);
+    EXPECT_EQ(model->architecture().num_cross_kv_heads, 1);
+    EXPECT_EQ(model->architecture().encoder.num_kv_heads,
+              before.encoder.num_kv_heads);
+  }
 }
 
 TEST(ConvertTest, WhatIsThereIsLeftAlone) {
@@ -220,6 +380,10 @@ TEST(ConvertTest, RefusalsSayWhatIsAllowed) {
   auto result = Convert(input, dir.PathOf("out"), 4, GroupingMethod::kMean);
   EXPECT_THAT(result.status().message(),
               HasSubstr("--kv_heads is 4; the model has 2"));
+  result = Convert(TestdataDir("t5gemma"), dir.PathOf("out"), 1,
+                   GroupingMethod::kSvd);
+  EXPECT_THAT(result.status().message(),
+              HasSubstr("turns them by their positions; allowed are mean"));
   std::filesystem::create_directory(dir.PathOf("there"));
   result = Convert(input, dir.PathOf("there"), 1, GroupingMethod::kMean);
   EXPECT_EQ(result.status().code(), absl::StatusCode::kAlreadyExists);
@@ -300,32 +464,37 @@ TEST(GroupingTest, HeadsOfZeroStayZero) {
 
 // Moments of the encoder's output against the runner's own output.
 TEST(CalibrationTest, EncoderMomentsAreThoseOfTheRunnersOutput) {
-  const std::string directory = TestdataDir("gqa-2of8");
-  const ModelDescription description = ReadDescription(directory).value();
-  const int64_t d_model = description.architecture.decoder.d_model;
-  const std::vector<int32_t> source = {5, 17, 40, 9, 1};
-  const absl::StatusOr<Calibration> calibration =
-      Calibrate(directory, description, {source});
-  ASSERT_TRUE(calibration.ok()) << calibration.status();
+  for (const char* fixture : {"gqa-2of8", "marian-opus"}) {
+    const std::string directory = TestdataDir(fixture);
+    const ModelDescription description = ReadDescription(directory).value();
+    const int64_t d_model = description.architecture.decoder.d_model;
+    const int64_t rows = d_model + description.architecture.has_biases;
+    const std::vector<int32_t> source = {5, 17, 40, 9, 1};
+    const absl::StatusOr<Calibration> calibration =
+        Calibrate(directory, description,
+                  {{source}, {description.architecture.tokens.start_id}});
+    ASSERT_TRUE(calibration.ok()) << calibration.status();
 
-  const auto model = TestModel::Load(directory, {});
-  KvBlockPool pool(model->storage->shape());
-  BlockTable cross(pool, Attention::kCross);
-  ASSERT_TRUE(cross.GrowTo(5));
-  const EncodeEntry entry = {source, cross.ids()};
-  model->runner->BeginEncode(EncodePass::kMain, {&entry, 1});
-  while (!model->runner->AdvanceEncode(EncodePass::kMain, 1)) {
+    const auto model = TestModel::Load(directory, {});
+    KvBlockPool pool(model->storage->shape());
+    BlockTable cross(pool, Attention::kCross);
+    ASSERT_TRUE(cross.GrowTo(5));
+    const EncodeEntry entry = {source, cross.ids()};
+    model->runner->BeginEncode(EncodePass::kMain, {&entry, 1});
+    while (!model->runner->AdvanceEncode(EncodePass::kMain, 1)) {
+    }
+    Matrix x = Matrix::Ones(rows, 5);
+    x.topRows(d_model) = Eigen::Map<const Eigen::MatrixXf>(
+                             model->runner->encoder_output().data(), d_model, 5)
+                             .cast<double>();
+    Matrix expected = x * x.transpose() / 5;
+    expected.diagonal().array() += 0.01 * expected.trace() / rows;
+    ASSERT_EQ(calibration->encoder_output.rows(), rows);
+    EXPECT_LT((calibration->encoder_output - expected).cwiseAbs().maxCoeff(),
+              1e-5);
+    EXPECT_EQ(calibration->self_input.size(), 2);
+    EXPECT_GT(calibration->cross_input[1].trace(), 0);
   }
-  const Matrix rows = Eigen::Map<const Eigen::MatrixXf>(
-                          model->runner->encoder_output().data(), d_model, 5)
-                          .cast<double>();
-  Matrix expected = rows * rows.transpose() / 5;
-  expected.diagonal().array() += 0.01 * expected.trace() / d_model;
-  EXPECT_LT((calibration->encoder_output - expected).cwiseAbs().maxCoeff(),
-            1e-5);
-  // Without the norm's weight, the length of a normed row is sqrt(d_model).
-  EXPECT_EQ(calibration->self_input.size(), 2);
-  EXPECT_GT(calibration->cross_input[1].trace(), 0);
 }
 
 TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
@@ -336,7 +505,7 @@ TEST(SafetensorsWriterTest, WrittenTensorsReadBack) {
   writer.Append(values.data(), 24);
   writer.Append(values.data(), 4);
   ASSERT_TRUE(writer.Finish().ok());
-  const auto file = SafetensorsFile::Open(dir.PathOf("x.safetensors"));
+  const auto file = OpenSafetensors(dir.PathOf("x.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   std::vector<float> read(6);
   ASSERT_TRUE(
@@ -363,7 +532,7 @@ TEST(SafetensorsWriterTest, ANameIsEscaped) {
                            {{"a\"\\", "F32", {2}, 8}});
   quoted.Append(values, sizeof(values));
   ASSERT_TRUE(quoted.Finish().ok());
-  const auto file = SafetensorsFile::Open(dir.PathOf("quoted.safetensors"));
+  const auto file = OpenSafetensors(dir.PathOf("quoted.safetensors"));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_NE(file->Find("a\"\\"), nullptr);
 }

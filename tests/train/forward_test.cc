@@ -193,6 +193,19 @@ TEST_F(HeadTest, ATensorOfAnotherModelIsRefused) {
             "in the model that config.json describes");
 }
 
+TEST(ReadTensorsTest, WeightsInPyTorchsFormatAreNamed) {
+  const std::string directory = ::testing::TempDir() + "/torch_weights";
+  std::filesystem::create_directories(directory);
+  std::ofstream(directory + "/pytorch_model.bin") << "x";
+  const Result<NamedTensors> tensors = ReadTensors(directory);
+  std::filesystem::remove_all(directory);
+  ASSERT_FALSE(tensors.ok());
+  EXPECT_EQ(tensors.error().message,
+            directory +
+                " has pytorch_model.bin, which sheaf-train does not "
+                "read; sheaf-convert writes it as safetensors");
+}
+
 TEST(ModelConfigTest, HeadAndScaleFollowTheKeysAsTheEngineReadsThem) {
   const std::string directory = ::testing::TempDir() + "/model_config_test";
   std::filesystem::create_directories(directory);

@@ -22,18 +22,28 @@ namespace sheaf {
 namespace {
 
 constexpr double kRidge = 0.01;  // of the diagonal's mean
+constexpr int32_t kMaxSource = 512;
+constexpr int32_t kMaxOutput = 128;
 
-// The mean of x x^T over rows x that arrive a few at a time.
+// `tokens`, or less if the model has positions for less.
+int32_t WithinPositions(const Architecture& architecture, int32_t tokens) {
+  const int32_t max = architecture.max_positions;
+  return max > 0 ? std::min(max, tokens) : tokens;
+}
+
+// The mean of x x^T over rows x that arrive a few at a time, or of
+// (x, 1) (x, 1)^T.
 class SecondMoments {
  public:
-  explicit SecondMoments(int64_t dim)
-      : sum_(Matrix::Zero(dim, dim)), buffer_(dim, kBuffered) {}
+  SecondMoments(int64_t dim, bool has_constant)
+      : dim_(dim),
+        sum_(Matrix::Zero(dim + has_constant, dim + has_constant)),
+        buffer_(Matrix::Ones(sum_.rows(), kBuffered)) {}
 
   void Add(absl::Span<const float> rows) {
-    const int64_t dim = sum_.rows();
-    for (size_t at = 0; at < rows.size(); at += dim) {
-      buffer_.col(num_buffered_++) =
-          Eigen::Map<const Eigen::VectorXf>(rows.data() + at, dim)
+    for (size_t at = 0; at < rows.size(); at += dim_) {
+      buffer_.col(num_buffered_++).head(dim_) =
+          Eigen::Map<const Eigen::VectorXf>(rows.data() + at, dim_)
               .cast<double>();
       ++num_rows_;
       if (num_buffered_ == kBuffered) Flush();
@@ -57,8 +67,9 @@ class SecondMoments {
     num_buffered_ = 0;
   }
 
+  const int64_t dim_;
   Matrix sum_;
-  Matrix buffer_;  // [dim, kBuffered]
+  Matrix buffer_;  // [rows of sum_, kBuffered]; a constant row stays 1
   int64_t num_buffered_ = 0;
   int64_t num_rows_ = 0;
 };
@@ -67,9 +78,11 @@ class Observer : public DecoderObserver {
  public:
   explicit Observer(const Architecture& architecture)
       : self_(architecture.decoder.num_layers,
-              SecondMoments(architecture.decoder.d_model)),
+              SecondMoments(architecture.decoder.d_model,
+                            architecture.has_biases)),
         cross_(self_),
-        encoder_output_(architecture.encoder.d_model) {}
+        encoder_output_(architecture.encoder.d_model, architecture.has_biases) {
+  }
 
   void OnAttentionInput(int32_t layer_index, Attention attention,
                         absl::Span<const float> rows) override {
@@ -95,14 +108,15 @@ class Observer : public DecoderObserver {
 };
 
 // Encodes one source and decodes it greedily while the observer watches.
-void RunSource(const std::vector<int32_t>& source, int32_t start_token,
+void RunSource(const std::vector<int32_t>& source,
+               const std::vector<int32_t>& start_tokens, int32_t max_output,
                const KvStorage& storage, TransformerRunner& runner,
                Observer& observer) {
   KvBlockPool pool(storage.shape());
   BlockTable cross(pool, Attention::kCross), self(pool, Attention::kSelf);
   const int32_t source_len = static_cast<int32_t>(source.size());
   SHEAF_CHECK(cross.GrowTo(source_len));
-  SHEAF_CHECK(self.GrowTo(kCalibrationMaxOutput));
+  SHEAF_CHECK(self.GrowTo(max_output));
   const EncodeEntry encode = {source, cross.ids()};
   runner.BeginEncode(EncodePass::kMain, {&encode, 1});
   while (!runner.AdvanceEncode(EncodePass::kMain, int64_t{1} << 40)) {
@@ -110,22 +124,28 @@ void RunSource(const std::vector<int32_t>& source, int32_t start_token,
   observer.OnEncoderOutput(runner.encoder_output());
   const auto ends = runner.eos_token_ids();
   std::vector<float> logits(runner.vocab_size());
-  int32_t token = start_token;
-  for (int32_t position = 0; position < kCalibrationMaxOutput; ++position) {
-    const DecodeEntry decode = {
-        {&token, 1}, position, self.ids(), cross.ids(), source_len};
+  std::vector<int32_t> tokens = start_tokens;
+  for (size_t position = 0;
+       position + tokens.size() <= static_cast<size_t>(max_output);) {
+    const DecodeEntry decode = {tokens, static_cast<int32_t>(position),
+                                self.ids(), cross.ids(), source_len};
     runner.Decode({&decode, 1}, absl::MakeSpan(logits));
-    token = static_cast<int32_t>(
-        std::max_element(logits.begin(), logits.end()) - logits.begin());
-    if (std::find(ends.begin(), ends.end(), token) != ends.end()) return;
+    position += tokens.size();
+    tokens = {static_cast<int32_t>(
+        std::max_element(logits.begin(), logits.end()) - logits.begin())};
+    if (std::find(ends.begin(), ends.end(), tokens[0]) != ends.end()) return;
   }
 }
 
 }  // namespace
 
-absl::StatusOr<Calibration> Calibrate(
-    const std::string& directory, ModelDescription description,
-    const std::vector<std::vector<int32_t>>& sources) {
+int32_t CalibrationSourceTokens(const Architecture& architecture) {
+  return WithinPositions(architecture, kMaxSource);
+}
+
+absl::StatusOr<Calibration> Calibrate(const std::string& directory,
+                                      ModelDescription description,
+                                      const CalibrationText& text) {
   const absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(directory);
   if (!checkpoint.ok()) return checkpoint.status();
   const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
@@ -135,26 +155,27 @@ absl::StatusOr<Calibration> Calibrate(
   // Room for one source and its output. A block has at most 16 tokens of all
   // query heads.
   const Architecture& architecture = description.architecture;
+  const int32_t max_source = CalibrationSourceTokens(architecture);
+  const int32_t max_output = WithinPositions(architecture, kMaxOutput);
   const int64_t token_bytes = int64_t{8} * architecture.decoder.num_layers *
                               architecture.decoder.q_columns();
   const absl::StatusOr<std::unique_ptr<LoadedModel>> model = LoadedModel::Load(
       description, *checkpoint, team, kernels,
-      {.kv_cache_bytes =
-           token_bytes * (kCalibrationMaxSource + kCalibrationMaxOutput + 32),
+      {.kv_cache_bytes = token_bytes * (max_source + max_output + 32),
        .sizes = {.max_sequences = 1,
-                 .max_encode_tokens = kCalibrationMaxSource,
-                 .max_source_tokens = kCalibrationMaxSource,
-                 .max_new_tokens = kCalibrationMaxOutput}});
+                 .max_encode_tokens = max_source,
+                 .max_source_tokens = max_source,
+                 .max_new_tokens = max_output}});
   if (!model.ok()) return model.status();
   TransformerRunner& runner = (*model)->runner();
   Observer observer(architecture);
   runner.set_decoder_observer(&observer);
-  for (std::vector<int32_t> source : sources) {
-    if (source.size() > kCalibrationMaxSource) {
-      source.resize(kCalibrationMaxSource);
+  for (std::vector<int32_t> source : text.sources) {
+    if (source.size() > static_cast<size_t>(max_source)) {
+      source.resize(max_source);
     }
-    RunSource(source, architecture.tokens.start_id, (*model)->storage(), runner,
-              observer);
+    RunSource(source, text.start_tokens, max_output, (*model)->storage(),
+              runner, observer);
   }
   return observer.Result();
 }

@@ -12,17 +12,22 @@
 
 namespace sheaf {
 
-inline constexpr int32_t kCalibrationMaxSource =
-    512;  // tokens; longer sources are cut
-inline constexpr int32_t kCalibrationMaxOutput = 128;
+// The tokens of a source that calibration reads; longer ones are cut.
+int32_t CalibrationSourceTokens(const Architecture& architecture);
 
-// Runs the model of `directory` on `sources` (token ids with the end token, at
-// least one source) with greedy decoding, and returns the second moments of the
-// inputs of its attentions. One hundredth of the mean of each diagonal is added
-// to it, so that directions that do not occur in the text still have a small
-// weight.
-absl::StatusOr<Calibration> Calibrate(
-    const std::string& directory, ModelDescription description,
-    const std::vector<std::vector<int32_t>>& sources);
+// What a model reads for calibration.
+struct CalibrationText {
+  std::vector<std::vector<int32_t>> sources;  // whole sources; at least one
+  // The decoder's first tokens: its start token, then forced ones.
+  std::vector<int32_t> start_tokens;
+};
+
+// Runs the model of `directory` on `text` with greedy decoding, and returns the
+// second moments of the inputs of its attentions. One hundredth of the mean of
+// each diagonal is added to it, so that directions that do not occur in the
+// text still have a small weight.
+absl::StatusOr<Calibration> Calibrate(const std::string& directory,
+                                      ModelDescription description,
+                                      const CalibrationText& text);
 
 }  // namespace sheaf

@@ -15,9 +15,10 @@
 namespace sheaf {
 
 // Second moments of the inputs of a model's attentions over real text: the mean
-// of x x^T over its tokens x.
+// of x x^T over its tokens x, or of (x, 1) (x, 1)^T if its products have
+// biases.
 struct Calibration {
-  std::vector<Matrix> self_input;  // [layers]: of self-attention, normed
+  std::vector<Matrix> self_input;  // [layers]: of self-attention
   std::vector<Matrix>
       cross_input;  // [layers]: of the cross-attention's queries
   Matrix encoder_output;
@@ -42,8 +43,10 @@ struct ConvertedAttention {
   int64_t saved_weight_bytes = 0;
 };
 
-// INVALID_ARGUMENT names the flag whose number of heads is not possible.
-absl::Status CheckConvertible(const Architecture& architecture,
+// INVALID_ARGUMENT names the flag whose number of heads, or whose method, is
+// not possible. kSvd moves a matrix from the keys to the queries, so nothing
+// may stand between them: no rotation by position and no norm.
+absl::Status CheckConvertible(const ModelDescription& description,
                               const ConvertOptions& options);
 
 // Writes the model directory `output`. It has grouped key and value projections

@@ -18,7 +18,9 @@
 #include "base/usage_error.h"
 #include "engine/model/description.h"
 #include "text/families.h"
+#include "text/model_languages.h"
 #include "text/source_encoder.h"
+#include "text/tasks.h"
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
 
@@ -38,6 +40,9 @@ ABSL_FLAG(std::string, calibration, "",
           "what the attentions read on it. Needs a tokenizer.");
 ABSL_FLAG(std::string, calibration_prefix, "",
           "Text before each line, such as \"translate English to German: \".");
+ABSL_FLAG(std::string, calibration_languages, "",
+          "Languages of --calibration for a multilingual model, such as "
+          "\"en-de\": those of the lines and of the model's answers.");
 ABSL_FLAG(int32_t, calibration_lines, 200,
           "Maximum number of lines of --calibration to use.");
 
@@ -49,7 +54,7 @@ constexpr char kAbout[] = R"(
 sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]
               --method=mean|first|random|svd [--calibration=FILE]
 
-Groups the key and value heads of a T5 model's decoder (GQA, MQA). For each
+Groups the key and value heads of a model's decoder (GQA, MQA). For each
 attention, prints the relative errors of its scores (keys) and outputs (values)
 and the number of bytes saved.
 )";
@@ -92,34 +97,65 @@ absl::StatusOr<ConvertOptions> OptionsFromFlags() {
   return options;
 }
 
-// Returns the token ids of the lines of --calibration.
-absl::StatusOr<std::vector<std::vector<int32_t>>> CalibrationSources(
+// The prompt that --calibration_prefix and --calibration_languages ask for.
+absl::StatusOr<PromptTemplate> CalibrationPrompt(
+    const TextFamily& family, const Tokenizers& tokenizers,
+    const ModelDescription& description) {
+  const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
+  const absl::StatusOr<std::vector<LanguagePair>> pairs = ParseLanguagePairs(
+      "--calibration_languages", absl::GetFlag(FLAGS_calibration_languages));
+  if (!pairs.ok()) return pairs.status();
+  if (pairs->empty()) {
+    return family.make_template(tokenizers, {.prefix = prefix});
+  }
+  const absl::StatusOr<ModelTasks> tasks = ReadModelTasks(
+      description.files, {.family = &family,
+                          .tokenizers = &tokenizers,
+                          .vocab_size = description.architecture.vocab_size});
+  if (!tasks.ok()) return tasks.status();
+  const absl::StatusOr<Translation> translation = tasks->FindTranslation(
+      pairs->front().source.ToString(), pairs->front().target.ToString());
+  if (!translation.ok()) return translation.status();
+  TextPrompt prompt = translation->prompt();
+  if (!prefix.empty()) prompt.prefix = prefix;
+  return family.make_template(tokenizers, prompt);
+}
+
+// The token ids of the lines of the file `path`.
+absl::StatusOr<CalibrationText> ReadCalibration(
     const std::string& path, const ModelDescription& description) {
   const absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTextBytes);
   if (!text.ok()) return text.status();
   const absl::StatusOr<const TextFamily*> family =
       FindTextFamily(description.files);
   if (!family.ok()) return family.status();
-  const int32_t vocab_size = description.architecture.vocab_size;
+  const Architecture& architecture = description.architecture;
   const absl::StatusOr<Tokenizers> tokenizers =
-      (*family)->load(description.files, vocab_size, vocab_size);
+      (*family)->load(description.files, architecture.source_vocab_size,
+                      architecture.vocab_size);
   if (!tokenizers.ok()) return tokenizers.status();
-  const std::string prefix = absl::GetFlag(FLAGS_calibration_prefix);
-  const PromptTemplate prompt =
-      (*family)->make_template(*tokenizers, {.prefix = prefix});
+  const absl::StatusOr<PromptTemplate> prompt =
+      CalibrationPrompt(**family, *tokenizers, description);
+  if (!prompt.ok()) return prompt.status();
+  CalibrationText result;
+  result.start_tokens = {
+      prompt->decoder_start.value_or(architecture.tokens.start_id)};
+  if (prompt->forced_first.has_value()) {
+    result.start_tokens.push_back(*prompt->forced_first);
+  }
   const size_t max_lines = absl::GetFlag(FLAGS_calibration_lines);
-  std::vector<std::vector<int32_t>> sources;
   for (absl::string_view line : absl::StrSplit(*text, '\n')) {
     line = line.substr(0, line.find('\t'));
     if (line.empty()) continue;
-    sources.push_back(
-        EncodeSource(*tokenizers->source, prompt, line, kCalibrationMaxSource));
-    if (sources.size() == max_lines) break;
+    result.sources.push_back(
+        EncodeSource(*tokenizers->source, *prompt, line,
+                     CalibrationSourceTokens(architecture)));
+    if (result.sources.size() == max_lines) break;
   }
-  if (sources.empty()) {
+  if (result.sources.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": has no text"));
   }
-  return sources;
+  return result;
 }
 
 ExitCode Convert(ConvertOptions options) {
@@ -129,7 +165,7 @@ ExitCode Convert(ConvertOptions options) {
     return PrintError(kProgram, kExitWrongModel, description.status());
   }
   const Architecture& architecture = description->architecture;
-  absl::Status heads = CheckConvertible(architecture, options);
+  absl::Status heads = CheckConvertible(*description, options);
   if (!heads.ok()) {
     return PrintError(kProgram, kExitWrongFlags, heads);
   }
@@ -137,12 +173,12 @@ ExitCode Convert(ConvertOptions options) {
   Calibration calibration;
   if (const std::string path = absl::GetFlag(FLAGS_calibration);
       !path.empty()) {
-    const auto sources = CalibrationSources(path, *description);
-    if (!sources.ok()) {
-      return PrintError(kProgram, kExitFailed, sources.status());
+    const auto text = ReadCalibration(path, *description);
+    if (!text.ok()) {
+      return PrintError(kProgram, kExitFailed, text.status());
     }
     absl::StatusOr<Calibration> gathered =
-        Calibrate(options.input, *description, *sources);
+        Calibrate(options.input, *description, *text);
     if (!gathered.ok()) {
       return PrintError(kProgram, kExitWrongModel, gathered.status());
     }

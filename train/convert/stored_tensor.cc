@@ -9,12 +9,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/bf16.h"
 #include "base/check.h"
-#include "base/input_file.h"
 
 namespace sheaf {
 namespace {
-
-constexpr uint64_t kCopyBytes = 1 << 20;
 
 using Half = _Float16;
 
@@ -34,7 +31,7 @@ T Get(const uint8_t* in) {
 
 std::vector<StoredTensor> TensorsOf(const Checkpoint& checkpoint) {
   std::vector<StoredTensor> tensors;
-  for (const SafetensorsFile& file : checkpoint.files()) {
+  for (const TensorFile& file : checkpoint.files()) {
     for (const TensorInfo& info : file.tensors()) {
       tensors.push_back({&file, &info});
     }
@@ -50,42 +47,27 @@ absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
                                   const std::string& name) {
   const absl::StatusOr<std::vector<int64_t>> shape = checkpoint.Shape(name);
   if (!shape.ok()) return shape.status();
-  if (shape->size() != 2) {
+  const bool is_vector = shape->size() == 1;
+  if (shape->size() != 2 && !is_vector) {
     return absl::InvalidArgumentError(
         absl::StrCat("tensor ", name, " has ", shape->size(),
-                     " dimensions; it must have 2"));
+                     " dimensions; it must have 1 or 2"));
   }
   using RowMajor =
       Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  RowMajor values((*shape)[0], (*shape)[1]);
+  RowMajor values((*shape)[0], is_vector ? 1 : (*shape)[1]);
   absl::Status read = checkpoint.ReadRows(
-      name, 0, values.rows(),
+      name, 0, is_vector ? 1 : values.rows(),
       absl::MakeSpan(values.data(), static_cast<size_t>(values.size())));
   if (!read.ok()) return read;
   return Matrix(values.cast<double>());
 }
 
 absl::Status CopyBytes(const StoredTensor& tensor, SafetensorsWriter& writer) {
-  absl::StatusOr<InputFile> file = InputFile::Open(tensor.file->path());
-  if (!file.ok()) return file.status();
-  uint64_t data_bytes = 0;  // the tensors fill the end of the file
-  for (const TensorInfo& info : tensor.file->tensors()) {
-    data_bytes = std::max(data_bytes, info.end);
-  }
-  if (file->size() < data_bytes) {
-    return absl::DataLossError(
-        absl::StrCat(file->path(), ": became shorter while it was read"));
-  }
-  const uint64_t data_at = file->size() - data_bytes;
-  std::vector<uint8_t> piece;
-  for (uint64_t at = tensor.info->begin; at < tensor.info->end;
-       at += piece.size()) {
-    piece.resize(std::min(kCopyBytes, tensor.info->end - at));
-    absl::Status read = file->ReadAt(data_at + at, absl::MakeSpan(piece));
-    if (!read.ok()) return read;
-    writer.Append(piece.data(), piece.size());
-  }
-  return absl::OkStatus();
+  return tensor.file->ReadBytes(*tensor.info,
+                                [&](absl::Span<const uint8_t> bytes) {
+                                  writer.Append(bytes.data(), bytes.size());
+                                });
 }
 
 absl::StatusOr<std::vector<uint8_t>> ToStored(const Matrix& matrix, Dtype dtype,

@@ -17,18 +17,19 @@ namespace sheaf {
 
 // The place of a tensor in a checkpoint.
 struct StoredTensor {
-  const SafetensorsFile* file;
+  const TensorFile* file;
   const TensorInfo* info;
 };
 
 // Returns all tensors of a checkpoint, in the order of their names.
 std::vector<StoredTensor> TensorsOf(const Checkpoint& checkpoint);
 
-// Reads a matrix in its stored layout, [rows, columns].
+// Reads a matrix in its stored layout, [rows, columns], or a vector as one
+// column.
 absl::StatusOr<Matrix> ReadMatrix(const Checkpoint& checkpoint,
                                   const std::string& name);
 
-// Appends the tensor's bytes, unchanged.
+// Appends the tensor's elements, unchanged, in row-major order.
 absl::Status CopyBytes(const StoredTensor& tensor, SafetensorsWriter& writer);
 
 // Returns `matrix` as the bytes of a stored tensor, row by row. Each number is

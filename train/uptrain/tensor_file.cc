@@ -96,9 +96,15 @@ Result<NamedTensors> ReadTensors(const std::string& directory) {
   const std::string index_path = directory + "/model.safetensors.index.json";
   const std::string single_path = directory + "/model.safetensors";
   const Result<std::string> text = ReadFile(index_path);
-  if (std::ifstream(single_path) || !text.ok()) {
-    return ReadTensorFile(single_path);
+  if (std::ifstream(single_path)) return ReadTensorFile(single_path);
+  for (const char* name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json"}) {
+    if (text.ok() || !std::ifstream(directory + "/" + name)) continue;
+    return Error{directory + " has " + name +
+                 ", which sheaf-train does not read; sheaf-convert writes it "
+                 "as safetensors"};
   }
+  if (!text.ok()) return ReadTensorFile(single_path);
   const Result<Json> index = Json::Parse(*text);
   if (!index.ok()) return Error{index_path + ": " + index.error().message};
   std::set<std::string> shards;

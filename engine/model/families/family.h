@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,9 @@ namespace sheaf {
 struct ModelType {
   absl::string_view name;
   absl::string_view label;  // if config.json has no `architectures`
+  // The decoder's first token if no file has decoder_start_token_id; if this
+  // is empty too, it is bos_token_id.
+  std::optional<int32_t> decoder_start = std::nullopt;
 };
 
 // Everything that is particular to one kind of checkpoint: how its config.json
@@ -53,6 +58,11 @@ struct Family {
   std::string (*own_head_warning)(const Architecture& architecture,
                                   absl::string_view head,
                                   absl::string_view table);
+
+  // The object of config.json whose num_key_value_heads is the number of KV
+  // heads in both attentions of the decoder. Empty: that number is at the top
+  // level, with cross_num_key_value_heads beside it.
+  absl::string_view kv_heads_object = "";
 };
 
 }  // namespace sheaf

@@ -3,12 +3,15 @@
 #include "engine/model/families/registry.h"
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/families/bart.h"
 #include "engine/model/families/t5.h"
+#include "engine/model/families/t5gemma.h"
 
 namespace sheaf {
 
 absl::Span<const Family* const> Families() {
-  static const Family* const kFamilies[] = {&T5Family()};
+  static const Family* const kFamilies[] = {&T5Family(), &BartFamily(),
+                                            &T5GemmaFamily()};
   return kFamilies;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "base/input_file.h"
+#include "engine/model/families/common_values.h"
 #include "engine/model/families/t5_config_keys.h"
 
 namespace sheaf {
@@ -21,11 +22,16 @@ using nlohmann::json;
 constexpr ModelType kModelTypes[] = {
     {"t5", "T5ForConditionalGeneration"},
     {"mt5", "MT5ForConditionalGeneration"},
+    {"umt5", "UMT5ForConditionalGeneration"},
 };
 
 // How the model types differ.
+bool IsT5(const Architecture& out) { return out.family == kModelTypes[0].name; }
 bool IsMt5(const Architecture& out) {
   return out.family == kModelTypes[1].name;
+}
+bool IsUmt5(const Architecture& out) {
+  return out.family == kModelTypes[2].name;
 }
 
 constexpr absl::string_view kFeedForwardKey = "feed_forward_proj";
@@ -35,65 +41,20 @@ constexpr absl::string_view kGatedKey = "is_gated_act";
 constexpr int32_t kDefaultEosTokenId = 1;
 constexpr int32_t kMinVocab = kDefaultEosTokenId + 1;
 
-// Several times what the largest known models have (T5-11B: d_ff 65536, heads
-// 128 x 128; mT5: 250112 tokens).
-constexpr int32_t kMaxVocab = 1 << 22;
-constexpr int32_t kMaxModelDim = 1 << 16;
-constexpr int32_t kMaxFfDim = 1 << 20;
-constexpr int32_t kMaxHeads = 1024;
-constexpr int32_t kMaxHeadDim = 1024;
-constexpr int32_t kMaxLayers = 512;
 constexpr int32_t kMaxBuckets = 1 << 12;
 constexpr int32_t kMaxDistance = 1 << 24;
 // Two per direction, the first of which holds a single distance.
 constexpr int32_t kMinBuckets = 4;
 constexpr double kMinEpsilon = 1e-12, kMaxEpsilon = 1.0;
 
-struct ActivationName {
-  absl::string_view name;
-  Activation activation;
-};
-
-// As the reference names them: "gelu" alone is the exact form.
-constexpr ActivationName kActivations[] = {
-    {"relu", Activation::kRelu},
-    {"gelu", Activation::kGeluErf},
-    {"gelu_python", Activation::kGeluErf},
-    {"gelu_new", Activation::kGeluTanh},
-    {"gelu_pytorch_tanh", Activation::kGeluTanh},
-    {"silu", Activation::kSilu},
-    {"swish", Activation::kSilu},
-};
-
-// Other names of keys, which the reference takes for the same.
-struct Alias {
-  absl::string_view name;
-  absl::string_view key;
-};
-constexpr Alias kAliases[] = {
+constexpr KeyAlias kAliases[] = {
     {"hidden_size", "d_model"},
     {"head_dim", "d_kv"},
     {"num_hidden_layers", "num_layers"},
     {"num_attention_heads", "num_heads"},
 };
 
-// The activation that the value of `key` names, or null after a refusal.
-const ActivationName* FindActivation(KeyReader& reader, absl::string_view key,
-                                     absl::string_view name) {
-  for (const ActivationName& entry : kActivations) {
-    if (entry.name == name) return &entry;
-  }
-  const std::string names = absl::StrJoin(
-      kActivations, ", ", [](std::string* out, const ActivationName& entry) {
-        absl::StrAppend(out, entry.name);
-      });
-  reader.Refuse(
-      key, std::string(name),
-      absl::StrFormat(
-          "one of %s%s", names,
-          key == kFeedForwardKey ? ", alone or after \"gated-\"" : ""));
-  return nullptr;
-}
+constexpr absl::string_view kAfterGated = ", alone or after \"gated-\"";
 
 // dense_act_fn and is_gated_act, which the reference saves, take precedence
 // over feed_forward_proj, from which it derives them.
@@ -104,8 +65,8 @@ void ReadFeedForward(KeyReader& reader, Architecture& out) {
     return;
   }
   const std::string name = value != nullptr ? value->get<std::string>()
-                           : IsMt5(out)     ? "gated-gelu"
-                                            : "relu";
+                           : IsT5(out)      ? "relu"
+                                            : "gated-gelu";
   absl::string_view activation = name;
   const bool is_gated = absl::ConsumePrefix(&activation, "gated-");
   // It has meant the tanh form since the first T5 1.1.
@@ -118,27 +79,12 @@ void ReadFeedForward(KeyReader& reader, Architecture& out) {
   }
   out.is_gated = reader.Bool(kGatedKey, is_gated);
   const json* dense = reader.Find(kDenseKey);
-  const ActivationName* found = nullptr;
   if (dense == nullptr) {
-    found = FindActivation(reader, kFeedForwardKey, activation);
+    ReadActivation(reader, kFeedForwardKey, activation, kAfterGated, out);
   } else if (dense->is_string()) {
-    found = FindActivation(reader, kDenseKey, dense->get<std::string>());
+    ReadActivation(reader, kDenseKey, dense->get<std::string>(), "", out);
   } else {
     reader.Refuse(kDenseKey, *dense, "a name");
-  }
-  if (found != nullptr) out.activation = found->activation;
-}
-
-void CheckAliases(KeyReader& reader) {
-  for (const Alias& alias : kAliases) {
-    const json* value = reader.Find(alias.name);
-    if (value == nullptr) continue;
-    const json* meant = reader.Find(alias.key);
-    if (meant != nullptr && *value == *meant) continue;
-    reader.Refuse(alias.name, *value,
-                  absl::StrFormat("the value of %s, which it is another name "
-                                  "of, or no such key",
-                                  alias.key));
   }
 }
 
@@ -150,7 +96,7 @@ bool IsBeforeVersion5(absl::string_view version) {
 // As transformers 5 does: it always ties the head to the table, unless the
 // checkpoint has a separate head, and tie_word_embeddings is what tells T5
 // (true or absent) from T5 1.1 (false). It then saves scale_decoder_outputs.
-// mT5 never scales.
+// UMT5 does the same; mT5 never scales.
 void ReadOutputScale(KeyReader& reader, Architecture& out,
                      std::vector<std::string>& warnings) {
   constexpr absl::string_view kScale = "scale_decoder_outputs";
@@ -184,28 +130,17 @@ void ReadStacks(KeyReader& reader, Architecture& out) {
       reader.Int("num_decoder_layers", 1, kMaxLayers, encoder.num_layers);
 }
 
-// num_key_value_heads and cross_num_key_value_heads are keys of this project;
-// they concern the decoder only.
 void ReadHeads(KeyReader& reader, Architecture& out) {
-  const int32_t num_heads = reader.Int("num_heads", 1, kMaxHeads);
-  const auto kv_heads = [&](absl::string_view key, int32_t default_value) {
-    const int32_t count = reader.Int(key, 1, num_heads, default_value);
-    if (num_heads % count != 0) {
-      reader.Refuse(
-          key, count,
-          absl::StrFormat("a number that divides num_heads, %d", num_heads));
-    }
-    return count;
-  };
+  constexpr absl::string_view kHeads = "num_heads";
+  const int32_t num_heads = reader.Int(kHeads, 1, kMaxHeads);
   out.encoder.num_heads = out.encoder.num_kv_heads = num_heads;
   out.decoder.num_heads = num_heads;
-  out.decoder.num_kv_heads = kv_heads("num_key_value_heads", num_heads);
-  out.num_cross_kv_heads =
-      kv_heads("cross_num_key_value_heads", out.decoder.num_kv_heads);
+  ReadDecoderKvHeads(reader, kHeads, out);
 }
 
 void ReadPositions(KeyReader& reader, Architecture& out) {
   Positions& positions = out.positions;
+  positions.is_per_layer = IsUmt5(out);
   positions.num_buckets = reader.Int("relative_attention_num_buckets",
                                      kMinBuckets, kMaxBuckets, 32);
   const int32_t min_distance = positions.num_buckets / 2 + 1;
@@ -230,7 +165,7 @@ void Read(KeyReader& reader, Architecture& out,
   out.norm_epsilon = static_cast<float>(
       reader.Number("layer_norm_epsilon", kMinEpsilon, kMaxEpsilon, 1e-6));
   ReadOutputScale(reader, out, warnings);
-  CheckAliases(reader);
+  CheckAliases(reader, kAliases);
   ReadHeads(reader, out);
   ReadFeedForward(reader, out);
   ReadPositions(reader, out);
@@ -295,9 +230,9 @@ std::vector<std::string> Names(const Architecture& architecture,
       return {std::begin(kTables), std::end(kTables)};
     case Slot::kHead:
       return {"lm_head.weight"};
-    case Slot::kPositionBias:  // in the first block, used by all
-      return {absl::StrCat(stack,
-                           ".block.0.layer.0.SelfAttention."
+    case Slot::kPositionBias:  // T5's first block has it for all blocks
+      return {absl::StrCat(stack, ".block.", place.layer,
+                           ".layer.0.SelfAttention."
                            "relative_attention_bias.weight")};
     case Slot::kFinalNorm:
       return {absl::StrCat(stack, ".final_layer_norm.weight")};

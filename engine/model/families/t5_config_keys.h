@@ -7,7 +7,8 @@
 
 namespace sheaf {
 
-// The keys of config.json that T5Config and MT5Config of the reference
+// The keys of config.json that T5Config, MT5Config and UMT5Config of the
+// reference
 // implementation have and CommonConfigKeys() does not.
 absl::Span<const ConfigKey> T5ConfigKeys();
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "tests/engine/kernels/kernels_test.h"
@@ -18,16 +19,17 @@ class AttentionKernelsTest : public KernelsTest {};
 INSTANTIATE_TEST_SUITE_P(AllIsas, AttentionKernelsTest, AllCompilations(),
                          CompilationName);
 
-// softmax(q K^T + bias) V for one query, in double.
+// softmax(cap(q K^T) + bias) V for one query, in double; a cap of 0 is none.
 std::vector<double> Attend(const float* q, const std::vector<float>& k,
                            const std::vector<float>& v, const float* bias,
-                           int dim, int len) {
+                           int dim, int len, double softcap = 0) {
   std::vector<double> weights(len), out(dim, 0.0);
   double sum = 0;
   for (int t = 0; t < len; ++t) {
-    double dot = bias ? bias[t] : 0;
+    double dot = 0;
     for (int i = 0; i < dim; ++i) dot += double{q[i]} * k[t * dim + i];
-    sum += weights[t] = std::exp(dot);
+    if (softcap != 0) dot = softcap * std::tanh(dot / softcap);
+    sum += weights[t] = std::exp(dot + (bias ? bias[t] : 0));
   }
   for (int t = 0; t < len; ++t) {
     for (int i = 0; i < dim; ++i) out[i] += weights[t] / sum * v[t * dim + i];
@@ -78,7 +80,8 @@ struct Cache {
 // Computes attention in parts, the last of which may be short, and joins them.
 std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                                  int rows, int dim, const KvView& view, int len,
-                                 const float* bias, int bias_stride) {
+                                 const float* bias, int bias_stride,
+                                 float softcap) {
   const int64_t part_floats = PartFloats(dim);
   const int num_parts = (len + kContextPart - 1) / kContextPart;
   std::vector<float> parts(num_parts * rows * part_floats), out(rows * dim);
@@ -93,6 +96,7 @@ std::vector<float> AttendInParts(const Kernels& kernels, const float* q,
                            .end = std::min((part + 1) * kContextPart, len),
                            .bias = bias,
                            .bias_stride = bias_stride,
+                           .softcap = softcap,
                            .parts = parts.data() + part * rows * part_floats,
                            .next = view.base});
   }
@@ -122,19 +126,25 @@ void ExpectAttention(const Kernels& kernels, KvType type, int block_tokens,
   const Cache cache(type, block_tokens, dim, k, v);
   const int bias_stride = len + 4;
   const auto bias = Random(rng, rows * bias_stride);
-  for (const float* b : {static_cast<const float*>(nullptr), bias.data()}) {
+  // A low cap, so that all scores are well within its curve.
+  for (const auto& [b, softcap] :
+       {std::pair<const float*, float>{nullptr, 0.0f},
+        {bias.data(), 0.0f},
+        {bias.data(), 3.0f},
+        {nullptr, 50.0f}}) {
     const auto out = AttendInParts(kernels, q.data(), rows, dim, cache.view,
-                                   len, b, bias_stride);
+                                   len, b, bias_stride, softcap);
     for (int r = 0; r < rows; ++r) {
-      const auto expected = Attend(&q[r * dim], k, v,
-                                   b ? b + r * bias_stride : nullptr, dim, len);
+      const auto expected =
+          Attend(&q[r * dim], k, v, b ? b + r * bias_stride : nullptr, dim, len,
+                 softcap);
       for (int i = 0; i < dim; ++i) {
         ASSERT_NEAR(out[r * dim + i], expected[i], error) << r << " " << i;
       }
       // The bits of a row do not depend on the other rows.
-      const auto alone =
-          AttendInParts(kernels, &q[r * dim], 1, dim, cache.view, len,
-                        b ? b + r * bias_stride : nullptr, bias_stride);
+      const auto alone = AttendInParts(kernels, &q[r * dim], 1, dim, cache.view,
+                                       len, b ? b + r * bias_stride : nullptr,
+                                       bias_stride, softcap);
       ASSERT_EQ(std::vector<float>(&out[r * dim], &out[r * dim] + dim), alone);
     }
   }
@@ -201,6 +211,7 @@ TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
                                .end = kLen,
                                .bias = &bias[first_head * kRows * kLen],
                                .bias_stride = kLen,
+                               .softcap = 0,
                                .parts = parts.data(),
                                .next = view.base});
       return parts;
@@ -223,38 +234,64 @@ TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
   }
 }
 
-// The maximum difference between attend_encode and the definition, over a
-// source of len tokens whose queries are a tenth as large as its keys.
+// A source of len tokens, whose bias hides keys that lie more than `back`
+// before the query or more than `ahead` behind it.
 struct EncodeCase {
   EncodeType type;
   int dim, len;
+  float score_scale = 1;
+  float softcap = 0;
+  bool has_bias = true;
+  int back = 1 << 20, ahead = 1 << 20;
 };
 
+// The maximum difference between attend_encode and the definition.
 double EncodeError(const Kernels& kernels, const EncodeCase& c,
                    std::mt19937& rng) {
-  const auto [type, dim, len] = c;
+  const int dim = c.dim, len = c.len;
   auto q = Random(rng, len * dim), k = Random(rng, len * dim),
        v = Random(rng, len * dim);
-  if (type == EncodeType::kBf16) {
+  if (c.type == EncodeType::kBf16) {
     RoundAll(k);
     RoundAll(v);
     if (kernels.has_bf16_products) RoundAll(q);
   }
-  const auto bias = Random(rng, 2 * len - 1);
+  auto bias = Random(rng, 2 * len - 1);
+  for (int i = 0; i < 2 * len - 1; ++i) {
+    const int relative = i - (len - 1);
+    if (relative < -c.back || relative > c.ahead) bias[i] = -1e30f;
+  }
   const int padded = (len + 15) / 16 * 16;
   std::vector<float> k_panels(padded * dim), values(padded * dim),
       scratch(EncodeScratchFloats(dim)), out(len * dim);
   auto* k_bytes = reinterpret_cast<char*>(k_panels.data());
   auto* v_bytes = reinterpret_cast<char*>(values.data());
   const HeadUnits units = kernels.pack_head({k.data(), v.data(), dim, len, dim},
-                                            type, k_bytes, v_bytes);
-  kernels.attend_encode({q.data(), dim, out.data(), dim, 0, len, dim, len, type,
-                         units, k_bytes, v_bytes, &bias[len - 1],
-                         scratch.data()});
+                                            c.type, k_bytes, v_bytes);
+  kernels.attend_encode({.q = q.data(),
+                         .q_stride = dim,
+                         .out = out.data(),
+                         .out_stride = dim,
+                         .first_row = 0,
+                         .end_row = len,
+                         .dim = dim,
+                         .len = len,
+                         .type = c.type,
+                         .units = units,
+                         .k_panels = k_bytes,
+                         .v = v_bytes,
+                         .bias = c.has_bias ? &bias[len - 1] : nullptr,
+                         .back = std::min(c.back, len),
+                         .ahead = std::min(c.ahead, len),
+                         .softcap = c.softcap,
+                         .scratch = scratch.data(),
+                         .score_scale = c.score_scale});
+  for (float& each : q) each *= c.score_scale;
   double error = 0;
   for (int i = 0; i<len; i += len> 100 ? 37 : 1) {
     const auto expected =
-        Attend(&q[i * dim], k, v, &bias[len - 1 - i], dim, len);
+        Attend(&q[i * dim], k, v, c.has_bias ? &bias[len - 1 - i] : nullptr,
+               dim, len, c.softcap);
     for (int j = 0; j < dim; ++j) {
       error = std::max(error, std::abs(out[i * dim + j] - expected[j]));
     }
@@ -262,23 +299,109 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
   return error;
 }
 
+// With products of bfloat16, as for the decoder. A score of integers is a sum
+// of `dim` products of rounded factors. Each factor is at most half a unit off,
+// and the maximum is 4.5.
+double MaxEncodeError(const Kernels& kernels, EncodeType type) {
+  if (type == EncodeType::kInt16) return 8e-3;
+  return type == EncodeType::kBf16 && kernels.has_bf16_products
+             ? 0.5 / 256 * 2 * 4
+             : 2e-5;
+}
+
 TEST_P(AttentionKernelsTest, AttendEncodeMatchesTheDefinition) {
   for (int len : {1, 5, 16, 17, 31, 50, 2 * kContextPart + 9}) {
     SCOPED_TRACE(len);
     for (int dim : {8, 20, 64}) {
-      EXPECT_LT(EncodeError(kernels(), {EncodeType::kF32, dim, len}, rng_),
-                2e-5);
-      // As for the decoder.
-      EXPECT_LT(EncodeError(kernels(), {EncodeType::kBf16, dim, len}, rng_),
-                kernels().has_bf16_products ? 0.5 / 256 * 2 * 4 : 2e-5);
+      for (EncodeType type : {EncodeType::kF32, EncodeType::kBf16}) {
+        EXPECT_LT(EncodeError(kernels(), {type, dim, len}, rng_),
+                  MaxEncodeError(kernels(), type));
+      }
     }
-    // A score is a sum of `dim` products of rounded factors. Each factor is at
-    // most half a unit off, and the maximum is 4.5.
     for (int dim : {32, 64, 96}) {
       EXPECT_LT(EncodeError(kernels(), {EncodeType::kInt16, dim, len}, rng_),
-                8e-3);
+                MaxEncodeError(kernels(), EncodeType::kInt16));
     }
   }
+}
+
+TEST_P(AttentionKernelsTest, AttendEncodeScalesAndCapsScoresAndNeedsNoBias) {
+  for (EncodeType type :
+       {EncodeType::kF32, EncodeType::kBf16, EncodeType::kInt16}) {
+    for (int len : {1, 17, 50, kContextPart + 9}) {
+      for (float softcap : {0.0f, 1.0f, 50.0f}) {
+        for (bool has_bias : {false, true}) {
+          SCOPED_TRACE(testing::Message()
+                       << len << " " << softcap << " " << has_bias);
+          EXPECT_LT(EncodeError(kernels(),
+                                {.type = type,
+                                 .dim = 32,
+                                 .len = len,
+                                 .score_scale = 0.3f,
+                                 .softcap = softcap,
+                                 .has_bias = has_bias},
+                                rng_),
+                    MaxEncodeError(kernels(), type));
+        }
+      }
+    }
+  }
+}
+
+TEST_P(AttentionKernelsTest, AttendEncodeSkipsOnlyWhatTheBiasHides) {
+  for (EncodeType type :
+       {EncodeType::kF32, EncodeType::kBf16, EncodeType::kInt16}) {
+    for (int len : {1, 17, 50, 100, 3 * kContextPart + 9}) {
+      for (const auto& [back, ahead] :
+           {std::pair{0, 0}, {3, 2}, {33, 31}, {0, 70}, {300, 256}}) {
+        SCOPED_TRACE(testing::Message() << len << " " << back << " " << ahead);
+        EXPECT_LT(EncodeError(kernels(),
+                              {.type = type,
+                               .dim = 32,
+                               .len = len,
+                               .back = back,
+                               .ahead = ahead},
+                              rng_),
+                  MaxEncodeError(kernels(), type));
+      }
+    }
+  }
+}
+
+// Keys outside the window are not read: not a number there would spoil the sum.
+TEST_P(AttentionKernelsTest, AttendEncodeReadsNoPanelOutsideTheWindow) {
+  constexpr int kDim = 32, kLen = 2 * kContextPart;
+  std::vector<float> q(kLen * kDim, 1.0f), k(kLen * kDim, 1.0f),
+      v(kLen * kDim, 2.0f);
+  std::fill(k.begin() + 96 * kDim, k.end(), NAN);
+  std::fill(v.begin() + 96 * kDim, v.end(), NAN);
+  std::vector<float> bias(2 * kLen, -1e30f);
+  std::fill_n(bias.begin() + kLen - 20, 41, 0.0f);
+  std::vector<float> k_panels(kLen * kDim), values(kLen * kDim),
+      scratch(EncodeScratchFloats(kDim)), out(kLen * kDim);
+  auto* k_bytes = reinterpret_cast<char*>(k_panels.data());
+  auto* v_bytes = reinterpret_cast<char*>(values.data());
+  const HeadUnits units =
+      kernels().pack_head({k.data(), v.data(), kDim, kLen, kDim},
+                          EncodeType::kF32, k_bytes, v_bytes);
+  kernels().attend_encode({.q = q.data(),
+                           .q_stride = kDim,
+                           .out = out.data(),
+                           .out_stride = kDim,
+                           .first_row = 0,
+                           .end_row = 60,
+                           .dim = kDim,
+                           .len = kLen,
+                           .type = EncodeType::kF32,
+                           .units = units,
+                           .k_panels = k_bytes,
+                           .v = v_bytes,
+                           .bias = &bias[kLen],
+                           .back = 20,
+                           .ahead = 20,
+                           .softcap = 0,
+                           .scratch = scratch.data()});
+  for (int i = 0; i < 60 * kDim; ++i) ASSERT_NEAR(out[i], 2.0f, 1e-5) << i;
 }
 
 // Token 0 has the weight 1, and each token of the second part e^-10. That is
@@ -300,9 +423,23 @@ TEST_P(AttentionKernelsTest, AttendEncodeKeepsSmallWeightsOfManyTokens) {
     auto* v_bytes = reinterpret_cast<char*>(values.data());
     const HeadUnits units = kernels().pack_head(
         {zeros.data(), v.data(), kDim, kLen, kDim}, type, k_bytes, v_bytes);
-    kernels().attend_encode({zeros.data(), kDim, out.data(), kDim, 0, 1, kDim,
-                             kLen, type, units, k_bytes, v_bytes, &bias[kLen],
-                             scratch.data()});
+    kernels().attend_encode({.q = zeros.data(),
+                             .q_stride = kDim,
+                             .out = out.data(),
+                             .out_stride = kDim,
+                             .first_row = 0,
+                             .end_row = 1,
+                             .dim = kDim,
+                             .len = kLen,
+                             .type = type,
+                             .units = units,
+                             .k_panels = k_bytes,
+                             .v = v_bytes,
+                             .bias = &bias[kLen],
+                             .back = kLen,
+                             .ahead = kLen,
+                             .softcap = 0,
+                             .scratch = scratch.data()});
     EXPECT_NEAR(out[0] / (tail / (1 + tail)), 1.0, 1e-3);
   }
 }

@@ -29,6 +29,11 @@ std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
   return panels;
 }
 
+// How a product is stored.
+constexpr struct {
+  bool accumulate, has_bias;
+} kStores[] = {{false, false}, {false, true}, {true, false}, {true, true}};
+
 TEST_P(KernelsTest, GemmMatchesTheDefinition) {
   for (int M : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 32}) {
     for (int N : {1, 15, 16, 17, 64, 83}) {
@@ -36,16 +41,17 @@ TEST_P(KernelsTest, GemmMatchesTheDefinition) {
       const int K = 37, ldx = K + 3, ldy = N + 5;
       const auto x = Random(rng_, M * ldx), w = Random(rng_, N * K);
       const auto panels = PackPanels(w, K, N);
-      const auto before = Random(rng_, M * ldy);
-      for (bool accumulate : {false, true}) {
+      const auto before = Random(rng_, M * ldy), bias = Random(rng_, N);
+      for (const auto& [accumulate, has_bias] : kStores) {
         auto y = before;
-        kernels().gemm(
-            {x.data(), ldx, M, K, panels.data(), N, y.data(), ldy, accumulate});
+        kernels().gemm({x.data(), ldx, M, K, panels.data(), N, y.data(), ldy,
+                        accumulate, has_bias ? bias.data() : nullptr});
         for (int m = 0; m < M; ++m) {
           for (int n = 0; n < ldy; ++n) {
             double expected = before[m * ldy + n];
             if (n < N) {
               if (!accumulate) expected = 0;
+              if (has_bias) expected += bias[n];
               for (int k = 0; k < K; ++k)
                 expected += double{x[m * ldx + k]} * w[n * K + k];
             }
@@ -104,7 +110,7 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
         const int ldy = N + 3;
         auto x = Random(rng_, M * K);
         if (kernels().has_bf16_products) RoundAll(x);
-        const auto before = Random(rng_, M * ldy);
+        const auto before = Random(rng_, M * ldy), bias = Random(rng_, N);
         std::vector<int32_t> words(M * ((K + 1) / 2));
         std::vector<uint16_t> w(N * K);
         for (uint16_t& v : w) {  // Any finite bfloat16 of about 1.
@@ -117,15 +123,17 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
           return double{wide};
         };
         const auto panels = PackGroups(w, K, N, 2);
-        for (bool accumulate : {false, true}) {
+        for (const auto& [accumulate, has_bias] : kStores) {
           auto y = before;
           kernels().gemm_bf16({x.data(), K, M, K, panels.data(), N, y.data(),
-                               ldy, accumulate, words.data()});
+                               ldy, accumulate, words.data(),
+                               has_bias ? bias.data() : nullptr});
           for (int m = 0; m < M; ++m) {
             for (int n = 0; n < ldy; ++n) {
               double expected = before[m * ldy + n];
               if (n < N) {
                 if (!accumulate) expected = 0;
+                if (has_bias) expected += bias[n];
                 for (int k = 0; k < K; ++k)
                   expected += x[m * K + k] * value(n, k);
               }
@@ -156,16 +164,17 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
                                       : static_cast<int>(rng_() % 255) - 127);
         }
         const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
-        const auto before = Random(rng_, M * ldy);
+        const auto before = Random(rng_, M * ldy), bias = Random(rng_, N);
         const auto panels = PackGroups(w, K, N, group);
         const auto words = ToWords(x, group);
         std::vector<int32_t> w_sums((N + 15) / 16 * 16);
         for (int i = 0; i < N * K; ++i) w_sums[i / K] += w[i];
-        for (bool accumulate : {false, true}) {
+        for (const auto& [accumulate, has_bias] : kStores) {
           auto y = before;
           kernels().gemm_int8({words.data(), K / group, x_scales.data(), M, K,
                                panels.data(), w_scales.data(), w_sums.data(), N,
-                               y.data(), ldy, accumulate});
+                               y.data(), ldy, accumulate,
+                               has_bias ? bias.data() : nullptr});
           for (int m = 0; m < M; ++m) {
             for (int n = 0; n < ldy; ++n) {
               volatile float expected = before[m * ldy + n];
@@ -176,6 +185,7 @@ TEST_P(KernelsTest, GemmInt8IsExact) {
                 volatile float value = static_cast<float>(sum);
                 value = value * x_scales[m];
                 value = value * w_scales[n];
+                if (has_bias) value = value + bias[n];
                 expected = accumulate ? expected + value : value;
               }
               ASSERT_EQ(y[m * ldy + n], expected) << m << " " << n;
@@ -227,6 +237,73 @@ TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
                     1e-5);
       }
     }
+  }
+}
+
+// The pair (x[i], x[dim / 2 + i]) turns by its angle; heads turn alike.
+TEST_P(KernelsTest, RotateMatchesTheDefinition) {
+  constexpr int kHeads = 3;
+  for (int dim : {2, 6, 10, 12, 32, 64, 80, 256}) {
+    const auto x = Random(rng_, kHeads * dim);
+    const auto angles = Random(rng_, dim / 2);
+    std::vector<float> table(dim), y = x;
+    for (int i = 0; i < dim / 2; ++i) {
+      table[i] = std::cos(angles[i]);
+      table[dim / 2 + i] = std::sin(angles[i]);
+    }
+    kernels().rotate(y.data(), kHeads, dim, table.data());
+    for (int head = 0; head < kHeads; ++head) {
+      const float* from = &x[head * dim];
+      const float* to = &y[head * dim];
+      for (int i = 0; i < dim / 2; ++i) {
+        const double a = from[i], b = from[dim / 2 + i], angle = angles[i];
+        EXPECT_NEAR(to[i], a * std::cos(angle) - b * std::sin(angle), 2e-6);
+        EXPECT_NEAR(to[dim / 2 + i], b * std::cos(angle) + a * std::sin(angle),
+                    2e-6);
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, SoftCapMatchesTheDefinition) {
+  std::vector<float> x;
+  for (float v = -300.0f; v <= 300.0f; v += 0.37f) x.push_back(v);
+  x.insert(x.end(), {0.0f, 1e-6f, -1e30f, 1e30f});
+  for (float cap : {5.0f, 30.0f, 50.0f}) {
+    std::vector<float> y = x;
+    kernels().soft_cap(y.data(), y.size(), cap);
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_NEAR(y[i], cap * std::tanh(double{x[i]} / cap), 3e-7 * cap)
+          << x[i];
+    }
+  }
+}
+
+TEST_P(KernelsTest, LayerNormMatchesTheDefinitionAlsoInPlace) {
+  for (int dim : {1, 8, 40, 67}) {
+    const auto x = Random(rng_, 3 * (dim + 2)), weight = Random(rng_, dim),
+               bias = Random(rng_, dim);
+    std::vector<float> y(3 * dim), in_place;
+    kernels().layer_norm(x.data(), dim + 2, 3, dim, weight.data(), bias.data(),
+                         1e-3f, y.data());
+    for (int row = 0; row < 3; ++row) {
+      const float* at = &x[row * (dim + 2)];
+      double mean = 0, variance = 0;
+      for (int i = 0; i < dim; ++i) mean += at[i] / static_cast<double>(dim);
+      for (int i = 0; i < dim; ++i) {
+        variance += std::pow(at[i] - mean, 2) / dim;
+      }
+      for (int i = 0; i < dim; ++i) {
+        EXPECT_NEAR(
+            y[row * dim + i],
+            (at[i] - mean) / std::sqrt(variance + 1e-3) * weight[i] + bias[i],
+            1e-5);
+      }
+      in_place.insert(in_place.end(), at, at + dim);
+    }
+    kernels().layer_norm(in_place.data(), dim, 3, dim, weight.data(),
+                         bias.data(), 1e-3f, in_place.data());
+    EXPECT_EQ(in_place, y);
   }
 }
 

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A request gets the same answer in every batch: on the embedded model, to the
-// last bit of its score.
+// A request gets the same answer in every batch, to the last bit of its score:
+// on the embedded model, and on small ones with biases and layer norms.
 
 #include <memory>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/engine.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/model_files.h"
 #include "tests/support/recording_sink.h"
 #include "tests/support/test_model.h"
 
@@ -34,7 +36,8 @@ Request MakeRequest(int index, const Architecture& architecture) {
   std::vector<int32_t> source;
   const int len = 1 + static_cast<int>(rng() % 60);
   for (int i = 0; i < len; ++i) {
-    source.push_back(3 + static_cast<int32_t>(rng() % 7000));
+    source.push_back(
+        3 + static_cast<int32_t>(rng() % (architecture.vocab_size - 3)));
   }
   source.push_back(architecture.tokens.eos_ids.front());
   request.segments.push_back(source);
@@ -59,8 +62,10 @@ Request MakeRequest(int index, const Architecture& architecture) {
 
 class BatchTest : public ::testing::Test {
  protected:
-  std::unique_ptr<TestModel> Model(int32_t num_threads = 2) {
-    return TestModel::Load(SHEAF_MODELS_DIR "/sheaf-small",
+  std::unique_ptr<TestModel> Model(
+      int32_t num_threads = 2,
+      const std::string& directory = SHEAF_MODELS_DIR "/sheaf-small") {
+    return TestModel::Load(directory,
                            {.num_threads = num_threads, .kv_bytes = 64 << 20});
   }
 
@@ -96,19 +101,26 @@ class BatchTest : public ::testing::Test {
 };
 
 TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
-  auto model = Model();
-  Engine engine(
-      {}, model->team, *model->kernels,
-      {{.runner = model->runner, .kv_shape = model->storage->shape()}});
-  std::vector<Request> requests;
-  std::vector<Outcomes> alone;
-  for (int i = 0; i < 64; ++i) {
-    requests.push_back(MakeRequest(i, model->architecture()));
-    alone.push_back(RunAlone(engine, requests.back()));
-  }
-  const std::vector<Outcomes> together = RunTogether(engine, requests);
-  for (int i = 0; i < 64; ++i) {
-    EXPECT_TRUE(together[i] == alone[i]) << i;
+  for (const std::string& directory :
+       {std::string(SHEAF_MODELS_DIR "/sheaf-small"),
+        TestdataDir("marian-opus"), TestdataDir("bart-cnn"),
+        TestdataDir("t5gemma"), TestdataDir("t5gemma2"),
+        TestdataDir("nllb-gqa")}) {
+    SCOPED_TRACE(directory);
+    auto model = Model(/*num_threads=*/2, directory);
+    Engine engine(
+        {}, model->team, *model->kernels,
+        {{.runner = model->runner, .kv_shape = model->storage->shape()}});
+    std::vector<Request> requests;
+    std::vector<Outcomes> alone;
+    for (int i = 0; i < 64; ++i) {
+      requests.push_back(MakeRequest(i, model->architecture()));
+      alone.push_back(RunAlone(engine, requests.back()));
+    }
+    const std::vector<Outcomes> together = RunTogether(engine, requests);
+    for (int i = 0; i < 64; ++i) {
+      EXPECT_TRUE(together[i] == alone[i]) << i;
+    }
   }
 }
 

@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/description.h"
 #include "engine/model/tensor_list.h"
@@ -18,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/support/model_files.h"
+#include "tests/support/torch_bytes.h"
 
 namespace sheaf {
 namespace {
@@ -98,12 +98,12 @@ std::vector<std::pair<std::string, std::vector<float>>> DecodeFile(
 }
 
 TEST(CheckpointTest, EveryFixtureGivesItsValues) {
-  int num_files = 0;
+  size_t num_files = 0;
   for (const std::string& model : TestdataModels()) {
     SCOPED_TRACE(model);
     const auto checkpoint = Checkpoint::Open(TestdataDir(model));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
-    for (const SafetensorsFile& file : checkpoint->files()) {
+    for (const TensorFile& file : checkpoint->files()) {
       ++num_files;
       const auto expected = DecodeFile(file.path());
       EXPECT_EQ(file.tensors().size(), expected.size());
@@ -119,7 +119,7 @@ TEST(CheckpointTest, EveryFixtureGivesItsValues) {
       }
     }
   }
-  EXPECT_EQ(num_files, 12);  // eleven models, one in two shards
+  EXPECT_EQ(num_files, TestdataModels().size() + 1);  // one is in two shards
 }
 
 TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
@@ -130,14 +130,12 @@ TEST(CheckpointTest, HasTheParametersThatItsConfigAsksFor) {
     ASSERT_TRUE(description.ok()) << description.status();
     ASSERT_EQ(MatchTensors(*checkpoint, *description), absl::OkStatus());
     int64_t num_parameters = 0;
-    for (const SafetensorsFile& file : checkpoint->files()) {
-      for (const TensorInfo& tensor : file.tensors()) {
-        const bool is_counted =
-            !absl::EndsWith(tensor.name, "embed_tokens.weight") &&
-            !absl::StrContains(tensor.name,
-                               "EncDecAttention.relative_attention_bias");
-        if (is_counted) num_parameters += tensor.num_elements;
-      }
+    for (const auto& [place, name] : description->tensors) {
+      const auto shape = checkpoint->Shape(name);
+      ASSERT_TRUE(shape.ok()) << shape.status();
+      int64_t num_elements = 1;
+      for (const int64_t n : *shape) num_elements *= n;
+      num_parameters += num_elements;
     }
     EXPECT_EQ(NumParameters(description->architecture), num_parameters)
         << model;
@@ -230,7 +228,10 @@ TEST(CheckpointTest, ADirectoryWithoutWeightsIsNotFound) {
   TempDir dir;
   const absl::Status status = Checkpoint::Open(dir.path()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(status.message(), HasSubstr("has neither model.safetensors nor"));
+  EXPECT_THAT(status.message(),
+              HasSubstr("has no weights: none of model.safetensors, "
+                        "model.safetensors.index.json, pytorch_model.bin, "
+                        "pytorch_model.bin.index.json"));
   EXPECT_EQ(Checkpoint::Open(dir.PathOf("absent")).status().code(),
             absl::StatusCode::kNotFound);
 }
@@ -344,15 +345,120 @@ TEST(CheckpointTest, AllShardsThatAreMissingAreNamed) {
 }
 
 TEST(CheckpointTest, WeightsInOtherFormatsAreNamed) {
-  for (const std::string name :
-       {"pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5",
-        "flax_model.msgpack"}) {
+  for (const std::string name : {"tf_model.h5", "flax_model.msgpack"}) {
     TempDir dir;
     dir.Write(name, "x");
     const absl::Status status = Checkpoint::Open(dir.path()).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
     EXPECT_THAT(status.message(), HasSubstr("but " + name));
     EXPECT_THAT(status.message(), HasSubstr("save it as safetensors"));
+  }
+}
+
+// A shard in PyTorch's format, of F32 tensors as those of Shard().
+std::string TorchShard(const std::vector<std::string>& names) {
+  std::vector<std::string> items;
+  for (const std::string& name : names) {
+    items.push_back(torch_bytes::Str(name));
+    items.push_back(torch_bytes::Tensor(
+        torch_bytes::Storage({.num_elements = 4}), 0, {2, 2}, {2, 1}));
+  }
+  return torch_bytes::ZipFormat(
+      torch_bytes::Pickle(torch_bytes::OrderedDict(items)),
+      BytesOf<float>({0, 1, 2, 3}));
+}
+
+TEST(CheckpointTest, TorchFilesGiveTheirTensors) {
+  TempDir dir;
+  dir.Write("pytorch_model.bin", TorchShard({"a", "b"}));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_THAT(checkpoint->Names(), ElementsAre("a", "b"));
+  std::vector<float> out(2);
+  ASSERT_TRUE(checkpoint->ReadRows("b", 1, 1, absl::MakeSpan(out)).ok());
+  EXPECT_THAT(out, ElementsAre(2, 3));
+}
+
+TEST(CheckpointTest, NamesOfTheSameElementsAreAliases) {
+  TempDir dir;
+  const std::string storage = torch_bytes::Storage({.num_elements = 4});
+  const auto tensor = [&](int64_t offset, const std::vector<int64_t>& shape,
+                          const std::vector<int64_t>& strides) {
+    return torch_bytes::Tensor(storage, offset, shape, strides);
+  };
+  using torch_bytes::Str;
+  dir.Write("pytorch_model.bin",
+            torch_bytes::ZipFormat(
+                torch_bytes::Pickle(torch_bytes::OrderedDict(
+                    {Str("a"), tensor(0, {2, 2}, {2, 1}), Str("b"),
+                     tensor(0, {2, 2}, {2, 1}), Str("transposed"),
+                     tensor(0, {2, 2}, {1, 2}), Str("flat"),
+                     tensor(0, {4}, {1}), Str("half"), tensor(0, {2}, {1}),
+                     Str("rest"), tensor(2, {2}, {1})})),
+                BytesOf<float>({0, 1, 2, 3})));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_TRUE(checkpoint->IsAlias("a", "b"));
+  for (const char* other : {"transposed", "flat", "half", "rest", "absent"}) {
+    EXPECT_FALSE(checkpoint->IsAlias("a", other)) << other;
+  }
+  EXPECT_FALSE(checkpoint->IsAlias("half", "rest"));
+  EXPECT_FALSE(checkpoint->IsAlias("absent", "absent"));
+}
+
+TEST(CheckpointTest, TorchShardsGiveTheirTensors) {
+  TempDir dir;
+  dir.Write("pytorch_model.bin.index.json",
+            R"({"metadata":{},"weight_map":{"a":"1.bin","b":"2.bin"}})");
+  dir.Write("1.bin", TorchShard({"a"}));
+  dir.Write("2.bin", TorchShard({"b"}));
+  const auto checkpoint = Checkpoint::Open(dir.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.status();
+  EXPECT_THAT(checkpoint->Names(), ElementsAre("a", "b"));
+  dir.Write("2.bin", TorchShard({"c"}));
+  EXPECT_THAT(
+      Checkpoint::Open(dir.path()).status().message(),
+      HasSubstr("tensor \"c\" of shard \"2.bin\" is not in weight_map"));
+  dir.Write("pytorch_model.bin.index.json",
+            R"({"weight_map":{"a":"1.safetensors"}})");
+  EXPECT_THAT(Checkpoint::Open(dir.path()).status().message(),
+              HasSubstr("allowed are names of .bin files in the directory"));
+}
+
+// As the reference does.
+TEST(CheckpointTest, SafetensorsComeBeforeTorchFiles) {
+  TempDir dir;
+  dir.Write("pytorch_model.bin", "broken");
+  EXPECT_THAT(Checkpoint::Open(dir.path()).status().message(),
+              HasSubstr("pytorch_model.bin: it begins neither"));
+  dir.Write(kIndex, R"({"weight_map":{"a":"1.safetensors"}})");
+  dir.Write("1.safetensors", Shard({"a"}));
+  EXPECT_TRUE(Checkpoint::Open(dir.path()).ok());
+}
+
+// The cache of the Hub has links to files that are named by their hashes.
+TEST(CheckpointTest, FilesMayBeLinks) {
+  for (const bool is_torch : {false, true}) {
+    TempDir cache, snapshot;
+    cache.Write("0a1b", is_torch ? TorchShard({"a"}) : Shard({"a"}));
+    std::filesystem::create_symlink(
+        cache.PathOf("0a1b"),
+        snapshot.PathOf(is_torch ? "pytorch_model.bin" : "model.safetensors"));
+    EXPECT_TRUE(Checkpoint::Open(snapshot.path()).ok());
+    std::filesystem::remove(cache.PathOf("0a1b"));
+    EXPECT_THAT(Checkpoint::Open(snapshot.path()).status().message(),
+                HasSubstr("has no weights"));
+  }
+}
+
+TEST(CheckpointTest, PointersOfGitLfsAreNamed) {
+  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
+    TempDir dir;
+    dir.Write(name,
+              "version https://git-lfs.github.com/spec/v1\n"
+              "oid sha256:0a1b\nsize 312087009\n");
+    EXPECT_THAT(Checkpoint::Open(dir.path()).status().message(),
+                HasSubstr(absl::StrCat(name, " is a Git LFS pointer")));
   }
 }
 

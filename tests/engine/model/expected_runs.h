@@ -49,32 +49,58 @@ inline SamplingParams ToSampling(const nlohmann::json& options) {
 }
 
 // Without the end token, as hypotheses are.
-inline std::vector<int32_t> ToTokens(const nlohmann::json& ids) {
+inline std::vector<int32_t> ToTokens(const nlohmann::json& ids,
+                                     const TokenRules& rules) {
   auto tokens = ids.get<std::vector<int32_t>>();
-  if (!tokens.empty() && tokens.back() == 1) tokens.pop_back();
+  for (const int32_t eos : rules.eos_ids) {
+    if (tokens.empty() || tokens.back() != eos) continue;
+    tokens.pop_back();
+    break;
+  }
   return tokens;
 }
 
-// All runs of an expected.json at once, greedy ones and beams of all widths, in
-// one continuous batch: tokens and scores are the reference's.
-inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
+// One run of an expected.json.
+struct SentRun {
+  const nlohmann::json* run;
+  std::string name;
+  std::unique_ptr<RecordingSink> sink;
+};
+
+// Waits for a run and compares its tokens and scores with the reference's.
+inline void ExpectRun(const SentRun& sent, const TokenRules& rules) {
   using nlohmann::json;
   constexpr float kScoreTolerance = 1e-4f;
-  struct Sent {
-    const json* run;
-    std::string name;
-    std::unique_ptr<RecordingSink> sink;
-  };
-  std::vector<Sent> sent;
+  SCOPED_TRACE(sent.name + " input " + (*sent.run)["input"].dump());
+  EXPECT_TRUE(sent.sink->Wait().ok());
+  const std::vector<Hypothesis>& hypotheses = sent.sink->hypotheses();
+  const json& ids = (*sent.run)["ids"];
+  ASSERT_EQ(hypotheses.size(), ids.size());
+  EXPECT_EQ(sent.sink->tokens(), ToTokens(ids[0], rules));
+  for (size_t i = 0; i < ids.size(); ++i) {
+    EXPECT_EQ(hypotheses[i].tokens, ToTokens(ids[i], rules)) << i;
+    if (!sent.run->contains("scores")) continue;  // greedy
+    EXPECT_NEAR(hypotheses[i].score, (*sent.run)["scores"][i], kScoreTolerance);
+  }
+}
+
+// All runs of an expected.json, greedy ones and beams of all widths, all at
+// once in one continuous batch, or each alone: tokens and scores are the
+// reference's.
+inline void ExpectRuns(const nlohmann::json& expected, TestModel& model,
+                       bool is_alone = false) {
+  using nlohmann::json;
   int num_beam_runs = 0;
   LaneOptions lane = {.runner = model.runner,
                       .kv_shape = model.storage->shape()};
   lane.max_queue = 1024;  // all runs at once
   Engine engine({}, model.team, *model.kernels, {lane});
+  const TokenRules& rules = model.architecture().tokens;
+  std::vector<SentRun> sent;
   for (const json& each : expected["cases"]) {
     for (const json& run : each["runs"]) {
       Request request;
-      request.start_tokens = {model.architecture().tokens.start_id};
+      request.start_tokens = {rules.start_id};
       request.sampling = ToSampling(run["options"]);
       num_beam_runs += request.sampling.beam_size > 1 ? 1 : 0;
       auto sink = std::make_unique<RecordingSink>();
@@ -85,23 +111,13 @@ inline void ExpectRuns(const nlohmann::json& expected, TestModel& model) {
       const auto id = engine.Submit(/*lane=*/0, std::move(request));
       ASSERT_TRUE(id.ok()) << id.status();
       sent.push_back({&run, each["name"], std::move(sink)});
+      if (is_alone) ExpectRun(sent.back(), rules);
     }
+  }
+  for (const SentRun& each : sent) {
+    if (!is_alone) ExpectRun(each, rules);
   }
   EXPECT_GE(num_beam_runs, 3);
-  for (const Sent& each : sent) {
-    SCOPED_TRACE(each.name + " input " + (*each.run)["input"].dump());
-    EXPECT_TRUE(each.sink->Wait().ok());
-    const std::vector<Hypothesis>& hypotheses = each.sink->hypotheses();
-    const json& ids = (*each.run)["ids"];
-    ASSERT_EQ(hypotheses.size(), ids.size());
-    EXPECT_EQ(each.sink->tokens(), ToTokens(ids[0]));
-    for (size_t i = 0; i < ids.size(); ++i) {
-      EXPECT_EQ(hypotheses[i].tokens, ToTokens(ids[i])) << i;
-      if (!each.run->contains("scores")) continue;  // greedy
-      EXPECT_NEAR(hypotheses[i].score, (*each.run)["scores"][i],
-                  kScoreTolerance);
-    }
-  }
 }
 
 }  // namespace sheaf

@@ -45,10 +45,10 @@ class FixtureTest : public ::testing::TestWithParam<Case> {
       const json more = json::parse(rules);
       for (const json& each : more["cases"]) expected_["cases"].push_back(each);
     }
-    absl::StatusOr<SafetensorsFile> tensors =
-        SafetensorsFile::Open(directory + "/expected.safetensors");
+    absl::StatusOr<TensorFile> tensors =
+        OpenSafetensors(directory + "/expected.safetensors");
     ASSERT_TRUE(tensors.ok()) << tensors.status();
-    tensors_ = std::make_unique<SafetensorsFile>(*std::move(tensors));
+    tensors_ = std::make_unique<TensorFile>(*std::move(tensors));
     model_ = TestModel::Load(directory, {.num_threads = GetParam().num_threads,
                                          .isa = GetParam().isa});
   }
@@ -76,7 +76,7 @@ class FixtureTest : public ::testing::TestWithParam<Case> {
   }
 
   json expected_;
-  std::unique_ptr<SafetensorsFile> tensors_;
+  std::unique_ptr<TensorFile> tensors_;
   std::unique_ptr<TestModel> model_;
 };
 
@@ -89,12 +89,43 @@ std::string Name(const ::testing::TestParamInfo<Case>& info) {
          std::to_string(info.param.num_threads);
 }
 
+constexpr const char* kFixtures[] = {"asymmetric-depth",
+                                     "bart-cnn",
+                                     "bart-mqa",
+                                     "bart-plain-scaled",
+                                     "bf16-weights",
+                                     "byt5",
+                                     "f16-weights",
+                                     "gqa-2of8",
+                                     "gqa-tied-bf16-asym",
+                                     "m2m100",
+                                     "marian-gqa",
+                                     "marian-multi-tc",
+                                     "marian-opus",
+    "marian-own-head",
+                                     "marian-separate-vocab",
+                                     "mbart-cc25",
+                                     "mbart50",
+                                     "mqa-1of6",
+                                     "nllb",
+                                     "nllb-gqa",
+                                     "pegasus",
+                                     "sharded",
+                                     "t5-gated-relu-bf16",
+                                     "t5gemma",
+                                     "t5gemma-gqa-bf16",
+                                     "t5gemma-mha-f16",
+                                     "t5gemma2",
+                                     "t5v10-relu-tied",
+                                     "t5v11-gated-untied",
+                                     "text-end-to-end",
+                                     "ul2-gated-silu",
+                                     "umt5",
+                                     "wide-heads"};
+
 std::vector<Case> AllCases() {
   std::vector<Case> cases;
-  for (const char* fixture :
-       {"asymmetric-depth", "bf16-weights", "f16-weights", "gqa-2of8",
-        "gqa-tied-bf16-asym", "mqa-1of6", "sharded", "t5v10-relu-tied",
-        "t5v11-gated-untied", "text-end-to-end", "wide-heads"}) {
+  for (const char* fixture : kFixtures) {
     for (kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
                              kernels::Isa::kAvx512}) {
       cases.push_back({fixture, isa, 2});
@@ -107,6 +138,19 @@ std::vector<Case> AllCases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, FixtureTest, ::testing::ValuesIn(AllCases()),
+                         Name);
+
+class LoneRequestTest : public FixtureTest {};
+
+std::vector<Case> LoneCases() {
+  std::vector<Case> cases;
+  for (const char* fixture : kFixtures) {
+    cases.push_back({fixture, kernels::DetectIsa(), 2});
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LoneRequestTest, ::testing::ValuesIn(LoneCases()),
                          Name);
 
 // Both inputs packed in one pass, spread over calls; then the decoder, with
@@ -176,6 +220,10 @@ TEST_P(FixtureTest, EncoderStatesAndDecoderLogitsAreTheReferences) {
 
 TEST_P(FixtureTest, TokensAndScoresAreTheReferences) {
   ExpectRuns(expected_, *model_);
+}
+
+TEST_P(LoneRequestTest, TokensAndScoresAreTheReferences) {
+  ExpectRuns(expected_, *model_, /*is_alone=*/true);
 }
 
 }  // namespace

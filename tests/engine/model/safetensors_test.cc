@@ -53,15 +53,14 @@ std::string Refusal(absl::string_view header, size_t data_bytes) {
   TempDir dir;
   const std::string path =
       dir.Write("m", SafetensorsBytes(header, std::string(data_bytes, '\0')));
-  const auto file = SafetensorsFile::Open(path);
+  const auto file = OpenSafetensors(path);
   if (file.ok()) return "";
   EXPECT_EQ(file.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(file.status().message()), StartsWith(path + ": "));
   return std::string(file.status().message().substr(path.size() + 2));
 }
 
-std::vector<float> ReadAll(const SafetensorsFile& file,
-                           absl::string_view name) {
+std::vector<float> ReadAll(const TensorFile& file, absl::string_view name) {
   const TensorInfo* tensor = file.Find(name);
   if (tensor == nullptr) return {};
   std::vector<float> values(tensor->num_elements);
@@ -73,7 +72,7 @@ std::vector<float> ReadAll(const SafetensorsFile& file,
 
 TEST(SafetensorsTest, ListsTensorsByName) {
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
+  const auto file = OpenSafetensors(dir.Write("m", SmallFile()));
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_EQ(file->tensors().size(), 3u);
   EXPECT_EQ(file->tensors()[0].name, "none");
@@ -90,7 +89,7 @@ TEST(SafetensorsTest, ListsTensorsByName) {
 
 TEST(SafetensorsTest, ReadsAnyRangeOfATensor) {
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
+  const auto file = OpenSafetensors(dir.Write("m", SmallFile()));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_THAT(ReadAll(*file, "x"), ElementsAre(1, -2, 0x1p-24f, 65504));
   EXPECT_THAT(ReadAll(*file, "y"), ElementsAre(1.5, -2, 3.25, 4e-40f));
@@ -102,7 +101,7 @@ TEST(SafetensorsTest, ReadsAnyRangeOfATensor) {
 
 TEST(SafetensorsTest, ReadsOutsideATensorAreRefused) {
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
+  const auto file = OpenSafetensors(dir.Write("m", SmallFile()));
   ASSERT_TRUE(file.ok()) << file.status();
   const TensorInfo& y = *file->Find("y");
   std::vector<float> out(2);
@@ -127,14 +126,13 @@ TEST(SafetensorsTest, FilesOfOtherFormatsAreNamed) {
     TempDir dir;
     const std::string path =
         dir.Write("m", begin.empty() ? begin : begin + std::string(100, '\1'));
-    EXPECT_THAT(SafetensorsFile::Open(path).status().message(),
-                HasSubstr(name));
+    EXPECT_THAT(OpenSafetensors(path).status().message(), HasSubstr(name));
   }
 }
 
 TEST(SafetensorsTest, OnlyFloatsAreReadAsFloat) {
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write("m", SmallFile()));
+  const auto file = OpenSafetensors(dir.Write("m", SmallFile()));
   ASSERT_TRUE(file.ok()) << file.status();
   EXPECT_THAT(file->ReadAsFloat(*file->Find("none"), 0, {}).message(),
               HasSubstr("tensor \"none\": dtype is I64; weights are read from "
@@ -145,7 +143,7 @@ TEST(SafetensorsTest, EveryHalfIsWidenedExactly) {
   std::vector<uint16_t> halves(1 << 16);
   for (size_t i = 0; i < halves.size(); ++i) halves[i] = i;
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write(
+  const auto file = OpenSafetensors(dir.Write(
       "m",
       SafetensorsBytes(Header({Entry("b", "BF16", "65536", "131072,262144"),
                                Entry("f", "F16", "65536", "0,131072")}),
@@ -188,7 +186,7 @@ TEST(SafetensorsTest, LongTensorsAreReadWholeAcrossChunks) {
   std::vector<float> values(200'001);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i);
   TempDir dir;
-  const auto file = SafetensorsFile::Open(dir.Write(
+  const auto file = OpenSafetensors(dir.Write(
       "m", SafetensorsBytes(Header({Entry("t", "F32", "200001", "0,800004")}),
                             BytesOf(values))));
   ASSERT_TRUE(file.ok()) << file.status();
@@ -218,7 +216,7 @@ TEST(SafetensorsTest, EachDtypeHasItsSizeAndName) {
       {"F64", 8},  {"C64", 8}};
   for (const auto& [name, bytes] : kSizes) {
     TempDir dir;
-    const auto file = SafetensorsFile::Open(dir.Write(
+    const auto file = OpenSafetensors(dir.Write(
         "m", SafetensorsBytes(
                  Header({Entry("t", name, "1", absl::StrCat("0,", bytes))}),
                  std::string(bytes, '\0'))));
@@ -327,8 +325,8 @@ TEST(SafetensorsTest, AHeaderLengthPastTheLimitOrTheFileIsRefused) {
   TempDir dir;
   for (const uint64_t length :
        {uint64_t{3}, uint64_t{8'388'609}, UINT64_MAX, UINT64_MAX - 7}) {
-    const auto file = SafetensorsFile::Open(
-        dir.Write("m", SafetensorsBytes(length, "{}", "")));
+    const auto file =
+        OpenSafetensors(dir.Write("m", SafetensorsBytes(length, "{}", "")));
     EXPECT_THAT(file.status().message(),
                 HasSubstr(absl::StrCat("header of ", length, " bytes")));
   }
@@ -336,14 +334,14 @@ TEST(SafetensorsTest, AHeaderLengthPastTheLimitOrTheFileIsRefused) {
   const std::string path =
       dir.Write("m", SafetensorsBytes(8'388'609, "{}", ""));
   ASSERT_EQ(truncate(path.c_str(), 200'000'000), 0);
-  EXPECT_THAT(SafetensorsFile::Open(path).status().message(),
+  EXPECT_THAT(OpenSafetensors(path).status().message(),
               HasSubstr("at most 8388608 are allowed"));
 }
 
 TEST(SafetensorsTest, AFileThatShrinksIsDataLoss) {
   TempDir dir;
   const std::string path = dir.Write("m", SmallFile());
-  const auto file = SafetensorsFile::Open(path);
+  const auto file = OpenSafetensors(path);
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_EQ(truncate(path.c_str(), SmallFile().size() - 1), 0);
   std::vector<float> out(4);
@@ -354,9 +352,9 @@ TEST(SafetensorsTest, AFileThatShrinksIsDataLoss) {
 
 TEST(SafetensorsTest, WhatIsNoFileDoesNotOpen) {
   TempDir dir;
-  EXPECT_EQ(SafetensorsFile::Open(dir.PathOf("m")).status().code(),
+  EXPECT_EQ(OpenSafetensors(dir.PathOf("m")).status().code(),
             absl::StatusCode::kNotFound);
-  EXPECT_EQ(SafetensorsFile::Open(dir.path()).status().code(),
+  EXPECT_EQ(OpenSafetensors(dir.path()).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -364,11 +362,10 @@ TEST(SafetensorsTest, NoTruncatedFileOpens) {
   TempDir dir;
   const std::string bytes = SmallFile();
   for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_FALSE(
-        SafetensorsFile::Open(dir.Write("m", bytes.substr(0, size))).ok())
+    EXPECT_FALSE(OpenSafetensors(dir.Write("m", bytes.substr(0, size))).ok())
         << size;
   }
-  EXPECT_TRUE(SafetensorsFile::Open(dir.Write("m", bytes)).ok());
+  EXPECT_TRUE(OpenSafetensors(dir.Write("m", bytes)).ok());
 }
 
 // Whatever the header says: it is refused, or each tensor can be read.
@@ -385,7 +382,7 @@ TEST(SafetensorsTest, ChangedBytesNeverCrashNorPromiseWhatIsNotThere) {
       bytes[place] = random() % 2 == 0 ? static_cast<char>(random())
                                        : kUseful[random() % kUseful.size()];
     }
-    const auto file = SafetensorsFile::Open(dir.Write("m", bytes));
+    const auto file = OpenSafetensors(dir.Write("m", bytes));
     if (!file.ok()) continue;
     ++num_opened;
     for (const TensorInfo& tensor : file->tensors()) {

@@ -28,7 +28,8 @@ std::vector<std::string> AllModels() {
   return models;
 }
 
-// The tensors in the files, without copies of the embedding and leftovers.
+// The tensors in the files, without copies of the embedding, computed positions
+// and leftovers.
 Shapes StoredTensors(const Checkpoint& checkpoint,
                      const ModelDescription& description) {
   std::set<std::string> copies;
@@ -37,6 +38,10 @@ Shapes StoredTensors(const Checkpoint& checkpoint,
     copies.insert(name);
   }
   if (description.architecture.is_tied) copies.insert("lm_head.weight");
+  if (description.architecture.positions.is_computed()) {
+    copies.insert("model.encoder.embed_positions.weight");
+    copies.insert("model.decoder.embed_positions.weight");
+  }
   copies.erase(description.tensors.at({Slot::kEmbedding}));
   Shapes shapes;
   for (const std::string& name : checkpoint.Names()) {
@@ -89,6 +94,49 @@ TEST(TensorListTest, EachPlaceOccursOnce) {
   // Embedding, head, and per stack position bias and final norm; per encoder
   // layer 5 + 4 tensors, per decoder layer 5 more.
   EXPECT_EQ(tensors.size(), 2u + 2 * 2 + 3 * 9 + 3 * 14);
+}
+
+TEST(TensorListTest, NormsProductsAndStacksHaveWhatTheArchitectureSays) {
+  Architecture architecture;
+  architecture.vocab_size = 100;
+  architecture.source_vocab_size = 90;
+  architecture.has_source_embedding = true;
+  architecture.encoder = {.num_layers = 1,
+                          .d_model = 8,
+                          .d_ff = 16,
+                          .num_heads = 4,
+                          .num_kv_heads = 4,
+                          .head_dim = 2};
+  architecture.decoder = architecture.encoder;
+  architecture.num_cross_kv_heads = 4;
+  architecture.norm = NormKind::kLayer;
+  architecture.has_embedding_norm = true;
+  architecture.has_final_norm = false;
+  architecture.has_biases = true;
+  architecture.has_logit_bias = true;
+  architecture.positions = {.kind = PositionKind::kLearned,
+                            .first_position = 2};
+  architecture.max_positions = 50;
+  std::map<TensorPlace, std::pair<int64_t, int64_t>> sizes;
+  for (const TensorSpec& spec : ListTensors(architecture)) {
+    sizes[spec.place] = {spec.rows, spec.columns};
+  }
+  using Size = std::pair<int64_t, int64_t>;
+  EXPECT_EQ(sizes.at({Slot::kSourceEmbedding}), Size(90, 8));
+  EXPECT_EQ(sizes.at({Slot::kLogitBias}), Size(1, 100));
+  EXPECT_EQ(sizes.at({Slot::kPositions, Stack::kDecoder}), Size(52, 8));
+  EXPECT_EQ(sizes.count({Slot::kPositionBias}), 0u);
+  EXPECT_EQ(sizes.count({Slot::kFinalNorm}), 0u);
+  const auto bias = [](Slot slot, Sublayer sublayer) {
+    return TensorPlace{slot, Stack::kEncoder, sublayer, 0, /*is_bias=*/true};
+  };
+  EXPECT_EQ(sizes.at(bias(Slot::kEmbeddingNorm, Sublayer::kSelfAttention)),
+            Size(8, 0));
+  EXPECT_EQ(sizes.at(bias(Slot::kUp, Sublayer::kFeedForward)), Size(16, 0));
+  // Tables and bias of the logits; per stack the positions and a norm of two;
+  // per attention two of a norm and four products, per feed-forward layer two
+  // of a norm and two products, each with a bias.
+  EXPECT_EQ(sizes.size(), 3u + 2 * 3 + 3 * (2 + 2 * 4) + 2 * (2 + 2 * 2));
 }
 
 // Keys and values of cross-attention come from the encoder.

@@ -139,7 +139,7 @@ constexpr Row kRows[] = {
 TEST(T5ConfigKeysTest, EachKeyAndValueIsSilentOrWarnsOrIsRefused) {
   for (const Row& row : kRows) {
     SCOPED_TRACE(absl::StrCat(row.key, ": ", row.value));
-    for (const std::string type : {"t5", "mt5"}) {
+    for (const std::string type : {"t5", "mt5", "umt5"}) {
       const auto config = Parse(type, row.key, row.value);
       if (row.outcome == kRefusal) {
         EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
@@ -161,8 +161,8 @@ TEST(T5ConfigKeysTest, EachKeyAndValueIsSilentOrWarnsOrIsRefused) {
   }
 }
 
-// The keys of to_dict() of T5Config() and MT5Config() in transformers 4.57.6
-// and 5.24.0.
+// The keys of to_dict() of T5Config(), MT5Config() and UMT5Config() in
+// transformers 4.57.6 and 5.24.0.
 constexpr char kSavedKeys[] = R"(
 vocab_size d_model d_kv d_ff num_layers num_decoder_layers num_heads
 relative_attention_num_buckets relative_attention_max_distance dropout_rate

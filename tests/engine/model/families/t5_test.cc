@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "engine/model/description.h"
+#include "engine/model/families/registry.h"
 #include "engine/model/tensor_list.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -138,6 +139,23 @@ TEST(T5Test, Mt5HasDefaultsOfItsOwn) {
   EXPECT_EQ(config.logit_scale, 1);
 }
 
+// UMT5 has mT5's feed-forward layers and T5's rule of the output scale.
+TEST(T5Test, Umt5HasABiasPerLayerAndDefaultsOfItsOwn) {
+  const Architecture config = Parse(Config("", "umt5"));
+  EXPECT_EQ(config.label, "UMT5ForConditionalGeneration");
+  EXPECT_TRUE(config.positions.is_per_layer);
+  EXPECT_TRUE(config.is_gated);
+  EXPECT_EQ(config.activation, Activation::kGeluTanh);
+  EXPECT_FLOAT_EQ(config.logit_scale,
+                  1 / std::sqrt(static_cast<float>(config.decoder.d_model)));
+  EXPECT_EQ(
+      Parse(Config(R"(, "tie_word_embeddings": false)", "umt5")).logit_scale,
+      1);
+  for (const std::string type : {"t5", "mt5"}) {
+    EXPECT_FALSE(Parse(Config("", type)).positions.is_per_layer);
+  }
+}
+
 TEST(T5Test, GroupingKeysCount) {
   Architecture config = Parse(Config(R"(, "num_key_value_heads": 2)"));
   EXPECT_EQ(config.decoder.num_kv_heads, 2);
@@ -213,15 +231,15 @@ TEST(T5Test, EachRefusalNamesFileKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(Refusal(Config(R"(, "num_decoder_layers": -5)")),
             "dir/config.json: num_decoder_layers is -5; allowed is an integer "
             "in 1..512");
+  const std::string allowed = absl::StrCat(
+      "; allowed is one of the supported types: ", ModelTypeNames());
+  EXPECT_THAT(allowed, HasSubstr(" t5, mt5, umt5, "));
   EXPECT_EQ(Refusal("{}"),
-            "dir/config.json: model_type is missing; allowed is one of the "
-            "supported types: t5, mt5");
-  for (const std::string type :
-       {"umt5", "longt5", "switch_transformers", "bart", "T5", ""}) {
-    EXPECT_EQ(Refusal(Config("", type)),
-              absl::StrCat("dir/config.json: model_type is \"", type,
-                           "\"; allowed is one of the supported types: t5, "
-                           "mt5"));
+            absl::StrCat("dir/config.json: model_type is missing", allowed));
+  for (const std::string type : {"longt5", "switch_transformers", "T5", ""}) {
+    EXPECT_EQ(
+        Refusal(Config("", type)),
+        absl::StrCat("dir/config.json: model_type is \"", type, "\"", allowed));
   }
   EXPECT_EQ(Refusal(Config(""), R"({"eos_token_id": 100})"),
             "dir/generation_config.json: eos_token_id is 100; allowed is an "
