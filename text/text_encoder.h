@@ -22,7 +22,8 @@ class TextEncoder {
   // prompt, so it may yield all tokens. The text yields special tokens only up
   // to `allowed`; others that it names are text.
   //
-  // Takes time linear in both. Bytes that are not UTF-8 count as U+FFFD.
+  // Takes time linear in both, or n log n. Bytes that are not UTF-8 count as
+  // U+FFFD.
   virtual std::vector<int32_t> Encode(absl::string_view prompt,
                                       absl::string_view text,
                                       SpecialTokens allowed) const = 0;

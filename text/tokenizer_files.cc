@@ -29,7 +29,7 @@ absl::StatusOr<TokenizerJson> ReadTokenizerJson(const std::string& path,
   return ParseTokenizerJson(*text, path, vocab_size);
 }
 
-// A file without pieces for bytes of which some look as if they were.
+// A model that does not use pieces that seem to be for bytes may be a mistake.
 void WarnOfBytePieces(absl::string_view path, TokenizerFiles& files) {
   const bool has_byte_pieces = std::any_of(
       files.model.pieces.begin(), files.model.pieces.end(),
@@ -114,7 +114,14 @@ class Joiner {
 
   absl::Status ReadOthers() {
     absl::Status status = ReadTokenizerJsonAlone(files_, out_);
-    if (absl::IsNotFound(status)) status = ReadBpeFilePair(files_, out_);
+    if (absl::IsNotFound(status) || absl::IsUnimplemented(status)) {
+      const absl::Status other = ReadBpeFilePair(files_, out_);
+      if (other.ok() && absl::IsUnimplemented(status)) {
+        Warn(absl::StrCat(status.message(),
+                          "; vocab.json and merges.txt are used"));
+      }
+      if (!absl::IsNotFound(other)) status = other;
+    }
     // Only SentencePiece models of this kind were trained with sentinels.
     files_.has_sentinels = !out_.bpe.has_value();
     if (!absl::IsNotFound(status)) return status;

@@ -37,7 +37,11 @@ const DtypeEntry& EntryOf(Dtype dtype) {
                        [&](const DtypeEntry& e) { return e.dtype == dtype; });
 }
 
+// A piece of a tensor in row-major order stays in the second level of caches.
+// For a tensor that is saved transposed, a piece has many rows, so that each
+// read along a column gets many elements.
 constexpr int64_t kElementsAtOnce = 1 << 16;
+constexpr int64_t kStridedElementsAtOnce = 1 << 19;
 constexpr int64_t kReadBytes = int64_t{256} << 10;
 
 float WidenF16(uint16_t half) {
@@ -167,6 +171,12 @@ absl::Status ReadStrided(const InputFile& file, const TensorInfo& tensor,
   return absl::OkStatus();
 }
 
+int64_t ElementsAtOnce(const TensorInfo& tensor, int64_t num_elements) {
+  return std::min(
+      tensor.strides.empty() ? kElementsAtOnce : kStridedElementsAtOnce,
+      num_elements);
+}
+
 absl::Status ReadElements(const InputFile& file, const TensorInfo& tensor,
                           int64_t first, int64_t count, uint8_t* out) {
   if (!tensor.strides.empty()) {
@@ -226,10 +236,11 @@ absl::Status TensorFile::ReadAsFloat(const TensorInfo& tensor,
                         out.size(), first_element, tensor.num_elements));
   }
 
-  std::vector<uint8_t> buffer(std::min<size_t>(kElementsAtOnce, out.size()) *
-                              DtypeBytes(tensor.dtype));
+  const size_t at_once =
+      ElementsAtOnce(tensor, static_cast<int64_t>(out.size()));
+  std::vector<uint8_t> buffer(at_once * DtypeBytes(tensor.dtype));
   while (!out.empty()) {
-    const size_t count = std::min<size_t>(kElementsAtOnce, out.size());
+    const size_t count = std::min(at_once, out.size());
     absl::Status status =
         ReadElements(file_, tensor, first_element, static_cast<int64_t>(count),
                      buffer.data());
@@ -262,8 +273,7 @@ absl::Status TensorFile::ReadBytes(
     absl::FunctionRef<void(absl::Span<const uint8_t>)> take) const {
   std::vector<uint8_t> buffer;
   for (int64_t first = 0; first < tensor.num_elements;) {
-    const int64_t count =
-        std::min(kElementsAtOnce, tensor.num_elements - first);
+    const int64_t count = ElementsAtOnce(tensor, tensor.num_elements - first);
     buffer.resize(count * DtypeBytes(tensor.dtype));
     absl::Status read =
         ReadElements(file_, tensor, first, count, buffer.data());

@@ -232,6 +232,26 @@ TEST(TokenizerJsonErrorsTest, BrokenVocabulariesAndMergesAreRefused) {
   }
 }
 
+TEST(TokenizerJsonErrorsTest, BesideAnUnsupportedFileVocabularyAndMergesCount) {
+  const TempDir directory;
+  for (const char* name : {"vocab.json", "merges.txt"}) {
+    directory.Write(name, FileBytes(TestdataDir("bart-cnn") + "/" + name));
+  }
+  const json good = FixtureFile("bart-cnn");
+  directory.Write("tokenizer.json", good.dump());
+  const auto expected = Tokenizer::Load(directory.path(), kVocab);
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  EXPECT_THAT((*expected)->warnings(), testing::IsEmpty());
+  directory.Write("tokenizer.json",
+                  Changed("bart-cnn", "/model/dropout", 0.1).dump());
+  const auto tokenizer = Tokenizer::Load(directory.path(), kVocab);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+  EXPECT_THAT((*tokenizer)->warnings(),
+              testing::ElementsAre(HasSubstr("vocab.json and merges.txt are")));
+  EXPECT_EQ((*tokenizer)->Encode("The program's"),
+            (*expected)->Encode("The program's"));
+}
+
 // Files that load after a random change must also encode and decode.
 TEST(TokenizerJsonErrorsTest, ChangedFilesNeverCrash) {
   std::mt19937 random(7);

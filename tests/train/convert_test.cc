@@ -29,9 +29,17 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr GroupingMethod kMethods[] = {
-    GroupingMethod::kMean, GroupingMethod::kFirst, GroupingMethod::kRandom,
-    GroupingMethod::kSvd};
+// The methods that are possible for a fixture.
+std::vector<GroupingMethod> MethodsFor(const std::string& model) {
+  std::vector<GroupingMethod> methods = {
+      GroupingMethod::kMean, GroupingMethod::kFirst, GroupingMethod::kRandom};
+  const ModelDescription description =
+      ReadDescription(TestdataDir(model)).value();
+  if (description.architecture.positions.kind != PositionKind::kRotary) {
+    methods.push_back(GroupingMethod::kSvd);
+  }
+  return methods;
+}
 
 absl::StatusOr<std::vector<ConvertedAttention>> Convert(
     const std::string& input, const std::string& output, int32_t kv_heads,
@@ -181,9 +189,10 @@ TEST(ConvertTest, ACheckpointOfAnotherModelIsRefused) {
 TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
   for (const std::string& model : TestdataModels()) {
     const std::string input = TestdataDir(model);
-    const int32_t kv_heads =
-        ReadDescription(input)->architecture.decoder.num_kv_heads;
-    for (const GroupingMethod method : kMethods) {
+    const Architecture architecture = ReadDescription(input)->architecture;
+    const int32_t kv_heads = architecture.decoder.num_kv_heads;
+    if (architecture.num_cross_kv_heads != kv_heads) continue;
+    for (const GroupingMethod method : MethodsFor(model)) {
       TempDir dir;
       const std::string output = dir.PathOf("out");
       const auto attentions = Convert(input, output, kv_heads, method);
@@ -203,6 +212,7 @@ TEST(ConvertTest, AtAsManyHeadsAsThereAreEveryMethodKeepsEveryBit) {
 
 TEST(ConvertTest, WithFewerHeadsSvdIsBetterThanMean) {
   for (const std::string& model : TestdataModels()) {
+    if (MethodsFor(model).back() != GroupingMethod::kSvd) continue;
     const std::string input = TestdataDir(model);
     const int32_t now =
         ReadDescription(input)->architecture.decoder.num_kv_heads;
@@ -320,6 +330,25 @@ TEST(ConvertTest, WhatIsWrittenLoadsWithTheNewNumberOfHeads) {
             FileBytes(TestdataDir("text-end-to-end") + "/spiece.model"));
   EXPECT_TRUE(std::filesystem::exists(output + "/generation_config.json"));
   EXPECT_FALSE(std::filesystem::exists(output + ".partial"));
+}
+
+// Its number of KV heads is in the object of the decoder.
+TEST(ConvertTest, AT5GemmaLoadsWithTheNewNumberOfHeads) {
+  for (const char* fixture : {"t5gemma", "t5gemma-mha-f16"}) {
+    TempDir dir;
+    const std::string output = dir.PathOf("out");
+    const absl::Status status =
+        Convert(TestdataDir(fixture), output, 1, GroupingMethod::kMean)
+            .status();
+    ASSERT_EQ(status, absl::OkStatus());
+    const Architecture before =
+        ReadDescription(TestdataDir(fixture))->architecture;
+    const auto model = TestModel::Load(output, {});
+    EXPECT_EQ(model->architecture().decoder.num_kv_heads, 1);
+    EXPECT_EQ(model->architecture().num_cross_kv_heads, 1);
+    EXPECT_EQ(model->architecture().encoder.num_kv_heads,
+              before.encoder.num_kv_heads);
+  }
 }
 
 TEST(ConvertTest, WhatIsThereIsLeftAlone) {

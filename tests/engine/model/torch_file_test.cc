@@ -170,7 +170,7 @@ TEST(TorchFileTest, EveryRangeOfAViewIsRead) {
 
 // More elements than are read at once.
 TEST(TorchFileTest, ALongTransposedTensorIsReadWhole) {
-  constexpr int64_t kRows = 700, kCols = 301;
+  constexpr int64_t kRows = 1900, kCols = 301;
   std::vector<float> storage(kRows * kCols);
   for (size_t i = 0; i < storage.size(); ++i) storage[i] = i;
   const TempDir dir;
