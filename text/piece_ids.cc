@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/input_file.h"
+#include "text/language_tag_encoder.h"
 #include "text/sentencepiece_model.h"
 
 namespace sheaf {
@@ -63,7 +64,9 @@ absl::Status SetIdsByVocabulary(absl::string_view path,
   files.vocabulary.reserve(tokens.size());
   for (std::string& token : tokens) {
     const int32_t id = static_cast<int32_t>(files.vocabulary.size());
-    PieceType type = PieceType::kNormal;
+    // No characters become a tag by themselves (language_tag_encoder.h).
+    PieceType type = LanguageTag(token) == token ? PieceType::kUserDefined
+                                                 : PieceType::kNormal;
     if (const auto index = indices.find(token); index != indices.end()) {
       type = pieces[index->second].type;
       ids[index->second] = id;

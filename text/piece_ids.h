@@ -17,8 +17,9 @@ namespace sheaf {
 // SentencePiece. InvalidArgument names the file `path` and the broken rule.
 
 // Each piece has the id that `tokens` (by id; empty strings are no tokens) have
-// for its text. A piece that is not there is unknown. The tokens `unknown` and
-// `end` must be there. `path` is the file of the tokens.
+// for its text. A piece that is not there is unknown. Characters that are no
+// piece may be a token, except for tags such as ">>deu<<". The tokens `unknown`
+// and `end` must be there. `path` is the file of the tokens.
 absl::Status SetIdsByVocabulary(absl::string_view path,
                                 std::vector<std::string> tokens,
                                 absl::string_view unknown,

@@ -63,14 +63,20 @@ SentencePieceEncoder::SentencePieceEncoder(const TokenizerFiles& files)
   if (!piece_ids_.empty()) SetOtherIds(files);
 }
 
-// A token is a piece if some piece has its id.
+// Added tokens are found before SentencePiece sees a text, where it may yield
+// them at all.
 void SentencePieceEncoder::SetOtherIds(const TokenizerFiles& files) {
   const auto& tokens = files.tokens();
-  std::vector<bool> is_piece(tokens.size(), false);
-  for (int32_t id : piece_ids_) is_piece[id] = true;
+  std::vector<bool> is_known(tokens.size(), false);
+  for (int32_t id : piece_ids_) is_known[id] = true;
+  for (const AddedToken& token : files.added_tokens) {
+    if (token.id < static_cast<int32_t>(tokens.size())) {
+      is_known[token.id] = true;
+    }
+  }
   for (size_t id = 0; id < tokens.size(); ++id) {
     const SentencePieceModel::Piece& token = tokens[id];
-    if (is_piece[id] || token.text.empty() ||
+    if (is_known[id] || token.text.empty() ||
         token.type != PieceType::kNormal) {
       continue;
     }

@@ -277,7 +277,8 @@ absl::Status TaskReader::AddOwnTask(Task task) {
   if (!prefix.ok()) return prefix.status();
   task.prefix = *std::move(prefix);
   task.defaults = model_.defaults;
-  AddTask(task.name, std::move(task));
+  const std::string name = task.name;
+  AddTask(name, std::move(task));
   return absl::OkStatus();
 }
 

@@ -48,7 +48,7 @@ class FixtureTest : public ::testing::TestWithParam<std::string> {
   void SetUp() override {
     directory_ = TestdataDir(GetParam());
     const json generation = ReadJson(directory_ + "/generation_config.json");
-    const json eos = generation["eos_token_id"];
+    const json& eos = generation["eos_token_id"];
     eos_ids_ = eos.is_array() ? eos.get<std::vector<int32_t>>()
                               : std::vector<int32_t>{eos.get<int32_t>()};
     const json expected = ReadJson(directory_ + "/expected.json");

@@ -63,6 +63,19 @@ TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
                         "255 bytes"));
 }
 
+TEST(ServerFlagsTest, LanguagesArePairsAndReplaceATasksFile) {
+  const absl::StatusOr<ProgramOptions> flags =
+      Flags({"--languages=en-de,en-pt_BR"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  ASSERT_EQ(flags->languages.size(), 2u);
+  EXPECT_EQ(flags->languages[1].target.ToString(), "pt-BR");
+  EXPECT_THAT(ErrorOf({"--languages=en-klingon"}),
+              HasSubstr("--languages has \"en-klingon\"; allowed are pairs"));
+  EXPECT_THAT(ErrorOf({"--languages=en-de", "--tasks=t.json"}),
+              HasSubstr("--languages is \"en-de\" and --tasks \"t.json\"; "
+                        "allowed is one of them"));
+}
+
 TEST(ServerFlagsTest, ValuesFollowAnEqualsSignOrASpace) {
   const absl::StatusOr<ProgramOptions> flags =
       Flags({"--kv_cache_bytes=512MiB", "--max_queue", "7", "--isa=avx2",

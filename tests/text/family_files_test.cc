@@ -220,6 +220,31 @@ TEST(FamilyFilesTest, AVocabularyMayHaveHoles) {
   EXPECT_EQ(tokenizers->target->Decode({hole}), "");
 }
 
+// The SentencePiece model of the source has none of the characters of these
+// tokens, so each would be one run of unknown characters.
+TEST(FamilyFilesTest, UnknownCharactersBecomeOrdinaryTokensOnly) {
+  const std::string han = "\xE6\xBC\xA2", other = "\xE5\xAD\x97";
+  json vocab = JsonOf("marian-multi-tc", "vocab.json");
+  const int32_t ordinary = vocab.size(), tag = ordinary + 1, pad = tag + 1;
+  vocab[han] = ordinary;
+  vocab[">>" + han + "<<"] = tag;
+  vocab[other] = pad;
+  const auto tokenizers =
+      Directory("marian-multi-tc",
+                {{"vocab.json", vocab.dump()},
+                 {"tokenizer_config.json", With({}, "pad_token", other)}})
+          .Load(pad + 1);
+  ASSERT_TRUE(tokenizers.ok()) << tokenizers.status();
+  const int32_t unknown = vocab["<unk>"];
+  const int32_t space = vocab["\xE2\x96\x81"];
+  const Tokenizer& source = *tokenizers->source;
+  EXPECT_THAT(source.Encode(han), ElementsAre(space, ordinary));
+  EXPECT_THAT(source.Encode(">>" + han + "<<"), ElementsAre(space, unknown));
+  EXPECT_THAT(source.Encode(other), ElementsAre(space, unknown));
+  EXPECT_THAT(source.Encode(">>" + han + "<<", SpecialTokens::kSentinels),
+              ElementsAre(tag));
+}
+
 // A file's own ids for languages come before those of the list.
 TEST(FamilyFilesTest, FilesMayGiveLanguagesOtherIdsAndAddSome) {
   const auto tokenizers =
