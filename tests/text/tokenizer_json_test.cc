@@ -225,15 +225,16 @@ TEST(TokenizerJsonTest, WhatAUserWritesIsNeverAControlToken) {
   for (const char* fixture : {"bart-cnn", "t5gemma", "nllb"}) {
     const auto tokenizer = Load(FixtureFile(fixture));
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.status();
+    const json tokens = FixtureFile(fixture)["added_tokens"];
     std::string text;
-    for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+    for (const json& token : tokens) {
       absl::StrAppend(&text, token["content"].get<std::string>(), " x");
     }
     const Ids all = (*tokenizer)->EncodePrompted(text, "");
     for (const SpecialTokens allowed :
          {SpecialTokens::kNone, SpecialTokens::kSentinels}) {
       const Ids ids = (*tokenizer)->Encode(text, allowed);
-      for (const json& token : FixtureFile(fixture)["added_tokens"]) {
+      for (const json& token : tokens) {
         const int32_t id = token["id"];
         EXPECT_THAT(all, testing::Contains(id));
         if (token["content"] == "<unk>") continue;
