@@ -9,8 +9,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
-#include "text/tokenizers.h"
 #include "text/languages.h"
+#include "text/tokenizers.h"
 
 namespace sheaf {
 
