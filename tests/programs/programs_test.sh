@@ -33,8 +33,8 @@ broken && truncate -s 100000 "$work/model/spiece.model"
 refuse_server 3 spiece.model --model="$work/model"
 broken && sed -i 's/"d_ff": 640/"d_ff": 641/' "$work/model/config.json"
 refuse_server 3 'DenseReluDense' --model="$work/model"
-broken && sed -i 's/"model_type": "t5"/"model_type": "bart"/' "$work/model/config.json"
-refuse_server 3 bart --model="$work/model"
+broken && sed -i 's/"model_type": "t5"/"model_type": "gpt2"/' "$work/model/config.json"
+refuse_server 3 gpt2 --model="$work/model"
 for file in config.json generation_config.json model.safetensors spiece.model; do
   broken
   printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%064d\nsize 9999\n' 0 \
@@ -48,7 +48,7 @@ refuse_server 3 'model.safetensors is empty' --model="$work/model"
 broken && : >"$work/model/spiece.model"
 refuse_server 3 'spiece.model' --model="$work/model"
 broken && mv "$work/model/model.safetensors" "$work/model/pytorch_model.bin"
-refuse_server 3 'save it as safetensors' --model="$work/model"
+refuse_server 3 'pytorch_model.bin' --model="$work/model"
 echo '--- sizes are checked before memory is allocated; a lack of it is one line'
 broken && sed -i 's/"vocab_size": [0-9]*/"vocab_size": 4194304/; s/"d_model": [0-9]*/"d_model": 65536/' \
   "$work/model/config.json"
