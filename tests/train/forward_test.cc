@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -238,6 +239,19 @@ TEST(ModelConfigTest, HeadAndScaleFollowTheKeysAsTheEngineReadsThem) {
     EXPECT_EQ(config.has_own_head, c.has_own_head) << c.keys;
   }
   std::filesystem::remove_all(directory);
+}
+
+TEST(ModelConfigTest, OtherTypesAreRefusedByName) {
+  for (const auto& [fixture, type] :
+       {std::pair<std::string, std::string>{"umt5", "umt5"},
+        {"marian-opus", "marian"},
+        {"t5gemma2", "t5gemma2"}}) {
+    const Result<ModelConfig> config =
+        ModelConfig::Load(SHEAF_TESTDATA_DIR "/" + fixture);
+    ASSERT_FALSE(config.ok());
+    EXPECT_THAT(config.error().message,
+                ::testing::HasSubstr("model_type is \"" + type + "\""));
+  }
 }
 
 // Of T5's buckets, 1 is the token before, and one more than half of them the

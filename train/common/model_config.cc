@@ -89,6 +89,12 @@ Result<ModelConfig> ModelConfig::Load(const std::string& directory) {
   const Result<Json> parsed = Json::Parse(*text);
   if (!parsed.ok()) return Error{path + ": " + parsed.error().message};
   const Json& json = *parsed;
+  // Other types compute something else with tensors of the same names.
+  if (const std::string& type = json["model_type"].string;
+      !type.empty() && type != "t5" && type != "mt5") {
+    return Error{path + ": model_type is \"" + type +
+                 "\"; sheaf-train trains t5 and mt5"};
+  }
   ModelConfig config;
   const auto integer = [&](const char* key, int64_t absent) {
     return static_cast<int64_t>(

@@ -182,9 +182,9 @@ TEST(NarrowWeightsTest, LogitsStayNearThoseInF32) {
 
 // Random sources and tokens, on models with biases and other norms, positions
 // and activations. Their weights are in F32, so bf16 rounds these as well. Some
-// amplify what rounding changes: the definition in double, with inputs and
-// weights rounded to int8, differs by 2 to 3 % in the first, and by 5 to 7 % in
-// the others.
+// amplify what rounding changes: the definition in f32, with inputs and weights
+// rounded to int8, differs by 2 to 3 % in the first, and by 4.6 to 6.5 % in the
+// others.
 TEST(NarrowWeightsTest, LogitsOfOtherModelsStayNearThoseInF32) {
   for (const auto& [fixture, factor] :
        {std::pair<std::string, double>{"bart-cnn", 1},
