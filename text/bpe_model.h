@@ -22,7 +22,8 @@ struct BpeModel {
   // Tokens are strings of bytes, which their texts write in the alphabet of
   // byte_alphabet.h. Otherwise they are strings of characters.
   bool is_byte_level = false;
-  // Of characters that are no token. -1: each has a token, or byte fallback.
+  // The id of characters that are no token. -1: each has a token, or byte
+  // fallback.
   int32_t unknown_id = -1;
   bool fuses_unknown = false;  // consecutive ones in a word are one token
   // Characters that are no token become the tokens of their bytes, "<0x0A>".

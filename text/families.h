@@ -13,7 +13,7 @@
 
 namespace sheaf {
 
-// What is known of a text before it is encoded.
+// The task and the languages of a text that is to be encoded.
 struct TextPrompt {
   absl::string_view prefix = "";  // of its task; empty: none
   // Elements of Tokenizers::languages. Null: the request names none.

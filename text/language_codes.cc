@@ -17,7 +17,7 @@ namespace {
 // Codes of checkpoints, and the beginnings of BCP 47 tags that mean the same.
 // Everything else is a tag already, or ICU has its canonical form.
 constexpr std::pair<absl::string_view, absl::string_view> kCodes[] = {
-    // What ISO 639-3 calls the usual form of a language.
+    // Codes of ISO 639-3 for the usual form of a language.
     {"fuv", "ff"},
     {"pbt", "ps"},
     {"quy", "qu"},

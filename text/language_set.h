@@ -22,7 +22,7 @@ class LanguageSet {
   struct Offer {
     Language language;
     std::string tag;  // BCP 47; the shortest that tells it from the others
-    // Of a multilingual model.
+    // Set for a multilingual model.
     std::optional<LanguageToken> token;
   };
 

@@ -25,7 +25,7 @@ absl::StatusOr<Tokenizers> LoadPairTokenizers(const std::string& directory,
                                               int32_t source_vocab_size,
                                               int32_t target_vocab_size);
 
-// What no file of LoadLanguageTokenizers() says.
+// Properties of a family that no file of LoadLanguageTokenizers() has.
 struct LanguageScheme {
   LanguageList languages;
   // Whether pieces have the ids of `vocab.json`, rather than SetIdsAfterFour().

@@ -32,13 +32,13 @@ struct Task {
   std::string prefix;        // put before the source text
   Language source_language;  // of kTranslation
   Language target_language;
-  // Of kTranslation by a multilingual model.
+  // Set for kTranslation by a multilingual model.
   std::optional<LanguageToken> source_token = std::nullopt;
   std::optional<LanguageToken> target_token = std::nullopt;
   DecodingDefaults defaults;  // the model's own where the task has none
 };
 
-// What a translation from one language to another needs.
+// A task and the tokens for a translation from one language to another.
 struct Translation {
   const Task* task;
   // Null: the model has no token for it, or the language is not known.
@@ -55,8 +55,8 @@ struct Translation {
 // The tasks and defaults that a model directory defines.
 struct ModelTasks {
   std::vector<Task> tasks;  // in the order of their names
-  // Of the task kAnyTranslation, which excludes kTranslation. No source means
-  // that the model does not tell which languages it reads.
+  // The languages of kAnyTranslation, which excludes kTranslation. No source
+  // means that the model does not tell which languages it reads.
   LanguageSet sources, targets;
   // Whether the source language is a part of what the model reads.
   bool needs_source = false;
@@ -84,7 +84,7 @@ struct ModelTasks {
   const Task* Find(Task::Kind kind) const;
 };
 
-// What the tasks of a model directory depend on, in addition to its files. The
+// Inputs of the tasks of a model directory, in addition to its files. The
 // pointers may be null.
 struct TaskSources {
   // The text of a tasks file; its object replaces `task_specific_params`.

@@ -39,7 +39,7 @@ class Tokenizer {
     std::string text;  // of kText, in UTF-8; the bytes of kBytes
   };
 
-  // What is written for bytes of kBytes tokens that are no part of a character.
+  // The text for bytes of kBytes tokens that are no part of a character.
   enum class BrokenBytes : uint8_t {
     kReplaced,          // U+FFFD for each
     kReplacedTogether,  // one U+FFFD for those that could begin one character
@@ -47,7 +47,7 @@ class Tokenizer {
     kSpoilRun,          // U+FFFD for each byte of all consecutive kBytes tokens
   };
 
-  // What a tokenizer is made of, in addition to its encoder.
+  // The parts of a tokenizer except its encoder.
   struct Table {
     std::vector<Token> tokens;  // by id; later ids have no text
     int32_t eos_id = -1;

@@ -19,7 +19,7 @@ namespace sheaf {
 
 inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{64} << 20;
 
-// What a `tokenizer.json` defines, or other files of the same meaning.
+// The content of a `tokenizer.json`, or of other files of the same meaning.
 struct TokenizerJson {
   // Not checked yet if Unigram. Pieces are of the types normal, unknown, unused
   // and byte, and those around a text are of type control. `eos_piece` is the

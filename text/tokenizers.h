@@ -30,17 +30,18 @@ struct LanguagePlaces {
   };
   Source source = Source::kNowhere;
   Target target = Target::kNowhere;
-  // Of texts whose source language is not given. -1: no token.
+  // The token of texts whose source language is not given. -1: none.
   int32_t default_source_id = -1;
 };
 
-// What a model directory says about text.
+// The tokenizers and languages of a model directory.
 struct Tokenizers {
-  // For what the model reads and writes. The same object, unless the model has
-  // two vocabularies or two SentencePiece models. Both null: none.
+  // For the texts that the model reads and writes. The same object, unless the
+  // model has two vocabularies or two SentencePiece models. Both null: none.
   std::shared_ptr<const Tokenizer> source;
   std::shared_ptr<const Tokenizer> target;
-  // Of a multilingual model, in the order of their ids. Empty otherwise.
+  // The languages of a multilingual model, in the order of their ids. Empty for
+  // other models.
   std::vector<LanguageToken> languages;
   LanguagePlaces places;
 

@@ -77,14 +77,14 @@ enum class PositionKind {
 struct Positions {
   PositionKind kind = PositionKind::kRelativeBias;
 
-  // Of kRelativeBias.
+  // The next three belong to kRelativeBias.
   int32_t num_buckets = 32;  // >= 4
   // > num_buckets / 2, so that the formula of the buckets, which divides by
   // ln(max_distance / (num_buckets / 2)), is defined.
   int32_t max_distance = 128;
   bool is_per_layer = false;  // a table in each layer; else one per stack
 
-  // Of the kinds that add a vector: the position of token 0.
+  // The position of token 0, for the kinds that add a vector.
   int32_t first_position = 0;
   // Whether padding has a zero vector, and the tokens before it in the same
   // source, or in the same known tokens of the decoder, are all that count.

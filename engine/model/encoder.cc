@@ -26,7 +26,7 @@ kernels::EncodeType AttentionType(const Weights& weights,
              : kernels::EncodeType::kF32;
 }
 
-// What a layer sees of a source of `len` tokens.
+// The part of a source of `len` tokens that a layer sees.
 Window SeenBy(const StackShape& shape, int32_t layer_index, int32_t len) {
   if (shape.windows.empty() || !shape.windows[layer_index].has_value()) {
     return {len, len};

@@ -12,8 +12,8 @@
 
 namespace sheaf {
 
-// What happens to the heads of queries and keys of self-attention between the
-// product that makes them and attention: a norm of each head, then a rotation
+// Changes the heads of queries and keys of self-attention between the product
+// that makes them and attention: a norm of each head, then a rotation
 // by the position of the token. Many models have neither.
 //
 // Cosines and sines are computed once per base and position, not per layer.

@@ -31,7 +31,7 @@ struct FeedForwardBuffers {
   AlignedBuffer<float> hidden;  // [rows, d_ff]
 };
 
-// What surrounds every sub-layer of both stacks. Every member of a run calls
+// The steps around every sub-layer of both stacks. Every member of a run calls
 // these functions, which begin and end where x [num_rows, d_model] is complete.
 // `scratch` has room for all rows of x.
 class Sublayers {

@@ -206,7 +206,7 @@ absl::StatusOr<TensorFile> OpenZipFormat(InputFile file) {
   return MakeFile(std::move(file), *std::move(dict), *places);
 }
 
-// What comes before the dict of tensors in the old format.
+// Reads the objects before the dict of tensors in the old format.
 absl::Status ReadPreamble(TorchPickleReader& pickle) {
   const absl::StatusOr<int32_t> magic = pickle.Read();
   if (!magic.ok()) return magic.status();

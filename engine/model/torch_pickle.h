@@ -16,7 +16,8 @@
 
 namespace sheaf {
 
-// What a pickle of a state dict may contain. Objects refer to others by index.
+// An object that a pickle of a state dict may contain. Objects refer to others
+// by index.
 struct PickleObject {
   enum class Kind {
     kNone,
@@ -111,7 +112,7 @@ class TorchPickleReader {
   absl::Status status_;
 
   std::vector<PickleObject> objects_;
-  // Of the current pickle.
+  // The state of the current pickle.
   std::vector<int32_t> stack_;
   std::vector<size_t> marks_;  // sizes of the stack where MARK was
   absl::flat_hash_map<uint32_t, int32_t> memo_;

@@ -73,7 +73,7 @@ struct EmbeddingTable {
   int64_t bytes() const { return f32.bytes() + bf16.bytes(); }
 };
 
-// What a stack has once. Each is empty if the model has none.
+// The weights that a stack has once. Each is empty if the model has none.
 struct StackWeights {
   // [num_buckets, num_heads] of the first layer, which serves all layers, or of
   // each layer.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What the files of each family's tokenizer may hold: every file that breaks a
-// rule is refused by file, field and limit.
+// Broken files of each family's tokenizer are refused by file, field and limit.
 
 #include <algorithm>
 #include <cstdint>

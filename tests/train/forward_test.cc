@@ -254,8 +254,8 @@ TEST(ModelConfigTest, OtherTypesAreRefusedByName) {
   }
 }
 
-// Of T5's buckets, 1 is the token before, and one more than half of them the
-// one after.
+// Bucket 1 of T5 is the token before, and one more than half of the buckets is
+// the token after.
 TEST(RandomWeightsTest, TheEncodersHeadsBeginWithPlacesToLookAt) {
   const ModelConfig config =
       ValueOf(ModelConfig::Load(SHEAF_TESTDATA_DIR "/gqa-2of8"));

@@ -83,7 +83,7 @@ class AttentionConverter {
   }
 
  private:
-  // What is grouped, rounded to how it is stored.
+  // The grouped tensors, rounded to the types that they are stored in.
   struct Rounded {
     NewTensors tensors;
     double error;

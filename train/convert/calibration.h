@@ -15,7 +15,7 @@ namespace sheaf {
 // The tokens of a source that calibration reads; longer ones are cut.
 int32_t CalibrationSourceTokens(const Architecture& architecture);
 
-// What a model reads for calibration.
+// The sources of a calibration, and how the decoder begins.
 struct CalibrationText {
   std::vector<std::vector<int32_t>> sources;  // whole sources; at least one
   // The decoder's first tokens: its start token, then forced ones.

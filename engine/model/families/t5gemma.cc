@@ -230,7 +230,7 @@ struct StackReader {
   }
 };
 
-// What both stacks must agree in.
+// Values that both stacks must share.
 struct CommonValues {
   float norm_epsilon = 0;
   Activation activation = Activation::kGeluTanh;
