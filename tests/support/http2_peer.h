@@ -74,7 +74,14 @@ class Http2Peer {
 
   // Reads up to the end of the stream. No code: it was reset, or the connection
   // has ended, or nothing came for 10 s.
-  Http2End AwaitEnd(uint32_t stream) {
+  Http2End AwaitEnd(uint32_t stream) { return ReadToEnd(stream); }
+
+  // The same for the stream that ends first.
+  Http2End AwaitAnyEnd() { return ReadToEnd(std::nullopt); }
+
+ private:
+  // Null: any stream.
+  Http2End ReadToEnd(std::optional<uint32_t> stream) {
     for (;;) {
       const std::string header = peer_.ReadExactly(9);
       if (header.size() < 9) return {};
@@ -86,7 +93,7 @@ class Http2Peer {
       if (byte(3) == kSettings && !(byte(4) & kAck)) {
         peer_.Send(Frame(kSettings, kAck, 0, ""));
       }
-      if (of != stream) continue;
+      if (of == 0 || of != stream.value_or(of)) continue;
       if (byte(3) == kReset) return {};
       if (byte(3) == kHeaders && (byte(4) & kEndStream)) {
         return {CodeIn(payload), payload};
@@ -94,7 +101,6 @@ class Http2Peer {
     }
   }
 
- private:
   enum Type : uint8_t { kData = 0, kHeaders = 1, kReset = 3, kSettings = 4 };
   static constexpr uint8_t kEndStream = 1, kAck = 1, kEndHeaders = 4;
 

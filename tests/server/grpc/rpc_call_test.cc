@@ -310,13 +310,12 @@ TEST_F(RpcCallTest, MessagesThatDoNotEndDoNotKeepAnotherClientOut) {
   Start([](ServerOptions& options) { options.transport_bytes = 1; });
   Http2Peer peer(port());
   const std::string begin("\0\0\x10\0\0begin", 10);
-  std::vector<uint32_t> streams;
   for (int i = 0; i < 50; ++i) {
-    streams.push_back(peer.Open(i % 2 == 0 ? kGenerate : kListModels));
-    peer.SendBytes(streams.back(), begin, /*is_end=*/false);
+    const uint32_t stream = peer.Open(i % 2 == 0 ? kGenerate : kListModels);
+    peer.SendBytes(stream, begin, /*is_end=*/false);
   }
   EXPECT_EQ(harness_->WhatIsLeft(), "");
-  const Http2End end = peer.AwaitEnd(streams[0]);
+  const Http2End end = peer.AwaitAnyEnd();
   EXPECT_EQ(end.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(end.headers, HasSubstr("receives 2 at a time"));
 }
@@ -348,14 +347,11 @@ TEST_F(RpcCallTest, ManyOpenStreamsDoNotKeepAnotherClientOut) {
   Start([](ServerOptions&) {});
   Http2Peer one(port()), other(port());
   const auto watch_on = [](Http2Peer& peer) {
-    const uint32_t stream = peer.Open(kWatch);
-    peer.SendMessage(stream, "");
-    return stream;
+    peer.SendMessage(peer.Open(kWatch), "");
   };
-  const uint32_t first = watch_on(one);
-  for (int i = 1; i < 700; ++i) watch_on(one);
+  for (int i = 0; i < 700; ++i) watch_on(one);
   for (int i = 0; i < 500; ++i) watch_on(other);
-  const Http2End end = one.AwaitEnd(first);
+  const Http2End end = one.AwaitAnyEnd();
   EXPECT_EQ(end.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(end.headers, HasSubstr("819 other streams"));
   grpc::ClientContext context;
