@@ -140,7 +140,8 @@ watch health
 stream "$work/short" "$work/streamed"
 kill -TERM "$server"
 # A client that watches is told SERVING (1), then NOT_SERVING (2).
-await 10 cmp "$work/health" <(printf '\0\0\0\0\2\x08\1\0\0\0\0\2\x08\2')
+printf '\0\0\0\0\2\x08\1\0\0\0\0\2\x08\2' >"$work/serving_then_not"
+await 10 cmp "$work/health" "$work/serving_then_not"
 expect 1 UNAVAILABLE translate --max_attempts=1 'Good morning.'
 wait "$client" || fail 'the drain broke a stream'
 cmp "$work/streamed" "$work/whole" || fail 'the stream differs after a drain'
