@@ -274,9 +274,11 @@ std::vector<std::vector<float>> LoadPositionBiases(
   const int32_t num_layers = stack == Stack::kEncoder
                                  ? architecture.encoder.num_layers
                                  : architecture.decoder.num_layers;
+  const int32_t num_tables =
+      architecture.positions.is_per_layer ? num_layers : 1;
   std::vector<std::vector<float>> tables;
-  for (int32_t i = 0;
-       i < (architecture.positions.is_per_layer ? num_layers : 1); ++i) {
+  tables.reserve(num_tables);
+  for (int32_t i = 0; i < num_tables; ++i) {
     tables.push_back(loader.Values(
         {Slot::kPositionBias, stack, Sublayer::kSelfAttention, i}));
   }
