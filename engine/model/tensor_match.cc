@@ -211,8 +211,9 @@ class Matcher {
     if (*is_copy) return absl::OkStatus();
     architecture_.is_tied = false;
     Take(head.place, name);
+    const auto warning_of = description_.family->own_head_warning;
     const std::string warning =
-        description_.family->own_head_warning(architecture_, name, table());
+        warning_of == nullptr ? "" : warning_of(architecture_, name, table());
     if (!warning.empty()) description_.warnings.push_back(warning);
     return absl::OkStatus();
   }

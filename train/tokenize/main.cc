@@ -205,7 +205,8 @@ ExitCode Run() {
     return PrintError(kProgram, kExitWrongModel, family.status());
   }
   const absl::StatusOr<Tokenizers> tokenizers =
-      (*family)->load(description->files, vocab_size, vocab_size);
+      (*family)->load(description->files,
+                      description->architecture.source_vocab_size, vocab_size);
   if (!tokenizers.ok()) {
     return PrintError(kProgram, kExitWrongModel, tokenizers.status());
   }

@@ -297,12 +297,6 @@ bool IsIgnored(absl::string_view tensor) {
          absl::EndsWith(tensor, "coder.embed_positions._float_tensor");
 }
 
-// The reference takes a head that differs from the table too.
-std::string OwnHeadWarning(const Architecture&, absl::string_view,
-                           absl::string_view) {
-  return "";
-}
-
 }  // namespace
 
 const Family& BartFamily() {
@@ -311,8 +305,7 @@ const Family& BartFamily() {
                                  .read = Read,
                                  .names = Names,
                                  .prefixes = kPrefixes,
-                                 .is_ignored = IsIgnored,
-                                 .own_head_warning = OwnHeadWarning};
+                                 .is_ignored = IsIgnored};
   return kFamily;
 }
 

@@ -54,10 +54,10 @@ struct Family {
   bool (*is_ignored)(absl::string_view tensor);
 
   // The warning for a checkpoint whose head differs from the embedding table;
-  // empty if none is needed.
+  // empty if none is needed. Null: none ever is.
   std::string (*own_head_warning)(const Architecture& architecture,
                                   absl::string_view head,
-                                  absl::string_view table);
+                                  absl::string_view table) = nullptr;
 
   // The object of config.json whose num_key_value_heads is the number of KV
   // heads in both attentions of the decoder. Empty: that number is at the top

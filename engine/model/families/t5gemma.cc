@@ -432,11 +432,6 @@ bool IsIgnored(absl::string_view tensor) {
          absl::StartsWith(tensor, "model.encoder.multi_modal_projector.");
 }
 
-std::string OwnHeadWarning(const Architecture&, absl::string_view,
-                           absl::string_view) {
-  return "";
-}
-
 }  // namespace
 
 const Family& T5GemmaFamily() {
@@ -446,7 +441,6 @@ const Family& T5GemmaFamily() {
                                  .names = Names,
                                  .prefixes = kPrefixes,
                                  .is_ignored = IsIgnored,
-                                 .own_head_warning = OwnHeadWarning,
                                  .kv_heads_object = "decoder"};
   return kFamily;
 }

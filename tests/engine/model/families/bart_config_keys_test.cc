@@ -2,12 +2,11 @@
 
 #include "engine/model/families/bart_config_keys.h"
 
-#include <set>
 #include <string>
 
-#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/model/families/key_tables.h"
 
 namespace sheaf {
 namespace {
@@ -40,20 +39,7 @@ normalize_before normalize_embedding output_past static_position_embeddings
 force_bos_token_to_be_generated)";
 
 TEST(BartConfigKeysTest, TheTablesHaveEachKeyThatTheReferenceSavesOnce) {
-  std::set<absl::string_view> names;
-  for (const auto& table : {CommonConfigKeys(), BartConfigKeys()}) {
-    for (const ConfigKey& key : table) {
-      EXPECT_TRUE(names.insert(key.name).second) << key.name;
-      const bool has_reason = key.fate == ConfigKey::Fate::kHarmless ||
-                              key.fate == ConfigKey::Fate::kWarns ||
-                              key.fate == ConfigKey::Fate::kRefused;
-      EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
-    }
-  }
-  for (absl::string_view key :
-       absl::StrSplit(kSavedKeys, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
-    EXPECT_TRUE(names.contains(key)) << key;
-  }
+  ExpectKeyTables(BartConfigKeys(), kSavedKeys);
 }
 
 }  // namespace

@@ -2,16 +2,15 @@
 
 #include "engine/model/families/t5_config_keys.h"
 
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "engine/model/description.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/engine/model/families/key_tables.h"
 
 namespace sheaf {
 namespace {
@@ -183,20 +182,7 @@ transformers_version tf_legacy_loss use_bfloat16 model_type output_attentions
 scale_decoder_outputs)";
 
 TEST(T5ConfigKeysTest, TheTablesHaveEachKeyThatTheReferenceSavesOnce) {
-  std::set<absl::string_view> names;
-  for (const auto& table : {CommonConfigKeys(), T5ConfigKeys()}) {
-    for (const ConfigKey& key : table) {
-      EXPECT_TRUE(names.insert(key.name).second) << key.name;
-      const bool has_reason = key.fate == ConfigKey::Fate::kHarmless ||
-                              key.fate == ConfigKey::Fate::kWarns ||
-                              key.fate == ConfigKey::Fate::kRefused;
-      EXPECT_EQ(!key.note.empty(), has_reason) << key.name;
-    }
-  }
-  for (absl::string_view key :
-       absl::StrSplit(kSavedKeys, absl::ByAnyChar(" \n"), absl::SkipEmpty())) {
-    EXPECT_TRUE(names.contains(key)) << key;
-  }
+  ExpectKeyTables(T5ConfigKeys(), kSavedKeys);
 }
 
 // 4.57 scales the output of an mT5 with this key, 5.24 does not, and saves it
