@@ -12,7 +12,6 @@
 #include "base/bf16.h"
 #include "base/check.h"
 #include "base/enum_names.h"
-#include "base/round_up.h"
 #include "engine/model/aligned_buffer.h"
 
 namespace sheaf {
@@ -34,8 +33,9 @@ int32_t* RoomFor(int64_t n, std::vector<int32_t>& words) {
   if (static_cast<int64_t>(words.size()) < n + kLineWords) {
     words.resize(n + kLineWords);
   }
-  const auto address = reinterpret_cast<uintptr_t>(words.data());
-  return reinterpret_cast<int32_t*>(RoundUp<uintptr_t>(address, 64));
+  constexpr uintptr_t kLineBytes = kLineWords * sizeof(int32_t);
+  const uintptr_t past = reinterpret_cast<uintptr_t>(words.data()) % kLineBytes;
+  return words.data() + (kLineBytes - past) % kLineBytes / sizeof(int32_t);
 }
 
 constexpr EnumNames<WeightType, 3> kWeightTypes = {

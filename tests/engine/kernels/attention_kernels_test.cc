@@ -294,7 +294,8 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
         Attend(&q[i * dim], k, v, c.has_bias ? &bias[len - 1 - i] : nullptr,
                dim, len, c.softcap);
     for (int j = 0; j < dim; ++j) {
-      error = std::max(error, std::abs(out[i * dim + j] - expected[j]));
+      const double difference = std::abs(out[i * dim + j] - expected[j]);
+      error = std::isnan(difference) ? INFINITY : std::max(error, difference);
     }
   }
   return error;
