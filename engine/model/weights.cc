@@ -448,6 +448,8 @@ int64_t LeastWeightBytes(const Architecture& architecture, WeightType type) {
     case WeightType::kInt8:
       // Tables that are not the head stay in bfloat16.
       return num_parameters + TableElements(architecture);
+    case WeightType::kInt4:
+      return num_parameters / 2 + 3 * TableElements(architecture) / 2;
   }
   return 0;
 }
