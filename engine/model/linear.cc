@@ -417,8 +417,7 @@ absl::StatusOr<Linear> Linear::LoadSlices(
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
   if (options.type == WeightType::kInt8 && K > kernels::kMaxInt8K) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "weight_type is int8, which allows a row of weights %d values at most; "
-        "this model's has %d",
+        "weights in int8 may have %d values per row; this model's have %d",
         kernels::kMaxInt8K, K));
   }
   Linear linear;

@@ -23,7 +23,11 @@ enum class WeightType {
   kF32,
   kBf16,  // widened to f32 in the product, or inputs rounded (GemmBf16)
   kInt8,  // symmetric: weights by output channel, inputs by row at run time
-  kInt4,  // groups of inputs of an output channel; inputs as with kInt8
+  // As kInt8, except that the weights that only a decode step reads have 4 bits
+  // and one scale per group of inputs (Linear: all weights). Few rows read
+  // them, so that bytes are the limit. In the encoder, and where the keys and
+  // values of a source are made, the multiplier is the limit.
+  kInt4,
 };
 
 absl::string_view WeightTypeName(
