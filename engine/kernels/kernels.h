@@ -210,11 +210,15 @@ struct HeadUnits {
 // The number of query rows that use a part of the keys while it is in the
 // cache.
 inline constexpr int32_t kQueryRows = 48;
-// The maximum number of query rows whose scores are held at a time.
+// The maximum number of query rows whose scores are held at a time, without and
+// with AMX.
 inline constexpr int32_t kScoredRows = 6;
-// The size of EncodeAttention::scratch.
+inline constexpr int32_t kTileQueries = 32;
+// The size of EncodeAttention::scratch. AMX needs the most: scores, half as
+// many query words as places, and sums.
 inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
-  return int64_t{kScoredRows} * kContextPart + int64_t{kQueryRows} * dim;
+  return int64_t{kTileQueries} * (kContextPart + kPanel) +
+         int64_t{kQueryRows} * dim;
 }
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
@@ -226,7 +230,7 @@ inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
 //   back, ahead  the bias of keys t < i - back and t > i + ahead is so low that
 //                their weights are 0, so they may be skipped; `len` for no
 //                such keys
-//   scratch      [EncodeScratchFloats(dim)]
+//   scratch      [EncodeScratchFloats(dim)]; fastest on a cache line
 struct EncodeAttention {
   const float* q;  // row 0 of the source
   int64_t q_stride;
@@ -287,7 +291,7 @@ struct Kernels {
   void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
                      int32_t dim, float* out);
   // Writes the keys as panels [ceil(len / 16)][dim][16] and the values as rows
-  // [len][dim]. In kBf16 both are in pairs, as in KvView. In kInt16 they are in
+  // [len][dim]. In kBf16 both are in pairs, as in KvView, and in kInt16 in
   // pairs of any order: [ceil(len / 16)][dim / 2][16][2] and at most
   // [RoundUp(len, 32) / 2][dim][2].
   HeadUnits (*pack_head)(const HeadRows& head, EncodeType type, char* k_panels,

@@ -167,8 +167,8 @@ std::vector<double> RoundedInputs(const float* x, int64_t K) {
 
 std::vector<kernels::Isa> Isas() {
   std::vector<kernels::Isa> isas;
-  for (const kernels::Isa isa :
-       {kernels::Isa::kPortable, kernels::Isa::kAvx2, kernels::Isa::kAvx512}) {
+  for (const kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
+                                 kernels::Isa::kAvx512, kernels::Isa::kAmx}) {
     if (isa <= kernels::DetectIsa()) isas.push_back(isa);
   }
   return isas;
