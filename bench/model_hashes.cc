@@ -239,7 +239,7 @@ std::vector<Variant> Variants() {
   for (WeightType weight_type :
        {WeightType::kF32, WeightType::kBf16, WeightType::kInt8}) {
     for (KvType kv_type : {KvType::kF32, KvType::kBf16}) {
-      for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+      for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAmx}) {
         if (isa > kernels::DetectIsa()) continue;
         for (int32_t num_threads : {1, 2, 3}) {
           variants.push_back({weight_type, kv_type, isa, num_threads});

@@ -43,7 +43,8 @@ bool RequestTiles() {
          (granted >> kTileData & 1) != 0;
 }
 
-Processor ThisProcessor() {
+Processor DetectProcessor() {
+  const bool has_bf16 = __builtin_cpu_supports("avx512bf16") != 0;
   return {.has_avx2 = __builtin_cpu_supports("avx2") &&
                       __builtin_cpu_supports("fma") &&
                       __builtin_cpu_supports("f16c"),
@@ -52,16 +53,22 @@ Processor ThisProcessor() {
                         __builtin_cpu_supports("avx512dq") &&
                         __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512vnni"),
-          .has_avx512_bf16 = __builtin_cpu_supports("avx512bf16") != 0,
+          .has_avx512_bf16 = has_bf16,
+          .has_fast_avx512_bf16 = has_bf16 && !__builtin_cpu_is("intel"),
           .has_amx = HasAmx()};
 }
 #else
 bool RequestTiles() { return false; }
 
-Processor ThisProcessor() { return {}; }
+Processor DetectProcessor() { return {}; }
 #endif
 
 }  // namespace
+
+const Processor& ThisProcessor() {
+  static const Processor processor = DetectProcessor();
+  return processor;
+}
 
 DetectedIsa DetectIsa(const Processor& processor, bool (*request_tiles)()) {
   if (!processor.has_avx2) return {Isa::kPortable, false};

@@ -9,19 +9,24 @@ extern const Kernels kPortableKernels;
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx512Bf16Kernels;
+extern const Kernels kAvx512SlowBf16Kernels;
 extern const Kernels kAmxKernels;
 #endif
 
-const Kernels& KernelsFor(Isa isa) {
+const Kernels& KernelsFor(Isa isa, const Processor& processor) {
 #if defined(__x86_64__)
   if (isa == Isa::kAmx) return kAmxKernels;
   if (isa == Isa::kAvx512) {
-    return __builtin_cpu_supports("avx512bf16") ? kAvx512Bf16Kernels
-                                                : kAvx512Kernels;
+    if (!processor.has_avx512_bf16) return kAvx512Kernels;
+    return processor.has_fast_avx512_bf16 ? kAvx512Bf16Kernels
+                                          : kAvx512SlowBf16Kernels;
   }
   if (isa == Isa::kAvx2) return kAvx2Kernels;
 #endif
+  (void)processor;
   return kPortableKernels;
 }
+
+const Kernels& KernelsFor(Isa isa) { return KernelsFor(isa, ThisProcessor()); }
 
 }  // namespace sheaf::kernels

@@ -23,6 +23,9 @@ inline constexpr int32_t kPanel = 16;
 // overflow 32 bits, also with 128 added to each input.
 inline constexpr int32_t kMaxInt8K = 66000;
 
+// The maximum of Kernels::rows_at_once.
+inline constexpr int32_t kMaxRowsAtOnce = 256;
+
 // The number of values per block in the scans of a row of logits.
 inline constexpr int32_t kScanBlock = 64;
 // Powers below this one get the weight 0 in exp_weights: e^-80 times the
@@ -270,6 +273,9 @@ struct Kernels {
   // gemm_int8 and fill a word of 32 bits: 2 of 16 bits each, or 4 of 8 bits
   // each with 128 added.
   int32_t int8_group;
+  // The number of rows per product with which products of many rows reach their
+  // speed: weights are then read rarely enough. At most kMaxRowsAtOnce.
+  int32_t rows_at_once;
   // Quantizes each row of x [num_rows, K] by itself, symmetrically: scale =
   // max |x| / 127, and q = x / scale rounded to the nearest (ties to even). q
   // has row stride `ldq` words, each of int8_group values, and zeros fill the
@@ -327,7 +333,11 @@ struct Kernels {
                         float* weights);
 };
 
+// The kernels of an instruction set for ThisProcessor().
 // REQUIRES: isa <= DetectIsa().
 const Kernels& KernelsFor(Isa isa);
+
+// The same for any processor; only that one can run them.
+const Kernels& KernelsFor(Isa isa, const Processor& processor);
 
 }  // namespace sheaf::kernels

@@ -14,6 +14,9 @@ constexpr Kernels TableWithTiles() {
   Kernels table = TableOf(Isa::kAmx);
   table.gemm_bf16 = MultiplyBf16ByTiles;
   table.gemm_int8 = MultiplyInt8ByTiles;
+  // On an Emerald Rapids, products in int8 with 256 rows are up to 1.5 times as
+  // fast as with 64, and those in bfloat16 up to 1.4 times.
+  table.rows_at_once = 256;
   table.pack_head = PackHeadForTiles;
   table.attend_encode = AttendEncodeByTiles;
   return table;

@@ -26,6 +26,7 @@ constexpr Kernels TableOf(Isa isa) {
       .gemm_int8 = RunProduct<Int8Product>,
       .has_bf16_products = kHasBf16Products,
       .int8_group = Int8Panel<1>::kGroup,
+      .rows_at_once = 64,
       .quantize_rows = QuantizeRows,
       .gemm_int4 = MultiplyInt4,
       .int4_inputs = Int4Inputs,

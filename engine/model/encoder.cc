@@ -11,10 +11,6 @@ namespace sheaf {
 namespace {
 
 constexpr int32_t kPanel = kernels::kPanel;
-// Rows of a unit: many, so that weights are read rarely, but few enough that
-// the values between two products stay in the cache and a unit takes only a few
-// milliseconds.
-constexpr int32_t kUnitRows = 64;
 
 kernels::EncodeType AttentionType(const Weights& weights,
                                   const kernels::Kernels& kernels) {
@@ -52,14 +48,15 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       finisher_(weights, Stack::kEncoder, kernels, max_source_tokens),
       cross_keys_(weights, Stack::kDecoder, kernels, /*max_len=*/0),
       attention_type_(AttentionType(weights, kernels)),
-      feed_forward_(weights.architecture, shape_, kUnitRows) {
+      unit_rows_(kernels.rows_at_once),
+      feed_forward_(weights.architecture, shape_, unit_rows_) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
   x_ = AlignedBuffer<float>(rows * shape_.d_model);
   normed_ = AlignedBuffer<float>(rows * shape_.d_model);
   qkv_ = AlignedBuffer<float>(rows *
                               (shape_.q_columns() + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer<float>(rows * shape_.q_columns());
-  cross_kv_ = AlignedBuffer<float>(kUnitRows * cross_kv_columns());
+  cross_kv_ = AlignedBuffer<float>(unit_rows_ * cross_kv_columns());
   // The widest form of a head is f32.
   const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
                              shape_.head_dim *
@@ -118,12 +115,12 @@ Encoder::Unit Encoder::TakeUnit() {
     int64_t tokens = 0;
     for (unit.end = unit.begin;
          unit.end < phase_end &&
-         (unit.end - unit.begin < team_.size() || tokens < kUnitRows);
+         (unit.end - unit.begin < team_.size() || tokens < unit_rows_);
          ++unit.end) {
       tokens += sources_[unit.end / shape_.num_heads].len;
     }
   } else {
-    unit.end = std::min(phase_end, unit.begin + kUnitRows);
+    unit.end = std::min(phase_end, unit.begin + unit_rows_);
   }
   next_.begin = unit.end;
   if (unit.end < phase_end || unit.phase == Phase::kCross) return unit;

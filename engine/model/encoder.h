@@ -107,6 +107,10 @@ class Encoder {
   const HeadFinisher cross_keys_;  // of the decoder, for merged attention
   // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
+  // Rows of a unit: many, so that weights are read rarely, but few enough that
+  // the values between two products stay in the cache and a unit takes only a
+  // few milliseconds.
+  const int32_t unit_rows_;
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;

@@ -3,6 +3,7 @@
 #include "engine/model/linear.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -20,16 +21,22 @@ namespace {
 
 constexpr int64_t kPanel = kernels::kPanel;
 
-// Rows that are converted to the input form of a product, and then multiplied,
-// at a time.
-constexpr int32_t kRowsAtOnce = 64;
-
 // Rows of a tensor that are read, and then packed, at a time: few, so that the
 // copy between the two is small.
 constexpr int64_t kPackRows = 256;
 
 int64_t NumPanels(int64_t num_columns) {
   return (num_columns + kPanel - 1) / kPanel;
+}
+
+// Room for n words from a cache line on, which tiles of AMX load fastest.
+int32_t* RoomFor(int64_t n, std::vector<int32_t>& words) {
+  constexpr int64_t kLineWords = 16;
+  if (static_cast<int64_t>(words.size()) < n + kLineWords) {
+    words.resize(n + kLineWords);
+  }
+  const auto address = reinterpret_cast<uintptr_t>(words.data());
+  return reinterpret_cast<int32_t*>(RoundUp<uintptr_t>(address, 64));
 }
 
 constexpr EnumNames<WeightType, 4> kWeightTypes = {
@@ -145,21 +152,20 @@ class Linear::Bf16Panels : public Packed {
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate, const float* bias) override {
-    thread_local std::vector<int32_t> words;
-    if (static_cast<int64_t>(words.size()) < kRowsAtOnce * num_pairs_) {
-      words.resize(kRowsAtOnce * num_pairs_);
-    }
-    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
+    const int32_t step = kernels_.rows_at_once;
+    thread_local std::vector<int32_t> room;
+    int32_t* const words = RoomFor(step * num_pairs_, room);
+    for (int32_t row = 0; row < num_rows; row += step) {
       kernels_.gemm_bf16({.x = x + row * ldx,
                           .ldx = ldx,
-                          .num_rows = std::min(kRowsAtOnce, num_rows - row),
+                          .num_rows = std::min(step, num_rows - row),
                           .K = static_cast<int32_t>(K_),
                           .w = weights_.data(),
                           .num_columns = static_cast<int32_t>(num_columns_),
                           .y = y + row * ldy,
                           .ldy = ldy,
                           .accumulate = accumulate,
-                          .words = words.data(),
+                          .words = words,
                           .bias = bias});
     }
   }
@@ -223,16 +229,15 @@ class Linear::Int8Panels : public Packed {
     // Each member of the team quantizes the rows for itself, which is cheaper
     // than waiting for another member.
     const int64_t ldq = padded_K_ / kernels_.int8_group;
-    thread_local std::vector<int32_t> quantized;
-    if (static_cast<int64_t>(quantized.size()) < kRowsAtOnce * ldq) {
-      quantized.resize(kRowsAtOnce * ldq);
-    }
-    float x_scales[kRowsAtOnce];
-    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
-      const int32_t n = std::min(kRowsAtOnce, num_rows - row);
+    const int32_t step = kernels_.rows_at_once;
+    thread_local std::vector<int32_t> room;
+    int32_t* const quantized = RoomFor(step * ldq, room);
+    float x_scales[kernels::kMaxRowsAtOnce];
+    for (int32_t row = 0; row < num_rows; row += step) {
+      const int32_t n = std::min(step, num_rows - row);
       kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
-                             quantized.data(), ldq, x_scales);
-      kernels_.gemm_int8({.x = quantized.data(),
+                             quantized, ldq, x_scales);
+      kernels_.gemm_int8({.x = quantized,
                           .ldx = ldq,
                           .x_scales = x_scales,
                           .num_rows = n,

@@ -2,6 +2,7 @@
 
 #include "engine/kernels/isa.h"
 
+#include "engine/kernels/kernels.h"
 #include "gtest/gtest.h"
 
 namespace sheaf::kernels {
@@ -10,6 +11,7 @@ namespace {
 constexpr Processor kWithAmx = {.has_avx2 = true,
                                 .has_avx512 = true,
                                 .has_avx512_bf16 = true,
+                                .has_fast_avx512_bf16 = true,
                                 .has_amx = true};
 
 bool Grant() { return true; }
@@ -49,6 +51,22 @@ TEST(IsaTest, ARefusedPermissionLeavesAvx512AndIsReported) {
   EXPECT_TRUE(detected.is_amx_refused);
   EXPECT_FALSE(DetectIsa(kWithAmx, Grant).is_amx_refused);
 }
+
+#if defined(__x86_64__)
+TEST(IsaTest, EncoderAttentionTakesBf16OnlyWhereItIsFaster) {
+  const auto type = [](Isa isa, const Processor& processor) {
+    return KernelsFor(isa, processor).narrow_encode_type;
+  };
+  Processor processor = kWithAmx;
+  EXPECT_EQ(type(Isa::kAmx, processor), EncodeType::kBf16);
+  EXPECT_EQ(type(Isa::kAvx512, processor), EncodeType::kBf16);
+  processor.has_fast_avx512_bf16 = false;
+  EXPECT_EQ(type(Isa::kAmx, processor), EncodeType::kBf16);
+  EXPECT_EQ(type(Isa::kAvx512, processor), EncodeType::kF32);
+  processor.has_avx512_bf16 = false;
+  EXPECT_EQ(type(Isa::kAvx512, processor), EncodeType::kInt16);
+}
+#endif
 
 }  // namespace
 }  // namespace sheaf::kernels

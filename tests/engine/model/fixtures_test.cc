@@ -15,6 +15,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/engine/model/expected_runs.h"
+#include "tests/support/emulated_tiles.h"
 #include "tests/support/test_model.h"
 
 namespace sheaf {
@@ -33,7 +34,7 @@ struct Case {
 class FixtureTest : public ::testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    if (GetParam().isa > kernels::DetectIsa()) {
+    if (!CanRun(GetParam().isa)) {
       GTEST_SKIP() << "not on this processor";
     }
     const std::string directory =
@@ -128,7 +129,7 @@ std::vector<Case> AllCases() {
   std::vector<Case> cases;
   for (const char* fixture : kFixtures) {
     for (kernels::Isa isa : {kernels::Isa::kPortable, kernels::Isa::kAvx2,
-                             kernels::Isa::kAvx512}) {
+                             kernels::Isa::kAvx512, kernels::Isa::kAmx}) {
       cases.push_back({fixture, isa, 2});
     }
     const kernels::Isa best = kernels::DetectIsa();
