@@ -33,7 +33,7 @@ extern const ReadLoop* const kAvx512ReadLoops;
 
 const ReadLoop* ReadLoopsFor(kernels::Isa isa) {
 #if defined(__x86_64__)
-  if (isa == kernels::Isa::kAvx512) return kAvx512ReadLoops;
+  if (isa >= kernels::Isa::kAvx512) return kAvx512ReadLoops;
   if (isa == kernels::Isa::kAvx2) return kAvx2ReadLoops;
 #endif
   (void)isa;
