@@ -27,9 +27,11 @@ row() {
     --batch="$4" --beam_size="$5" --source="$6" --generate="$7" \
     "${flags[@]}")
   lines+=$line$'\n'
-  awk -v shape="$2" -v weights="$3" -v batch="$4" -v beams="$5" -v source="$6" \
-    -v step="$(field step_seconds)" -v floor="$(field floor_seconds)" \
-    -v ratio="$(field floor_ratio)" -v tokens="$(field tokens_per_second)" \
+  awk -v shape="$(field shape)" -v weights="$(field weight_type)" \
+    -v batch="$(field batch)" -v beams="$(field beam_size)" \
+    -v source="$(field source)" -v step="$(field step_seconds)" \
+    -v floor="$(field floor_seconds)" -v ratio="$(field floor_ratio)" \
+    -v tokens="$(field tokens_per_second)" \
     -v encode="$(field encode_seconds)" 'BEGIN {
       printf "%-10s %-7s %5d %5d %6d %9.1f %9.2f %9.2f %6.2f %9.0f\n", shape,
         weights, batch, beams, source, 1e3 * encode, 1e3 * step, 1e3 * floor,
