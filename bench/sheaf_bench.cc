@@ -288,7 +288,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   // fewer threads.
   ThreadTeam team(NumUsableProcessors());
   const absl::StatusOr<Roofline> roofline =
-      MeasureRoofline(team, options.weight_type);
+      MeasureRoofline(team, options.weight_type, options.isa);
   if (!roofline.ok())
     return PrintError(kProgram, kExitFailed, roofline.status());
   std::printf("%s\n",
