@@ -15,8 +15,11 @@
 namespace sheaf {
 namespace {
 
-// Whether WeightType::kInt4 stores a tensor in 4 bits.
+// Whether WeightType::kInt4 stores a tensor in 4 bits. A head that is also the
+// embedding has 8 bits, because the encoder and the decoder begin with its
+// rows.
 bool IsInt4(const Architecture& architecture, const TensorPlace& place) {
+  if (place.slot == Slot::kHead) return true;
   if (place.stack != Stack::kDecoder || place.is_bias) return false;
   switch (place.slot) {
     case Slot::kQuery:
