@@ -153,17 +153,18 @@ bool Encoder::Advance(int64_t token_layers) {
     part.next_units = part.units.Take(
         (budget * part.units.num_rows() + num_rows_ - 1) / num_rows_);
   }
-  team_.Run([this](const ThreadTeam::Member& member) {
-    if (ends_.size() == 1) return RunPart(member, *parts_.front());
-    // If the team has shrunk, a member takes several parts.
-    for (size_t i = member.index(); i < ends_.size(); i += member.count()) {
-      Part& part = *parts_[i];
-      part.solo_team.Run(
-          [&](const ThreadTeam::Member& solo) { RunPart(solo, part); });
-    }
-    // So that the team learns which member all others wait for.
-    member.Barrier();
-  });
+  if (ends_.size() == 1) {
+    team_.Run([this](const ThreadTeam::Member& member) {
+      RunPart(member, *parts_.front());
+    });
+  } else {
+    team_.RunParts(
+        static_cast<int32_t>(ends_.size()), [this](int32_t index, int32_t) {
+          Part& part = *parts_[index];
+          part.solo_team.Run(
+              [&](const ThreadTeam::Member& solo) { RunPart(solo, part); });
+        });
+  }
   return std::all_of(parts_.begin(),
                      parts_.begin() + static_cast<int64_t>(ends_.size()),
                      [](const auto& part) { return part->units.IsDone(); });
