@@ -18,16 +18,17 @@ namespace {
 //   f32, 17.6 MB    1.7 (2)    1.5 (4)    1.13 (8)   1.0 (16)   1.0 (32)
 //   int8, 41 MB     1.1 (2)    0.8 (4)    1.0 (8)    0.87 (16)
 //   int8, 52 MB     1.2 (8)    1.0 (16)
-// So the weights must fit in the cache with room for everything else, and the
-// rows must keep a member busy for as long as it reads them.
-constexpr int64_t kMaxWeightBytes = 16 << 20;
-constexpr int64_t kWeightBytesPerRow = 5 << 20;
+// So the weights must fit in the cache, and the rows that a member needs grow
+// with the square of the weights.
+constexpr int64_t kMaxWeightBytes = 20 << 20;
+constexpr double kOneRowBytes = 5 << 20;
 
 }  // namespace
 
 bool PaysToSplitRows(int64_t weight_bytes, int64_t rows_per_member) {
-  return weight_bytes <= kMaxWeightBytes &&
-         weight_bytes <= kWeightBytesPerRow * rows_per_member;
+  const double ratio = static_cast<double>(weight_bytes) / kOneRowBytes;
+  return weight_bytes <= kMaxWeightBytes && rows_per_member >= 1 &&
+         static_cast<double>(rows_per_member) >= ratio * ratio;
 }
 
 void CutEvenly(absl::Span<const int64_t> work, int32_t num_parts,

@@ -104,9 +104,12 @@ void TransformerRunner::DropEncode(EncodePass pass, int32_t entry_index) {
   encoder(pass).Drop(entry_index);
 }
 void TransformerRunner::CopySelfBlocks(absl::Span<const BlockCopy> copies) {
-  team_.Run([&](const ThreadTeam::Member& member) {
-    const auto [begin, end] = member.Share(static_cast<int64_t>(copies.size()));
-    for (int64_t i = begin; i < end; ++i) {
+  const int64_t num_copies = static_cast<int64_t>(copies.size());
+  const int32_t num_parts =
+      static_cast<int32_t>(std::min<int64_t>(team_.size(), num_copies));
+  team_.RunParts(num_parts, [&](int32_t part, int32_t) {
+    for (int64_t i = num_copies * part / num_parts;
+         i < num_copies * (part + 1) / num_parts; ++i) {
       storage_.CopyBlock(copies[i].from, copies[i].to);
     }
   });
@@ -135,18 +138,14 @@ bool TransformerRunner::SplitEntries(absl::Span<const DecodeEntry> entries) {
 void TransformerRunner::Decode(absl::Span<const DecodeEntry> entries,
                                absl::Span<float> logits) {
   if (!SplitEntries(entries)) return decoder_.Decode(entries, logits);
-  // If the team shrinks, a member takes several ranges.
-  team_.Run([&](const ThreadTeam::Member& member) {
-    for (size_t i = member.index(); i < ends_.size(); i += member.count()) {
-      const int64_t begin = i == 0 ? 0 : ends_[i - 1];
-      const int64_t size = ends_[i] - begin;
-      solo_decoders_[i]->decoder.Decode(
-          entries.subspan(begin, size),
-          logits.subspan(begin * vocab_size(), size * vocab_size()));
-    }
-    // So that the team learns which member all others wait for.
-    member.Barrier();
-  });
+  team_.RunParts(
+      static_cast<int32_t>(ends_.size()), [&](int32_t part, int32_t) {
+        const int64_t begin = part == 0 ? 0 : ends_[part - 1];
+        const int64_t size = ends_[part] - begin;
+        solo_decoders_[part]->decoder.Decode(
+            entries.subspan(begin, size),
+            logits.subspan(begin * vocab_size(), size * vocab_size()));
+      });
 }
 
 absl::Span<const float> TransformerRunner::encoder_output() const {

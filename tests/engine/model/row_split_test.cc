@@ -66,8 +66,10 @@ TEST(CutEvenlyTest, NoRangeIsEmptyOrMoreThanAnItemAboveItsShare) {
 TEST(PaysToSplitRowsTest, SmallWeightsNeedOneRowAndLargerOnesMore) {
   EXPECT_FALSE(PaysToSplitRows(4 * kMiB, /*rows_per_member=*/0));
   EXPECT_TRUE(PaysToSplitRows(4 * kMiB, /*rows_per_member=*/1));
-  EXPECT_FALSE(PaysToSplitRows(12 * kMiB, /*rows_per_member=*/1));
-  EXPECT_TRUE(PaysToSplitRows(12 * kMiB, /*rows_per_member=*/3));
+  EXPECT_FALSE(PaysToSplitRows(9 * kMiB, /*rows_per_member=*/1));
+  EXPECT_TRUE(PaysToSplitRows(9 * kMiB, /*rows_per_member=*/4));
+  EXPECT_FALSE(PaysToSplitRows(17 * kMiB, /*rows_per_member=*/4));
+  EXPECT_TRUE(PaysToSplitRows(17 * kMiB, /*rows_per_member=*/16));
   EXPECT_FALSE(PaysToSplitRows(32 * kMiB, /*rows_per_member=*/100));
 }
 
