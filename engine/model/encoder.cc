@@ -311,9 +311,9 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
   const int32_t pairs = architecture.decoder.num_layers * num_heads;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   const float* output =
-      sublayers_.Begin(member, weights_.encoder_stack.final_norm,
-                       x_.data() + unit.begin * shape_.d_model, n,
-                       normed_.data() + unit.begin * shape_.d_model);
+      sublayers_.Normed(member, weights_.encoder_stack.final_norm,
+                        x_.data() + unit.begin * shape_.d_model, n,
+                        normed_.data() + unit.begin * shape_.d_model);
   ProjectCrossKv(member, output, n, part.cross_kv.data());
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {

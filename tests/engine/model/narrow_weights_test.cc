@@ -211,7 +211,7 @@ TEST_P(NarrowWeightsTest, LogitsStayNearThoseInF32) {
   }
 }
 
-TEST(NarrowWeightBytesTest, DecodeStepsReadLessInInt4) {
+TEST_P(NarrowWeightsTest, DecodeStepsReadLessInInt4) {
   auto int8 = Model({WeightType::kInt8, KvType::kF32});
   auto int4 = Model({WeightType::kInt4, KvType::kF32});
   // The head is half of these bytes. It is the embedding, and has 8 bits in
