@@ -51,7 +51,7 @@ ABSL_FLAG(int32_t, kv_heads, 0,
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
           "Number of KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
-          "Type of the weights: f32, bf16 or int8.");
+          "Type of the weights: f32, bf16, int8 or int4.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
 ABSL_FLAG(int32_t, batch, 8, "Number of sources that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Number of tokens in each source.");
@@ -104,7 +104,8 @@ absl::Status CheckNumbers() {
   const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
   if (!ParseWeightType(weight_type).has_value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "--weight_type is \"%s\"; it may be f32, bf16 or int8", weight_type));
+        "--weight_type is \"%s\"; it may be f32, bf16, int8 or int4",
+        weight_type));
   }
   const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
   if (!ParseKvType(kv_type).has_value()) {
@@ -287,7 +288,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   // fewer threads.
   ThreadTeam team(NumUsableProcessors());
   const absl::StatusOr<Roofline> roofline =
-      MeasureRoofline(team, options.weight_type);
+      MeasureRoofline(team, options.weight_type, options.isa);
   if (!roofline.ok())
     return PrintError(kProgram, kExitFailed, roofline.status());
   std::printf("%s\n",

@@ -223,6 +223,12 @@ absl::StatusOr<v1::GenerateResponse> Client::Generate(
                    request, options);
 }
 
+absl::StatusOr<v1::DetectLanguageResponse> Client::DetectLanguage(
+    const v1::DetectLanguageRequest& request, const CallOptions& options) {
+  return CallUnary(connection_->token, connection_->text,
+                   &TextStub::DetectLanguage, request, options);
+}
+
 absl::StatusOr<StreamEnd> Client::TranslateStream(
     const v1::TranslateRequest& request, OnTextChunk on_chunk,
     const CallOptions& options) {

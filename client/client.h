@@ -99,6 +99,9 @@ class Client {
       const v1::SummarizeRequest& request, const CallOptions& options = {});
   absl::StatusOr<v1::GenerateResponse> Generate(
       const v1::GenerateRequest& request, const CallOptions& options = {});
+  absl::StatusOr<v1::DetectLanguageResponse> DetectLanguage(
+      const v1::DetectLanguageRequest& request,
+      const CallOptions& options = {});
 
   // Streams: `on_chunk` gets each chunk when it arrives, in order, on the
   // calling thread, including the final chunk with the usage. If it returns

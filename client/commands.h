@@ -36,6 +36,7 @@ absl::StatusOr<std::string> ReadText(const Invocation& invocation);
 absl::Status RunTranslate(Invocation& invocation);
 absl::Status RunSummarize(Invocation& invocation);
 absl::Status RunGenerate(Invocation& invocation);
+absl::Status RunDetect(Invocation& invocation);
 absl::Status RunModels(Invocation& invocation);
 absl::Status RunLoadCommand(Invocation& invocation);
 absl::Status RunHealth(Invocation& invocation);

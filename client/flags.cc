@@ -49,7 +49,10 @@ ABSL_FLAG(std::optional<absl::Duration>, timeout, std::nullopt,
 // Input and output.
 ABSL_FLAG(std::string, from, "",
           "Source language, such as en or zh-Hant. Empty or auto: the language "
-          "that the model translates from to --to.");
+          "that the model translates from to --to; if there are several, the "
+          "one that the server detects in each text.");
+ABSL_FLAG(bool, copy_target_language, false,
+          "Copies sentences that are in the language of --to already.");
 ABSL_FLAG(std::string, to, "", "Target language, such as de or zh-Hant.");
 ABSL_FLAG(bool, stream, false, "Prints the text while it is generated.");
 ABSL_FLAG(bool, json, false, "Prints one JSON object per result.");

@@ -58,6 +58,7 @@ absl::StatusOr<int> ConcurrencyFromFlags();
 ABSL_DECLARE_FLAG(std::string, model);
 ABSL_DECLARE_FLAG(std::string, from);
 ABSL_DECLARE_FLAG(std::string, to);
+ABSL_DECLARE_FLAG(bool, copy_target_language);
 ABSL_DECLARE_FLAG(bool, stream);
 ABSL_DECLARE_FLAG(bool, json);
 ABSL_DECLARE_FLAG(std::string, input);

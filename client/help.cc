@@ -39,7 +39,8 @@ Translates the TEXT arguments, joined by spaces, or each line of stdin or of
 blank line. With --input and --output, the same command continues an interrupted
 run where it stopped. With --line_breaks, all of stdin or --input is one text.
 )",
-     "from to stream json input output overwrite concurrency line_breaks",
+     "from to copy_target_language stream json input output overwrite "
+     "concurrency line_breaks",
      /*has_decoding_flags=*/true},
     {"summarize", R"(
 sheaf summarize [FLAGS] [TEXT... | < TEXT]
@@ -54,6 +55,16 @@ Runs the model on a text or on token ids as they are, without a task prompt. If
 the answer has no text, prints its ids, even with --stream only at the end.
 )",
      "ids stream json input", /*has_decoding_flags=*/true},
+    {"detect", R"(
+sheaf detect [FLAGS] [TEXT... | < TEXT]
+
+Tells the language of the TEXT arguments, joined by spaces, or of each line of
+stdin or of --input. Every line in gives one line out: the tag of the most
+confident language and its confidence from 0 to 1, separated by a tab, or "und"
+and 0 if the text does not show its language. With --to, the language is one
+from which the model translates to it.
+)",
+     "model to json input concurrency", /*has_decoding_flags=*/false},
     {"models", R"(
 sheaf models [FLAGS] [NAME...]
 
@@ -87,6 +98,7 @@ constexpr absl::string_view kProgramHelp =
   sheaf translate --to=LANGUAGE [FLAGS] [TEXT... | < TEXT]
   sheaf summarize [FLAGS] [TEXT... | < TEXT]
   sheaf generate  [FLAGS] [--ids=5,6,7 | TEXT... | < TEXT]
+  sheaf detect    [FLAGS] [TEXT... | < TEXT]
   sheaf models    [FLAGS] [NAME...]
   sheaf load      --rate=R --seconds=S [FLAGS]
   sheaf health    [FLAGS] [SERVICE]
@@ -98,6 +110,8 @@ Examples:
   sheaf translate --from=en --to=de --beam_size=4 < book.en > book.de
   sheaf translate --to=de --beam_size=4 --num_hypotheses=4 "Good morning."
   sheaf translate --from=en --to=de --input=book.en --output=book.de
+  sheaf translate --from=auto --to=de --copy_target_language < mixed.txt
+  sheaf detect "Guten Morgen."
   sheaf summarize --stream --max_new_tokens=60 < article.txt
   sheaf generate --json --ids=13959,1566,12,2968,10,148,1
   sheaf load --rate=20 --seconds=30 --timeout=10s

@@ -70,8 +70,13 @@ std::string ScoredTexts(const Hypotheses& hypotheses,
                        });
 }
 
+Json DetectedJson(const v1::DetectedLanguage& detected) {
+  return {{"language", detected.language()},
+          {"confidence", detected.confidence()}};
+}
+
 template <typename Response>
-std::string TextResponseToJson(const Response& response) {
+Json TextResponseJson(const Response& response) {
   Json json = {{"text", response.text()},
                {"finish_reason", FinishReasonName(response.finish_reason())},
                {"usage", UsageJson(response.usage())},
@@ -79,7 +84,7 @@ std::string TextResponseToJson(const Response& response) {
   if (response.alternatives_size() > 0) {
     json["hypotheses"] = HypothesesJson(response.alternatives());
   }
-  return Dump(json);
+  return json;
 }
 
 // "1.5 GiB", "512 B"
@@ -140,11 +145,23 @@ Row ModelRow(const v1::Model& model) {
 }  // namespace
 
 std::string ToJson(const v1::TranslateResponse& response) {
-  return TextResponseToJson(response);
+  Json json = TextResponseJson(response);
+  if (response.has_detected_language()) {
+    json["detected_language"] = DetectedJson(response.detected_language());
+  }
+  return Dump(json);
+}
+
+std::string ToJson(const v1::DetectedLanguages& languages) {
+  Json list = Json::array();
+  for (const v1::DetectedLanguage& language : languages.languages()) {
+    list.push_back(DetectedJson(language));
+  }
+  return Dump({{"languages", list}});
 }
 
 std::string ToJson(const v1::SummarizeResponse& response) {
-  return TextResponseToJson(response);
+  return Dump(TextResponseJson(response));
 }
 
 std::string ToJson(const v1::GenerateResponse& response) {
@@ -183,6 +200,12 @@ std::string ToText(const v1::TranslateResponse& response,
   return response.alternatives_size() > 1
              ? ScoredTexts(response.alternatives(), between)
              : response.text();
+}
+
+std::string ToText(const v1::DetectedLanguages& languages) {
+  if (languages.languages().empty()) return "und\t0.00";
+  const v1::DetectedLanguage& best = languages.languages(0);
+  return absl::StrFormat("%s\t%.2f", best.language(), best.confidence());
 }
 
 std::string ToText(const v1::SummarizeResponse& response) {

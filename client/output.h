@@ -20,6 +20,7 @@ std::string ToJson(const v1::SummarizeResponse& response);
 std::string ToJson(const v1::GenerateResponse& response);
 // Returns the fields of the message, by their names.
 std::string ToJson(const v1::Model& model);
+std::string ToJson(const v1::DetectedLanguages& languages);
 
 // Returns the answer as plain text. One hypothesis gives its text, unchanged,
 // or for Generate its ids as "5,6,7" if it has no text. Several give one
@@ -27,6 +28,8 @@ std::string ToJson(const v1::Model& model);
 std::string ToText(const v1::TranslateResponse& response,
                    absl::string_view between = "\n");
 std::string ToText(const v1::SummarizeResponse& response);
+// The most confident language, a tab and its confidence; "und" without one.
+std::string ToText(const v1::DetectedLanguages& languages);
 std::string ToText(const v1::GenerateResponse& response);
 
 // "5,6,7"

@@ -27,8 +27,9 @@ using Run = absl::Status (*)(Invocation&);
 Run FindRun(absl::string_view command) {
   static constexpr std::pair<const char*, Run> kRuns[] = {
       {"translate", RunTranslate}, {"summarize", RunSummarize},
-      {"generate", RunGenerate},   {"models", RunModels},
-      {"load", RunLoadCommand},    {"health", RunHealth},
+      {"generate", RunGenerate},   {"detect", RunDetect},
+      {"models", RunModels},       {"load", RunLoadCommand},
+      {"health", RunHealth},
   };
   for (const auto& [name, run] : kRuns) {
     if (command == name) return run;

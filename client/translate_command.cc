@@ -31,6 +31,7 @@ class Translator {
     request.set_model(absl::GetFlag(FLAGS_model));
     request.set_source_language(absl::GetFlag(FLAGS_from));
     request.set_target_language(absl::GetFlag(FLAGS_to));
+    request.set_copy_target_language(absl::GetFlag(FLAGS_copy_target_language));
     *request.mutable_decoding() = std::move(setup->decoding);
     if (const auto line_breaks = absl::GetFlag(FLAGS_line_breaks)) {
       request.set_line_breaks(line_breaks->value);

@@ -62,11 +62,16 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
   const size_t num_rows = rows_.size();
   runner_.Decode(
       entries_, absl::MakeSpan(logits_).first(num_rows * runner_.vocab_size()));
-  team_.Run([&](const ThreadTeam::Member& member) {
-    for (size_t row = member.index(); row < num_rows; row += member.count()) {
-      Choose(row, scratch_[member.index()]);
-    }
-  });
+  // A member chooses for rows that follow each other, whose logits it may have
+  // computed itself.
+  const size_t num_parts = std::min<size_t>(team_.size(), num_rows);
+  team_.RunParts(static_cast<int32_t>(num_parts),
+                 [&](int32_t part, int32_t member) {
+                   for (size_t row = num_rows * part / num_parts;
+                        row < num_rows * (part + 1) / num_parts; ++row) {
+                     Choose(row, scratch_[member]);
+                   }
+                 });
   now_ = now();
   stats_.num_decoded_sequences = static_cast<int32_t>(num_rows);
   for (size_t row = 0; row < num_rows;) {

@@ -80,7 +80,8 @@ void ThreadTeam::Member::Barrier() const {
   }
 }
 
-ThreadTeam::ThreadTeam(int32_t size) : size_(size), patience_(kLeastPatience) {
+ThreadTeam::ThreadTeam(int32_t size)
+    : size_(size), patience_(kLeastPatience), open_parts_(size) {
   SHEAF_CHECK(size >= 1);
   for (int32_t index = 1; index < size; ++index) {
     threads_.emplace_back([this, index] { WorkerLoop(index); });
@@ -90,7 +91,7 @@ ThreadTeam::ThreadTeam(int32_t size) : size_(size), patience_(kLeastPatience) {
 
 ThreadTeam::~ThreadTeam() {
   is_stopping_.store(true, std::memory_order_relaxed);
-  run_.fetch_add(1, std::memory_order_release);
+  run_.store(NextRun(/*has_parts=*/false), std::memory_order_release);
   run_.notify_all();
   for (std::thread& thread : threads_) thread.join();
 }
@@ -105,11 +106,6 @@ bool ThreadTeam::ShouldShrink(int32_t count) const {
   const Clock::duration elapsed = judged_ + (Clock::now() - run_begin_);
   return elapsed > kLeastJudged && count > 1 &&
          5 * waited_ns > 4 * Nanoseconds(elapsed);
-}
-
-void ThreadTeam::PlanSize(Clock::time_point now) {
-  first_count_ = now < small_until_ ? small_count_ : size_;
-  count_.store(first_count_, std::memory_order_relaxed);
 }
 
 void ThreadTeam::LearnFromRun() {
@@ -131,7 +127,8 @@ void ThreadTeam::LearnFromRun() {
 
 void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
   run_begin_ = Clock::now();
-  PlanSize(run_begin_);
+  first_count_ = CountAt(run_begin_);
+  count_.store(first_count_, std::memory_order_relaxed);
   const Member caller(this, /*index=*/0);
   if (first_count_ == 1) {
     fn(caller);
@@ -139,7 +136,7 @@ void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
   }
   fn_ = &fn;
   finished_.store(0, std::memory_order_relaxed);
-  run_.fetch_add(1, std::memory_order_release);
+  run_.store(NextRun(/*has_parts=*/false), std::memory_order_release);
   run_.notify_all();
   fn(caller);
   for (int32_t n;
@@ -149,13 +146,62 @@ void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
   LearnFromRun();
 }
 
+int32_t ThreadTeam::NextRun(bool has_parts) const {
+  // Unsigned, because the numbers wrap around within weeks.
+  const uint32_t last =
+      static_cast<uint32_t>(run_.load(std::memory_order_relaxed));
+  const uint32_t parity = has_parts ? 1 : 0;
+  return static_cast<int32_t>(last + (last % 2 == parity ? 2 : 1));
+}
+
+void ThreadTeam::RunParts(int32_t num_parts,
+                          absl::FunctionRef<void(int32_t, int32_t)> fn) {
+  SHEAF_CHECK(num_parts <= size_);
+  if (num_parts == 1) return fn(/*part=*/0, /*member=*/0);
+  const int32_t run = NextRun(/*has_parts=*/true);
+  part_fn_ = &fn;
+  parts_done_.store(0, std::memory_order_relaxed);
+  for (int32_t part = 0; part < num_parts; ++part) {
+    // A late worker of an earlier run may read it now.
+    open_parts_[part].store(run, std::memory_order_release);
+  }
+  run_.store(run, std::memory_order_release);
+  run_.notify_all();
+  TakeParts(run, /*member=*/0);
+  for (int32_t n;
+       (n = parts_done_.load(std::memory_order_acquire)) < num_parts;) {
+    WaitWhile(parts_done_, n);
+  }
+}
+
+// The member's own part comes first, because its cache may have what the part
+// reads.
+void ThreadTeam::TakeParts(int32_t run, int32_t member) {
+  for (int32_t i = 0; i < size_; ++i) {
+    const int32_t part = (member + i) % size_;
+    int32_t expected = run;
+    if (open_parts_[part].load(std::memory_order_relaxed) != run ||
+        !open_parts_[part].compare_exchange_strong(expected, kTaken,
+                                                   std::memory_order_acq_rel)) {
+      continue;
+    }
+    (*part_fn_)(part, member);
+    parts_done_.fetch_add(1, std::memory_order_acq_rel);
+    if (member != 0) parts_done_.notify_one();
+  }
+}
+
 void ThreadTeam::WorkerLoop(int32_t index) {
   for (int32_t run = 0;;) {
     WaitWhile(run_, run);
-    // No run is missed, because the next one begins only after this worker has
-    // finished.
-    run = run_.load(std::memory_order_relaxed);
+    // No run of all members is missed, because the next one begins only after
+    // this worker has finished. A run with parts may be over.
+    run = run_.load(std::memory_order_acquire);
     if (is_stopping_.load(std::memory_order_relaxed)) return;
+    if (run % 2 != 0) {
+      TakeParts(run, index);
+      continue;
+    }
     (*fn_)(Member(this, index));
     if (finished_.fetch_add(1, std::memory_order_acq_rel) + 2 == size_) {
       finished_.notify_one();

@@ -29,7 +29,11 @@ namespace sheaf {
 // its last member gets no more work. It stays small for a while, and for longer
 // each time that the full size fails again.
 //
-// Only one thread (the engine thread) calls Run(), and runs do not nest.
+// Work without barriers is a number of parts (RunParts()). A worker that wakes
+// late finds that others have taken its part, and nobody waits for it.
+//
+// Only one thread at a time calls Run() and RunParts(), and runs do not nest. A
+// team of one has no workers, so a member of a larger team may run it.
 class ThreadTeam {
  public:
   // The index of a member of a run, and the number of members. Both are valid
@@ -73,21 +77,38 @@ class ThreadTeam {
 
   int32_t size() const { return size_; }
 
+  // The number of members with which the next run begins, if it begins now.
+  int32_t NextCount() const { return CountAt(Clock::now()); }
+
   // Calls `fn` on every member with its own Member, and returns when all have
   // returned. The caller's thread is the member with index 0.
   void Run(absl::FunctionRef<void(const Member&)> fn);
 
+  // Calls fn(part, member) once for each part in [0, num_parts), and returns
+  // when all calls have returned. `member` is the index of the member that
+  // makes the call: that with the part's own index if it comes in time.
+  // REQUIRES: num_parts <= size().
+  void RunParts(int32_t num_parts,
+                absl::FunctionRef<void(int32_t part, int32_t member)> fn);
+
  private:
   using Clock = std::chrono::steady_clock;
 
+  static constexpr int32_t kTaken = 0;  // no number of a run with parts
+
   void WorkerLoop(int32_t index);
+  int32_t NextRun(bool has_parts) const;
+  void TakeParts(int32_t run, int32_t member);
   bool ShouldShrink(int32_t count) const;
-  void PlanSize(Clock::time_point now);
+  int32_t CountAt(Clock::time_point now) const {
+    return now < small_until_ ? small_count_ : size_;
+  }
   void LearnFromRun();
 
   const int32_t size_;
   std::vector<std::thread> threads_;  // [size_ - 1]
   const absl::FunctionRef<void(const Member&)>* fn_ = nullptr;
+  const absl::FunctionRef<void(int32_t, int32_t)>* part_fn_ = nullptr;
 
   Clock::time_point run_begin_;  // of the current run
   int32_t first_count_ = 1;      // members at the beginning of the current run
@@ -101,7 +122,13 @@ class ThreadTeam {
 
   // Each is on its own cache line, because waiting members read one while
   // others change.
-  alignas(64) std::atomic<int32_t> run_{0};       // number of runs begun
+  // Each run has a new number: an even one by Run(), an odd one by RunParts().
+  alignas(64) std::atomic<int32_t> run_{0};
+  // [size_]: the number of the run whose part this is until a member takes it.
+  // A late worker compares it with the number that it knows, so it never takes
+  // a part of another run.
+  std::vector<std::atomic<int32_t>> open_parts_;
+  alignas(64) std::atomic<int32_t> parts_done_{0};
   alignas(64) std::atomic<int32_t> arrived_{0};   // at the current barrier
   alignas(64) std::atomic<int32_t> phase_{0};     // number of barriers passed
   alignas(64) std::atomic<int32_t> count_{1};     // members of the run

@@ -40,6 +40,7 @@ struct AnswerPlan {
   } earlier;
   int32_t num_hypotheses = 1;
   CopiedSentences copied;  // in the gaps
+  DetectedTexts detected;
   // [num_segments + 1]: the text before each segment's, and after the last.
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;

@@ -8,6 +8,7 @@
 
 #include "engine/request.h"
 #include "text/segmenter.h"
+#include "text/source_language.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
@@ -24,6 +25,10 @@ struct FinishedPart : AnswerPart {
   FinishReason finish_reason = FinishReason::kEos;
 };
 
+// The languages of each of several texts, most confident first. A translation
+// has one text with one language if that was detected, else none.
+using DetectedTexts = std::vector<std::vector<LanguageGuess>>;
+
 // How an answer ended, and what it took.
 struct AnswerSummary {
   std::string model;  // the name of the model that answered
@@ -34,6 +39,7 @@ struct AnswerSummary {
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
   CopiedSentences copied;
+  DetectedTexts detected;
 };
 
 // The hypothesis with its text, up to the first of `stops`. If `tokenizer` is

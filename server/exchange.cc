@@ -47,6 +47,24 @@ std::optional<Rejection> RejectionOf(const absl::Status& status) {
   }
 }
 
+Detection DetectionOf(const std::vector<LanguageGuess>& guesses) {
+  if (guesses.empty() || guesses.front().confidence == 0) {
+    return Detection::kUnknown;
+  }
+  return guesses.front().confidence > 0.5f ? Detection::kCertain
+                                           : Detection::kUncertain;
+}
+
+// Counts what became of the text of an answer.
+void CountText(const AnswerSummary& summary, Metrics& metrics) {
+  metrics.CountCopied(CopyReason::kNoLetter, summary.copied.without_letter);
+  metrics.CountCopied(CopyReason::kTargetLanguage,
+                      summary.copied.in_target_language);
+  for (const std::vector<LanguageGuess>& guesses : summary.detected) {
+    metrics.CountDetection(DetectionOf(guesses));
+  }
+}
+
 RequestRecord RecordOf(const Caller& caller) {
   RequestRecord record;
   record.request_id = RequestIdOr(caller.request_id);
@@ -472,11 +490,11 @@ void Exchange::FinishOk() {
   record_.num_input_tokens = summary.num_input_tokens;
   record_.num_output_tokens = summary.num_output_tokens;
   record_.num_segments = summary.num_segments;
+  if (summary.detected.size() == 1 && !summary.detected.front().empty()) {
+    record_.detected_language = summary.detected.front().front().tag;
+  }
   services_.metrics->CountSuccess(summary.finish_reason);
-  services_.metrics->CountCopied(CopyReason::kNoLetter,
-                                 summary.copied.without_letter);
-  services_.metrics->CountCopied(CopyReason::kTargetLanguage,
-                                 summary.copied.in_target_language);
+  CountText(summary, *services_.metrics);
   responder_->Finish(rest, summary);
 }
 

@@ -37,7 +37,7 @@ struct ProgramOptions {
   std::string model_name;               // empty: the directory's
   std::string tasks;                    // empty: the model's own
   std::vector<LanguagePair> languages;  // empty: as the model says
-  std::string weight_type;              // "f32", "bf16" or "int8"
+  std::string weight_type;              // "f32", "bf16", "int8" or "int4"
   std::string kv_type;                  // "f32" or "bf16"
   std::string isa;  // "auto", or a kernels::IsaName()
   int64_t kv_cache_bytes = 0;

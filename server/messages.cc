@@ -52,6 +52,19 @@ void AddHypotheses(const AnswerPart& whole, const AnswerSummary& summary,
   }
 }
 
+void SetDetected(const LanguageGuess& guess, v1::DetectedLanguage* detected) {
+  detected->set_language(guess.tag);
+  detected->set_confidence(guess.confidence);
+}
+
+// The language of a translation's text, if it was detected.
+template <typename Message>
+void SetDetectedSource(const AnswerSummary& summary, Message* message) {
+  if (summary.detected.empty()) return;
+  SetDetected(summary.detected.front().front(),
+              message->mutable_detected_language());
+}
+
 template <typename Response>
 void SetText(const AnswerPart& whole, const AnswerSummary& summary,
              Response* response) {
@@ -78,6 +91,7 @@ void SetTextOfChunk(const AnswerPart& part, const AnswerSummary* summary,
 void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
                v1::TranslateResponse* response) {
   SetText(whole, summary, response);
+  SetDetectedSource(summary, response);
 }
 
 void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
@@ -92,9 +106,21 @@ void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
   response->set_model(summary.model);
 }
 
+void SetAnswer(const AnswerPart& /*whole*/, const AnswerSummary& summary,
+               v1::DetectLanguageResponse* response) {
+  for (const std::vector<LanguageGuess>& guesses : summary.detected) {
+    v1::DetectedLanguages* result = response->add_results();
+    for (const LanguageGuess& guess : guesses) {
+      SetDetected(guess, result->add_languages());
+    }
+  }
+  response->set_model(summary.model);
+}
+
 void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
               v1::TextChunk* chunk) {
   SetTextOfChunk(part, summary, chunk);
+  if (summary != nullptr) SetDetectedSource(*summary, chunk);
 }
 
 void SetChunk(const AnswerPart& part, const AnswerSummary* summary,

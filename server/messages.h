@@ -19,6 +19,8 @@ void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
                v1::SummarizeResponse* response);
 void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
                v1::GenerateResponse* response);
+void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
+               v1::DetectLanguageResponse* response);
 
 // Fills an empty message with a part of a stream. `summary` is null, except
 // with the last part.

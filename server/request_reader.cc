@@ -12,6 +12,7 @@
 #include "text/families.h"
 #include "text/line_breaks.h"
 #include "text/segmenter.h"
+#include "text/source_language.h"
 #include "text/stop_sequences.h"
 #include "text/utf8.h"
 
@@ -107,8 +108,13 @@ absl::Status CheckTasks(const ServedModel& model) {
 int64_t BytesOf(const PreparedRequest& prepared) {
   const TokenLists& sources = prepared.request.segments;
   // Each segment has a place in the answer.
-  return sources.bytes() + prepared.plan.gaps.bytes() +
-         static_cast<int64_t>(sources.size() * sizeof(void*));
+  int64_t bytes = sources.bytes() + prepared.plan.gaps.bytes() +
+                  static_cast<int64_t>(sources.size() * sizeof(void*));
+  for (const std::vector<LanguageGuess>& guesses : prepared.plan.detected) {
+    bytes += static_cast<int64_t>(sizeof(std::vector<LanguageGuess>) +
+                                  guesses.size() * sizeof(LanguageGuess));
+  }
+  return bytes;
 }
 
 RequestReader::RequestReader(const ServedModel& model,
@@ -203,12 +209,14 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   const absl::StatusOr<LineBreaks> line_breaks =
       ParseLineBreaks(request.line_breaks());
   if (!line_breaks.ok()) return line_breaks.status();
-  const absl::StatusOr<Translation> translation = model_.tasks.FindTranslation(
-      request.source_language(), request.target_language());
-  if (!translation.ok()) return WithLanguageField(translation.status());
-  const PromptTemplate prompt = TemplateOf(translation->prompt());
+  absl::StatusOr<TextTranslation> found =
+      FindTranslationOf(request.text(), model_.tasks, request.source_language(),
+                        request.target_language(), is_wanted);
+  if (!found.ok()) return WithLanguageField(found.status());
+  const Translation& translation = found->translation;
+  const PromptTemplate prompt = TemplateOf(translation.prompt());
   absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request.decoding(), translation->task->defaults, prompt,
+      Prepare(request.decoding(), translation.task->defaults, prompt,
               /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   SamplingParams& sampling = prepared->request.sampling;
@@ -216,20 +224,47 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   if (!request.decoding().has_min_new_tokens()) {
     sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
   }
-  const SourceEncoder encoder(*model_.tokenizers.source, prompt,
-                              model_.max_source_tokens, is_wanted);
-  const std::string text = JoinLines(request.text(), *line_breaks, is_wanted);
-  absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-      text, {translation->source_code, model_.max_source_tokens},
-      [&](absl::string_view segment) { return encoder.Encode(segment); });
-  if (!segmented.ok()) return segmented.status();
-  prepared->request.segments = std::move(segmented->sources);
-  prepared->plan.copied = segmented->copied;
-  Gaps gaps;
-  for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
-  prepared->plan.gaps = std::move(gaps);
+  if (absl::Status status = SetSegments(request, *found, *line_breaks, prompt,
+                                        is_wanted, *prepared);
+      !status.ok()) {
+    return status;
+  }
+  if (found->detected) {
+    prepared->plan.detected = {{*std::move(found->detected)}};
+  }
   Complete(*prepared);
   return prepared;
+}
+
+// Splits the text of a translation.
+absl::Status RequestReader::SetSegments(const v1::TranslateRequest& request,
+                                        const TextTranslation& found,
+                                        LineBreaks line_breaks,
+                                        const PromptTemplate& prompt,
+                                        IsWanted is_wanted,
+                                        PreparedRequest& prepared) const {
+  TranslationSplit split = {found.translation.source_code,
+                            model_.max_source_tokens};
+  if (request.copy_target_language()) {
+    split.is_copied = [is_wanted, test = TargetLanguageTest(
+                                      found, request.target_language())](
+                          absl::string_view sentence) {
+      return test.IsInTarget(sentence, is_wanted);
+    };
+  }
+  const SourceEncoder encoder(*model_.tokenizers.source, prompt,
+                              model_.max_source_tokens, is_wanted);
+  const std::string text = JoinLines(request.text(), line_breaks, is_wanted);
+  absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
+      text, split,
+      [&](absl::string_view segment) { return encoder.Encode(segment); });
+  if (!segmented.ok()) return segmented.status();
+  prepared.request.segments = std::move(segmented->sources);
+  prepared.plan.copied = segmented->copied;
+  Gaps gaps;
+  for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
+  prepared.plan.gaps = std::move(gaps);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(

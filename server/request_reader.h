@@ -16,8 +16,10 @@
 #include "server/decoding_options.h"
 #include "server/served_model.h"
 #include "sheaf/v1/text.pb.h"
+#include "text/line_breaks.h"
 #include "text/prompt_template.h"
 #include "text/source_encoder.h"
+#include "text/source_language.h"
 
 namespace sheaf {
 
@@ -71,6 +73,9 @@ class RequestReader {
                                        IsWanted is_wanted) const;
   absl::StatusOr<PreparedRequest> Read(const v1::GenerateRequest& request,
                                        IsWanted is_wanted) const;
+  // Has no segments. Its plan has what was detected.
+  absl::StatusOr<PreparedRequest> Read(const v1::DetectLanguageRequest& request,
+                                       IsWanted is_wanted) const;
 
   // The sources of a text to summarize: one, or parts of whole sentences, or
   // none if the text is blank. CANCELLED once they are no longer wanted.
@@ -89,6 +94,10 @@ class RequestReader {
                                           const PromptTemplate& prompt,
                                           bool has_loop_guard) const;
   PromptTemplate TemplateOf(const TextPrompt& prompt) const;
+  absl::Status SetSegments(const v1::TranslateRequest& request,
+                           const TextTranslation& found, LineBreaks line_breaks,
+                           const PromptTemplate& prompt, IsWanted is_wanted,
+                           PreparedRequest& prepared) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,

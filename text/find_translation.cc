@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// ModelTasks::FindTranslation().
+// ModelTasks::FindTranslation() and SourcesTo().
 
 #include <algorithm>
 #include <cstdint>
@@ -43,33 +43,42 @@ absl::Status NoSuchPair(const ModelTasks& model, absl::string_view pair) {
                       pairs.empty() ? "no pair of languages" : PairsOf(pairs)));
 }
 
-bool IsAnySource(absl::string_view tag) {
-  return tag.empty() || absl::EqualsIgnoreCase(tag, "auto");
-}
-
 std::string ShownSource(absl::string_view tag) {
   return tag.empty() ? "empty" : absl::StrCat("\"", tag, "\"");
+}
+
+// The translation tasks to a language, and how far each is from it.
+struct TaskTo {
+  const Task* task;
+  int32_t distance;
+};
+std::vector<TaskTo> TasksTo(const ModelTasks& model, const Language& target) {
+  std::vector<TaskTo> tasks;
+  for (const Task& task : model.tasks) {
+    if (task.kind != Task::Kind::kTranslation) continue;
+    const auto distance = LanguageDistance(target, task.target_language);
+    if (distance) tasks.push_back({&task, *distance});
+  }
+  return tasks;
 }
 
 absl::StatusOr<const Task*> FindFromAnySource(const ModelTasks& model,
                                               absl::string_view asked_source,
                                               const Language& target) {
-  const Task* best = nullptr;
-  int32_t least = 0;
-  std::vector<std::string> sources;
-  for (const Task& task : model.tasks) {
-    if (task.kind != Task::Kind::kTranslation) continue;
-    const auto distance = LanguageDistance(target, task.target_language);
-    if (!distance) continue;
-    sources.push_back(
-        absl::StrCat("\"", task.source_language.ToString(), "\""));
-    if (best == nullptr || *distance < least) {
-      best = &task;
-      least = *distance;
-    }
-  }
-  if (best == nullptr) {
+  const std::vector<TaskTo> tasks = TasksTo(model, target);
+  if (tasks.empty()) {
     return NoSuchPair(model, absl::StrCat("to \"", target.ToString(), "\""));
+  }
+  const Task* best = std::min_element(tasks.begin(), tasks.end(),
+                                      [](const TaskTo& a, const TaskTo& b) {
+                                        return a.distance < b.distance;
+                                      })
+                         ->task;
+  std::vector<std::string> sources;
+  sources.reserve(tasks.size());
+  for (const TaskTo& each : tasks) {
+    sources.push_back(
+        absl::StrCat("\"", each.task->source_language.ToString(), "\""));
   }
   std::sort(sources.begin(), sources.end());
   sources.erase(std::unique(sources.begin(), sources.end()), sources.end());
@@ -183,6 +192,33 @@ absl::StatusOr<Translation> FindAny(const ModelTasks& model,
 }
 
 }  // namespace
+
+bool IsAnySource(absl::string_view tag) {
+  return tag.empty() || absl::EqualsIgnoreCase(tag, "auto");
+}
+
+absl::StatusOr<LanguageSet> ModelTasks::SourcesTo(
+    absl::string_view target_language) const {
+  if (any_translation() != nullptr) {
+    const auto target = targets.Find(kTarget, target_language);
+    if (!target.ok()) return target.status();
+    return sources;
+  }
+  const std::optional<Language> target = ReadLanguage(target_language);
+  if (!target) return UnknownLanguage(kTarget, target_language);
+  std::vector<Language> languages;
+  for (const TaskTo& each : TasksTo(*this, *target)) {
+    const Language& source = each.task->source_language;
+    if (std::none_of(
+            languages.begin(), languages.end(),
+            [&](const Language& other) { return IsSame(other, source); })) {
+      languages.push_back(source);
+    }
+  }
+  if (!languages.empty()) return LanguageSet::Of(languages);
+  if (!target->is_known) return UnknownLanguage(kTarget, target_language);
+  return NoSuchPair(*this, absl::StrCat("to \"", target->ToString(), "\""));
+}
 
 absl::StatusOr<Translation> ModelTasks::FindTranslation(
     absl::string_view source_language,

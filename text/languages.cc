@@ -124,6 +124,20 @@ absl::StatusOr<Language> ParseLanguage(absl::string_view field,
   return *std::move(language);
 }
 
+std::string TagOfScript(absl::string_view script) {
+  for (absl::string_view many : {"Arab", "Cyrl", "Deva", "Latn"}) {
+    if (script == many) return "";
+  }
+  const icu::Locale likely =
+      WithLikelyParts(icu::Locale("und", std::string(script).c_str()));
+  // What ICU does not know is English to it.
+  const absl::string_view language = likely.getLanguage();
+  if (language.empty() || language == "und" || language == "en") return "";
+  return script == LikelyScript(icu::Locale(likely.getLanguage()))
+             ? std::string(language)
+             : absl::StrCat(language, "-", script);
+}
+
 bool IsSame(const Language& a, const Language& b) {
   return a.code == b.code && a.script == b.script && a.region == b.region &&
          a.has_script == b.has_script;

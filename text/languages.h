@@ -39,6 +39,10 @@ absl::StatusOr<Language> ParseLanguage(absl::string_view field,
                                        absl::string_view tag);
 absl::Status UnknownLanguage(absl::string_view field, absl::string_view tag);
 
+// The tag of the language that is usual in a script: "sat" for "Olck". Empty:
+// ICU does not know one, or the script has many.
+std::string TagOfScript(absl::string_view script);
+
 // Whether two tags have the same meaning.
 bool IsSame(const Language& a, const Language& b);
 

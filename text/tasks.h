@@ -52,6 +52,9 @@ struct Translation {
   }
 };
 
+// Whether a source language stands for any: it is empty, or "auto".
+bool IsAnySource(absl::string_view tag);
+
 // The tasks and defaults that a model directory defines.
 struct ModelTasks {
   std::vector<Task> tasks;  // in the order of their names
@@ -78,6 +81,11 @@ struct ModelTasks {
   // ambiguous. UNIMPLEMENTED lists the languages or pairs that the model has.
   absl::StatusOr<Translation> FindTranslation(
       absl::string_view source_language,
+      absl::string_view target_language) const;
+
+  // The languages from which the model translates to a BCP 47 tag. Empty: it
+  // does not tell which it reads. Errors are those of FindTranslation().
+  absl::StatusOr<LanguageSet> SourcesTo(
       absl::string_view target_language) const;
 
  private:

@@ -137,16 +137,30 @@ void SoftCapRow(float* x, int64_t n, float cap) {
   for (; i < n; ++i) x[i] = SoftCap(Broadcast(x[i]), cap)[0];
 }
 
+// The values per block in which ScanMaxAndSum() looks for the maximum: so many
+// that reducing a vector to one value costs little, and so few that searching a
+// block value by value does.
+constexpr int32_t kSearchBlock = 1024;
+
 MaxAndSum ScanMaxAndSum(const float* x, int32_t n) {
-  Vec maxima = Broadcast(-kInfinity);
-  int32_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) maxima = Max(maxima, Load(x + i));
-  float max = MaxLane(maxima);
-  for (; i < n; ++i) max = x[i] > max ? x[i] : max;
-  int32_t argmax = 0;
+  float max = -kInfinity;
+  int32_t argmax = 0;  // until the search below, where its block begins
+  for (int32_t begin = 0; begin < n; begin += kSearchBlock) {
+    const int32_t end = MinOf(begin + kSearchBlock, n);
+    Vec maxima = Broadcast(-kInfinity);
+    int32_t i = begin;
+    for (; i + kLanes <= end; i += kLanes) maxima = Max(maxima, Load(x + i));
+    float block_max = MaxLane(maxima);
+    for (; i < end; ++i) block_max = x[i] > block_max ? x[i] : block_max;
+    if (block_max > max) {
+      max = block_max;
+      argmax = begin;
+    }
+  }
   while (argmax < n - 1 && x[argmax] != max) ++argmax;
   Vec sums = {};
-  for (i = 0; i + kLanes <= n; i += kLanes) sums += Exp(Load(x + i) - max);
+  int32_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) sums += Exp(Load(x + i) - max);
   float sum = Sum(sums);
   for (; i < n; ++i) sum += Exp(Broadcast(x[i] - max))[0];
   return {max, argmax, sum};

@@ -26,21 +26,20 @@ void ForEachGroup(const AttentionPlan::Context& context,
 
 }  // namespace
 
-Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
-                 const kernels::Kernels& kernels, int32_t max_rows,
-                 int32_t max_positions)
+Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
+                 KvStorage& storage, ThreadTeam& team,
+                 const kernels::Kernels& kernels, int32_t max_rows)
     : weights_(weights),
       storage_(storage),
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.decoder),
       sublayers_(weights.architecture, kernels),
-      embedding_(weights, Stack::kDecoder, kernels, max_positions),
-      biases_(weights.architecture, Stack::kDecoder,
-              weights.decoder_stack.position_biases, max_positions),
-      finisher_(weights, Stack::kDecoder, kernels, max_positions),
+      embedding_(tables.embedding),
+      biases_(tables.biases),
+      finisher_(tables.finisher),
       max_rows_(max_rows),
-      max_positions_(max_positions),
+      max_positions_(tables.max_positions),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;

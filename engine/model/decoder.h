@@ -10,9 +10,7 @@
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
-#include "engine/model/embedding.h"
-#include "engine/model/head_finisher.h"
-#include "engine/model/relative_bias.h"
+#include "engine/model/decoder_tables.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
 #include "engine/model_runner.h"
@@ -37,14 +35,14 @@ class DecoderObserver {
 // contexts are cut into parts, always at the same places, so that the result
 // does not depend on which member computes which part.
 //
-// Not thread-safe; it uses the team, so only the engine thread calls it.
+// Not thread-safe; the thread that may run the team calls it.
 class Decoder {
  public:
   // At most `max_rows` rows are computed at a time; longer steps take several
-  // turns. Positions are below `max_positions`.
-  Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
-          const kernels::Kernels& kernels, int32_t max_rows,
-          int32_t max_positions);
+  // turns.
+  Decoder(const Weights& weights, const DecoderTables& tables,
+          KvStorage& storage, ThreadTeam& team, const kernels::Kernels& kernels,
+          int32_t max_rows);
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
@@ -114,9 +112,9 @@ class Decoder {
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
   const Sublayers sublayers_;
-  const StackEmbedding embedding_;
-  const LayerBiases biases_;
-  const HeadFinisher finisher_;
+  const StackEmbedding& embedding_;
+  const LayerBiases& biases_;
+  const HeadFinisher& finisher_;
   const int32_t max_rows_;
   const int32_t max_positions_;
   DecoderObserver* observer_ = nullptr;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/round_up.h"
+#include "engine/model/row_split.h"
 
 namespace sheaf {
 namespace {
@@ -15,21 +16,31 @@ constexpr int32_t kPanel = kernels::kPanel;
 kernels::EncodeType AttentionType(const Weights& weights,
                                   const kernels::Kernels& kernels) {
   const bool rounds_inputs =
-      weights.type == WeightType::kInt8 ||
+      weights.type == WeightType::kInt8 || weights.type == WeightType::kInt4 ||
       (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
   return rounds_inputs && weights.architecture.encoder.head_dim % 32 == 0
              ? kernels.narrow_encode_type
              : kernels::EncodeType::kF32;
 }
 
-// The part of a source of `len` tokens that a layer sees.
-Window SeenBy(const StackShape& shape, int32_t layer_index, int32_t len) {
-  if (shape.windows.empty() || !shape.windows[layer_index].has_value()) {
-    return {len, len};
-  }
-  const Window& window = *shape.windows[layer_index];
-  return {std::min(window.back, len), std::min(window.ahead, len)};
+int64_t CrossKvColumns(const Architecture& architecture) {
+  return int64_t{2} * architecture.decoder.num_layers *
+         architecture.cross_kv_columns();
 }
+
+// The weights that a pass reads.
+int64_t EncodeBytes(const Weights& weights) {
+  int64_t bytes = weights.cross_kv.bytes();
+  for (const EncoderLayer& layer : weights.encoder) {
+    bytes += layer.qkv.bytes() + layer.self_out.bytes() +
+             layer.feed_forward.in.bytes() + layer.feed_forward.out.bytes();
+  }
+  return bytes;
+}
+
+// The largest part may have this much more than an even share of the work.
+// Beyond that, the team is faster if it computes all sources together.
+constexpr double kMostUneven = 1.25;
 
 }  // namespace
 
@@ -48,30 +59,42 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       finisher_(weights, Stack::kEncoder, kernels, max_source_tokens),
       cross_keys_(weights, Stack::kDecoder, kernels, /*max_len=*/0),
       attention_type_(AttentionType(weights, kernels)),
-      unit_rows_(kernels.rows_at_once),
-      feed_forward_(weights.architecture, shape_, unit_rows_) {
+      encode_bytes_(EncodeBytes(weights)) {
   const int64_t rows = std::max(max_tokens, max_source_tokens);
   x_ = AlignedBuffer<float>(rows * shape_.d_model);
   normed_ = AlignedBuffer<float>(rows * shape_.d_model);
   qkv_ = AlignedBuffer<float>(rows *
                               (shape_.q_columns() + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer<float>(rows * shape_.q_columns());
-  cross_kv_ = AlignedBuffer<float>(unit_rows_ * cross_kv_columns());
+  const int32_t num_parts =
+      PaysToSplitRows(encode_bytes_, rows / team.size()) ? team.size() : 1;
+  for (int32_t i = 0; i < num_parts; ++i) {
+    parts_.push_back(
+        std::make_unique<Part>(weights, max_source_tokens, kernels.rows_at_once,
+                               /*num_members=*/i == 0 ? team.size() : 1));
+  }
+}
+
+Encoder::Part::Part(const Weights& weights, int32_t max_source_tokens,
+                    int32_t unit_rows, int32_t num_members)
+    : units(weights.architecture, unit_rows),
+      feed_forward(weights.architecture, weights.architecture.encoder,
+                   unit_rows),
+      cross_kv(int64_t{unit_rows} * CrossKvColumns(weights.architecture)) {
+  const int32_t head_dim = weights.architecture.encoder.head_dim;
   // The widest form of a head is f32.
   const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
-                             shape_.head_dim *
-                             static_cast<int64_t>(sizeof(float));
-  for (int32_t i = 0; i < team.size(); ++i) {
-    heads_.push_back(
+                             head_dim * static_cast<int64_t>(sizeof(float));
+  for (int32_t i = 0; i < num_members; ++i) {
+    heads.push_back(
         {AlignedBuffer<char>(head_bytes), AlignedBuffer<char>(head_bytes),
-         AlignedBuffer<float>(kernels::EncodeScratchFloats(shape_.head_dim))});
+         AlignedBuffer<float>(kernels::EncodeScratchFloats(head_dim))});
   }
 }
 
 void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
   sources_.clear();
   num_rows_ = 0;
-  next_ = {Phase::kProject, 0, 0, 0};
   const int64_t d_model = shape_.d_model;
   for (const EncodeEntry& entry : entries) {
     const int32_t len = static_cast<int32_t>(entry.source.size());
@@ -82,99 +105,87 @@ void Encoder::Begin(absl::Span<const EncodeEntry> entries) {
       embedding_.Embed(id, places.Next(id), x_.data() + num_rows_++ * d_model);
     }
   }
+  BeginParts();
+}
+
+void Encoder::BeginParts() {
+  if (!SplitSources()) {
+    ends_.assign(1, static_cast<int32_t>(sources_.size()));
+    parts_.front()->units.Begin(sources_, 0, ends_.front(), team_.size());
+    return;
+  }
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    parts_[i]->units.Begin(sources_, i == 0 ? 0 : ends_[i - 1], ends_[i],
+                           /*num_members=*/1);
+  }
+}
+
+bool Encoder::SplitSources() {
+  const int32_t members = team_.NextCount();
+  if (members == 1 || parts_.size() == 1 ||
+      !PaysToSplitRows(encode_bytes_, num_rows_ / members)) {
+    return false;
+  }
+  work_.clear();
+  for (const Source& source : sources_) {
+    work_.push_back(parts_.front()->units.WorkOfSource(source.len));
+  }
+  CutEvenly(work_, members, ends_);
+  int64_t largest = 0, all = 0;
+  for (size_t i = 0, source = 0; i < ends_.size(); ++i) {
+    int64_t part = 0;
+    for (; static_cast<int32_t>(source) < ends_[i]; ++source) {
+      part += work_[source];
+    }
+    largest = std::max(largest, part);
+    all += part;
+  }
+  return static_cast<double>(largest * members) <=
+         kMostUneven * static_cast<double>(all);
 }
 
 bool Encoder::Advance(int64_t token_layers) {
-  // A budget for the whole pass is not counted, because it could overflow.
-  const int64_t all = int64_t{num_rows_} * shape_.num_layers;
-  const bool is_limited = token_layers < all;
-  int64_t left = is_limited ? token_layers * WorkOfTokenLayer() : 0;
-  units_.clear();
-  do {
-    units_.push_back(TakeUnit());
-    left -= is_limited ? WorkOf(units_.back()) : 0;
-  } while (!IsDone() && (!is_limited || left > 0));
-  team_.Run([this](const ThreadTeam::Member& member) {
-    for (const Unit& unit : units_) RunUnit(member, unit);
-  });
-  return IsDone();
+  // A budget above the whole pass could overflow.
+  const int64_t budget =
+      std::min(token_layers, int64_t{num_rows_} * shape_.num_layers);
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    Part& part = *parts_[i];
+    part.next_units = part.units.Take(
+        (budget * part.units.num_rows() + num_rows_ - 1) / num_rows_);
+  }
+  if (ends_.size() == 1) {
+    team_.Run([this](const ThreadTeam::Member& member) {
+      RunPart(member, *parts_.front());
+    });
+  } else {
+    team_.RunParts(
+        static_cast<int32_t>(ends_.size()), [this](int32_t index, int32_t) {
+          Part& part = *parts_[index];
+          part.solo_team.Run(
+              [&](const ThreadTeam::Member& solo) { RunPart(solo, part); });
+        });
+  }
+  return std::all_of(parts_.begin(),
+                     parts_.begin() + static_cast<int64_t>(ends_.size()),
+                     [](const auto& part) { return part->units.IsDone(); });
 }
 
-int64_t Encoder::PhaseEnd(Phase phase) const {
-  return phase == Phase::kAttend
-             ? static_cast<int64_t>(sources_.size()) * shape_.num_heads
-             : num_rows_;
-}
-
-// Removes the next unit from the remaining work.
-Encoder::Unit Encoder::TakeUnit() {
-  Unit unit = next_;
-  const int64_t phase_end = PhaseEnd(unit.phase);
-  if (unit.phase == Phase::kAttend) {
-    // At least one pair per member, and as many tokens as in other units.
-    int64_t tokens = 0;
-    for (unit.end = unit.begin;
-         unit.end < phase_end &&
-         (unit.end - unit.begin < team_.size() || tokens < unit_rows_);
-         ++unit.end) {
-      tokens += sources_[unit.end / shape_.num_heads].len;
+void Encoder::RunPart(const ThreadTeam::Member& member, Part& part) {
+  for (const Unit& unit : part.next_units) {
+    switch (unit.phase) {
+      case Phase::kProject:
+        Project(member, unit);
+        break;
+      case Phase::kAttend:
+        Attend(member, unit, part);
+        break;
+      case Phase::kFeedForward:
+        FeedForward(member, unit, part);
+        break;
+      case Phase::kCross:
+        WriteCrossKv(member, unit, part);
+        break;
     }
-  } else {
-    unit.end = std::min(phase_end, unit.begin + unit_rows_);
-  }
-  next_.begin = unit.end;
-  if (unit.end < phase_end || unit.phase == Phase::kCross) return unit;
-  next_.begin = 0;
-  if (unit.phase != Phase::kFeedForward) {
-    next_.phase = static_cast<Phase>(static_cast<int>(unit.phase) + 1);
-  } else if (++next_.layer == shape_.num_layers) {
-    next_.phase = Phase::kCross;
-  } else {
-    next_.phase = Phase::kProject;
-  }
-  return unit;
-}
-
-int64_t Encoder::WorkOfTokenLayer() const {
-  const int64_t feed_forward_products = weights_.architecture.is_gated ? 3 : 2;
-  return shape_.d_model * (2 * (shape_.q_columns() + shape_.kv_columns()) +
-                           feed_forward_products * shape_.d_ff);
-}
-
-int64_t Encoder::WorkOf(const Unit& unit) const {
-  const int64_t rows = unit.end - unit.begin;
-  const int64_t project =
-      shape_.d_model * (shape_.q_columns() + 2 * shape_.kv_columns());
-  switch (unit.phase) {
-    case Phase::kProject:
-      return rows * project;
-    case Phase::kFeedForward:
-      return rows * (WorkOfTokenLayer() - project);
-    case Phase::kCross:
-      return rows * shape_.d_model * cross_kv_columns();
-    case Phase::kAttend:
-      break;
-  }
-  int64_t work = 0;
-  for (int64_t i = unit.begin; i < unit.end; ++i) {
-    const int32_t len = sources_[i / shape_.num_heads].len;
-    const Window seen = SeenBy(shape_, unit.layer, len);
-    work += int64_t{2} * len * std::min(len, seen.back + seen.ahead + 1) *
-            shape_.head_dim;
-  }
-  return work;
-}
-
-void Encoder::RunUnit(const ThreadTeam::Member& member, const Unit& unit) {
-  switch (unit.phase) {
-    case Phase::kProject:
-      return Project(member, unit);
-    case Phase::kAttend:
-      return Attend(member, unit);
-    case Phase::kFeedForward:
-      return FeedForward(member, unit);
-    case Phase::kCross:
-      return WriteCrossKv(member, unit);
   }
 }
 
@@ -213,10 +224,11 @@ void Encoder::FinishHeads(const ThreadTeam::Member& member, const Unit& unit) {
 
 // The members take the (source, head) pairs in turn. Heads of a group that
 // follow each other share what is packed.
-void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::Attend(const ThreadTeam::Member& member, const Unit& unit,
+                     Part& part) {
   const int32_t num_heads = shape_.num_heads;
   const int32_t group = num_heads / shape_.num_kv_heads;
-  HeadBuffers& buffers = heads_[member.index()];
+  HeadBuffers& buffers = part.heads[member.index()];
   int64_t packed = -1;  // of all groups of all sources
   for (int64_t i = unit.begin + member.index(); i < unit.end;
        i += member.count()) {
@@ -252,7 +264,7 @@ void Encoder::AttendHead(int32_t layer_index, const Source& source,
   const float* q =
       qkv_.data() + source.first_row * stride + int64_t{head} * dim;
   const RelativeBias* bias = biases_.Of(layer_index);
-  const Window seen = SeenBy(shape_, layer_index, source.len);
+  const Window seen = EncoderWindow(shape_, layer_index, source.len);
   kernels_.attend_encode({.q = q,
                           .q_stride = stride,
                           .out = attended_.data() +
@@ -275,7 +287,8 @@ void Encoder::AttendHead(int32_t layer_index, const Source& source,
                           .score_scale = shape_.score_scale});
 }
 
-void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit,
+                          Part& part) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
@@ -284,27 +297,29 @@ void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit) {
                  attended_.data() + unit.begin * layer.self_out.K(), n, x,
                  normed_.data() + unit.begin * d_model);
   sublayers_.FeedForward(member, layer.feed_forward, x, n,
-                         normed_.data() + unit.begin * d_model, feed_forward_);
+                         normed_.data() + unit.begin * d_model,
+                         part.feed_forward);
 }
 
-void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
+                           Part& part) {
   const Architecture& architecture = weights_.architecture;
   const int32_t num_heads = architecture.num_cross_kv_heads;
   const int32_t head_dim = architecture.decoder.head_dim;
-  const int64_t columns = cross_kv_columns();
+  const int64_t columns = CrossKvColumns(architecture);
   const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
   const int32_t pairs = architecture.decoder.num_layers * num_heads;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
   const float* output =
-      sublayers_.Begin(member, weights_.encoder_stack.final_norm,
-                       x_.data() + unit.begin * shape_.d_model, n,
-                       normed_.data() + unit.begin * shape_.d_model);
-  ProjectCrossKv(member, output, n);
+      sublayers_.Normed(member, weights_.encoder_stack.final_norm,
+                        x_.data() + unit.begin * shape_.d_model, n,
+                        normed_.data() + unit.begin * shape_.d_model);
+  ProjectCrossKv(member, output, n, part.cross_kv.data());
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
     const int32_t layer = i / num_heads, head = i % num_heads;
-    float* head_kv =
-        cross_kv_.data() + int64_t{layer} * 2 * kv + int64_t{head} * head_dim;
+    float* head_kv = part.cross_kv.data() + int64_t{layer} * 2 * kv +
+                     int64_t{head} * head_dim;
     for (const Source& source : sources_) {
       if (source.is_dropped) continue;
       const int64_t begin = std::max<int64_t>(unit.begin, source.first_row);
@@ -324,18 +339,18 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit) {
 }
 
 void Encoder::ProjectCrossKv(const ThreadTeam::Member& member,
-                             const float* output, int32_t num_rows) {
+                             const float* output, int32_t num_rows,
+                             float* cross_kv) {
+  const int64_t columns = CrossKvColumns(weights_.architecture);
   if (!weights_.architecture.has_merged_attention) {
-    weights_.cross_kv.Run(member, output, shape_.d_model, num_rows,
-                          cross_kv_.data(), cross_kv_columns(),
-                          /*accumulate=*/false);
+    weights_.cross_kv.Run(member, output, shape_.d_model, num_rows, cross_kv,
+                          columns, /*accumulate=*/false);
     return;
   }
-  float* layer_kv = cross_kv_.data();
   for (const DecoderLayer& layer : weights_.decoder) {
-    layer.kv.Run(member, output, shape_.d_model, num_rows, layer_kv,
-                 cross_kv_columns(), /*accumulate=*/false);
-    layer_kv += layer.kv.num_columns();
+    layer.kv.Run(member, output, shape_.d_model, num_rows, cross_kv, columns,
+                 /*accumulate=*/false);
+    cross_kv += layer.kv.num_columns();
   }
 }
 

@@ -3,13 +3,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/embedding.h"
+#include "engine/model/encoder_units.h"
 #include "engine/model/head_finisher.h"
 #include "engine/model/relative_bias.h"
 #include "engine/model/sublayers.h"
@@ -24,6 +25,9 @@ namespace sheaf {
 // of work. It may stop after any of them and continue later. Its last units
 // compute the cross-attention K/V of all decoder layers and write them to the
 // KV blocks of the sources.
+//
+// The members of the team compute every unit together, or, where
+// PaysToSplitRows(), each has some of the sources and their units for itself.
 //
 // Not thread-safe; it uses the team, so only the engine thread calls it.
 class Encoder {
@@ -46,21 +50,9 @@ class Encoder {
   }
 
  private:
-  struct Source {
-    int32_t first_row;
-    int32_t len;
-    absl::Span<const int32_t> cross_blocks;
-    bool is_dropped = false;
-  };
-  // In every layer kProject, kAttend and kFeedForward; after the last, kCross.
-  enum class Phase { kProject, kAttend, kFeedForward, kCross };
-  // Work that all members do together: some rows of the pass, or for kAttend
-  // some (source, head) pairs.
-  struct Unit {
-    Phase phase;
-    int32_t layer;
-    int64_t begin, end;
-  };
+  using Source = EncodedSource;
+  using Unit = EncoderUnit;
+  using Phase = EncoderUnit::Phase;
   // Working memory of one member of the team, for one KV head of one source.
   struct HeadBuffers {
     AlignedBuffer<char> k_panels;  // as pack_head writes them
@@ -69,31 +61,38 @@ class Encoder {
     kernels::HeadUnits units = {};  // of what is packed
   };
 
-  bool IsDone() const {
-    return next_.phase == Phase::kCross && next_.begin == num_rows_;
-  }
-  Unit TakeUnit();
-  int64_t PhaseEnd(Phase phase) const;
-  // Multiply-adds of a unit, and those of a token in a layer except attention.
-  int64_t WorkOf(const Unit& unit) const;
-  int64_t WorkOfTokenLayer() const;
-  void RunUnit(const ThreadTeam::Member& member, const Unit& unit);
+  // Some sources of a pass, and what is needed to compute them.
+  struct Part {
+    Part(const Weights& weights, int32_t max_source_tokens, int32_t unit_rows,
+         int32_t num_members);
+    EncoderUnits units;
+    absl::Span<const Unit> next_units;  // of one Advance()
+    FeedForwardBuffers feed_forward;
+    AlignedBuffer<float> cross_kv;   // [rows of a unit, columns of all layers]
+    std::vector<HeadBuffers> heads;  // one per member
+    ThreadTeam solo_team = ThreadTeam(/*size=*/1);
+  };
+
+  // Begins the parts of the pass: one for the whole team, or one per member.
+  void BeginParts();
+  // Fills ends_ with the parts of the members. Returns false if the whole team
+  // is to compute all sources together.
+  bool SplitSources();
+  void RunPart(const ThreadTeam::Member& member, Part& part);
   void Project(const ThreadTeam::Member& member, const Unit& unit);
   void FinishHeads(const ThreadTeam::Member& member, const Unit& unit);
-  void Attend(const ThreadTeam::Member& member, const Unit& unit);
+  void Attend(const ThreadTeam::Member& member, const Unit& unit, Part& part);
   void PackHead(const Source& source, int32_t kv_head, HeadBuffers& buffers);
   // Attends with what is packed in `buffers`.
   void AttendHead(int32_t layer_index, const Source& source, int32_t head,
                   HeadBuffers& buffers);
-  void FeedForward(const ThreadTeam::Member& member, const Unit& unit);
+  void FeedForward(const ThreadTeam::Member& member, const Unit& unit,
+                   Part& part);
   // Computes the keys and values of the source for the decoder's layers.
-  void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit);
+  void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
+                    Part& part);
   void ProjectCrossKv(const ThreadTeam::Member& member, const float* output,
-                      int32_t num_rows);
-  int64_t cross_kv_columns() const {
-    return int64_t{2} * weights_.architecture.decoder.num_layers *
-           weights_.architecture.cross_kv_columns();
-  }
+                      int32_t num_rows, float* cross_kv);
 
   const Weights& weights_;
   KvStorage& storage_;
@@ -107,23 +106,20 @@ class Encoder {
   const HeadFinisher cross_keys_;  // of the decoder, for merged attention
   // Narrow where products round their inputs too.
   const kernels::EncodeType attention_type_;
-  // Rows of a unit: many, so that weights are read rarely, but few enough that
-  // the values between two products stay in the cache and a unit takes only a
-  // few milliseconds.
-  const int32_t unit_rows_;
+  const int64_t encode_bytes_;  // of weights that a pass reads
 
   std::vector<Source> sources_;
   int32_t num_rows_ = 0;
-  Unit next_ = {Phase::kCross, 0, 0, 0};  // where the remaining work begins
-  std::vector<Unit> units_;               // of one Advance()
+  // At least one. The first has room for the whole team.
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<int64_t> work_;  // of each source, in multiply-adds
+  // Of the sources of each part; one if the team computes all together.
+  std::vector<int32_t> ends_;
 
   AlignedBuffer<float> x_;         // [rows, d_model]
   AlignedBuffer<float> normed_;    // [rows, d_model]
   AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
   AlignedBuffer<float> attended_;  // [rows, q_columns]
-  AlignedBuffer<float> cross_kv_;  // [rows of a unit, cross_kv_columns()]
-  FeedForwardBuffers feed_forward_;
-  std::vector<HeadBuffers> heads_;  // one per member
 };
 
 }  // namespace sheaf

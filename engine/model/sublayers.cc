@@ -3,8 +3,16 @@
 #include "engine/model/sublayers.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace sheaf {
+namespace {
+
+// With at most so many rows, every member norms all of them for itself, which
+// is cheaper than waiting for other members.
+constexpr int32_t kRowsNormedByAll = 8;
+
+}  // namespace
 
 void Norm(const kernels::Kernels& kernels, const Architecture& architecture,
           const NormWeights& norm, const float* x, int64_t num_rows,
@@ -30,12 +38,28 @@ void Sublayers::NormShare(const ThreadTeam::Member& member,
   member.Barrier();
 }
 
+const float* Sublayers::Normed(const ThreadTeam::Member& member,
+                               const NormWeights& norm, const float* x,
+                               int32_t num_rows, float* out) const {
+  if (norm.is_absent()) return x;
+  NormShare(member, norm, x, num_rows, out);
+  return out;
+}
+
 const float* Sublayers::Begin(const ThreadTeam::Member& member,
                               const NormWeights& norm, const float* x,
                               int32_t num_rows, float* scratch) const {
-  if (norm.is_absent()) return x;
-  NormShare(member, norm, x, num_rows, scratch);
-  return scratch;
+  if (norm.is_absent() || num_rows > kRowsNormedByAll || member.count() == 1) {
+    return Normed(member, norm, x, num_rows, scratch);
+  }
+  thread_local std::vector<float> own;
+  const size_t num_floats = num_rows * norm.weight.size();
+  if (own.size() < num_floats) own.resize(num_floats);
+  // A member that the team has left out must not read x, which others write.
+  if (member.index() < member.count()) {
+    Norm(kernels_, architecture_, norm, x, num_rows, own.data());
+  }
+  return own.data();
 }
 
 void Sublayers::End(const ThreadTeam::Member& member,

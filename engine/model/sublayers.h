@@ -39,8 +39,13 @@ class Sublayers {
   Sublayers(const Architecture& architecture, const kernels::Kernels& kernels)
       : architecture_(architecture), kernels_(kernels) {}
 
-  // The rows that a sub-layer, or the end of a stack, reads: norm(x) in
-  // `scratch`, or x if there is no such norm.
+  // norm(x) in `out`, or x if there is no such norm. Ends where it is complete.
+  const float* Normed(const ThreadTeam::Member& member, const NormWeights& norm,
+                      const float* x, int32_t num_rows, float* out) const;
+
+  // The rows that a sub-layer reads, which are those of Normed(). A few rows
+  // are in memory of the calling thread, which its next call overwrites; more
+  // are in `scratch`.
   const float* Begin(const ThreadTeam::Member& member, const NormWeights& norm,
                      const float* x, int32_t num_rows, float* scratch) const;
 

@@ -40,6 +40,8 @@ void AddTextService(RpcHost& host, const Services& services,
       "Summarize", "SummarizeStream", host, services, router);
   AddBoth<v1::GenerateRequest, v1::GenerateResponse, v1::GenerateChunk>(
       "Generate", "GenerateStream", host, services, router);
+  Add<WholeAnswerCall<v1::DetectLanguageRequest, v1::DetectLanguageResponse>>(
+      "DetectLanguage", host, services, router);
 }
 
 }  // namespace sheaf

@@ -35,6 +35,8 @@ constexpr std::array<const char*, 10> kRejections = {
     "caller_limit",     "queued_bytes"};
 constexpr std::array<const char*, 2> kCopyReasons = {"no_letter",
                                                      "target_language"};
+constexpr std::array<const char*, 3> kDetections = {"certain", "uncertain",
+                                                    "unknown"};
 // In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -131,6 +133,9 @@ class Metrics::Series {
     for (const char* reason : kCopyReasons) {
       copied_.push_back(&copied_family_.Add({{"reason", reason}}));
     }
+    for (const char* result : kDetections) {
+      detections_.push_back(&detection_family_.Add({{"result", result}}));
+    }
     kv_capacity_.Set(static_cast<double>(kv_capacity_bytes));
   }
 
@@ -175,6 +180,9 @@ class Metrics::Series {
   void CountCopied(CopyReason reason, int64_t num_sentences) {
     copied_[static_cast<int>(reason)]->Increment(
         static_cast<double>(num_sentences));
+  }
+  void CountDetection(Detection result) {
+    detections_[static_cast<int>(result)]->Increment();
   }
 
   void SetConnections(int32_t num_open) { connections_.Set(num_open); }
@@ -338,6 +346,11 @@ class Metrics::Series {
       "Sentences copied into their translation, by reason: no_letter, "
       "target_language.",
       model_);
+  prometheus::Family<Counter>& detection_family_ =
+      CounterFamily("sheaf_language_detections_total",
+                    "Texts whose language was detected, by result: certain, "
+                    "uncertain, unknown.",
+                    model_);
   prometheus::Family<Counter>& client_family_ = CounterFamily(
       "sheaf_client_requests_total",
       "Requests by the name of the token they came with.", model_);
@@ -351,9 +364,10 @@ class Metrics::Series {
           .Name("grpc_server_handling_seconds")
           .Help("From an RPC's arrival at the server to its status.")
           .Register(registry_);
-  std::vector<Counter*> success_;   // by FinishReason
-  std::vector<Counter*> rejected_;  // by Rejection
-  std::vector<Counter*> copied_;    // by CopyReason
+  std::vector<Counter*> success_;     // by FinishReason
+  std::vector<Counter*> rejected_;    // by Rejection
+  std::vector<Counter*> copied_;      // by CopyReason
+  std::vector<Counter*> detections_;  // by Detection
 };
 
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
@@ -391,6 +405,9 @@ void Metrics::CountRejected(Rejection reason) {
 }
 void Metrics::CountCopied(CopyReason reason, int64_t num_sentences) {
   series_->CountCopied(reason, num_sentences);
+}
+void Metrics::CountDetection(Detection result) {
+  series_->CountDetection(result);
 }
 void Metrics::SetQueuedBytes(int64_t bytes) { series_->SetQueuedBytes(bytes); }
 void Metrics::SetConnections(int32_t num_open) {

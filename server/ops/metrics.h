@@ -36,6 +36,14 @@ enum class CopyReason {
   kTargetLanguage,  // "target_language": it is in that language already
 };
 
+// How certain a text's language is; the label `result` of
+// language_detections_total.
+enum class Detection {
+  kCertain,    // "certain": confidence above 0.5
+  kUncertain,  // "uncertain"
+  kUnknown,    // "unknown": none, or confidence 0
+};
+
 // The labels of the grpc_server_ metrics.
 struct RpcName {
   std::string service;  // "sheaf.v1.TextService"
@@ -70,6 +78,7 @@ class Metrics {
   void CountSuccess(FinishReason reason);
   void CountRejected(Rejection reason);
   void CountCopied(CopyReason reason, int64_t num_sentences);
+  void CountDetection(Detection result);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
   // Sets the memory of the requests that the server holds.

@@ -62,6 +62,7 @@ void WriteRecord(const RequestRecord& record, Log* log) {
   add_word("certificate_subject", record.certificate_subject);
   add_word("token", record.token_name);
   add_word("model", record.model);
+  add_word("detected_language", record.detected_language);
   if (record.is_unread) fields["is_unread"] = true;
   if (record.num_segments > 0) {
     fields["input_tokens"] = record.num_input_tokens;

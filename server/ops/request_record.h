@@ -33,6 +33,7 @@ struct RequestRecord {
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
+  std::string detected_language;  // of the only text; empty: none
 };
 
 // A client's id if it is 1 to 128 printable ASCII characters, else a new one.

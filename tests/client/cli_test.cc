@@ -113,6 +113,33 @@ TEST_F(SheafTest, TranslatesItsArguments) {
   EXPECT_EQ(seen.target_language(), "de");
 }
 
+TEST_F(SheafTest, ALanguageThatTheServerDetectsIsInTheJson) {
+  const Result result = Run({"translate", "--from=auto", "--to=de",
+                             "--copy_target_language", "--json", "good"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(Json::parse(result.out)["detected_language"],
+            Json({{"language", "en"}, {"confidence", 0.75}}));
+  const v1::TranslateRequest seen = server_.translate_requests()[0];
+  EXPECT_EQ(seen.source_language(), "auto");
+  EXPECT_TRUE(seen.copy_target_language());
+}
+
+TEST_F(SheafTest, DetectsTheLanguageOfItsArgumentsOrOfEachLine) {
+  Result result = Run({"detect", "de", "wie", "geht"});
+  EXPECT_EQ(result.out, "de\t0.88\n");
+  EXPECT_EQ(result.exit_code, 0);
+  result = Run({"detect", "--to=fr"}, "de a\n\nen b\n");
+  EXPECT_EQ(result.out, "de\t0.50\nund\t0.00\nen\t0.50\n");
+  result = Run({"detect", "--json"}, "de a\n\n");
+  EXPECT_EQ(result.out,
+            "{\"languages\":[{\"language\":\"de\",\"confidence\":0.875}]}\n"
+            "{\"languages\":[]}\n");
+  result = Run({"detect"}, "de a\nfail\n");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("line 2: the queue is full"));
+  EXPECT_EQ(Run({"detect", "--stream", "a"}).exit_code, 2);
+}
+
 TEST_F(SheafTest, FlagsMayComeBeforeTheSubcommandAndFromAFile) {
   WriteFile(Path("flags"), "--to=de\n--rate=5\n");
   const Result result = RunAsIs({"--server", server_.address(), "translate",

@@ -107,6 +107,10 @@ class FakeServer : public v1::TextService::Service,
     response->set_finish_reason(ReasonOf(request->text()));
     *response->mutable_usage() = UsageOf(request->text());
     response->set_model("fake");
+    if (request->source_language() == "auto") {
+      response->mutable_detected_language()->set_language("en");
+      response->mutable_detected_language()->set_confidence(0.75f);
+    }
     for (int i = 0; i < request->decoding().num_hypotheses(); ++i) {
       v1::Hypothesis* alternative = response->add_alternatives();
       alternative->set_text(absl::StrCat(response->text(), i));
@@ -187,6 +191,23 @@ class FakeServer : public v1::TextService::Service,
     last.set_finish_reason(ReasonOf(request->text()));
     last.mutable_usage()->set_output_tokens(request->tokens().ids_size());
     writer->Write(last);
+    return grpc::Status::OK;
+  }
+
+  // Each text is in the language that its first two letters name; others are in
+  // none.
+  grpc::Status DetectLanguage(grpc::ServerContext*,
+                              const v1::DetectLanguageRequest* request,
+                              v1::DetectLanguageResponse* response) override {
+    for (const std::string& text : request->texts()) {
+      if (const grpc::Status status = Refuse(text); !status.ok()) return status;
+      v1::DetectedLanguages* result = response->add_results();
+      if (text.size() < 2) continue;
+      v1::DetectedLanguage* best = result->add_languages();
+      best->set_language(text.substr(0, 2));
+      best->set_confidence(request->target_language().empty() ? 0.875f : 0.5f);
+    }
+    response->set_model("fake");
     return grpc::Status::OK;
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,6 +67,52 @@ TEST_P(ThreadTeamTest, SharesCoverEverythingOnce) {
     });
     for (int i = 0; i < n; ++i) ASSERT_EQ(hits[i], 1);
   }
+}
+
+TEST_P(ThreadTeamTest, EveryPartRunsOnceAndNoMemberTwoAtATime) {
+  ThreadTeam team(GetParam());
+  std::mt19937 random(1);
+  std::vector<int> calls(GetParam());
+  std::vector<std::atomic<bool>> is_busy(GetParam());
+  for (int run = 0; run < 2000; ++run) {
+    const int num_parts = 1 + static_cast<int>(random() % GetParam());
+    calls.assign(GetParam(), 0);
+    team.RunParts(num_parts, [&](int32_t part, int32_t member) {
+      EXPECT_FALSE(is_busy[member].exchange(true));
+      ++calls[part];
+      is_busy[member] = false;
+    });
+    for (int part = 0; part < GetParam(); ++part) {
+      ASSERT_EQ(calls[part], part < num_parts ? 1 : 0);
+    }
+    if (random() % 3 != 0) continue;
+    // A late worker must not miss a run of all members, nor run it twice.
+    calls.assign(GetParam(), 0);
+    team.Run([&](const ThreadTeam::Member& member) {
+      if (member.index() < GetParam()) ++calls[member.index()];
+      member.Barrier();
+    });
+    ASSERT_EQ(calls[0], 1);
+    for (const int count : calls) ASSERT_LE(count, 1);
+  }
+}
+
+// A worker that is busy with one part leaves the others to the caller.
+TEST(ThreadTeamPartsTest, TheCallerTakesThePartsThatNobodyHasTaken) {
+  constexpr int kSize = 3;
+  ThreadTeam team(kSize);
+  std::atomic<bool> has_last = false;
+  std::vector<int> taken_by(kSize, -1);
+  team.RunParts(kSize, [&](int32_t part, int32_t member) {
+    taken_by[part] = member;
+    // Holds every other member until the last part is taken.
+    if (part == kSize - 1) {
+      has_last = true;
+    } else {
+      while (member != 0 && !has_last) std::this_thread::yield();
+    }
+  });
+  EXPECT_THAT(taken_by, Each(testing::Ge(0)));
 }
 
 // One member is always slow, as if another process used its core.

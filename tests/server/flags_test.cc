@@ -116,7 +116,7 @@ TEST(ServerFlagsTest, AnErrorNamesTheFlagAndWhatIsAllowed) {
       {"--kv_cache_bytes=1GB", {"--kv_cache_bytes", "1GB", "1GiB"}},
       {"--kv_cache_bytes=9999999999GiB", {"--kv_cache_bytes"}},
       {"--kv_cache_bytes=0", {"--kv_cache_bytes is 0"}},
-      {"--weight_type=f64", {"--weight_type", "f64", "auto|f32|bf16|int8"}},
+      {"--weight_type=f64", {"--weight_type", "f64", "auto|f32|bf16|int8|int4"}},
       {"--kv_type=int8", {"--kv_type", "int8", "f32|bf16"}},
       {"--isa=sse", {"--isa", "auto|portable|avx2|avx512|amx"}},
       {"--threads=257", {"--threads is 257", "0..256"}},

@@ -67,6 +67,35 @@ TEST(MessagesTest, ATranslationHasItsTextFirstAmongTheAlternatives) {
   ExpectHypotheses(response.alternatives());
 }
 
+TEST(MessagesTest, ADetectedLanguageIsInTheAnswerAndTheLastChunk) {
+  AnswerSummary summary = Summary();
+  v1::TranslateResponse response;
+  SetAnswer(Part("text", {5, 6}), summary, &response);
+  EXPECT_FALSE(response.has_detected_language());
+  summary.detected = {{{"de", 0.75f}}};
+  SetAnswer(Part("text", {5, 6}), summary, &response);
+  EXPECT_EQ(response.detected_language().language(), "de");
+  EXPECT_EQ(response.detected_language().confidence(), 0.75f);
+  v1::TextChunk part, last;
+  SetChunk(Part("text", {5}), /*summary=*/nullptr, &part);
+  SetChunk(Part("", {}), &summary, &last);
+  EXPECT_FALSE(part.has_detected_language());
+  EXPECT_EQ(last.detected_language().language(), "de");
+}
+
+TEST(MessagesTest, EachTextHasItsListOfLanguages) {
+  AnswerSummary summary = Summary();
+  summary.detected = {{{"de", 0.75f}, {"en", 0.25f}}, {}};
+  v1::DetectLanguageResponse response;
+  SetAnswer({}, summary, &response);
+  EXPECT_EQ(response.model(), "tiny");
+  ASSERT_EQ(response.results_size(), 2);
+  ASSERT_EQ(response.results(0).languages_size(), 2);
+  EXPECT_EQ(response.results(0).languages(1).language(), "en");
+  EXPECT_EQ(response.results(0).languages(1).confidence(), 0.25f);
+  EXPECT_EQ(response.results(1).languages_size(), 0);
+}
+
 TEST(MessagesTest, AnAnswerWithoutOthersHasNoAlternatives) {
   AnswerSummary summary = Summary();
   summary.others.clear();

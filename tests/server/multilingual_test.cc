@@ -116,14 +116,102 @@ TEST(MultilingualTest, LanguagesThatAreNotThereAreRefusedWithThoseThatAre) {
   const Translated unknown = Translate(*server, "klingon", "de");
   EXPECT_EQ(unknown.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(unknown.message(), HasSubstr("source_language is \"klingon\""));
-  for (const char* source : {"", "auto"}) {
-    const Translated absent = Translate(*server, source, "de");
-    EXPECT_EQ(absent.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-    EXPECT_THAT(absent.message(),
-                AllOf(HasSubstr("source_language is "),
-                      HasSubstr("the model reads the name of the language"),
-                      HasSubstr("af, ar, az")));
+  EXPECT_THAT(Translate(*server, "auto", "cy").message(),
+              HasSubstr("target_language is \"cy\", which the model does not "
+                        "have; it has 52: af, ar, az"));
+}
+
+TEST(MultilingualTest, ASourceThatIsNotNamedIsDetected) {
+  for (const char* fixture : {"nllb", "mbart50", "mbart-cc25"}) {
+    const auto server = Serve(fixture);
+    for (const char* source : {"", "auto", "Auto"}) {
+      const Translated found = Translate(*server, source, "de");
+      ASSERT_TRUE(found.status.ok()) << found.message();
+      const v1::DetectedLanguage& detected = found.response.detected_language();
+      EXPECT_EQ(detected.language(), "en") << fixture;
+      EXPECT_GT(detected.confidence(), 0.5) << fixture;
+      EXPECT_EQ(found.tokens(), Translate(*server, "en", "de").tokens());
+    }
+    EXPECT_FALSE(
+        Translate(*server, "en", "de").response.has_detected_language());
+    v1::TranslateRequest request = RequestFor("auto", "en");
+    for (const auto& [text, tag] :
+         std::vector<std::pair<std::string, std::string>>{
+             {"Wo m\u00f6chten Sie heute hingehen?", "de"},
+             {"O\u00f9 voulez-vous aller aujourd'hui ?", "fr"},
+             {"\u3053\u308c\u306f\u65e5\u672c\u8a9e\u3067\u3059\u3002",
+              "ja"}}) {
+      request.set_text(text);
+      const Translated found = Translate(*server, request);
+      EXPECT_EQ(found.response.detected_language().language(), tag) << fixture;
+      request.set_source_language(tag);
+      EXPECT_EQ(found.tokens(), Translate(*server, request).tokens());
+      request.set_source_language("auto");
+    }
+    // Nothing to detect, and nothing to translate.
+    request.set_text("19:30");
+    const Translated copied = Translate(*server, request);
+    EXPECT_EQ(copied.response.text(), "19:30");
+    EXPECT_EQ(copied.response.detected_language().language(), "en");
+    EXPECT_EQ(copied.response.detected_language().confidence(), 0);
   }
+}
+
+TEST(MultilingualTest, DetectLanguageKnowsTheSourceOfAnUnnamedOne) {
+  const auto server = Serve("mbart50");
+  v1::DetectLanguageRequest request;
+  request.set_target_language("en");
+  request.add_texts("Jeg heter Ole og jeg bor i Norge.");
+  request.add_texts("Wo m\u00f6chten Sie heute hingehen?");
+  request.add_texts("\u30c6\u30b9\u30c8");
+  request.add_texts("12");
+  grpc::ClientContext context;
+  v1::DetectLanguageResponse response;
+  ASSERT_TRUE(server->text().DetectLanguage(&context, request, &response).ok());
+  ASSERT_EQ(response.results_size(), 4);
+  v1::TranslateRequest translate = RequestFor("auto", "en");
+  for (int i = 0; i < request.texts_size(); ++i) {
+    translate.set_text(request.texts(i));
+    const Translated found = Translate(*server, translate);
+    ASSERT_TRUE(found.status.ok()) << found.message();
+    EXPECT_EQ(found.response.detected_language().language(),
+              response.results(i).languages(0).language());
+    EXPECT_EQ(found.response.detected_language().confidence(),
+              response.results(i).languages(0).confidence());
+  }
+}
+
+TEST(MultilingualTest, AStreamEndsWithTheDetectedLanguage) {
+  const auto server = Serve("nllb");
+  v1::TranslateRequest request = RequestFor("auto", "de");
+  request.set_text("How are you? Where do you want to go today?");
+  request.set_copy_target_language(true);
+  grpc::ClientContext context;
+  const auto reader = server->text().TranslateStream(&context, request);
+  std::vector<v1::TextChunk> chunks;
+  for (v1::TextChunk chunk; reader->Read(&chunk);) chunks.push_back(chunk);
+  ASSERT_TRUE(reader->Finish().ok());
+  ASSERT_FALSE(chunks.empty());
+  EXPECT_EQ(chunks.back().detected_language().language(), "en");
+  chunks.pop_back();
+  for (const v1::TextChunk& chunk : chunks) {
+    EXPECT_FALSE(chunk.has_detected_language());
+  }
+}
+
+TEST(MultilingualTest, ATextOfTheTargetIsCopiedWhole) {
+  const auto server = Serve("nllb");
+  v1::TranslateRequest request = RequestFor("auto", "de");
+  const std::string text =
+      "Ja.\nWo m\u00f6chten Sie heute am Abend hingehen?\nIch bleibe "
+      "zu Hause, weil es drau\u00dfen so stark regnet.\n12\n";
+  request.set_text(text);
+  EXPECT_GT(Translate(*server, request).response.usage().segments(), 0);
+  request.set_copy_target_language(true);
+  const Translated copied = Translate(*server, request);
+  EXPECT_EQ(copied.response.detected_language().language(), "de");
+  EXPECT_EQ(copied.response.usage().segments(), 0);
+  EXPECT_EQ(copied.response.text(), text);
 }
 
 TEST(MultilingualTest, TheTargetMayBeTheStartToken) {

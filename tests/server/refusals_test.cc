@@ -143,17 +143,24 @@ TEST_F(ServerTest, AnyBytesAreAnsweredWithTheClientsErrorOrAnAnswer) {
   constexpr int kCalls = 2000;
   const std::vector<std::string> methods = {
       "/sheaf.v1.TextService/Translate", "/sheaf.v1.TextService/Summarize",
-      "/sheaf.v1.TextService/Generate", "/sheaf.v1.ModelService/GetModel"};
+      "/sheaf.v1.TextService/Generate", "/sheaf.v1.TextService/DetectLanguage",
+      "/sheaf.v1.ModelService/GetModel"};
   v1::TranslateRequest translate =
       TranslateOf("Hello there. \xc3\xa4 and so on");
   translate.mutable_decoding()->set_max_new_tokens(20);
   translate.mutable_decoding()->set_top_p(0.5f);
   translate.mutable_decoding()->add_stop(".");
+  translate.set_copy_target_language(true);
   v1::GenerateRequest generate = GenerateOf(ByteTokens("GO ON"));
   generate.mutable_decoding()->set_beam_size(2);
   generate.mutable_decoding()->mutable_target_prefix()->add_ids(40);
+  v1::DetectLanguageRequest detect;
+  detect.add_texts("Hello there. \xc3\xa4 and so on");
+  detect.add_texts("Wohin gehen wir?");
+  detect.set_target_language("de");
   const std::vector<std::string> valid = {translate.SerializeAsString(),
-                                          generate.SerializeAsString()};
+                                          generate.SerializeAsString(),
+                                          detect.SerializeAsString()};
   std::mt19937 random(7);
   const auto below = [&](size_t n) { return random() % n; };
   std::vector<int> num_ended(17);

@@ -57,6 +57,8 @@ TEST_F(MetricsTest, EverySeriesIsThereFromTheStart) {
         "sheaf_requests_rejected_total{model=\"small\","
         "reason=\"queue_full\"}",
         "sheaf_requests_rejected_total{model=\"small\",reason=\"draining\"}",
+        "sheaf_language_detections_total{model=\"small\",result=\"certain\"}",
+        "sheaf_language_detections_total{model=\"small\",result=\"unknown\"}",
         "sheaf_segments_copied_total{model=\"small\",reason=\"no_letter\"}",
         "sheaf_segments_copied_total{model=\"small\","
         "reason=\"target_language\"}",
