@@ -12,6 +12,7 @@
 #include "base/bf16.h"
 #include "base/check.h"
 #include "base/enum_names.h"
+#include "base/round_up.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/int4_rounding.h"
 
@@ -303,16 +304,17 @@ class Linear::Int4Panels : public Packed {
            bool accumulate, const float* bias) override {
     const int64_t ldq = padded_K_ / kernels_.int8_group;
     const int64_t num_groups = padded_K_ / kGroup;
+    const int32_t step = kernels_.rows_at_once;
     thread_local std::vector<int32_t> words, starts;
     thread_local std::vector<int8_t> bytes;
-    if (static_cast<int64_t>(bytes.size()) < kRowsAtOnce * padded_K_) {
-      words.resize(kRowsAtOnce * ldq);
-      bytes.resize(kRowsAtOnce * padded_K_);
-      starts.resize(kRowsAtOnce * num_groups);
+    if (static_cast<int64_t>(bytes.size()) < step * padded_K_) {
+      words.resize(step * ldq);
+      bytes.resize(step * padded_K_);
+      starts.resize(step * num_groups);
     }
-    float x_scales[kRowsAtOnce];
-    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
-      const int32_t n = std::min(kRowsAtOnce, num_rows - row);
+    float x_scales[kernels::kMaxRowsAtOnce];
+    for (int32_t row = 0; row < num_rows; row += step) {
+      const int32_t n = std::min(step, num_rows - row);
       kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
                              words.data(), ldq, x_scales);
       kernels_.int4_inputs(words.data(), ldq, n,
