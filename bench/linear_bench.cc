@@ -27,10 +27,11 @@ struct Arguments {
   WeightType type;
   bool is_one_dnn;  // instead of our kernels; f32
   int32_t num_threads;
+  bool is_hot;  // the weights stay in the caches from call to call
   bool HasSameWeights(const Arguments& other) const {
     return K == other.K && num_columns == other.num_columns &&
            type == other.type && is_one_dnn == other.is_one_dnn &&
-           num_threads == other.num_threads;
+           num_threads == other.num_threads && is_hot == other.is_hot;
   }
 };
 
@@ -40,10 +41,11 @@ int64_t Bytes(const Layer& layer) {
   return std::visit([](const auto& each) { return each.bytes(); }, layer);
 }
 
-// So many copies of a layer that each has left the caches before its next use.
-class ColdLayers {
+// So many copies of a layer that each has left the caches before its next use,
+// or one copy if it is to stay there.
+class Layers {
  public:
-  explicit ColdLayers(const Arguments& arguments)
+  explicit Layers(const Arguments& arguments)
       : arguments_(arguments), team_(arguments.num_threads) {
     RandomWeights weights;
     weights.Add("w", {arguments.num_columns, arguments.K}, /*mean=*/0,
@@ -55,7 +57,8 @@ class ColdLayers {
           weights.ReadRows("w", 0, arguments.num_columns, absl::MakeSpan(rows))
               .ok());
     }
-    for (int64_t bytes = 0; bytes < kColdBytes;) {
+    const int64_t least_bytes = arguments.is_hot ? 1 : kColdBytes;
+    for (int64_t bytes = 0; bytes < least_bytes;) {
       if (arguments.is_one_dnn) {
         layers_.emplace_back(OneDnnLinear(rows, arguments.K,
                                           arguments.num_columns, team_.size()));
@@ -83,16 +86,17 @@ class ColdLayers {
 };
 
 // The same layers serve all numbers of rows, which vary fastest.
-ColdLayers& LayersFor(const Arguments& arguments) {
-  static std::unique_ptr<ColdLayers> layers;
+Layers& LayersFor(const Arguments& arguments) {
+  static std::unique_ptr<Layers> layers;
   if (layers == nullptr || !layers->arguments().HasSameWeights(arguments)) {
     layers.reset();
-    layers = std::make_unique<ColdLayers>(arguments);
+    layers = std::make_unique<Layers>(arguments);
   }
   return *layers;
 }
 
-// One product of T5-Base's decoder with weights that come from memory. Compare
+// One product of T5-Base, or of the encoders of OPUS-MT and BART-Large, with
+// weights that come from memory or, if hot, from the caches. Compare
 // bytes_per_second with sheaf-bench's read_bandwidth_bytes_per_second, and
 // flops with its gemm_flops_per_second. A product cannot be much faster once it
 // is near one of the two: near the first with few rows, near the second with
@@ -101,8 +105,9 @@ void BM_Linear(benchmark::State& state) {
   const Arguments arguments = {
       state.range(0),      state.range(1),
       state.range(2),      static_cast<WeightType>(state.range(3)),
-      state.range(4) == 1, static_cast<int32_t>(state.range(5))};
-  ColdLayers& layers = LayersFor(arguments);
+      state.range(4) == 1, static_cast<int32_t>(state.range(5)),
+      state.range(6) == 1};
+  Layers& layers = LayersFor(arguments);
   const std::vector<float> x(arguments.num_rows * arguments.K, 0.5f);
   AlignedBuffer<float> y(arguments.num_rows * arguments.num_columns);
   int64_t bytes = 0;
@@ -148,15 +153,32 @@ void DecoderShapes(benchmark::internal::Benchmark* benchmark) {
       for (const int64_t num_threads : threads) {
         for (const int64_t num_rows : {1, 4, 8, 32, 128}) {
           benchmark->Args(
-              {num_rows, shape[0], shape[1], way[0], way[1], num_threads});
+              {num_rows, shape[0], shape[1], way[0], way[1], num_threads, 0});
         }
       }
     }
   }
 }
+
+// The encoder's products in int8 on one thread: o, qkv, and the two of the
+// feed-forward layers.
+void EncoderShapes(benchmark::internal::Benchmark* benchmark) {
+  constexpr int64_t kShapes[][2] = {{512, 512},   {512, 2048},  {1024, 1024},
+                                    {1024, 3072}, {1024, 4096}, {4096, 1024}};
+  for (const auto& shape : kShapes) {
+    for (const int64_t is_hot : {0, 1}) {
+      for (const int64_t num_rows : {8, 32, 64, 256, 1024}) {
+        benchmark->Args({num_rows, shape[0], shape[1],
+                         static_cast<int64_t>(WeightType::kInt8), 0, 1,
+                         is_hot});
+      }
+    }
+  }
+}
 BENCHMARK(BM_Linear)
-    ->ArgNames({"M", "K", "N", "type", "onednn", "threads"})
+    ->ArgNames({"M", "K", "N", "type", "onednn", "threads", "hot"})
     ->Apply(DecoderShapes)
+    ->Apply(EncoderShapes)
     ->UseRealTime();
 
 }  // namespace

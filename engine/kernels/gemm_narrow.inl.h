@@ -47,9 +47,9 @@ void MultiplyBf16(const GemmBf16& g) {
   RunProduct<Bf16Product>(g);
 }
 
-// Scales sums, adds `bias` unless it is null, and writes or adds them. The same
-// code serves every Isa, without fused multiply-adds, which not every Isa has,
-// so that the bits are the same.
+// Scales n sums, adds `bias` unless it is null, and writes or adds them. No
+// Isa uses fused multiply-adds here, because not every Isa has them, so that
+// the bits are the same. ScalePanel() does the same for 16 sums.
 __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
     const int32_t* sums, float x_scale, const float* w_scales,
     const float* bias, int32_t n, bool accumulate, float* y) {
@@ -57,6 +57,27 @@ __attribute__((noinline, optimize("fp-contract=off"))) void StoreScaled(
     float value = static_cast<float>(sums[i]) * x_scale * w_scales[i];
     if (bias != nullptr) value += bias[i];
     y[i] = accumulate ? y[i] + value : value;
+  }
+}
+
+// The scales and the bias of the 16 columns of a panel, in registers.
+struct PanelScales {
+  Vec scale[kVecsPerPanel];
+  Vec bias[kVecsPerPanel];
+};
+
+template <bool kHasBias, bool kAccumulate>
+inline __attribute__((always_inline)) void ScalePanel(
+    const IntVec (&sum)[kVecsPerPanel], float x_scale, const PanelScales& w,
+    float* y) {
+#pragma GCC unroll 4
+  for (int v = 0; v < kVecsPerPanel; ++v) {
+    float* at = y + v * kLanes;
+    Vec value = __builtin_convertvector(sum[v], Vec) * x_scale * w.scale[v];
+    if constexpr (kHasBias || kAccumulate) value = Rounded(value);
+    if constexpr (kHasBias) value += w.bias[v];
+    if constexpr (kAccumulate) value += Load(at);
+    Store(at, value);
   }
 }
 
@@ -178,6 +199,66 @@ struct Int8Panel {
 };
 #endif
 
+// The sums of one row and panel as vectors of kLanes integers.
+template <typename V>
+inline void ToVectors(const typename V::Sum (&sum)[V::kVecs],
+                      IntVec (&out)[kVecsPerPanel]) {
+  if constexpr (sizeof(typename V::Sum) == kVectorBytes) {
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecsPerPanel; ++v) {
+      out[v] = reinterpret_cast<IntVec>(sum[v]);
+    }
+  } else {
+    for (int i = 0; i < kPanel; ++i) out[i / kLanes][i % kLanes] = sum[i];
+  }
+}
+
+// Writes a tile of whole panels.
+template <typename V, int R, int P, bool kHasBias, bool kAccumulate>
+inline __attribute__((always_inline)) void StoreInt8Tile(
+    const GemmInt8& g, int32_t row, int32_t panel,
+    const typename V::Sum (&sum)[R][P][V::kVecs]) {
+#pragma GCC unroll 8
+  for (int p = 0; p < P; ++p) {
+    const int32_t column = (panel + p) * kPanel;
+    PanelScales w;
+#pragma GCC unroll 4
+    for (int v = 0; v < kVecsPerPanel; ++v) {
+      w.scale[v] = Load(g.w_scales + column + v * kLanes);
+      if constexpr (kHasBias) w.bias[v] = Load(g.bias + column + v * kLanes);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      IntVec vectors[kVecsPerPanel];
+      ToVectors<V>(sum[r][p], vectors);
+      ScalePanel<kHasBias, kAccumulate>(vectors, g.x_scales[row + r], w,
+                                        g.y + (row + r) * g.ldy + column);
+    }
+  }
+}
+
+// Writes a tile whose last panel may have fewer than 16 columns.
+template <typename V, int R, int P>
+inline void StoreLastInt8Tile(const GemmInt8& g, int32_t row, int32_t panel,
+                              const typename V::Sum (&sum)[R][P][V::kVecs]) {
+  int32_t sums[kPanel];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+      for (int v = 0; v < V::kVecs; ++v) {
+        V::Store(sums + v * (kPanel / V::kVecs), sum[r][p][v]);
+      }
+      const int32_t column = (panel + p) * kPanel;
+      StoreScaled(sums, g.x_scales[row + r], g.w_scales + column,
+                  g.bias != nullptr ? g.bias + column : nullptr,
+                  MinOf(kPanel, g.num_columns - column), g.accumulate,
+                  g.y + (row + r) * g.ldy + column);
+    }
+  }
+}
+
 struct Int8Product {
   using Args = GemmInt8;
   static constexpr int kAccumulators = Int8Panel<1>::kAccumulators;
@@ -218,21 +299,15 @@ struct Int8Product {
         }
       }
     }
-    int32_t sums[kPanel];
-#pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-#pragma GCC unroll 8
-      for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-        for (int v = 0; v < V::kVecs; ++v) {
-          V::Store(sums + v * (kPanel / V::kVecs), sum[r][p][v]);
-        }
-        const int32_t column = (panel + p) * kPanel;
-        StoreScaled(sums, g.x_scales[row + r], g.w_scales + column,
-                    g.bias != nullptr ? g.bias + column : nullptr,
-                    MinOf(kPanel, g.num_columns - column), g.accumulate,
-                    g.y + (row + r) * g.ldy + column);
-      }
+    if ((panel + P) * kPanel > g.num_columns) {
+      return StoreLastInt8Tile<V, R, P>(g, row, panel, sum);
+    }
+    if (g.bias != nullptr) {
+      g.accumulate ? StoreInt8Tile<V, R, P, true, true>(g, row, panel, sum)
+                   : StoreInt8Tile<V, R, P, true, false>(g, row, panel, sum);
+    } else {
+      g.accumulate ? StoreInt8Tile<V, R, P, false, true>(g, row, panel, sum)
+                   : StoreInt8Tile<V, R, P, false, false>(g, row, panel, sum);
     }
   }
 };
@@ -245,6 +320,28 @@ inline void PutQuantized(int32_t value, int32_t* words, int32_t k) {
     const int16_t narrow = static_cast<int16_t>(value);
     __builtin_memcpy(reinterpret_cast<char*>(words) + 2 * k, &narrow, 2);
   }
+}
+
+// Does the same for kLanes values, given in the low bits of each lane.
+inline void PutLanes(IntVec values, int32_t* words, int32_t k) {
+#if defined(__AVX512VNNI__)
+  const __m128i bytes = _mm512_cvtepi32_epi8(reinterpret_cast<__m512i>(values));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(words + k / 4),
+                   _mm_xor_si128(bytes, _mm_set1_epi8(-128)));
+#elif defined(__AVX2__)
+  const __m256i low = _mm256_shuffle_epi8(
+      reinterpret_cast<__m256i>(values),
+      _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1, -1,
+                       0, 1, 4, 5, 8, 9, 12, 13, -1, -1, -1, -1, -1, -1, -1,
+                       -1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(words + k / 2),
+                   _mm256_castsi256_si128(_mm256_permute4x64_epi64(low, 0x08)));
+#else
+  int16_t narrow[kLanes];
+  for (int i = 0; i < kLanes; ++i) narrow[i] = static_cast<int16_t>(values[i]);
+  __builtin_memcpy(reinterpret_cast<char*>(words) + 2 * k, narrow,
+                   sizeof(narrow));
+#endif
 }
 
 // Uses no fused multiply-adds, like StoreScaled().
@@ -266,7 +363,12 @@ __attribute__((optimize("fp-contract=off"))) void QuantizeRows(
     }
     scales[row] = max / 127.0f;
     const float inverse = max > 0 ? 127.0f / max : 0.0f;
-    for (k = 0; k < K; ++k) {
+    for (k = 0; k + kLanes <= K; k += kLanes) {
+      // The low bits of the sum are the nearest integer.
+      const Vec shifted = Rounded(Load(x + k) * inverse) + kRounder;
+      PutLanes(reinterpret_cast<IntVec>(shifted), q, k);
+    }
+    for (; k < K; ++k) {
       const float shifted = x[k] * inverse + kRounder;
       PutQuantized(static_cast<int32_t>(shifted - kRounder), q, k);
     }

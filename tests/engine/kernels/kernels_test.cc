@@ -119,8 +119,8 @@ TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
 // The sums of 32 bits are exact for all values, and they are scaled as defined.
 // So the bits are the same for every Isa and in any batch.
 TEST_P(KernelsTest, GemmInt8IsExact) {
-  for (int M : {1, 2, 4, 5, 7, 8, 11}) {
-    for (int N : {1, 16, 50}) {
+  for (int M : {1, 2, 4, 5, 7, 8, 11, 24}) {
+    for (int N : {1, 16, 50, 64, 112}) {  // tiles of whole panels, and others
       for (bool is_extreme : {false, true}) {
         const int K = 260, ldy = N + 3, group = kernels().int8_group;
         std::vector<int> x(M * K);
