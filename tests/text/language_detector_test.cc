@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <random>
 #include <string>
 #include <thread>
@@ -196,7 +196,7 @@ class TextAtTheEdge {
 
   absl::string_view Put(const std::string& text) {
     char* begin = memory_ + bytes_ - text.size();
-    std::memcpy(begin, text.data(), text.size());
+    std::copy(text.begin(), text.end(), begin);
     return {begin, text.size()};
   }
 
