@@ -118,10 +118,12 @@ void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
   ShowInput(member, layer_index, Attention::kSelf, input);
   ProjectHeads(member, layer, input);
   member.Barrier();
-  WriteSelfKv(member, layer_index);
-  member.Barrier();
+  if (!has_lone_rows_) {
+    WriteShareOfSelfKv(member, layer_index);
+    member.Barrier();
+  }
   Attend(member, {self_plans_[plan_of_layer_[layer_index]].plan, layer_index,
-                  shape_.q_columns() + 2 * shape_.kv_columns()});
+                  SelfRowFloats(), /*is_self=*/true});
   member.Barrier();
   sublayers_.End(member, layer.self_norms, layer.self_out, attended_.data(),
                  num_rows, x_.data(), normed_.data());
@@ -150,7 +152,8 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
   layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
                     layer.cross_q.num_columns(), /*accumulate=*/false);
   member.Barrier();
-  Attend(member, {cross_plan_, layer_index, layer.cross_q.num_columns()});
+  Attend(member, {cross_plan_, layer_index, layer.cross_q.num_columns(),
+                  /*is_self=*/false});
   member.Barrier();
   sublayers_.End(member, layer.cross_norms, layer.cross_out, attended_.data(),
                  num_rows, x_.data(), normed_.data());
@@ -179,6 +182,10 @@ void Decoder::MakePlans() {
 }
 
 void Decoder::PlanAttention() {
+  has_lone_rows_ = std::adjacent_find(rows_.begin(), rows_.end(),
+                                      [](const Row& a, const Row& b) {
+                                        return a.entry == b.entry;
+                                      }) == rows_.end();
   const bool is_merged = weights_.architecture.has_merged_attention;
   cross_plan_.Clear();
   if (!is_merged) PlanSources(cross_plan_);
@@ -224,28 +231,28 @@ void Decoder::PlanSequences(SelfPlan& self) {
   }
 }
 
-// A turn is a KV head of a row, with its group of queries.
-void Decoder::WriteSelfKv(const ThreadTeam::Member& member,
-                          int32_t layer_index) {
-  const int64_t kv = shape_.kv_columns();
-  const int64_t q_columns = shape_.q_columns();
-  const int32_t group = shape_.num_heads / shape_.num_kv_heads;
+void Decoder::WriteShareOfSelfKv(const ThreadTeam::Member& member,
+                                 int32_t layer_index) {
+  const int32_t num_heads = shape_.num_kv_heads;
   const auto [begin, end] =
-      member.Share(static_cast<int64_t>(rows_.size()) * shape_.num_kv_heads);
+      member.Share(static_cast<int64_t>(rows_.size()) * num_heads);
   for (int64_t i = begin; i < end; ++i) {
-    const Row& row = rows_[i / shape_.num_kv_heads];
-    const int32_t kv_head = static_cast<int32_t>(i % shape_.num_kv_heads);
-    float* q = qkv_.data() + i / shape_.num_kv_heads * (q_columns + 2 * kv);
-    float* k = q + q_columns + int64_t{kv_head} * shape_.head_dim;
-    if (!finisher_.is_idle()) {
-      finisher_.FinishQueries(layer_index, row.position,
-                              q + int64_t{kv_head} * group * shape_.head_dim,
-                              group);
-      finisher_.FinishKeys(layer_index, row.position, k, /*num_heads=*/1);
-    }
-    storage_.Write(Attention::kSelf, layer_index, kv_head,
-                   row.entry->self_blocks.data(), row.position, k, k + kv);
+    WriteSelfKv(layer_index, i / num_heads,
+                static_cast<int32_t>(i % num_heads));
   }
+}
+
+void Decoder::WriteSelfKv(int32_t layer_index, int64_t row_index,
+                          int32_t kv_head) {
+  const Row& row = rows_[row_index];
+  float* k = qkv_.data() + row_index * SelfRowFloats() + shape_.q_columns() +
+             int64_t{kv_head} * shape_.head_dim;
+  if (!finisher_.is_idle()) {
+    finisher_.FinishKeys(layer_index, row.position, k, /*num_heads=*/1);
+  }
+  storage_.Write(Attention::kSelf, layer_index, kv_head,
+                 row.entry->self_blocks.data(), row.position, k,
+                 k + shape_.kv_columns());
 }
 
 void Decoder::Attend(const ThreadTeam::Member& member,
@@ -269,16 +276,13 @@ void Decoder::AttendShare(const AttentionCall& call,
   const AttentionPlan::Context& context = contexts[share.context];
   const int32_t dim = shape_.head_dim;
   const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
-  const float scale = shape_.score_scale;
-  ForEachGroup(context, share, group,
-               [&](int32_t head, int32_t row, int64_t query) {
-                 const float* from = qkv_.data() +
-                                     (context.first_row + row) * call.q_stride +
-                                     int64_t{head} * dim;
-                 float* to = buffers.q.data() + query * dim;
-                 for (int32_t i = 0; i < group * dim; ++i)
-                   to[i] = from[i] * scale;
-               });
+  if (has_lone_rows_ && context.attention == Attention::kSelf &&
+      share.part == context.num_parts - 1) {
+    for (int32_t i = share.first_kv_head; i < share.end_kv_head; ++i) {
+      WriteSelfKv(call.layer_index, context.first_row, i);
+    }
+  }
+  CopyQueries(call, share, buffers.q.data());
   const auto view = [&](const AttentionPlan::Share& of) {
     const AttentionPlan::Context& seen = contexts[of.context];
     return storage_.View(seen.attention, call.layer_index, of.first_kv_head,
@@ -306,6 +310,29 @@ void Decoder::AttendShare(const AttentionCall& call,
                                                     next_view.block_tokens] *
                                     next_view.block_stride});
   StoreShare(call, share, buffers);
+}
+
+void Decoder::CopyQueries(const AttentionCall& call,
+                          const AttentionPlan::Share& share, float* q) const {
+  const AttentionPlan::Context& context = call.plan.contexts()[share.context];
+  const int32_t dim = shape_.head_dim;
+  const int32_t group = shape_.num_heads / call.plan.num_kv_heads();
+  const float scale = shape_.score_scale;
+  const bool is_finished = call.is_self && !finisher_.is_idle();
+  ForEachGroup(
+      context, share, group, [&](int32_t head, int32_t row, int64_t query) {
+        const int32_t row_index = context.first_row + row;
+        const float* from =
+            qkv_.data() + row_index * call.q_stride + int64_t{head} * dim;
+        float* to = q + query * dim;
+        if (is_finished) {
+          std::copy_n(from, group * dim, to);
+          finisher_.FinishQueries(call.layer_index, rows_[row_index].position,
+                                  to, group);
+          from = to;
+        }
+        for (int32_t i = 0; i < group * dim; ++i) to[i] = from[i] * scale;
+      });
 }
 
 // In parts_ and attended_, all query heads of a row lie side by side.

@@ -73,8 +73,13 @@ class Decoder {
     AttentionPlan& plan;
     int32_t layer_index;
     int64_t q_stride;  // between the rows of queries in qkv_
+    bool is_self;
   };
 
+  // Between the rows of self-attention in qkv_.
+  int64_t SelfRowFloats() const {
+    return shape_.q_columns() + 2 * shape_.kv_columns();
+  }
   void MakePlans();
   void PlanAttention();
   // Adds the contexts of all rows in their sources, and in their sequences.
@@ -86,12 +91,21 @@ class Decoder {
   void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void ProjectHeads(const ThreadTeam::Member& member, const DecoderLayer& layer,
                     const float* input);
-  // Finishes the heads and writes the keys and values.
-  void WriteSelfKv(const ThreadTeam::Member& member, int32_t layer_index);
+  // Each member writes the keys and values of its share of all heads.
+  void WriteShareOfSelfKv(const ThreadTeam::Member& member,
+                          int32_t layer_index);
+  // Finishes and writes the key of one head of a row, and writes its value.
+  void WriteSelfKv(int32_t layer_index, int64_t row_index, int32_t kv_head);
   void Attend(const ThreadTeam::Member& member, const AttentionCall& call);
-  // `next` is the share that this member computes after this one.
+  // If all rows are lone, writes the new key and value first that the share
+  // reads, because no other share reads them. `next` is the share that this
+  // member computes after this one.
   void AttendShare(const AttentionCall& call, const AttentionPlan::Share& share,
                    const AttentionPlan::Share& next, MemberBuffers& buffers);
+  // Copies the queries of a share, finished and scaled, to q
+  // [kv heads of the share, rows of the context, group, head_dim].
+  void CopyQueries(const AttentionCall& call, const AttentionPlan::Share& share,
+                   float* q) const;
   // Moves the results in `buffers` to attended_, or to parts_ if a row has
   // several parts.
   void StoreShare(const AttentionCall& call, const AttentionPlan::Share& share,
@@ -120,6 +134,9 @@ class Decoder {
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
+  // Whether each row is the only one of its sequence, so that no row attends
+  // over what another row of this step writes.
+  bool has_lone_rows_ = false;
   // In these, a row has a context of its own. With merged attention it also
   // shares one of its source, as in cross_plan_.
   std::vector<SelfPlan> self_plans_;
