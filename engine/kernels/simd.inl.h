@@ -71,6 +71,19 @@ inline int32_t RoundUp(int32_t n, int32_t unit) {
   return (n + unit - 1) / unit * unit;
 }
 
+// Returns v. The compiler does not fuse the multiplication that made it with an
+// addition that follows, so the product is rounded on every Isa.
+inline Vec Rounded(Vec v) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(v));
+#else
+  asm("" : "+m"(v));
+#endif
+  return v;
+}
+
 // The sum of all lanes, in a fixed order.
 inline float Sum(Vec v) {
   float sum = 0;
