@@ -166,17 +166,6 @@ struct Int4Sum {
 };
 #endif
 
-// Writes or adds scaled sums, like StoreScaled().
-__attribute__((noinline, optimize("fp-contract=off"))) void StoreInt4(
-    const float* sums, float x_scale, const float* bias, int32_t n,
-    bool accumulate, float* y) {
-  for (int32_t i = 0; i < n; ++i) {
-    float value = sums[i] * x_scale;
-    if (bias != nullptr) value += bias[i];
-    y[i] = accumulate ? y[i] + value : value;
-  }
-}
-
 // The scales of both groups of a unit, for one vector of columns.
 struct Int4Scales {
   Vec of_group[2];
@@ -234,14 +223,14 @@ void MultiplyInt4Panel(const GemmInt4& g, int32_t row, int32_t panel) {
   const int32_t column = panel * kPanel;
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
-    float sums[kPanel];
+    Vec scaled[kVecsPerPanel];
+#pragma GCC unroll 4
     for (int v = 0; v < kVecsPerPanel; ++v) {
-      Store(sums + v * kLanes, total[r][v]);
+      scaled[v] = Rounded(total[r][v] * g.x_scales[row + r]);
     }
-    StoreInt4(sums, g.x_scales[row + r],
-              g.bias != nullptr ? g.bias + column : nullptr,
-              MinOf(kPanel, g.num_columns - column), g.accumulate,
-              g.y + (row + r) * g.ldy + column);
+    StorePanel(scaled, MinOf(kPanel, g.num_columns - column),
+               g.bias != nullptr ? g.bias + column : nullptr, g.accumulate,
+               g.y + (row + r) * g.ldy + column);
   }
 }
 

@@ -30,8 +30,8 @@ enum class WeightType {
   kInt4,
 };
 
-absl::string_view WeightTypeName(
-    WeightType type);  // "f32", "bf16", "int8", "int4"
+// "f32", "bf16", "int8" or "int4".
+absl::string_view WeightTypeName(WeightType type);
 // The inverse; nullopt for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
 
