@@ -13,6 +13,7 @@
 #include "engine/model/embedding.h"
 #include "engine/model/head_finisher.h"
 #include "engine/model/relative_bias.h"
+#include "engine/model/short_head.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
 #include "engine/model_runner.h"
@@ -48,6 +49,9 @@ class Decoder {
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
+
+  // Null for none. Not owned. Entries may have OutputTokens only of this one.
+  void set_short_head(ShortHead* head) { short_head_ = head; }
 
   // Null for none. Not owned.
   void set_observer(DecoderObserver* observer) { observer_ = observer; }
@@ -100,6 +104,9 @@ class Decoder {
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
   void WriteLogits(const ThreadTeam::Member& member);
+  // Computes the logits of rows [first, end) of head_rows_, which either all
+  // have OutputTokens or none.
+  void RunHead(const ThreadTeam::Member& member, int64_t first, int64_t end);
   void CapOwnSlices(const ThreadTeam::Member& member, int32_t num_rows,
                     float* logits) const;
   // Writes what the head reads of a row to out [d_model].
@@ -119,9 +126,11 @@ class Decoder {
   const HeadFinisher finisher_;
   const int32_t max_rows_;
   const int32_t max_positions_;
+  ShortHead* short_head_ = nullptr;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
+  std::vector<HeadRow> head_rows_;  // of the rows whose logits are needed
   // In these, a row has a context of its own. With merged attention it also
   // shares one of its source, as in cross_plan_.
   std::vector<SelfPlan> self_plans_;

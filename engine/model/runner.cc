@@ -7,6 +7,7 @@
 #include "engine/model/decoder.h"
 #include "engine/model/encoder.h"
 #include "engine/model/head_finisher.h"
+#include "engine/model/short_head.h"
 
 namespace sheaf {
 
@@ -45,7 +46,8 @@ int64_t ActivationBytes(const Architecture& architecture,
 TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
                                      ThreadTeam& team,
                                      const kernels::Kernels& kernels,
-                                     const RunnerSizes& sizes)
+                                     const RunnerSizes& sizes,
+                                     const Shortlist* shortlist)
     : weights_(weights),
       storage_(storage),
       team_(team),
@@ -58,7 +60,12 @@ TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
                                           kMaxOvertakingTokens)},
       decoder_(std::make_unique<Decoder>(weights, storage, team, kernels,
                                          sizes.max_sequences,
-                                         sizes.max_new_tokens)) {}
+                                         sizes.max_new_tokens)) {
+  if (shortlist == nullptr) return;
+  short_head_ = std::make_unique<ShortHead>(weights, *shortlist, team, kernels,
+                                            sizes.max_sequences);
+  decoder_->set_short_head(short_head_.get());
+}
 
 TransformerRunner::~TransformerRunner() = default;
 
@@ -79,6 +86,11 @@ void TransformerRunner::CopySelfBlocks(absl::Span<const BlockCopy> copies) {
       storage_.CopyBlock(copies[i].from, copies[i].to);
     }
   });
+}
+std::unique_ptr<OutputTokens> TransformerRunner::MakeOutputTokens(
+    absl::Span<const int32_t> source) {
+  return short_head_ == nullptr ? nullptr
+                                : short_head_->MakeOutputTokens(source);
 }
 void TransformerRunner::Decode(absl::Span<const DecodeEntry> entries,
                                absl::Span<float> logits) {

@@ -25,6 +25,8 @@ struct RunnerSizes {
 class Encoder;
 class Decoder;
 class DecoderObserver;
+class ShortHead;
+class Shortlist;
 
 // Approximate bytes of a runner and of the engine's logits after a pass and a
 // step of the largest size; it counts the large buffers.
@@ -42,9 +44,10 @@ class TransformerRunner : public ModelRunner {
  public:
   // Owns none of them; all must outlive the runner. `storage` has the
   // dimensions of KvDimsOf(weights.architecture).
+  // A null `shortlist` is none; else it fits the model.
   TransformerRunner(const Weights& weights, KvStorage& storage,
                     ThreadTeam& team, const kernels::Kernels& kernels,
-                    const RunnerSizes& sizes);
+                    const RunnerSizes& sizes, const Shortlist* shortlist);
   ~TransformerRunner() override;
 
   int32_t vocab_size() const override {
@@ -62,8 +65,13 @@ class TransformerRunner : public ModelRunner {
   bool AdvanceEncode(EncodePass pass, int64_t token_layers) override;
   void DropEncode(EncodePass pass, int32_t entry_index) override;
   void CopySelfBlocks(absl::Span<const BlockCopy> copies) override;
+  std::unique_ptr<OutputTokens> MakeOutputTokens(
+      absl::Span<const int32_t> source) override;
   void Decode(absl::Span<const DecodeEntry> entries,
               absl::Span<float> logits) override;
+
+  // Null without a shortlist.
+  const ShortHead* short_head() const { return short_head_.get(); }
 
   // The output of the main pass [tokens, d_model] after the final norm. Valid
   // from when AdvanceEncode() returns true until the next pass; for tests and
@@ -85,6 +93,7 @@ class TransformerRunner : public ModelRunner {
   const RunnerSizes sizes_;
   std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
   std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<ShortHead> short_head_;
 };
 
 KvDims KvDimsOf(const Architecture& architecture,
