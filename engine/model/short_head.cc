@@ -17,6 +17,19 @@ int64_t MaxOwnTokens(const Shortlist& shortlist) {
                       static_cast<int64_t>(shortlist.common().size()));
 }
 
+// Bytes of a weight, without scales.
+int64_t WeightBytes(WeightType type) {
+  switch (type) {
+    case WeightType::kF32:
+      return 4;
+    case WeightType::kBf16:
+      return 2;
+    case WeightType::kInt8:
+      return 1;
+  }
+  return 0;
+}
+
 }  // namespace
 
 class ShortHead::Tokens : public OutputTokens {
@@ -51,6 +64,17 @@ class ShortHead::Tokens : public OutputTokens {
   std::unique_ptr<Linear> own_columns_;
   std::vector<int32_t> common_places_, own_places_;
 };
+
+int64_t ShortHead::Bytes(const Architecture& architecture,
+                         const Shortlist& shortlist, WeightType type,
+                         int32_t max_sequences) {
+  const auto num_common = static_cast<int64_t>(shortlist.common().size());
+  const int64_t max_own = MaxOwnTokens(shortlist);
+  return (num_common + max_sequences * max_own) * WeightBytes(type) *
+             architecture.decoder.d_model +
+         int64_t{max_sequences} * (num_common + max_own) *
+             static_cast<int64_t>(sizeof(float));
+}
 
 ShortHead::ShortHead(const Weights& weights, const Shortlist& shortlist,
                      ThreadTeam& team, const kernels::Kernels& kernels,
@@ -149,12 +173,6 @@ void ShortHead::RunColumns(
       }
     }
   }
-}
-
-int64_t ShortHead::bytes() const {
-  int64_t bytes = common_.bytes() + y_.bytes();
-  for (const std::unique_ptr<Linear>& each : free_) bytes += each->bytes();
-  return bytes;
 }
 
 }  // namespace sheaf

@@ -35,6 +35,11 @@ struct HeadRow {
 // Not thread-safe: the engine thread owns it, and Run() is for the team.
 class ShortHead {
  public:
+  // Approximate bytes of a ShortHead: those of its large buffers.
+  static int64_t Bytes(const Architecture& architecture,
+                       const Shortlist& shortlist, WeightType type,
+                       int32_t max_sequences);
+
   // The maximum number of tokens that a source adds to the common ones. A
   // source that adds more has the whole vocabulary.
   static constexpr int64_t kMaxOwnTokens = 4096;
@@ -55,9 +60,6 @@ class ShortHead {
   // the next barrier. REQUIRES: rows with the same OutputTokens are adjacent.
   void Run(const ThreadTeam::Member& member, absl::Span<const HeadRow> rows,
            const float* x);
-
-  // In memory, with the largest number of segments.
-  int64_t bytes() const;
 
  private:
   class Tokens;
