@@ -138,7 +138,9 @@ void DecoderShapes(benchmark::internal::Benchmark* benchmark) {
   constexpr int64_t kF32 = static_cast<int64_t>(WeightType::kF32);
   constexpr int64_t kBf16 = static_cast<int64_t>(WeightType::kBf16);
   constexpr int64_t kInt8 = static_cast<int64_t>(WeightType::kInt8);
-  constexpr int64_t kWays[][2] = {{kF32, 0}, {kF32, 1}, {kBf16, 0}, {kInt8, 0}};
+  constexpr int64_t kInt4 = static_cast<int64_t>(WeightType::kInt4);
+  constexpr int64_t kWays[][2] = {
+      {kF32, 0}, {kF32, 1}, {kBf16, 0}, {kInt8, 0}, {kInt4, 0}};
   std::vector<int64_t> threads = {1};
   if (NumUsableProcessors() > 1) threads.push_back(NumUsableProcessors());
   for (const auto& shape : kShapes) {

@@ -33,7 +33,7 @@ extern const ReadLoop* const kAvx512ReadLoops;
 
 const ReadLoop* ReadLoopsFor(kernels::Isa isa) {
 #if defined(__x86_64__)
-  if (isa == kernels::Isa::kAvx512) return kAvx512ReadLoops;
+  if (isa >= kernels::Isa::kAvx512) return kAvx512ReadLoops;
   if (isa == kernels::Isa::kAvx2) return kAvx2ReadLoops;
 #endif
   (void)isa;
@@ -162,17 +162,18 @@ absl::StatusOr<double> MeasureReads(ThreadTeam& team) {
 
 // The best rate of our kernels on products whose weights, 1/8 to 1/2 MB per
 // thread, stay in the caches. oneDNN is not faster (see linear_bench).
-absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
+absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type,
+                                   kernels::Isa isa) {
   struct Way {
     Linear linear;
     int32_t num_rows;
   };
-  constexpr int32_t kRowCounts[] = {48, 126};
-  constexpr int64_t kMaxRows = 126;
+  constexpr int32_t kRowCounts[] = {48, 126, 256};
+  constexpr int64_t kMaxRows = 256;
   constexpr int64_t kDepths[] = {256, 512};
   constexpr int64_t kColumnsOfMember = 192;
   const int64_t columns = kColumnsOfMember * team.size();
-  const kernels::Kernels& kernels = kernels::KernelsFor(kernels::DetectIsa());
+  const kernels::Kernels& kernels = kernels::KernelsFor(isa);
   std::vector<Way> ways;
   for (const int64_t depth : kDepths) {
     RandomWeights weights;
@@ -204,12 +205,13 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type) {
 
 }  // namespace
 
-absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team, WeightType type) {
+absl::StatusOr<Roofline> MeasureRoofline(ThreadTeam& team, WeightType type,
+                                         kernels::Isa isa) {
   Roofline roofline;
   const absl::StatusOr<double> reads = MeasureReads(team);
   if (!reads.ok()) return reads.status();
   roofline.read_bytes_per_second = *reads;
-  const absl::StatusOr<double> gemm = MeasureGemm(team, type);
+  const absl::StatusOr<double> gemm = MeasureGemm(team, type, isa);
   if (!gemm.ok()) return gemm.status();
   roofline.gemm_flops_per_second = *gemm;
   return roofline;

@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +28,7 @@
 #include "bench/random_weights.h"
 #include "bench/roofline.h"
 #include "bench/shapes.h"
+#include "engine/isa_choice.h"
 #include "engine/kernels/isa.h"
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
@@ -52,7 +52,7 @@ ABSL_FLAG(int32_t, kv_heads, 0,
 ABSL_FLAG(int32_t, cross_kv_heads, 0,
           "Number of KV heads of cross-attention. 0: as --kv_heads.");
 ABSL_FLAG(std::string, weight_type, "f32",
-          "Type of the weights: f32, bf16 or int8.");
+          "Type of the weights: f32, bf16, int8 or int4.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32 or bf16.");
 ABSL_FLAG(int32_t, batch, 8, "Number of sources that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Number of tokens in each source.");
@@ -66,7 +66,7 @@ ABSL_FLAG(int32_t, threads, 0,
           "Number of threads that compute. 0: the number of processors that "
           "the process may use.");
 ABSL_FLAG(std::string, isa, "auto",
-          "Highest instruction set to use: auto|portable|avx2|avx512.");
+          "Highest instruction set to use: auto|portable|avx2|avx512|amx.");
 ABSL_FLAG(int64_t, kv_cache_bytes, 0,
           "Memory of the KV cache. 0: the memory that the run needs.");
 
@@ -110,7 +110,8 @@ absl::Status CheckNumbers() {
   const std::string weight_type = absl::GetFlag(FLAGS_weight_type);
   if (!ParseWeightType(weight_type).has_value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "--weight_type is \"%s\"; it may be f32, bf16 or int8", weight_type));
+        "--weight_type is \"%s\"; it may be f32, bf16, int8 or int4",
+        weight_type));
   }
   const std::string kv_type = absl::GetFlag(FLAGS_kv_type);
   if (!ParseKvType(kv_type).has_value()) {
@@ -118,18 +119,6 @@ absl::Status CheckNumbers() {
         absl::StrFormat("--kv_type is \"%s\"; it may be f32 or bf16", kv_type));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<kernels::Isa> CheckedIsa() {
-  const std::string name = absl::GetFlag(FLAGS_isa);
-  const kernels::Isa best = kernels::DetectIsa();
-  if (name == "auto") return best;
-  const std::optional<kernels::Isa> asked = kernels::ParseIsa(name);
-  if (asked.has_value() && *asked <= best) return *asked;
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "--isa is \"%s\"; it may be auto, or portable, avx2 or avx512 up to "
-      "this processor's \"%s\"",
-      name, kernels::IsaName(best)));
 }
 
 // Sets the KV heads of one attention to the flag's value, unless that is 0.
@@ -271,8 +260,11 @@ ExitCode Main(const std::vector<std::string>& args) {
   if (absl::Status status = CheckNumbers(); !status.ok()) {
     return PrintError(kProgram, kExitWrongFlags, status);
   }
-  const absl::StatusOr<kernels::Isa> isa = CheckedIsa();
+  const absl::StatusOr<IsaChoice> isa = ChooseIsa(absl::GetFlag(FLAGS_isa));
   if (!isa.ok()) return PrintError(kProgram, kExitWrongFlags, isa.status());
+  if (!isa->warning.empty()) {
+    std::fprintf(stderr, "%s: warning: %s\n", kProgram, isa->warning.c_str());
+  }
   const absl::StatusOr<Model> model = MakeModel();
   if (!model.ok()) return PrintError(kProgram, kExitWrongFlags, model.status());
 
@@ -282,7 +274,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   options.weight_type =
       ParseWeightType(absl::GetFlag(FLAGS_weight_type)).value();
   options.kv_type = ParseKvType(absl::GetFlag(FLAGS_kv_type)).value();
-  options.isa = *isa;
+  options.isa = isa->isa;
   options.num_threads = absl::GetFlag(FLAGS_threads) > 0
                             ? absl::GetFlag(FLAGS_threads)
                             : NumUsableProcessors();
@@ -304,7 +296,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   // fewer threads.
   ThreadTeam team(NumUsableProcessors());
   const absl::StatusOr<Roofline> roofline =
-      MeasureRoofline(team, options.weight_type);
+      MeasureRoofline(team, options.weight_type, options.isa);
   if (!roofline.ok())
     return PrintError(kProgram, kExitFailed, roofline.status());
   std::printf("%s\n",

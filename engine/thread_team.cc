@@ -107,11 +107,6 @@ bool ThreadTeam::ShouldShrink(int32_t count) const {
          5 * waited_ns > 4 * Nanoseconds(elapsed);
 }
 
-void ThreadTeam::PlanSize(Clock::time_point now) {
-  first_count_ = now < small_until_ ? small_count_ : size_;
-  count_.store(first_count_, std::memory_order_relaxed);
-}
-
 void ThreadTeam::LearnFromRun() {
   const int32_t count = count_.load(std::memory_order_relaxed);
   const Clock::time_point now = Clock::now();
@@ -131,7 +126,8 @@ void ThreadTeam::LearnFromRun() {
 
 void ThreadTeam::Run(absl::FunctionRef<void(const Member&)> fn) {
   run_begin_ = Clock::now();
-  PlanSize(run_begin_);
+  first_count_ = CountAt(run_begin_);
+  count_.store(first_count_, std::memory_order_relaxed);
   const Member caller(this, /*index=*/0);
   if (first_count_ == 1) {
     fn(caller);

@@ -29,7 +29,8 @@ namespace sheaf {
 // its last member gets no more work. It stays small for a while, and for longer
 // each time that the full size fails again.
 //
-// Only one thread (the engine thread) calls Run(), and runs do not nest.
+// Only one thread at a time calls Run(), and the runs of a team do not nest. A
+// team of one has no workers, so a member of a larger team may run it.
 class ThreadTeam {
  public:
   // The index of a member of a run, and the number of members. Both are valid
@@ -73,6 +74,9 @@ class ThreadTeam {
 
   int32_t size() const { return size_; }
 
+  // The number of members with which the next run begins, if it begins now.
+  int32_t NextCount() const { return CountAt(Clock::now()); }
+
   // Calls `fn` on every member with its own Member, and returns when all have
   // returned. The caller's thread is the member with index 0.
   void Run(absl::FunctionRef<void(const Member&)> fn);
@@ -82,7 +86,9 @@ class ThreadTeam {
 
   void WorkerLoop(int32_t index);
   bool ShouldShrink(int32_t count) const;
-  void PlanSize(Clock::time_point now);
+  int32_t CountAt(Clock::time_point now) const {
+    return now < small_until_ ? small_count_ : size_;
+  }
   void LearnFromRun();
 
   const int32_t size_;

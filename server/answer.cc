@@ -32,6 +32,7 @@ Answer::Answer(AnswerPlan plan) : plan_(std::move(plan)), whole_(plan_.stop) {
   summary_.num_segments = plan_.earlier.num_segments + plan_.num_segments;
   summary_.num_output_tokens = plan_.earlier.num_output_tokens;
   summary_.finish_reason = plan_.earlier.finish_reason;
+  summary_.copied = plan_.copied;
   summary_.others.resize(plan_.num_hypotheses - 1);
   segments_.resize(plan_.num_segments);
   Advance();

@@ -13,6 +13,7 @@
 #include "engine/request.h"
 #include "server/answer_part.h"
 #include "server/gaps.h"
+#include "text/segmenter.h"
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"
@@ -38,6 +39,7 @@ struct AnswerPlan {
     FinishReason finish_reason = FinishReason::kEos;
   } earlier;
   int32_t num_hypotheses = 1;
+  CopiedSentences copied;  // in the gaps
   // [num_segments + 1]: the text before each segment's, and after the last.
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;

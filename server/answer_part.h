@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "text/segmenter.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
@@ -32,6 +33,7 @@ struct AnswerSummary {
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
+  CopiedSentences copied;
 };
 
 // The hypothesis with its text, up to the first of `stops`. If `tokenizer` is

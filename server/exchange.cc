@@ -473,6 +473,10 @@ void Exchange::FinishOk() {
   record_.num_output_tokens = summary.num_output_tokens;
   record_.num_segments = summary.num_segments;
   services_.metrics->CountSuccess(summary.finish_reason);
+  services_.metrics->CountCopied(CopyReason::kNoLetter,
+                                 summary.copied.without_letter);
+  services_.metrics->CountCopied(CopyReason::kTargetLanguage,
+                                 summary.copied.in_target_language);
   responder_->Finish(rest, summary);
 }
 

@@ -70,10 +70,10 @@ ABSL_FLAG(bool, check_config, false,
           "Checks flags, files and model, loads the model, and exits.");
 ABSL_FLAG(std::string, log_format, "text", "Format of the log: text|json.");
 ABSL_FLAG(std::string, weight_type, "auto",
-          "Type of the weights in memory: f32|bf16|int8. auto means f32.");
+          "Type of the weights in memory: f32|bf16|int8|int4. auto means f32.");
 ABSL_FLAG(std::string, kv_type, "f32", "Type of the KV cache: f32|bf16.");
 ABSL_FLAG(std::string, isa, "auto",
-          "Highest instruction set to use: auto|portable|avx2|avx512.");
+          "Highest instruction set to use: auto|portable|avx2|avx512|amx.");
 ABSL_FLAG(sheaf::ByteSize, kv_cache_bytes, {int64_t{1} << 30},
           "Memory of the KV cache, allocated at start.");
 ABSL_FLAG(int32_t, max_sequences, 64,
@@ -368,10 +368,11 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
   for (const absl::Status& status : {
            TakeModelName(program.model_name),
            TakeLanguages(program),
-           Take(FLAGS_weight_type, {"auto", "f32", "bf16", "int8"},
+           Take(FLAGS_weight_type, {"auto", "f32", "bf16", "int8", "int4"},
                 program.weight_type),
            Take(FLAGS_kv_type, {"f32", "bf16"}, program.kv_type),
-           Take(FLAGS_isa, {"auto", "portable", "avx2", "avx512"}, program.isa),
+           Take(FLAGS_isa, {"auto", "portable", "avx2", "avx512", "amx"},
+                program.isa),
            Take(FLAGS_log_format, {"text", "json"}, log_format),
            TakeLimits(program),
            TakeTlsFiles(server.tls),

@@ -37,10 +37,10 @@ struct ProgramOptions {
   std::string model_name;               // empty: the directory's
   std::string tasks;                    // empty: the model's own
   std::vector<LanguagePair> languages;  // empty: as the model says
-  std::string weight_type;              // "f32", "bf16" or "int8"
+  std::string weight_type;              // "f32", "bf16", "int8" or "int4"
   std::string kv_type;                  // "f32" or "bf16"
   bool has_shortlist = false;
-  std::string isa;  // "auto", "portable", "avx2" or "avx512"
+  std::string isa;  // "auto", or a kernels::IsaName()
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;      // in one decode step
   int32_t max_source_tokens = 0;  // 0: as the model says

@@ -25,6 +25,7 @@
 #include "base/standard_streams.h"
 #include "base/start_guard.h"
 #include "base/version.h"
+#include "engine/isa_choice.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/kernels.h"
 #include "server/access/auth_tokens.h"
@@ -50,17 +51,6 @@ namespace {
 constexpr absl::Duration kStreamTimeout = absl::Milliseconds(500);
 // The time after --drain_timeout at which the process is ended by force.
 constexpr absl::Duration kEndMargin = absl::Seconds(1);
-
-absl::StatusOr<kernels::Isa> ChooseIsa(const std::string& name) {
-  const kernels::Isa best = kernels::DetectIsa();
-  if (name == "auto") return best;
-  const kernels::Isa asked = kernels::ParseIsa(name).value();
-  if (asked <= best) return asked;
-  return absl::InvalidArgumentError(
-      absl::StrFormat("--isa is \"%s\"; the most that this processor has is "
-                      "\"%s\"",
-                      name, kernels::IsaName(best)));
-}
 
 std::vector<std::string> TaskNames(const ServedModel& model) {
   std::vector<std::string> names;
@@ -186,7 +176,7 @@ void PrintChecked(const ServedModel& model) {
 }
 
 ExitCode Serve(ProgramOptions flags) {
-  const absl::StatusOr<kernels::Isa> isa = ChooseIsa(flags.isa);
+  const absl::StatusOr<IsaChoice> isa = ChooseIsa(flags.isa);
   if (!isa.ok()) return PrintError(kProgram, kExitWrongFlags, isa.status());
   if (absl::Status status = CheckFiles(flags.server, flags.is_check_only);
       !status.ok()) {
@@ -202,7 +192,7 @@ ExitCode Serve(ProgramOptions flags) {
   const absl::StatusOr<std::string> dir = FindModelDir(flags.model);
   if (!dir.ok()) return PrintError(kProgram, kExitWrongModel, dir.status());
   absl::StatusOr<std::unique_ptr<ServerModel>> model =
-      ServerModel::Load(*dir, flags, *isa);
+      ServerModel::Load(*dir, flags, isa->isa);
   if (!model.ok()) return PrintError(kProgram, kExitWrongModel, model.status());
   const ServedModel& served = (*model)->served();
   if (flags.is_check_only) {
@@ -211,6 +201,9 @@ ExitCode Serve(ProgramOptions flags) {
   }
   Log log(flags.log_format);
   LimitConnections(flags.server, log);
+  if (!isa->warning.empty()) {
+    log.Note(absl::StrCat("warning: ", isa->warning));
+  }
   LogNotes(served, log);
   absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(
       WithModel(flags.server, **model, &log), served, (*model)->parts());
@@ -220,7 +213,7 @@ ExitCode Serve(ProgramOptions flags) {
   }
   guard.reset();
   WarnOfOpenAddresses(flags.server, log);
-  LogStart(**server, served, *isa, log);
+  LogStart(**server, served, isa->isa, log);
   log.Flush(kStreamTimeout);
   Announce((*server)->listen(), log);
   while (AwaitSignal() == SignalMeaning::kReload) {

@@ -220,10 +220,11 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
                               model_.max_source_tokens, is_wanted);
   const std::string text = JoinLines(request.text(), *line_breaks, is_wanted);
   absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-      text, translation->source_code, model_.max_source_tokens,
+      text, {translation->source_code, model_.max_source_tokens},
       [&](absl::string_view segment) { return encoder.Encode(segment); });
   if (!segmented.ok()) return segmented.status();
   prepared->request.segments = std::move(segmented->sources);
+  prepared->plan.copied = segmented->copied;
   Gaps gaps;
   for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
   prepared->plan.gaps = std::move(gaps);

@@ -17,11 +17,13 @@ namespace {
 // Lets other texts have a turn. An error if the work is to stop.
 absl::Status Yield(EncodeFunction encode) { return encode("").status(); }
 
-// Calls `take` for each sentence of the text, trimmed, as the model should read
-// it. Stops at the first error.
+// Gets a sentence and its parts that the model should read, trimmed.
+using TakeSentence = absl::FunctionRef<absl::Status(
+    TextRange sentence, absl::Span<const TextRange> parts)>;
+
+// Calls `take` for each sentence of the text. Stops at the first error.
 absl::Status ForEachSentence(absl::string_view text, absl::string_view language,
-                             EncodeFunction encode,
-                             absl::FunctionRef<absl::Status(TextRange)> take) {
+                             EncodeFunction encode, TakeSentence take) {
   constexpr size_t kSteps = 8192;  // about a millisecond
   absl::Status status;
   const auto goes_on = [&] {
@@ -34,11 +36,10 @@ absl::Status ForEachSentence(absl::string_view text, absl::string_view language,
   for (size_t step = 0; status.ok() && step < ends.size(); ++step) {
     if (step % kSteps == 0 && !goes_on()) break;
     parts.clear();
-    AppendReadableParts(text, {begin, ends[step]}, parts);
-    begin = ends[step];
-    for (const TextRange& part : parts) {
-      if (status.ok()) status = take(part);
-    }
+    const TextRange sentence = {begin, ends[step]};
+    AppendReadableParts(text, sentence, parts);
+    begin = sentence.end;
+    status = take(sentence, parts);
   }
   return status;
 }
@@ -275,22 +276,8 @@ class SentenceJoiner {
   TokenLists sources_;  // of each sentence alone
 };
 
-}  // namespace
-
-absl::StatusOr<SegmentedText> SplitForTranslation(absl::string_view text,
-                                                  const std::string& language,
-                                                  int64_t max_tokens,
-                                                  EncodeFunction encode) {
-  SegmentedText result;
-  LongTextCutter cutter(text, max_tokens, encode);
-  const auto take = [&](TextRange piece, const EncodedSource& source) {
-    result.segments.push_back(Slice(text, piece));
-    result.sources.push_back(source.ids);
-  };
-  absl::Status status = ForEachSentence(
-      text, language, encode,
-      [&](TextRange sentence) { return cutter.Cut(sentence, take); });
-  if (!status.ok()) return status;
+// Sets what lies between the segments.
+void FillGaps(absl::string_view text, SegmentedText& result) {
   result.gaps.reserve(result.segments.size() + 1);
   size_t at = 0;
   for (absl::string_view segment : result.segments) {
@@ -299,6 +286,39 @@ absl::StatusOr<SegmentedText> SplitForTranslation(absl::string_view text,
     at = begin + segment.size();
   }
   result.gaps.push_back(text.substr(at));
+}
+
+}  // namespace
+
+absl::StatusOr<SegmentedText> SplitForTranslation(absl::string_view text,
+                                                  const TranslationSplit& split,
+                                                  EncodeFunction encode) {
+  SegmentedText result;
+  LongTextCutter cutter(text, split.max_tokens, encode);
+  const auto take = [&](TextRange piece, const EncodedSource& source) {
+    if (!HasLetter(Slice(text, piece))) return;
+    result.segments.push_back(Slice(text, piece));
+    result.sources.push_back(source.ids);
+  };
+  const auto cut = [&](TextRange sentence, absl::Span<const TextRange> parts) {
+    if (!HasLetter(Slice(text, sentence))) {
+      result.copied.without_letter += Trim(text, sentence).size() > 0;
+      return absl::OkStatus();
+    }
+    if (split.is_copied != nullptr && split.is_copied(Slice(text, sentence))) {
+      ++result.copied.in_target_language;
+      return absl::OkStatus();
+    }
+    absl::Status status;
+    for (const TextRange& part : parts) {
+      if (!status.ok()) break;
+      if (HasLetter(Slice(text, part))) status = cutter.Cut(part, take);
+    }
+    return status;
+  };
+  absl::Status status = ForEachSentence(text, split.language, encode, cut);
+  if (!status.ok()) return status;
+  FillGaps(text, result);
   return result;
 }
 
@@ -317,9 +337,14 @@ absl::StatusOr<SummaryParts> SplitForSummary(absl::string_view text,
   const auto take = [&](TextRange piece, const EncodedSource& encoded) {
     joiner.Add(piece, encoded);
   };
-  absl::Status status = ForEachSentence(
-      text, language, encode,
-      [&](TextRange sentence) { return cutter.Cut(sentence, take); });
+  const auto cut = [&](TextRange, absl::Span<const TextRange> parts) {
+    absl::Status status;
+    for (const TextRange& part : parts) {
+      if (status.ok()) status = cutter.Cut(part, take);
+    }
+    return status;
+  };
+  absl::Status status = ForEachSentence(text, language, encode, cut);
   if (!status.ok()) return status;
   return joiner.Join();
 }

@@ -103,6 +103,16 @@ bool HasLetterOrDigit(absl::string_view text) {
   return false;
 }
 
+bool HasLetter(absl::string_view text) {
+  for (size_t at = 0; at < text.size();) {
+    const int32_t character = NextCharacter(text, at);
+    if (IsLetter(character) && !u_hasBinaryProperty(character, UCHAR_EMOJI)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 namespace {
 
 // NFKC sorts a run of combining marks in time quadratic in its length. The text

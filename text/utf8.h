@@ -60,6 +60,10 @@ int32_t SentenceBreak(int32_t character);
 // Whether `text` has a letter or a digit of any script.
 bool HasLetterOrDigit(absl::string_view text);
 
+// Whether `text` has a letter of any script (IsLetter()) that is no emoji, as
+// U+2139 is.
+bool HasLetter(absl::string_view text);
+
 // The number of bytes of the text in Unicode's form NFKC, which is about what a
 // tokenizer makes of it: one character may become eighteen. If more than 30
 // combining marks follow one another, which no language does, the further marks

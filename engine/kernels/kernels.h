@@ -95,6 +95,40 @@ struct GemmInt8 {
   const float* bias = nullptr;
 };
 
+// The inputs that share a scale in a product in int4, and the inputs of two
+// groups, whose weights of a panel lie in one unit of so many bytes.
+inline constexpr int32_t kInt4Group = 32;
+inline constexpr int32_t kInt4Unit = 2 * kInt4Group;
+inline constexpr int64_t kInt4UnitBytes = 64 + kInt4Unit / 2 * kPanel;
+
+// y[m][n] = (sum over the groups of k of scale * (sum over k of x[m][k] *
+// w[k][n])) * x_scales[m] + bias[n], or += with `accumulate`. The sums of a
+// group are exact integers, they are added in f32 while the groups ascend, and
+// each step is rounded as written. So the result is the same to the bit for
+// every Isa.
+//   x       [num_rows, K] and
+//   starts  [num_rows, K / kInt4Group] as int4_inputs writes them
+//   w  panels [ceil(num_columns / 16)][K / kInt4Unit] of units. A unit begins
+//      with [16][2] scales in bfloat16, those of both groups of a column side
+//      by side, each 0 or not denormal. Then come [kInt4Unit / 8][16][4] bytes.
+//      Byte i of line j has weight 8 j + i in its low four bits and weight
+//      8 j + 4 + i in its high ones, each with 8 added.
+struct GemmInt4 {
+  const int8_t* x;
+  int64_t ldx;  // bytes
+  const int32_t* starts;
+  int64_t ld_starts;
+  const float* x_scales;  // [num_rows]
+  int32_t num_rows;
+  int32_t K;  // a multiple of kInt4Unit
+  const uint8_t* w;
+  int32_t num_columns;
+  float* y;
+  int64_t ldy;
+  bool accumulate;
+  const float* bias = nullptr;
+};
+
 // The type of stored keys and values. bfloat16 are widened to f32 when they are
 // read. With Kernels::has_bf16_products, queries and softmax weights are
 // rounded to bfloat16 instead.
@@ -176,11 +210,15 @@ struct HeadUnits {
 // The number of query rows that use a part of the keys while it is in the
 // cache.
 inline constexpr int32_t kQueryRows = 48;
-// The maximum number of query rows whose scores are held at a time.
+// The maximum number of query rows whose scores are held at a time, without and
+// with AMX.
 inline constexpr int32_t kScoredRows = 6;
-// The size of EncodeAttention::scratch.
+inline constexpr int32_t kTileQueries = 32;
+// The size of EncodeAttention::scratch. AMX needs the most: scores, half as
+// many query words as places, and sums.
 inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
-  return int64_t{kScoredRows} * kContextPart + int64_t{kQueryRows} * dim;
+  return int64_t{kTileQueries} * (kContextPart + kPanel) +
+         int64_t{kQueryRows} * dim;
 }
 
 // Attention of query rows [first_row, end_row) of one head over all `len`
@@ -192,7 +230,7 @@ inline constexpr int64_t EncodeScratchFloats(int32_t dim) {
 //   back, ahead  the bias of keys t < i - back and t > i + ahead is so low that
 //                their weights are 0, so they may be skipped; `len` for no
 //                such keys
-//   scratch      [EncodeScratchFloats(dim)]
+//   scratch      [EncodeScratchFloats(dim)]; fastest on a cache line
 struct EncodeAttention {
   const float* q;  // row 0 of the source
   int64_t q_stride;
@@ -238,6 +276,14 @@ struct Kernels {
   // rest of a row. A row of zeros has scale 0.
   void (*quantize_rows)(const float* x, int64_t ldx, int32_t num_rows,
                         int32_t K, int32_t* q, int64_t ldq, float* scales);
+  void (*gemm_int4)(const GemmInt4& args);
+  // Makes inputs of gemm_int4 from rows of words of quantize_rows, row stride
+  // `ldq` words: x [num_rows, K] has the values, and starts [num_rows, K /
+  // kInt4Group] is -8 times the sum of each group. K is a multiple of
+  // kInt4Group.
+  void (*int4_inputs)(const int32_t* q, int64_t ldq, int32_t num_rows,
+                      int32_t K, int8_t* x, int64_t ldx, int32_t* starts,
+                      int64_t ld_starts);
   void (*attend_decode)(const DecodeAttention& args);
   // out [dim] = the softmax-weighted sum of values over all parts of the
   // context of a row. The parts are `stride` floats apart, in the order of the
@@ -245,7 +291,7 @@ struct Kernels {
   void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
                      int32_t dim, float* out);
   // Writes the keys as panels [ceil(len / 16)][dim][16] and the values as rows
-  // [len][dim]. In kBf16 both are in pairs, as in KvView. In kInt16 they are in
+  // [len][dim]. In kBf16 both are in pairs, as in KvView, and in kInt16 in
   // pairs of any order: [ceil(len / 16)][dim / 2][16][2] and at most
   // [RoundUp(len, 32) / 2][dim][2].
   HeadUnits (*pack_head)(const HeadRows& head, EncodeType type, char* k_panels,

@@ -8,6 +8,7 @@
 #include "engine/kernels/attend_encode.inl.h"
 #include "engine/kernels/attention.inl.h"
 #include "engine/kernels/gemm.inl.h"
+#include "engine/kernels/gemm_int4.inl.h"
 #include "engine/kernels/gemm_narrow.inl.h"
 #include "engine/kernels/kernels.h"
 #include "engine/kernels/rowwise.inl.h"
@@ -26,6 +27,8 @@ constexpr Kernels TableOf(Isa isa) {
       .has_bf16_products = kHasBf16Products,
       .int8_group = Int8Panel<1>::kGroup,
       .quantize_rows = QuantizeRows,
+      .gemm_int4 = MultiplyInt4,
+      .int4_inputs = Int4Inputs,
       .attend_decode = AttendDecode,
       .join_parts = JoinParts,
       .pack_head = PackHead,

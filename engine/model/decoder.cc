@@ -26,21 +26,20 @@ void ForEachGroup(const AttentionPlan::Context& context,
 
 }  // namespace
 
-Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
-                 const kernels::Kernels& kernels, int32_t max_rows,
-                 int32_t max_positions)
+Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
+                 KvStorage& storage, ThreadTeam& team,
+                 const kernels::Kernels& kernels, int32_t max_rows)
     : weights_(weights),
       storage_(storage),
       team_(team),
       kernels_(kernels),
       shape_(weights.architecture.decoder),
       sublayers_(weights.architecture, kernels),
-      embedding_(weights, Stack::kDecoder, kernels, max_positions),
-      biases_(weights.architecture, Stack::kDecoder,
-              weights.decoder_stack.position_biases, max_positions),
-      finisher_(weights, Stack::kDecoder, kernels, max_positions),
+      embedding_(tables.embedding),
+      biases_(tables.biases),
+      finisher_(tables.finisher),
       max_rows_(max_rows),
-      max_positions_(max_positions),
+      max_positions_(tables.max_positions),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
@@ -59,6 +58,12 @@ Decoder::Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
                               shape_.num_heads *
                               kernels::PartFloats(shape_.head_dim))});
   }
+}
+
+void Decoder::set_short_head(const ShortHead* head) {
+  short_head_ = head;
+  if (head == nullptr) return;
+  short_y_ = AlignedBuffer<float>(max_rows_ * head->row_floats());
 }
 
 void Decoder::Decode(absl::Span<const DecodeEntry> entries,
@@ -397,7 +402,8 @@ void Decoder::RunHead(const ThreadTeam::Member& member, int64_t first,
   const float* x = normed_.data() + first * shape_.d_model;
   if (head_rows_[first].output_tokens != nullptr) {
     short_head_->Run(
-        member, absl::MakeConstSpan(head_rows_).subspan(first, end - first), x);
+        member, absl::MakeConstSpan(head_rows_).subspan(first, end - first), x,
+        short_y_.data());
     return;
   }
   // Entries are in order, so their logits are contiguous.

@@ -10,9 +10,7 @@
 #include "engine/kv_storage.h"
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
-#include "engine/model/embedding.h"
-#include "engine/model/head_finisher.h"
-#include "engine/model/relative_bias.h"
+#include "engine/model/decoder_tables.h"
 #include "engine/model/short_head.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
@@ -38,20 +36,20 @@ class DecoderObserver {
 // contexts are cut into parts, always at the same places, so that the result
 // does not depend on which member computes which part.
 //
-// Not thread-safe; it uses the team, so only the engine thread calls it.
+// Not thread-safe; the thread that may run the team calls it.
 class Decoder {
  public:
   // At most `max_rows` rows are computed at a time; longer steps take several
-  // turns. Positions are below `max_positions`.
-  Decoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
-          const kernels::Kernels& kernels, int32_t max_rows,
-          int32_t max_positions);
+  // turns.
+  Decoder(const Weights& weights, const DecoderTables& tables,
+          KvStorage& storage, ThreadTeam& team, const kernels::Kernels& kernels,
+          int32_t max_rows);
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
 
   // Null for none. Not owned. Entries may have OutputTokens only of this one.
-  void set_short_head(ShortHead* head) { short_head_ = head; }
+  void set_short_head(const ShortHead* head);
 
   // Null for none. Not owned.
   void set_observer(DecoderObserver* observer) { observer_ = observer; }
@@ -121,12 +119,12 @@ class Decoder {
   const kernels::Kernels& kernels_;
   const StackShape& shape_;
   const Sublayers sublayers_;
-  const StackEmbedding embedding_;
-  const LayerBiases biases_;
-  const HeadFinisher finisher_;
+  const StackEmbedding& embedding_;
+  const LayerBiases& biases_;
+  const HeadFinisher& finisher_;
   const int32_t max_rows_;
   const int32_t max_positions_;
-  ShortHead* short_head_ = nullptr;
+  const ShortHead* short_head_ = nullptr;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
@@ -141,6 +139,7 @@ class Decoder {
   AlignedBuffer<float> normed_;    // [rows, d_model]
   AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
   AlignedBuffer<float> attended_;  // [rows, q_columns]
+  AlignedBuffer<float> short_y_;   // of short_head_, if there is one
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
   // [num_partials, H, PartFloats(head_dim)]; AttentionPlan has the order

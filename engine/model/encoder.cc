@@ -19,7 +19,7 @@ constexpr int32_t kUnitRows = 64;
 kernels::EncodeType AttentionType(const Weights& weights,
                                   const kernels::Kernels& kernels) {
   const bool rounds_inputs =
-      weights.type == WeightType::kInt8 ||
+      weights.type == WeightType::kInt8 || weights.type == WeightType::kInt4 ||
       (weights.type == WeightType::kBf16 && kernels.has_bf16_products);
   return rounds_inputs && weights.architecture.encoder.head_dim % 32 == 0
              ? kernels.narrow_encode_type

@@ -11,7 +11,9 @@
 #include "base/bf16.h"
 #include "base/check.h"
 #include "base/enum_names.h"
+#include "base/round_up.h"
 #include "engine/model/aligned_buffer.h"
+#include "engine/model/int4_rounding.h"
 
 namespace sheaf {
 namespace {
@@ -30,10 +32,11 @@ int64_t NumPanels(int64_t num_columns) {
   return (num_columns + kPanel - 1) / kPanel;
 }
 
-constexpr EnumNames<WeightType, 3> kWeightTypes = {
+constexpr EnumNames<WeightType, 4> kWeightTypes = {
     {{{WeightType::kF32, "f32"},
       {WeightType::kBf16, "bf16"},
-      {WeightType::kInt8, "int8"}}}};
+      {WeightType::kInt8, "int8"},
+      {WeightType::kInt4, "int4"}}}};
 
 }  // namespace
 
@@ -320,6 +323,131 @@ class Linear::Int8Panels : public Packed {
   std::vector<int32_t> sums_;  // [num_columns rounded up to 16]
 };
 
+// Panels of 16 columns and units of two groups of k in 4 bits
+// (kernels::GemmInt4).
+class Linear::Int4Panels : public Packed {
+ public:
+  Int4Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
+      : kernels_(kernels),
+        K_(K),
+        padded_K_(RoundUp<int64_t>(K, kernels::kInt4Unit)),
+        num_columns_(num_columns),
+        units_(NumPanels(num_columns) * padded_K_ / kernels::kInt4Unit *
+               kernels::kInt4UnitBytes) {
+    std::fill_n(units_.data(), units_.size(), uint8_t{0});
+  }
+
+  int64_t bytes() const override { return units_.bytes(); }
+
+  void Pack(int64_t first_column, int64_t num_rows,
+            const float* rows) override {
+    for (int64_t j = 0; j < num_rows; ++j) {
+      for (int64_t k = 0; k < K_; k += kGroup) {
+        float weights[kGroup] = {};
+        std::copy_n(rows + j * K_ + k, std::min(kGroup, K_ - k), weights);
+        PutGroup(first_column + j, k, RoundToInt4(weights));
+      }
+    }
+  }
+
+  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+           bool accumulate, const float* bias) override {
+    const int64_t ldq = padded_K_ / kernels_.int8_group;
+    const int64_t num_groups = padded_K_ / kGroup;
+    thread_local std::vector<int32_t> words, starts;
+    thread_local std::vector<int8_t> bytes;
+    if (static_cast<int64_t>(bytes.size()) < kRowsAtOnce * padded_K_) {
+      words.resize(kRowsAtOnce * ldq);
+      bytes.resize(kRowsAtOnce * padded_K_);
+      starts.resize(kRowsAtOnce * num_groups);
+    }
+    float x_scales[kRowsAtOnce];
+    for (int32_t row = 0; row < num_rows; row += kRowsAtOnce) {
+      const int32_t n = std::min(kRowsAtOnce, num_rows - row);
+      kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
+                             words.data(), ldq, x_scales);
+      kernels_.int4_inputs(words.data(), ldq, n,
+                           static_cast<int32_t>(padded_K_), bytes.data(),
+                           padded_K_, starts.data(), num_groups);
+      kernels_.gemm_int4({.x = bytes.data(),
+                          .ldx = padded_K_,
+                          .starts = starts.data(),
+                          .ld_starts = num_groups,
+                          .x_scales = x_scales,
+                          .num_rows = n,
+                          .K = static_cast<int32_t>(padded_K_),
+                          .w = units_.data(),
+                          .num_columns = static_cast<int32_t>(num_columns_),
+                          .y = y + row * ldy,
+                          .ldy = ldy,
+                          .accumulate = accumulate,
+                          .bias = bias});
+    }
+  }
+
+  void ReadColumn(int64_t column, float* out) const override {
+    for (int64_t k = 0; k < K_; ++k) {
+      const int64_t unit = UnitAt(column, k);
+      uint16_t scale;
+      std::memcpy(&scale, units_.data() + unit + ScaleAt(column, k),
+                  sizeof(scale));
+      const int byte = units_.data()[unit + ByteAt(column, k)];
+      out[k] =
+          FromBf16(scale) * static_cast<float>((byte >> ShiftOf(k) & 15) - 8);
+    }
+  }
+
+  void Resize(int64_t num_columns) override { num_columns_ = num_columns; }
+  // A column has 4 bytes of each line of 64 in a unit: both of its scales, or 8
+  // weights.
+  void CopyColumn(int64_t column, const Packed& from,
+                  int64_t from_column) override {
+    constexpr int64_t kBytes = 4;
+    const auto& panels = static_cast<const Int4Panels&>(from);
+    CopyUnits<uint8_t[kBytes]>(
+        panels.units_.data() + UnitAt(from_column, 0) +
+            from_column % kPanel * kBytes,
+        padded_K_ / kUnit * (kernels::kInt4UnitBytes / (kPanel * kBytes)),
+        units_.data() + UnitAt(column, 0) + column % kPanel * kBytes);
+  }
+
+ private:
+  static constexpr int64_t kGroup = kernels::kInt4Group;
+  static constexpr int64_t kUnit = kernels::kInt4Unit;
+
+  // Where the unit of weight (column, k) begins, and where in it the scale and
+  // the byte of the weight lie.
+  int64_t UnitAt(int64_t column, int64_t k) const {
+    return (column / kPanel * (padded_K_ / kUnit) + k / kUnit) *
+           kernels::kInt4UnitBytes;
+  }
+  static int64_t ScaleAt(int64_t column, int64_t k) {
+    return (column % kPanel * 2 + k / kGroup % 2) *
+           static_cast<int64_t>(sizeof(uint16_t));
+  }
+  static int64_t ByteAt(int64_t column, int64_t k) {
+    return kPanel * 4 + k % kUnit / 8 * kPanel * 4 + column % kPanel * 4 +
+           k % 4;
+  }
+  static int ShiftOf(int64_t k) { return k % 8 < 4 ? 0 : 4; }
+
+  void PutGroup(int64_t column, int64_t first_k, const Int4Weights& group) {
+    uint8_t* unit = units_.data() + UnitAt(column, first_k);
+    std::memcpy(unit + ScaleAt(column, first_k), &group.scale,
+                sizeof(group.scale));
+    for (int64_t i = 0; i < kGroup; ++i) {
+      const int64_t k = first_k + i;
+      unit[ByteAt(column, k)] |=
+          static_cast<uint8_t>((group.values[i] + 8) << ShiftOf(k));
+    }
+  }
+
+  const kernels::Kernels& kernels_;
+  const int64_t K_, padded_K_;
+  int64_t num_columns_;
+  AlignedBuffer<uint8_t> units_;
+};
+
 Linear::Linear() = default;
 Linear::Linear(Linear&&) noexcept = default;
 Linear& Linear::operator=(Linear&&) noexcept = default;
@@ -347,6 +475,8 @@ std::unique_ptr<Linear::Packed> Linear::MakePanels(const LinearOptions& options,
       return std::make_unique<Bf16Panels>(kernels, K, num_columns);
     case WeightType::kInt8:
       return std::make_unique<Int8Panels>(kernels, K, num_columns);
+    case WeightType::kInt4:
+      return std::make_unique<Int4Panels>(kernels, K, num_columns);
   }
   return nullptr;
 }
@@ -358,8 +488,7 @@ absl::StatusOr<Linear> Linear::LoadSlices(
   SHEAF_CHECK(static_cast<int32_t>(slices.size()) == options.num_slices);
   if (options.type == WeightType::kInt8 && K > kernels::kMaxInt8K) {
     return absl::InvalidArgumentError(absl::StrFormat(
-        "weight_type is int8, which allows a row of weights %d values at most; "
-        "this model's has %d",
+        "weights in int8 may have %d values per row; this model's have %d",
         kernels::kMaxInt8K, K));
   }
   Linear linear;

@@ -23,9 +23,15 @@ enum class WeightType {
   kF32,
   kBf16,  // widened to f32 in the product, or inputs rounded (GemmBf16)
   kInt8,  // symmetric: weights by output channel, inputs by row at run time
+  // As kInt8, except that the weights that only a decode step reads have 4 bits
+  // and one scale per group of inputs (Linear: all weights). Few rows read
+  // them, so that bytes are the limit. In the encoder, and where the keys and
+  // values of a source are made, the multiplier is the limit.
+  kInt4,
 };
 
-absl::string_view WeightTypeName(WeightType type);  // "f32", "bf16", "int8"
+absl::string_view WeightTypeName(
+    WeightType type);  // "f32", "bf16", "int8", "int4"
 // The inverse; nullopt for any other text.
 std::optional<WeightType> ParseWeightType(absl::string_view name);
 
@@ -116,6 +122,7 @@ class Linear {
   class F32Panels;
   class Bf16Panels;
   class Int8Panels;
+  class Int4Panels;
   static std::unique_ptr<Packed> MakePanels(const LinearOptions& options,
                                             int64_t K, int64_t num_columns);
   int64_t SliceOf(int64_t column) const;

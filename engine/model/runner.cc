@@ -4,12 +4,31 @@
 
 #include <algorithm>
 
-#include "engine/model/decoder.h"
 #include "engine/model/encoder.h"
 #include "engine/model/head_finisher.h"
+#include "engine/model/row_split.h"
 #include "engine/model/short_head.h"
 
 namespace sheaf {
+namespace {
+
+// The multiply-adds of a row of the decoder, except attention.
+int64_t RowWork(const Weights& weights) {
+  const auto size = [](const Linear& linear) {
+    return linear.K() * linear.num_columns();
+  };
+  int64_t work = size(weights.head);
+  for (const DecoderLayer& layer : weights.decoder) {
+    for (const Linear* each :
+         {&layer.qkv, &layer.kv, &layer.self_out, &layer.cross_q,
+          &layer.cross_out, &layer.feed_forward.in, &layer.feed_forward.out}) {
+      work += size(*each);
+    }
+  }
+  return work;
+}
+
+}  // namespace
 
 KvDims KvDimsOf(const Architecture& architecture, kernels::KvType type) {
   const StackShape& decoder = architecture.decoder;
@@ -52,19 +71,32 @@ TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
       storage_(storage),
       team_(team),
       sizes_(sizes),
+      decode_bytes_(weights.decode_bytes()),
+      row_work_(RowWork(weights)),
       encoders_{std::make_unique<Encoder>(weights, storage, team, kernels,
                                           sizes.max_encode_tokens,
                                           sizes.max_source_tokens),
                 std::make_unique<Encoder>(weights, storage, team, kernels,
                                           kMaxOvertakingTokens,
                                           kMaxOvertakingTokens)},
-      decoder_(std::make_unique<Decoder>(weights, storage, team, kernels,
-                                         sizes.max_sequences,
-                                         sizes.max_new_tokens)) {
-  if (shortlist == nullptr) return;
-  short_head_ = std::make_unique<ShortHead>(weights, *shortlist, team, kernels,
-                                            sizes.max_sequences);
-  decoder_->set_short_head(short_head_.get());
+      decoder_tables_(weights, kernels, sizes.max_new_tokens),
+      decoder_(weights, decoder_tables_, storage, team, kernels,
+               sizes.max_sequences) {
+  if (shortlist != nullptr) {
+    short_head_ = std::make_unique<ShortHead>(weights, *shortlist, team,
+                                              kernels, sizes.max_sequences);
+    decoder_.set_short_head(short_head_.get());
+  }
+  const int32_t members = team.size();
+  if (members == 1 ||
+      !PaysToSplitRows(decode_bytes_, sizes.max_sequences / members)) {
+    return;
+  }
+  for (int32_t i = 0; i < members; ++i) {
+    solo_decoders_.push_back(std::make_unique<SoloDecoder>(
+        weights, decoder_tables_, storage, kernels, sizes.max_sequences));
+    solo_decoders_.back()->decoder.set_short_head(short_head_.get());
+  }
 }
 
 TransformerRunner::~TransformerRunner() = default;
@@ -92,15 +124,50 @@ std::unique_ptr<OutputTokens> TransformerRunner::MakeOutputTokens(
   return short_head_ == nullptr ? nullptr
                                 : short_head_->MakeOutputTokens(source);
 }
+
+bool TransformerRunner::SplitEntries(absl::Span<const DecodeEntry> entries) {
+  const int32_t members = team_.NextCount();
+  if (members == 1 || solo_decoders_.empty() || has_observer_) return false;
+  const StackShape& shape = weights_.architecture.decoder;
+  const int64_t context_token = 2 * shape.q_columns() * shape.num_layers;
+  int64_t num_rows = 0;
+  work_.clear();
+  for (const DecodeEntry& entry : entries) {
+    const int64_t rows = static_cast<int64_t>(entry.tokens.size());
+    const int64_t context = entry.num_computed_tokens + entry.source_len;
+    work_.push_back(rows * (row_work_ + context * context_token));
+    num_rows += rows;
+  }
+  if (!PaysToSplitRows(decode_bytes_, num_rows / members)) {
+    return false;
+  }
+  CutEvenly(work_, members, ends_);
+  return ends_.size() > 1;
+}
+
 void TransformerRunner::Decode(absl::Span<const DecodeEntry> entries,
                                absl::Span<float> logits) {
-  decoder_->Decode(entries, logits);
+  if (!SplitEntries(entries)) return decoder_.Decode(entries, logits);
+  // If the team shrinks, a member takes several ranges.
+  team_.Run([&](const ThreadTeam::Member& member) {
+    for (size_t i = member.index(); i < ends_.size(); i += member.count()) {
+      const int64_t begin = i == 0 ? 0 : ends_[i - 1];
+      const int64_t size = ends_[i] - begin;
+      solo_decoders_[i]->decoder.Decode(
+          entries.subspan(begin, size),
+          logits.subspan(begin * vocab_size(), size * vocab_size()));
+    }
+    // So that the team learns which member all others wait for.
+    member.Barrier();
+  });
 }
+
 absl::Span<const float> TransformerRunner::encoder_output() const {
   return encoders_[static_cast<int>(EncodePass::kMain)]->output();
 }
 void TransformerRunner::set_decoder_observer(DecoderObserver* observer) {
-  decoder_->set_observer(observer);
+  has_observer_ = observer != nullptr;
+  decoder_.set_observer(observer);
 }
 
 }  // namespace sheaf

@@ -8,6 +8,8 @@
 
 #include "engine/kernels/kernels.h"
 #include "engine/kv_storage.h"
+#include "engine/model/decoder.h"
+#include "engine/model/decoder_tables.h"
 #include "engine/model/weights.h"
 #include "engine/model_runner.h"
 #include "engine/thread_team.h"
@@ -23,9 +25,6 @@ struct RunnerSizes {
 };
 
 class Encoder;
-class Decoder;
-class DecoderObserver;
-class ShortHead;
 class Shortlist;
 
 // Approximate bytes of a runner and of the engine's logits after a pass and a
@@ -35,6 +34,8 @@ int64_t ActivationBytes(const Architecture& architecture,
 
 // Computes an encoder-decoder model on a thread team: the encoder over packed
 // sources, the decoder over the running sequences, with K and V in KvStorage.
+// The members of the team share each product, or, where PaysToSplitRows(), each
+// computes some of the sources and sequences by itself.
 // The constructor allocates the memory, except for buffers that grow to the
 // largest step so far: the parts of long contexts and the narrow inputs of
 // products.
@@ -83,17 +84,39 @@ class TransformerRunner : public ModelRunner {
   void set_decoder_observer(DecoderObserver* observer);
 
  private:
+  // A decoder that one member of the team runs by itself.
+  struct SoloDecoder {
+    SoloDecoder(const Weights& weights, const DecoderTables& tables,
+                KvStorage& storage, const kernels::Kernels& kernels,
+                int32_t max_rows)
+        : decoder(weights, tables, storage, team, kernels, max_rows) {}
+    ThreadTeam team = ThreadTeam(/*size=*/1);
+    Decoder decoder;
+  };
+
   Encoder& encoder(EncodePass pass) {
     return *encoders_[static_cast<int>(pass)];
   }
+
+  // Fills ends_ with the ranges of entries that members decode by themselves.
+  // Returns false if all are to decode everything together.
+  bool SplitEntries(absl::Span<const DecodeEntry> entries);
 
   const Weights& weights_;
   KvStorage& storage_;
   ThreadTeam& team_;
   const RunnerSizes sizes_;
+  const int64_t decode_bytes_;  // of weights that a step reads
+  const int64_t row_work_;      // multiply-adds of a row, except attention
   std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
-  std::unique_ptr<Decoder> decoder_;
-  std::unique_ptr<ShortHead> short_head_;
+  std::unique_ptr<ShortHead> short_head_;  // null: no shortlist
+  const DecoderTables decoder_tables_;
+  Decoder decoder_;
+  bool has_observer_ = false;
+  // One per member; none if this model's rows are never split.
+  std::vector<std::unique_ptr<SoloDecoder>> solo_decoders_;
+  std::vector<int64_t> work_;  // of each entry, in multiply-adds
+  std::vector<int32_t> ends_;  // of the ranges of entries
 };
 
 KvDims KvDimsOf(const Architecture& architecture,

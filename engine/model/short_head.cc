@@ -25,6 +25,7 @@ int64_t WeightBytes(WeightType type) {
     case WeightType::kBf16:
       return 2;
     case WeightType::kInt8:
+    case WeightType::kInt4:
       return 1;
   }
   return 0;
@@ -88,8 +89,7 @@ ShortHead::ShortHead(const Weights& weights, const Shortlist& shortlist,
                           int64_t{kernels::kPanel})),
       ldy_(own_column_ + RoundUp(max_own_, int64_t{kernels::kPanel})),
       common_(weights.head.MakeSubset(
-          static_cast<int64_t>(shortlist.common().size()))),
-      y_(max_sequences * ldy_) {
+          static_cast<int64_t>(shortlist.common().size()))) {
   common_.CopyColumns(weights.head, shortlist.common(), team);
   free_.reserve(max_sequences);
   for (int32_t i = 0; i < max_sequences; ++i) {
@@ -132,31 +132,33 @@ std::unique_ptr<OutputTokens> ShortHead::MakeOutputTokens(
 }
 
 void ShortHead::Run(const ThreadTeam::Member& member,
-                    absl::Span<const HeadRow> rows, const float* x) {
+                    absl::Span<const HeadRow> rows, const float* x,
+                    float* y) const {
   const auto tokens_of = [](const HeadRow& row) {
     return static_cast<const Tokens*>(row.output_tokens);
   };
   // The places differ between segments, but not the columns.
-  RunColumns(member, common_, rows, x, y_.data(), [&](const HeadRow& row) {
+  const auto common_places = [&](const HeadRow& row) {
     return tokens_of(row)->common_places();
-  });
+  };
+  RunColumns(member, common_, rows, x, y, common_places);
   for (size_t first = 0, end = 0; first < rows.size(); first = end) {
     const Tokens& tokens = *tokens_of(rows[first]);
     while (end < rows.size() && tokens_of(rows[end]) == &tokens) ++end;
     const int64_t row = static_cast<int64_t>(first);
     RunColumns(member, tokens.own_columns(), rows.subspan(first, end - first),
-               x + row * weights_.head.K(),
-               y_.data() + row * ldy_ + own_column_,
+               x + row * weights_.head.K(), y + row * ldy_ + own_column_,
                [&](const HeadRow&) { return tokens.own_places(); });
   }
 }
 
 // A member reads only what it has just computed, and every product has its own
-// part of y_, so no barrier is needed.
+// part of y, so no barrier is needed.
 void ShortHead::RunColumns(
     const ThreadTeam::Member& member, const Linear& columns,
     absl::Span<const HeadRow> rows, const float* x, float* y,
-    absl::FunctionRef<absl::Span<const int32_t>(const HeadRow&)> places_of) {
+    absl::FunctionRef<absl::Span<const int32_t>(const HeadRow&)> places_of)
+    const {
   columns.Run(member, x, columns.K(), static_cast<int32_t>(rows.size()), y,
               ldy_, /*accumulate=*/false);
   const float cap = weights_.architecture.logit_softcap;

@@ -9,7 +9,6 @@
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
 #include "engine/kernels/kernels.h"
-#include "engine/model/aligned_buffer.h"
 #include "engine/model/linear.h"
 #include "engine/model/shortlist.h"
 #include "engine/model/weights.h"
@@ -32,7 +31,8 @@ struct HeadRow {
 // source adds, made when it begins to decode. So the tokens of a segment depend
 // on its source only, and a step reads few weights.
 //
-// Not thread-safe: the engine thread owns it, and Run() is for the team.
+// Not thread-safe: the engine thread owns it. Several threads may call Run() at
+// once, each with its own y.
 class ShortHead {
  public:
   // Approximate bytes of a ShortHead: those of its large buffers.
@@ -55,11 +55,15 @@ class ShortHead {
   std::unique_ptr<OutputTokens> MakeOutputTokens(
       absl::Span<const int32_t> source);
 
+  // The floats that Run() needs for a row.
+  int64_t row_floats() const { return ldy_; }
+
   // Computes the logits of `rows`, which all have OutputTokens, from x
-  // [rows.size(), d_model]. All members call it; the logits are complete after
-  // the next barrier. REQUIRES: rows with the same OutputTokens are adjacent.
+  // [rows.size(), d_model]. `y` [rows.size(), row_floats()] is working memory.
+  // All members call it; the logits are complete after the next barrier.
+  // REQUIRES: rows with the same OutputTokens are adjacent.
   void Run(const ThreadTeam::Member& member, absl::Span<const HeadRow> rows,
-           const float* x);
+           const float* x, float* y) const;
 
  private:
   class Tokens;
@@ -69,21 +73,20 @@ class ShortHead {
   // Multiplies `columns` with x [rows.size(), d_model] into y, whose rows are
   // ldy_ apart, and moves this member's part of it to the rows' logits. The
   // value of column j is logit places_of(row)[j] of a row.
-  void RunColumns(
-      const ThreadTeam::Member& member, const Linear& columns,
-      absl::Span<const HeadRow> rows, const float* x, float* y,
-      absl::FunctionRef<absl::Span<const int32_t>(const HeadRow&)> places_of);
+  void RunColumns(const ThreadTeam::Member& member, const Linear& columns,
+                  absl::Span<const HeadRow> rows, const float* x, float* y,
+                  absl::FunctionRef<absl::Span<const int32_t>(const HeadRow&)>
+                      places_of) const;
 
   const Weights& weights_;
   const Shortlist& shortlist_;
   ThreadTeam& team_;
   const kernels::Kernels& kernels_;
   const int64_t max_own_;
-  const int64_t own_column_;  // where the own tokens begin in a row of y_
-  const int64_t ldy_;         // floats of a row of y_
+  const int64_t own_column_;  // where the own tokens begin in a row of y
+  const int64_t ldy_;         // floats of a row of y
   Linear common_;
   std::vector<std::unique_ptr<Linear>> free_;  // subsets of no OutputTokens
-  AlignedBuffer<float> y_;  // [max_sequences, ldy_]: common logits, own ones
   // Of FindOwn(), reused between calls.
   std::vector<bool> is_known_;  // [vocab_size]: common, or in own_
   std::vector<int32_t> own_;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "base/input_file.h"
 #include "engine/model/architecture_check.h"
 #include "engine/model/position_table.h"
@@ -77,14 +78,14 @@ class Matcher {
         names_(source.Names()) {
     architecture_.is_tied = true;
     description_.tensors.clear();
+    is_without_head_ = IsWithoutHead();
   }
 
   absl::Status Match() {
     const std::vector<TensorSpec> tensors = ListTensors(architecture_);
     absl::Status status = FindTable(tensors.front());
     for (size_t i = 1; i < tensors.size() && status.ok(); ++i) {
-      const std::string name =
-          description_.family->names(architecture_, tensors[i].place).front();
+      const std::string name = NamesOf(tensors[i].place).front();
       if (tensors[i].place.slot == Slot::kLogitBias && !source_.Has(name)) {
         architecture_.has_logit_bias = false;  // As in the reference: zeros.
         continue;
@@ -108,6 +109,33 @@ class Matcher {
     return description_.tensors.at({Slot::kEmbedding});
   }
 
+  absl::string_view base_prefix() const {
+    return description_.family->base_prefix;
+  }
+
+  // Whether the checkpoint was saved without a head, by its names.
+  bool IsWithoutHead() const {
+    for (const std::string& name : names_) {
+      if (absl::StartsWith(name, base_prefix())) return false;
+    }
+    for (const std::string& name :
+         description_.family->names(architecture_, {Slot::kEmbedding})) {
+      if (source_.Has(absl::StripPrefix(name, base_prefix()))) return true;
+    }
+    return false;
+  }
+
+  // The names that this checkpoint may use for the tensor at `place`.
+  std::vector<std::string> NamesOf(const TensorPlace& place) const {
+    std::vector<std::string> names =
+        description_.family->names(architecture_, place);
+    if (!is_without_head_) return names;
+    for (std::string& name : names) {
+      name = std::string(absl::StripPrefix(name, base_prefix()));
+    }
+    return names;
+  }
+
   // Notes that the tensor at `place` is `name`, and which names are known.
   const std::string& Take(const TensorPlace& place, std::string name) {
     const std::string& taken =
@@ -119,8 +147,7 @@ class Matcher {
 
   // The table, and that all of its copies are equal.
   absl::Status FindTable(const TensorSpec& table_spec) {
-    const std::vector<std::string> candidates =
-        description_.family->names(architecture_, table_spec.place);
+    const std::vector<std::string> candidates = NamesOf(table_spec.place);
     for (const std::string& name : candidates) {
       known_.insert(name);
       if (!source_.Has(name)) continue;
@@ -148,9 +175,7 @@ class Matcher {
   absl::Status CheckComputedPositions(Stack stack) {
     const Positions& positions = architecture_.positions;
     if (!positions.is_computed()) return absl::OkStatus();
-    const std::string name =
-        description_.family->names(architecture_, {Slot::kPositions, stack})
-            .front();
+    const std::string name = NamesOf({Slot::kPositions, stack}).front();
     if (!source_.Has(name)) return absl::OkStatus();
     known_.insert(name);
     const int32_t d_model = stack == Stack::kEncoder
@@ -201,8 +226,7 @@ class Matcher {
 
   // The head, if the checkpoint has one that differs from the table.
   absl::Status FindHead(const TensorSpec& head) {
-    const std::string name =
-        description_.family->names(architecture_, head.place).front();
+    const std::string name = NamesOf(head.place).front();
     if (!source_.Has(name)) return absl::OkStatus();
     absl::Status status = CheckTensor(source_, name, head);
     if (!status.ok()) return status;
@@ -220,15 +244,16 @@ class Matcher {
 
   // Tensors that nothing reads.
   absl::Status CheckOthers(const TensorPlace& head) {
-    for (std::string& name : description_.family->names(architecture_, head)) {
+    for (std::string& name : NamesOf(head)) {
       known_.insert(std::move(name));
     }
     std::vector<std::string> unused;
     for (const std::string& name : names_) {
-      if (known_.contains(name) || description_.family->is_ignored(name)) {
-        continue;
-      }
-      if (HasModelPrefix(name)) return RefuseUnknown(name);
+      if (known_.contains(name)) continue;
+      const std::string whole_name =
+          absl::StrCat(is_without_head_ ? base_prefix() : "", name);
+      if (description_.family->is_ignored(whole_name)) continue;
+      if (HasModelPrefix(whole_name)) return RefuseUnknown(name);
       unused.push_back(Quoted(name));
     }
     if (unused.empty()) return absl::OkStatus();
@@ -262,6 +287,7 @@ class Matcher {
   ModelDescription& description_;
   Architecture& architecture_;
   const std::vector<std::string> names_;    // of the checkpoint
+  bool is_without_head_ = false;            // so that base_prefix() is left out
   absl::flat_hash_set<std::string> known_;  // that the model may have
 };
 

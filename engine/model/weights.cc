@@ -15,6 +15,25 @@
 namespace sheaf {
 namespace {
 
+// Whether WeightType::kInt4 stores a tensor in 4 bits.
+bool IsInt4(const Architecture& architecture, const TensorPlace& place) {
+  if (place.stack != Stack::kDecoder || place.is_bias) return false;
+  switch (place.slot) {
+    case Slot::kQuery:
+    case Slot::kOutput:
+    case Slot::kGate:
+    case Slot::kUp:
+    case Slot::kDown:
+      return true;
+    case Slot::kKey:
+    case Slot::kValue:
+      return place.sublayer == Sublayer::kSelfAttention &&
+             !architecture.has_merged_attention;
+    default:
+      return false;
+  }
+}
+
 // Reads the tensors of a description; the first error sticks, so that the
 // loading code reads as a list.
 class Loader {
@@ -155,8 +174,8 @@ class Loader {
       }
     }
     if (!status_.ok()) return Linear();
-    return Take(
-        Linear::LoadSlices(source_, InputsOf(places), slices, options_));
+    return Take(Linear::LoadSlices(source_, InputsOf(places), slices,
+                                   OptionsOf(places)));
   }
 
  private:
@@ -168,7 +187,17 @@ class Loader {
   Linear Load(absl::Span<const TensorPlace> places,
               absl::Span<const WeightRows> rows) {
     if (!status_.ok()) return Linear();
-    return Take(Linear::Load(source_, InputsOf(places), rows, options_));
+    return Take(
+        Linear::Load(source_, InputsOf(places), rows, OptionsOf(places)));
+  }
+
+  LinearOptions OptionsOf(absl::Span<const TensorPlace> places) const {
+    LinearOptions options = options_;
+    if (options.type == WeightType::kInt4 &&
+        !IsInt4(architecture_, places.front())) {
+      options.type = WeightType::kInt8;
+    }
+    return options;
   }
 
   // The bias of each product; empty ones if the model has none.
@@ -448,6 +477,15 @@ int64_t LeastWeightBytes(const Architecture& architecture, WeightType type) {
     case WeightType::kInt8:
       // Tables that are not the head stay in bfloat16.
       return num_parameters + TableElements(architecture);
+    case WeightType::kInt4: {
+      int64_t bytes = num_parameters + TableElements(architecture);
+      for (const TensorSpec& tensor : ListTensors(architecture)) {
+        if (IsInt4(architecture, tensor.place)) {
+          bytes -= tensor.num_elements() / 2;
+        }
+      }
+      return bytes;
+    }
   }
   return 0;
 }

@@ -33,6 +33,8 @@ constexpr std::array<const char*, 10> kRejections = {
     "invalid_argument", "unknown_model", "unimplemented", "no_tokenizer",
     "queue_full",       "draining",      "deadline",      "unauthenticated",
     "caller_limit",     "queued_bytes"};
+constexpr std::array<const char*, 2> kCopyReasons = {"no_letter",
+                                                     "target_language"};
 // In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -126,6 +128,9 @@ class Metrics::Series {
     for (const char* reason : kRejections) {
       rejected_.push_back(&rejected_family_.Add({{"reason", reason}}));
     }
+    for (const char* reason : kCopyReasons) {
+      copied_.push_back(&copied_family_.Add({{"reason", reason}}));
+    }
     kv_capacity_.Set(static_cast<double>(kv_capacity_bytes));
   }
 
@@ -166,6 +171,10 @@ class Metrics::Series {
   }
   void CountRejected(Rejection reason) {
     rejected_[static_cast<int>(reason)]->Increment();
+  }
+  void CountCopied(CopyReason reason, int64_t num_sentences) {
+    copied_[static_cast<int>(reason)]->Increment(
+        static_cast<double>(num_sentences));
   }
 
   void SetConnections(int32_t num_open) { connections_.Set(num_open); }
@@ -324,6 +333,11 @@ class Metrics::Series {
   prometheus::Family<Counter>& rejected_family_ =
       CounterFamily("sheaf_requests_rejected_total",
                     "Requests that did not run, by reason.", model_);
+  prometheus::Family<Counter>& copied_family_ = CounterFamily(
+      "sheaf_segments_copied_total",
+      "Sentences copied into their translation, by reason: no_letter, "
+      "target_language.",
+      model_);
   prometheus::Family<Counter>& client_family_ = CounterFamily(
       "sheaf_client_requests_total",
       "Requests by the name of the token they came with.", model_);
@@ -339,6 +353,7 @@ class Metrics::Series {
           .Register(registry_);
   std::vector<Counter*> success_;   // by FinishReason
   std::vector<Counter*> rejected_;  // by Rejection
+  std::vector<Counter*> copied_;    // by CopyReason
 };
 
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
@@ -373,6 +388,9 @@ void Metrics::CountSuccess(FinishReason reason) {
 }
 void Metrics::CountRejected(Rejection reason) {
   series_->CountRejected(reason);
+}
+void Metrics::CountCopied(CopyReason reason, int64_t num_sentences) {
+  series_->CountCopied(reason, num_sentences);
 }
 void Metrics::SetQueuedBytes(int64_t bytes) { series_->SetQueuedBytes(bytes); }
 void Metrics::SetConnections(int32_t num_open) {

@@ -29,6 +29,13 @@ enum class Rejection {
   kQueuedBytes,      // "queued_bytes": the requests would take too much memory
 };
 
+// Why a sentence was copied into its translation; the label `reason` of
+// segments_copied_total.
+enum class CopyReason {
+  kNoLetter,        // "no_letter"
+  kTargetLanguage,  // "target_language": it is in that language already
+};
+
 // The labels of the grpc_server_ metrics.
 struct RpcName {
   std::string service;  // "sheaf.v1.TextService"
@@ -62,6 +69,7 @@ class Metrics {
   void OnStep(const StepStats& stats);
   void CountSuccess(FinishReason reason);
   void CountRejected(Rejection reason);
+  void CountCopied(CopyReason reason, int64_t num_sentences);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
   // Sets the memory of the requests that the server holds.

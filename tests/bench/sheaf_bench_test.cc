@@ -283,7 +283,9 @@ TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
       {"--source=0", "--source is 0; it may be 1 to 65536"},
       {"--generate=-1", "--generate is -1; it may be 1 to 65536"},
       {"--threads=-1", "--threads is -1; it may be 0 to 1024"},
-      {"--isa=sse", "--isa is \"sse\"; it may be auto, or portable"},
+      {"--isa=sse",
+       "--isa is \"sse\"; on this machine it may be one of auto, "
+       "portable"},
       {"--kv_heads=3", "--kv_heads is 3; it may be 0 or a divisor of the"},
       {"--kv_heads=4", "--kv_heads is 4; the weights of --model have 2"},
       {"--cross_kv_heads=8", "--cross_kv_heads is 8; the weights of --model"},

@@ -44,7 +44,8 @@ absl::StatusOr<EncodedSource> EncodeFast(absl::string_view text) {
 }
 
 SegmentedText Split(absl::string_view text, int64_t max_tokens = 1000) {
-  return SplitForTranslation(text, "en", max_tokens, EncodeCharacters).value();
+  return SplitForTranslation(text, {"en", max_tokens}, EncodeCharacters)
+      .value();
 }
 
 SummaryParts SplitSummary(absl::string_view text, int64_t max_tokens) {
@@ -102,8 +103,8 @@ TEST(SplitForTranslationTest, LongMarksAreGapsWhereverTheyStand) {
     EXPECT_THAT(split.segments, ElementsAre("Hello.")) << text.substr(0, 20);
     EXPECT_EQ(Join(split), text);
   }
-  EXPECT_THAT(Split("Chapter 1 " + dashes + " 12").segments,
-              ElementsAre("Chapter 1", "12"));
+  EXPECT_THAT(Split("Chapter 1 " + dashes + " page 12").segments,
+              ElementsAre("Chapter 1", "page 12"));
   EXPECT_THAT(Split("==== Title ====").segments, ElementsAre("Title"));
   EXPECT_THAT(Split("Hello. --- World. * * *").segments,
               ElementsAre("Hello.", "World."));
@@ -134,6 +135,87 @@ TEST(SplitForTranslationTest, OneOfManyTerminalMarksStays) {
   EXPECT_THAT(split.gaps, ElementsAre("", "!!!!!! ", "....."));
 }
 
+TEST(SplitForTranslationTest, SentencesWithoutALetterAreGapsAndCounted) {
+  for (const char* sentence : {"-",
+                               "12",
+                               "19:30",
+                               "1,234.50",
+                               "\u20ac 12.50",
+                               "+49 (0)30 1234-567",
+                               "2024-05-12",
+                               "50 %",
+                               "(1)",
+                               "\u0661\u0662\u0663",
+                               "\u2163",
+                               "\u00bd",
+                               "\u2460",
+                               "\U0001F600",
+                               "\U0001F1E9\U0001F1EA",
+                               "1\ufe0f\u20e3",
+                               "\u2139\ufe0f",
+                               "\u2122",
+                               "=>",
+                               "..."}) {
+    const SegmentedText alone = Split(sentence);
+    EXPECT_THAT(alone.segments, IsEmpty()) << sentence;
+    EXPECT_THAT(alone.gaps, ElementsAre(sentence));
+    EXPECT_EQ(alone.copied.without_letter, 1) << sentence;
+    const std::string text = absl::StrCat("One.\n", sentence, "\n\nTwo.");
+    const SegmentedText within = Split(text);
+    EXPECT_THAT(within.segments, ElementsAre("One.", "Two.")) << sentence;
+    EXPECT_EQ(Join(within), text);
+    EXPECT_EQ(within.copied.without_letter, 1) << sentence;
+  }
+  // White space is no sentence, and neither are marks beside words.
+  EXPECT_EQ(Split(" \n\t\n").copied.without_letter, 0);
+  EXPECT_EQ(Split("- Open ---------- 12").copied.without_letter, 0);
+}
+
+TEST(SplitForTranslationTest, OneLetterOfAnyScriptMakesASegment) {
+  for (const char* text :
+       {"5 km", "A4", "\u4e09", "1\u00ba", "\u03b1", "12\u0e01"}) {
+    EXPECT_THAT(Split(text).segments, ElementsAre(text));
+    EXPECT_EQ(Split(text).copied.without_letter, 0);
+  }
+}
+
+TEST(SplitForTranslationTest, PartsWithoutALetterAreGaps) {
+  const std::string dots(20, '.');
+  const std::string text = "Chapter " + dots + " 12";
+  EXPECT_THAT(Split(text).segments, ElementsAre("Chapter"));
+  EXPECT_EQ(Join(Split(text)), text);
+  // Also those of a sentence that is too long.
+  const std::string digits = "abcdefgh 123456789 123456789 12345678";
+  const SegmentedText split = Split(digits, /*max_tokens=*/10);
+  EXPECT_THAT(split.segments, ElementsAre("abcdefgh"));
+  EXPECT_EQ(Join(split), digits);
+}
+
+TEST(SplitForTranslationTest, SentencesThatAreToBeCopiedAreNotEncoded) {
+  std::vector<std::string> encoded;
+  const auto encode = [&](absl::string_view text) {
+    if (!text.empty()) encoded.emplace_back(text);
+    return EncodeCharacters(text);
+  };
+  TranslationSplit split = {"en", /*max_tokens=*/100};
+  split.is_copied = [](absl::string_view sentence) {
+    return absl::StrContains(sentence, "zwei");
+  };
+  const SegmentedText result =
+      SplitForTranslation("One. Das sind zwei.\n12\nThree.", split, encode)
+          .value();
+  EXPECT_THAT(result.segments, ElementsAre("One.", "Three."));
+  EXPECT_THAT(result.gaps, ElementsAre("", " Das sind zwei.\n12\n", ""));
+  EXPECT_EQ(result.copied.in_target_language, 1);
+  EXPECT_EQ(result.copied.without_letter, 1);
+  EXPECT_THAT(encoded, ElementsAre("One.", "Three."));
+}
+
+TEST(SplitForSummaryTest, NumbersAloneAreRead) {
+  EXPECT_THAT(SplitSummary("aaaa.\n1234.\nbbbb.", 6).parts,
+              ElementsAre("aaaa.", "1234.", "bbbb."));
+}
+
 // Quadratic time would take minutes.
 TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
   for (const char* unit :
@@ -146,7 +228,7 @@ TEST(SplitForTranslationTest, AMegabyteOfAnyKindTakesLinearTime) {
     while (text.size() < (1 << 20)) text += unit;
     const absl::Time begin = absl::Now();
     const SegmentedText split =
-        SplitForTranslation(text, "en", 512, EncodeFast).value();
+        SplitForTranslation(text, {"en", 512}, EncodeFast).value();
     EXPECT_LT(absl::Now() - begin, absl::Seconds(10)) << unit;
     EXPECT_EQ(Join(split), text) << unit;
   }
@@ -208,7 +290,7 @@ TEST(SplitForTranslationTest, NothingIsLostAndNothingIsTooLong) {
       ASSERT_EQ(split.sources[k], Characters(segment)) << segment;
       ASSERT_FALSE(segment.empty());
       ASSERT_TRUE(IsValidUtf8(segment));
-      ASSERT_TRUE(HasLetterOrDigit(segment)) << segment;
+      ASSERT_TRUE(HasLetter(segment)) << segment;
       ASSERT_LE(CountCharacters(segment), max_tokens) << segment;
     }
   }
@@ -227,7 +309,7 @@ TEST(SplitForTranslationTest, EncodesALongTextFewTimesOver) {
       return EncodeFast(part);
     };
     const SegmentedText split =
-        SplitForTranslation(text, "en", 512, encode).value();
+        SplitForTranslation(text, {"en", 512}, encode).value();
     EXPECT_EQ(Join(split), text);
     EXPECT_LT(num_bytes, 8 * static_cast<int64_t>(text.size()));
     num_bytes = 0;
@@ -252,18 +334,19 @@ class EncodeRecorder {
 TEST(SplitForTranslationTest, EncodesEachSentenceThatFitsOnce) {
   EncodeRecorder encode;
   EXPECT_TRUE(
-      SplitForTranslation("One two. Three!\nFour?", "en", 100, encode).ok());
+      SplitForTranslation("One two. Three!\nFour?", {"en", 100}, encode).ok());
   EXPECT_THAT(encode.texts(), ElementsAre("One two.", "Three!", "Four?"));
 }
 
 TEST(SplitForTranslationTest, EncodesAPieceOnceMoreOnlyForABetterCut) {
   EncodeRecorder no_better;
   EXPECT_TRUE(
-      SplitForTranslation("aaaabbbbccccdddd", "en", 12, no_better).ok());
+      SplitForTranslation("aaaabbbbccccdddd", {"en", 12}, no_better).ok());
   EXPECT_THAT(no_better.texts(),
               ElementsAre("aaaabbbbccccdddd", "aaaabbbbccc", "cdddd"));
   EncodeRecorder better;
-  EXPECT_TRUE(SplitForTranslation("aaaabbb cccc dddd", "en", 12, better).ok());
+  EXPECT_TRUE(
+      SplitForTranslation("aaaabbb cccc dddd", {"en", 12}, better).ok());
   EXPECT_THAT(better.texts(), ElementsAre("aaaabbb cccc dddd", "aaaabbb ccc",
                                           "aaaabbb", "cccc dddd"));
 }
@@ -289,7 +372,7 @@ TEST(SplitTest, EndsAtTheFirstError) {
     };
     const absl::Status status =
         is_summary ? SplitForSummary(text, "en", 512, encode).status()
-                   : SplitForTranslation(text, "en", 512, encode).status();
+                   : SplitForTranslation(text, {"en", 512}, encode).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kCancelled);
     EXPECT_EQ(num_calls, 5);
   }

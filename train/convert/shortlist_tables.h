@@ -14,7 +14,7 @@ namespace sheaf {
 
 struct ShortlistOptions {
   int32_t num_frequent = 1000;  // most frequent tokens of the targets
-  int32_t per_token = 30;       // most likely translations of a source token
+  int32_t per_token = 100;      // most likely translations of a source token
   // Less likely translations are not listed.
   float least_probability = 1e-4f;
 };

@@ -60,7 +60,7 @@ std::string OneLine(std::string text) {
 
 std::string FirstSentence(const std::string& document) {
   const absl::StatusOr<SegmentedText> text =
-      SplitForTranslation(document, "en", /*max_tokens=*/INT64_MAX,
+      SplitForTranslation(document, {"en", /*max_tokens=*/INT64_MAX},
                           [](absl::string_view) { return EncodedSource(); });
   return !text.ok() || text->segments.empty()
              ? ""

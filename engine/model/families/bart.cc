@@ -305,6 +305,7 @@ const Family& BartFamily() {
                                  .read = Read,
                                  .names = Names,
                                  .prefixes = kPrefixes,
+                                 .base_prefix = "model.",
                                  .is_ignored = IsIgnored};
   return kFamily;
 }

@@ -50,6 +50,11 @@ struct Family {
   // would not be the one that was saved.
   absl::Span<const absl::string_view> prefixes;
 
+  // The prefix of everything but the head, with its dot. The reference also
+  // saves a model without its head, and then leaves this prefix out. Empty:
+  // there is no such prefix.
+  absl::string_view base_prefix = "";
+
   // Whether a tensor with such a prefix is a leftover that nothing reads.
   bool (*is_ignored)(absl::string_view tensor);
 

@@ -440,6 +440,7 @@ const Family& T5GemmaFamily() {
                                  .read = Read,
                                  .names = Names,
                                  .prefixes = kPrefixes,
+                                 .base_prefix = "model.",
                                  .is_ignored = IsIgnored,
                                  .kv_heads_object = "decoder"};
   return kFamily;

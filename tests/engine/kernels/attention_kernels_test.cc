@@ -261,9 +261,10 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
     const int relative = i - (len - 1);
     if (relative < -c.back || relative > c.ahead) bias[i] = -1e30f;
   }
+  // What pack_head does not write must have no effect.
   const int padded = (len + 15) / 16 * 16;
-  std::vector<float> k_panels(padded * dim), values(padded * dim),
-      scratch(EncodeScratchFloats(dim)), out(len * dim);
+  std::vector<float> k_panels(padded * dim, NAN), values(padded * dim, NAN),
+      scratch(EncodeScratchFloats(dim), NAN), out(len * dim, NAN);
   auto* k_bytes = reinterpret_cast<char*>(k_panels.data());
   auto* v_bytes = reinterpret_cast<char*>(values.data());
   const HeadUnits units = kernels.pack_head({k.data(), v.data(), dim, len, dim},

@@ -29,11 +29,6 @@ std::vector<float> PackPanels(const std::vector<float>& w, int K, int N) {
   return panels;
 }
 
-// How a product is stored.
-constexpr struct {
-  bool accumulate, has_bias;
-} kStores[] = {{false, false}, {false, true}, {true, false}, {true, true}};
-
 TEST_P(KernelsTest, GemmMatchesTheDefinition) {
   for (int M : {1, 2, 3, 4, 5, 6, 7, 11, 12, 13, 32}) {
     for (int N : {1, 15, 16, 17, 64, 83}) {
@@ -75,31 +70,6 @@ TEST_P(KernelsTest, GemmGivesARowTheSameBitsInAnyBatch) {
         {x.data() + m * K, K, 1, K, panels.data(), N, alone.data(), N, false});
     ASSERT_TRUE(std::equal(alone.begin(), alone.end(), &together[m * N])) << m;
   }
-}
-
-// Panels of 16 columns and pairs of k, of any type.
-template <typename T>
-std::vector<T> PackGroups(const std::vector<T>& w, int K, int N, int group) {
-  const int groups = (K + group - 1) / group;
-  std::vector<T> panels((N + 15) / 16 * 16 * groups * group, T{0});
-  for (int n = 0; n < N; ++n) {
-    for (int k = 0; k < K; ++k) {
-      panels[((n / 16 * groups + k / group) * 16 + n % 16) * group +
-             k % group] = w[n * K + k];
-    }
-  }
-  return panels;
-}
-
-// The words of a row, as quantize_rows writes them.
-std::vector<int32_t> ToWords(const std::vector<int>& x, int group) {
-  std::vector<int32_t> words(x.size() / group);
-  for (size_t i = 0; i < x.size(); ++i) {
-    const uint32_t bits = group == 4 ? static_cast<uint8_t>(x[i] + 128)
-                                     : static_cast<uint16_t>(x[i]);
-    words[i / group] |= static_cast<int32_t>(bits << (i % group * 32 / group));
-  }
-  return words;
 }
 
 TEST_P(KernelsTest, GemmBf16MatchesTheDefinition) {
@@ -360,13 +330,6 @@ TEST_P(KernelsTest, ForbiddenLogitsCountForNothing) {
   const MaxAndSum found = kernels().max_and_sum(x.data(), 40);
   EXPECT_EQ(found.argmax, 17);
   EXPECT_NEAR(found.sum_exp, 1.0, 1e-6);
-}
-
-TEST(IsaTest, NamesAreTheInverseOfParsing) {
-  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
-    EXPECT_EQ(ParseIsa(IsaName(isa)), isa);
-  }
-  EXPECT_EQ(ParseIsa("avx1024"), std::nullopt);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include "engine/kernels/kernels.h"
 #include "gtest/gtest.h"
+#include "tests/support/emulated_tiles.h"
 
 namespace sheaf::kernels {
 namespace {
@@ -21,7 +22,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 class ScanKernelsTest : public ::testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (GetParam() > DetectIsa()) GTEST_SKIP() << "not on this processor";
+    if (!CanRun(GetParam())) GTEST_SKIP() << "not on this processor";
     kernels_ = &KernelsFor(GetParam());
   }
   // Sizes around those of a vector, a block, and several blocks.
@@ -45,7 +46,7 @@ std::string Name(const ::testing::TestParamInfo<Isa>& info) {
 
 INSTANTIATE_TEST_SUITE_P(All, ScanKernelsTest,
                          ::testing::Values(Isa::kPortable, Isa::kAvx2,
-                                           Isa::kAvx512),
+                                           Isa::kAvx512, Isa::kAmx),
                          Name);
 
 TEST_P(ScanKernelsTest, BlockMaximaAreEachBlocksGreatest) {

@@ -98,8 +98,8 @@ StepLogits FirstStep(TestModel& model,
 TEST(ShortHeadTest, LogitsAreThoseOfTheWholeHead) {
   for (const std::string name : kModels) {
     const std::string directory = TestdataDir(name);
-    for (const WeightType type :
-         {WeightType::kF32, WeightType::kBf16, WeightType::kInt8}) {
+    for (const WeightType type : {WeightType::kF32, WeightType::kBf16,
+                                  WeightType::kInt8, WeightType::kInt4}) {
       for (const kernels::Isa isa :
            {kernels::Isa::kPortable, kernels::DetectIsa()}) {
         SCOPED_TRACE(name + " " + std::string(WeightTypeName(type)));

@@ -57,6 +57,9 @@ TEST_F(MetricsTest, EverySeriesIsThereFromTheStart) {
         "sheaf_requests_rejected_total{model=\"small\","
         "reason=\"queue_full\"}",
         "sheaf_requests_rejected_total{model=\"small\",reason=\"draining\"}",
+        "sheaf_segments_copied_total{model=\"small\",reason=\"no_letter\"}",
+        "sheaf_segments_copied_total{model=\"small\","
+        "reason=\"target_language\"}",
         "sheaf_requests_rejected_total{model=\"small\","
         "reason=\"invalid_argument\"}"}) {
     EXPECT_EQ(Value(series), 0) << series;

@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "engine/model/description.h"
 #include "engine/model/position_table.h"
 #include "engine/model/tensor_match.h"
@@ -253,6 +254,11 @@ class FlatWeights : public WeightSource {
     tensors_[name] = {{rows, columns}, values};
   }
   void Remove(const std::string& name) { tensors_.erase(name); }
+  void Rename(const std::string& name, const std::string& new_name) {
+    auto tensor = tensors_.extract(name);
+    tensor.key() = new_name;
+    tensors_.insert(std::move(tensor));
+  }
 
   std::vector<std::string> Names() const override {
     std::vector<std::string> names;
@@ -314,6 +320,35 @@ TEST(BartTest, AbsentBiasesOfTheLogitsAreZeros) {
   weights.Remove("final_logits_bias");
   EXPECT_EQ(MatchTensors(weights, description), absl::OkStatus());
   EXPECT_FALSE(description.architecture.has_logit_bias);
+}
+
+// The reference loads a model that was saved without its head, whose names have
+// no prefix then. A checkpoint with both forms of names is none of those.
+TEST(BartTest, AModelWithoutHeadHasNoPrefix) {
+  for (const std::string type : kTypes) {
+    SCOPED_TRACE(type);
+    ModelDescription description = Parse(Config(type));
+    FlatWeights weights(description);
+    weights.Remove("final_logits_bias");
+    for (const std::string& name : weights.Names()) {
+      weights.Rename(name, std::string(absl::StripPrefix(name, "model.")));
+    }
+    weights.Add("encoder.version", {1}, 3);
+    ASSERT_EQ(MatchTensors(weights, description), absl::OkStatus());
+    EXPECT_FALSE(description.architecture.has_logit_bias);
+    EXPECT_EQ(description.tensors.at({Slot::kEmbedding}), "shared.weight");
+    EXPECT_THAT(description.warnings, IsEmpty());
+
+    weights.Add("encoder.layers.1.fc1.weight", {6, 8}, 1);
+    EXPECT_THAT(MatchTensors(weights, description).message(),
+                HasSubstr("\"encoder.layers.1.fc1.weight\" has no place"));
+    weights.Remove("encoder.layers.1.fc1.weight");
+    weights.Rename("decoder.layers.0.fc2.bias",
+                   "model.decoder.layers.0.fc2.bias");
+    const absl::Status mixed = MatchTensors(weights, description);
+    EXPECT_EQ(mixed.code(), absl::StatusCode::kNotFound);
+    EXPECT_THAT(mixed.message(), HasSubstr("model.shared.weight"));
+  }
 }
 
 TEST(BartTest, AHeadOfItsOwnIsRefused) {
