@@ -580,6 +580,12 @@ void Linear::ReadColumn(int64_t column, float* out) const {
   packed_[i]->ReadColumn(column - slices_[i].first_column, out);
 }
 
+int64_t Linear::BytesOf(int64_t num_columns) const {
+  int64_t num_panels = 0;
+  for (const Slice& slice : slices_) num_panels += NumPanels(slice.num_columns);
+  return num_panels == 0 ? 0 : bytes_ / (num_panels * kPanel) * num_columns;
+}
+
 Linear Linear::MakeSubset(int64_t max_columns) const {
   Linear subset;
   subset.options_ = options_;

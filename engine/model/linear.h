@@ -108,10 +108,8 @@ class Linear {
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
 
-  // Bytes of the weights and bias of `num_columns` columns, without padding.
-  int64_t BytesOf(int64_t num_columns) const {
-    return num_columns_ == 0 ? 0 : bytes_ / num_columns_ * num_columns;
-  }
+  // The bytes of `num_columns` columns, without padding.
+  int64_t BytesOf(int64_t num_columns) const;
 
   // Copies column j of W^T, which is the j-th row loaded, to out [K], widened
   // to f32.
