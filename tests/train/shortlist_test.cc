@@ -71,7 +71,7 @@ TEST(ShortlistTablesTest, ASourceTokenHasItsCopyAndItsTranslations) {
   KnownTokens known = {.always = {1}, .copies = std::vector<int32_t>(10, -1)};
   known.copies[0] = 5;
   known.copies[3] = 3;
-  ShortlistOptions options = {.num_frequent = 0, .per_token = 1};
+  const ShortlistOptions options = {.num_frequent = 0, .per_token = 1};
   const ShortlistTables tables =
       MakeShortlistTables(vocabulary, WordForWord(), known, options);
   const absl::StatusOr<Shortlist> shortlist =

@@ -57,6 +57,7 @@ class PairReader {
 std::vector<uint8_t> Align(const TranslationModel& model, const TokenPair& pair,
                            size_t prompt, size_t size) {
   std::vector<uint8_t> places;
+  places.reserve(pair.target.size() + 1);
   std::vector<double> weights;
   for (size_t j = 0; j < pair.target.size(); ++j) {
     model.Weigh(pair, j, weights);

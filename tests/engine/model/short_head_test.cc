@@ -109,6 +109,7 @@ TEST(ShortHeadTest, LogitsAreThoseOfTheWholeHead) {
         auto model = Load(directory, options);
         std::mt19937 random(3);
         std::vector<std::vector<int32_t>> sources;
+        sources.reserve(4);
         for (const int32_t max_len : {3, 40, 1, 9}) {
           sources.push_back(
               RandomSource(model->architecture(), random, max_len));
