@@ -18,6 +18,8 @@
 #include "engine/engine.h"
 #include "engine/kv_storage.h"
 #include "engine/model/loaded_model.h"
+#include "engine/model/short_head.h"
+#include "engine/model/shortlist.h"
 #include "engine/stats.h"
 #include "engine/thread_team.h"
 
@@ -90,6 +92,60 @@ int64_t KvBytesNeeded(const KvDims& dims, const EngineRunOptions& options) {
           shape.BlocksFor(Attention::kCross, options.source_tokens));
 }
 
+// In the sources of a run with a shortlist, the token that has all targets.
+constexpr int32_t kTokenWithTargets = 0;
+
+// The tables of a shortlist of `size` tokens: a third of them are targets.
+ShortlistTables SpreadTables(const Architecture& architecture, int32_t size) {
+  ShortlistTables tables;
+  std::vector<int32_t>& common = tables.common;
+  for (int64_t i = 0; i < size; ++i) {
+    const auto id = static_cast<int32_t>(i * architecture.vocab_size / size);
+    (i % 3 == 2 ? tables.targets : common).push_back(id);
+  }
+  for (int32_t id : architecture.tokens.eos_ids) {
+    const auto place = std::lower_bound(common.begin(), common.end(), id);
+    if (place == common.end() || *place != id) common.insert(place, id);
+  }
+  tables.offsets.assign(architecture.source_vocab_size + 1,
+                        static_cast<int32_t>(tables.targets.size()));
+  tables.offsets.front() = 0;
+  return tables;
+}
+
+// Adds the shortlist that `options` asks for.
+absl::Status AddShortlist(const EngineRunOptions& options,
+                          ModelOptions& model_options) {
+  if (options.shortlist_size == 0) return absl::OkStatus();
+  const Architecture& architecture = options.description.architecture;
+  if (options.shortlist_size > architecture.vocab_size) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "shortlist_size is %d; the model's vocabulary allows 0..%d",
+        options.shortlist_size, architecture.vocab_size));
+  }
+  absl::StatusOr<Shortlist> shortlist =
+      Shortlist::Make("shortlist",
+                      {.source_size = architecture.source_vocab_size,
+                       .size = architecture.vocab_size},
+                      SpreadTables(architecture, options.shortlist_size));
+  if (!shortlist.ok()) return shortlist.status();
+  model_options.shortlist =
+      std::make_shared<const Shortlist>(*std::move(shortlist));
+  return absl::OkStatus();
+}
+
+// The weights that a step of the batch reads.
+int64_t DecodeWeightBytes(const Weights& weights, const Shortlist* shortlist,
+                          int32_t batch) {
+  if (shortlist == nullptr) return weights.decode_bytes();
+  const auto num_own =
+      static_cast<int64_t>(shortlist->TargetsOf(kTokenWithTargets).size());
+  if (num_own > ShortHead::kMaxOwnTokens) return weights.decode_bytes();
+  return weights.decode_bytes() - weights.head.bytes() +
+         weights.head.BytesOf(static_cast<int64_t>(shortlist->common().size()) +
+                              batch * num_own);
+}
+
 // The work of one run; the warm-up is smaller.
 struct Load {
   int32_t batch, source_tokens, generate_tokens;
@@ -107,6 +163,7 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
           random() % static_cast<uint32_t>(
                          options.description.architecture.source_vocab_size)));
     }
+    if (options.shortlist_size > 0) source.front() = kTokenWithTargets;
     request.segments.push_back(source);
   }
   request.sampling.max_new_tokens = load.generate_tokens;
@@ -154,6 +211,8 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
   model_options.sizes.max_encode_tokens = options.batch * options.source_tokens;
   model_options.sizes.max_source_tokens = options.source_tokens;
   model_options.sizes.max_new_tokens = options.generate_tokens;
+  absl::Status status = AddShortlist(options, model_options);
+  if (!status.ok()) return status;
   const absl::StatusOr<std::unique_ptr<LoadedModel>> model = LoadedModel::Load(
       options.description, *options.weights, team, kernels, model_options);
   if (!model.ok()) return model.status();
@@ -164,7 +223,7 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
       {{.runner = &(*model)->runner(),
         .kv_shape = (*model)->storage().shape(),
         .on_step = [&](const StepStats& stats) { tally.Add(stats); }}});
-  absl::Status status = RunRequest(
+  status = RunRequest(
       engine, options,
       {.batch = 1,
        .source_tokens = std::min(options.source_tokens, kWarmUpSourceTokens),
@@ -192,7 +251,8 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
                              (tally.encode_seconds + tally.decode_seconds);
   result.kv_bytes = tally.kv_bytes;
   result.weight_bytes = (*model)->weights().bytes();
-  result.decode_weight_bytes = (*model)->weights().decode_bytes();
+  result.decode_weight_bytes = DecodeWeightBytes(
+      (*model)->weights(), model_options.shortlist.get(), options.batch);
   result.peak_rss_bytes = PeakRssBytes();
   return result;
 }

@@ -25,6 +25,9 @@ struct EngineRunOptions {
   int32_t source_tokens = 1;    // of each
   int32_t generate_tokens = 1;  // of each; EOS is not chosen before
   int64_t kv_cache_bytes = 0;   // 0: what the run needs
+  // Tokens that an output may have, chosen evenly; 0: all. A third of them
+  // belong to the source, and the others are common to all sources.
+  int32_t shortlist_size = 0;
 };
 
 struct EngineRunResult {
@@ -33,7 +36,7 @@ struct EngineRunResult {
   double tokens_per_second = 0;     // of answers, by encoding and decoding time
   int64_t kv_bytes = 0;             // the most held, in whole blocks
   int64_t weight_bytes = 0;         // in memory
-  int64_t decode_weight_bytes = 0;  // of those, read by a decode step
+  int64_t decode_weight_bytes = 0;  // read by a decode step
   int64_t peak_rss_bytes = 0;       // of the process until now
 };
 

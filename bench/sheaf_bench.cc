@@ -33,6 +33,7 @@
 #include "engine/kv_storage.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/description.h"
+#include "engine/model/shortlist.h"
 #include "engine/model/tensor_match.h"
 #include "engine/model/weights.h"
 #include "engine/request.h"
@@ -57,6 +58,9 @@ ABSL_FLAG(int32_t, batch, 8, "Number of sources that decode together.");
 ABSL_FLAG(int32_t, source, 512, "Number of tokens in each source.");
 ABSL_FLAG(int32_t, generate, 64,
           "Number of tokens that each sequence generates.");
+ABSL_FLAG(int32_t, shortlist_size, 0,
+          "Number of tokens that an output may have, as with a vocabulary "
+          "shortlist. 0: all.");
 ABSL_FLAG(int32_t, beam_size, 1, "Number of beams of each source, up to 16.");
 ABSL_FLAG(int32_t, threads, 0,
           "Number of threads that compute. 0: the number of processors that "
@@ -92,6 +96,8 @@ absl::Status CheckNumbers() {
         CheckRange("beam_size", absl::GetFlag(FLAGS_beam_size), 1,
                    kMaxBeamSize),
         CheckRange("threads", absl::GetFlag(FLAGS_threads), 0, kMaxThreads),
+        CheckRange("shortlist_size", absl::GetFlag(FLAGS_shortlist_size), 0,
+                   Shortlist::kMaxVocabulary),
         CheckRange("kv_cache_bytes", absl::GetFlag(FLAGS_kv_cache_bytes), 0,
                    int64_t{1} << 50)}) {
     if (!status.ok()) return status;
@@ -225,6 +231,7 @@ nlohmann::ordered_json Figures(const Model& model,
       {"kv_heads", architecture.decoder.num_kv_heads},
       {"cross_kv_heads", architecture.num_cross_kv_heads},
       {"beam_size", options.beam_size},
+      {"shortlist_size", options.shortlist_size},
       {"encode_seconds", result.encode_seconds},
       {"step_seconds", result.step_seconds},
       {"tokens_per_second", result.tokens_per_second},
@@ -276,6 +283,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   options.source_tokens = absl::GetFlag(FLAGS_source);
   options.generate_tokens = absl::GetFlag(FLAGS_generate);
   options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
+  options.shortlist_size = absl::GetFlag(FLAGS_shortlist_size);
   const absl::StatusOr<EngineRunResult> result = RunEngine(options);
   if (!result.ok()) {
     return PrintError(kProgram,

@@ -189,6 +189,7 @@ std::string ToJson(const v1::Model& model) {
                {"cross_kv_bytes_per_token", model.cross_kv_bytes_per_token()},
                {"kv_capacity_bytes", model.kv_capacity_bytes()},
                {"max_source_tokens", model.max_source_tokens()},
+               {"has_shortlist", model.has_shortlist()},
                {"tasks", ToVector(model.tasks())},
                {"source_languages", ToVector(model.source_languages())},
                {"target_languages", ToVector(model.target_languages())},

@@ -94,18 +94,20 @@ void DecodeStep::AddRows(Segment& segment) {
     segment.beams =
         std::make_unique<BeamSearch>(request.sampling, runner_.eos_token_ids());
   }
-  if (utf8_rule_ != nullptr &&
-      segment.sequences.front().num_computed_tokens == 0) {
-    segment.source_controls =
-        utf8_rule_->ControlsOf(request.segments[segment.index]);
+  const absl::Span<const int32_t> source = request.segments[segment.index];
+  if (segment.sequences.front().num_computed_tokens == 0) {
+    segment.output_tokens = runner_.MakeOutputTokens(source);
+    if (utf8_rule_ != nullptr) {
+      segment.source_controls = utf8_rule_->ControlsOf(source);
+    }
   }
   for (Sequence& sequence : segment.sequences) {
-    entries_.push_back(
-        {absl::MakeConstSpan(sequence.tokens)
-             .subspan(sequence.num_computed_tokens),
-         sequence.num_computed_tokens, sequence.self_kv.ids(),
-         segment.cross_kv.ids(),
-         static_cast<int32_t>(request.segments[segment.index].size())});
+    entries_.push_back({absl::MakeConstSpan(sequence.tokens)
+                            .subspan(sequence.num_computed_tokens),
+                        sequence.num_computed_tokens, sequence.self_kv.ids(),
+                        segment.cross_kv.ids(),
+                        static_cast<int32_t>(source.size()),
+                        segment.output_tokens.get()});
     rows_.push_back({&segment, &sequence});
   }
 }
@@ -114,15 +116,19 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
   const Segment& segment = *rows_[row].segment;
   const SamplingParams& sampling = segment.request->request.sampling;
   const int64_t vocab_size = runner_.vocab_size();
-  const absl::Span<float> logits =
-      absl::MakeSpan(logits_).subspan(row * vocab_size, vocab_size);
+  const absl::Span<const int32_t> ids = segment.output_tokens == nullptr
+                                            ? absl::Span<const int32_t>()
+                                            : segment.output_tokens->ids();
+  const absl::Span<float> logits = absl::MakeSpan(logits_).subspan(
+      row * vocab_size, ids.empty() ? vocab_size : ids.size());
   const TokenContext context = {sampling,
                                 runner_.eos_token_ids(),
                                 rows_[row].sequence->tokens,
                                 segment.index,
                                 utf8_rule_,
                                 segment.source_controls,
-                                segment.request->request.start_tokens.size()};
+                                segment.request->request.start_tokens.size(),
+                                ids};
   if (segment.beams == nullptr) {
     chosen_[row] = ChooseToken(context, kernels_, logits, scratch);
     return;

@@ -33,7 +33,8 @@ struct DecodingScratch {
 //
 // If the rules forbid every token, the first of `eos_ids` is chosen.
 //
-// `logits` [vocab_size] is changed. Thread-safe for distinct arguments.
+// `logits` are those of context.ids, of all tokens if it is empty. Softmax is
+// over them. They are changed. Thread-safe for distinct arguments.
 ChosenToken ChooseToken(const TokenContext& context,
                         const kernels::Kernels& kernels,
                         absl::Span<float> logits, DecodingScratch& scratch);
@@ -47,7 +48,7 @@ ChosenToken ChooseToken(const TokenContext& context,
 // is_renormalized. If the rules forbid every token, the first of `eos_ids` is
 // the only one, with the log-probability of the model.
 //
-// `logits` [vocab_size] is changed. Thread-safe for distinct arguments.
+// `logits` as in ChooseToken(). Thread-safe for distinct arguments.
 int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
                    absl::Span<float> logits, DecodingScratch& scratch,
                    absl::Span<ChosenToken> out);

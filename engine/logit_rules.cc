@@ -9,34 +9,47 @@
 namespace sheaf {
 namespace {
 
-void Set(int32_t id, float logit, absl::Span<float> logits,
-         RulesScratch& scratch) {
-  scratch.edits.push_back({id, logits[id]});
-  logits[id] = logit;
+// Changes the logit at `index` of `logits`.
+void Set(const TokenContext& context, int32_t index, float logit,
+         absl::Span<float> logits, RulesScratch& scratch) {
+  scratch.edits.push_back({context.IdAt(index), logits[index]});
+  logits[index] = logit;
 }
 
-void PenalizeRepetition(absl::Span<const int32_t> tokens, float penalty,
-                        float log_z, absl::Span<float> logits,
-                        RulesScratch& scratch) {
+// Forbids the token `id`, if the output can have it.
+void Forbid(const TokenContext& context, int32_t id, absl::Span<float> logits,
+            RulesScratch& scratch) {
+  const int32_t index = context.IndexOf(id);
+  if (index >= 0) Set(context, index, kForbidden, logits, scratch);
+}
+
+void PenalizeRepetition(const TokenContext& context, float log_z,
+                        absl::Span<float> logits, RulesScratch& scratch) {
+  const float penalty = context.sampling.repetition_penalty;
   std::vector<int32_t>& distinct = scratch.distinct;
-  distinct.assign(tokens.begin(), tokens.end());
+  distinct.assign(context.tokens.begin(), context.tokens.end());
   std::sort(distinct.begin(), distinct.end());
   distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
   for (int32_t id : distinct) {
-    const float x = logits[id] - log_z;
-    Set(id, (x < 0 ? x * penalty : x / penalty) + log_z, logits, scratch);
+    const int32_t index = context.IndexOf(id);
+    if (index < 0) continue;
+    const float x = logits[index] - log_z;
+    Set(context, index, (x < 0 ? x * penalty : x / penalty) + log_z, logits,
+        scratch);
   }
 }
 
 // Forbids every token that would complete an n-gram that `tokens` already
 // contains.
-void ForbidRepeatedNgrams(absl::Span<const int32_t> tokens, int32_t n,
-                          absl::Span<float> logits, RulesScratch& scratch) {
+void ForbidRepeatedNgrams(const TokenContext& context, absl::Span<float> logits,
+                          RulesScratch& scratch) {
+  const absl::Span<const int32_t> tokens = context.tokens;
+  const int32_t n = context.sampling.no_repeat_ngram_size;
   if (static_cast<int32_t>(tokens.size()) < n) return;
   const absl::Span<const int32_t> tail = tokens.last(n - 1);
   for (size_t begin = 0; begin + n <= tokens.size(); ++begin) {
     if (std::equal(tail.begin(), tail.end(), tokens.begin() + begin)) {
-      Set(tokens[begin + n - 1], kForbidden, logits, scratch);
+      Forbid(context, tokens[begin + n - 1], logits, scratch);
     }
   }
 }
@@ -55,7 +68,7 @@ void ForbidBadWords(const TokenContext& context,
     if (num_before == 0 && IsEos(word.front(), context.eos_ids)) continue;
     if (num_before > tokens.size()) continue;
     if (std::equal(word.begin(), word.end() - 1, tokens.end() - num_before)) {
-      Set(word.back(), kForbidden, logits, scratch);
+      Forbid(context, word.back(), logits, scratch);
     }
   }
 }
@@ -73,26 +86,24 @@ bool ApplyRules(const TokenContext& context, float log_z,
   const SamplingParams& sampling = context.sampling;
   scratch.edits.clear();
   if (sampling.repetition_penalty != 1.0f) {
-    PenalizeRepetition(context.tokens, sampling.repetition_penalty, log_z,
-                       logits, scratch);
+    PenalizeRepetition(context, log_z, logits, scratch);
   }
   if (sampling.no_repeat_ngram_size > 0) {
-    ForbidRepeatedNgrams(context.tokens, sampling.no_repeat_ngram_size, logits,
-                         scratch);
+    ForbidRepeatedNgrams(context, logits, scratch);
   }
   if (sampling.bad_words != nullptr) {
     ForbidBadWords(context, *sampling.bad_words, logits, scratch);
   }
   if (static_cast<int32_t>(context.tokens.size()) <= sampling.min_new_tokens) {
-    for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
+    for (int32_t id : context.eos_ids) Forbid(context, id, logits, scratch);
   }
   for (int32_t id : sampling.suppressed_tokens) {
-    Set(id, kForbidden, logits, scratch);
+    Forbid(context, id, logits, scratch);
   }
   if (!sampling.first_suppressed_tokens.empty() &&
       context.tokens.size() == FirstFreePlace(context)) {
     for (int32_t id : sampling.first_suppressed_tokens) {
-      Set(id, kForbidden, logits, scratch);
+      Forbid(context, id, logits, scratch);
     }
   }
   return !scratch.edits.empty();
@@ -104,17 +115,18 @@ void ApplyUtf8Rule(const TokenContext& context, absl::Span<float> logits,
   const Utf8Rule::Context place = PlaceOf(context);
   if (!rule.AllowedWithin(place, scratch.allowed)) {
     rule.ForEachForbidden(
-        place, [&](int32_t id) { Set(id, kForbidden, logits, scratch); });
+        place, [&](int32_t id) { Forbid(context, id, logits, scratch); });
     return;
   }
+  std::vector<int32_t>& allowed = scratch.allowed;
+  for (int32_t& id : allowed) id = context.IndexOf(id);
+  allowed.erase(std::remove(allowed.begin(), allowed.end(), -1), allowed.end());
   scratch.allowed_logits.clear();
-  for (int32_t id : scratch.allowed) {
-    scratch.allowed_logits.push_back(logits[id]);
-  }
-  for (int32_t id : context.eos_ids) Set(id, kForbidden, logits, scratch);
+  for (int32_t index : allowed) scratch.allowed_logits.push_back(logits[index]);
+  for (int32_t id : context.eos_ids) Forbid(context, id, logits, scratch);
   std::fill(logits.begin(), logits.end(), kForbidden);
-  for (size_t i = 0; i < scratch.allowed.size(); ++i) {
-    logits[scratch.allowed[i]] = scratch.allowed_logits[i];
+  for (size_t i = 0; i < allowed.size(); ++i) {
+    logits[allowed[i]] = scratch.allowed_logits[i];
   }
 }
 

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -24,6 +25,19 @@ struct TokenContext {
   const Utf8Rule* utf8_rule = nullptr;      // null: all tokens are characters
   Utf8Rule::Controls source_controls = {};  // of Utf8Rule::ControlsOf()
   size_t num_start_tokens = 1;              // first ones of `tokens`
+  // The token of each logit, in ascending order, with every end token. Empty:
+  // logit i is that of token i.
+  absl::Span<const int32_t> ids = {};
+
+  // The index of a token's logit; -1 if the output cannot have the token.
+  int32_t IndexOf(int32_t id) const {
+    if (ids.empty()) return id;
+    const auto found = std::lower_bound(ids.begin(), ids.end(), id);
+    return found != ids.end() && *found == id
+               ? static_cast<int32_t>(found - ids.begin())
+               : -1;
+  }
+  int32_t IdAt(int32_t index) const { return ids.empty() ? index : ids[index]; }
 
   // Whether the rule restricts the output.
   bool has_utf8_rule() const {
@@ -39,13 +53,13 @@ struct RulesScratch {
   };
   std::vector<Edit> edits;  // in order; an id may occur several times
   std::vector<int32_t> distinct;
-  std::vector<int32_t> allowed;       // ids that continue a character
+  std::vector<int32_t> allowed;       // tokens that continue a character
   std::vector<float> allowed_logits;  // of allowed
 };
 
-// Changes the logits [vocab_size] by the request's rules, in the reference
-// implementation's order: repetition penalty, no repeated n-gram, bad words, no
-// EOS before min_new_tokens, suppressed tokens.
+// Changes the logits, which are those of context.ids, by the request's rules,
+// in the reference implementation's order: repetition penalty, no repeated
+// n-gram, bad words, no EOS before min_new_tokens, suppressed tokens.
 //
 // The penalty applies once to each distinct token of `tokens`: with x = logit -
 // log_z, to x * penalty if x < 0, else to x / penalty. `log_z` is 0 for a rule

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "absl/types/span.h"
+#include "engine/output_tokens.h"
 
 namespace sheaf {
 
@@ -30,6 +32,9 @@ struct DecodeEntry {
   // The same span for all beams of a segment, which are adjacent entries.
   absl::Span<const int32_t> cross_blocks;
   int32_t source_len;
+  // Of MakeOutputTokens(), the same for all beams of a segment; null: the whole
+  // vocabulary.
+  const OutputTokens* output_tokens = nullptr;
 };
 
 // Copies a partly filled self-attention block that two beams continue. One beam
@@ -74,9 +79,18 @@ class ModelRunner {
   // another copy.
   virtual void CopySelfBlocks(absl::Span<const BlockCopy> copies) = 0;
 
+  // The tokens that the output for this source may have; null: the whole
+  // vocabulary. At most max_sequences of them exist at a time.
+  virtual std::unique_ptr<OutputTokens> MakeOutputTokens(
+      absl::Span<const int32_t> /*source*/) {
+    return nullptr;
+  }
+
   // Computes the tokens of the entries, writes their self K/V to their blocks,
   // and fills `logits` [entries.size(), vocab_size] for the token after the
-  // last one of each entry. A row does not depend on the other entries.
+  // last one of each entry. A row does not depend on the other entries. If the
+  // entry has output_tokens, its row begins with one logit for each of them,
+  // and the rest of the row is undefined.
   virtual void Decode(absl::Span<const DecodeEntry> entries,
                       absl::Span<float> logits) = 0;
 };

@@ -160,22 +160,21 @@ class WholeDraw {
 
 int32_t SampleToken(const TokenContext& context,
                     const kernels::Kernels& kernels,
-                    absl::Span<const float> logits, int32_t best_id,
+                    absl::Span<const float> logits, int32_t best,
                     SamplingScratch& scratch) {
   const SamplingParams& sampling = context.sampling;
   const double uniform =
       Uniform(sampling.seed, context.segment_index, context.tokens.size());
   if (sampling.top_k == 0 ||
       sampling.top_k >= static_cast<int32_t>(logits.size())) {
-    return WholeDraw(kernels, logits, best_id, sampling.temperature, scratch)
+    return WholeDraw(kernels, logits, best, sampling.temperature, scratch)
         .Draw(uniform, sampling.top_p, sampling.min_p);
   }
   absl::Span<const int32_t> ids =
       TopTokens(kernels, logits, sampling.top_k, scratch.top);
-  if (ids.empty()) return best_id;  // the logits are NaN
+  if (ids.empty()) return best;  // the logits are NaN
   const auto weight_of = [&](int32_t id) {
-    return std::exp((double{logits[id]} - logits[best_id]) /
-                    sampling.temperature);
+    return std::exp((double{logits[id]} - logits[best]) / sampling.temperature);
   };
   double total = 0;
   for (int32_t id : ids) total += weight_of(id);

@@ -29,11 +29,12 @@ struct SamplingScratch {
 // The draw depends only on (seed, segment_index, number of tokens), so the same
 // seed gives the same text in any batch.
 //
-// `best_id` has the maximum logit. It is drawn if NaN logits leave no other
-// token. REQUIRES: it is not forbidden.
+// Takes and returns indices of logits, which are ids unless context.ids has
+// others. `best` has the maximum logit. It is drawn if NaN logits leave no
+// other token. REQUIRES: it is not forbidden.
 int32_t SampleToken(const TokenContext& context,
                     const kernels::Kernels& kernels,
-                    absl::Span<const float> logits, int32_t best_id,
+                    absl::Span<const float> logits, int32_t best,
                     SamplingScratch& scratch);
 
 }  // namespace sheaf

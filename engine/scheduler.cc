@@ -269,6 +269,7 @@ void Scheduler::Release(Segment& segment) {
   segment.cross_kv.Clear();
   segment.sequences.clear();
   segment.beams.reset();
+  segment.output_tokens.reset();
   segment.state = Segment::State::kFinished;
   --segment.request->num_running;
 }

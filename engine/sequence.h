@@ -11,6 +11,7 @@
 #include "engine/beam_search.h"
 #include "engine/caller_shares.h"
 #include "engine/kv_block_pool.h"
+#include "engine/output_tokens.h"
 #include "engine/request.h"
 #include "engine/utf8_rule.h"
 
@@ -53,7 +54,9 @@ struct Segment {
   // Set at the first decode step; null: beam_size is 1.
   std::unique_ptr<BeamSearch> beams;
   Utf8Rule::Controls source_controls;  // set at the first decode step
-  int32_t num_sent = 0;                // tokens that the sink has
+  // Set at the first decode step; null: the whole vocabulary.
+  std::unique_ptr<OutputTokens> output_tokens;
+  int32_t num_sent = 0;  // tokens that the sink has
   // When the last token was chosen.
   MonotonicTime last_token = MonotonicTime::InfinitePast();
   // The maximum that the segment can need; 0 once it is finished.

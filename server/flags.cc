@@ -23,6 +23,11 @@ ABSL_FLAG(
     std::string, model_name, "",
     "Name of the model in requests, answers and metrics. Empty: the name of "
     "the model directory, or in Hugging Face's cache of the repository.");
+ABSL_FLAG(bool, shortlist, false,
+          "Reads shortlist.safetensors of the model directory (sheaf-convert "
+          "--shortlist). An output then has only the tokens that it lists for "
+          "the source, which makes decode steps faster and may change answers. "
+          "Scores are relative to those tokens.");
 ABSL_FLAG(std::string, tasks, "",
           "JSON file of tasks, which replaces the model's "
           "task_specific_params.");
@@ -355,6 +360,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
   ServerOptions& server = program.server;
   program.model = absl::GetFlag(FLAGS_model);
   program.tasks = absl::GetFlag(FLAGS_tasks);
+  program.has_shortlist = absl::GetFlag(FLAGS_shortlist);
   program.is_check_only = absl::GetFlag(FLAGS_check_config);
   server.auth_tokens_file = absl::GetFlag(FLAGS_auth_tokens_file);
   server.has_reflection = absl::GetFlag(FLAGS_reflection);

@@ -39,6 +39,7 @@ struct ProgramOptions {
   std::vector<LanguagePair> languages;  // empty: as the model says
   std::string weight_type;              // "f32", "bf16", "int8" or "int4"
   std::string kv_type;                  // "f32" or "bf16"
+  bool has_shortlist = false;
   std::string isa;  // "auto", or a kernels::IsaName()
   int64_t kv_cache_bytes = 0;
   int32_t max_sequences = 0;      // in one decode step

@@ -150,6 +150,7 @@ v1::Model DescriptionOf(const ServedModel& model, int64_t kv_capacity_bytes) {
   description.set_cross_kv_bytes_per_token(model.cross_kv_bytes_per_token);
   description.set_kv_capacity_bytes(kv_capacity_bytes);
   description.set_max_source_tokens(model.max_source_tokens);
+  description.set_has_shortlist(model.has_shortlist);
   for (const Task& task : model.tasks.tasks) description.add_tasks(task.name);
   for (const LanguageSet::Offer& offer : model.tasks.sources.offers()) {
     description.add_source_languages(offer.tag);

@@ -22,6 +22,7 @@ struct ServedModel {
   std::string weight_type;  // as computed with
   std::string kv_type;
   int64_t weight_bytes = 0;
+  bool has_shortlist = false;
   int64_t kv_bytes_per_token = 0;        // self-attention
   int64_t cross_kv_bytes_per_token = 0;  // per source token
   int32_t max_source_tokens = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/cgroup.h"
 #include "base/program.h"
@@ -15,12 +16,14 @@
 #include "engine/model/architecture.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/linear.h"
+#include "engine/model/short_head.h"
 #include "engine/model/tensor_list.h"
 #include "engine/model/tensor_match.h"
 #include "server/model_dir.h"
 #include "server/ops/memory_limit.h"
 #include "server/ops/signals.h"
 #include "server/request_reader.h"
+#include "text/vocabulary_fingerprint.h"
 
 namespace sheaf {
 namespace {
@@ -87,7 +90,9 @@ absl::StatusOr<std::unique_ptr<ServerModel>> ServerModel::Load(
   if (!status.ok()) return status;
   absl::StatusOr<ModelDescription> description = ReadDescription(dir);
   if (!description.ok()) return description.status();
-  status = model->LoadWeights(dir, flags, *description);
+  status = model->LoadTokenizers(*description);
+  if (status.ok()) status = model->LoadShortlist(dir, *description, flags);
+  if (status.ok()) status = model->LoadWeights(dir, flags, *description);
   if (status.ok()) status = model->LoadText(flags, description->files);
   if (!status.ok()) return status;
   return model;
@@ -119,14 +124,20 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
       .sizes = {.max_sequences = flags.max_sequences,
                 .max_encode_tokens = MaxEncodeTokens(*max_source_tokens),
                 .max_source_tokens = *max_source_tokens,
-                .max_new_tokens = MaxNewTokens(architecture, flags)}};
+                .max_new_tokens = MaxNewTokens(architecture, flags)},
+      .shortlist = shortlist_};
   absl::StatusOr<Checkpoint> checkpoint = Checkpoint::Open(dir);
   if (!checkpoint.ok()) return checkpoint.status();
   absl::Status matched = MatchTensors(*checkpoint, description);
   if (!matched.ok()) return matched;
   const MemoryNeeds needs = {
       .weight_bytes = LeastWeightBytes(architecture, options.weight_type),
-      .activation_bytes = ActivationBytes(architecture, options.sizes),
+      .activation_bytes =
+          ActivationBytes(architecture, options.sizes) +
+          (shortlist_ == nullptr
+               ? 0
+               : ShortHead::Bytes(architecture, *shortlist_,
+                                  options.weight_type, flags.max_sequences)),
       .kv_cache_bytes = flags.kv_cache_bytes,
       .max_queued_bytes = flags.server.max_queued_bytes,
       .transport_bytes = TransportBytes(flags.server)};
@@ -178,21 +189,56 @@ void ServerModel::DescribeServedModel(const ModelDescription& description,
   served_.no_output_ids.push_back(architecture.tokens.start_id);
 }
 
-absl::Status ServerModel::LoadText(const ProgramOptions& flags,
-                                   const ConfigFiles& files) {
-  const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
+absl::Status ServerModel::LoadTokenizers(const ModelDescription& description) {
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description.files);
   if (!family.ok()) return family.status();
-  absl::StatusOr<Tokenizers> tokenizers =
-      (*family)->load(files, served_.source_vocab_size, served_.vocab_size);
+  absl::StatusOr<Tokenizers> tokenizers = (*family)->load(
+      description.files, description.architecture.source_vocab_size,
+      description.architecture.vocab_size);
   if (tokenizers.ok()) {
     served_.tokenizers = *std::move(tokenizers);
     served_.text_family = *family;
-    const std::vector<std::string> warnings = served_.tokenizers.warnings();
-    served_.warnings.insert(served_.warnings.end(), warnings.begin(),
-                            warnings.end());
   } else if (!absl::IsNotFound(tokenizers.status())) {
     return tokenizers.status();
   }
+  return absl::OkStatus();
+}
+
+absl::Status ServerModel::LoadShortlist(const std::string& dir,
+                                        const ModelDescription& description,
+                                        const ProgramOptions& flags) {
+  if (!flags.has_shortlist) return absl::OkStatus();
+  if (served_.tokenizers.source == nullptr) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "--shortlist is true; \"%s\" has no tokenizer, by which a shortlist is "
+        "known to be the model's",
+        absl::CHexEscape(dir)));
+  }
+  absl::StatusOr<Shortlist> shortlist =
+      Shortlist::Read(absl::StrCat(dir, "/", kShortlistFile));
+  if (!shortlist.ok()) return shortlist.status();
+  const Architecture& architecture = description.architecture;
+  const absl::Status fits = shortlist->CheckFits(
+      {.source_size = architecture.source_vocab_size,
+       .size = architecture.vocab_size,
+       .fingerprint = VocabularyFingerprint(served_.tokenizers)},
+      architecture.tokens.eos_ids);
+  if (!fits.ok()) return fits;
+  shortlist_ = std::make_shared<const Shortlist>(*std::move(shortlist));
+  served_.has_shortlist = true;
+  return absl::OkStatus();
+}
+
+absl::Status ServerModel::LoadText(const ProgramOptions& flags,
+                                   const ConfigFiles& files) {
+  if (served_.tokenizers.source != nullptr) {
+    const std::vector<std::string> warnings = served_.tokenizers.warnings();
+    served_.warnings.insert(served_.warnings.end(), warnings.begin(),
+                            warnings.end());
+  }
+  const absl::StatusOr<const TextFamily*> family = FindTextFamily(files);
+  if (!family.ok()) return family.status();
   const absl::StatusOr<std::string> tasks_json = ReadTasksFile(flags.tasks);
   if (!tasks_json.ok()) return tasks_json.status();
   const std::string model_name = ModelName(files.directory);

@@ -13,6 +13,7 @@
 #include "engine/kernels/kernels.h"
 #include "engine/model/description.h"
 #include "engine/model/loaded_model.h"
+#include "engine/model/shortlist.h"
 #include "engine/thread_team.h"
 #include "server/flags.h"
 #include "server/served_model.h"
@@ -45,10 +46,16 @@ class ServerModel {
                            ModelDescription& description);
   void DescribeServedModel(const ModelDescription& description,
                            const ProgramOptions& flags);
+  absl::Status LoadTokenizers(const ModelDescription& description);
+  // Reads the shortlist if the flags ask for it. REQUIRES: LoadTokenizers().
+  absl::Status LoadShortlist(const std::string& dir,
+                             const ModelDescription& description,
+                             const ProgramOptions& flags);
   absl::Status LoadText(const ProgramOptions& flags, const ConfigFiles& files);
 
   const kernels::Kernels& kernels_;
   ThreadTeam team_;
+  std::shared_ptr<const Shortlist> shortlist_;  // null: none
   std::unique_ptr<LoadedModel> model_;
   ServedModel served_;
   int64_t max_queued_bytes_ = 0;

@@ -49,6 +49,7 @@ Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
   qkv_ = AlignedBuffer<float>(rows * (q_columns + 2 * shape_.kv_columns()));
   attended_ = AlignedBuffer<float>(rows * q_columns);
   rows_.reserve(max_rows);
+  head_rows_.reserve(max_rows);
   MakePlans();
   for (int32_t i = 0; i < team.size(); ++i) {
     members_.push_back(
@@ -59,9 +60,20 @@ Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
   }
 }
 
+void Decoder::set_short_head(const ShortHead* head) {
+  short_head_ = head;
+  if (head == nullptr) return;
+  short_y_ = AlignedBuffer<float>(max_rows_ * head->row_floats());
+}
+
 void Decoder::Decode(absl::Span<const DecodeEntry> entries,
                      absl::Span<float> logits) {
   const auto flush = [&] {
+    head_rows_.clear();
+    for (const Row& row : rows_) {
+      if (row.logits == nullptr) continue;
+      head_rows_.push_back({row.entry->output_tokens, row.logits});
+    }
     PlanAttention();
     team_.Run([this](const ThreadTeam::Member& member) { RunRows(member); });
     rows_.clear();
@@ -393,10 +405,8 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
   const int64_t d_model = shape_.d_model;
   // Every member finds the same places and norms the rows that are its own.
   int32_t num_asked = 0;
-  float* first_logits = nullptr;
   for (size_t row = 0; row < rows_.size(); ++row) {
     if (rows_[row].logits == nullptr) continue;
-    if (num_asked == 0) first_logits = rows_[row].logits;
     if (num_asked % member.count() == member.index()) {
       FinishRow(static_cast<int64_t>(row),
                 normed_.data() + num_asked * d_model);
@@ -404,15 +414,33 @@ void Decoder::WriteLogits(const ThreadTeam::Member& member) {
     ++num_asked;
   }
   member.Barrier();
-  // Entries are in order, so their logits are contiguous.
-  if (num_asked > 0) {
-    weights_.head.Run(member, normed_.data(), d_model, num_asked, first_logits,
-                      weights_.head.num_columns(), /*accumulate=*/false);
-    if (weights_.architecture.logit_softcap != 0) {
-      CapOwnSlices(member, num_asked, first_logits);
-    }
+  const auto is_short = [&](int64_t i) {
+    return head_rows_[i].output_tokens != nullptr;
+  };
+  for (int64_t first = 0, end = 0; first < num_asked; first = end) {
+    while (end < num_asked && is_short(end) == is_short(first)) ++end;
+    RunHead(member, first, end);
   }
   member.Barrier();
+}
+
+void Decoder::RunHead(const ThreadTeam::Member& member, int64_t first,
+                      int64_t end) {
+  const float* x = normed_.data() + first * shape_.d_model;
+  if (head_rows_[first].output_tokens != nullptr) {
+    short_head_->Run(
+        member, absl::MakeConstSpan(head_rows_).subspan(first, end - first), x,
+        short_y_.data());
+    return;
+  }
+  // Entries are in order, so their logits are contiguous.
+  float* logits = head_rows_[first].logits;
+  const int32_t num_rows = static_cast<int32_t>(end - first);
+  weights_.head.Run(member, x, shape_.d_model, num_rows, logits,
+                    weights_.head.num_columns(), /*accumulate=*/false);
+  if (weights_.architecture.logit_softcap != 0) {
+    CapOwnSlices(member, num_rows, logits);
+  }
 }
 
 // A member caps the columns that it has just computed, so no barrier is needed.

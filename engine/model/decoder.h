@@ -11,6 +11,7 @@
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
 #include "engine/model/decoder_tables.h"
+#include "engine/model/short_head.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
 #include "engine/model_runner.h"
@@ -46,6 +47,9 @@ class Decoder {
 
   // As in ModelRunner.
   void Decode(absl::Span<const DecodeEntry> entries, absl::Span<float> logits);
+
+  // Null for none. Not owned. Entries may have OutputTokens only of this one.
+  void set_short_head(const ShortHead* head);
 
   // Null for none. Not owned.
   void set_observer(DecoderObserver* observer) { observer_ = observer; }
@@ -112,6 +116,9 @@ class Decoder {
                   const MemberBuffers& buffers);
   void JoinParts(const ThreadTeam::Member& member, const AttentionPlan& plan);
   void WriteLogits(const ThreadTeam::Member& member);
+  // Computes the logits of rows [first, end) of head_rows_, which either all
+  // have OutputTokens or none.
+  void RunHead(const ThreadTeam::Member& member, int64_t first, int64_t end);
   void CapOwnSlices(const ThreadTeam::Member& member, int32_t num_rows,
                     float* logits) const;
   // Writes what the head reads of a row to out [d_model].
@@ -131,12 +138,14 @@ class Decoder {
   const HeadFinisher& finisher_;
   const int32_t max_rows_;
   const int32_t max_positions_;
+  const ShortHead* short_head_ = nullptr;
   DecoderObserver* observer_ = nullptr;
 
   std::vector<Row> rows_;
   // Whether each row is the only one of its sequence, so that no row attends
   // over what another row of this step writes.
   bool has_lone_rows_ = false;
+  std::vector<HeadRow> head_rows_;  // of the rows whose logits are needed
   // In these, a row has a context of its own. With merged attention it also
   // shares one of its source, as in cross_plan_.
   std::vector<SelfPlan> self_plans_;
@@ -147,6 +156,7 @@ class Decoder {
   AlignedBuffer<float> normed_;    // [rows, d_model]
   AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
   AlignedBuffer<float> attended_;  // [rows, q_columns]
+  AlignedBuffer<float> short_y_;   // of short_head_, if there is one
   FeedForwardBuffers feed_forward_;
   std::vector<MemberBuffers> members_;
   // [num_partials, H, PartFloats(head_dim)]; AttentionPlan has the order

@@ -68,7 +68,27 @@ class Linear::Packed {
   virtual void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
                    int64_t ldy, bool accumulate, const float* bias) = 0;
   virtual void ReadColumn(int64_t column, float* out) const = 0;
+  // For subsets: the number of columns may change up to the first one, and a
+  // column become a copy of another's, which has the same class and K.
+  virtual void Resize(int64_t num_columns) = 0;
+  virtual void CopyColumn(int64_t column, const Packed& from,
+                          int64_t from_column) = 0;
 };
+
+namespace {
+
+// Copies a column between panels in which it has a Unit of each row of 16.
+template <typename Unit>
+void CopyUnits(const void* from, int64_t num_units, void* to) {
+  const auto* source = static_cast<const char*>(from);
+  auto* target = static_cast<char*>(to);
+  constexpr int64_t kStride = kPanel * sizeof(Unit);
+  for (int64_t i = 0; i < num_units; ++i) {
+    std::memcpy(target + i * kStride, source + i * kStride, sizeof(Unit));
+  }
+}
+
+}  // namespace
 
 // Panels of 16 columns for our kernels (kernels::Gemm).
 class Linear::F32Panels : public Packed {
@@ -108,13 +128,22 @@ class Linear::F32Panels : public Packed {
     for (int64_t k = 0; k < K_; ++k) out[k] = lane[k * kPanel];
   }
 
+  void Resize(int64_t num_columns) override { num_columns_ = num_columns; }
+  void CopyColumn(int64_t column, const Packed& from,
+                  int64_t from_column) override {
+    const auto& panels = static_cast<const F32Panels&>(from);
+    CopyUnits<float>(panels.panels_.data() + At(from_column), K_,
+                     panels_.data() + At(column));
+  }
+
  private:
   int64_t At(int64_t column) const {
     return column / kPanel * kPanel * K_ + column % kPanel;
   }
 
   const kernels::Kernels& kernels_;
-  const int64_t K_, num_columns_;
+  const int64_t K_;
+  int64_t num_columns_;
   AlignedBuffer<float> panels_;
 };
 
@@ -177,13 +206,22 @@ class Linear::Bf16Panels : public Packed {
     }
   }
 
+  void Resize(int64_t num_columns) override { num_columns_ = num_columns; }
+  void CopyColumn(int64_t column, const Packed& from,
+                  int64_t from_column) override {
+    const auto& panels = static_cast<const Bf16Panels&>(from);
+    CopyUnits<uint16_t[2]>(panels.weights_.data() + Index(from_column, 0),
+                           num_pairs_, weights_.data() + Index(column, 0));
+  }
+
  private:
   int64_t Index(int64_t column, int64_t k) const {
     return GroupedAt(column, k, 2 * num_pairs_, 2);
   }
 
   const kernels::Kernels& kernels_;
-  const int64_t K_, num_pairs_, num_columns_;
+  const int64_t K_, num_pairs_;
+  int64_t num_columns_;
   AlignedBuffer<uint16_t> weights_;
 };
 
@@ -261,13 +299,31 @@ class Linear::Int8Panels : public Packed {
     }
   }
 
+  void Resize(int64_t num_columns) override { num_columns_ = num_columns; }
+  void CopyColumn(int64_t column, const Packed& from,
+                  int64_t from_column) override {
+    const auto& panels = static_cast<const Int8Panels&>(from);
+    const int8_t* source = panels.weights_.data() + Index(from_column, 0);
+    int8_t* target = weights_.data() + Index(column, 0);
+    const int64_t num_units = padded_K_ / kernels_.int8_group;
+    if (kernels_.int8_group == 4) {
+      CopyUnits<int8_t[4]>(source, num_units, target);
+    } else {
+      SHEAF_CHECK(kernels_.int8_group == 2);
+      CopyUnits<int8_t[2]>(source, num_units, target);
+    }
+    scales_[column] = panels.scales_[from_column];
+    sums_[column] = panels.sums_[from_column];
+  }
+
  private:
   int64_t Index(int64_t column, int64_t k) const {
     return GroupedAt(column, k, padded_K_, kernels_.int8_group);
   }
 
   const kernels::Kernels& kernels_;
-  const int64_t K_, padded_K_, num_columns_;
+  const int64_t K_, padded_K_;
+  int64_t num_columns_;
   AlignedBuffer<int8_t> weights_;
   std::vector<float> scales_;  // [num_columns]
   std::vector<int32_t> sums_;  // [num_columns rounded up to 16]
@@ -348,6 +404,20 @@ class Linear::Int4Panels : public Packed {
     }
   }
 
+  void Resize(int64_t num_columns) override { num_columns_ = num_columns; }
+  // A column has 4 bytes of each line of 64 in a unit: both of its scales, or 8
+  // weights.
+  void CopyColumn(int64_t column, const Packed& from,
+                  int64_t from_column) override {
+    constexpr int64_t kBytes = 4;
+    const auto& panels = static_cast<const Int4Panels&>(from);
+    CopyUnits<uint8_t[kBytes]>(
+        panels.units_.data() + UnitAt(from_column, 0) +
+            from_column % kPanel * kBytes,
+        padded_K_ / kUnit * (kernels::kInt4UnitBytes / (kPanel * kBytes)),
+        units_.data() + UnitAt(column, 0) + column % kPanel * kBytes);
+  }
+
  private:
   static constexpr int64_t kGroup = kernels::kInt4Group;
   static constexpr int64_t kUnit = kernels::kInt4Unit;
@@ -380,7 +450,8 @@ class Linear::Int4Panels : public Packed {
   }
 
   const kernels::Kernels& kernels_;
-  const int64_t K_, padded_K_, num_columns_;
+  const int64_t K_, padded_K_;
+  int64_t num_columns_;
   AlignedBuffer<uint8_t> units_;
 };
 
@@ -428,6 +499,7 @@ absl::StatusOr<Linear> Linear::LoadSlices(
         kernels::kMaxInt8K, K));
   }
   Linear linear;
+  linear.options_ = options;
   linear.K_ = K;
   for (const std::vector<WeightRows>& parts : slices) {
     int64_t num_columns = 0;
@@ -500,14 +572,61 @@ void Linear::Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
   }
 }
 
-void Linear::ReadColumn(int64_t column, float* out) const {
+// The slice that has the column.
+int64_t Linear::SliceOf(int64_t column) const {
   for (size_t i = 0; i < slices_.size(); ++i) {
     const int64_t at = column - slices_[i].first_column;
-    if (at >= 0 && at < slices_[i].num_columns) {
-      return packed_[i]->ReadColumn(at, out);
-    }
+    if (at >= 0 && at < slices_[i].num_columns) return static_cast<int64_t>(i);
   }
   SHEAF_CHECK(false);  // The caller checks ids against the vocabulary.
+  return -1;
+}
+
+void Linear::ReadColumn(int64_t column, float* out) const {
+  const int64_t i = SliceOf(column);
+  packed_[i]->ReadColumn(column - slices_[i].first_column, out);
+}
+
+int64_t Linear::BytesOf(int64_t num_columns) const {
+  int64_t num_panels = 0;
+  for (const Slice& slice : slices_) num_panels += NumPanels(slice.num_columns);
+  return num_panels == 0 ? 0 : bytes_ / (num_panels * kPanel) * num_columns;
+}
+
+Linear Linear::MakeSubset(int64_t max_columns) const {
+  Linear subset;
+  subset.options_ = options_;
+  subset.K_ = K_;
+  for (const Slice& slice : EvenSlices(max_columns, options_.num_slices)) {
+    // Any smaller number of columns has smaller slices, up to a panel.
+    subset.packed_.push_back(
+        MakePanels(options_, K_, slice.num_columns + kPanel));
+    subset.bytes_ += subset.packed_.back()->bytes();
+  }
+  if (!bias_.empty()) subset.bias_.reserve(max_columns);
+  return subset;
+}
+
+void Linear::CopyColumns(const Linear& from, absl::Span<const int32_t> columns,
+                         ThreadTeam& team) {
+  num_columns_ = static_cast<int64_t>(columns.size());
+  slices_ = EvenSlices(num_columns_, options_.num_slices);
+  bias_.clear();
+  if (!from.bias_.empty()) {
+    for (int32_t column : columns) bias_.push_back(from.bias_[column]);
+  }
+  team.Run([&](const ThreadTeam::Member& member) {
+    for (size_t i = member.index(); i < slices_.size(); i += member.count()) {
+      const Slice& slice = slices_[i];
+      packed_[i]->Resize(slice.num_columns);
+      for (int64_t j = 0; j < slice.num_columns; ++j) {
+        const int64_t column = columns[slice.first_column + j];
+        const int64_t source = from.SliceOf(column);
+        packed_[i]->CopyColumn(j, *from.packed_[source],
+                               column - from.slices_[source].first_column);
+      }
+    }
+  });
 }
 
 }  // namespace sheaf

@@ -57,7 +57,8 @@ struct WeightRows {
 // member computes its slices for all rows, so that members share only x. The
 // values of a row of y do not depend on the other rows.
 //
-// Immutable after Load(); Run() may be called by all members at once.
+// Immutable after Load(), except for subsets; Run() may be called by all
+// members at once.
 class Linear {
  public:
   struct Slice {
@@ -79,6 +80,18 @@ class Linear {
                                      absl::Span<const WeightRows> rows,
                                      const LinearOptions& options);
 
+  // A product with memory for `max_columns` columns of this one, and without
+  // columns until CopyColumns().
+  Linear MakeSubset(int64_t max_columns) const;
+
+  // Makes column j of a subset column `columns`[j] of `from`, which made it,
+  // and drops all others. Weights and bias are copied as they are, so the
+  // values of y are the same to the bit. Allocates nothing; not while Run() is
+  // called. REQUIRES: at most max_columns, and the team has as many members as
+  // slices.
+  void CopyColumns(const Linear& from, absl::Span<const int32_t> columns,
+                   ThreadTeam& team);
+
   Linear();  // no columns: to be moved into
   Linear(Linear&&) noexcept;
   Linear& operator=(Linear&&) noexcept;
@@ -95,6 +108,9 @@ class Linear {
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
 
+  // The bytes of `num_columns` columns, without padding.
+  int64_t BytesOf(int64_t num_columns) const;
+
   // Copies column j of W^T, which is the j-th row loaded, to out [K], widened
   // to f32.
   void ReadColumn(int64_t column, float* out) const;
@@ -107,6 +123,9 @@ class Linear {
   class Int4Panels;
   static std::unique_ptr<Packed> MakePanels(const LinearOptions& options,
                                             int64_t K, int64_t num_columns);
+  int64_t SliceOf(int64_t column) const;
+
+  LinearOptions options_;
 
   int64_t K_ = 0;
   int64_t num_columns_ = 0;

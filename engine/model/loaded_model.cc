@@ -8,10 +8,12 @@ namespace sheaf {
 
 LoadedModel::LoadedModel(Weights weights, KvStorage storage, ThreadTeam& team,
                          const kernels::Kernels& kernels,
-                         const RunnerSizes& sizes)
+                         const ModelOptions& options)
     : weights_(std::move(weights)),
+      shortlist_(options.shortlist),
       storage_(std::move(storage)),
-      runner_(weights_, storage_, team, kernels, sizes) {}
+      runner_(weights_, storage_, team, kernels, options.sizes,
+              shortlist_.get()) {}
 
 absl::StatusOr<std::unique_ptr<LoadedModel>> LoadedModel::Load(
     const ModelDescription& description, const WeightSource& source,
@@ -27,7 +29,7 @@ absl::StatusOr<std::unique_ptr<LoadedModel>> LoadedModel::Load(
       KvDimsOf(weights->architecture, options.kv_type), options.kv_cache_bytes);
   if (!storage.ok()) return storage.status();
   return std::unique_ptr<LoadedModel>(new LoadedModel(
-      *std::move(weights), *std::move(storage), team, kernels, options.sizes));
+      *std::move(weights), *std::move(storage), team, kernels, options));
 }
 
 }  // namespace sheaf

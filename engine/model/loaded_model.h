@@ -11,6 +11,7 @@
 #include "engine/model/description.h"
 #include "engine/model/linear.h"
 #include "engine/model/runner.h"
+#include "engine/model/shortlist.h"
 #include "engine/model/weight_source.h"
 #include "engine/model/weights.h"
 #include "engine/thread_team.h"
@@ -22,6 +23,8 @@ struct ModelOptions {
   kernels::KvType kv_type = kernels::KvType::kF32;
   int64_t kv_cache_bytes = 0;
   RunnerSizes sizes = {};
+  // Restricts outputs; null: to the whole vocabulary. It fits the model.
+  std::shared_ptr<const Shortlist> shortlist = nullptr;
 };
 
 // A model that is ready to run: its weights, KV storage and runner. Immutable,
@@ -47,9 +50,10 @@ class LoadedModel {
 
  private:
   LoadedModel(Weights weights, KvStorage storage, ThreadTeam& team,
-              const kernels::Kernels& kernels, const RunnerSizes& sizes);
+              const kernels::Kernels& kernels, const ModelOptions& options);
 
   const Weights weights_;
+  const std::shared_ptr<const Shortlist> shortlist_;  // may be null
   KvStorage storage_;
   TransformerRunner runner_;
 };

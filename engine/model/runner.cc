@@ -7,6 +7,7 @@
 #include "engine/model/encoder.h"
 #include "engine/model/head_finisher.h"
 #include "engine/model/row_split.h"
+#include "engine/model/short_head.h"
 
 namespace sheaf {
 namespace {
@@ -64,7 +65,8 @@ int64_t ActivationBytes(const Architecture& architecture,
 TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
                                      ThreadTeam& team,
                                      const kernels::Kernels& kernels,
-                                     const RunnerSizes& sizes)
+                                     const RunnerSizes& sizes,
+                                     const Shortlist* shortlist)
     : weights_(weights),
       storage_(storage),
       team_(team),
@@ -80,6 +82,11 @@ TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
       decoder_tables_(weights, kernels, sizes.max_new_tokens),
       decoder_(weights, decoder_tables_, storage, team, kernels,
                sizes.max_sequences) {
+  if (shortlist != nullptr) {
+    short_head_ = std::make_unique<ShortHead>(weights, *shortlist, team,
+                                              kernels, sizes.max_sequences);
+    decoder_.set_short_head(short_head_.get());
+  }
   const int32_t members = team.size();
   if (members == 1 ||
       !PaysToSplitRows(decode_bytes_, sizes.max_sequences / members)) {
@@ -88,6 +95,7 @@ TransformerRunner::TransformerRunner(const Weights& weights, KvStorage& storage,
   for (int32_t i = 0; i < members; ++i) {
     solo_decoders_.push_back(std::make_unique<SoloDecoder>(
         weights, decoder_tables_, storage, kernels, sizes.max_sequences));
+    solo_decoders_.back()->decoder.set_short_head(short_head_.get());
   }
 }
 
@@ -113,6 +121,11 @@ void TransformerRunner::CopySelfBlocks(absl::Span<const BlockCopy> copies) {
       storage_.CopyBlock(copies[i].from, copies[i].to);
     }
   });
+}
+std::unique_ptr<OutputTokens> TransformerRunner::MakeOutputTokens(
+    absl::Span<const int32_t> source) {
+  return short_head_ == nullptr ? nullptr
+                                : short_head_->MakeOutputTokens(source);
 }
 
 bool TransformerRunner::SplitEntries(absl::Span<const DecodeEntry> entries) {

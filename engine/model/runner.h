@@ -25,6 +25,7 @@ struct RunnerSizes {
 };
 
 class Encoder;
+class Shortlist;
 
 // Approximate bytes of a runner and of the engine's logits after a pass and a
 // step of the largest size; it counts the large buffers.
@@ -44,9 +45,10 @@ class TransformerRunner : public ModelRunner {
  public:
   // Owns none of them; all must outlive the runner. `storage` has the
   // dimensions of KvDimsOf(weights.architecture).
+  // A null `shortlist` is none; else it fits the model.
   TransformerRunner(const Weights& weights, KvStorage& storage,
                     ThreadTeam& team, const kernels::Kernels& kernels,
-                    const RunnerSizes& sizes);
+                    const RunnerSizes& sizes, const Shortlist* shortlist);
   ~TransformerRunner() override;
 
   int32_t vocab_size() const override {
@@ -64,8 +66,13 @@ class TransformerRunner : public ModelRunner {
   bool AdvanceEncode(EncodePass pass, int64_t token_layers) override;
   void DropEncode(EncodePass pass, int32_t entry_index) override;
   void CopySelfBlocks(absl::Span<const BlockCopy> copies) override;
+  std::unique_ptr<OutputTokens> MakeOutputTokens(
+      absl::Span<const int32_t> source) override;
   void Decode(absl::Span<const DecodeEntry> entries,
               absl::Span<float> logits) override;
+
+  // Null without a shortlist.
+  const ShortHead* short_head() const { return short_head_.get(); }
 
   // The output of the main pass [tokens, d_model] after the final norm. Valid
   // from when AdvanceEncode() returns true until the next pass; for tests and
@@ -102,6 +109,7 @@ class TransformerRunner : public ModelRunner {
   const int64_t decode_bytes_;  // of weights that a step reads
   const int64_t row_work_;      // multiply-adds of a row, except attention
   std::unique_ptr<Encoder> encoders_[kNumEncodePasses];
+  std::unique_ptr<ShortHead> short_head_;  // null: no shortlist
   const DecoderTables decoder_tables_;
   Decoder decoder_;
   bool has_observer_ = false;

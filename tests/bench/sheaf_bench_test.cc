@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "base/round_up.h"
 #include "bench/random_weights.h"
 #include "bench/shapes.h"
 #include "engine/model/description.h"
@@ -257,6 +258,25 @@ TEST(SheafBenchTest, BeamsAddSelfAttentionBlocksAndNoCrossAttentionBlocks) {
   EXPECT_LE(beams, (2 + 4 * 2) * block_bytes);  // nothing in common
 }
 
+// The head has whole panels of 16 columns.
+TEST(SheafBenchTest, AShortlistSavesStepsTheBytesOfTheOtherTokens) {
+  const auto step_bytes_of = [](const char* flags) {
+    const Outcome outcome = RunProgram(absl::StrCat(kTestModel, flags));
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
+    const nlohmann::json figures = nlohmann::json::parse(outcome.output);
+    EXPECT_GT(figures.at("step_seconds"), 0);
+    return figures.at("step_bytes").get<int64_t>();
+  };
+  const Architecture architecture =
+      ReadDescription(SHEAF_TESTDATA_DIR "/gqa-2of8")->architecture;
+  const int64_t column_bytes = 4 * int64_t{architecture.decoder.d_model};
+  // 60 tokens: 40 are common, with the end token 41, and each source has 20.
+  EXPECT_EQ(
+      step_bytes_of("--batch=2") -
+          step_bytes_of("--batch=2 --shortlist_size=60"),
+      (RoundUp(architecture.vocab_size, 16) - 41 - 2 * 20) * column_bytes);
+}
+
 TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
   const std::vector<std::pair<const char*, const char*>> cases = {
       {"--weight_type=f64", "--weight_type is \"f64\"; it may be f32, bf16"},
@@ -271,6 +291,8 @@ TEST(SheafBenchTest, RefusesWhatItHasNotAndSaysWhatIsAllowed) {
       {"--kv_heads=3", "--kv_heads is 3; it may be 0 or a divisor of the"},
       {"--kv_heads=4", "--kv_heads is 4; the weights of --model have 2"},
       {"--cross_kv_heads=8", "--cross_kv_heads is 8; the weights of --model"},
+      {"--shortlist_size=-1", "--shortlist_size is -1; it may be 0 to"},
+      {"--shortlist_size=9999", "shortlist_size is 9999; the model's"},
       {"--kv_cache_bytes=1", "kv_cache_bytes is 1; this batch needs"},
       {"--model= --shape=t5-huge",
        "--shape is \"t5-huge\"; it may be t5-small"},

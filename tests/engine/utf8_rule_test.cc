@@ -322,6 +322,50 @@ TEST_F(Utf8ChoiceTest, BeamsAreOfferedOnlyWhatIsAllowed) {
   }
 }
 
+// If an output can have some tokens only, they are chosen as if the others had
+// no probability.
+TEST_F(Utf8ChoiceTest, TokensThatAreNotListedDoNotExist) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal;
+  for (int i = 0; i < 300; ++i) {
+    const std::string kBytes[] = {"", "\xC3", "\xE2\x82", "abc"};
+    const std::vector<int32_t> tokens = TokensOf(kBytes[i % 4]);
+    sampling_.temperature = i % 3 == 0 ? 0.9f : 0.0f;
+    sampling_.seed = i;
+    sampling_.repetition_penalty = i % 5 == 0 ? 1.5f : 1.0f;
+    sampling_.no_repeat_ngram_size = i % 7 == 0 ? 1 : 0;
+    std::vector<float> whole(kVocabSize, kForbidden), listed;
+    std::vector<int32_t> ids;
+    for (int32_t id = 0; id < kVocabSize; ++id) {
+      if (id != kEos && random() % 3 != 0) continue;
+      ids.push_back(id);
+      listed.push_back(normal(random));
+      whole[id] = listed.back();
+    }
+    TokenContext context = ContextOf(tokens);
+    std::vector<float> logits = whole;
+    const ChosenToken expected =
+        ChooseToken(context, kernels_, absl::MakeSpan(logits), scratch_);
+    std::vector<ChosenToken> expected_best(4), best(4);
+    const int32_t expected_num =
+        RankTokens(context, kernels_, absl::MakeSpan(whole), scratch_,
+                   absl::MakeSpan(expected_best));
+    context.ids = ids;
+    logits = listed;
+    const ChosenToken chosen =
+        ChooseToken(context, kernels_, absl::MakeSpan(logits), scratch_);
+    EXPECT_EQ(chosen.id, expected.id);
+    EXPECT_NEAR(chosen.logprob, expected.logprob, 1e-5);
+    ASSERT_EQ(RankTokens(context, kernels_, absl::MakeSpan(listed), scratch_,
+                         absl::MakeSpan(best)),
+              expected_num);
+    for (int32_t j = 0; j < expected_num; ++j) {
+      EXPECT_EQ(best[j].id, expected_best[j].id);
+      EXPECT_NEAR(best[j].logprob, expected_best[j].logprob, 1e-5);
+    }
+  }
+}
+
 TEST_F(Utf8ChoiceTest, WithinACharacterThatNothingMayContinueTheTextEnds) {
   for (int32_t byte = 0x80; byte < 0xC0; ++byte) {
     sampling_.suppressed_tokens.push_back(kFirstByte + byte);

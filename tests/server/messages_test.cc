@@ -150,6 +150,7 @@ TEST(MessagesTest, AModelIsDescribedWithItsTasksAndWarnings) {
   EXPECT_EQ(description.num_query_heads(), 8);
   EXPECT_EQ(description.num_kv_heads(), 2);
   EXPECT_EQ(description.kv_capacity_bytes(), 4096);
+  EXPECT_FALSE(description.has_shortlist());
   EXPECT_THAT(description.tasks(), ElementsAre("summarization"));
   EXPECT_THAT(description.warnings(), ElementsAre("a key is ignored"));
 }
@@ -159,7 +160,9 @@ TEST(MessagesTest, AModelIsDescribedWithItsLanguages) {
   model.tasks.sources = LanguageSet::Of({*ReadLanguage("eng_Latn")});
   model.tasks.targets =
       LanguageSet::Of({*ReadLanguage("deu_Latn"), *ReadLanguage("zho_Hant")});
+  model.has_shortlist = true;
   const v1::Model description = DescriptionOf(model, 4096);
+  EXPECT_TRUE(description.has_shortlist());
   EXPECT_THAT(description.source_languages(), ElementsAre("en"));
   EXPECT_THAT(description.target_languages(), ElementsAre("de", "zh-Hant"));
 }

@@ -23,6 +23,7 @@ struct TestModel {
     kernels::Isa isa = kernels::DetectIsa();
     int64_t kv_bytes = 8 << 20;
     RunnerSizes sizes = {};
+    std::shared_ptr<const Shortlist> shortlist = nullptr;
   };
 
   static std::unique_ptr<TestModel> Load(const std::string& directory,
@@ -38,7 +39,8 @@ struct TestModel {
         {.weight_type = options.type,
          .kv_type = options.kv_type,
          .kv_cache_bytes = options.kv_bytes,
-         .sizes = options.sizes});
+         .sizes = options.sizes,
+         .shortlist = options.shortlist});
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     model->loaded = *std::move(loaded);
     model->description = *std::move(description);

@@ -66,6 +66,36 @@ echo '5 6 7' >"$work/ids"
 [[ $("$bin/sheaf-tokenize" --model="$model" --ids="$work/ids") ]] ||
   fail 'the ids have no text'
 
+echo '--- a shortlist is made, and served if it is asked for'
+cp -r "$model" "$work/short"
+chmod -R u+w "$work/short"
+refuse 3 "$work/short/shortlist.safetensors" sheaf-server --model="$work/short" \
+  --shortlist --listen=127.0.0.1:0
+"$bin/sheaf-convert" --input="$model" --shortlist="$work/pairs.tsv" \
+  --output="$work/short/shortlist.safetensors" --shortlist_frequent=5 \
+  --shortlist_per_token=3 >"$work/listed"
+grep -q '^3 pairs; [0-9]* common tokens; an output may have [0-9]* of 8064 tokens' \
+  "$work/listed" || fail "$(cat "$work/listed")"
+start whole --model="$work/short"
+text='Where are the three old bridges of the city?'
+whole=$("$bin/sheaf" translate --server="$address" --from=en --to=de "$text")
+has_shortlist() { "$bin/sheaf" models --json --server="$address" | grep -o '"has_shortlist":[a-z]*'; }
+expect_equal 'without the flag' "$(has_shortlist)" '"has_shortlist":false'
+start short --model="$work/short" --shortlist
+expect_equal 'with the flag' "$(has_shortlist)" '"has_shortlist":true'
+short=$("$bin/sheaf" translate --server="$address" --from=en --to=de "$text")
+[[ $short && $short != "$whole" ]] ||
+  fail "the shortlist of three sentences changes nothing: $short"
+refuse 2 'exists already' sheaf-convert --input="$model" \
+  --shortlist="$work/pairs.tsv" --output="$work/short/shortlist.safetensors"
+refuse 2 '--kv_heads' sheaf-convert --input="$model" --shortlist="$work/pairs.tsv" \
+  --output="$work/x" --kv_heads=1
+refuse 2 '--shortlist_per_token is -1' sheaf-convert --input="$model" \
+  --shortlist="$work/pairs.tsv" --output="$work/x" --shortlist_per_token=-1
+printf X | dd of="$work/short/shortlist.safetensors" bs=1 seek=8 conv=notrunc 2>/dev/null
+refuse 3 'shortlist.safetensors' sheaf-server --model="$work/short" --shortlist \
+  --listen=127.0.0.1:0
+
 echo '--- documents become texts to copy'
 long=$(for i in {1..60}; do printf 'Sentence %d says that number %d is there. ' "$i" "$i"; done)
 printf '%s\n' 'Fast models are needed. We present a fast model of words. We prove it.' \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// sheaf-convert: writes a T5 model directory with fewer key and value heads.
+// sheaf-convert: writes a model directory with fewer key and value heads, or a
+// vocabulary shortlist.
 
 #include <cstdio>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "text/tasks.h"
 #include "train/convert/calibration.h"
 #include "train/convert/convert.h"
+#include "train/convert/make_shortlist.h"
 
 ABSL_FLAG(std::string, input, "", "Model directory to convert.");
 ABSL_FLAG(std::string, output, "", "Directory to write; must not exist.");
@@ -45,6 +47,16 @@ ABSL_FLAG(std::string, calibration_languages, "",
           "\"en-de\": those of the lines and of the model's answers.");
 ABSL_FLAG(int32_t, calibration_lines, 200,
           "Maximum number of lines of --calibration to use.");
+ABSL_FLAG(std::string, shortlist, "",
+          "File of pairs: source<TAB>target lines, or JSON lines with "
+          "\"document\" and \"summaries\". - is stdin. Makes a vocabulary "
+          "shortlist for the model instead of converting it; --output is then "
+          "a file. Needs a tokenizer.");
+ABSL_FLAG(int32_t, shortlist_frequent, sheaf::ShortlistOptions().num_frequent,
+          "Number of the most frequent tokens of the targets that every output "
+          "may have.");
+ABSL_FLAG(int32_t, shortlist_per_token, sheaf::ShortlistOptions().per_token,
+          "Maximum number of translations of each source token.");
 
 namespace sheaf {
 namespace {
@@ -53,10 +65,15 @@ constexpr char kProgram[] = "sheaf-convert";
 constexpr char kAbout[] = R"(
 sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]
               --method=mean|first|random|svd [--calibration=FILE]
+sheaf-convert --input=DIR --output=DIR/shortlist.safetensors --shortlist=PAIRS
 
 Groups the key and value heads of a model's decoder (GQA, MQA). For each
 attention, prints the relative errors of its scores (keys) and outputs (values)
 and the number of bytes saved.
+
+With --shortlist, writes a vocabulary shortlist: which tokens an output may have
+for each token of its source. A server with --shortlist reads it from the model
+directory. The pairs are texts as the model's tasks have them, without prompts.
 )";
 constexpr uint64_t kMaxTextBytes = uint64_t{64} << 20;
 
@@ -216,13 +233,78 @@ ExitCode Convert(ConvertOptions options) {
   return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
 }
 
+absl::StatusOr<ShortlistOptions> ShortlistOptionsFromFlags() {
+  for (const auto& [name, value] :
+       {std::pair{"--input", absl::GetFlag(FLAGS_input)},
+        std::pair{"--output", absl::GetFlag(FLAGS_output)}}) {
+    if (value.empty()) return UsageError(absl::StrCat(name, " is not given"));
+  }
+  if (absl::GetFlag(FLAGS_kv_heads) != 0 ||
+      absl::GetFlag(FLAGS_cross_kv_heads) != 0 ||
+      !absl::GetFlag(FLAGS_calibration).empty()) {
+    return UsageError(
+        "--kv_heads, --cross_kv_heads and --calibration are not possible with "
+        "--shortlist: convert the model first");
+  }
+  ShortlistOptions options;
+  options.num_frequent = absl::GetFlag(FLAGS_shortlist_frequent);
+  options.per_token = absl::GetFlag(FLAGS_shortlist_per_token);
+  constexpr int32_t kMaxPerToken = 1000;
+  if (options.num_frequent < 0 ||
+      options.num_frequent > Shortlist::kMaxVocabulary) {
+    return UsageError(absl::StrCat("--shortlist_frequent is ",
+                                   options.num_frequent, "; allowed are 0..",
+                                   Shortlist::kMaxVocabulary));
+  }
+  if (options.per_token < 0 || options.per_token > kMaxPerToken) {
+    return UsageError(absl::StrCat("--shortlist_per_token is ",
+                                   options.per_token, "; allowed are 0..",
+                                   kMaxPerToken));
+  }
+  return options;
+}
+
+ExitCode RunMakeShortlist(const ShortlistOptions& options) {
+  const absl::StatusOr<ModelDescription> description =
+      ReadDescription(absl::GetFlag(FLAGS_input));
+  if (!description.ok()) {
+    return PrintError(kProgram, kExitWrongModel, description.status());
+  }
+  const absl::StatusOr<ShortlistSummary> summary =
+      MakeShortlist(*description, absl::GetFlag(FLAGS_shortlist),
+                    absl::GetFlag(FLAGS_output), options);
+  if (!summary.ok()) {
+    return PrintError(
+        kProgram,
+        absl::IsAlreadyExists(summary.status()) ? kExitWrongFlags : kExitFailed,
+        summary.status());
+  }
+  std::printf(
+      "%lld pairs; %lld common tokens; an output may have %.0f of %d tokens on "
+      "average; %.2f %% of the targets' tokens are possible\n",
+      static_cast<long long>(summary->num_pairs),
+      static_cast<long long>(summary->num_common), summary->mean_tokens,
+      description->architecture.vocab_size, 100 * summary->covered_share);
+  const absl::Status written = FlushStdout();
+  return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
+}
+
 ExitCode Main(const std::vector<std::string>& args) {
   const ProgramInfo program = {kProgram, kAbout + 1, "train/convert/main.cc"};
   if (const auto end = ReadCommandLine(program, args)) return *end;
   const StartGuard guard(kProgram,
                          "conversion takes memory for some tensors, "
-                         "--calibration for the whole model",
+                         "--calibration for the whole model, --shortlist for "
+                         "all pairs of tokens that occur together",
                          kExitWrongModel);
+  if (!absl::GetFlag(FLAGS_shortlist).empty()) {
+    const absl::StatusOr<ShortlistOptions> options =
+        ShortlistOptionsFromFlags();
+    if (!options.ok()) {
+      return PrintError(kProgram, kExitWrongFlags, options.status());
+    }
+    return RunMakeShortlist(*options);
+  }
   const absl::StatusOr<ConvertOptions> options = OptionsFromFlags();
   if (!options.ok())
     return PrintError(kProgram, kExitWrongFlags, options.status());

@@ -3,23 +3,11 @@
 #include "train/tokenize/word_alignment.h"
 
 #include <algorithm>
-#include <cmath>
-
-#include "absl/container/flat_hash_map.h"
+#include <cstddef>
+#include <vector>
 
 namespace sheaf {
 namespace {
-
-// The source of target tokens that translate nothing. Larger than any 16-bit
-// id.
-constexpr uint32_t kNull = TokenFile::kMaxVocab;
-
-// (source id, target id) -> number
-using Table = absl::flat_hash_map<uint64_t, float>;
-
-uint64_t Key(uint32_t source, uint32_t target) {
-  return uint64_t{source} << 16 | target;
-}
 
 // Returns the number of ids at the beginning that all sources share.
 size_t PromptLength(const TokenFile& file) {
@@ -36,94 +24,52 @@ size_t PromptLength(const TokenFile& file) {
   return length;
 }
 
-class Model {
+// The pairs of a file without the prompt and the end tokens, in the model's
+// type of ids.
+class PairReader {
  public:
-  Model(const AlignmentOptions& options, size_t prompt)
-      : options_(options), prompt_(prompt) {}
+  PairReader(const TokenFile& file, size_t prompt)
+      : file_(file), prompt_(prompt) {}
 
-  bool Fits(const TokenFile::Pair& pair) const {
-    return pair.source.size() > prompt_ + 1 &&
-           pair.source.size() < TokenFile::kUnaligned && pair.target.size() > 1;
-  }
-
-  // Computes the weights of the source places for target token j, with that of
-  // the null source last, and their sum.
-  double Weigh(const TokenFile::Pair& pair, size_t j,
-               std::vector<double>& weights) const {
-    const uint32_t target = pair.target[j];
-    const size_t n = pair.source.size() - prompt_ - 1;
-    const double at = (j + 0.5) / static_cast<double>(pair.target.size() - 1);
-    weights.resize(n + 1);
-    double prior_sum = 0;
-    for (size_t i = 0; i < n; ++i) {
-      weights[i] = std::exp(-options_.diagonal *
-                            std::abs((i + 0.5) / static_cast<double>(n) - at));
-      prior_sum += weights[i];
+  // Empty if places in the source have no room in an alignment. Valid until the
+  // next call.
+  TokenPair At(int64_t index) {
+    const TokenFile::Pair pair = file_.at(index);
+    if (pair.source.size() <= prompt_ + 1 ||
+        pair.source.size() >= TokenFile::kUnaligned ||
+        pair.target.size() <= 1) {
+      return {};
     }
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i) {
-      weights[i] *= (1 - options_.null_share) / prior_sum *
-                    Probability(pair.source[prompt_ + i], target);
-      sum += weights[i];
-    }
-    weights[n] = options_.null_share * Probability(kNull, target);
-    return sum + weights[n];
-  }
-
-  // One iteration of expectation and maximisation.
-  void Improve(const TokenFile& file) {
-    Table counts;
-    counts.reserve(table_.size());
-    std::vector<double> totals(kNull + 1);
-    std::vector<double> weights;
-    for (int64_t p = 0; p < file.size(); ++p) {
-      const TokenFile::Pair pair = file.at(p);
-      if (!Fits(pair)) continue;
-      for (size_t j = 0; j + 1 < pair.target.size(); ++j) {
-        const double sum = Weigh(pair, j, weights);
-        if (sum <= 0) continue;
-        for (size_t i = 0; i < weights.size(); ++i) {
-          const uint32_t source =
-              i + 1 == weights.size() ? kNull : pair.source[prompt_ + i];
-          const double share = weights[i] / sum;
-          counts[Key(source, pair.target[j])] += static_cast<float>(share);
-          totals[source] += share;
-        }
-      }
-    }
-    for (auto& [key, count] : counts) {
-      count = static_cast<float>(count / totals[key >> 16]);
-    }
-    table_ = std::move(counts);
-  }
-
-  std::vector<uint8_t> Align(const TokenFile::Pair& pair) const {
-    std::vector<uint8_t> places(pair.target.size(), TokenFile::kUnaligned);
-    if (!Fits(pair)) return places;
-    std::vector<double> weights;
-    for (size_t j = 0; j + 1 < pair.target.size(); ++j) {
-      Weigh(pair, j, weights);
-      const size_t best =
-          std::max_element(weights.begin(), weights.end()) - weights.begin();
-      if (best + 1 < weights.size()) {
-        places[j] = static_cast<uint8_t>(prompt_ + best);
-      }
-    }
-    places.back() = static_cast<uint8_t>(pair.source.size() - 1);
-    return places;
+    source_.assign(pair.source.begin() + static_cast<ptrdiff_t>(prompt_),
+                   pair.source.end() - 1);
+    target_.assign(pair.target.begin(), pair.target.end() - 1);
+    return {source_, target_};
   }
 
  private:
-  double Probability(uint32_t source, uint32_t target) const {
-    if (table_.empty()) return 1;  // before the first iteration
-    const auto found = table_.find(Key(source, target));
-    return found == table_.end() ? 0 : found->second;
-  }
-
-  const AlignmentOptions options_;
+  const TokenFile& file_;
   const size_t prompt_;
-  Table table_;
+  std::vector<int32_t> source_, target_;
 };
+
+// The place in the source of each target token, with the end token's last.
+// `size` is the number of tokens of the source with its end token.
+std::vector<uint8_t> Align(const TranslationModel& model, const TokenPair& pair,
+                           size_t prompt, size_t size) {
+  std::vector<uint8_t> places;
+  places.reserve(pair.target.size() + 1);
+  std::vector<double> weights;
+  for (size_t j = 0; j < pair.target.size(); ++j) {
+    model.Weigh(pair, j, weights);
+    const size_t best =
+        std::max_element(weights.begin(), weights.end()) - weights.begin();
+    places.push_back(best + 1 < weights.size()
+                         ? static_cast<uint8_t>(prompt + best)
+                         : TokenFile::kUnaligned);
+  }
+  places.push_back(static_cast<uint8_t>(size - 1));
+  return places;
+}
 
 // Returns the number of ids that agree around source[i] and target[j],
 // including these.
@@ -143,10 +89,17 @@ size_t Agreement(const TokenFile::Pair& pair, size_t i, size_t j) {
 
 void AlignWords(const AlignmentOptions& options, TokenFile& file) {
   if (file.size() == 0) return;
-  Model model(options, PromptLength(file));
-  for (int i = 0; i < options.num_iterations; ++i) model.Improve(file);
+  const size_t prompt = PromptLength(file);
+  PairReader pairs(file, prompt);
+  TranslationModel model(options);
+  model.Train(file.size(), [&](int64_t i) { return pairs.At(i); });
   for (int64_t p = 0; p < file.size(); ++p) {
-    file.SetAlignment(p, model.Align(file.at(p)));
+    const TokenPair pair = pairs.At(p);
+    const TokenFile::Pair whole = file.at(p);
+    file.SetAlignment(p, pair.source.empty()
+                             ? std::vector<uint8_t>(whole.target.size(),
+                                                    TokenFile::kUnaligned)
+                             : Align(model, pair, prompt, whole.source.size()));
   }
 }
 

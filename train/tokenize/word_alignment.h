@@ -3,19 +3,13 @@
 #pragma once
 
 #include "train/common/token_file.h"
+#include "train/tokenize/translation_model.h"
 
 namespace sheaf {
 
-struct AlignmentOptions {
-  int num_iterations = 5;
-  double null_share = 0.08;  // share of target tokens that translate nothing
-  double diagonal = 4;       // how strongly places in source and target agree
-};
-
 // Sets the alignment of all pairs: for each target token, the place of the
-// source token that it most likely translates, or kUnaligned. Uses IBM model 1
-// with a prior that favours the diagonal (Dyer et al. 2013, with its two
-// parameters fixed), trained on the file itself.
+// source token that it most likely translates, or kUnaligned. Uses a
+// TranslationModel that is trained on the file itself.
 //
 // The ids at the beginning that all sources share, the task's prompt, are not
 // used. The end token aligns with the end token. Sources with more than 254 ids

@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/model_files.h"
 #include "tests/support/recording_sink.h"
+#include "tests/support/shortlist_files.h"
 #include "tests/support/test_model.h"
 
 namespace sheaf {
@@ -64,9 +65,28 @@ class BatchTest : public ::testing::Test {
  protected:
   std::unique_ptr<TestModel> Model(
       int32_t num_threads = 2,
-      const std::string& directory = SHEAF_MODELS_DIR "/sheaf-small") {
-    return TestModel::Load(directory,
-                           {.num_threads = num_threads, .kv_bytes = 64 << 20});
+      const std::string& directory = SHEAF_MODELS_DIR "/sheaf-small",
+      std::shared_ptr<const Shortlist> shortlist = nullptr) {
+    return TestModel::Load(directory, {.num_threads = num_threads,
+                                       .kv_bytes = 64 << 20,
+                                       .shortlist = std::move(shortlist)});
+  }
+
+  // Sixty-four requests get what each gets alone.
+  static void ExpectSameAsAlone(TestModel& model) {
+    Engine engine(
+        {}, model.team, *model.kernels,
+        {{.runner = model.runner, .kv_shape = model.storage->shape()}});
+    std::vector<Request> requests;
+    std::vector<Outcomes> alone;
+    for (int i = 0; i < 64; ++i) {
+      requests.push_back(MakeRequest(i, model.architecture()));
+      alone.push_back(RunAlone(engine, requests.back()));
+    }
+    const std::vector<Outcomes> together = RunTogether(engine, requests);
+    for (int i = 0; i < 64; ++i) {
+      EXPECT_TRUE(together[i] == alone[i]) << i;
+    }
   }
 
   static Outcomes OutcomeOf(RecordingSink& sink) {
@@ -107,20 +127,20 @@ TEST_F(BatchTest, SixtyFourRequestsGetWhatEachGetsAlone) {
         TestdataDir("t5gemma"), TestdataDir("t5gemma2"),
         TestdataDir("nllb-gqa")}) {
     SCOPED_TRACE(directory);
-    auto model = Model(/*num_threads=*/2, directory);
-    Engine engine(
-        {}, model->team, *model->kernels,
-        {{.runner = model->runner, .kv_shape = model->storage->shape()}});
-    std::vector<Request> requests;
-    std::vector<Outcomes> alone;
-    for (int i = 0; i < 64; ++i) {
-      requests.push_back(MakeRequest(i, model->architecture()));
-      alone.push_back(RunAlone(engine, requests.back()));
-    }
-    const std::vector<Outcomes> together = RunTogether(engine, requests);
-    for (int i = 0; i < 64; ++i) {
-      EXPECT_TRUE(together[i] == alone[i]) << i;
-    }
+    ExpectSameAsAlone(*Model(/*num_threads=*/2, directory));
+  }
+}
+
+// The tokens that other sources allow make no difference.
+TEST_F(BatchTest, SixtyFourRequestsOfAShortlistGetWhatEachGetsAlone) {
+  for (const std::string& directory :
+       {std::string(SHEAF_MODELS_DIR "/sheaf-small"), TestdataDir("bart-cnn"),
+        TestdataDir("t5gemma2")}) {
+    SCOPED_TRACE(directory);
+    const auto shortlist =
+        RandomShortlist(ReadDescription(directory).value().architecture,
+                        /*common_step=*/10, /*max_targets=*/20);
+    ExpectSameAsAlone(*Model(/*num_threads=*/2, directory, shortlist));
   }
 }
 
