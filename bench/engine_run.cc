@@ -26,7 +26,9 @@
 namespace sheaf {
 namespace {
 
-constexpr int32_t kWarmUpSourceTokens = 16;
+// A warm-up touches the memory that a pass uses, as earlier requests of a server
+// have done. Of long sources it takes only the beginning.
+constexpr int32_t kWarmUpSourceTokens = 128;
 constexpr int32_t kWarmUpTokens = 2;
 
 // Waits for the end of a request and ignores everything else.
@@ -146,7 +148,7 @@ int64_t DecodeWeightBytes(const Weights& weights, const Shortlist* shortlist,
                               batch * num_own);
 }
 
-// The work of one run; the warm-up is smaller.
+// The work of one run; the warm-up is shorter.
 struct Load {
   int32_t batch, source_tokens, generate_tokens;
 };
@@ -225,7 +227,7 @@ absl::StatusOr<EngineRunResult> RunEngine(const EngineRunOptions& options) {
         .on_step = [&](const StepStats& stats) { tally.Add(stats); }}});
   status = RunRequest(
       engine, options,
-      {.batch = 1,
+      {.batch = options.batch,
        .source_tokens = std::min(options.source_tokens, kWarmUpSourceTokens),
        .generate_tokens = std::min(options.generate_tokens, kWarmUpTokens)});
   if (!status.ok()) return status;
