@@ -24,10 +24,11 @@ static_assert(kLanes == kPanel && kTileRows == kPanel);
 static_assert(Int8Panel<1>::kGroup == 4 && kHasBf16Products);
 
 // From this number of rows on, tiles multiply int8 faster than vpdpbusd does.
-// On an Emerald Rapids, with weights from memory and over five shapes of
-// T5-Base, one thread is 1.01 to 1.09 times as fast with 4 rows, 1.07 to 1.16
-// times with 8, 1.21 to 1.28 times with 16, 1.8 to 2.1 times with 32 or 64, and
-// 2.3 to 3.1 times with 256. With 1 or 2 rows, memory is the limit.
+// On an Emerald Rapids, with weights from memory and over five shapes
+// (K and N from 768 to 4096), one thread is 1.01 to 1.09 times as fast with 4
+// rows, 1.07 to 1.16 times with 8, 1.21 to 1.28 times with 16, 1.8 to 2.1 times
+// with 32 or 64, and 2.3 to 3.1 times with 256. With 1 or 2 rows, memory is the
+// limit.
 constexpr int32_t kMinTileInt8Rows = 4;
 
 // The k of a tile.
