@@ -26,8 +26,8 @@
 namespace sheaf {
 namespace {
 
-// A warm-up touches the memory that a pass uses, as earlier requests of a server
-// have done. Of long sources it takes only the beginning.
+// A warm-up touches the memory that a pass uses, as earlier requests of a
+// server have done. Of long sources it takes only the beginning.
 constexpr int32_t kWarmUpSourceTokens = 128;
 constexpr int32_t kWarmUpTokens = 2;
 
