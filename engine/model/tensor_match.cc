@@ -85,7 +85,7 @@ class Matcher {
     const std::vector<TensorSpec> tensors = ListTensors(architecture_);
     absl::Status status = FindTable(tensors.front());
     for (size_t i = 1; i < tensors.size() && status.ok(); ++i) {
-      const std::string name = NamesOf(tensors[i].place).front();
+      const std::string name = NameOf(tensors[i].place);
       if (tensors[i].place.slot == Slot::kLogitBias && !source_.Has(name)) {
         architecture_.has_logit_bias = false;  // As in the reference: zeros.
         continue;
@@ -134,6 +134,15 @@ class Matcher {
       name = std::string(absl::StripPrefix(name, base_prefix()));
     }
     return names;
+  }
+
+  // The best of them that it has, or the best of all.
+  std::string NameOf(const TensorPlace& place) const {
+    const std::vector<std::string> names = NamesOf(place);
+    for (const std::string& name : names) {
+      if (source_.Has(name)) return name;
+    }
+    return names.front();
   }
 
   // Notes that the tensor at `place` is `name`, and which names are known.

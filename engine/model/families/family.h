@@ -41,7 +41,7 @@ struct Family {
                std::vector<std::string>& warnings);
 
   // The names that a checkpoint may use for the tensor at `place`, best first.
-  // If it has several of them, they must be equal.
+  // Only of the embedding table may it have several, which must be equal.
   std::vector<std::string> (*names)(const Architecture& architecture,
                                     const TensorPlace& place);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "engine/model/families/common_values.h"
 #include "engine/model/families/t5gemma_config_keys.h"
 
@@ -343,10 +344,14 @@ void Read(KeyReader& reader, Architecture& out,
 
 constexpr absl::string_view kPrefixes[] = {"model.", "lm_head."};
 
+// The module of T5Gemma 2 that reads text. The reference leaves it out when it
+// saves a model that it has not read from a checkpoint.
+constexpr absl::string_view kTextModel = "text_model.";
+
 std::string StackPrefix(const Architecture& architecture, Stack stack) {
   if (stack == Stack::kDecoder) return "model.decoder.";
-  return IsSecond(architecture) ? "model.encoder.text_model."
-                                : "model.encoder.";
+  return absl::StrCat("model.encoder.",
+                      IsSecond(architecture) ? kTextModel : "");
 }
 
 // The name of a product or norm within its sub-layer.
@@ -401,8 +406,8 @@ constexpr absl::string_view kOwnVector =
 constexpr absl::string_view kDecodersOwnVector =
     "model.decoder.embed_tokens.eoi_embedding";
 
-std::vector<std::string> Names(const Architecture& architecture,
-                               const TensorPlace& place) {
+std::vector<std::string> NamesInModules(const Architecture& architecture,
+                                        const TensorPlace& place) {
   const auto table = [&](Stack stack) {
     return absl::StrCat(StackPrefix(architecture, stack),
                         "embed_tokens.weight");
@@ -423,6 +428,17 @@ std::vector<std::string> Names(const Architecture& architecture,
     default:
       return {SublayerTensor(architecture, place)};
   }
+}
+
+std::vector<std::string> Names(const Architecture& architecture,
+                               const TensorPlace& place) {
+  std::vector<std::string> names = NamesInModules(architecture, place);
+  const size_t count = names.size();
+  for (size_t i = 0; i < count; ++i) {
+    std::string shorter = absl::StrReplaceAll(names[i], {{kTextModel, ""}});
+    if (shorter != names[i]) names.push_back(std::move(shorter));
+  }
+  return names;
 }
 
 // Images, and a copy: the reference takes the encoder's vector for both.

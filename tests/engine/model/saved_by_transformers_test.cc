@@ -15,6 +15,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "engine/model/checkpoint.h"
 #include "engine/model/description.h"
 #include "engine/model/position_table.h"
@@ -252,6 +253,21 @@ TEST(SavedVariantTest, TheModelMayBeSavedWithoutItsHead) {
       ASSERT_TRUE(absl::StartsWith(name, "model."));
       renamed[name.substr(std::string("model.").size())] = tensor;
     }
+    saved.tensors() = std::move(renamed);
+    saved.ExpectTheFixturesRuns(/*is_sharded=*/false);
+  }
+}
+
+// As transformers 5.24.0 saves a T5Gemma 2 that was made from its config.
+TEST(SavedVariantTest, TheEncoderOfT5Gemma2MayHaveNoModuleForText) {
+  for (const std::string fixture : {"t5gemma2", "t5gemma2-gqa-bf16"}) {
+    SCOPED_TRACE(fixture);
+    Saved saved("5.24.0", fixture);
+    Tensors renamed;
+    for (const auto& [name, tensor] : saved.tensors()) {
+      renamed[absl::StrReplaceAll(name, {{"text_model.", ""}})] = tensor;
+    }
+    ASSERT_EQ(renamed.count("model.encoder.embed_tokens.weight"), 1);
     saved.tensors() = std::move(renamed);
     saved.ExpectTheFixturesRuns(/*is_sharded=*/false);
   }
