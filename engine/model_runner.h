@@ -32,8 +32,8 @@ struct DecodeEntry {
   // The same span for all beams of a segment, which are adjacent entries.
   absl::Span<const int32_t> cross_blocks;
   int32_t source_len;
-  // Of MakeOutputTokens(), the same for all beams of a segment; null: the whole
-  // vocabulary.
+  // From MakeOutputTokens(), the same for all beams of a segment; null: the
+  // whole vocabulary.
   const OutputTokens* output_tokens = nullptr;
 };
 

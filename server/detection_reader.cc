@@ -10,7 +10,7 @@
 namespace sheaf {
 namespace {
 
-// Of one request for languages, and of the answer for each text.
+// The limits of a request for languages, and of the answer for each text.
 constexpr int kMaxTexts = 1000;
 constexpr size_t kMaxGuesses = 5;
 

@@ -31,8 +31,8 @@ constexpr size_t kPieceBytes = 8 << 10;
 constexpr size_t kMaxHints = 4;
 constexpr float kUnreliableWeight = 0.5f;
 
-// What a language of CLD2 is, with the scripts in which CLD2 knows it, usual
-// one first.
+// A language of CLD2, with the scripts in which CLD2 knows it, the usual one
+// first.
 struct KnownLanguage {
   std::optional<Language> language;  // none: not the name of a language
   std::string code;                  // CLD2's
@@ -134,7 +134,7 @@ int LetterBytes(absl::string_view piece) {
   return static_cast<int>(bytes);
 }
 
-// What CLD2 says of a piece.
+// The languages that CLD2 finds in a piece.
 struct Verdict {
   std::array<CLD2::Language, 3> languages;
   std::array<int, 3> percents;  // of the bytes of letters

@@ -130,7 +130,7 @@ std::string TagOfScript(absl::string_view script) {
   }
   const icu::Locale likely =
       WithLikelyParts(icu::Locale("und", std::string(script).c_str()));
-  // What ICU does not know is English to it.
+  // ICU takes a language that it does not know for English.
   const absl::string_view language = likely.getLanguage();
   if (language.empty() || language == "und" || language == "en") return "";
   return script == LikelyScript(icu::Locale(likely.getLanguage()))

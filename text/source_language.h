@@ -22,7 +22,8 @@ struct LanguageGuess {
   float confidence = 0;
 };
 
-// Of a text, most confident first; empty if it does not show its language.
+// Guesses for a text, most confident first; empty if it does not show its
+// language.
 std::vector<LanguageGuess> GuessLanguages(absl::string_view text,
                                           absl::FunctionRef<bool()> is_wanted);
 

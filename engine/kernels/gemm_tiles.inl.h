@@ -35,8 +35,8 @@ constexpr int32_t kMinTileInt8Rows = 4;
 constexpr int32_t kTileInt8K = 64;
 constexpr int32_t kTileBf16K = 32;
 
-// What the blocking below needs to know of a type of weights: where the tiles
-// of x and of w lie, how to multiply them, and how to complete sums.
+// The blocking below works with any type of weights. This tells it where the
+// tiles of x and of w lie, how to multiply them, and how to complete sums.
 struct Int8TileProduct {
   const GemmInt8& g;
   int32_t num_tiles() const { return g.K / kTileInt8K; }

@@ -17,7 +17,7 @@ enum class Isa {
   kAmx,       // these with BF16; and AMX tiles of int8 and bfloat16
 };
 
-// What a processor has, and its operating system saves.
+// The instructions that a processor has and its operating system supports.
 struct Processor {
   bool has_avx2;  // with FMA and F16C
   bool has_avx512;

@@ -12,7 +12,7 @@
 
 namespace sheaf {
 
-// What the decoders of a model read of a token's position. Immutable, so all
+// The tables that decoders index by the position of a token. Immutable, so all
 // members of a team may read it at once.
 struct DecoderTables {
   // Positions are below `max_positions`.

@@ -113,7 +113,7 @@ class Encoder {
   // At least one. The first has room for the whole team.
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<int64_t> work_;  // of each source, in multiply-adds
-  // Of the sources of each part; one if the team computes all together.
+  // The end of each part's sources; one if the team computes all together.
   std::vector<int32_t> ends_;
 
   AlignedBuffer<float> x_;         // [rows, d_model]

@@ -87,7 +87,7 @@ class ShortHead {
   const int64_t ldy_;         // floats of a row of y
   Linear common_;
   std::vector<std::unique_ptr<Linear>> free_;  // subsets of no OutputTokens
-  // Of FindOwn(), reused between calls.
+  // Memory of FindOwn(), reused between calls.
   std::vector<bool> is_known_;  // [vocab_size]: common, or in own_
   std::vector<int32_t> own_;
 };

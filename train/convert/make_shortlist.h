@@ -11,7 +11,7 @@
 
 namespace sheaf {
 
-// What a shortlist that was made has.
+// The size of a shortlist that was made.
 struct ShortlistSummary {
   int64_t num_pairs;   // of texts
   int64_t num_common;  // tokens that every output may have

@@ -24,7 +24,7 @@ struct TokenPairs {
   TokenLists sources, targets;
 };
 
-// What the vocabularies say of tokens, whatever the text.
+// Facts about tokens that follow from the vocabularies, whatever the text.
 struct KnownTokens {
   std::vector<int32_t> always;  // ids that every output may have
   // By source id, the same token of the output's vocabulary, which a copy of

@@ -261,7 +261,7 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
     const int relative = i - (len - 1);
     if (relative < -c.back || relative > c.ahead) bias[i] = -1e30f;
   }
-  // What pack_head does not write must have no effect.
+  // Values that pack_head does not write must have no effect.
   const int padded = (len + 15) / 16 * 16;
   std::vector<float> k_panels(padded * dim, NAN), values(padded * dim, NAN),
       scratch(EncodeScratchFloats(dim), NAN), out(len * dim, NAN);
