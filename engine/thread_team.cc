@@ -22,8 +22,9 @@ constexpr int kSpins = 1000;
 constexpr auto kYielding = std::chrono::milliseconds(1);
 
 // A team is judged by runs that together take this long. A worker that wakes
-// from a long sleep can be a millisecond late, which is no reason to shrink.
-constexpr auto kLeastJudged = std::chrono::milliseconds(3);
+// from a long sleep can be five milliseconds late in a virtual machine, which
+// is no reason to shrink.
+constexpr auto kLeastJudged = std::chrono::milliseconds(8);
 constexpr auto kMostJudged = std::chrono::milliseconds(12);
 // How long a team stays small before it tries its full size again.
 constexpr auto kLeastPatience = std::chrono::milliseconds(20);

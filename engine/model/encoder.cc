@@ -42,6 +42,10 @@ int64_t EncodeBytes(const Weights& weights) {
 // Beyond that, the team is faster if it computes all sources together.
 constexpr double kMostUneven = 1.25;
 
+// Multiply-adds of a run of the team, about a millisecond. A team that has
+// shrunk grows again only between runs, so a pass must not be one long run.
+constexpr int64_t kWorkOfRun = 1'000'000'000;
+
 }  // namespace
 
 Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
@@ -154,24 +158,37 @@ bool Encoder::Advance(int64_t token_layers) {
         (budget * part.units.num_rows() + num_rows_ - 1) / num_rows_);
   }
   if (ends_.size() == 1) {
-    team_.Run([this](const ThreadTeam::Member& member) {
-      RunPart(member, *parts_.front());
-    });
+    RunTogether(*parts_.front());
   } else {
-    team_.RunParts(
-        static_cast<int32_t>(ends_.size()), [this](int32_t index, int32_t) {
-          Part& part = *parts_[index];
-          part.solo_team.Run(
-              [&](const ThreadTeam::Member& solo) { RunPart(solo, part); });
-        });
+    team_.RunParts(static_cast<int32_t>(ends_.size()),
+                   [this](int32_t index, int32_t) {
+                     Part& part = *parts_[index];
+                     part.solo_team.Run([&](const ThreadTeam::Member& solo) {
+                       RunUnits(solo, part.next_units, part);
+                     });
+                   });
   }
   return std::all_of(parts_.begin(),
                      parts_.begin() + static_cast<int64_t>(ends_.size()),
                      [](const auto& part) { return part->units.IsDone(); });
 }
 
-void Encoder::RunPart(const ThreadTeam::Member& member, Part& part) {
-  for (const Unit& unit : part.next_units) {
+void Encoder::RunTogether(Part& part) {
+  for (size_t begin = 0, end = 0; begin < part.next_units.size(); begin = end) {
+    int64_t work = 0;
+    while (end < part.next_units.size() && work < kWorkOfRun) {
+      work += part.units.WorkOf(part.next_units[end++]);
+    }
+    const auto units = part.next_units.subspan(begin, end - begin);
+    team_.Run([&](const ThreadTeam::Member& member) {
+      RunUnits(member, units, part);
+    });
+  }
+}
+
+void Encoder::RunUnits(const ThreadTeam::Member& member,
+                       absl::Span<const Unit> units, Part& part) {
+  for (const Unit& unit : units) {
     switch (unit.phase) {
       case Phase::kProject:
         Project(member, unit);

@@ -78,7 +78,10 @@ class Encoder {
   // Fills ends_ with the parts of the members. Returns false if the whole team
   // is to compute all sources together.
   bool SplitSources();
-  void RunPart(const ThreadTeam::Member& member, Part& part);
+  // Runs the next units of a part with the whole team.
+  void RunTogether(Part& part);
+  void RunUnits(const ThreadTeam::Member& member, absl::Span<const Unit> units,
+                Part& part);
   void Project(const ThreadTeam::Member& member, const Unit& unit);
   void FinishHeads(const ThreadTeam::Member& member, const Unit& unit);
   void Attend(const ThreadTeam::Member& member, const Unit& unit, Part& part);

@@ -58,14 +58,16 @@ class EncoderUnits {
   // Multiply-adds of a source of `len` tokens in all layers.
   int64_t WorkOfSource(int32_t len) const;
 
+  // Multiply-adds of a unit.
+  int64_t WorkOf(const EncoderUnit& unit) const;
+
  private:
   using Phase = EncoderUnit::Phase;
   EncoderUnit TakeUnit();
   int64_t PhaseBegin(Phase phase) const;
   int64_t PhaseEnd(Phase phase) const;
-  // Multiply-adds of a unit, those of a token in a layer except attention, and
-  // those of one head's attention over a source.
-  int64_t WorkOf(const EncoderUnit& unit) const;
+  // Multiply-adds of a token in a layer except attention, and those of one
+  // head's attention over a source.
   int64_t WorkOfTokenLayer() const;
   int64_t WorkOfHead(int32_t layer, int32_t len) const;
 
