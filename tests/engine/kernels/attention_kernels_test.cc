@@ -4,7 +4,9 @@
 // double.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -261,10 +263,15 @@ double EncodeError(const Kernels& kernels, const EncodeCase& c,
     const int relative = i - (len - 1);
     if (relative < -c.back || relative > c.ahead) bias[i] = -1e30f;
   }
-  // Values that pack_head does not write must have no effect.
+  // Values that pack_head does not write must have no effect. Integers among
+  // them are within the bound of the type.
+  const float unwritten = c.type == EncodeType::kInt16
+                              ? std::bit_cast<float>(uint32_t{0x1fff1fff})
+                              : NAN;
   const int padded = (len + 15) / 16 * 16;
-  std::vector<float> k_panels(padded * dim, NAN), values(padded * dim, NAN),
-      scratch(EncodeScratchFloats(dim), NAN), out(len * dim, NAN);
+  std::vector<float> k_panels(padded * dim, unwritten),
+      values(padded * dim, unwritten), scratch(EncodeScratchFloats(dim), NAN),
+      out(len * dim, NAN);
   auto* k_bytes = reinterpret_cast<char*>(k_panels.data());
   auto* v_bytes = reinterpret_cast<char*>(values.data());
   const HeadUnits units = kernels.pack_head({k.data(), v.data(), dim, len, dim},
