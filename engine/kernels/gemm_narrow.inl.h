@@ -106,7 +106,6 @@ struct Int8Panel {
         : "+v"(sum[0])
         : "v"(_mm512_set1_epi32(*x)), "v"(w.v));
   }
-  static void Store(int32_t* to, Sum sum) { _mm512_storeu_si512(to, sum); }
 };
 #elif defined(__AVX2__)
 template <int R>
@@ -144,9 +143,6 @@ struct Int8Panel {
       sum[v] = _mm256_add_epi32(sum[v], products);
     }
   }
-  static void Store(int32_t* to, Sum sum) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), sum);
-  }
 };
 #elif defined(__SSE2__)
 template <int R>
@@ -173,9 +169,6 @@ struct Int8Panel {
       sum[v] = _mm_add_epi32(sum[v], _mm_madd_epi16(pair, w.v[v]));
     }
   }
-  static void Store(int32_t* to, Sum sum) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), sum);
-  }
 };
 #else
 template <int R>
@@ -195,7 +188,6 @@ struct Int8Panel {
       sum[v] += pair[0] * w.w[2 * v] + pair[1] * w.w[2 * v + 1];
     }
   }
-  static void Store(int32_t* to, Sum sum) { *to = sum; }
 };
 #endif
 
@@ -246,10 +238,9 @@ inline void StoreLastInt8Tile(const GemmInt8& g, int32_t row, int32_t panel,
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-      for (int v = 0; v < V::kVecs; ++v) {
-        V::Store(sums + v * (kPanel / V::kVecs), sum[r][p][v]);
-      }
+      IntVec vectors[kVecsPerPanel];
+      ToVectors<V>(sum[r][p], vectors);
+      __builtin_memcpy(sums, vectors, sizeof(sums));
       const int32_t column = (panel + p) * kPanel;
       StoreScaled(sums, g.x_scales[row + r], g.w_scales + column,
                   g.bias != nullptr ? g.bias + column : nullptr,

@@ -68,12 +68,9 @@ struct Int8TileProduct {
                     g.accumulate, y);
         continue;
       }
-      Vec scaled = __builtin_convertvector(exact, Vec) * g.x_scales[row] *
-                   Load(w_scales);
-      // Without this, the compiler fuses the multiplication with an addition,
-      // which changes the bits.
-      asm("" : "+v"(scaled));
-      StorePanel({scaled}, kPanel, bias, g.accumulate, y);
+      const Vec scaled = __builtin_convertvector(exact, Vec) * g.x_scales[row] *
+                         Load(w_scales);
+      StorePanel({Rounded(scaled)}, kPanel, bias, g.accumulate, y);
     }
   }
 

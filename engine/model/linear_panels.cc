@@ -19,12 +19,15 @@ namespace {
 
 constexpr int64_t kPanel = kernels::kPanel;
 
+template <typename T>
+void Grow(int64_t n, std::vector<T>& values) {
+  if (static_cast<int64_t>(values.size()) < n) values.resize(n);
+}
+
 // Room for n words from a cache line on, which tiles of AMX load fastest.
 int32_t* RoomFor(int64_t n, std::vector<int32_t>& words) {
   constexpr int64_t kLineWords = 16;
-  if (static_cast<int64_t>(words.size()) < n + kLineWords) {
-    words.resize(n + kLineWords);
-  }
+  Grow(n + kLineWords, words);
   constexpr uintptr_t kLineBytes = kLineWords * sizeof(int32_t);
   const uintptr_t past = reinterpret_cast<uintptr_t>(words.data()) % kLineBytes;
   return words.data() + (kLineBytes - past) % kLineBytes / sizeof(int32_t);
@@ -316,11 +319,9 @@ class Linear::Int4Panels : public Packed {
     const int32_t step = kernels_.rows_at_once;
     thread_local std::vector<int32_t> words, starts;
     thread_local std::vector<int8_t> bytes;
-    if (static_cast<int64_t>(bytes.size()) < step * padded_K_) {
-      words.resize(step * ldq);
-      bytes.resize(step * padded_K_);
-      starts.resize(step * num_groups);
-    }
+    Grow(step * ldq, words);
+    Grow(step * padded_K_, bytes);
+    Grow(step * num_groups, starts);
     float x_scales[kernels::kMaxRowsAtOnce];
     for (int32_t row = 0; row < num_rows; row += step) {
       const int32_t n = std::min(step, num_rows - row);

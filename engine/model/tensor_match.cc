@@ -184,7 +184,7 @@ class Matcher {
   absl::Status CheckComputedPositions(Stack stack) {
     const Positions& positions = architecture_.positions;
     if (!positions.is_computed()) return absl::OkStatus();
-    const std::string name = NamesOf({Slot::kPositions, stack}).front();
+    const std::string name = NameOf({Slot::kPositions, stack});
     if (!source_.Has(name)) return absl::OkStatus();
     known_.insert(name);
     const int32_t d_model = stack == Stack::kEncoder
@@ -235,7 +235,7 @@ class Matcher {
 
   // The head, if the checkpoint has one that differs from the table.
   absl::Status FindHead(const TensorSpec& head) {
-    const std::string name = NamesOf(head.place).front();
+    const std::string name = NameOf(head.place);
     if (!source_.Has(name)) return absl::OkStatus();
     absl::Status status = CheckTensor(source_, name, head);
     if (!status.ok()) return status;
