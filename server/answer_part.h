@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/repair/segment_check.h"
+#include "server/repair/segment_report.h"
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/tokenizer.h"
@@ -40,6 +42,8 @@ struct AnswerSummary {
   int32_t num_segments = 0;
   CopiedSentences copied;
   DetectedTexts detected;
+  std::vector<SegmentReport> reports;  // if asked for
+  SegmentCheckCounts checks;
 };
 
 // The hypothesis with its text, up to the first of `stops`. If `tokenizer` is

@@ -144,6 +144,11 @@ class Exchange final : public TokenSink,
   struct Delivering {
     std::optional<Answer> answer;         // none before the last round
     std::optional<SummaryRounds> rounds;  // none from the last round on
+    // Of repairs: the request's stop condition, and the sampling params of
+    // RepairPlan::other_search with the beams that fit.
+    std::shared_ptr<const StopCondition> stop;
+    std::shared_ptr<const SamplingParams> other_search;
+    bool is_open = false;  // for repairs
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };
@@ -164,6 +169,7 @@ class Exchange final : public TokenSink,
   void PrepareNextRound();
   void ReadRound(const std::string& text);  // on the reading thread
   void BeginRound(TokenLists sources);
+  void DecodeAgain();
   void SendPart();
   void FinishOk();
   void FinishError(const absl::Status& status);
