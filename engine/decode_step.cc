@@ -89,12 +89,12 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
 }
 
 void DecodeStep::AddRows(Segment& segment) {
-  const Request& request = segment.request->request;
-  if (segment.beams == nullptr && request.sampling.beam_size > 1) {
-    segment.beams =
-        std::make_unique<BeamSearch>(request.sampling, runner_.eos_token_ids());
+  if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
+    segment.beams = std::make_unique<BeamSearch>(*segment.sampling,
+                                                 runner_.eos_token_ids());
   }
-  const absl::Span<const int32_t> source = request.segments[segment.index];
+  const absl::Span<const int32_t> source =
+      segment.request->request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
     segment.output_tokens = runner_.MakeOutputTokens(source);
     if (utf8_rule_ != nullptr) {
@@ -114,7 +114,7 @@ void DecodeStep::AddRows(Segment& segment) {
 
 void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
   const Segment& segment = *rows_[row].segment;
-  const SamplingParams& sampling = segment.request->request.sampling;
+  const SamplingParams& sampling = *segment.sampling;
   const int64_t vocab_size = runner_.vocab_size();
   const absl::Span<const int32_t> ids = segment.output_tokens == nullptr
                                             ? absl::Span<const int32_t>()
@@ -142,7 +142,7 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
 
 // Appends the chosen token to the sequence, or finishes its segment.
 void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
-  const SamplingParams& sampling = segment.request->request.sampling;
+  const SamplingParams& sampling = *segment.sampling;
   Sequence& sequence = segment.sequences.front();
   sequence.num_computed_tokens = static_cast<int32_t>(sequence.tokens.size());
   sequence.sum_logprob += chosen.logprob;
@@ -194,8 +194,8 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
     return SendAgreed(segment);
   }
   const absl::Span<const Hypothesis> finished = segment.beams->finished();
-  const size_t num_asked = std::min<size_t>(
-      finished.size(), segment.request->request.sampling.num_hypotheses);
+  const size_t num_asked =
+      std::min<size_t>(finished.size(), segment.sampling->num_hypotheses);
   RecordToken(segment);
   Send(segment, finished.front().tokens);
   Finish(segment, {finished.begin(), finished.begin() + num_asked});
@@ -206,15 +206,15 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
 std::optional<FinishReason> DecodeStep::ReasonToEnd(
     const Segment& segment, absl::Span<const int32_t> tokens,
     int32_t next) const {
-  const Request& request = segment.request->request;
-  if (request.stop != nullptr && request.stop->IsMet(tokens, next)) {
+  const SamplingParams& sampling = *segment.sampling;
+  if (segment.stop != nullptr && segment.stop->IsMet(tokens, next)) {
     return FinishReason::kStopSequence;
   }
   const auto is_within_character = [&] {
-    return request.sampling.output_text != OutputText::kRaw &&
-           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens, next);
+    return sampling.output_text != OutputText::kRaw && utf8_rule_ != nullptr &&
+           utf8_rule_->IsWithin(tokens, next);
   };
-  if (request.sampling.has_loop_guard && IsLooping(tokens, next) &&
+  if (sampling.has_loop_guard && IsLooping(tokens, next) &&
       !is_within_character()) {
     return FinishReason::kRepetition;
   }
