@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/repair/segment_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "text/markup/place_tags.h"
+#include "text/utf8.h"
+
+namespace sheaf {
+namespace {
+
+// A span of more bytes is copied between two segments, because it takes too
+// much of a source.
+constexpr size_t kMaxSpanBytes = 256;
+constexpr char kHiddenByte = 'x';
+
+// The spans that lie in `range`, with offsets from its beginning.
+std::vector<TextRange> Within(absl::Span<const TextRange> spans,
+                              TextRange range) {
+  const auto first = std::lower_bound(
+      spans.begin(), spans.end(), range.begin,
+      [](const TextRange& span, size_t begin) { return span.begin < begin; });
+  std::vector<TextRange> within;
+  for (auto span = first; span != spans.end() && span->end <= range.end;
+       ++span) {
+    within.push_back({span->begin - range.begin, span->end - range.begin});
+  }
+  return within;
+}
+
+// The spans that segments cut, or that are too long for one.
+std::vector<TextRange> CutSpans(absl::Span<const TextRange> spans,
+                                absl::Span<const TextRange> segments) {
+  std::vector<TextRange> out;
+  size_t i = 0;
+  for (const TextRange& span : spans) {
+    while (i < segments.size() && segments[i].end <= span.begin) ++i;
+    if (i == segments.size()) break;
+    const bool is_apart = span.end <= segments[i].begin;
+    const bool is_within =
+        segments[i].begin <= span.begin && span.end <= segments[i].end;
+    if (is_apart || (is_within && span.size() <= kMaxSpanBytes)) continue;
+    out.push_back(span);
+  }
+  return out;
+}
+
+// The text of the same size in which no sentence ends within a span.
+std::string WithHiddenSpans(absl::string_view text,
+                            absl::Span<const TextRange> spans) {
+  std::string hidden(text);
+  for (const TextRange& span : spans) {
+    // The first character decides whether a sentence may begin here.
+    const size_t kept = absl::ascii_isalnum(hidden[span.begin]) ? 1 : 0;
+    hidden.replace(span.begin + kept, span.size() - kept, span.size() - kept,
+                   kHiddenByte);
+  }
+  return hidden;
+}
+
+// Whether `segment` has a letter outside of `spans`.
+bool HasLetterBetween(absl::string_view segment,
+                      absl::Span<const TextRange> spans) {
+  size_t begin = 0;
+  for (const TextRange& span : spans) {
+    if (HasLetter(segment.substr(begin, span.begin - begin))) return true;
+    begin = span.end;
+  }
+  return HasLetter(segment.substr(begin));
+}
+
+}  // namespace
+
+SegmentBuilder::SegmentBuilder(const KeepOptions& keep,
+                               const TranslationSplit& split,
+                               EncodeFunction encode,
+                               const Tokenizer& source_tokenizer)
+    : keep_(keep),
+      split_(split),
+      encode_(encode),
+      source_tokenizer_(source_tokenizer) {}
+
+// Cuts `read`, which has the layout of `text`, in the parts between `dividers`.
+absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
+    absl::string_view text, absl::string_view read,
+    absl::Span<const TextRange> dividers) const {
+  const auto original = [&](absl::string_view part) {
+    return part.empty() ? part
+                        : text.substr(part.data() - read.data(), part.size());
+  };
+  TranslationSplit split = split_;
+  if (split.is_copied != nullptr) {
+    split.is_copied = [&](absl::string_view sentence) {
+      return split_.is_copied(original(sentence));
+    };
+  }
+  Cut cut;
+  size_t begin = 0;
+  for (size_t i = 0; i <= dividers.size(); ++i) {
+    const size_t end = i == dividers.size() ? text.size() : dividers[i].begin;
+    absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
+        read.substr(begin, end - begin), split, [&](absl::string_view segment) {
+          return encode_(original(segment));
+        });
+    if (!segmented.ok()) return segmented.status();
+    for (absl::string_view segment : segmented->segments) {
+      const size_t at = segment.data() - read.data();
+      cut.segments.push_back({at, at + segment.size()});
+    }
+    cut.sources.Append(segmented->sources);
+    cut.copied.without_letter += segmented->copied.without_letter;
+    cut.copied.in_target_language += segmented->copied.in_target_language;
+    if (i < dividers.size()) begin = dividers[i].end;
+  }
+  return cut;
+}
+
+// Cuts the text so that every span lies in one segment or between segments.
+absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutPassage(
+    absl::string_view text, absl::Span<const TextRange> spans) const {
+  absl::StatusOr<Cut> cut = CutBetween(text, text, {});
+  if (!cut.ok() || CutSpans(spans, cut->segments).empty()) return cut;
+  // First, no sentence ends in a span. Then those that are cut because they
+  // are too long, or because no space is near, are between segments. At last
+  // all are.
+  const std::string hidden = WithHiddenSpans(text, spans);
+  std::vector<TextRange> dividers;
+  for (int i = 0; i < 2; ++i) {
+    cut = CutBetween(text, hidden, dividers);
+    if (!cut.ok()) return cut;
+    const std::vector<TextRange> still_cut = CutSpans(spans, cut->segments);
+    if (still_cut.empty()) return cut;
+    dividers = still_cut;
+  }
+  return CutBetween(text, text, spans);
+}
+
+absl::Status SegmentBuilder::AddPassage(const Passage& passage,
+                                        PlaceOf place_of) {
+  const absl::string_view text = passage.text;
+  const std::vector<TextRange> spans = SpansOf(passage);
+  absl::StatusOr<Cut> cut = CutPassage(text, spans);
+  if (!cut.ok()) return cut.status();
+  DividedTags tags = DivideTags(passage, cut->segments);
+  built_.copied.without_letter += cut->copied.without_letter;
+  built_.copied.in_target_language += cut->copied.in_target_language;
+  size_t begin = 0;
+  for (size_t i = 0; i < cut->segments.size(); ++i) {
+    const TextRange range = cut->segments[i];
+    AddCopied(Slice(text, {begin, range.begin}), tags.gaps[i]);
+    begin = range.end;
+    std::vector<TextRange> own = Within(spans, range);
+    const absl::string_view segment = Slice(text, range);
+    if (!own.empty() && !HasLetterBetween(segment, own)) {
+      AddCopied(segment, tags.segments[i]);
+      ++built_.copied.without_letter;
+      continue;
+    }
+    built_.gaps.push_back(std::exchange(gap_, ""));
+    built_.sources.push_back(cut->sources[i]);
+    std::unique_ptr<SegmentPlan> plan =
+        PlanOf(segment, cut->sources[i], std::move(own),
+               std::move(tags.segments[i]));
+    if (plan != nullptr) SetPlace(range, place_of, *plan);
+    built_.plans.push_back(std::move(plan));
+  }
+  AddCopied(Slice(text, {begin, text.size()}), tags.gaps.back());
+  return absl::OkStatus();
+}
+
+}  // namespace sheaf
