@@ -24,7 +24,7 @@ void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
   SHEAF_CHECK(!candidates.empty());
   const int32_t beam_size = sampling_.beam_size;
   const int32_t length =  // including the token of this step
-      static_cast<int32_t>(tokens_of(candidates.front().parent).size());
+      static_cast<int32_t>(tokens_of(candidates.front().parent).ids.size());
   const bool is_last = length >= sampling_.max_new_tokens;
   const size_t num_seen = std::min<size_t>(
       candidates.size(), NumCandidates(beam_size, eos_ids_.size()));
@@ -69,7 +69,7 @@ bool BeamSearch::MayImprove(int32_t length) const {
 
 void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
                         TokensOf tokens_of) {
-  const absl::Span<const int32_t> tokens = tokens_of(step.parent);
+  const auto [tokens, attended] = tokens_of(step.parent);
   const double score =
       Score(step.sum_logprob, static_cast<int32_t>(tokens.size()));
   const size_t rank = std::upper_bound(scores_.begin(), scores_.end(), score,
@@ -81,7 +81,12 @@ void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
   hypothesis.tokens.assign(tokens.begin() + 1, tokens.end());
   if (reason != FinishReason::kEos) hypothesis.tokens.push_back(step.token);
   hypothesis.score = static_cast<float>(score);
+  hypothesis.mean_logprob = static_cast<float>(
+      HypothesisScore(step.sum_logprob, static_cast<int32_t>(tokens.size()),
+                      /*length_penalty=*/1));
   hypothesis.finish_reason = reason;
+  hypothesis.source_positions =
+      SourcePositions(attended, hypothesis.tokens.size(), alignment_shift_);
   finished_.insert(finished_.begin() + rank, std::move(hypothesis));
   scores_.insert(scores_.begin() + rank, score);
   if (static_cast<int32_t>(finished_.size()) > sampling_.beam_size) {

@@ -38,9 +38,13 @@ struct BeamStep {
 // Not thread-safe; owned by the engine thread.
 class BeamSearch {
  public:
-  // Neither is owned; both outlive this.
-  BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids)
-      : sampling_(sampling), eos_ids_(eos_ids) {}
+  // Neither is owned; both outlive this. `alignment_shift` is that of the
+  // ModelRunner.
+  BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids,
+             int32_t alignment_shift = 0)
+      : sampling_(sampling),
+        eos_ids_(eos_ids),
+        alignment_shift_(alignment_shift) {}
 
   // The number of candidates that a step considers, and the maximum that one
   // beam can contribute.
@@ -48,9 +52,8 @@ class BeamSearch {
     return beam_size * (1 + static_cast<int32_t>(num_eos_ids));
   }
 
-  // The tokens of a live beam, start token first. All beams have the same
-  // length.
-  using TokensOf = absl::FunctionRef<absl::Span<const int32_t>(int32_t beam)>;
+  // The tokens of a live beam. All beams have the same length.
+  using TokensOf = absl::FunctionRef<LiveTokens(int32_t beam)>;
   // The reason why a live beam ends with this token; nullopt if it lives on.
   // Not called for EOS.
   using ReasonToEnd =
@@ -79,6 +82,7 @@ class BeamSearch {
 
   const SamplingParams& sampling_;
   const absl::Span<const int32_t> eos_ids_;
+  const int32_t alignment_shift_;
   std::vector<BeamStep> live_;
   std::vector<Hypothesis> finished_;  // best first
   std::vector<double> scores_;        // of finished_, not rounded

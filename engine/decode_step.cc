@@ -89,12 +89,12 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
 }
 
 void DecodeStep::AddRows(Segment& segment) {
+  const Request& request = segment.request->request;
   if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
-    segment.beams = std::make_unique<BeamSearch>(*segment.sampling,
-                                                 runner_.eos_token_ids());
+    segment.beams = std::make_unique<BeamSearch>(
+        *segment.sampling, runner_.eos_token_ids(), runner_.alignment_shift());
   }
-  const absl::Span<const int32_t> source =
-      segment.request->request.segments[segment.index];
+  const absl::Span<const int32_t> source = request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
     segment.output_tokens = runner_.MakeOutputTokens(source);
     if (utf8_rule_ != nullptr) {
@@ -108,8 +108,21 @@ void DecodeStep::AddRows(Segment& segment) {
                         segment.cross_kv.ids(),
                         static_cast<int32_t>(source.size()),
                         segment.output_tokens.get()});
+    if (request.wants_alignment) AskAlignment(request, sequence);
     rows_.push_back({&segment, &sequence});
   }
+}
+
+// Asks for the source positions of the tokens that the last entry computes.
+void DecodeStep::AskAlignment(const Request& request, Sequence& sequence) {
+  DecodeEntry& entry = entries_.back();
+  sequence.attended.resize(sequence.tokens.size(), -1);
+  const int32_t first = request.source_margins.leading;
+  const int32_t end = entry.source_len - request.source_margins.trailing;
+  if (first >= end) return;  // no text: the positions remain unknown
+  entry.attended = sequence.attended.data() + sequence.num_computed_tokens;
+  entry.first_source = first;
+  entry.end_source = end;
 }
 
 void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
@@ -165,7 +178,11 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
       sequence.num_new_tokens() + (*end == FinishReason::kEos ? 1 : 0);
   hypothesis.score = static_cast<float>(
       HypothesisScore(sequence.sum_logprob, length, sampling.length_penalty));
+  hypothesis.mean_logprob = static_cast<float>(
+      HypothesisScore(sequence.sum_logprob, length, /*length_penalty=*/1));
   hypothesis.finish_reason = *end;
+  hypothesis.source_positions = SourcePositions(
+      sequence.attended, hypothesis.tokens.size(), runner_.alignment_shift());
   std::vector<Hypothesis> hypotheses;
   hypotheses.push_back(std::move(hypothesis));
   Finish(segment, std::move(hypotheses));
@@ -185,7 +202,9 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   }
   segment.beams->Advance(
       absl::MakeSpan(candidates_),
-      [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
+      [&](int32_t beam) {
+        return LiveTokens{beams[beam].tokens, beams[beam].attended};
+      },
       [&](const BeamStep& step) {
         return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });

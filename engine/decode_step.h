@@ -53,6 +53,7 @@ class DecodeStep {
   };
 
   void AddRows(Segment& segment);
+  void AskAlignment(const Request& request, Sequence& sequence);
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);
   void AdvanceBeams(Segment& segment, size_t first_row);
