@@ -11,13 +11,6 @@
 
 namespace sheaf {
 
-FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
-  for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
-    if (earlier == bad || later == bad) return bad;
-  }
-  return later;
-}
-
 Gaps GapsOfSummaries(int32_t num_segments) {
   Gaps gaps;
   gaps.push_back("");
@@ -159,15 +152,15 @@ void Answer::SetReport(int32_t segment_index, const HeldResult& result,
   report.target = {0, NumCodePoints(segment.ready.text)};
   report.mean_logprob = result.mean_logprob;
   report.warnings = result.warnings;
-  if (plan.code_points.empty()) return;
+  if (plan.places.empty()) return;
   CodePointIndex target(result.best.text);
   for (const AlignedSpan& span : result.alignment) {
     const CodePointRange place = {target.At(span.target.begin),
                                   target.At(span.target.end)};
     if (span.source.size() == 0) continue;
     if (place.end > report.target.end) break;  // after a stop sequence
-    report.alignments.push_back({{plan.code_points[span.source.begin],
-                                  plan.code_points[span.source.end]},
+    report.alignments.push_back({{plan.places[span.source.begin].begin,
+                                  plan.places[span.source.end - 1].end},
                                  place});
   }
 }

@@ -23,10 +23,6 @@
 
 namespace sheaf {
 
-// The finish reason of two consecutive segments together: kLength if either was
-// cut off, else kRepetition if either repeated itself, else the later one.
-FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
-
 // The text between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";
 Gaps GapsOfSummaries(int32_t num_segments);
@@ -83,7 +79,7 @@ class Answer {
 
   // The sources of decodes that have become necessary since the last call.
   struct Decodes {
-    TokenLists as_asked;      // with the request's sampling params
+    TokenLists as_asked;      // with RepairPlan::same_search
     TokenLists other_search;  // with RepairPlan::other_search; numbered after
                               // as_asked
   };

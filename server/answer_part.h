@@ -15,6 +15,10 @@
 
 namespace sheaf {
 
+// The finish reason of two consecutive segments together: kLength if either was
+// cut off, else kRepetition if either repeated itself, else the later one.
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
+
 // A part of an answer, or all of it.
 struct AnswerPart {
   std::string text;

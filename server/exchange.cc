@@ -241,6 +241,9 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   } else {
     delivering_.is_open = request.is_open;
     delivering_.stop = request.stop;
+    if (delivering_.is_open) {
+      delivering_.same_search = prepared->plan.repairs->same_search;
+    }
     delivering_.other_search = OtherSearchOf(*prepared, *services_.engine);
     delivering_.answer.emplace(std::move(prepared->plan));
   }
@@ -446,7 +449,8 @@ void Exchange::DecodeAgain() {
     services_.engine->Extend(
         handle, {.segments = std::move(decodes.as_asked),
                  .is_open = true,
-                 .stop = delivering_.stop});
+                 .stop = delivering_.stop,
+                 .sampling = delivering_.same_search});
   }
   if (!decodes.other_search.empty()) {
     services_.engine->Extend(

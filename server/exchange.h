@@ -144,9 +144,10 @@ class Exchange final : public TokenSink,
   struct Delivering {
     std::optional<Answer> answer;         // none before the last round
     std::optional<SummaryRounds> rounds;  // none from the last round on
-    // Of repairs: the request's stop condition, and the sampling params of
-    // RepairPlan::other_search with the beams that fit.
+    // Of further decodes: the request's stop condition, and the sampling params
+    // of RepairPlan, of which other_search has the beams that fit.
     std::shared_ptr<const StopCondition> stop;
+    std::shared_ptr<const SamplingParams> same_search;
     std::shared_ptr<const SamplingParams> other_search;
     bool is_open = false;  // for repairs
     std::optional<absl::Status> outcome;

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
+#include "text/markup/markup.h"
 #include "text/marks.h"
 #include "text/prompt_template.h"
 #include "text/tokenizer.h"
@@ -17,13 +19,15 @@ namespace sheaf {
 
 // What must survive in a segment.
 struct SegmentPlan {
-  TextRange source;  // in RepairPlan::text
+  TextRange source;              // in RepairPlan::text
+  std::vector<InlineTag> tags;   // offsets within the segment
+  std::vector<TextRange> spans;  // protected, within the segment
+  bool is_in_capitals = false;
 
   // If there are reports: where the segment lies in the request's text.
   CodePointRange place;
-  // If there are alignments: the code point of the request's text that each
-  // byte of the segment comes from, and that after its end.
-  std::vector<int32_t> code_points;
+  // If there are alignments: where each byte of the segment's text lies.
+  std::vector<CodePointRange> places;
 };
 
 // The held segments of a translation and what their repairs need.
@@ -31,10 +35,13 @@ struct SegmentPlan {
 // Thread-safe: immutable.
 struct RepairPlan {
   std::string text;  // of all segments that are held
+  TextFormat format = TextFormat::kPlain;
+  std::string request_text;  // if it has markup; tags are views of it
   // [segments of the request]; null: it is not held.
   std::vector<std::unique_ptr<const SegmentPlan>> segments;
-  bool may_decode = true;    // else checks only give warnings
+  bool may_repair = true;    // else checks only give warnings
   bool has_reports = false;  // every segment is held
+  bool has_alignments = false;
   int32_t num_hypotheses = 1;
 
   // How sources are encoded. Tokenizers are not owned.
@@ -42,8 +49,17 @@ struct RepairPlan {
   const Tokenizer* target_tokenizer = nullptr;
   PromptTemplate prompt;
   int64_t max_source_tokens = 0;
-  // For a decode that differs from the request's own.
-  SamplingParams other_search;
+  // Sampling params of further decodes, which draw nothing, so that the answer
+  // does not depend on when they begin. Null: the request's.
+  std::shared_ptr<const SamplingParams> same_search;
+  SamplingParams other_search;  // of those that are to differ
+
+  absl::string_view TextOf(const SegmentPlan& segment) const {
+    return Slice(text, segment.source);
+  }
 };
+
+// Bytes of memory that the plan takes.
+int64_t BytesOf(const RepairPlan& plan);
 
 }  // namespace sheaf

@@ -61,6 +61,23 @@ std::string WithHiddenSpans(absl::string_view text,
   return hidden;
 }
 
+// Sorts the ranges and joins those that overlap.
+std::vector<TextRange> Joined(std::vector<TextRange> ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const TextRange& a, const TextRange& b) {
+              return a.begin < b.begin;
+            });
+  std::vector<TextRange> out;
+  for (const TextRange& range : ranges) {
+    if (!out.empty() && range.begin < out.back().end) {
+      out.back().end = std::max(out.back().end, range.end);
+    } else {
+      out.push_back(range);
+    }
+  }
+  return out;
+}
+
 // Whether `segment` has a letter outside of `spans`.
 bool HasLetterBetween(absl::string_view segment,
                       absl::Span<const TextRange> spans) {
@@ -76,12 +93,8 @@ bool HasLetterBetween(absl::string_view segment,
 
 SegmentBuilder::SegmentBuilder(const KeepOptions& keep,
                                const TranslationSplit& split,
-                               EncodeFunction encode,
-                               const Tokenizer& source_tokenizer)
-    : keep_(keep),
-      split_(split),
-      encode_(encode),
-      source_tokenizer_(source_tokenizer) {}
+                               EncodeFunction encode)
+    : keep_(keep), split_(split), encode_(encode) {}
 
 // Cuts `read`, which has the layout of `text`, in the parts between `dividers`.
 absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
@@ -144,31 +157,96 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
   const std::vector<TextRange> spans = SpansOf(passage);
   absl::StatusOr<Cut> cut = CutPassage(text, spans);
   if (!cut.ok()) return cut.status();
-  DividedTags tags = DivideTags(passage, cut->segments);
+  DividedTags tags;
+  if (!passage.tags.empty()) tags = DivideTags(passage, cut->segments);
+  const auto of = [](std::vector<std::vector<InlineTag>>& lists, size_t i) {
+    return i < lists.size() ? std::move(lists[i]) : std::vector<InlineTag>();
+  };
   built_.copied.without_letter += cut->copied.without_letter;
   built_.copied.in_target_language += cut->copied.in_target_language;
   size_t begin = 0;
   for (size_t i = 0; i < cut->segments.size(); ++i) {
     const TextRange range = cut->segments[i];
-    AddCopied(Slice(text, {begin, range.begin}), tags.gaps[i]);
+    AddCopied(Slice(text, {begin, range.begin}), of(tags.gaps, i));
     begin = range.end;
     std::vector<TextRange> own = Within(spans, range);
     const absl::string_view segment = Slice(text, range);
     if (!own.empty() && !HasLetterBetween(segment, own)) {
-      AddCopied(segment, tags.segments[i]);
+      AddCopied(segment, of(tags.segments, i));
       ++built_.copied.without_letter;
       continue;
     }
     built_.gaps.push_back(std::exchange(gap_, ""));
     built_.sources.push_back(cut->sources[i]);
     std::unique_ptr<SegmentPlan> plan =
-        PlanOf(segment, cut->sources[i], std::move(own),
-               std::move(tags.segments[i]));
-    if (plan != nullptr) SetPlace(range, place_of, *plan);
+        PlanOf(segment, std::move(own), of(tags.segments, i));
+    if (plan != nullptr) SetPlace(text, range, place_of, *plan);
     built_.plans.push_back(std::move(plan));
   }
-  AddCopied(Slice(text, {begin, text.size()}), tags.gaps.back());
+  AddCopied(Slice(text, {begin, text.size()}), of(tags.gaps, cut->segments.size()));
   return absl::OkStatus();
+}
+
+// The parts of a passage that must stand in its translation as they are.
+std::vector<TextRange> SegmentBuilder::SpansOf(const Passage& passage) const {
+  const std::vector<TextRange> found = FindProtectedSpans(
+      passage.text,
+      {.has_patterns = keep_.protects_spans, .strings = &keep_.strings});
+  if (passage.kept.empty()) return found;
+  std::vector<TextRange> all(passage.kept.begin(), passage.kept.end());
+  all.insert(all.end(), found.begin(), found.end());
+  return Joined(std::move(all));
+}
+
+// Appends a part of a passage to the gap.
+void SegmentBuilder::AddCopied(absl::string_view text,
+                               absl::Span<const InlineTag> tags) {
+  if (keep_.format == TextFormat::kPlain) {
+    gap_.append(text.data(), text.size());
+  } else {
+    gap_ += WriteCopied(text, tags, keep_.format);
+  }
+}
+
+// Null if the segment need not be held.
+std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
+    absl::string_view segment, std::vector<TextRange> spans, std::vector<InlineTag> tags) {
+  const bool is_held = !spans.empty() || keep_.format != TextFormat::kPlain ||
+                       keep_.has_reports;
+  if (!is_held) return nullptr;
+  auto plan = std::make_unique<SegmentPlan>();
+  plan->source = {built_.text.size(), built_.text.size() + segment.size()};
+  built_.text.append(segment.data(), segment.size());
+  built_.needs_alignment |=
+      !spans.empty() || !tags.empty() || keep_.has_alignments;
+  plan->spans = std::move(spans);
+  plan->tags = std::move(tags);
+  return plan;
+}
+
+void SegmentBuilder::SetPlace(absl::string_view text, TextRange range,
+                              PlaceOf place_of, SegmentPlan& plan) const {
+  if (!keep_.has_reports) return;
+  if (!keep_.has_alignments) {
+    plan.place = place_of(range);
+    return;
+  }
+  plan.places.reserve(range.size());
+  for (size_t at = range.begin; at < range.end;) {
+    const size_t begin = at;
+    NextCharacter(text, at);
+    plan.places.resize(at - range.begin, place_of({begin, at}));
+  }
+  plan.place = {plan.places.front().begin, plan.places.back().end};
+}
+
+BuiltSegments SegmentBuilder::Finish() {
+  built_.gaps.push_back(std::exchange(gap_, ""));
+  const bool is_any_held =
+      std::any_of(built_.plans.begin(), built_.plans.end(),
+                  [](const auto& plan) { return plan != nullptr; });
+  if (!is_any_held) built_.plans.clear();
+  return std::move(built_);
 }
 
 }  // namespace sheaf

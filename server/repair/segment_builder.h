@@ -43,14 +43,13 @@ struct BuiltSegments {
 // Cuts the text of a translation into segments, passage by passage.
 class SegmentBuilder {
  public:
-  // The arguments must outlive the builder. `source_tokenizer` is that of
-  // `encode`.
+  // The arguments must outlive the builder.
   SegmentBuilder(const KeepOptions& keep, const TranslationSplit& split,
-                 EncodeFunction encode, const Tokenizer& source_tokenizer);
+                 EncodeFunction encode);
 
-  // Tells for each byte of a passage's text, and for its end, the code point of
-  // the request's text that it comes from. Called with offsets that ascend.
-  using PlaceOf = absl::FunctionRef<int64_t(size_t offset)>;
+  // Tells where a range of a passage's text stands in the request's text.
+  // Called with ranges that ascend.
+  using PlaceOf = absl::FunctionRef<CodePointRange(TextRange range)>;
 
   // Appends a part that is copied as it is.
   void AddRaw(absl::string_view raw) { gap_.append(raw.data(), raw.size()); }
@@ -73,16 +72,15 @@ class SegmentBuilder {
                                  absl::Span<const TextRange> spans) const;
   std::vector<TextRange> SpansOf(const Passage& passage) const;
   void AddCopied(absl::string_view text, absl::Span<const InlineTag> tags);
-  void SetPlace(TextRange range, PlaceOf place_of, SegmentPlan& plan) const;
+  void SetPlace(absl::string_view text, TextRange range, PlaceOf place_of,
+                SegmentPlan& plan) const;
   std::unique_ptr<SegmentPlan> PlanOf(absl::string_view segment,
-                                      absl::Span<const int32_t> source,
                                       std::vector<TextRange> spans,
                                       std::vector<InlineTag> tags);
 
   const KeepOptions& keep_;
   const TranslationSplit& split_;
   const EncodeFunction encode_;
-  const Tokenizer& source_tokenizer_;
   std::string gap_;  // that follows the last segment
   BuiltSegments built_;
 };

@@ -6,18 +6,19 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/repair/render.h"
 
 namespace sheaf {
 
 SegmentRepair::SegmentRepair(const RepairPlan& plan, const SegmentPlan& segment)
     : plan_(plan),
       segment_(segment),
-      trial_(MakeTrial(plan, segment, Method::kAsIs)) {}
+      trial_(*MakeTrial(plan, segment, Method::kAsIs)) {}
 
 std::vector<RepairDecode> SegmentRepair::Take(
     int32_t decode, const std::vector<Hypothesis>& hypotheses) {
   num_output_tokens_ += static_cast<int32_t>(hypotheses.front().tokens.size());
-  trial_.decoded_part(decode - first_decode_).hypotheses = hypotheses;
+  trial_.parts[decode - first_decode_].hypotheses = hypotheses;
   if (--num_left_ > 0) return {};
   Judge();
   return Next();
@@ -46,7 +47,7 @@ bool SegmentRepair::WasTried(Method method) const {
 }
 
 std::optional<Method> SegmentRepair::NextMethod() const {
-  if (!plan_.may_decode || num_rounds_ == kMaxRounds || best_->is_stopped()) {
+  if (!plan_.may_repair || num_rounds_ == kMaxRounds || best_->is_stopped()) {
     return std::nullopt;
   }
   const Verdict& verdict = best_->verdict;
@@ -64,45 +65,48 @@ std::optional<Method> SegmentRepair::NextMethod() const {
 
 // Begins the next round, if any.
 std::vector<RepairDecode> SegmentRepair::Next() {
-  std::vector<RepairDecode> decodes;
   while (const std::optional<Method> method = NextMethod()) {
-    ++num_rounds_;
-    if (!Begin(MakeTrial(plan_, segment_, *method), decodes)) {
-      tried_.push_back(*method);  // it has no use for this segment
+    std::optional<Trial> trial = MakeTrial(plan_, segment_, *method);
+    if (!trial.has_value()) {
+      tried_.push_back(*method);
       continue;
     }
+    ++num_rounds_;
+    std::vector<RepairDecode> decodes = Begin(*std::move(trial));
     if (!decodes.empty()) return decodes;
-    Judge();  // there is nothing to decode
+    Judge();  // all is copied
   }
   is_final_ = true;
   return {};
 }
 
-// Returns false if the method cannot be tried.
-bool SegmentRepair::Begin(Trial trial, std::vector<RepairDecode>& decodes) {
-  if (trial.parts.empty()) return false;
-  std::vector<RepairDecode> begun;
+std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
+  std::vector<RepairDecode> decodes;
+  first_decode_ = num_decodes_;
   for (const TrialPart& part : trial.parts) {
-    if (part.is_copied) continue;
-    RepairDecode& decode = begun.emplace_back();
-    decode.number = num_decodes_ + static_cast<int32_t>(begun.size()) - 1;
-    decode.source = part.ids;
-    decode.is_other_search = trial.method == Method::kOtherSearch;
+    decodes.push_back({.number = num_decodes_++,
+                       .source = part.ids,
+                       .is_other_search = trial.method == Method::kOtherSearch});
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
-  first_decode_ = num_decodes_;
-  num_left_ = static_cast<int32_t>(begun.size());
-  num_decodes_ += num_left_;
+  num_left_ = static_cast<int32_t>(decodes.size());
   trial_ = std::move(trial);
-  decodes = std::move(begun);
-  return true;
+  return decodes;
+}
+
+SegmentCheck SegmentRepair::SpanCheck() const {
+  if (!best_->has_spans()) return SegmentCheck::kSpansLost;
+  if (best_->method == Method::kCut) return SegmentCheck::kSpansCut;
+  if (best_->method == Method::kStandIns) return SegmentCheck::kSpansStandIns;
+  return best_->is_put_back ? SegmentCheck::kSpansPutBack
+                            : SegmentCheck::kSpansKept;
 }
 
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   checks.num_decodes = num_decodes_ - 1;
   const Verdict& verdict = best_->verdict;
   if (best_->is_stopped()) return;
-  if (!segment_.spans.empty()) checks.Add(SpanCheckOf(*best_));
+  if (!segment_.spans.empty()) checks.Add(SpanCheck());
   if (!first_verdict_.has_numbers || !verdict.has_numbers) {
     checks.Add(verdict.has_numbers ? SegmentCheck::kNumbersRepaired
                                    : SegmentCheck::kNumbersFlagged);
@@ -122,6 +126,19 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   }
 }
 
+std::vector<SegmentWarning> SegmentRepair::Warnings() const {
+  const Verdict& verdict = best_->verdict;
+  std::vector<SegmentWarning> warnings;
+  const auto add = [&](SegmentWarning warning, bool is_due) {
+    if (is_due) warnings.push_back(warning);
+  };
+  add(SegmentWarning::kProtectedSpan, !verdict.has_spans);
+  add(SegmentWarning::kNumber, !verdict.has_numbers);
+  add(SegmentWarning::kUnknownCharacter, !verdict.has_characters);
+  add(SegmentWarning::kCut, best_->finish_reason == FinishReason::kLength);
+  return warnings;
+}
+
 HeldResult SegmentRepair::TakeResult() {
   SHEAF_CHECK(is_final_);
   HeldResult result;
@@ -129,17 +146,17 @@ HeldResult SegmentRepair::TakeResult() {
   result.mean_logprob = best_->mean_logprob;
   result.num_input_tokens = num_input_tokens_;
   result.num_output_tokens = num_output_tokens_;
-  result.warnings = WarningsOf(*best_);
+  result.warnings = Warnings();
   if (plan_.num_hypotheses > 1) {
     for (Candidate& each : alternatives_) {
       // The best comes first.
       if (each.rank == best_->rank && each.method == best_->method) continue;
       if (each.has_spans()) {
-        result.hypotheses.push_back(Render(segment_, std::move(each)).part);
+        result.hypotheses.push_back(Render(plan_, segment_, std::move(each)).part);
       }
     }
   }
-  Rendered best = Render(segment_, *std::move(best_));
+  Rendered best = Render(plan_, segment_, *std::move(best_));
   result.alignment = std::move(best.alignment);
   result.best = std::move(best.part);
   if (plan_.num_hypotheses > 1) {

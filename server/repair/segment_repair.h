@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/answer_part.h"
 #include "server/repair/candidate.h"
 #include "server/repair/repair_plan.h"
 #include "server/repair/segment_check.h"
@@ -72,9 +73,11 @@ class SegmentRepair {
   void Judge();
   std::optional<Method> NextMethod() const;
   std::vector<RepairDecode> Next();
-  bool Begin(Trial trial, std::vector<RepairDecode>& decodes);
+  std::vector<RepairDecode> Begin(Trial trial);
   bool WasTried(Method method) const;
+  SegmentCheck SpanCheck() const;
   void CountChecks(SegmentCheckCounts& checks) const;
+  std::vector<SegmentWarning> Warnings() const;
 
   const RepairPlan& plan_;
   const SegmentPlan& segment_;

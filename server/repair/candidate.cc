@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/repair/candidate.h"
+
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/answer_part.h"
+#include "text/checks/cut_at_spans.h"
+#include "text/checks/kept_spans.h"
+#include "text/checks/put_back.h"
+#include "text/source_encoder.h"
+#include "text/text_alignment.h"
+#include "text/token_spans.h"
+
+namespace sheaf {
+namespace {
+
+// The alignment of a hypothesis with the segment; empty if it is not known.
+TextAlignment Align(const RepairPlan& plan, const TrialPart& part,
+                    const Hypothesis& hypothesis) {
+  if (hypothesis.source_positions.empty()) return {};
+  const std::string& text = part.source.text();
+  const std::vector<int32_t> ids =
+      part.ids.empty() ? EncodeSource(*plan.source_tokenizer, plan.prompt, text)
+                       : part.ids;
+  return part.source.ToOriginal(MakeTextAlignment(
+      hypothesis.source_positions,
+      FindSourceSpans(*plan.source_tokenizer, plan.prompt, ids, text),
+      FindOutputSpans(*plan.target_tokenizer, hypothesis.tokens)));
+}
+
+// Joins the best hypotheses of the parts with the text between them.
+Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
+               const Trial& trial) {
+  const absl::string_view source = plan.TextOf(segment);
+  Candidate candidate;
+  candidate.method = trial.method;
+  std::vector<TextRange> ranges;
+  std::vector<EditedText> texts;
+  double sum_logprob = 0;
+  for (const TrialPart& part : trial.parts) {
+    const Hypothesis& best = part.hypotheses.front();
+    ranges.push_back(part.range);
+    texts.push_back({plan.target_tokenizer->Decode(best.tokens),
+                     Align(plan, part, best)});
+    candidate.tokens.insert(candidate.tokens.end(), best.tokens.begin(),
+                            best.tokens.end());
+    candidate.score += best.score;
+    sum_logprob += best.mean_logprob * static_cast<double>(best.tokens.size());
+    candidate.finish_reason =
+        MergeFinishReasons(candidate.finish_reason, best.finish_reason);
+  }
+  if (!candidate.tokens.empty()) {
+    candidate.mean_logprob = static_cast<float>(
+        sum_logprob / static_cast<double>(candidate.tokens.size()));
+  }
+  candidate.text = JoinPieces(source, segment.spans, ranges, texts);
+  return candidate;
+}
+
+Candidate ReadHypothesis(const RepairPlan& plan, const Trial& trial,
+                         size_t rank) {
+  const TrialPart& part = trial.parts.front();
+  const Hypothesis& hypothesis = part.hypotheses[rank];
+  Candidate candidate;
+  candidate.method = trial.method;
+  candidate.rank = rank;
+  candidate.text.text = plan.target_tokenizer->Decode(hypothesis.tokens);
+  candidate.tokens = hypothesis.tokens;
+  candidate.score = hypothesis.score;
+  candidate.mean_logprob = hypothesis.mean_logprob;
+  candidate.finish_reason = hypothesis.finish_reason;
+  return candidate;
+}
+
+// Puts back what is lost, and sets the verdict.
+void Check(const RepairPlan& plan, const SegmentPlan& segment,
+           const Trial& trial, Candidate& candidate) {
+  if (candidate.is_stopped()) return;
+  const absl::string_view source = plan.TextOf(segment);
+  Verdict& verdict = candidate.verdict;
+  EditedText& text = candidate.text;
+  verdict.has_spans = AllKept(source, segment.spans, text.text);
+  const bool is_single = trial.parts.size() == 1 && text.alignment.empty();
+  if (is_single && (!verdict.has_spans || !segment.tags.empty() ||
+                    plan.has_alignments)) {
+    text.alignment = Align(plan, trial.parts.front(),
+                           trial.parts.front().hypotheses[candidate.rank]);
+  }
+  if (!verdict.has_spans && plan.may_repair && !text.alignment.empty()) {
+    std::optional<EditedText> put_back =
+        PutBack(source, segment.spans, text.text, text.alignment);
+    if (put_back.has_value()) {
+      text = *std::move(put_back);
+      candidate.is_put_back = true;
+      verdict.has_spans = true;
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
+                                      const SegmentPlan& segment,
+                                      Trial trial) {
+  std::vector<Candidate> candidates;
+  if (trial.method == Method::kCut || trial.method == Method::kHalves) {
+    candidates.push_back(Join(plan, segment, trial));
+  } else {
+    const size_t num = trial.parts.front().hypotheses.size();
+    for (size_t rank = 0; rank < num; ++rank) {
+      candidates.push_back(ReadHypothesis(plan, trial, rank));
+    }
+  }
+  for (Candidate& candidate : candidates) {
+    Check(plan, segment, trial, candidate);
+  }
+  return candidates;
+}
+
+bool IsBetter(const Candidate& other, const Candidate& best) {
+  const auto quality = [](const Candidate& candidate) {
+    const Verdict& verdict = candidate.verdict;
+    return std::tuple(verdict.has_spans, verdict.has_characters,
+                      verdict.has_numbers && !verdict.is_suspicious(),
+                      verdict.has_numbers, !verdict.is_suspicious());
+  };
+  const auto of_other = quality(other), of_best = quality(best);
+  if (of_other != of_best) return of_other > of_best;
+  // Other searches and parts have other probabilities.
+  return other.method == Method::kSentenceCase &&
+         other.mean_logprob > best.mean_logprob;
+}
+
+}  // namespace sheaf

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/request.h"
+#include "server/repair/repair_plan.h"
+#include "text/checks/text_edits.h"
+#include "text/marks.h"
+
+namespace sheaf {
+
+// A way to translate a segment.
+enum class Method {
+  kAsIs,
+  kSentenceCase,  // in sentence case, and the translation in capitals again
+  kStandIns,      // with stand-ins for the protected spans
+  kCut,           // the parts between the protected spans, each alone
+  kOtherSearch,   // as it is, with RepairPlan::other_search
+  kHalves,        // two parts, each alone
+};
+
+// A part of a segment that is decoded alone.
+struct TrialPart {
+  TextRange range;        // of the segment
+  ReplacedSource source;  // of the range: what the model reads
+  std::vector<int32_t> ids;
+  std::vector<Hypothesis> hypotheses;  // once it is decoded
+};
+
+// A segment that is translated by a method. The text before, between and after
+// its parts is copied.
+struct Trial {
+  Method method = Method::kAsIs;
+  std::vector<TrialPart> parts;  // in order, disjoint
+};
+
+// Absent if the method has no use for the segment, or if what it would decode
+// is longer than the model's source. The first trial, kAsIs, has a part without
+// ids, because it is decoded already. kCut is never absent, but may have no
+// parts.
+std::optional<Trial> MakeTrial(const RepairPlan& plan,
+                               const SegmentPlan& segment, Method method);
+
+}  // namespace sheaf
