@@ -27,6 +27,12 @@ bool IsPlainSign(char c) {
   return absl::ascii_isspace(c) || absl::StrContains(".,;:!?'\"()-", c);
 }
 
+// Whether `text` has only signs, and not only those of ordinary text.
+bool HasOddSignsOnly(absl::string_view text) {
+  const bool is_plain = std::all_of(text.begin(), text.end(), IsPlainSign);
+  return !is_plain && !HasLetterOrDigit(text);
+}
+
 // Whether `text` has a sign of the span that is rare in ordinary text, or
 // kCommonBytes bytes of it.
 bool Resembles(absl::string_view text, absl::string_view span) {
@@ -155,7 +161,8 @@ class Restorer {
     const absl::string_view text = Slice(source_, span);
     const std::optional<TextRange> became = FindTranslation(query, span);
     if (became.has_value() &&
-        (HasWordsOnly(text) || Resembles(Slice(target_, *became), text))) {
+        (HasWordsOnly(text) || HasOddSignsOnly(Slice(target_, *became)) ||
+         Resembles(Slice(target_, *became), text))) {
       edits_.push_back(PutAt(query, span, *became));
       return true;
     }

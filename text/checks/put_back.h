@@ -14,8 +14,8 @@ namespace sheaf {
 
 // Repairs the protected spans of a translation by its alignment, without the
 // model:
-//   - what a span became is replaced by the span, if it resembles it or if the
-//     span consists of words
+//   - what a span became is replaced by the span, if it resembles it, consists
+//     of odd signs, or if the span consists of words
 //   - a span that became nothing is inserted between the translations of its
 //     neighbours
 //   - surplus copies are removed, those first that no span is aligned to
