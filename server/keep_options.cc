@@ -157,6 +157,7 @@ absl::StatusOr<KeepOptions> ReadKeepOptions(
   if (!strings.ok()) return WithListField(strings.status());
   keep.strings = *std::move(strings);
   keep.protects_spans = !request.has_protect_spans() || request.protect_spans();
+  keep.may_repair = !request.has_repair() || request.repair();
   keep.has_alignments = request.return_alignments();
   keep.has_reports = request.return_segments() || keep.has_alignments;
   return keep;

@@ -157,7 +157,9 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   absl::StatusOr<BuiltSegments> built =
       BuildSegments(request, *found, *markup, *keep, prompt, is_wanted);
   if (!built.ok()) return built.status();
-  repairs->may_repair = !request.has_repair() || request.repair();
+  repairs->may_repair = keep->may_repair;
+  repairs->source_language = translation.source_code;
+  repairs->target_language = request.target_language();
   SetSegments(*keep, prompt, *std::move(built), std::move(repairs), *prepared);
   if (found->detected) {
     prepared->plan.detected = {{*std::move(found->detected)}};
@@ -184,7 +186,7 @@ absl::StatusOr<BuiltSegments> RequestReader::BuildSegments(
   const auto encode = [&](absl::string_view segment) {
     return encoder.Encode(segment);
   };
-  SegmentBuilder builder(keep, split, encode);
+  SegmentBuilder builder(keep, split, encode, *model_.tokenizers.source);
   CodePointIndex index(request.text());
   for (size_t i = 0; i < markup.passages.size(); ++i) {
     const Passage& passage = markup.passages[i];

@@ -10,6 +10,7 @@
 #include "server/answer_part.h"
 #include "text/checks/cut_at_spans.h"
 #include "text/checks/kept_spans.h"
+#include "text/checks/numbers.h"
 #include "text/checks/put_back.h"
 #include "text/source_encoder.h"
 #include "text/text_alignment.h"
@@ -18,24 +19,46 @@
 namespace sheaf {
 namespace {
 
-// The alignment of a hypothesis with the segment; empty if it is not known.
+// The alignment of a hypothesis with what the model read. Empty if it is not
+// known.
 TextAlignment Align(const RepairPlan& plan, const TrialPart& part,
                     const Hypothesis& hypothesis) {
   if (hypothesis.source_positions.empty()) return {};
-  const std::string& text = part.source.text();
+  const std::string& text = part.source.source.text();
   const std::vector<int32_t> ids =
       part.ids.empty() ? EncodeSource(*plan.source_tokenizer, plan.prompt, text)
                        : part.ids;
-  return part.source.ToOriginal(MakeTextAlignment(
+  return MakeTextAlignment(
       hypothesis.source_positions,
       FindSourceSpans(*plan.source_tokenizer, plan.prompt, ids, text),
-      FindOutputSpans(*plan.target_tokenizer, hypothesis.tokens)));
+      FindOutputSpans(*plan.target_tokenizer, hypothesis.tokens));
+}
+
+// A hypothesis as a translation of the part, with what has stand-ins.
+struct ReadText {
+  EditedText text;  // aligned to the part
+  bool is_restored = true;
+};
+ReadText ReadPart(const RepairPlan& plan, const TrialPart& part,
+                  const Hypothesis& hypothesis) {
+  ReadText out;
+  std::string target = plan.target_tokenizer->Decode(hypothesis.tokens);
+  const TextAlignment alignment = Align(plan, part, hypothesis);
+  if (!part.source.stand_ins.empty()) {
+    if (std::optional<EditedText> restored =
+            RestoreSpans(part.source, target, alignment)) {
+      out.text = *std::move(restored);
+      return out;
+    }
+    out.is_restored = false;
+  }
+  out.text = {std::move(target), part.source.source.ToOriginal(alignment)};
+  return out;
 }
 
 // Joins the best hypotheses of the parts with the text between them.
 Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
                const Trial& trial) {
-  const absl::string_view source = plan.TextOf(segment);
   Candidate candidate;
   candidate.method = trial.method;
   std::vector<TextRange> ranges;
@@ -44,8 +67,7 @@ Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
   for (const TrialPart& part : trial.parts) {
     const Hypothesis& best = part.hypotheses.front();
     ranges.push_back(part.range);
-    texts.push_back({plan.target_tokenizer->Decode(best.tokens),
-                     Align(plan, part, best)});
+    texts.push_back(ReadPart(plan, part, best).text);
     candidate.tokens.insert(candidate.tokens.end(), best.tokens.begin(),
                             best.tokens.end());
     candidate.score += best.score;
@@ -57,40 +79,35 @@ Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
     candidate.mean_logprob = static_cast<float>(
         sum_logprob / static_cast<double>(candidate.tokens.size()));
   }
-  candidate.text = JoinPieces(source, segment.spans, ranges, texts);
+  candidate.text =
+      JoinPieces(plan.TextOf(segment), segment.kept, ranges, texts);
   return candidate;
 }
 
-Candidate ReadHypothesis(const RepairPlan& plan, const Trial& trial,
-                         size_t rank) {
+Candidate ReadWhole(const RepairPlan& plan, const Trial& trial, size_t rank) {
   const TrialPart& part = trial.parts.front();
   const Hypothesis& hypothesis = part.hypotheses[rank];
   Candidate candidate;
   candidate.method = trial.method;
   candidate.rank = rank;
-  candidate.text.text = plan.target_tokenizer->Decode(hypothesis.tokens);
   candidate.tokens = hypothesis.tokens;
   candidate.score = hypothesis.score;
   candidate.mean_logprob = hypothesis.mean_logprob;
   candidate.finish_reason = hypothesis.finish_reason;
+  ReadText read = ReadPart(plan, part, hypothesis);
+  candidate.text = std::move(read.text);
+  candidate.verdict.is_restored = read.is_restored;
   return candidate;
 }
 
 // Puts back what is lost, and sets the verdict.
 void Check(const RepairPlan& plan, const SegmentPlan& segment,
-           const Trial& trial, Candidate& candidate) {
-  if (candidate.is_stopped()) return;
+           Candidate& candidate) {
   const absl::string_view source = plan.TextOf(segment);
   Verdict& verdict = candidate.verdict;
   EditedText& text = candidate.text;
   verdict.has_spans = AllKept(source, segment.spans, text.text);
-  const bool is_single = trial.parts.size() == 1 && text.alignment.empty();
-  if (is_single && (!verdict.has_spans || !segment.tags.empty() ||
-                    plan.has_alignments)) {
-    text.alignment = Align(plan, trial.parts.front(),
-                           trial.parts.front().hypotheses[candidate.rank]);
-  }
-  if (!verdict.has_spans && plan.may_repair && !text.alignment.empty()) {
+  if (!verdict.has_spans && plan.may_repair && verdict.is_restored) {
     std::optional<EditedText> put_back =
         PutBack(source, segment.spans, text.text, text.alignment);
     if (put_back.has_value()) {
@@ -98,6 +115,12 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
       candidate.is_put_back = true;
       verdict.has_spans = true;
     }
+  }
+  if (segment.has_numbers) {
+    const NumberDifferences differences = CompareNumbers(
+        source, text.text, plan.source_language, plan.target_language);
+    verdict.has_numbers =
+        differences.missing.empty() && differences.added.empty();
   }
 }
 
@@ -112,11 +135,11 @@ std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
   } else {
     const size_t num = trial.parts.front().hypotheses.size();
     for (size_t rank = 0; rank < num; ++rank) {
-      candidates.push_back(ReadHypothesis(plan, trial, rank));
+      candidates.push_back(ReadWhole(plan, trial, rank));
     }
   }
   for (Candidate& candidate : candidates) {
-    Check(plan, segment, trial, candidate);
+    if (!candidate.is_stopped()) Check(plan, segment, candidate);
   }
   return candidates;
 }
@@ -124,7 +147,7 @@ std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
 bool IsBetter(const Candidate& other, const Candidate& best) {
   const auto quality = [](const Candidate& candidate) {
     const Verdict& verdict = candidate.verdict;
-    return std::tuple(verdict.has_spans, verdict.has_characters,
+    return std::tuple(verdict.has_kept(),
                       verdict.has_numbers && !verdict.is_suspicious(),
                       verdict.has_numbers, !verdict.is_suspicious());
   };

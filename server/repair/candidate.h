@@ -19,10 +19,11 @@ namespace sheaf {
 
 // What the checks of a translation found.
 struct Verdict {
-  bool has_spans = true;       // each protected span, as often as the source
-  bool has_numbers = true;     // each number, and no others
-  bool has_characters = true;  // those that the model cannot write
+  bool has_spans = true;    // each protected span, as often as the source
+  bool is_restored = true;  // has the originals of all stand-ins
+  bool has_numbers = true;  // each number, and no others
 
+  bool has_kept() const { return has_spans && is_restored; }
   bool is_suspicious() const { return false; }
 };
 
@@ -35,11 +36,9 @@ struct Candidate {
   float score = 0;
   float mean_logprob = 0;
   FinishReason finish_reason = FinishReason::kEos;
-  bool is_put_back = false;            // protected spans were
-  bool has_copied_characters = false;  // those that the model does not have
+  bool is_put_back = false;  // protected spans were
   Verdict verdict;
 
-  bool has_spans() const { return verdict.has_spans; }
   // A stop sequence ended it, so that nothing is expected of it.
   bool is_stopped() const {
     return finish_reason == FinishReason::kStopSequence;

@@ -22,6 +22,10 @@ struct SegmentPlan {
   TextRange source;              // in RepairPlan::text
   std::vector<InlineTag> tags;   // offsets within the segment
   std::vector<TextRange> spans;  // protected, within the segment
+  // Parts outside of the spans that the model cannot write.
+  std::vector<TextRange> unknown;
+  std::vector<TextRange> kept;  // spans and unknown
+  bool has_numbers = false;     // outside of `kept`
   bool is_in_capitals = false;
 
   // If there are reports: where the segment lies in the request's text.
@@ -43,6 +47,8 @@ struct RepairPlan {
   bool has_reports = false;  // every segment is held
   bool has_alignments = false;
   int32_t num_hypotheses = 1;
+  std::string source_language;  // BCP 47; empty: not known
+  std::string target_language;
 
   // How sources are encoded. Tokenizers are not owned.
   const Tokenizer* source_tokenizer = nullptr;

@@ -2,10 +2,14 @@
 
 #include "server/repair/segment_builder.h"
 
+#include <unicode/uchar.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "server/repair/trial.h"
+#include "text/checks/unknown_characters.h"
 #include "text/markup/place_tags.h"
 #include "text/utf8.h"
 
@@ -78,6 +82,42 @@ std::vector<TextRange> Joined(std::vector<TextRange> ranges) {
   return out;
 }
 
+std::vector<TextRange> Together(absl::Span<const TextRange> a,
+                                absl::Span<const TextRange> b) {
+  std::vector<TextRange> all(a.begin(), a.end());
+  all.insert(all.end(), b.begin(), b.end());
+  return all;
+}
+
+// Those of `ranges` that do not overlap with `others`. Both are in order and
+// disjoint.
+std::vector<TextRange> Without(absl::Span<const TextRange> ranges,
+                               absl::Span<const TextRange> others) {
+  std::vector<TextRange> out;
+  size_t i = 0;
+  for (const TextRange& range : ranges) {
+    while (i < others.size() && others[i].end <= range.begin) ++i;
+    if (i == others.size() || range.end <= others[i].begin) {
+      out.push_back(range);
+    }
+  }
+  return out;
+}
+
+// Whether `segment` has a decimal digit outside of `spans`.
+bool HasNumbersBetween(absl::string_view segment,
+                       absl::Span<const TextRange> spans) {
+  size_t i = 0;
+  for (size_t at = 0; at < segment.size();) {
+    if (i < spans.size() && at == spans[i].begin) {
+      at = spans[i++].end;
+      continue;
+    }
+    if (u_isdigit(NextCharacter(segment, at))) return true;
+  }
+  return false;
+}
+
 // Whether `segment` has a letter outside of `spans`.
 bool HasLetterBetween(absl::string_view segment,
                       absl::Span<const TextRange> spans) {
@@ -93,8 +133,9 @@ bool HasLetterBetween(absl::string_view segment,
 
 SegmentBuilder::SegmentBuilder(const KeepOptions& keep,
                                const TranslationSplit& split,
-                               EncodeFunction encode)
-    : keep_(keep), split_(split), encode_(encode) {}
+                               EncodeFunction encode,
+                               const Tokenizer& tokenizer)
+    : keep_(keep), split_(split), encode_(encode), tokenizer_(tokenizer) {}
 
 // Cuts `read`, which has the layout of `text`, in the parts between `dividers`.
 absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
@@ -155,6 +196,8 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
                                         PlaceOf place_of) {
   const absl::string_view text = passage.text;
   const std::vector<TextRange> spans = SpansOf(passage);
+  std::vector<TextRange> unknown;
+  if (keep_.may_repair) unknown = FindUnknown(text, tokenizer_);
   absl::StatusOr<Cut> cut = CutPassage(text, spans);
   if (!cut.ok()) return cut.status();
   DividedTags tags;
@@ -177,9 +220,11 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
       continue;
     }
     built_.gaps.push_back(std::exchange(gap_, ""));
-    built_.sources.push_back(cut->sources[i]);
     std::unique_ptr<SegmentPlan> plan =
-        PlanOf(segment, std::move(own), of(tags.segments, i));
+        PlanOf(segment, std::move(own), Within(unknown, range),
+               of(tags.segments, i));
+    absl::Status status = AddSource(segment, cut->sources[i], plan.get());
+    if (!status.ok()) return status;
     if (plan != nullptr) SetPlace(text, range, place_of, *plan);
     built_.plans.push_back(std::move(plan));
   }
@@ -192,10 +237,7 @@ std::vector<TextRange> SegmentBuilder::SpansOf(const Passage& passage) const {
   const std::vector<TextRange> found = FindProtectedSpans(
       passage.text,
       {.has_patterns = keep_.protects_spans, .strings = &keep_.strings});
-  if (passage.kept.empty()) return found;
-  std::vector<TextRange> all(passage.kept.begin(), passage.kept.end());
-  all.insert(all.end(), found.begin(), found.end());
-  return Joined(std::move(all));
+  return passage.kept.empty() ? found : Joined(Together(found, passage.kept));
 }
 
 // Appends a part of a passage to the gap.
@@ -217,10 +259,13 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   auto plan = std::make_unique<SegmentPlan>();
   plan->source = {built_.text.size(), built_.text.size() + segment.size()};
   built_.text.append(segment.data(), segment.size());
-  built_.needs_alignment |=
-      !spans.empty() || !tags.empty() || keep_.has_alignments;
+  built_.needs_alignment |= !spans.empty() || !unknown.empty() ||
+                            !tags.empty() || keep_.has_alignments;
+  plan->kept = Joined(Together(spans, unknown));
+  plan->unknown = Without(unknown, spans);
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
+  plan->has_numbers = has_numbers;
   return plan;
 }
 

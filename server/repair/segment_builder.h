@@ -16,6 +16,7 @@
 #include "text/checks/protected_spans.h"
 #include "text/markup/markup.h"
 #include "text/segmenter.h"
+#include "text/tokenizer.h"
 
 namespace sheaf {
 
@@ -24,6 +25,7 @@ struct KeepOptions {
   TextFormat format = TextFormat::kPlain;
   bool protects_spans = true;
   DoNotTranslate strings;  // in addition
+  bool may_repair = true;  // RepairPlan::may_repair
   bool has_reports = false;
   bool has_alignments = false;
 };
@@ -43,9 +45,9 @@ struct BuiltSegments {
 // Cuts the text of a translation into segments, passage by passage.
 class SegmentBuilder {
  public:
-  // The arguments must outlive the builder.
+  // The arguments must outlive the builder. `tokenizer` is that of `encode`.
   SegmentBuilder(const KeepOptions& keep, const TranslationSplit& split,
-                 EncodeFunction encode);
+                 EncodeFunction encode, const Tokenizer& tokenizer);
 
   // Tells where a range of a passage's text stands in the request's text.
   // Called with ranges that ascend.
@@ -76,11 +78,15 @@ class SegmentBuilder {
                 SegmentPlan& plan) const;
   std::unique_ptr<SegmentPlan> PlanOf(absl::string_view segment,
                                       std::vector<TextRange> spans,
+                                      std::vector<TextRange> unknown,
                                       std::vector<InlineTag> tags);
+  absl::Status AddSource(absl::string_view segment,
+                         absl::Span<const int32_t> source, SegmentPlan* plan);
 
   const KeepOptions& keep_;
   const TranslationSplit& split_;
   const EncodeFunction encode_;
+  const Tokenizer& tokenizer_;
   std::string gap_;  // that follows the last segment
   BuiltSegments built_;
 };

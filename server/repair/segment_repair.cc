@@ -34,7 +34,7 @@ void SegmentRepair::Judge() {
     // The best hypothesis that keeps what must survive.
     const auto keeps =
         std::find_if(candidates.begin(), candidates.end(),
-                     [](const Candidate& each) { return each.has_spans(); });
+                     [](const Candidate& each) { return each.verdict.has_kept(); });
     best_ = keeps == candidates.end() ? candidates.front() : *keeps;
     if (plan_.num_hypotheses > 1) alternatives_ = std::move(candidates);
   } else if (IsBetter(candidates.front(), *best_)) {
@@ -53,8 +53,9 @@ std::optional<Method> SegmentRepair::NextMethod() const {
   const Verdict& verdict = best_->verdict;
   const std::pair<Method, bool> methods[] = {
       {Method::kSentenceCase, segment_.is_in_capitals},
-      {Method::kStandIns, !verdict.has_spans},
-      {Method::kCut, !verdict.has_spans},
+      {Method::kStandIns, !verdict.has_kept()},
+      {Method::kOtherStandIns, !verdict.has_kept()},
+      {Method::kCut, !verdict.has_kept()},
       {Method::kOtherSearch, !verdict.has_numbers || verdict.is_suspicious()},
       {Method::kHalves, verdict.is_suspicious()}};
   for (const auto& [method, is_needed] : methods) {
@@ -95,9 +96,12 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
 }
 
 SegmentCheck SegmentRepair::SpanCheck() const {
-  if (!best_->has_spans()) return SegmentCheck::kSpansLost;
+  if (!best_->verdict.has_spans) return SegmentCheck::kSpansLost;
   if (best_->method == Method::kCut) return SegmentCheck::kSpansCut;
-  if (best_->method == Method::kStandIns) return SegmentCheck::kSpansStandIns;
+  if (best_->method == Method::kStandIns ||
+      best_->method == Method::kOtherStandIns) {
+    return SegmentCheck::kSpansStandIns;
+  }
   return best_->is_put_back ? SegmentCheck::kSpansPutBack
                             : SegmentCheck::kSpansKept;
 }
@@ -111,10 +115,10 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
     checks.Add(verdict.has_numbers ? SegmentCheck::kNumbersRepaired
                                    : SegmentCheck::kNumbersFlagged);
   }
-  if (best_->has_copied_characters) {
-    checks.Add(SegmentCheck::kCharactersCopied);
+  if (!segment_.unknown.empty()) {
+    checks.Add(verdict.is_restored ? SegmentCheck::kCharactersCopied
+                                   : SegmentCheck::kCharactersFlagged);
   }
-  if (!verdict.has_characters) checks.Add(SegmentCheck::kCharactersFlagged);
   if (WasTried(Method::kSentenceCase)) {
     checks.Add(best_->method == Method::kSentenceCase
                    ? SegmentCheck::kCapitalsInSentence
@@ -134,7 +138,7 @@ std::vector<SegmentWarning> SegmentRepair::Warnings() const {
   };
   add(SegmentWarning::kProtectedSpan, !verdict.has_spans);
   add(SegmentWarning::kNumber, !verdict.has_numbers);
-  add(SegmentWarning::kUnknownCharacter, !verdict.has_characters);
+  add(SegmentWarning::kUnknownCharacter, !verdict.is_restored);
   add(SegmentWarning::kCut, best_->finish_reason == FinishReason::kLength);
   return warnings;
 }
@@ -151,7 +155,7 @@ HeldResult SegmentRepair::TakeResult() {
     for (Candidate& each : alternatives_) {
       // The best comes first.
       if (each.rank == best_->rank && each.method == best_->method) continue;
-      if (each.has_spans()) {
+      if (each.verdict.has_kept()) {
         result.hypotheses.push_back(Render(plan_, segment_, std::move(each)).part);
       }
     }

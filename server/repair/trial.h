@@ -7,30 +7,37 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "engine/request.h"
 #include "server/repair/repair_plan.h"
-#include "text/checks/text_edits.h"
+#include "text/checks/stand_ins.h"
 #include "text/marks.h"
 
 namespace sheaf {
 
 // A way to translate a segment.
 enum class Method {
-  kAsIs,
+  kAsIs,          // except for characters that the model cannot read
   kSentenceCase,  // in sentence case, and the translation in capitals again
-  kStandIns,      // with stand-ins for the protected spans
-  kCut,           // the parts between the protected spans, each alone
-  kOtherSearch,   // as it is, with RepairPlan::other_search
-  kHalves,        // two parts, each alone
+  kStandIns,      // with stand-ins for what must be kept
+  kOtherStandIns,
+  kCut,          // the parts between what must be kept, each alone
+  kOtherSearch,  // as it is, with RepairPlan::other_search
+  kHalves,       // two parts, each alone
 };
 
 // A part of a segment that is decoded alone.
 struct TrialPart {
-  TextRange range;        // of the segment
-  ReplacedSource source;  // of the range: what the model reads
+  TextRange range;       // of the segment
+  StandInSource source;  // of the range: what the model reads
   std::vector<int32_t> ids;
   std::vector<Hypothesis> hypotheses;  // once it is decoded
 };
+
+// What the model reads first in place of the segment's text.
+StandInSource FirstSource(absl::string_view text,
+                          absl::Span<const TextRange> unknown);
 
 // A segment that is translated by a method. The text before, between and after
 // its parts is copied.
