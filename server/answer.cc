@@ -188,18 +188,31 @@ void Answer::ClipReports() {
   }
 }
 
-Answer::Decodes Answer::TakeDecodes() {
-  Decodes out;
+std::vector<Answer::DecodeGroup> Answer::TakeDecodes() {
+  std::vector<DecodeGroup> groups;
+  const auto add = [&](const WaitingDecode& waiting) {
+    groups.back().sources.push_back(waiting.content.source);
+    decodes_.push_back(waiting.of);
+  };
   for (const bool is_other : {false, true}) {
-    TokenLists& sources = is_other ? out.other_search : out.as_asked;
+    bool has_group = false;
     for (const WaitingDecode& waiting : waiting_) {
       if (waiting.content.is_other_search != is_other) continue;
-      sources.push_back(waiting.content.source);
-      decodes_.push_back(waiting.of);
+      if (waiting.content.constraints != nullptr) continue;
+      if (!std::exchange(has_group, true)) {
+        groups.emplace_back().is_other_search = is_other;
+      }
+      add(waiting);
     }
   }
+  for (const WaitingDecode& waiting : waiting_) {
+    if (waiting.content.constraints == nullptr) continue;
+    groups.emplace_back().is_other_search = waiting.content.is_other_search;
+    groups.back().constraints = waiting.content.constraints;
+    add(waiting);
+  }
   waiting_.clear();
-  return out;
+  return groups;
 }
 
 // Moves what comes next, in order, to ready_.

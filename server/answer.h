@@ -77,13 +77,14 @@ class Answer {
   // `hypotheses` has at least one element, best first.
   void FinishSegment(int32_t index, const std::vector<Hypothesis>& hypotheses);
 
-  // The sources of decodes that have become necessary since the last call.
-  struct Decodes {
-    TokenLists as_asked;      // with RepairPlan::same_search
-    TokenLists other_search;  // with RepairPlan::other_search; numbered after
-                              // as_asked
+  // Decodes that have become necessary since the last call, in the order of
+  // their numbers. Each group is one extension of the request.
+  struct DecodeGroup {
+    TokenLists sources;
+    bool is_other_search = false;  // RepairPlan::other_search, else same_search
+    std::shared_ptr<const ConstraintSet> constraints;  // null: none
   };
-  Decodes TakeDecodes();
+  std::vector<DecodeGroup> TakeDecodes();
 
   // Returns what has become ready since the last call, in order.
   AnswerPart TakePart();

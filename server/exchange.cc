@@ -438,26 +438,21 @@ void Exchange::Apply(std::vector<Update> updates) {
 // Gives the engine what held segments need, or tells it that they need nothing
 // more.
 void Exchange::DecodeAgain() {
-  Answer::Decodes decodes = delivering_.answer->TakeDecodes();
+  std::vector<Answer::DecodeGroup> groups = delivering_.answer->TakeDecodes();
   delivering_.is_open = !delivering_.answer->is_finished();
   RequestHandle handle;
   {
     absl::MutexLock lock(&mu_);
     handle = *engine_handle_;
   }
-  if (!decodes.as_asked.empty()) {
+  for (Answer::DecodeGroup& group : groups) {
     services_.engine->Extend(
-        handle, {.segments = std::move(decodes.as_asked),
+        handle, {.segments = std::move(group.sources),
                  .is_open = true,
                  .stop = delivering_.stop,
-                 .sampling = delivering_.same_search});
-  }
-  if (!decodes.other_search.empty()) {
-    services_.engine->Extend(
-        handle, {.segments = std::move(decodes.other_search),
-                 .is_open = true,
-                 .stop = delivering_.stop,
-                 .sampling = delivering_.other_search});
+                 .sampling = group.is_other_search ? delivering_.other_search
+                                                   : delivering_.same_search,
+                 .constraints = std::move(group.constraints)});
   }
   if (!delivering_.is_open) {
     services_.engine->Extend(handle, {.is_open = false});

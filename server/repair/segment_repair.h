@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct RepairDecode {
   int32_t number = 0;  // 1, 2, ... within the segment
   std::vector<int32_t> source;
   bool is_other_search = false;  // with RepairPlan::other_search
+  std::shared_ptr<const ConstraintSet> constraints;  // null: none
 };
 
 // What a held segment gives the answer.
