@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "engine/hypotheses.h"
+#include "engine/logit_rules.h"
 #include "engine/loop_guard.h"
 
 namespace sheaf {
@@ -57,6 +58,7 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
   ended_ = &ended;
   entries_.clear();
   rows_.clear();
+  wanted_.clear();
   copies_.clear();
   for (Segment* segment : segments) AddRows(*segment);
   const size_t num_rows = rows_.size();
@@ -92,25 +94,41 @@ void DecodeStep::AddRows(Segment& segment) {
   const Request& request = segment.request->request;
   if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
     segment.beams = std::make_unique<BeamSearch>(
-        *segment.sampling, runner_.eos_token_ids(), runner_.alignment_shift());
+        *segment.sampling, runner_.eos_token_ids(), segment.constraints,
+        request.start_tokens, runner_.alignment_shift());
   }
   const absl::Span<const int32_t> source = request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
-    segment.output_tokens = runner_.MakeOutputTokens(source);
+    if (segment.constraints == nullptr) {
+      segment.output_tokens = runner_.MakeOutputTokens(source);
+    }
     if (utf8_rule_ != nullptr) {
       segment.source_controls = utf8_rule_->ControlsOf(source);
     }
   }
-  for (Sequence& sequence : segment.sequences) {
-    entries_.push_back({absl::MakeConstSpan(sequence.tokens)
-                            .subspan(sequence.num_computed_tokens),
-                        sequence.num_computed_tokens, sequence.self_kv.ids(),
-                        segment.cross_kv.ids(),
-                        static_cast<int32_t>(source.size()),
-                        segment.output_tokens.get()});
-    if (request.wants_alignment) AskAlignment(request, sequence);
-    rows_.push_back({&segment, &sequence});
+  for (size_t i = 0; i < segment.sequences.size(); ++i) {
+    AddRow(segment, static_cast<int32_t>(i));
   }
+}
+
+void DecodeStep::AddRow(Segment& segment, int32_t beam) {
+  const Request& request = segment.request->request;
+  Sequence& sequence = segment.sequences[beam];
+  entries_.push_back(
+      {absl::MakeConstSpan(sequence.tokens)
+           .subspan(sequence.num_computed_tokens),
+       sequence.num_computed_tokens, sequence.self_kv.ids(),
+       segment.cross_kv.ids(),
+       static_cast<int32_t>(request.segments[segment.index].size()),
+       segment.output_tokens.get()});
+  if (request.wants_alignment) AskAlignment(request, sequence);
+  const int32_t first_wanted = static_cast<int32_t>(wanted_.size());
+  if (segment.constraints != nullptr) {
+    segment.beams->ListNext(beam, next_tokens_);
+    for (int32_t id : next_tokens_) wanted_.push_back({id, /*logprob=*/0});
+  }
+  rows_.push_back({&segment, &sequence, first_wanted,
+                   static_cast<int32_t>(wanted_.size()) - first_wanted});
 }
 
 // Asks for the source positions of the tokens that the last entry computes.
@@ -150,7 +168,9 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
       sampling.beam_size, runner_.eos_token_ids().size());
   num_ranked_[row] =
       RankTokens(context, kernels_, logits, scratch,
-                 absl::MakeSpan(ranked_).subspan(row * max_ranked_, num_asked));
+                 absl::MakeSpan(ranked_).subspan(row * max_ranked_, num_asked),
+                 absl::MakeSpan(wanted_).subspan(rows_[row].first_wanted,
+                                                 rows_[row].num_wanted));
 }
 
 // Appends the chosen token to the sequence, or finishes its segment.
@@ -194,10 +214,20 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   for (size_t i = 0; i < beams.size(); ++i) {
     beams[i].num_computed_tokens = static_cast<int32_t>(beams[i].tokens.size());
     const size_t row = first_row + i;
-    for (int32_t rank = 0; rank < num_ranked_[row]; ++rank) {
-      const ChosenToken& token = ranked_[row * max_ranked_ + rank];
+    const auto add = [&](const ChosenToken& token) {
       candidates_.push_back({static_cast<int32_t>(i), token.id,
                              beams[i].sum_logprob + token.logprob});
+    };
+    const absl::Span<const ChosenToken> ranked =
+        absl::MakeConstSpan(ranked_).subspan(row * max_ranked_,
+                                             num_ranked_[row]);
+    for (const ChosenToken& token : ranked) add(token);
+    for (const ChosenToken& wanted : absl::MakeConstSpan(wanted_).subspan(
+             rows_[row].first_wanted, rows_[row].num_wanted)) {
+      const bool is_ranked = std::any_of(
+          ranked.begin(), ranked.end(),
+          [&](const ChosenToken& token) { return token.id == wanted.id; });
+      if (!is_ranked && wanted.logprob != kForbidden) add(wanted);
     }
   }
   segment.beams->Advance(

@@ -16,6 +16,8 @@
 
 namespace sheaf {
 
+class ConstraintSet;
+
 using RequestId = uint64_t;
 
 // The maximum beam_size that a request may have.
@@ -167,6 +169,10 @@ struct Extension {
   std::shared_ptr<const StopCondition> stop = nullptr;
   // The sampling params of these segments; null: Request::sampling.
   std::shared_ptr<const SamplingParams> sampling = nullptr;
+  // The terms that the output of each of these segments shall contain
+  // (beam_search.h); null: none. Needs beam_size >= 2. These outputs have the
+  // whole vocabulary, also with a vocabulary shortlist.
+  std::shared_ptr<const ConstraintSet> constraints = nullptr;
 };
 
 }  // namespace sheaf

@@ -76,6 +76,10 @@ absl::Status Scheduler::CheckFits(const LiveRequest& live,
   const SamplingParams& sampling = extension.sampling == nullptr
                                        ? live.request.sampling
                                        : *extension.sampling;
+  if (extension.constraints != nullptr && sampling.beam_size < 2) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "beam_size is %d; constraints need at least 2", sampling.beam_size));
+  }
   return CheckFits(sampling, live.request.start_tokens.size(),
                    LongestOf(extension.segments), max_sequences_,
                    pool_->shape());
@@ -107,7 +111,8 @@ void Scheduler::Extend(LiveRequest& live, Extension extension) {
   live.request.is_open = extension.is_open;
   if (extension.segments.empty()) return;
   live.options.push_back({live.num_segments(), std::move(extension.sampling),
-                          std::move(extension.stop)});
+                          std::move(extension.stop),
+                          std::move(extension.constraints)});
   callers_.AddWaiting(*live.caller,
                       static_cast<int64_t>(extension.segments.size()));
   live.request.segments.Append(extension.segments);

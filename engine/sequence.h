@@ -45,7 +45,8 @@ struct SegmentOptions {
   int32_t first_segment = 0;  // index of the first segment that has them
   // Null: those of the request.
   std::shared_ptr<const SamplingParams> own_sampling = nullptr;
-  std::shared_ptr<const StopCondition> stop = nullptr;  // null: none
+  std::shared_ptr<const StopCondition> stop = nullptr;         // null: none
+  std::shared_ptr<const ConstraintSet> constraints = nullptr;  // null: none
 };
 
 // One admitted source of a request. It is encoded once and then decoded by one
@@ -57,9 +58,10 @@ struct Segment {
   Segment(LiveRequest& owner, int32_t segment_index, KvBlockPool& pool);
 
   LiveRequest* request;
-  int32_t index;                   // in Request::segments
-  const SamplingParams* sampling;  // not owned; in `request`
-  const StopCondition* stop;       // not owned; in `request`; null: none
+  int32_t index;                     // in Request::segments
+  const SamplingParams* sampling;    // not owned; in `request`
+  const StopCondition* stop;         // not owned; in `request`; null: none
+  const ConstraintSet* constraints;  // not owned; in `request`; null: none
   State state = State::kEncoding;
   BlockTable cross_kv;
   // For a beam search the live beams, best first. Empty once it is finished.
@@ -126,6 +128,7 @@ inline Segment::Segment(LiveRequest& owner, int32_t segment_index,
   const SegmentOptions& options = owner.OptionsOf(segment_index);
   sampling = &owner.SamplingOf(options);
   stop = options.stop.get();
+  constraints = options.constraints.get();
 }
 
 }  // namespace sheaf
