@@ -2,8 +2,6 @@
 
 #include "server/repair/segment_builder.h"
 
-#include <unicode/uchar.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -113,7 +111,7 @@ bool HasNumbersBetween(absl::string_view segment,
       at = spans[i++].end;
       continue;
     }
-    if (u_isdigit(NextCharacter(segment, at))) return true;
+    if (IsNumber(NextCharacter(segment, at))) return true;
   }
   return false;
 }
