@@ -160,7 +160,10 @@ bool IsKnownExtension(absl::string_view extension) {
       "rtf",  "sh",   "sql", "svg",  "tar", "tex",  "tiff", "toml", "ts",
       "tsv",  "txt",  "wav", "webp", "xls", "xlsx", "xml",  "yaml", "yml",
       "zip"};
+  // "README.MD" is one, "B.C" is none.
   const std::string lower = absl::AsciiStrToLower(extension);
+  const bool is_upper = absl::AsciiStrToUpper(extension) == extension;
+  if (extension != lower && (!is_upper || extension.size() < 2)) return false;
   return std::binary_search(std::begin(kExtensions), std::end(kExtensions),
                             absl::string_view(lower));
 }

@@ -116,8 +116,8 @@ TEST(ProtectedSpansTest, Paths) {
               ElementsAre("/etc/hosts", "./a.out", "~/x", "src/main.cc"));
   EXPECT_THAT(Find(R"(Look in C:\Program Files\New\a.txt and \\srv\share.)"),
               ElementsAre(R"(C:\Program Files\New\a.txt)", R"(\\srv\share)"));
-  EXPECT_THAT(Find("Save config.json and README.md."),
-              ElementsAre("config.json", "README.md"));
+  EXPECT_THAT(Find("Save config.json and README.md in 500 B.C. in a.h."),
+              ElementsAre("config.json", "README.md", "a.h"));
   EXPECT_THAT(Find("and/or, 24/7, km/h, 1/2, his / her, e.g./i.e., end.Then"),
               IsEmpty());
 }
