@@ -90,6 +90,13 @@ absl::Status CheckWithMarkup(const v1::TranslateRequest& request) {
 
 }  // namespace
 
+absl::Status WithTextField(const absl::Status& status) {
+  if (status.code() != StatusCode::kInvalidArgument) return status;
+  return WithField(
+      absl::InvalidArgumentError(absl::StrCat("text ", status.message())),
+      "text");
+}
+
 absl::StatusOr<TextFormat> ReadTextFormat(v1::TextFormat format) {
   switch (format) {
     case v1::TEXT_FORMAT_UNSPECIFIED:

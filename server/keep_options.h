@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/repair/segment_builder.h"
 #include "sheaf/v1/text.pb.h"
@@ -16,5 +17,8 @@ absl::StatusOr<MarkupOptions> ReadMarkupOptions(
     const v1::TranslateRequest& request, TextFormat format);
 absl::StatusOr<KeepOptions> ReadKeepOptions(
     const v1::TranslateRequest& request);
+
+// An error of ParseMarkup(), with the field that it is about.
+absl::Status WithTextField(const absl::Status& status);
 
 }  // namespace sheaf

@@ -9,8 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
+#include "server/keep_options.h"
 #include "text/families.h"
-#include "text/line_breaks.h"
+#include "text/markup/markup.h"
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/stop_sequences.h"
@@ -193,8 +194,9 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
               TemplateOf({.prefix = task->prefix}), /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
-  absl::StatusOr<TokenLists> sources =
-      SummarySources(request.text(), is_wanted);
+  absl::StatusOr<std::string> text = PlainTextOf(request, is_wanted);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<TokenLists> sources = SummarySources(*text, is_wanted);
   if (!sources.ok()) return sources.status();
   prepared->request.segments = *std::move(sources);
   prepared->request.is_open = prepared->request.segments.size() > 1;
@@ -202,6 +204,23 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   Complete(*prepared);
   prepared->plan.gaps = GapsOfSummaries(prepared->plan.num_segments);
   return prepared;
+}
+
+// The text to summarize, without markup.
+absl::StatusOr<std::string> RequestReader::PlainTextOf(
+    const v1::SummarizeRequest& request, IsWanted is_wanted) const {
+  const absl::StatusOr<TextFormat> format = ReadTextFormat(request.format());
+  if (!format.ok()) return format.status();
+  if (*format == TextFormat::kPlain) return request.text();
+  absl::StatusOr<std::string> text =
+      sheaf::PlainTextOf(request.text(), *format, is_wanted);
+  if (!text.ok()) return WithTextField(text.status());
+  if (!text->empty()) {
+    if (absl::Status status = CheckText(*text, is_wanted); !status.ok()) {
+      return status;
+    }
+  }
+  return text;
 }
 
 absl::StatusOr<TokenLists> RequestReader::SummarySources(

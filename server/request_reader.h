@@ -97,6 +97,8 @@ class RequestReader {
                                           const PromptTemplate& prompt,
                                           bool has_loop_guard) const;
   PromptTemplate TemplateOf(const TextPrompt& prompt) const;
+  absl::StatusOr<std::string> PlainTextOf(const v1::SummarizeRequest& request,
+                                          IsWanted is_wanted) const;
   absl::StatusOr<BuiltSegments> BuildSegments(
       const v1::TranslateRequest& request, const TextTranslation& found,
       const MarkupText& markup, const KeepOptions& keep,

@@ -74,10 +74,8 @@ absl::StatusOr<MarkupText> ReadMarkup(const v1::TranslateRequest& request,
   if (!options.ok()) return options.status();
   absl::StatusOr<MarkupText> markup =
       ParseMarkup(text, format, *options, is_wanted);
-  if (markup.ok() || absl::IsCancelled(markup.status())) return markup;
-  return WithField(absl::Status(markup.status().code(),
-                                absl::StrCat("text ", markup.status().message())),
-                   "text");
+  if (!markup.ok()) return WithTextField(markup.status());
+  return markup;
 }
 
 // The text of the passages, one per line.

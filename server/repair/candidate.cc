@@ -100,6 +100,19 @@ Candidate ReadWhole(const RepairPlan& plan, const Trial& trial, size_t rank) {
   return candidate;
 }
 
+// Sets a translation of the segment in sentence case like the segment.
+EditedText InCapitals(const RepairPlan& plan, const SegmentPlan& segment,
+                      const EditedText& text) {
+  std::vector<TextRange> kept;
+  if (!segment.spans.empty()) {
+    const SpanTexts spans(plan.TextOf(segment), segment.spans);
+    for (const SpanTexts::Occurrence& span : spans.FindIn(text.text)) {
+      kept.push_back(span.range);
+    }
+  }
+  return SetCapitals(text, segment.capitals, plan.target_language, kept);
+}
+
 // Puts back what is lost, and sets the verdict.
 void Check(const RepairPlan& plan, const SegmentPlan& segment,
            Candidate& candidate) {
@@ -115,6 +128,9 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
       candidate.is_put_back = true;
       verdict.has_spans = true;
     }
+  }
+  if (candidate.method == Method::kSentenceCase) {
+    text = InCapitals(plan, segment, text);
   }
   if (segment.has_numbers) {
     const NumberDifferences differences = CompareNumbers(

@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
+#include "text/checks/capitals.h"
 #include "text/markup/markup.h"
 #include "text/marks.h"
 #include "text/prompt_template.h"
@@ -26,7 +27,7 @@ struct SegmentPlan {
   std::vector<TextRange> unknown;
   std::vector<TextRange> kept;  // spans and unknown
   bool has_numbers = false;     // outside of `kept`
-  bool is_in_capitals = false;
+  Capitals capitals = Capitals::kNone;
 
   // If there are reports: where the segment lies in the request's text.
   CodePointRange place;

@@ -248,22 +248,47 @@ void SegmentBuilder::AddCopied(absl::string_view text,
   }
 }
 
+// Appends what the model reads for a segment.
+absl::Status SegmentBuilder::AddSource(absl::string_view segment,
+                                       absl::Span<const int32_t> source,
+                                       SegmentPlan* plan) {
+  if (plan != nullptr && !plan->unknown.empty()) {
+    const StandInSource first = FirstSource(segment, plan->unknown);
+    absl::StatusOr<EncodedSource> encoded = encode_(first.source.text());
+    if (!encoded.ok()) return encoded.status();
+    if (encoded->num_tokens <= split_.max_tokens) {
+      built_.sources.push_back(encoded->ids);
+      return absl::OkStatus();
+    }
+    plan->unknown.clear();
+    plan->kept = plan->spans;
+  }
+  built_.sources.push_back(source);
+  return absl::OkStatus();
+}
+
 // Null if the segment need not be held.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
-    absl::string_view segment, std::vector<TextRange> spans, std::vector<InlineTag> tags) {
-  const bool is_held = !spans.empty() || keep_.format != TextFormat::kPlain ||
-                       keep_.has_reports;
+    absl::string_view segment, std::vector<TextRange> spans,
+    std::vector<TextRange> unknown, std::vector<InlineTag> tags) {
+  const bool has_numbers = HasNumbersBetween(segment, spans);
+  std::vector<TextRange> kept = Joined(Together(spans, unknown));
+  const Capitals capitals = CapitalsOf(segment, split_.language, kept);
+  const bool is_held = !kept.empty() || has_numbers ||
+                       capitals != Capitals::kNone ||
+                       keep_.format != TextFormat::kPlain || keep_.has_reports;
   if (!is_held) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
   plan->source = {built_.text.size(), built_.text.size() + segment.size()};
   built_.text.append(segment.data(), segment.size());
-  built_.needs_alignment |= !spans.empty() || !unknown.empty() ||
-                            !tags.empty() || keep_.has_alignments;
-  plan->kept = Joined(Together(spans, unknown));
+  built_.needs_alignment |=
+      !kept.empty() || !tags.empty() || keep_.has_alignments;
   plan->unknown = Without(unknown, spans);
+  plan->kept = std::move(kept);
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
   plan->has_numbers = has_numbers;
+  plan->capitals = capitals;
   return plan;
 }
 

@@ -52,7 +52,7 @@ std::optional<Method> SegmentRepair::NextMethod() const {
   }
   const Verdict& verdict = best_->verdict;
   const std::pair<Method, bool> methods[] = {
-      {Method::kSentenceCase, segment_.is_in_capitals},
+      {Method::kSentenceCase, segment_.capitals != Capitals::kNone},
       {Method::kStandIns, !verdict.has_kept()},
       {Method::kOtherStandIns, !verdict.has_kept()},
       {Method::kCut, !verdict.has_kept()},
@@ -85,9 +85,10 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
   std::vector<RepairDecode> decodes;
   first_decode_ = num_decodes_;
   for (const TrialPart& part : trial.parts) {
-    decodes.push_back({.number = num_decodes_++,
-                       .source = part.ids,
-                       .is_other_search = trial.method == Method::kOtherSearch});
+    RepairDecode& decode = decodes.emplace_back();
+    decode.number = num_decodes_++;
+    decode.source = part.ids;
+    decode.is_other_search = trial.method == Method::kOtherSearch;
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
   num_left_ = static_cast<int32_t>(decodes.size());
