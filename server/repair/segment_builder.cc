@@ -200,33 +200,32 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
   if (!cut.ok()) return cut.status();
   DividedTags tags;
   if (!passage.tags.empty()) tags = DivideTags(passage, cut->segments);
-  const auto of = [](std::vector<std::vector<InlineTag>>& lists, size_t i) {
-    return i < lists.size() ? std::move(lists[i]) : std::vector<InlineTag>();
-  };
+  tags.segments.resize(cut->segments.size());
+  tags.gaps.resize(cut->segments.size() + 1);
   built_.copied.without_letter += cut->copied.without_letter;
   built_.copied.in_target_language += cut->copied.in_target_language;
   size_t begin = 0;
   for (size_t i = 0; i < cut->segments.size(); ++i) {
     const TextRange range = cut->segments[i];
-    AddCopied(Slice(text, {begin, range.begin}), of(tags.gaps, i));
+    AddCopied(Slice(text, {begin, range.begin}), tags.gaps[i]);
     begin = range.end;
     std::vector<TextRange> own = Within(spans, range);
     const absl::string_view segment = Slice(text, range);
     if (!own.empty() && !HasLetterBetween(segment, own)) {
-      AddCopied(segment, of(tags.segments, i));
+      AddCopied(segment, tags.segments[i].tags);
       ++built_.copied.without_letter;
       continue;
     }
     built_.gaps.push_back(std::exchange(gap_, ""));
     std::unique_ptr<SegmentPlan> plan =
         PlanOf(segment, std::move(own), Within(unknown, range),
-               of(tags.segments, i));
+               std::move(tags.segments[i].tags));
     absl::Status status = AddSource(segment, cut->sources[i], plan.get());
     if (!status.ok()) return status;
     if (plan != nullptr) SetPlace(text, range, place_of, *plan);
     built_.plans.push_back(std::move(plan));
   }
-  AddCopied(Slice(text, {begin, text.size()}), of(tags.gaps, cut->segments.size()));
+  AddCopied(Slice(text, {begin, text.size()}), tags.gaps.back());
   return absl::OkStatus();
 }
 

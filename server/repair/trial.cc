@@ -71,9 +71,9 @@ std::optional<Trial> MakeTrial(const RepairPlan& plan,
     case Method::kCut:
       return PartsOf(plan, text, method, CutAtSpans(text, segment.kept));
     case Method::kSentenceCase:
-      return Whole(plan, text, method,
-                   {.source = ToSentenceCase(text, plan.source_language,
-                                             segment.kept)});
+      return Whole(
+          plan, text, method,
+          {ToSentenceCase(text, plan.source_language, segment.kept), {}});
     case Method::kHalves:
       break;
   }
