@@ -31,10 +31,10 @@
 #include "server/grpc/health_service.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
-#include "server/grpc/rpc_listener.h"
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
+#include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
@@ -312,7 +312,7 @@ class Server::Parts {
   }
 
   void Listen(const ServerOptions& options) {
-    RpcListener::Events events;
+    ConnectionListener::Events events;
     events.on_connection = [this](int fd) {
       grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
           connection;
@@ -321,7 +321,7 @@ class Server::Parts {
     };
     events.on_refused = [this, max = options.max_connections,
                          max_per_address = options.max_connections_per_address](
-                            const RpcListener::Refusal& refusal) {
+                            const ConnectionListener::Refusal& refusal) {
       metrics.CountRefusedConnection();
       const bool is_for_address = refusal.is_for_address;
       const char* limit =
@@ -364,7 +364,7 @@ class Server::Parts {
   RpcHost host;
   HealthService health;
   RpcRouter router{host};
-  std::unique_ptr<RpcListener> listener;
+  std::unique_ptr<ConnectionListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
@@ -390,11 +390,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
-  absl::StatusOr<std::unique_ptr<RpcListener>> listener = RpcListener::Listen(
-      options.listen,
-      {.max_connections = options.max_connections,
-       .max_connections_per_address = options.max_connections_per_address,
-       .trusted_proxies = options.trusted_proxies});
+  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
+      ConnectionListener::Listen(
+          options.listen,
+          {.max_connections = options.max_connections,
+           .max_connections_per_address = options.max_connections_per_address,
+           .trusted_proxies = options.trusted_proxies});
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
 
