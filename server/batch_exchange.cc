@@ -40,6 +40,15 @@ BatchExchange::BatchExchange(const Services& services, Caller caller,
       responder_(std::move(responder)),
       caller_(std::move(caller)) {}
 
+std::shared_ptr<BatchExchange> BatchExchange::Open(
+    const Services& services, Caller caller,
+    std::shared_ptr<BatchResponder> responder) {
+  std::shared_ptr<BatchExchange> batch(
+      new BatchExchange(services, std::move(caller), std::move(responder)));
+  batch->caller_.request_id = batch->Add(/*read=*/nullptr)->request_id();
+  return batch;
+}
+
 std::shared_ptr<Exchange> BatchExchange::Add(Exchange::Read read) {
   absl::MutexLock lock(&mu_);
   const int index = static_cast<int>(items_.size());
@@ -51,8 +60,7 @@ std::shared_ptr<Exchange> BatchExchange::Add(Exchange::Read read) {
 }
 
 bool BatchExchange::Authorize() {
-  const std::shared_ptr<Exchange> first = Add(nullptr);
-  caller_.request_id = first->request_id();
+  const std::shared_ptr<Exchange> first = Exchanges().front();
   if (!first->Authorize()) return false;
   caller_name_ = first->caller();
   return true;

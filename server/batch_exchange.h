@@ -72,10 +72,10 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
   // thread if the message is long.
   using Parse = std::function<absl::StatusOr<std::vector<BatchItem>>()>;
 
-  BatchExchange(const Services& services, Caller caller,
-                std::shared_ptr<BatchResponder> responder);
+  static std::shared_ptr<BatchExchange> Open(
+      const Services& services, Caller caller,
+      std::shared_ptr<BatchResponder> responder);
 
-  // REQUIRES: Authorize() was called.
   const std::string& request_id() const { return caller_.request_id; }
 
   [[nodiscard]] bool Authorize();
@@ -88,6 +88,9 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
 
  private:
   class ItemResponder;
+  BatchExchange(const Services& services, Caller caller,
+                std::shared_ptr<BatchResponder> responder);
+
   enum class Stage { kAccepting, kWaiting, kRunning, kEnded };
   struct Item {
     std::shared_ptr<Exchange> exchange;

@@ -58,7 +58,7 @@ class BatchExchangeTest : public ExchangeTest {
     services.intake = &large_intake_;
     Caller caller = TestCaller();
     caller.method = "test/Batch";
-    return std::make_shared<BatchExchange>(services, caller, responder_);
+    return BatchExchange::Open(services, caller, responder_);
   }
   std::vector<BatchItem> ItemsOf(const std::vector<std::string>& texts) {
     std::vector<BatchItem> items;
