@@ -72,6 +72,7 @@ void Answer::FinishSegment(int32_t segment_index,
                            const std::vector<Hypothesis>& hypotheses) {
   SegmentText& segment = SegmentAt(segment_index);
   segment.score = hypotheses.front().score;
+  segment.source_positions = hypotheses.front().source_positions;
   if (!segment.has_ended && segment.detokenizer.has_value()) {
     AddText(segment_index, segment.detokenizer->Finish());
   }
@@ -137,6 +138,9 @@ void Answer::AddGap() {
 // Adds the result of the segment that comes next, which is done.
 void Answer::Conclude(const SegmentText& segment) {
   summary_.score += segment.score;
+  summary_.source_positions.insert(summary_.source_positions.end(),
+                                   segment.source_positions.begin(),
+                                   segment.source_positions.end());
   summary_.num_output_tokens += segment.num_tokens;
   summary_.finish_reason =
       MergeFinishReasons(summary_.finish_reason, segment.finish_reason);
@@ -147,6 +151,9 @@ void Answer::Conclude(const SegmentText& segment) {
     FinishedPart& to = summary_.others[i];
     to.text += from.text;
     to.tokens.insert(to.tokens.end(), from.tokens.begin(), from.tokens.end());
+    to.source_positions.insert(to.source_positions.end(),
+                               from.source_positions.begin(),
+                               from.source_positions.end());
     to.score += from.score;
     to.finish_reason = MergeFinishReasons(to.finish_reason, from.finish_reason);
   }

@@ -98,6 +98,7 @@ class RequestReader {
                            const TextTranslation& found, LineBreaks line_breaks,
                            const PromptTemplate& prompt, IsWanted is_wanted,
                            PreparedRequest& prepared) const;
+  SourceMargins SpecialTokensAround(absl::Span<const int32_t> source) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,
