@@ -22,8 +22,12 @@ bool IsBetter(const BeamStep& a, const BeamStep& b) {
 BeamSearch::BeamSearch(const SamplingParams& sampling,
                        absl::Span<const int32_t> eos_ids,
                        const ConstraintSet* constraints,
-                       absl::Span<const int32_t> start_tokens)
-    : sampling_(sampling), eos_ids_(eos_ids), constraints_(constraints) {
+                       absl::Span<const int32_t> start_tokens,
+                       int32_t alignment_shift)
+    : sampling_(sampling),
+      eos_ids_(eos_ids),
+      constraints_(constraints),
+      alignment_shift_(alignment_shift) {
   if (constraints == nullptr) return;
   ConstraintSet::State& state = states_.emplace_back();
   for (size_t i = 1; i < start_tokens.size(); ++i) {
@@ -84,7 +88,7 @@ void BeamSearch::Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
   SHEAF_CHECK(!candidates.empty());
   const int32_t beam_size = sampling_.beam_size;
   const int32_t length =  // including the token of this step
-      static_cast<int32_t>(tokens_of(candidates.front().parent).size());
+      static_cast<int32_t>(tokens_of(candidates.front().parent).ids.size());
   const bool is_last = length >= sampling_.max_new_tokens;
   const size_t num_seen = SortBest(candidates);
   live_.clear();
@@ -140,7 +144,7 @@ bool BeamSearch::MayImprove(int32_t length) const {
 
 void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
                         TokensOf tokens_of) {
-  const absl::Span<const int32_t> tokens = tokens_of(step.parent);
+  const auto [tokens, attended] = tokens_of(step.parent);
   const Rank rank = {
       NumMissing(step),
       Score(step.sum_logprob, static_cast<int32_t>(tokens.size()))};
@@ -152,7 +156,12 @@ void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
   hypothesis.tokens.assign(tokens.begin() + 1, tokens.end());
   if (reason != FinishReason::kEos) hypothesis.tokens.push_back(step.token);
   hypothesis.score = static_cast<float>(rank.score);
+  hypothesis.mean_logprob = static_cast<float>(
+      HypothesisScore(step.sum_logprob, static_cast<int32_t>(tokens.size()),
+                      /*length_penalty=*/1));
   hypothesis.finish_reason = reason;
+  hypothesis.source_positions =
+      SourcePositions(attended, hypothesis.tokens.size(), alignment_shift_);
   finished_.insert(finished_.begin() + index, std::move(hypothesis));
   ranks_.insert(place, rank);
   if (static_cast<int32_t>(finished_.size()) > sampling_.beam_size) {

@@ -53,9 +53,11 @@ class BeamSearch {
  public:
   // Nothing is owned; all arguments outlive this. `constraints` may be null.
   // The search begins with a single beam, which has `start_tokens`.
+  // `alignment_shift` is that of the ModelRunner.
   BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids,
              const ConstraintSet* constraints = nullptr,
-             absl::Span<const int32_t> start_tokens = {});
+             absl::Span<const int32_t> start_tokens = {},
+             int32_t alignment_shift = 0);
 
   // The number of candidates that a step considers, and the maximum that one
   // beam can contribute.
@@ -63,9 +65,8 @@ class BeamSearch {
     return beam_size * (1 + static_cast<int32_t>(num_eos_ids));
   }
 
-  // The tokens of a live beam, start token first. All beams have the same
-  // length.
-  using TokensOf = absl::FunctionRef<absl::Span<const int32_t>(int32_t beam)>;
+  // The tokens of a live beam. All beams have the same length.
+  using TokensOf = absl::FunctionRef<LiveTokens(int32_t beam)>;
   // The reason why a live beam ends with this token; nullopt if it lives on.
   // Not called for EOS.
   using ReasonToEnd =
@@ -122,6 +123,7 @@ class BeamSearch {
   const SamplingParams& sampling_;
   const absl::Span<const int32_t> eos_ids_;
   const ConstraintSet* const constraints_;
+  const int32_t alignment_shift_;
   std::vector<BeamStep> live_;
   std::vector<Hypothesis> finished_;  // best first
   std::vector<Rank> ranks_;           // of finished_

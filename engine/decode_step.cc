@@ -91,13 +91,13 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
 }
 
 void DecodeStep::AddRows(Segment& segment) {
+  const Request& request = segment.request->request;
   if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
     segment.beams = std::make_unique<BeamSearch>(
         *segment.sampling, runner_.eos_token_ids(), segment.constraints,
-        segment.request->request.start_tokens);
+        request.start_tokens, runner_.alignment_shift());
   }
-  const absl::Span<const int32_t> source =
-      segment.request->request.segments[segment.index];
+  const absl::Span<const int32_t> source = request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
     if (segment.constraints == nullptr) {
       segment.output_tokens = runner_.MakeOutputTokens(source);
@@ -112,15 +112,16 @@ void DecodeStep::AddRows(Segment& segment) {
 }
 
 void DecodeStep::AddRow(Segment& segment, int32_t beam) {
+  const Request& request = segment.request->request;
   Sequence& sequence = segment.sequences[beam];
-  const absl::Span<const int32_t> source =
-      segment.request->request.segments[segment.index];
-  entries_.push_back({absl::MakeConstSpan(sequence.tokens)
-                          .subspan(sequence.num_computed_tokens),
-                      sequence.num_computed_tokens, sequence.self_kv.ids(),
-                      segment.cross_kv.ids(),
-                      static_cast<int32_t>(source.size()),
-                      segment.output_tokens.get()});
+  entries_.push_back(
+      {absl::MakeConstSpan(sequence.tokens)
+           .subspan(sequence.num_computed_tokens),
+       sequence.num_computed_tokens, sequence.self_kv.ids(),
+       segment.cross_kv.ids(),
+       static_cast<int32_t>(request.segments[segment.index].size()),
+       segment.output_tokens.get()});
+  if (request.wants_alignment) AskAlignment(request, sequence);
   const int32_t first_wanted = static_cast<int32_t>(wanted_.size());
   if (segment.constraints != nullptr) {
     segment.beams->ListNext(beam, next_tokens_);
@@ -128,6 +129,18 @@ void DecodeStep::AddRow(Segment& segment, int32_t beam) {
   }
   rows_.push_back({&segment, &sequence, first_wanted,
                    static_cast<int32_t>(wanted_.size()) - first_wanted});
+}
+
+// Asks for the source positions of the tokens that the last entry computes.
+void DecodeStep::AskAlignment(const Request& request, Sequence& sequence) {
+  DecodeEntry& entry = entries_.back();
+  sequence.attended.resize(sequence.tokens.size(), -1);
+  const int32_t first = request.source_margins.leading;
+  const int32_t end = entry.source_len - request.source_margins.trailing;
+  if (first >= end) return;  // no text: the positions remain unknown
+  entry.attended = sequence.attended.data() + sequence.num_computed_tokens;
+  entry.first_source = first;
+  entry.end_source = end;
 }
 
 void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
@@ -185,7 +198,11 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
       sequence.num_new_tokens() + (*end == FinishReason::kEos ? 1 : 0);
   hypothesis.score = static_cast<float>(
       HypothesisScore(sequence.sum_logprob, length, sampling.length_penalty));
+  hypothesis.mean_logprob = static_cast<float>(
+      HypothesisScore(sequence.sum_logprob, length, /*length_penalty=*/1));
   hypothesis.finish_reason = *end;
+  hypothesis.source_positions = SourcePositions(
+      sequence.attended, hypothesis.tokens.size(), runner_.alignment_shift());
   std::vector<Hypothesis> hypotheses;
   hypotheses.push_back(std::move(hypothesis));
   Finish(segment, std::move(hypotheses));
@@ -215,7 +232,9 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   }
   segment.beams->Advance(
       absl::MakeSpan(candidates_),
-      [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
+      [&](int32_t beam) {
+        return LiveTokens{beams[beam].tokens, beams[beam].attended};
+      },
       [&](const BeamStep& step) {
         return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });

@@ -56,6 +56,7 @@ class DecodeStep {
   };
 
   void AddRows(Segment& segment);
+  void AskAlignment(const Request& request, Sequence& sequence);
   void AddRow(Segment& segment, int32_t beam);
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);

@@ -78,6 +78,13 @@ struct SamplingParams {
   bool has_loop_guard = false;  // ends a hypothesis that IsLooping()
 };
 
+// The ids at the beginning and at the end of a source that are no part of its
+// text: a prompt, language tags, the end token.
+struct SourceMargins {
+  int32_t leading = 0;
+  int32_t trailing = 0;
+};
+
 enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 
 // One finished output of a segment.
@@ -88,6 +95,11 @@ struct Hypothesis {
   // reference, beams add up the log-probabilities after the rules.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
+  // The score that a length_penalty of 1 would give.
+  float mean_logprob = 0;
+  // For each token the index of the source token that it comes from, according
+  // to the model's cross-attention; -1: unknown. Empty unless asked for.
+  std::vector<int32_t> source_positions = {};
 };
 
 // Receives the output of a request. The engine thread makes all calls. An
@@ -128,6 +140,9 @@ struct Request {
   // and count in max_new_tokens, which is larger than their number.
   std::vector<int32_t> start_tokens;
   SamplingParams sampling;
+  // Whether hypotheses have source_positions. They are not in the margins.
+  bool wants_alignment = false;
+  SourceMargins source_margins;  // of each source; may cover all of it
   // Ends each hypothesis that meets it, with the token that does; null: none.
   std::shared_ptr<const StopCondition> stop;
   MonotonicTime deadline = MonotonicTime::InfiniteFuture();

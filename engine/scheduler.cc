@@ -202,6 +202,9 @@ void Scheduler::AddSequence(Segment& segment,
   const int32_t max_tokens = segment.sampling->max_new_tokens;
   Sequence& sequence = sequences.emplace_back(*pool_);
   sequence.tokens.reserve(max_tokens + 1);
+  if (segment.request->request.wants_alignment) {
+    sequence.attended.reserve(max_tokens + 1);
+  }
   sequence.self_kv.Reserve(
       pool_->shape().BlocksFor(Attention::kSelf, max_tokens));
 }
@@ -209,6 +212,7 @@ void Scheduler::AddSequence(Segment& segment,
 void Scheduler::ShareHistory(const Sequence& parent, Sequence& child,
                              std::vector<BlockCopy>& copies) {
   child.tokens.assign(parent.tokens.begin(), parent.tokens.end());
+  child.attended.assign(parent.attended.begin(), parent.attended.end());
   child.num_computed_tokens = parent.num_computed_tokens;
   const int32_t block_tokens = pool_->shape().self_block_tokens;
   const int32_t num_full = parent.num_computed_tokens / block_tokens;

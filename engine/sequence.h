@@ -27,6 +27,8 @@ struct Sequence {
   std::vector<int32_t> tokens;      // start token first
   int32_t num_computed_tokens = 0;  // tokens whose K/V are in the cache
   double sum_logprob = 0;           // of the chosen tokens
+  // DecodeEntry::attended of each computed token; empty unless asked for.
+  std::vector<int32_t> attended;
   BlockTable self_kv;
 
   // Tokens after the start token.

@@ -144,6 +144,12 @@ class Exchange final : public TokenSink,
   struct Delivering {
     std::optional<Answer> answer;         // none before the last round
     std::optional<SummaryRounds> rounds;  // none from the last round on
+    // Of further decodes: the request's stop condition, and the sampling params
+    // of RepairPlan, of which other_search has the beams that fit.
+    std::shared_ptr<const StopCondition> stop;
+    std::shared_ptr<const SamplingParams> same_search;
+    std::shared_ptr<const SamplingParams> other_search;
+    bool is_open = false;  // for repairs
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };
@@ -164,6 +170,7 @@ class Exchange final : public TokenSink,
   void PrepareNextRound();
   void ReadRound(const std::string& text);  // on the reading thread
   void BeginRound(TokenLists sources);
+  void DecodeAgain();
   void SendPart();
   void FinishOk();
   void FinishError(const absl::Status& status);

@@ -10,18 +10,36 @@
 namespace sheaf {
 namespace {
 
-// Translations that are empty here are replaced by the piece's own text.
-std::string Join(absl::string_view source, absl::Span<const TextRange> pieces,
-                 absl::Span<const absl::string_view> translations) {
-  std::string joined;
+// Appends a part of the source as it is.
+void AppendCopied(absl::string_view source, TextRange range, EditedText& out) {
+  if (range.size() == 0) return;
+  const size_t at = out.text.size();
+  out.alignment.push_back({{at, at + range.size()}, range});
+  absl::StrAppend(&out.text, Slice(source, range));
+}
+
+// Translations that are null are replaced by the piece's own text.
+EditedText Join(absl::string_view source, absl::Span<const TextRange> pieces,
+                absl::Span<const EditedText* const> translations) {
+  EditedText joined;
   size_t at = 0;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    absl::StrAppend(
-        &joined, source.substr(at, pieces[i].begin - at),
-        translations[i].empty() ? Slice(source, pieces[i]) : translations[i]);
-    at = pieces[i].end;
+    const TextRange& piece = pieces[i];
+    AppendCopied(source, {at, piece.begin}, joined);
+    at = piece.end;
+    if (translations[i] == nullptr) {
+      AppendCopied(source, piece, joined);
+      continue;
+    }
+    const size_t begin = joined.text.size();
+    absl::StrAppend(&joined.text, translations[i]->text);
+    for (const AlignedSpan& span : translations[i]->alignment) {
+      joined.alignment.push_back(
+          {{begin + span.target.begin, begin + span.target.end},
+           {piece.begin + span.source.begin, piece.begin + span.source.end}});
+    }
   }
-  absl::StrAppend(&joined, source.substr(at));
+  AppendCopied(source, {at, source.size()}, joined);
   return joined;
 }
 
@@ -43,22 +61,23 @@ std::vector<TextRange> CutAtSpans(absl::string_view source,
   return pieces;
 }
 
-std::string JoinPieces(absl::string_view source,
-                       absl::Span<const TextRange> spans,
-                       absl::Span<const TextRange> pieces,
-                       absl::Span<const std::string> translations) {
+EditedText JoinPieces(absl::string_view source,
+                      absl::Span<const TextRange> spans,
+                      absl::Span<const TextRange> pieces,
+                      absl::Span<const EditedText> translations) {
   SHEAF_CHECK(pieces.size() == translations.size());
   const SpanTexts texts(source, spans);
-  std::vector<absl::string_view> chosen;
+  std::vector<const EditedText*> chosen;
   chosen.reserve(translations.size());
-  for (const std::string& translation : translations) {
-    const bool has_span = !texts.FindIn(translation).empty();
-    chosen.push_back(has_span ? absl::string_view() : translation);
+  for (const EditedText& translation : translations) {
+    const bool is_used =
+        !translation.text.empty() && texts.FindIn(translation.text).empty();
+    chosen.push_back(is_used ? &translation : nullptr);
   }
-  std::string joined = Join(source, pieces, chosen);
+  EditedText joined = Join(source, pieces, chosen);
   // A translation may still continue the span next to it: "a/b" and "/c".
-  if (texts.AreKeptIn(joined)) return joined;
-  return std::string(source);
+  if (texts.AreKeptIn(joined.text)) return joined;
+  return Join(source, {}, {});
 }
 
 }  // namespace sheaf

@@ -2,11 +2,11 @@
 
 #pragma once
 
-#include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "text/checks/text_edits.h"
 #include "text/marks.h"
 
 namespace sheaf {
@@ -19,13 +19,14 @@ std::vector<TextRange> CutAtSpans(absl::string_view source,
 
 // The source with its pieces replaced by their translations. A translation that
 // has the text of a span itself, which would then occur too often, is left out
-// in favour of the piece's own text. AllKept() holds for the result.
+// in favour of the piece's own text. AllKept() holds for the result. Each
+// translation is aligned to its piece, and the result to the source.
 //
-// REQUIRES: `pieces` is CutAtSpans(source, spans), and `translations` has as
-// many elements.
-std::string JoinPieces(absl::string_view source,
-                       absl::Span<const TextRange> spans,
-                       absl::Span<const TextRange> pieces,
-                       absl::Span<const std::string> translations);
+// REQUIRES: `pieces` are some of CutAtSpans(source, spans), and `translations`
+// has as many elements.
+EditedText JoinPieces(absl::string_view source,
+                      absl::Span<const TextRange> spans,
+                      absl::Span<const TextRange> pieces,
+                      absl::Span<const EditedText> translations);
 
 }  // namespace sheaf
