@@ -13,6 +13,7 @@
 #include "text/checks/numbers.h"
 #include "text/checks/put_back.h"
 #include "text/source_encoder.h"
+#include "text/terms/term_forms.h"
 #include "text/text_alignment.h"
 #include "text/token_spans.h"
 
@@ -132,6 +133,8 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
   if (candidate.method == Method::kSentenceCase) {
     text = InCapitals(plan, segment, text);
   }
+  verdict.num_missing_terms =
+      static_cast<int32_t>(MissingTerms(text.text, segment.terms).size());
   if (segment.has_numbers) {
     const NumberDifferences differences = CompareNumbers(
         source, text.text, plan.source_language, plan.target_language);
@@ -143,8 +146,7 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
 }  // namespace
 
 std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
-                                      const SegmentPlan& segment,
-                                      Trial trial) {
+                                      const SegmentPlan& segment, Trial trial) {
   std::vector<Candidate> candidates;
   if (trial.method == Method::kCut || trial.method == Method::kHalves) {
     candidates.push_back(Join(plan, segment, trial));
@@ -163,10 +165,18 @@ std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
 bool IsBetter(const Candidate& other, const Candidate& best) {
   const auto quality = [](const Candidate& candidate) {
     const Verdict& verdict = candidate.verdict;
-    return std::tuple(verdict.has_kept(),
-                      verdict.has_numbers && !verdict.is_suspicious(),
-                      verdict.has_numbers, !verdict.is_suspicious());
+    const bool has_terms = verdict.num_missing_terms == 0;
+    return std::tuple(
+        verdict.has_kept(),
+        has_terms && verdict.has_numbers && !verdict.is_suspicious(),
+        -verdict.num_missing_terms, verdict.has_numbers,
+        !verdict.is_suspicious());
   };
+  // Constraints that do not fit the source may never come to an end.
+  if (other.method == Method::kTerms &&
+      other.finish_reason != FinishReason::kEos) {
+    return false;
+  }
   const auto of_other = quality(other), of_best = quality(best);
   if (of_other != of_best) return of_other > of_best;
   // Other searches and parts have other probabilities.

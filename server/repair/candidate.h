@@ -22,6 +22,7 @@ struct Verdict {
   bool has_spans = true;    // each protected span, as often as the source
   bool is_restored = true;  // has the originals of all stand-ins
   bool has_numbers = true;  // each number, and no others
+  int32_t num_missing_terms = 0;
 
   bool has_kept() const { return has_spans && is_restored; }
   bool is_suspicious() const { return false; }

@@ -32,9 +32,9 @@ void SegmentRepair::Judge() {
   if (!best_.has_value()) {
     first_verdict_ = candidates.front().verdict;
     // The best hypothesis that keeps what must survive.
-    const auto keeps =
-        std::find_if(candidates.begin(), candidates.end(),
-                     [](const Candidate& each) { return each.verdict.has_kept(); });
+    const auto keeps = std::find_if(
+        candidates.begin(), candidates.end(),
+        [](const Candidate& each) { return each.verdict.has_kept(); });
     best_ = keeps == candidates.end() ? candidates.front() : *keeps;
     if (plan_.num_hypotheses > 1) alternatives_ = std::move(candidates);
   } else if (IsBetter(candidates.front(), *best_)) {
@@ -56,6 +56,7 @@ std::optional<Method> SegmentRepair::NextMethod() const {
       {Method::kStandIns, !verdict.has_kept()},
       {Method::kOtherStandIns, !verdict.has_kept()},
       {Method::kCut, !verdict.has_kept()},
+      {Method::kTerms, verdict.num_missing_terms > 0},
       {Method::kOtherSearch, !verdict.has_numbers || verdict.is_suspicious()},
       {Method::kHalves, verdict.is_suspicious()}};
   for (const auto& [method, is_needed] : methods) {
@@ -89,6 +90,7 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
     decode.number = num_decodes_++;
     decode.source = part.ids;
     decode.is_other_search = trial.method == Method::kOtherSearch;
+    decode.constraints = trial.constraints;
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
   num_left_ = static_cast<int32_t>(decodes.size());
@@ -105,6 +107,12 @@ SegmentCheck SegmentRepair::SpanCheck() const {
   }
   return best_->is_put_back ? SegmentCheck::kSpansPutBack
                             : SegmentCheck::kSpansKept;
+}
+
+SegmentCheck SegmentRepair::TermCheck() const {
+  if (best_->verdict.num_missing_terms > 0) return SegmentCheck::kTermsMissing;
+  return best_->method == Method::kTerms ? SegmentCheck::kTermsConstrained
+                                         : SegmentCheck::kTermsUsed;
 }
 
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
@@ -125,6 +133,7 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
                    ? SegmentCheck::kCapitalsInSentence
                    : SegmentCheck::kCapitalsAsTheyAre);
   }
+  if (!segment_.terms.empty()) checks.Add(TermCheck());
   if (first_verdict_.is_suspicious() || verdict.is_suspicious()) {
     checks.Add(verdict.is_suspicious() ? SegmentCheck::kCoverageFlagged
                                        : SegmentCheck::kCoverageRepaired);
@@ -141,6 +150,7 @@ std::vector<SegmentWarning> SegmentRepair::Warnings() const {
   add(SegmentWarning::kNumber, !verdict.has_numbers);
   add(SegmentWarning::kUnknownCharacter, !verdict.is_restored);
   add(SegmentWarning::kCut, best_->finish_reason == FinishReason::kLength);
+  add(SegmentWarning::kTerm, verdict.num_missing_terms > 0);
   return warnings;
 }
 
@@ -157,7 +167,8 @@ HeldResult SegmentRepair::TakeResult() {
       // The best comes first.
       if (each.rank == best_->rank && each.method == best_->method) continue;
       if (each.verdict.has_kept()) {
-        result.hypotheses.push_back(Render(plan_, segment_, std::move(each)).part);
+        result.hypotheses.push_back(
+            Render(plan_, segment_, std::move(each)).part);
       }
     }
   }

@@ -15,7 +15,8 @@ enum class SegmentWarning : uint8_t {
   kTooShort,
   kTooLong,
   kRepetition,
-  kCut,  // it reached max_new_tokens
+  kCut,   // it reached max_new_tokens
+  kTerm,  // the translation of one is missing
 };
 
 // [begin, end) of a text, in Unicode code points.

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "server/repair/term_constraints.h"
 #include "text/checks/cut_at_spans.h"
 #include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
@@ -21,7 +22,7 @@ bool Encode(const RepairPlan& plan, TrialPart& part) {
 // The whole segment with this source.
 std::optional<Trial> Whole(const RepairPlan& plan, absl::string_view text,
                            Method method, StandInSource source) {
-  Trial trial = {method, std::vector<TrialPart>(1)};
+  Trial trial = {method, std::vector<TrialPart>(1), nullptr};
   TrialPart& part = trial.parts.front();
   part.range = {0, text.size()};
   part.source = std::move(source);
@@ -33,13 +34,26 @@ std::optional<Trial> Whole(const RepairPlan& plan, absl::string_view text,
 // copied.
 Trial PartsOf(const RepairPlan& plan, absl::string_view text, Method method,
               absl::Span<const TextRange> ranges) {
-  Trial trial = {method, {}};
+  Trial trial = {method, {}, nullptr};
   for (const TextRange& range : ranges) {
     TrialPart part;
     part.range = range;
     part.source = FirstSource(Slice(text, range), /*unknown=*/{});
     if (Encode(plan, part)) trial.parts.push_back(std::move(part));
   }
+  return trial;
+}
+
+// The whole segment with its terms as constraints.
+std::optional<Trial> WithTerms(const RepairPlan& plan,
+                               const SegmentPlan& segment) {
+  std::shared_ptr<const ConstraintSet> constraints =
+      MakeTermConstraints(plan, segment.terms);
+  if (constraints == nullptr) return std::nullopt;
+  const absl::string_view text = plan.TextOf(segment);
+  std::optional<Trial> trial =
+      Whole(plan, text, Method::kTerms, FirstSource(text, segment.unknown));
+  if (trial.has_value()) trial->constraints = std::move(constraints);
   return trial;
 }
 
@@ -62,6 +76,8 @@ std::optional<Trial> MakeTrial(const RepairPlan& plan,
     case Method::kAsIs:
     case Method::kOtherSearch:
       return Whole(plan, text, method, FirstSource(text, segment.unknown));
+    case Method::kTerms:
+      return WithTerms(plan, segment);
     case Method::kStandIns:
       return Whole(plan, text, method,
                    ReplaceSpans(text, segment.kept, StandInKind::kUnderscores));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ enum class Method {
   kStandIns,      // with stand-ins for what must be kept
   kOtherStandIns,
   kCut,          // the parts between what must be kept, each alone
+  kTerms,        // as it is, with terms as constraints
   kOtherSearch,  // as it is, with RepairPlan::other_search
   kHalves,       // two parts, each alone
 };
@@ -43,7 +45,8 @@ StandInSource FirstSource(absl::string_view text,
 // its parts is copied.
 struct Trial {
   Method method = Method::kAsIs;
-  std::vector<TrialPart> parts;  // in order, disjoint
+  std::vector<TrialPart> parts;                      // in order, disjoint
+  std::shared_ptr<const ConstraintSet> constraints;  // of kTerms
 };
 
 // Absent if the method has no use for the segment, or if what it would decode
