@@ -150,19 +150,19 @@ bool IsBroken(int32_t character) {
          (u_charType(character) == U_CONTROL_CHAR && !IsWhitespace(character));
 }
 
-EditedText WithoutBroken(absl::string_view source, const EditedText& target) {
-  std::vector<TextEdit> edits;
-  for (size_t at = 0; at < target.text.size();) {
+// The broken characters of a target that its source does not have.
+std::vector<TextRange> FindBroken(absl::string_view source,
+                                  absl::string_view target) {
+  std::vector<TextRange> ranges;
+  for (size_t at = 0; at < target.size();) {
     const size_t begin = at;
-    const int32_t character = NextCharacter(target.text, at);
-    const absl::string_view written =
-        absl::string_view(target.text).substr(begin, at - begin);
-    if (IsBroken(character) && !absl::StrContains(source, written)) {
-      edits.push_back({{begin, at}, "", {}});
+    if (!IsBroken(NextCharacter(target, at))) continue;
+    const TextRange range = {begin, at};
+    if (!absl::StrContains(source, Slice(target, range))) {
+      ranges.push_back(range);
     }
   }
-  if (edits.empty()) return target;
-  return ApplyEdits(target.text, target.alignment, edits);
+  return ranges;
 }
 
 }  // namespace
@@ -227,6 +227,10 @@ StandInSource ReplaceUnknown(absl::string_view source,
   return result;
 }
 
+bool HasBrokenCharacter(absl::string_view source, absl::string_view target) {
+  return !FindBroken(source, target).empty();
+}
+
 std::optional<EditedText> CopyUnknown(absl::string_view source,
                                       absl::Span<const TextRange> unknown,
                                       absl::string_view target,
@@ -234,7 +238,11 @@ std::optional<EditedText> CopyUnknown(absl::string_view source,
   const std::optional<EditedText> copied =
       PutBack(source, unknown, target, alignment);
   if (!copied.has_value()) return std::nullopt;
-  return WithoutBroken(source, *copied);
+  std::vector<TextEdit> edits;
+  for (const TextRange& range : FindBroken(source, copied->text)) {
+    edits.push_back({range, "", {}});
+  }
+  return ApplyEdits(copied->text, copied->alignment, edits);
 }
 
 }  // namespace sheaf

@@ -35,6 +35,10 @@ StandInSource ReplaceUnknown(absl::string_view source,
                              absl::Span<const TextRange> unknown,
                              StandInKind kind);
 
+// Whether a text has U+FFFD or a control character that its source does not
+// have.
+bool HasBrokenCharacter(absl::string_view source, absl::string_view target);
+
 // Puts parts of the source that the model cannot spell into the translation
 // that it made of them, as PutBack() does: signs and pieces of other scripts
 // that the alignment connects with them are replaced. Then removes U+FFFD and
