@@ -32,23 +32,31 @@ void SetTokens(const std::vector<int32_t>& tokens, v1::TokenIds* ids) {
   ids->mutable_ids()->Assign(tokens.begin(), tokens.end());
 }
 
+template <typename Message>
+void SetPositions(const std::vector<int32_t>& positions, Message* message) {
+  message->mutable_source_positions()->Assign(positions.begin(),
+                                              positions.end());
+}
+
 using Hypotheses = google::protobuf::RepeatedPtrField<v1::Hypothesis>;
 
-void AddHypothesis(const AnswerPart& part, float score, FinishReason reason,
+template <typename Summary>
+void AddHypothesis(const AnswerPart& part, const Summary& summary,
                    Hypotheses* hypotheses) {
   v1::Hypothesis* hypothesis = hypotheses->Add();
   hypothesis->set_text(part.text);
   SetTokens(part.tokens, hypothesis->mutable_tokens());
-  hypothesis->set_score(score);
-  hypothesis->set_finish_reason(ToProto(reason));
+  hypothesis->set_score(summary.score);
+  hypothesis->set_finish_reason(ToProto(summary.finish_reason));
+  SetPositions(summary.source_positions, hypothesis);
 }
 
 // The answer itself and its alternatives, best first.
 void AddHypotheses(const AnswerPart& whole, const AnswerSummary& summary,
                    Hypotheses* hypotheses) {
-  AddHypothesis(whole, summary.score, summary.finish_reason, hypotheses);
+  AddHypothesis(whole, summary, hypotheses);
   for (const FinishedPart& other : summary.others) {
-    AddHypothesis(other, other.score, other.finish_reason, hypotheses);
+    AddHypothesis(other, other, hypotheses);
   }
 }
 
@@ -180,6 +188,7 @@ void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
               v1::GenerateChunk* chunk) {
   SetTextOfChunk(part, summary, chunk);
   if (!part.tokens.empty()) SetTokens(part.tokens, chunk->mutable_tokens());
+  if (summary != nullptr) SetPositions(summary->source_positions, chunk);
 }
 
 bool IsEmpty(const v1::TextChunk& chunk) { return chunk.text().empty(); }

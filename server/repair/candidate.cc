@@ -182,6 +182,11 @@ bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
 
 bool IsBetter(const Candidate& other, const Candidate& best) {
   if (other.is_whole() != best.is_whole()) return other.is_whole();
+  // What the model wrote in place of a span may be left around it.
+  if (best.is_put_back && !other.is_put_back) {
+    return !IsBetter(JudgedTranslation{best.warnings},
+                     JudgedTranslation{other.warnings});
+  }
   // The probabilities of parts do not count, because each began anew.
   const bool is_comparable =
       other.method != Method::kCut && other.method != Method::kHalves &&

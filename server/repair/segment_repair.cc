@@ -53,7 +53,7 @@ std::optional<Method> SegmentRepair::NextMethod() const {
   }
   const std::pair<Method, bool> methods[] = {
       {Method::kSentenceCase, segment_.capitals != Capitals::kNone},
-      {Method::kStandIns, !best_->is_whole()},
+      {Method::kStandIns, !best_->is_whole() || best_->is_put_back},
       {Method::kOtherStandIns, !best_->is_whole()},
       {Method::kCut, !best_->is_whole()},
       {Method::kOtherSearch,

@@ -45,7 +45,8 @@ struct HeldResult {
 //
 // Each round tries a method (trial.h) and keeps the better one of its candidate
 // and the best so far. The methods come in this order, each at most once:
-//   1. kAsIs, the first decode. What is lost may be put back by alignment
+//   1. kAsIs, the first decode. What is lost may be put back by alignment,
+//      which is used if kStandIns does no better
 //   2. kSentenceCase, if the segment is in capitals
 //   3. kStandIns, kOtherStandIns, then kCut, while what must be kept is not.
 //      kCut always keeps it
