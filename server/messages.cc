@@ -67,20 +67,24 @@ void SetDetectedSource(const AnswerSummary& summary, Message* message) {
 
 v1::SegmentWarning ToProto(SegmentWarning warning) {
   switch (warning) {
+    case SegmentWarning::kEmpty:
+      return v1::SEGMENT_WARNING_EMPTY;
+    case SegmentWarning::kCut:
+      return v1::SEGMENT_WARNING_CUT;
     case SegmentWarning::kProtectedSpan:
       return v1::SEGMENT_WARNING_PROTECTED_SPAN;
     case SegmentWarning::kNumber:
       return v1::SEGMENT_WARNING_NUMBER;
     case SegmentWarning::kUnknownCharacter:
       return v1::SEGMENT_WARNING_UNKNOWN_CHARACTER;
+    case SegmentWarning::kRepetition:
+      return v1::SEGMENT_WARNING_REPETITION;
     case SegmentWarning::kTooShort:
       return v1::SEGMENT_WARNING_TOO_SHORT;
     case SegmentWarning::kTooLong:
       return v1::SEGMENT_WARNING_TOO_LONG;
-    case SegmentWarning::kRepetition:
-      return v1::SEGMENT_WARNING_REPETITION;
-    case SegmentWarning::kCut:
-      return v1::SEGMENT_WARNING_CUT;
+    case SegmentWarning::kUntranslated:
+      return v1::SEGMENT_WARNING_UNTRANSLATED;
   }
   return v1::SEGMENT_WARNING_UNSPECIFIED;
 }
