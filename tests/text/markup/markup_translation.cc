@@ -15,8 +15,9 @@ std::vector<TextRange> Segments(absl::string_view text) {
   while (begin < text.size()) {
     const size_t stop = text.find(". ", begin);
     const size_t end = stop == absl::string_view::npos ? text.size() : stop + 1;
-    segments.push_back({begin, end});
-    begin = end + 1;
+    const TextRange segment = Trim(text, {begin, end});
+    if (segment.size() > 0) segments.push_back(segment);
+    begin = end;
   }
   return segments;
 }
