@@ -161,9 +161,9 @@ void Answer::SetReport(int32_t segment_index, const HeldResult& result,
   if (plan.places.empty()) return;
   CodePointIndex target(result.best.text);
   for (const AlignedSpan& span : result.alignment) {
+    if (span.source.size() == 0 || span.target.size() == 0) continue;
     const CodePointRange place = {target.At(span.target.begin),
                                   target.At(span.target.end)};
-    if (span.source.size() == 0) continue;
     if (place.end > report.target.end) break;  // after a stop sequence
     report.alignments.push_back({{plan.places[span.source.begin].begin,
                                   plan.places[span.source.end - 1].end},
