@@ -69,6 +69,8 @@ class RequestReader {
   // CheckTasks(model).
   RequestReader(const ServedModel& model, const RequestLimits& limits);
 
+  const ServedModel& model() const { return model_; }
+
   // A text that is only white space gives a request with no segments.
   absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
                                        IsWanted is_wanted) const;
