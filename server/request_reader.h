@@ -71,6 +71,8 @@ class RequestReader {
   RequestReader(const ServedModel& model, const RequestLimits& limits,
                 const Glossaries* glossaries = nullptr);
 
+  const ServedModel& model() const { return model_; }
+
   // A text that is only white space gives a request with no segments.
   absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
                                        IsWanted is_wanted) const;
@@ -109,6 +111,7 @@ class RequestReader {
                    BuiltSegments built, std::shared_ptr<RepairPlan> repairs,
                    PreparedRequest& prepared) const;
   static void Complete(PreparedRequest& prepared);
+  SourceMargins SpecialTokensAround(absl::Span<const int32_t> source) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,

@@ -23,8 +23,9 @@ enum class Method {
   kSentenceCase,  // in sentence case, and the translation in capitals again
   kStandIns,      // with stand-ins for what must be kept
   kOtherStandIns,
-  kCut,          // the parts between what must be kept, each alone
-  kTerms,        // as it is, with terms as constraints
+  kCut,    // the parts between what must be kept, each alone
+  kTerms,  // as it is, with terms as constraints
+  kTermsAndStandIns,
   kOtherSearch,  // as it is, with RepairPlan::other_search
   kHalves,       // two parts, each alone
 };
