@@ -76,7 +76,11 @@ void Answer::FinishSegment(int32_t index,
   if (PlanOf(index) != nullptr) return FinishHeld({index, 0}, hypotheses);
   SegmentText& segment = SegmentAt(index);
   segment.score = hypotheses.front().score;
-  segment.source_positions = hypotheses.front().source_positions;
+  // A translation's positions are for its repairs only.
+  const bool has_positions = plan_.repairs == nullptr;
+  if (has_positions) {
+    segment.source_positions = hypotheses.front().source_positions;
+  }
   if (!segment.has_ended && segment.detokenizer.has_value()) {
     AddText(index, segment.detokenizer->Finish());
   }
@@ -89,6 +93,7 @@ void Answer::FinishSegment(int32_t index,
     for (const Hypothesis& hypothesis : hypotheses) {
       segment.hypotheses.push_back(
           WithText(hypothesis, plan_.tokenizer, plan_.stop));
+      if (!has_positions) segment.hypotheses.back().source_positions.clear();
     }
   }
   segment.has_finished = true;
@@ -156,9 +161,9 @@ void Answer::SetReport(int32_t segment_index, const HeldResult& result,
   if (plan.places.empty()) return;
   CodePointIndex target(result.best.text);
   for (const AlignedSpan& span : result.alignment) {
+    if (span.source.size() == 0 || span.target.size() == 0) continue;
     const CodePointRange place = {target.At(span.target.begin),
                                   target.At(span.target.end)};
-    if (span.source.size() == 0) continue;
     if (place.end > report.target.end) break;  // after a stop sequence
     report.alignments.push_back({{plan.places[span.source.begin].begin,
                                   plan.places[span.source.end - 1].end},
