@@ -445,9 +445,9 @@ void InlineReader::Emit(InlineText& out) {
         out.AddBreak(node.raw);
         break;
       case Node::Kind::kSoftBreak: {
-        const absl::string_view before = i > 0 ? nodes_[i - 1].text : "";
-        const absl::string_view after =
-            i + 1 < nodes_.size() ? nodes_[i + 1].text : "";
+        absl::string_view before, after;
+        if (i > 0) before = nodes_[i - 1].text;
+        if (i + 1 < nodes_.size()) after = nodes_[i + 1].text;
         const bool is_text = !before.empty() && !after.empty();
         out.AddText(is_text ? JointOfLines(before, after) : " ");
         break;

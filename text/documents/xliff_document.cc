@@ -167,8 +167,9 @@ absl::Status XliffReader::Run() {
                 /*isFinal=*/1);
   if (!status_.ok()) return status_;
   if (parsed != XML_STATUS_OK) {
+    // There is no position in an empty file.
     return builder_.Error(
-        Position().begin,
+        std::max<XML_Index>(XML_GetCurrentByteIndex(parser), 0),
         absl::StrCat("not well-formed XML: ",
                      XML_ErrorString(XML_GetErrorCode(parser))));
   }
@@ -301,6 +302,7 @@ void XliffReader::EndInline() {
 }
 
 void XliffReader::OnEnd() {
+  if (!status_.ok()) return;  // The end of an empty element follows Stop().
   const size_t depth = elements_.size();
   if (depth == source_depth_) {
     message_.content = {message_.content.end,
