@@ -14,11 +14,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "text/line_breaks.h"
+#include "text/markup/markup.h"
 #include "text/marks.h"
 
 namespace sheaf {
-
-enum class TextFormat { kPlain, kHtml, kXml };
 
 enum class DocumentFormat {
   kText,

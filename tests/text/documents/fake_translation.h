@@ -21,10 +21,16 @@ using FakeTranslation = std::function<std::string(const DocumentUnit&)>;
 
 inline std::string SameText(const DocumentUnit& unit) { return unit.text; }
 
+// Whether the tags are those that InlineText writes.
+inline bool HasOwnTags(const DocumentUnit& unit) {
+  return unit.text.find(" id=\"") != std::string::npos;
+}
+
 // Writes the letters of ASCII outside of tags and entities as capitals.
 inline std::string Capitals(const DocumentUnit& unit) {
   std::string text = unit.text;
   if (unit.format == TextFormat::kPlain) return absl::AsciiStrToUpper(text);
+  if (!HasOwnTags(unit)) return text;
   for (size_t at = 0; at < text.size();) {
     if (text[at] == '<' || text[at] == '&') {
       const bool is_kept = text.compare(at, 5, "<code") == 0;
@@ -46,6 +52,7 @@ inline std::string Reversed(const DocumentUnit& unit) {
     std::reverse(words.begin(), words.end());
     return absl::StrJoin(words, " ");
   }
+  if (!HasOwnTags(unit)) return unit.text;
   struct Level {
     std::string open;
     std::vector<std::string> items;
