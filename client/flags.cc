@@ -20,6 +20,7 @@
 
 using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;
+using sheaf::TextFormatFlag;
 using sheaf::TokenIdList;
 
 // The call.
@@ -67,6 +68,22 @@ ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
           "sentence), paragraphs (the lines of a paragraph are joined) or "
           "automatic (the lines of hard-wrapped paragraphs are joined). Not "
           "given: line by line, or automatic for a TEXT argument.");
+ABSL_FLAG(TextFormatFlag, format, {},
+          "Format of the texts: text, html (tags are kept, whatever is wrong "
+          "with them) or xml (which must be well-formed).");
+ABSL_FLAG(std::optional<bool>, protect_spans, std::nullopt,
+          "Keeps URLs, e-mail addresses, placeholders, code, paths, version "
+          "numbers, @names and #tags as they are. Not given: the server's "
+          "default, which is on.");
+ABSL_FLAG(RepeatedString, do_not_translate, {},
+          "Keeps this word or phrase as it is. May be given several times.");
+ABSL_FLAG(std::optional<bool>, repair, std::nullopt,
+          "Lets the server repair sentences that lost something, which may "
+          "take further decodes. Not given: the server's default, which is "
+          "on.");
+ABSL_FLAG(bool, report, false,
+          "Tells on stderr which sentences may be wrong, and why. With --json, "
+          "each result has the report of every sentence instead.");
 ABSL_FLAG(int32_t, concurrency, 8,
           "Maximum number of lines that are translated concurrently.");
 ABSL_FLAG(std::optional<TokenIdList>, ids, std::nullopt,
@@ -250,6 +267,28 @@ std::string AbslUnparseFlag(const LineBreaksFlag& flag) {
       return "paragraphs";
     default:
       return "automatic";
+  }
+}
+
+bool AbslParseFlag(absl::string_view text, TextFormatFlag* flag,
+                   std::string* error) {
+  for (const v1::TextFormat value :
+       {v1::TEXT_FORMAT_PLAIN, v1::TEXT_FORMAT_HTML, v1::TEXT_FORMAT_XML}) {
+    flag->value = value;
+    if (text == AbslUnparseFlag(*flag)) return true;
+  }
+  *error = "it must be text, html or xml";
+  return false;
+}
+
+std::string AbslUnparseFlag(const TextFormatFlag& flag) {
+  switch (flag.value) {
+    case v1::TEXT_FORMAT_HTML:
+      return "html";
+    case v1::TEXT_FORMAT_XML:
+      return "xml";
+    default:
+      return "text";
   }
 }
 

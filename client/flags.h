@@ -33,6 +33,14 @@ bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const LineBreaksFlag& flag);
 
+// "text", "html" or "xml".
+struct TextFormatFlag {
+  v1::TextFormat value = v1::TEXT_FORMAT_PLAIN;
+};
+bool AbslParseFlag(absl::string_view text, TextFormatFlag* flag,
+                   std::string* error);
+std::string AbslUnparseFlag(const TextFormatFlag& flag);
+
 // The client, call options and decoding options of a command.
 struct CallSetup {
   Client client;
@@ -65,6 +73,11 @@ ABSL_DECLARE_FLAG(std::string, input);
 ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
 ABSL_DECLARE_FLAG(std::optional<sheaf::LineBreaksFlag>, line_breaks);
+ABSL_DECLARE_FLAG(sheaf::TextFormatFlag, format);
+ABSL_DECLARE_FLAG(std::optional<bool>, protect_spans);
+ABSL_DECLARE_FLAG(std::optional<bool>, repair);
+ABSL_DECLARE_FLAG(sheaf::RepeatedString, do_not_translate);
+ABSL_DECLARE_FLAG(bool, report);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
 ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);

@@ -39,8 +39,9 @@ Translates the TEXT arguments, joined by spaces, or each line of stdin or of
 blank line. With --input and --output, the same command continues an interrupted
 run where it stopped. With --line_breaks, all of stdin or --input is one text.
 )",
-     "from to copy_target_language stream json input output overwrite "
-     "concurrency line_breaks",
+     "from to copy_target_language format protect_spans do_not_translate "
+     "repair report stream json input output overwrite concurrency "
+     "line_breaks",
      /*has_decoding_flags=*/true},
     {"summarize", R"(
 sheaf summarize [FLAGS] [TEXT... | < TEXT]
@@ -111,6 +112,7 @@ Examples:
   sheaf translate --to=de --beam_size=4 --num_hypotheses=4 "Good morning."
   sheaf translate --from=en --to=de --input=book.en --output=book.de
   sheaf translate --from=auto --to=de --copy_target_language < mixed.txt
+  sheaf translate --to=de --format=html "<p>Press <b>Save</b> now.</p>"
   sheaf detect "Guten Morgen."
   sheaf summarize --stream --max_new_tokens=60 < article.txt
   sheaf generate --json --ids=13959,1566,12,2968,10,148,1

@@ -5,20 +5,48 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "base/flag_parser.h"
 #include "base/usage_error.h"
 #include "client/client.h"
 #include "client/commands.h"
 #include "client/cut_answers.h"
 #include "client/flags.h"
+#include "client/line_io.h"
 #include "client/line_pipeline.h"
 #include "client/output.h"
+#include "client/segment_notes.h"
 #include "client/translate_file.h"
 
 namespace sheaf {
 namespace {
+
+// Sets the fields about the format of the text and what is kept in it.
+void SetKept(v1::TranslateRequest& request) {
+  if (const TextFormatFlag format = absl::GetFlag(FLAGS_format);
+      format.value != v1::TEXT_FORMAT_PLAIN) {
+    request.set_format(format.value);
+  }
+  if (const auto protects = absl::GetFlag(FLAGS_protect_spans)) {
+    request.set_protect_spans(*protects);
+  }
+  if (const auto repair = absl::GetFlag(FLAGS_repair)) {
+    request.set_repair(*repair);
+  }
+  for (std::string& text : absl::GetFlag(FLAGS_do_not_translate).values) {
+    request.add_do_not_translate(std::move(text));
+  }
+  request.set_return_segments(absl::GetFlag(FLAGS_report));
+}
+
+// Writes what is said about the segments of a translation. A failure to write
+// is ignored.
+void TellOfSegments(const SegmentNotes& notes) {
+  Writer(STDERR_FILENO, "stderr").Write(notes.ToText()).IgnoreError();
+}
 
 // Translates a text with the options of the flags, and formats the output.
 // Thread-safe.
@@ -36,6 +64,7 @@ class Translator {
     if (const auto line_breaks = absl::GetFlag(FLAGS_line_breaks)) {
       request.set_line_breaks(line_breaks->value);
     }
+    SetKept(request);
     return Translator(std::move(setup->client), setup->options,
                       std::move(request));
   }
@@ -53,6 +82,9 @@ class Translator {
       response = *std::move(answer);
       cut_answers_->Add(response.finish_reason(), line);
     }
+    if (!absl::GetFlag(FLAGS_json)) {
+      TellOfSegments({text, response.text(), response.segments(), line});
+    }
     return absl::GetFlag(FLAGS_json) ? ToJson(response)
                                      : ToText(response, between);
   }
@@ -63,9 +95,12 @@ class Translator {
     const bool is_line = text.find('\n') == std::string::npos;
     absl::Status written;
     if (!IsBlank(text)) {
+      std::string translation;
       const absl::StatusOr<StreamEnd> end = client_.TranslateStream(
           RequestFor(text),
           [&](const v1::TextChunk& chunk) {
+            translation += chunk.text();
+            TellOfSegments({text, translation, chunk.segments(), line});
             written = out.Write(is_line ? JoinLineBreaks(chunk.text())
                                         : chunk.text());
             return written.ok();
@@ -124,6 +159,12 @@ absl::Status CheckUsage(const Invocation& invocation) {
   if (absl::GetFlag(FLAGS_stream) &&
       (absl::GetFlag(FLAGS_json) || has_output)) {
     return UsageError("--stream cannot be combined with --json or --output");
+  }
+  if (absl::GetFlag(FLAGS_format).value != v1::TEXT_FORMAT_PLAIN &&
+      absl::GetFlag(FLAGS_line_breaks).has_value()) {
+    return UsageError(
+        "--line_breaks cannot be combined with --format=html or xml, in which "
+        "line breaks are white space");
   }
   return CheckStreamOfOne();
 }

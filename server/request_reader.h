@@ -109,6 +109,7 @@ class RequestReader {
                    BuiltSegments built, std::shared_ptr<RepairPlan> repairs,
                    PreparedRequest& prepared) const;
   static void Complete(PreparedRequest& prepared);
+  SourceMargins SpecialTokensAround(absl::Span<const int32_t> source) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,

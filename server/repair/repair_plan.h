@@ -23,10 +23,11 @@ struct SegmentPlan {
   TextRange source;              // in RepairPlan::text
   std::vector<InlineTag> tags;   // offsets within the segment
   std::vector<TextRange> spans;  // protected, within the segment
-  // Parts outside of the spans that the model cannot write.
+  // Parts outside of the spans that the model cannot read or write, and those
+  // of them for which no sign of ASCII will do.
   std::vector<TextRange> unknown;
-  std::vector<TextRange> kept;  // spans and unknown
-  bool has_numbers = false;     // outside of `kept`
+  std::vector<TextRange> copied;
+  std::vector<TextRange> kept;  // spans and `copied`
   Capitals capitals = Capitals::kNone;
 
   // If there are reports: where the segment lies in the request's text.

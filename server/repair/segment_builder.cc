@@ -102,6 +102,24 @@ std::vector<TextRange> Without(absl::Span<const TextRange> ranges,
   return out;
 }
 
+// Those of `unknown` that have stand-ins in the first source of the segment.
+std::vector<TextRange> WithStandIns(absl::string_view segment,
+                                    absl::Span<const TextRange> unknown) {
+  std::vector<TextRange> out;
+  if (unknown.empty()) return out;
+  const StandInSource source = FirstSource(segment, unknown);
+  for (const TextRange& range : unknown) {
+    for (const StandInSource::StandIn& stand_in : source.stand_ins) {
+      const bool is_in = stand_in.range.begin <= range.begin &&
+                         range.end <= stand_in.range.end;
+      if (!is_in && stand_in.original != Slice(segment, range)) continue;
+      out.push_back(range);
+      break;
+    }
+  }
+  return out;
+}
+
 // Whether `segment` has a decimal digit outside of `spans`.
 bool HasNumbersBetween(absl::string_view segment,
                        absl::Span<const TextRange> spans) {
@@ -260,6 +278,7 @@ absl::Status SegmentBuilder::AddSource(absl::string_view segment,
       return absl::OkStatus();
     }
     plan->unknown.clear();
+    plan->copied.clear();
     plan->kept = plan->spans;
   }
   built_.sources.push_back(source);
@@ -270,23 +289,25 @@ absl::Status SegmentBuilder::AddSource(absl::string_view segment,
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
     std::vector<TextRange> unknown, std::vector<InlineTag> tags) {
-  const bool has_numbers = HasNumbersBetween(segment, spans);
-  std::vector<TextRange> kept = Joined(Together(spans, unknown));
+  unknown = Without(unknown, spans);
+  std::vector<TextRange> copied = WithStandIns(segment, unknown);
+  std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
-  const bool is_held = !kept.empty() || has_numbers ||
-                       capitals != Capitals::kNone ||
-                       keep_.format != TextFormat::kPlain || keep_.has_reports;
+  const bool is_held =
+      !spans.empty() || !unknown.empty() || capitals != Capitals::kNone ||
+      HasNumbersBetween(segment, kept) ||
+      keep_.format != TextFormat::kPlain || keep_.has_reports;
   if (!is_held) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
   plan->source = {built_.text.size(), built_.text.size() + segment.size()};
   built_.text.append(segment.data(), segment.size());
   built_.needs_alignment |=
       !kept.empty() || !tags.empty() || keep_.has_alignments;
-  plan->unknown = Without(unknown, spans);
+  plan->unknown = std::move(unknown);
+  plan->copied = std::move(copied);
   plan->kept = std::move(kept);
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
-  plan->has_numbers = has_numbers;
   plan->capitals = capitals;
   return plan;
 }

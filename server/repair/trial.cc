@@ -4,9 +4,11 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "text/checks/cut_at_spans.h"
 #include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -43,6 +45,37 @@ Trial PartsOf(const RepairPlan& plan, absl::string_view text, Method method,
   return trial;
 }
 
+// Two parts of a text, cut before a word, after clause punctuation if there is
+// some in the middle half. Empty if either would have no letter.
+std::vector<TextRange> Halves(absl::string_view text,
+                              absl::Span<const TextRange> kept) {
+  const size_t middle = text.size() / 2;
+  const auto distance = [&](size_t at) {
+    return at < middle ? middle - at : at - middle;
+  };
+  size_t best = 0;
+  bool is_best_after_clause = false;
+  size_t next_kept = 0;
+  for (size_t at = 1; at < text.size(); ++at) {
+    while (next_kept < kept.size() && kept[next_kept].end <= at) ++next_kept;
+    const bool is_kept = next_kept < kept.size() && kept[next_kept].begin < at;
+    if (text[at - 1] != ' ' || is_kept) continue;
+    const bool is_after_clause = at > 1 &&
+                                 absl::StrContains(",;:", text[at - 2]) &&
+                                 2 * distance(at) <= middle;
+    if (is_after_clause < is_best_after_clause) continue;
+    const bool is_nearer = distance(at) < distance(best);
+    if (is_nearer || is_after_clause > is_best_after_clause) best = at;
+    is_best_after_clause |= is_after_clause;
+  }
+  const std::vector<TextRange> halves = {Trim(text, {0, best}),
+                                         Trim(text, {best, text.size()})};
+  for (const TextRange& half : halves) {
+    if (!HasLetter(Slice(text, half))) return {};
+  }
+  return halves;
+}
+
 }  // namespace
 
 StandInSource FirstSource(absl::string_view text,
@@ -74,8 +107,11 @@ std::optional<Trial> MakeTrial(const RepairPlan& plan,
       return Whole(
           plan, text, method,
           {ToSentenceCase(text, plan.source_language, segment.kept), {}});
-    case Method::kHalves:
-      break;
+    case Method::kHalves: {
+      Trial trial = PartsOf(plan, text, method, Halves(text, segment.kept));
+      if (trial.parts.size() < 2) return std::nullopt;
+      return trial;
+    }
   }
   return std::nullopt;
 }
