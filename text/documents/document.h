@@ -14,8 +14,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "text/line_breaks.h"
-#include "text/markup/markup.h"
 #include "text/marks.h"
+#include "text/markup/markup.h"
 
 namespace sheaf {
 
