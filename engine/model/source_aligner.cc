@@ -37,8 +37,8 @@ void SourceAligner::Finish() {
     longest = std::max(longest, row.entry->source_len);
   }
   sums_.assign(num_sums, 0.0f);
-  const size_t num_scores =
-      (longest + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel;
+  const size_t num_panels = (longest + kernels::kPanel - 1) / kernels::kPanel;
+  const size_t num_scores = num_panels * kernels::kPanel;
   for (MemberBuffers& member : members_) {
     if (member.scores.size() < num_scores) member.scores.resize(num_scores);
   }

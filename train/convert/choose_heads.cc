@@ -9,6 +9,7 @@
 #include <map>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -26,6 +27,9 @@ constexpr size_t kMaxAlignedTokens = 254;
 constexpr size_t kMaxHeads = 8;
 // A further head must find this much more of the links.
 constexpr double kLeastGain = 0.002;
+
+// By shift the heads that agree best, best first.
+using RankedHeads = std::array<std::vector<AlignmentHead>, 2>;
 
 // By target token the source token; -1: no link.
 using LinkList = std::vector<int32_t>;
@@ -98,9 +102,7 @@ class HeadJudge : public AlignmentObserver {
       : pairs_(pairs), links_(links) {}
 
   // The heads to judge together, best first, by shift. None: each by itself.
-  void set_ranked(std::array<std::vector<AlignmentHead>, 2> ranked) {
-    ranked_ = std::move(ranked);
-  }
+  void set_ranked(RankedHeads ranked) { ranked_ = std::move(ranked); }
 
   void OnSourceWeights(const DecodeEntry& /*entry*/, int32_t token_index,
                        const AlignmentHead& head,
@@ -117,7 +119,7 @@ class HeadJudge : public AlignmentObserver {
     for (int32_t shift : {0, 1}) {
       for (size_t j = 0; j < links_[p].size(); ++j) {
         if (links_[p][j] < 0) continue;
-        num_links_ += shift;
+        if (shift == 1) ++num_links_;  // once for both
         const int32_t row = num_start - 1 + shift + static_cast<int32_t>(j);
         ranked_[shift].empty() ? JudgeEach(p, j, row, shift)
                                : JudgeTogether(p, j, row, shift);
@@ -145,14 +147,16 @@ class HeadJudge : public AlignmentObserver {
     return best - weights.begin() == margins.leading + links_[p][j];
   }
 
-  void JudgeEach(size_t p, size_t j, int32_t row, int32_t shift) {
+  void JudgeEach(size_t p, size_t j, int32_t row, int32_t shift)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (auto at = weights_.lower_bound({row, {}});
          at != weights_.end() && at->first.first == row; ++at) {
       found_by_[shift][at->first.second] += IsRight(p, j, at->second);
     }
   }
 
-  void JudgeTogether(size_t p, size_t j, int32_t row, int32_t shift) {
+  void JudgeTogether(size_t p, size_t j, int32_t row, int32_t shift)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     Weights sums;
     for (size_t k = 0; k < ranked_[shift].size(); ++k) {
       const auto at = weights_.find({row, ranked_[shift][k]});
@@ -165,10 +169,11 @@ class HeadJudge : public AlignmentObserver {
 
   const std::vector<ForcedPair>& pairs_;
   const std::vector<LinkList>& links_;
-  std::array<std::vector<AlignmentHead>, 2> ranked_;
+  RankedHeads ranked_;
   absl::Mutex mutex_;
-  std::map<std::pair<int32_t, AlignmentHead>, Weights> weights_;  // by row
-  std::map<AlignmentHead, int64_t> found_by_[2];                  // by shift
+  std::map<std::pair<int32_t, AlignmentHead>, Weights> weights_
+      ABSL_GUARDED_BY(mutex_);                    // by row
+  std::map<AlignmentHead, int64_t> found_by_[2];  // by shift
   std::array<int64_t, kMaxHeads> found_by_first_[2] = {};
   int64_t num_links_ = 0;
 };
@@ -176,6 +181,7 @@ class HeadJudge : public AlignmentObserver {
 std::vector<AlignmentHead> BestHeads(
     const std::map<AlignmentHead, int64_t>& found_by) {
   std::vector<AlignmentHead> heads;
+  heads.reserve(found_by.size());
   for (const auto& [head, found] : found_by) heads.push_back(head);
   std::stable_sort(heads.begin(), heads.end(),
                    [&](const AlignmentHead& a, const AlignmentHead& b) {
@@ -183,6 +189,26 @@ std::vector<AlignmentHead> BestHeads(
                    });
   heads.resize(std::min(heads.size(), kMaxHeads));
   return heads;
+}
+
+// The first heads of a shift that find the most links.
+HeadChoice BestOf(const RankedHeads& ranked, const HeadJudge& together) {
+  HeadChoice choice;
+  choice.num_links = together.num_links();
+  for (int32_t shift : {0, 1}) {
+    for (size_t k = 0; k < ranked[shift].size(); ++k) {
+      const double agreement =
+          static_cast<double>(together.found_by_first(shift)[k]) /
+          static_cast<double>(choice.num_links);
+      if (agreement < choice.agreement + kLeastGain) continue;
+      choice.agreement = agreement;
+      choice.heads.shift = shift;
+      choice.heads.heads.assign(ranked[shift].begin(),
+                                ranked[shift].begin() + k + 1);
+    }
+  }
+  std::sort(choice.heads.heads.begin(), choice.heads.heads.end());
+  return choice;
 }
 
 }  // namespace
@@ -226,27 +252,12 @@ absl::StatusOr<HeadChoice> ChooseHeads(const AlignmentModel& model,
         "the pairs have no words that surely translate one another");
   }
   HeadJudge together(forced, links);
-  const std::array<std::vector<AlignmentHead>, 2> ranked = {
-      BestHeads(each.found_by(0)), BestHeads(each.found_by(1))};
+  const RankedHeads ranked = {BestHeads(each.found_by(0)),
+                              BestHeads(each.found_by(1))};
   together.set_ranked(ranked);
   status = judge(together);
   if (!status.ok()) return status;
-  HeadChoice choice;
-  choice.num_links = each.num_links();
-  for (int32_t shift : {0, 1}) {
-    for (size_t k = 0; k < ranked[shift].size(); ++k) {
-      const double agreement =
-          static_cast<double>(together.found_by_first(shift)[k]) /
-          static_cast<double>(choice.num_links);
-      if (agreement < choice.agreement + kLeastGain) continue;
-      choice.agreement = agreement;
-      choice.heads.shift = shift;
-      choice.heads.heads.assign(ranked[shift].begin(),
-                                ranked[shift].begin() + k + 1);
-    }
-  }
-  std::sort(choice.heads.heads.begin(), choice.heads.heads.end());
-  return choice;
+  return BestOf(ranked, together);
 }
 
 absl::StatusOr<double> MeasureErrorRate(
