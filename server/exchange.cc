@@ -73,9 +73,8 @@ std::shared_ptr<const SamplingParams> OtherSearchOf(
   const std::shared_ptr<const RepairPlan>& repairs = prepared.plan.repairs;
   if (repairs == nullptr) return nullptr;
   SamplingParams sampling = repairs->other_search;
-  const int32_t fitting =
-      engine.MaxBeamSize(/*lane=*/0, prepared.request.max_segment_tokens,
-                         sampling.max_new_tokens);
+  const int32_t fitting = engine.MaxBeamSize(
+      /*lane=*/0, prepared.request.max_segment_tokens, sampling.max_new_tokens);
   sampling.beam_size = std::clamp(sampling.beam_size, 1, std::max(1, fitting));
   return std::make_shared<const SamplingParams>(std::move(sampling));
 }

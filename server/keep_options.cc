@@ -158,9 +158,9 @@ absl::StatusOr<KeepOptions> ReadKeepOptions(
       !status.ok()) {
     return status;
   }
-  absl::StatusOr<DoNotTranslate> strings =
-      DoNotTranslate::Create(std::vector<std::string>(
-          request.do_not_translate().begin(), request.do_not_translate().end()));
+  absl::StatusOr<DoNotTranslate> strings = DoNotTranslate::Create(
+      std::vector<std::string>(request.do_not_translate().begin(),
+                               request.do_not_translate().end()));
   if (!strings.ok()) return WithListField(strings.status());
   keep.strings = *std::move(strings);
   keep.protects_spans = !request.has_protect_spans() || request.protect_spans();

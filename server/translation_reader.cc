@@ -59,8 +59,8 @@ absl::Status WithLanguageField(const absl::Status& status) {
 
 // Reads markup. A text without markup is one passage.
 absl::StatusOr<MarkupText> ReadMarkup(const v1::TranslateRequest& request,
-                                      absl::string_view text,
-                                      TextFormat format, LineBreaks line_breaks,
+                                      absl::string_view text, TextFormat format,
+                                      LineBreaks line_breaks,
                                       RequestReader::IsWanted is_wanted) {
   if (format == TextFormat::kPlain) {
     MarkupText out;
@@ -230,8 +230,7 @@ void RequestReader::SetSegments(const KeepOptions& keep,
   repairs->same_search = SameSearch(request.sampling);
   repairs->other_search = OtherSearch(request.sampling, limits_.max_beam_size);
   request.is_open = repairs->may_repair;
-  request.max_segment_tokens =
-      static_cast<int32_t>(repairs->max_source_tokens);
+  request.max_segment_tokens = static_cast<int32_t>(repairs->max_source_tokens);
   if (built.needs_alignment) {
     request.wants_alignment = true;
     request.source_margins = {

@@ -11,8 +11,8 @@
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
 #include "text/checks/capitals.h"
-#include "text/markup/markup.h"
 #include "text/marks.h"
+#include "text/markup/markup.h"
 #include "text/prompt_template.h"
 #include "text/tokenizer.h"
 

@@ -67,8 +67,7 @@ class SegmentBuilder {
     TokenLists sources;
     CopiedSentences copied;
   };
-  absl::StatusOr<Cut> CutBetween(absl::string_view text,
-                                 absl::string_view read,
+  absl::StatusOr<Cut> CutBetween(absl::string_view text, absl::string_view read,
                                  absl::Span<const TextRange> dividers) const;
   absl::StatusOr<Cut> CutPassage(absl::string_view text,
                                  absl::Span<const TextRange> spans) const;
