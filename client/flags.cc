@@ -70,7 +70,8 @@ ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
           "given: line by line, or automatic for a TEXT argument.");
 ABSL_FLAG(TextFormatFlag, format, {},
           "Format of the texts: text, html (tags are kept, whatever is wrong "
-          "with them) or xml (which must be well-formed).");
+          "with them) or xml (which must be well-formed). With html and xml, "
+          "all of stdin or of --input is one text.");
 ABSL_FLAG(std::optional<bool>, protect_spans, std::nullopt,
           "Keeps URLs, e-mail addresses, placeholders, code, paths, version "
           "numbers, @names and #tags as they are. Not given: the server's "

@@ -24,12 +24,13 @@
 namespace sheaf {
 namespace {
 
+bool HasMarkup() {
+  return absl::GetFlag(FLAGS_format).value != v1::TEXT_FORMAT_PLAIN;
+}
+
 // Sets the fields about the format of the text and what is kept in it.
 void SetKept(v1::TranslateRequest& request) {
-  if (const TextFormatFlag format = absl::GetFlag(FLAGS_format);
-      format.value != v1::TEXT_FORMAT_PLAIN) {
-    request.set_format(format.value);
-  }
+  if (HasMarkup()) request.set_format(absl::GetFlag(FLAGS_format).value);
   if (const auto protects = absl::GetFlag(FLAGS_protect_spans)) {
     request.set_protect_spans(*protects);
   }
@@ -148,6 +149,11 @@ absl::Status CheckUsage(const Invocation& invocation) {
   if (has_output && !has_input) {
     return UsageError("--output needs --input; without it, redirect stdout");
   }
+  if (has_output && HasMarkup()) {
+    return UsageError(
+        "--format=html or xml cannot be combined with --output, which has one "
+        "line per line of --input; redirect stdout instead");
+  }
   if (has_output && absl::GetFlag(FLAGS_line_breaks).has_value()) {
     return UsageError(
         "--line_breaks cannot be combined with --output, whose lines are those "
@@ -160,8 +166,7 @@ absl::Status CheckUsage(const Invocation& invocation) {
       (absl::GetFlag(FLAGS_json) || has_output)) {
     return UsageError("--stream cannot be combined with --json or --output");
   }
-  if (absl::GetFlag(FLAGS_format).value != v1::TEXT_FORMAT_PLAIN &&
-      absl::GetFlag(FLAGS_line_breaks).has_value()) {
+  if (HasMarkup() && absl::GetFlag(FLAGS_line_breaks).has_value()) {
     return UsageError(
         "--line_breaks cannot be combined with --format=html or xml, in which "
         "line breaks are white space");
@@ -190,7 +195,8 @@ absl::Status TranslateAll(Invocation& invocation, Translator& translator,
   const bool is_streaming = absl::GetFlag(FLAGS_stream);
 
   const bool is_one_text = !invocation.arguments.empty() ||
-                           absl::GetFlag(FLAGS_line_breaks).has_value();
+                           absl::GetFlag(FLAGS_line_breaks).has_value() ||
+                           HasMarkup();
   if (is_one_text) {
     constexpr int64_t kNoLine = 0;
     absl::StatusOr<std::string> text = ReadText(invocation);
