@@ -12,6 +12,7 @@
 #include "text/checks/put_back.h"
 #include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
+#include "text/terms/term_forms.h"
 #include "text/text_alignment.h"
 #include "text/token_spans.h"
 
@@ -169,6 +170,11 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
        .protected_spans = segment.spans,
        .unknown = segment.copied,
        .is_cut = candidate.finish_reason == FinishReason::kLength});
+  candidate.num_missing_terms =
+      static_cast<int32_t>(MissingTerms(text.text, segment.terms).size());
+  if (candidate.num_missing_terms > 0) {
+    candidate.warnings.push_back(SegmentWarning::kTerm);
+  }
 }
 
 }  // namespace
@@ -201,7 +207,14 @@ bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
 }
 
 bool IsBetter(const Candidate& other, const Candidate& best) {
+  // Constraints that do not fit the source may never come to an end.
+  if (other.is_constrained() && other.finish_reason != FinishReason::kEos) {
+    return false;
+  }
   if (other.is_whole() != best.is_whole()) return other.is_whole();
+  if (other.num_missing_terms != best.num_missing_terms) {
+    return other.num_missing_terms < best.num_missing_terms;
+  }
   // What the model wrote in place of a span may be left around it.
   if (best.is_put_back && !other.is_put_back) {
     return !IsBetter(JudgedTranslation{best.warnings},

@@ -283,6 +283,27 @@ absl::Status SegmentBuilder::AddSource(absl::string_view segment,
   return absl::OkStatus();
 }
 
+// The terms outside of the protected spans.
+std::vector<SourceTerm> SegmentBuilder::TermsOf(
+    absl::string_view segment, absl::Span<const TextRange> spans) const {
+  if (keep_.own_terms == nullptr && keep_.glossary == nullptr) return {};
+  std::vector<SourceTerm> terms =
+      FindTerms(segment, {keep_.own_terms.get(), keep_.glossary.get()},
+                keep_.target_language);
+  size_t i = 0;
+  terms.erase(std::remove_if(terms.begin(), terms.end(),
+                             [&](const SourceTerm& term) {
+                               while (i < spans.size() &&
+                                      spans[i].end <= term.range.begin) {
+                                 ++i;
+                               }
+                               return i < spans.size() &&
+                                      spans[i].begin < term.range.end;
+                             }),
+              terms.end());
+  return terms;
+}
+
 // Null if the segment need not be held.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
@@ -291,9 +312,10 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   std::vector<TextRange> copied = WithStandIns(segment, unknown);
   std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
+  std::vector<SourceTerm> terms = TermsOf(segment, spans);
   const bool is_held = !spans.empty() || !unknown.empty() ||
                        capitals != Capitals::kNone ||
-                       HasNumbersBetween(segment, kept) ||
+                       HasNumbersBetween(segment, kept) || !terms.empty() ||
                        keep_.format != TextFormat::kPlain || keep_.has_reports;
   if (!is_held) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
@@ -307,6 +329,7 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
   plan->capitals = capitals;
+  plan->terms = std::move(terms);
   return plan;
 }
 

@@ -55,6 +55,8 @@ std::optional<Method> SegmentRepair::NextMethod() const {
       {Method::kStandIns, !best_->is_whole() || best_->is_put_back},
       {Method::kOtherStandIns, !best_->is_whole()},
       {Method::kCut, !best_->is_whole()},
+      {Method::kTerms, best_->num_missing_terms > 0},
+      {Method::kTermsAndStandIns, best_->num_missing_terms > 0},
       {Method::kOtherSearch,
        best_->is_suspicious() || best_->Has(SegmentWarning::kNumber)},
       {Method::kHalves, best_->is_suspicious()}};
@@ -89,6 +91,7 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
     decode.number = num_decodes_++;
     decode.source = part.ids;
     decode.is_other_search = trial.method == Method::kOtherSearch;
+    decode.constraints = trial.constraints;
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
   num_left_ = static_cast<int32_t>(decodes.size());
@@ -103,6 +106,7 @@ SegmentCheck SegmentRepair::SpanCheck() const {
   switch (best_->method) {
     case Method::kStandIns:
     case Method::kOtherStandIns:
+    case Method::kTermsAndStandIns:
       return SegmentCheck::kSpansStandIns;
     case Method::kCut:
       return SegmentCheck::kSpansCut;
@@ -110,6 +114,12 @@ SegmentCheck SegmentRepair::SpanCheck() const {
       return best_->is_put_back ? SegmentCheck::kSpansPutBack
                                 : SegmentCheck::kSpansKept;
   }
+}
+
+SegmentCheck SegmentRepair::TermCheck() const {
+  if (best_->num_missing_terms > 0) return SegmentCheck::kTermsMissing;
+  return best_->is_constrained() ? SegmentCheck::kTermsConstrained
+                                 : SegmentCheck::kTermsUsed;
 }
 
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
@@ -131,6 +141,7 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
                    ? SegmentCheck::kCapitalsInSentence
                    : SegmentCheck::kCapitalsAsTheyAre);
   }
+  if (!segment_.terms.empty()) checks.Add(TermCheck());
   if (best_->is_suspicious()) {
     checks.Add(SegmentCheck::kCoverageFlagged);
   } else if (was_suspicious_) {
