@@ -19,18 +19,44 @@
 #include "client/line_pipeline.h"
 #include "client/output.h"
 #include "client/segment_notes.h"
+#include "client/translate_document.h"
 #include "client/translate_file.h"
+#include "text/documents/document.h"
 
 namespace sheaf {
 namespace {
 
-bool HasMarkup() {
-  return absl::GetFlag(FLAGS_format).value != v1::TEXT_FORMAT_PLAIN;
+// The format of the input: that of the flag, else of the extension.
+DocumentFormat FormatOf(const Invocation& invocation) {
+  if (const auto format = absl::GetFlag(FLAGS_format)) return format->value;
+  // These flags are about lines or texts.
+  if (!invocation.arguments.empty() ||
+      absl::GetFlag(FLAGS_line_breaks).has_value()) {
+    return DocumentFormat::kText;
+  }
+  return DocumentFormatOfPath(absl::GetFlag(FLAGS_input))
+      .value_or(DocumentFormat::kText);
 }
 
-// Sets the fields about the format of the text and what is kept in it.
+void SetFormat(TextFormat format, v1::TranslateRequest& request) {
+  if (format == TextFormat::kHtml) request.set_format(v1::TEXT_FORMAT_HTML);
+  if (format == TextFormat::kXml) request.set_format(v1::TEXT_FORMAT_XML);
+}
+
+v1::LineBreaks LineBreaksOf(LineBreaks line_breaks) {
+  switch (line_breaks) {
+    case LineBreaks::kKeep:
+      return v1::LINE_BREAKS_KEEP;
+    case LineBreaks::kParagraphs:
+      return v1::LINE_BREAKS_PARAGRAPHS;
+    case LineBreaks::kAutomatic:
+      break;
+  }
+  return v1::LINE_BREAKS_UNSPECIFIED;
+}
+
+// Sets the fields about what is kept in the text.
 void SetKept(v1::TranslateRequest& request) {
-  if (HasMarkup()) request.set_format(absl::GetFlag(FLAGS_format).value);
   if (const auto protects = absl::GetFlag(FLAGS_protect_spans)) {
     request.set_protect_spans(*protects);
   }
@@ -53,7 +79,8 @@ void TellOfSegments(const SegmentNotes& notes) {
 // Thread-safe.
 class Translator {
  public:
-  static absl::StatusOr<Translator> FromFlags() {
+  // The texts are of `format`, except for those of units.
+  static absl::StatusOr<Translator> FromFlags(DocumentFormat format) {
     absl::StatusOr<CallSetup> setup = CallSetupFromFlags();
     if (!setup.ok()) return setup.status();
     v1::TranslateRequest request;
@@ -66,6 +93,8 @@ class Translator {
       request.set_line_breaks(line_breaks->value);
     }
     SetKept(request);
+    if (format == DocumentFormat::kHtml) SetFormat(TextFormat::kHtml, request);
+    if (format == DocumentFormat::kXml) SetFormat(TextFormat::kXml, request);
     return Translator(std::move(setup->client), setup->options,
                       std::move(request));
   }
@@ -88,6 +117,24 @@ class Translator {
     }
     return absl::GetFlag(FLAGS_json) ? ToJson(response)
                                      : ToText(response, between);
+  }
+
+  absl::StatusOr<std::string> TranslateUnit(const DocumentUnit& unit) {
+    v1::TranslateRequest request = RequestFor(unit.text);
+    request.clear_format();
+    SetFormat(unit.format, request);
+    if (unit.format == TextFormat::kPlain) {
+      request.set_line_breaks(LineBreaksOf(unit.line_breaks));
+    }
+    for (const std::string& text : unit.do_not_translate) {
+      request.add_do_not_translate(text);
+    }
+    absl::StatusOr<v1::TranslateResponse> answer =
+        client_.Translate(request, call_);
+    if (!answer.ok()) return answer.status();
+    cut_answers_->Add(answer->finish_reason(), unit.line);
+    TellOfSegments({unit.text, answer->text(), answer->segments(), unit.line});
+    return std::move(*answer->mutable_text());
   }
 
   // Writes the text while it arrives, then a newline. The translation of one
@@ -137,6 +184,36 @@ class Translator {
   std::unique_ptr<CutAnswers> cut_answers_ = std::make_unique<CutAnswers>();
 };
 
+// Checks the flags that do not go with a format other than text.
+absl::Status CheckFormat(const Invocation& invocation) {
+  const DocumentFormat format = FormatOf(invocation);
+  if (format == DocumentFormat::kText) return absl::OkStatus();
+  const absl::string_view name = NameOf(format);
+  if (absl::GetFlag(FLAGS_line_breaks).has_value()) {
+    return UsageError(
+        absl::StrCat("--line_breaks cannot be combined with "
+                     "--format=",
+                     name, ", which says what line breaks mean"));
+  }
+  if (!invocation.arguments.empty()) {
+    if (format == DocumentFormat::kHtml || format == DocumentFormat::kXml) {
+      return absl::OkStatus();
+    }
+    return UsageError(absl::StrCat("--format=", name,
+                                   " is for files; a TEXT may be text, html "
+                                   "or xml"));
+  }
+  const auto hypotheses = absl::GetFlag(FLAGS_num_hypotheses);
+  if (absl::GetFlag(FLAGS_stream) || absl::GetFlag(FLAGS_json) ||
+      (hypotheses && *hypotheses > 1)) {
+    return UsageError(absl::StrCat(
+        "--stream, --json and --num_hypotheses cannot be combined with "
+        "--format=",
+        name, "; --format=text translates line by line"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckUsage(const Invocation& invocation) {
   const bool has_input = !absl::GetFlag(FLAGS_input).empty();
   const bool has_output = !absl::GetFlag(FLAGS_output).empty();
@@ -148,11 +225,6 @@ absl::Status CheckUsage(const Invocation& invocation) {
   }
   if (has_output && !has_input) {
     return UsageError("--output needs --input; without it, redirect stdout");
-  }
-  if (has_output && HasMarkup()) {
-    return UsageError(
-        "--format=html or xml cannot be combined with --output, which has one "
-        "line per line of --input; redirect stdout instead");
   }
   if (has_output && absl::GetFlag(FLAGS_line_breaks).has_value()) {
     return UsageError(
@@ -166,10 +238,8 @@ absl::Status CheckUsage(const Invocation& invocation) {
       (absl::GetFlag(FLAGS_json) || has_output)) {
     return UsageError("--stream cannot be combined with --json or --output");
   }
-  if (HasMarkup() && absl::GetFlag(FLAGS_line_breaks).has_value()) {
-    return UsageError(
-        "--line_breaks cannot be combined with --format=html or xml, in which "
-        "line breaks are white space");
+  if (absl::Status status = CheckFormat(invocation); !status.ok()) {
+    return status;
   }
   return CheckStreamOfOne();
 }
@@ -185,6 +255,27 @@ absl::Status StreamLines(LineReader& reader, Translator& translator,
   }
 }
 
+int ProgressFd() { return isatty(STDERR_FILENO) ? STDERR_FILENO : -1; }
+
+absl::Status TranslateAsDocument(Invocation& invocation, DocumentFormat format,
+                                 Translator& translator, int concurrency) {
+  absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
+  if (!reader.ok()) return reader.status();
+  const std::string output = absl::GetFlag(FLAGS_output);
+  return TranslateDocument(
+      {.format = format,
+       .options = {.target_language = absl::GetFlag(FLAGS_to),
+                   .retranslate = absl::GetFlag(FLAGS_retranslate),
+                   .mark_for_review = absl::GetFlag(FLAGS_mark_for_review)},
+       .input = absl::GetFlag(FLAGS_input),
+       .output = output,
+       .overwrite = absl::GetFlag(FLAGS_overwrite),
+       .concurrency = concurrency,
+       .progress_fd = output.empty() ? -1 : ProgressFd()},
+      **reader, invocation.out,
+      [&](const DocumentUnit& unit) { return translator.TranslateUnit(unit); });
+}
+
 // Translates the input of the command line: one text, or lines.
 absl::Status TranslateAll(Invocation& invocation, Translator& translator,
                           int concurrency) {
@@ -195,8 +286,7 @@ absl::Status TranslateAll(Invocation& invocation, Translator& translator,
   const bool is_streaming = absl::GetFlag(FLAGS_stream);
 
   const bool is_one_text = !invocation.arguments.empty() ||
-                           absl::GetFlag(FLAGS_line_breaks).has_value() ||
-                           HasMarkup();
+                           absl::GetFlag(FLAGS_line_breaks).has_value();
   if (is_one_text) {
     constexpr int64_t kNoLine = 0;
     absl::StatusOr<std::string> text = ReadText(invocation);
@@ -208,12 +298,11 @@ absl::Status TranslateAll(Invocation& invocation, Translator& translator,
     return invocation.out.Write(absl::StrCat(*translation, "\n"));
   }
   if (const std::string output = absl::GetFlag(FLAGS_output); !output.empty()) {
-    const bool is_terminal = isatty(STDERR_FILENO);
     return TranslateFile({.input = absl::GetFlag(FLAGS_input),
                           .output = output,
                           .overwrite = absl::GetFlag(FLAGS_overwrite),
                           .concurrency = concurrency,
-                          .progress_fd = is_terminal ? STDERR_FILENO : -1},
+                          .progress_fd = ProgressFd()},
                          translate_line);
   }
   absl::StatusOr<std::unique_ptr<LineReader>> reader = OpenInput(invocation);
@@ -229,12 +318,17 @@ absl::Status TranslateAll(Invocation& invocation, Translator& translator,
 
 absl::Status RunTranslate(Invocation& invocation) {
   if (absl::Status status = CheckUsage(invocation); !status.ok()) return status;
-  absl::StatusOr<Translator> translator = Translator::FromFlags();
+  const DocumentFormat format = FormatOf(invocation);
+  absl::StatusOr<Translator> translator = Translator::FromFlags(format);
   if (!translator.ok()) return translator.status();
   absl::StatusOr<int> concurrency = ConcurrencyFromFlags();
   if (!concurrency.ok()) return concurrency.status();
+  const bool is_document =
+      format != DocumentFormat::kText && invocation.arguments.empty();
   const absl::Status status =
-      TranslateAll(invocation, *translator, *concurrency);
+      is_document
+          ? TranslateAsDocument(invocation, format, *translator, *concurrency)
+          : TranslateAll(invocation, *translator, *concurrency);
   translator->TellOfCutAnswers();
   return status;
 }
