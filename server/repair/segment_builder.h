@@ -84,10 +84,11 @@ class SegmentBuilder {
                 SegmentPlan& plan) const;
   std::unique_ptr<SegmentPlan> PlanOf(absl::string_view segment,
                                       std::vector<TextRange> spans,
-                                      std::vector<TextRange> unknown,
+                                      const std::vector<TextRange>& unknown,
                                       std::vector<InlineTag> tags);
   absl::Status AddSource(absl::string_view segment,
-                         absl::Span<const int32_t> source, SegmentPlan* plan);
+                         absl::Span<const int32_t> source,
+                         std::vector<SpanReplacement> signs, SegmentPlan* plan);
 
   const KeepOptions& keep_;
   const TranslationSplit& split_;

@@ -49,6 +49,15 @@ TEST(StandInsTest, NumbersThatTheSourceHasAreSkipped) {
       "ID1 and ID3: ID2 ID4");
 }
 
+TEST(StandInsTest, SignsOutsideOfSpansAreReplacedForGood) {
+  const std::string source = "a–b {x–y} c–";
+  const StandInSource stand_ins =
+      ReplaceSpans(source, {{6, 13}}, StandInKind::kIdentifier,
+                   {{{1, 4}, "-"}, {{8, 11}, "-"}, {{15, 18}, "-"}});
+  EXPECT_EQ(stand_ins.source.text(), "a-b ID1 c-");
+  EXPECT_EQ(Restored(stand_ins, "d-e ID1."), "d-e {x–y}.");
+}
+
 TEST(StandInsTest, SpansReturnWhereTheirStandInsAre) {
   const StandInSource stand_ins =
       Replace("%s of {x} by %s.", StandInKind::kIdentifier);
