@@ -209,9 +209,9 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutPassage(
 absl::Status SegmentBuilder::AddPassage(const Passage& passage,
                                         PlaceOf place_of) {
   const absl::string_view text = passage.text;
-  const std::vector<TextRange> spans = SpansOf(passage);
-  std::vector<TextRange> unknown;
-  if (keep_.may_repair) unknown = FindUnknown(text, tokenizer_);
+  std::vector<TextRange> spans, unknown;
+  absl::Status status = FindKept(passage, spans, unknown);
+  if (!status.ok()) return status;
   absl::StatusOr<Cut> cut = CutPassage(text, spans);
   if (!cut.ok()) return cut.status();
   DividedTags tags;
@@ -236,7 +236,7 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
     std::unique_ptr<SegmentPlan> plan =
         PlanOf(segment, std::move(own), Within(unknown, range),
                std::move(tags.segments[i].tags));
-    absl::Status status = AddSource(segment, cut->sources[i], plan.get());
+    status = AddSource(segment, cut->sources[i], plan.get());
     if (!status.ok()) return status;
     if (plan != nullptr) SetPlace(text, range, place_of, *plan);
     built_.plans.push_back(std::move(plan));
@@ -245,12 +245,36 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
   return absl::OkStatus();
 }
 
-// The parts of a passage that must stand in its translation as they are.
-std::vector<TextRange> SegmentBuilder::SpansOf(const Passage& passage) const {
-  const std::vector<TextRange> found = FindProtectedSpans(
-      passage.text,
-      {.has_patterns = keep_.protects_spans, .strings = &keep_.strings});
-  return passage.kept.empty() ? found : Joined(Together(found, passage.kept));
+// The parts of a passage that must stand in its translation as they are, and
+// those that the model cannot read. No span has a line break, so that lines can
+// be read in chunks.
+absl::Status SegmentBuilder::FindKept(const Passage& passage,
+                                      std::vector<TextRange>& spans,
+                                      std::vector<TextRange>& unknown) const {
+  constexpr size_t kChunkBytes = 16 << 10;  // about a millisecond
+  const absl::string_view text = passage.text;
+  const auto append = [](absl::Span<const TextRange> ranges, size_t begin,
+                         std::vector<TextRange>& out) {
+    for (const TextRange& range : ranges) {
+      out.push_back({begin + range.begin, begin + range.end});
+    }
+  };
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = text.find('\n', std::min(text.size(), begin + kChunkBytes));
+    end = end == text.npos ? text.size() : end + 1;
+    const absl::string_view chunk = text.substr(begin, end - begin);
+    append(FindProtectedSpans(chunk, {.has_patterns = keep_.protects_spans,
+                                      .strings = &keep_.strings}),
+           begin, spans);
+    if (keep_.may_repair) {
+      append(FindUnknown(chunk, tokenizer_), begin, unknown);
+    }
+    begin = end;
+    // Lets other texts have a turn.
+    if (absl::Status status = encode_("").status(); !status.ok()) return status;
+  }
+  if (!passage.kept.empty()) spans = Joined(Together(spans, passage.kept));
+  return absl::OkStatus();
 }
 
 // Appends a part of a passage to the gap.
