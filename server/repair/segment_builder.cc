@@ -223,14 +223,10 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutPassage(
 absl::Status SegmentBuilder::AddPassage(const Passage& passage,
                                         PlaceOf place_of) {
   const absl::string_view text = passage.text;
-  const std::vector<TextRange> spans = SpansOf(passage);
-  const auto is_wanted = [this] { return encode_("").ok(); };
-  std::vector<TextRange> unknown;
+  std::vector<TextRange> spans, unknown;
   std::vector<SpanReplacement> signs;
-  if (keep_.may_repair) {
-    unknown = FindUnknown(text, tokenizer_, is_wanted);
-    signs = FindPlainSigns(text, tokenizer_, is_wanted);
-  }
+  absl::Status status = FindKept(passage, spans, unknown, signs);
+  if (!status.ok()) return status;
   absl::StatusOr<Cut> cut = CutPassage(text, spans);
   if (!cut.ok()) return cut.status();
   DividedTags tags;
@@ -256,7 +252,7 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
     std::unique_ptr<SegmentPlan> plan =
         PlanOf(segment, std::move(own), Within(unknown, range),
                std::move(tags.segments[i].tags));
-    absl::Status status =
+    status =
         AddSource(segment, cut->sources[i], std::move(own_signs), plan.get());
     if (!status.ok()) return status;
     if (plan != nullptr) SetPlace(text, range, place_of, *plan);
@@ -266,13 +262,28 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
   return absl::OkStatus();
 }
 
-// The parts of a passage that must stand in its translation as they are.
-std::vector<TextRange> SegmentBuilder::SpansOf(const Passage& passage) const {
-  const std::vector<TextRange> found = FindProtectedSpans(
+// The parts of a passage that must stand in its translation as they are, those
+// that the model cannot spell, and the signs that it reads as others.
+absl::Status SegmentBuilder::FindKept(
+    const Passage& passage, std::vector<TextRange>& spans,
+    std::vector<TextRange>& unknown,
+    std::vector<SpanReplacement>& signs) const {
+  absl::Status status;
+  // Lets other texts have a turn.
+  const auto is_wanted = [&] {
+    status.Update(encode_("").status());
+    return status.ok();
+  };
+  spans = FindProtectedSpans(
       passage.text,
       {.has_patterns = keep_.protects_spans, .strings = &keep_.strings},
-      [this] { return encode_("").ok(); });
-  return passage.kept.empty() ? found : Joined(Together(found, passage.kept));
+      is_wanted);
+  if (!passage.kept.empty()) spans = Joined(Together(spans, passage.kept));
+  if (keep_.may_repair) {
+    unknown = FindUnknown(passage.text, tokenizer_, is_wanted);
+    signs = FindPlainSigns(passage.text, tokenizer_, is_wanted);
+  }
+  return status;
 }
 
 // Appends a part of a passage to the gap.

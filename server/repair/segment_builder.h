@@ -76,7 +76,9 @@ class SegmentBuilder {
                                  absl::Span<const TextRange> dividers) const;
   absl::StatusOr<Cut> CutPassage(absl::string_view text,
                                  absl::Span<const TextRange> spans) const;
-  std::vector<TextRange> SpansOf(const Passage& passage) const;
+  absl::Status FindKept(const Passage& passage, std::vector<TextRange>& spans,
+                        std::vector<TextRange>& unknown,
+                        std::vector<SpanReplacement>& signs) const;
   std::vector<SourceTerm> TermsOf(absl::string_view segment,
                                   absl::Span<const TextRange> spans) const;
   void AddCopied(absl::string_view text, absl::Span<const InlineTag> tags);

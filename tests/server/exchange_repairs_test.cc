@@ -47,7 +47,7 @@ TEST_F(ExchangeRepairsTest, ASpanThatTheModelLosesIsKept) {
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
   EXPECT_GT(Metric("sheaf_segments_decoded_again_total{model=\"fake\"}"), 0);
-  log_.Flush();
+  ASSERT_TRUE(log_.Flush(absl::InfiniteDuration()));
   ASSERT_EQ(lines_.size(), 1);
   EXPECT_THAT(lines_[0], HasSubstr("decodes_again="));
 }

@@ -155,14 +155,14 @@ TEST_F(KeptTest, ReportsTellWhereSegmentsStandInTheRequest) {
 
 TEST_F(KeptTest, ReportsTellWhereJoinedLinesStood) {
   v1::TranslateRequest request =
-      TranslateOf("The \u00e4lder\n   man\tis\nold. He left.");
+      TranslateOf("The \u00e4lder\nman\tis\nold. He left.");
   request.set_line_breaks(v1::LINE_BREAKS_PARAGRAPHS);
   request.set_return_segments(true);
   const PreparedRequest prepared = Read(request);
   const RepairPlan& plan = *prepared.plan.repairs;
   ASSERT_EQ(plan.segments.size(), 2);
-  EXPECT_EQ(plan.segments[0]->place, (CodePointRange{0, 24}));
-  EXPECT_EQ(plan.segments[1]->place, (CodePointRange{25, 33}));
+  EXPECT_EQ(plan.segments[0]->place, (CodePointRange{0, 21}));
+  EXPECT_EQ(plan.segments[1]->place, (CodePointRange{22, 30}));
 }
 
 TEST_F(KeptTest, FieldsThatContradictTheFormatAreRefused) {
