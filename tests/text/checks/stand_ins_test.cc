@@ -94,6 +94,20 @@ TEST(StandInsTest, TheAlignmentIsThatOfTheOriginal) {
                                  " offen=Open"));
 }
 
+TEST(StandInsTest, PartsOfAStandInAreTheWholeSpan) {
+  const StandInSource stand_ins =
+      Replace("Open {name} now.", StandInKind::kIdentifier);
+  ASSERT_EQ(stand_ins.source.text(), "Open ID1 now.");
+  for (const TextRange& part : {TextRange{5, 6}, {6, 7}, {7, 8}, {5, 8}}) {
+    const TextRange span = stand_ins.source.ToOriginal(part);
+    EXPECT_EQ(span.begin, 5);
+    EXPECT_EQ(span.end, 11);
+  }
+  const TextRange after = stand_ins.source.ToOriginal(TextRange{8, 13});
+  EXPECT_EQ(after.begin, 11);
+  EXPECT_EQ(after.end, 16);
+}
+
 // A translation that has the words of the source in any order keeps all spans.
 TEST(StandInsTest, RestoredTextsKeepAllSpans) {
   const std::vector<std::string> words = {
