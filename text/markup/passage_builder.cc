@@ -126,7 +126,7 @@ void PassageBuilder::Keep(size_t begin, TextMode mode) {
 
 void PassageBuilder::MergeWithoutLetters(const Place& place, TextRange source) {
   if (takes_all_ || place.passage != serial_ ||
-      HasLetter(absl::string_view(text_).substr(place.text_size))) {
+      HasLetterFrom(place.text_size)) {
     return;
   }
   CutText(place.text_size);
@@ -136,6 +136,21 @@ void PassageBuilder::MergeWithoutLetters(const Place& place, TextRange source) {
   tags_.resize(place.num_tags);
   ends_with_space_ = !text_.empty() && IsSpace(text_.back());
   AddTag({InlineTag::Kind::kEmpty, source});
+}
+
+// Whether the text has a letter from `begin` on. Reads no part of the text
+// twice, because the letter that was found last answers for all earlier
+// positions.
+bool PassageBuilder::HasLetterFrom(size_t begin) {
+  if (begin <= letter_ && letter_ < text_.size()) return true;
+  for (size_t at = begin; at < text_.size();) {
+    const size_t character = at;
+    if (IsLetter(NextCharacter(text_, at))) {
+      letter_ = character;
+      return true;
+    }
+  }
+  return false;
 }
 
 // Leaves the first `size` bytes of the text.
@@ -169,6 +184,7 @@ void PassageBuilder::Clear() {
   kept_.clear();
   tags_.clear();
   sections_ = {};
+  letter_ = std::string::npos;
   ends_with_space_ = false;
 }
 

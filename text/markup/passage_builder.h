@@ -74,6 +74,7 @@ class PassageBuilder {
   void AppendSpace(TextRange source);
   bool EndsWithTag(size_t end) const;
   bool EndsWithEmptyElement(size_t end) const;
+  bool HasLetterFrom(size_t begin);
   void CutText(size_t size);
   bool IsSpaces(TextRange source) const;
   void Keep(size_t begin, TextMode mode);
@@ -98,6 +99,8 @@ class PassageBuilder {
   std::vector<TextRange> kept_;
   std::vector<PendingTag> tags_;
   TextRange sections_;  // from the first CDATA section to the last, if any
+  size_t letter_ =
+      std::string::npos;  // the position of a letter in text_, if it is in it
   bool ends_with_space_ = false;  // one that was collapsed
   std::vector<std::vector<int32_t>>
       open_;  // scratch of FindPartners(), by name

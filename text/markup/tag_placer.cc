@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "text/markup/chunk_choice.h"
 #include "text/utf8.h"
 
@@ -288,7 +289,8 @@ void TagPlacer::PlacePoint(Level& level, size_t child) const {
   } else if (is_last) {
     byte = level.bytes.end;
   } else {
-    byte = Find(target_, units_, content.begin, /*is_before=*/false);
+    byte = Find({source_, target_}, units_, content.begin,
+                /*is_before=*/false);
   }
   byte = std::clamp(byte, level.bytes.begin, level.bytes.end);
   level.places[child] = {byte, byte};
@@ -326,23 +328,28 @@ void TagPlacer::Finish(Level& level) {
   }
 }
 
-size_t TagPlacer::Find(absl::string_view target, const UnitMap& units,
+size_t TagPlacer::Find(const TextPair& texts, const UnitMap& units,
                        size_t offset, bool is_before) {
+  const absl::string_view target = texts.target;
   const std::vector<TextUnit>& all = units.target();
-  const TextRange before = units.SourceUnits({0, offset});
-  const size_t next = before.size();
-  const size_t num_source = units.num_source();
+  const size_t next = units.SourceUnits({0, offset}).size();
   if (next == 0) return 0;
-  if (next == num_source) return target.size();
-  const bool touches_left = units.source_unit(next - 1).range.end == offset;
-  const bool touches_right = units.source_unit(next).range.begin == offset;
-  if (touches_right && (is_before || !touches_left)) {
-    const size_t unit = units.Before(next);
+  if (next == units.num_source()) return target.size();
+  const auto begin_of = [&](size_t unit) {
     return unit == all.size() ? target.size() : all[unit].range.begin;
+  };
+  const bool touches_left = units.source_unit(next - 1).range.end == offset;
+  const size_t next_begin = units.source_unit(next).range.begin;
+  if (next_begin == offset && (is_before || !touches_left)) {
+    return begin_of(units.Before(next));
   }
   const size_t unit = units.After(next - 1);
   if (touches_left) return unit == 0 ? 0 : all[unit - 1].range.end;
-  return unit == all.size() ? target.size() : all[unit].range.begin;
+  // Between spaces: the same of them follow, if they do in the target.
+  const absl::string_view spaces = Slice(texts.source, {offset, next_begin});
+  const size_t end = begin_of(unit);
+  return absl::EndsWith(target.substr(0, end), spaces) ? end - spaces.size()
+                                                       : end;
 }
 
 }  // namespace sheaf
