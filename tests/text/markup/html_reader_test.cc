@@ -77,6 +77,8 @@ TEST(HtmlReaderTest, TagsAroundTheTextAreNotInThePassage) {
 TEST(HtmlReaderTest, WhiteSpaceCollapses) {
   EXPECT_EQ(Shape(" a\r\n\t b <b> c</b> <img>  d &#32; e\f"),
             " [a b <b>c</b> <img>  d e]\f");
+  EXPECT_EQ(Shape("a <b><img></b> b <i></i> c <u> d"),
+            "[a <b><img></b> b <i></i> c <u>d]");
   EXPECT_THAT(Texts("a&nbsp; b"), ElementsAre("a\u00A0 b"));
 }
 
