@@ -7,12 +7,20 @@
 
 namespace sheaf {
 
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
+  for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
+    if (earlier == bad || later == bad) return bad;
+  }
+  return later;
+}
+
 FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
                       const std::vector<std::string>& stops) {
   FinishedPart out;
   out.tokens = hypothesis.tokens;
   out.score = hypothesis.score;
   out.finish_reason = hypothesis.finish_reason;
+  out.source_positions = hypothesis.source_positions;
   if (tokenizer == nullptr) return out;
   StreamDetokenizer detokenizer(*tokenizer);
   StopMatcher matcher(stops);

@@ -31,8 +31,9 @@
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
 #include "server/flags.h"
-#include "server/grpc/rpc_listener.h"
+#include "server/glossaries.h"
 #include "server/model_dir.h"
+#include "server/ops/connection_listener.h"
 #include "server/ops/log.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
@@ -85,6 +86,11 @@ void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
          "that need no certificate; make sure that only the proxy can reach it "
          "(--behind_proxy)");
   }
+  if (options.http_listen.has_value() && !options.http_listen->is_loopback() &&
+      !options.tls.is_set()) {
+    warn(*options.http_listen,
+         "without encryption (--behind_proxy or --allow_insecure)");
+  }
   if (!options.metrics_listen.is_loopback()) {
     warn(options.metrics_listen, "without encryption (--allow_insecure)");
   }
@@ -98,8 +104,14 @@ void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
 void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
               Log& log) {
   log.Note(absl::StrCat("metrics on ", server.metrics_listen().ToString()));
+  if (server.http_listen().has_value()) {
+    log.Note(absl::StrCat("HTTP on ", server.http_listen()->ToString()));
+  }
   Log::Fields fields = {{"listen", server.listen().ToString()},
                         {"metrics_listen", server.metrics_listen().ToString()},
+                        {"http_listen", server.http_listen().has_value()
+                                            ? server.http_listen()->ToString()
+                                            : ""},
                         {"version", Version()},
                         {"commit", Commit()},
                         {"compiler", Compiler()},
@@ -125,9 +137,20 @@ absl::Status CheckFiles(const ServerOptions& options, bool is_check_only) {
         CheckValidAt(*identity, options.tls, absl::Now());
     if (is_check_only && !valid.ok()) return valid;
   }
-  if (options.auth_tokens_file.empty()) return absl::OkStatus();
-  return AuthTokens::Load(options.auth_tokens_file, [](const absl::Status&) {})
-      .status();
+  absl::Status status;
+  if (!options.auth_tokens_file.empty()) {
+    status =
+        AuthTokens::Load(options.auth_tokens_file, [](const absl::Status&) {
+        }).status();
+  }
+  // The server reads them when it starts.
+  if (is_check_only && status.ok() && !options.glossaries.empty()) {
+    status =
+        Glossaries::Load(options.glossaries, [](const std::string&,
+                                                const absl::Status&, int32_t) {
+        }).status();
+  }
+  return status;
 }
 
 // Tells the process that started the server that it is ready. A reader that
@@ -160,7 +183,9 @@ ServerOptions WithModel(ServerOptions options, const ServerModel& model,
 
 // Lowers --max_connections to the number of files that the process may open.
 void LimitConnections(ServerOptions& options, Log& log) {
-  const int32_t max_connections = MostConnections();
+  // Each front has as many.
+  const int32_t max_connections =
+      MostConnections() / (options.http_listen.has_value() ? 2 : 1);
   if (options.max_connections <= max_connections) return;
   log.Note(absl::StrFormat(
       "note: --max_connections is %d; the process may open files for %d",

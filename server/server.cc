@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,20 +22,27 @@
 #include "base/timed_mutex.h"
 #include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
+#include "inference/grpc_service.pb.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
 #include "server/delivery.h"
 #include "server/exchange.h"
 #include "server/fair_executor.h"
+#include "server/glossaries.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/health_service.h"
+#include "server/grpc/inference_service.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
-#include "server/grpc/rpc_listener.h"
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
+#include "server/http/health.h"
+#include "server/http/http_front.h"
+#include "server/http/http_router.h"
+#include "server/http/libretranslate.h"
+#include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
@@ -53,7 +61,6 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 // including TLS.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 constexpr int kMinClientPingIntervalMs = 10'000;
-constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // By then, clients that watch the health or were refused once have gone
@@ -89,13 +96,15 @@ int32_t NumOpenStreams(const ServerOptions& options) {
 std::vector<std::string> ServiceNames() {
   return {ServiceOf<v1::TranslateRequest>().full_name(),
           ServiceOf<v1::GetModelRequest>().full_name(),
+          ServiceOf<inference::ModelInferRequest>().full_name(),
           ServiceOf<grpc::health::v1::HealthCheckRequest>().full_name()};
 }
 
 // The names of grpc.health.v1. "" is the whole server.
 std::vector<std::string> HealthNames() {
   return {"", ServiceOf<v1::TranslateRequest>().full_name(),
-          ServiceOf<v1::GetModelRequest>().full_name(), kLiveness};
+          ServiceOf<v1::GetModelRequest>().full_name(),
+          ServiceOf<inference::ModelInferRequest>().full_name(), kLivenessName};
 }
 
 void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
@@ -132,6 +141,44 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
             log, "auth_tokens",
             {{"is_taken", now.ok()}, {"message", std::string(now.message())}});
       });
+}
+
+// Null without a directory.
+absl::StatusOr<std::unique_ptr<Glossaries>> LoadGlossaries(
+    const ServerOptions& options) {
+  if (options.glossaries.empty()) return nullptr;
+  return Glossaries::Load(
+      options.glossaries,
+      [log = options.log](const std::string& file, const absl::Status& now,
+                          int32_t num_terms) {
+        LogEvent(log, "glossaries",
+                 {{"file", file},
+                  {"is_taken", now.ok()},
+                  {"num_terms", num_terms},
+                  {"message", std::string(now.message())}});
+      });
+}
+
+ConnectionListener::Options ConnectionLimits(const ServerOptions& options) {
+  return {.max_connections = options.max_connections,
+          .max_connections_per_address = options.max_connections_per_address,
+          .trusted_proxies = options.trusted_proxies};
+}
+
+HttpLimits HttpLimitsOf(const ServerOptions& options) {
+  HttpLimits limits;
+  limits.max_header_bytes = static_cast<size_t>(options.max_metadata_bytes);
+  limits.max_body_bytes = MaxHttpBodyBytes(options);
+  limits.body_timeout = options.message_timeout;
+  limits.answer_timeout = options.answer_timeout;
+  limits.idle_timeout = options.max_connection_idle;
+  limits.max_age = options.max_connection_age;
+  return limits;
+}
+
+// As much as gRPC may take for messages that arrive.
+int64_t HttpBodyBytes(const ServerOptions& options) {
+  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
 }
 
 // Null without encryption.
@@ -247,9 +294,11 @@ class Server::Parts {
   Parts(const ServerOptions& options, const ServedModel& model,
         const EngineParts& engine_parts,
         std::unique_ptr<AuthTokens> auth_tokens,
-        std::unique_ptr<Certificates> tls_certificates)
+        std::unique_ptr<Certificates> tls_certificates,
+        std::unique_ptr<Glossaries> named_glossaries)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
+        glossaries(std::move(named_glossaries)),
         limiter(tokens.get(), options.max_requests_per_caller),
         trusted_proxies(options.trusted_proxies),
         log(options.log),
@@ -257,7 +306,7 @@ class Server::Parts {
                   .interval = std::min(options.stuck_after / 4,
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
-        request_reader(model, options.limits),
+        request_reader(model, options.limits, glossaries.get()),
         engine(EngineOptions(), *engine_parts.team, *engine_parts.kernels,
                {MakeLane(options, model, engine_parts, metrics, watchdog)}),
         intake(options.max_queued_bytes,
@@ -297,6 +346,7 @@ class Server::Parts {
                    bool has_reflection) {
     AddTextService(host, services, router);
     AddModelService(host, model, kv_capacity_bytes, &limiter, router);
+    AddInferenceService(host, services, health, router);
     health.AddTo(host, router);
     if (has_reflection) AddReflectionServices(host, ServiceNames(), router);
   }
@@ -307,21 +357,15 @@ class Server::Parts {
         [this] { return !engine.WaitUntilIdle(absl::ZeroDuration()); },
         [this](bool is_stuck) {
           LogEvent(log, "engine", {{"is_stuck", is_stuck}});
-          health.Set(kLiveness, !is_stuck);
+          health.Set(kLivenessName, !is_stuck);
         });
   }
 
-  void Listen(const ServerOptions& options) {
-    RpcListener::Events events;
-    events.on_connection = [this](int fd) {
-      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-          connection;
-      connection.fd = fd;
-      acceptor->HandleNewConnection(&connection);
-    };
-    events.on_refused = [this, max = options.max_connections,
-                         max_per_address = options.max_connections_per_address](
-                            const RpcListener::Refusal& refusal) {
+  std::function<void(const ConnectionListener::Refusal&)> OnRefused(
+      const ServerOptions& options) {
+    return [this, max = options.max_connections,
+            max_per_address = options.max_connections_per_address](
+               const ConnectionListener::Refusal& refusal) {
       metrics.CountRefusedConnection();
       const bool is_for_address = refusal.is_for_address;
       const char* limit =
@@ -332,21 +376,58 @@ class Server::Parts {
                 {limit, is_for_address ? max_per_address : max},
                 {"address", refusal.address}});
     };
+  }
+
+  void Listen(const ServerOptions& options) {
+    ConnectionListener::Events events;
+    events.on_connection = [this](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+          connection;
+      connection.fd = fd;
+      acceptor->HandleNewConnection(&connection);
+    };
+    events.on_refused = OnRefused(options);
     events.on_num_open = [this](int32_t num_open) {
       metrics.SetConnections(num_open);
     };
     listener->Start(std::move(events));
   }
 
+  // Does nothing without --http_listen.
+  absl::Status ListenHttp(const ServerOptions& options,
+                          const ServedModel& model) {
+    if (!options.http_listen.has_value()) return absl::OkStatus();
+    AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
+    AddLibreTranslate(services, model, options.limits,
+                      /*needs_token=*/tokens != nullptr, http_router);
+    HttpFront::Options front;
+    front.address = *options.http_listen;
+    front.connections = ConnectionLimits(options);
+    front.limits = HttpLimitsOf(options);
+    front.cors_origins = options.http_cors_origins;
+    front.max_body_bytes = HttpBodyBytes(options);
+    front.on_refused = OnRefused(options);
+    if (certificates != nullptr) {
+      front.identity = [this] { return certificates->current(); };
+    }
+    absl::StatusOr<std::unique_ptr<HttpFront>> listening =
+        HttpFront::Listen(std::move(front), &http_router, &metrics);
+    if (!listening.ok()) return listening.status();
+    http = *std::move(listening);
+    return absl::OkStatus();
+  }
+
   void WatchFiles() {
     reloader.Start([this](bool is_asked) {
       if (tokens != nullptr) tokens->Look(is_asked);
       if (certificates != nullptr) certificates->Look(is_asked);
+      if (glossaries != nullptr) glossaries->Look(is_asked);
     });
   }
 
   std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
+  std::unique_ptr<Glossaries> glossaries;      // null: there are none
   CallerLimiter limiter;
   const TrustedProxies trusted_proxies;
   Log* const log;
@@ -364,7 +445,9 @@ class Server::Parts {
   RpcHost host;
   HealthService health;
   RpcRouter router{host};
-  std::unique_ptr<RpcListener> listener;
+  HttpRouter http_router;
+  std::unique_ptr<HttpFront> http;  // null: none, or drained
+  std::unique_ptr<ConnectionListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
@@ -383,20 +466,23 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   absl::StatusOr<std::unique_ptr<Certificates>> certificates =
       LoadCertificates(options);
   if (!certificates.ok()) return certificates.status();
+  absl::StatusOr<std::unique_ptr<Glossaries>> glossaries =
+      LoadGlossaries(options);
+  if (!glossaries.ok()) return glossaries.status();
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
-                              *std::move(certificates));
+                              *std::move(certificates), *std::move(glossaries));
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
-  absl::StatusOr<std::unique_ptr<RpcListener>> listener = RpcListener::Listen(
-      options.listen,
-      {.max_connections = options.max_connections,
-       .max_connections_per_address = options.max_connections_per_address,
-       .trusted_proxies = options.trusted_proxies});
+  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
+      ConnectionListener::Listen(options.listen, ConnectionLimits(options));
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
+  if (absl::Status status = parts->ListenHttp(options, model); !status.ok()) {
+    return status;
+  }
 
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
@@ -414,11 +500,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   parts->Watch();
   parts->WatchFiles();
   parts->Listen(options);
+  std::optional<HostPort> http_listen = options.http_listen;
+  if (parts->http != nullptr) {
+    http_listen->port = parts->http->port();
+    parts->http->Start();
+  }
 
   HostPort listen = options.listen;
   listen.port = parts->listener->port();
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->listen_ = std::move(listen);
+  server->http_listen_ = std::move(http_listen);
   server->metrics_listen_ = {options.metrics_listen.host, *metrics_port};
   return server;
 }
@@ -431,10 +523,12 @@ void Server::Drain(absl::Duration timeout) {
   const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
   const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
   parts_->intake.Close();
-  parts_->health.SetAllNotServing(/*except=*/kLiveness);  // it is no failure
+  parts_->health.SetAllNotServing(
+      /*except=*/kLivenessName);  // it is no failure
   // Messages that are still being sent would be refused on arrival.
   parts_->host.is_draining = true;
   parts_->timers.FireAll();
+  if (parts_->http != nullptr) parts_->http->BeginDrain();
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
   parts_->unfinished_requests.WaitUntilZero(deadline - MonotonicTime::Now());
   parts_->open_exchanges.WaitUntilZero(
@@ -444,9 +538,11 @@ void Server::Drain(absl::Duration timeout) {
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
+  if (parts_->http != nullptr) parts_->http->Stop();
   ShutDown(*parts_->rpc_server);
   parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
+  parts_->http.reset();
 }
 
 Server::~Server() {
