@@ -63,7 +63,8 @@ std::string WriteInOrder(const TagPlacement& placement, const UnitMap& units) {
   Writer writer(placement);
   for (size_t i = 0; i < placement.tags.size(); ++i) {
     const InlineTag& tag = placement.tags[i];
-    writer.WriteTextTo(TagPlacer::Find(placement.target, units, tag.offset,
+    writer.WriteTextTo(TagPlacer::Find({placement.source, placement.target},
+                                       units, tag.offset,
                                        tag.kind == InlineTag::Kind::kOpen));
     writer.WriteTag(static_cast<int32_t>(i));
   }
