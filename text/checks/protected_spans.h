@@ -44,7 +44,7 @@ class DoNotTranslate {
 // What to look for in addition to `strings`.
 struct ProtectedSpansOptions {
   // Placeholders, escapes, tags, code (placeholders.h) and addresses, paths,
-  // versions, names (addresses.h).
+  // versions, names (addresses.h), and emoji (emoji.h).
   bool has_patterns = true;
   const DoNotTranslate* strings = nullptr;
 };
