@@ -40,7 +40,8 @@ blank line. With --input and --output, the same command continues an interrupted
 run where it stopped. With --line_breaks, all of stdin or --input is one text.
 )",
      "from to copy_target_language format protect_spans do_not_translate "
-     "repair report stream json input output overwrite concurrency "
+     "term glossary repair report stream json input output overwrite "
+     "concurrency "
      "line_breaks",
      /*has_decoding_flags=*/true},
     {"summarize", R"(
