@@ -14,6 +14,7 @@
 #include "base/flag_parser.h"
 #include "client/client.h"
 #include "sheaf/v1/text.pb.h"
+#include "text/documents/document.h"
 
 namespace sheaf {
 
@@ -33,13 +34,13 @@ bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const LineBreaksFlag& flag);
 
-// "text", "html" or "xml".
-struct TextFormatFlag {
-  v1::TextFormat value = v1::TEXT_FORMAT_PLAIN;
+// The name of a format: "text", "markdown", ...
+struct DocumentFormatFlag {
+  DocumentFormat value = DocumentFormat::kText;
 };
-bool AbslParseFlag(absl::string_view text, TextFormatFlag* flag,
+bool AbslParseFlag(absl::string_view text, DocumentFormatFlag* flag,
                    std::string* error);
-std::string AbslUnparseFlag(const TextFormatFlag& flag);
+std::string AbslUnparseFlag(const DocumentFormatFlag& flag);
 
 // The client, call options and decoding options of a command.
 struct CallSetup {
@@ -73,7 +74,10 @@ ABSL_DECLARE_FLAG(std::string, input);
 ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
 ABSL_DECLARE_FLAG(std::optional<sheaf::LineBreaksFlag>, line_breaks);
-ABSL_DECLARE_FLAG(sheaf::TextFormatFlag, format);
+ABSL_DECLARE_FLAG(std::optional<sheaf::DocumentFormatFlag>, format);
+ABSL_DECLARE_FLAG(bool, retranslate);
+ABSL_DECLARE_FLAG(std::optional<int32_t>, num_hypotheses);
+ABSL_DECLARE_FLAG(bool, mark_for_review);
 ABSL_DECLARE_FLAG(std::optional<bool>, protect_spans);
 ABSL_DECLARE_FLAG(std::optional<bool>, repair);
 ABSL_DECLARE_FLAG(sheaf::RepeatedString, do_not_translate);

@@ -24,8 +24,8 @@ std::string PartOf(absl::string_view text, const v1::TextSpan& span) {
 }  // namespace
 
 std::string WarningName(v1::SegmentWarning warning) {
-  return std::string(absl::StripPrefix(v1::SegmentWarning_Name(warning),
-                                       "SEGMENT_WARNING_"));
+  return std::string(
+      absl::StripPrefix(v1::SegmentWarning_Name(warning), "SEGMENT_WARNING_"));
 }
 
 std::string SegmentNotes::ToText() const {
@@ -38,8 +38,8 @@ std::string SegmentNotes::ToText() const {
         &notes,
         absl::StrJoin(report.warnings(), ", ",
                       [](std::string* out, int warning) {
-                        *out +=
-                            WarningName(static_cast<v1::SegmentWarning>(warning));
+                        *out += WarningName(
+                            static_cast<v1::SegmentWarning>(warning));
                       }),
         ": \"", PartOf(source, report.source()), "\" became \"",
         PartOf(target, report.target()), "\"\n");
