@@ -277,6 +277,18 @@ TEST_F(SheafTest, WithLineBreaksAllLinesAreOneText) {
   EXPECT_EQ(seen.back().line_breaks(), v1::LINE_BREAKS_UNSPECIFIED);
 }
 
+TEST_F(SheafTest, TermsAndGlossaryReachTheServer) {
+  Run({"translate", "--to=de", "--term=web server=Netzserver=Webserver*",
+       "--term=x=y", "--glossary=it", "six"});
+  const auto seen = server_.translate_requests();
+  ASSERT_EQ(seen.size(), 1);
+  EXPECT_EQ(seen[0].glossary(), "it");
+  ASSERT_EQ(seen[0].glossary_terms_size(), 2);
+  const v1::GlossaryTerm& term = seen[0].glossary_terms(0);
+  EXPECT_EQ(term.source(), "web server");
+  EXPECT_THAT(term.targets(), ElementsAre("Netzserver", "Webserver*"));
+}
+
 TEST_F(SheafTest, AnswersThatOvertakeEachOtherComeOutInOrder) {
   server_.ReverseGroupsOf(8);
   std::string in, expected;
@@ -425,6 +437,7 @@ TEST_F(SheafTest, AWrongCommandLineIsExitCode2) {
            {"translate", "--to=de", "--concurrency=0", "a"},
            {"translate", "--to=de", "--stream", "--json", "a"},
            {"translate", "--to=de", "--output=x"},
+           {"translate", "--to=de", "--term=x", "a"},
            {"translate", "--to=de", "--line_breaks=some", "a"},
            {"translate", "--to=de", "--line_breaks=keep", "--input=x",
             "--output=y"},

@@ -26,6 +26,7 @@ class ExchangeRepairsTest : public ExchangeTest {
     request.set_text(text);
     request.set_source_language("en");
     request.set_target_language("de");
+    request.mutable_decoding()->set_beam_size(1);
     return request;
   }
 

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "text/checks/addresses.h"
+#include "text/checks/emoji.h"
 #include "text/checks/placeholders.h"
 #include "text/checks/word_borders.h"
 #include "text/utf8.h"
@@ -16,7 +17,7 @@
 namespace sheaf {
 namespace {
 
-// Appends what placeholders.h and addresses.h find, from left to right.
+// Appends what placeholders.h, addresses.h and emoji.h find, from left to right.
 void AppendPatterns(absl::string_view text, absl::FunctionRef<bool()> is_wanted,
                     std::vector<TextRange>& spans) {
   constexpr size_t kBytesAtOnce = 16 << 10;
@@ -29,6 +30,7 @@ void AppendPatterns(absl::string_view text, absl::FunctionRef<bool()> is_wanted,
     TextRange span = {at, PlaceholderEnd(text, at)};
     const TextRange address = AddressAt(text, at);
     if (address.size() > span.size()) span = address;
+    if (span.size() == 0) span.end = EmojiEnd(text, at);
     if (span.size() > 0) {
       spans.push_back(span);
       at = span.end;

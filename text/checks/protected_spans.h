@@ -48,7 +48,7 @@ bool IsBreak(absl::string_view span);
 // What to look for in addition to `strings`.
 struct ProtectedSpansOptions {
   // Placeholders, escapes, tags, code (placeholders.h) and addresses, paths,
-  // versions, names (addresses.h).
+  // versions, names (addresses.h), and emoji (emoji.h).
   bool has_patterns = true;
   const DoNotTranslate* strings = nullptr;
 };

@@ -54,6 +54,14 @@ TEST(ProtectedSpansTest, UrlsEndBeforeThePunctuationOfTheSentence) {
               ElementsAre("example.org/a?b=1", "github.com/x/y"));
 }
 
+TEST(ProtectedSpansTest, EmojiWithTheirModifiers) {
+  EXPECT_THAT(Find("Hello! 😊 How are you?"), ElementsAre("😊"));
+  EXPECT_THAT(Find("Well done 👍🏽👨‍👩‍👧 and ❤️, ✔ "),
+              ElementsAre("👍🏽", "👨‍👩‍👧", "❤️", "✔"));
+  EXPECT_THAT(Find("From 🇩🇪🇫🇷 to 🏴󠁧󠁢󠁳󠁣󠁴󠁿"), ElementsAre("🇩🇪", "🇫🇷", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"));
+  EXPECT_THAT(Find("Sheaf™ © 2026 → 12 °C — “x” …"), IsEmpty());
+}
+
 TEST(ProtectedSpansTest, AddressesAndNames) {
   EXPECT_THAT(Find("Write to a.b+c@mail.example.org."),
               ElementsAre("a.b+c@mail.example.org"));
