@@ -88,6 +88,13 @@ ABSL_FLAG(std::optional<bool>, protect_spans, std::nullopt,
           "default, which is on.");
 ABSL_FLAG(RepeatedString, do_not_translate, {},
           "Keeps this word or phrase as it is. May be given several times.");
+ABSL_FLAG(RepeatedString, term, {},
+          "Translates a term in this way: SOURCE=TARGET, or "
+          "SOURCE=TARGET=TARGET... for several forms. A target that ends with "
+          "\"*\" is the beginning of a word. May be given several times.");
+ABSL_FLAG(std::string, glossary, "",
+          "Name of a glossary of the server (--glossaries). Terms of --term "
+          "win over its terms.");
 ABSL_FLAG(std::optional<bool>, repair, std::nullopt,
           "Lets the server repair sentences that lost something, which may "
           "take further decodes. Not given: the server's default, which is "

@@ -81,6 +81,8 @@ ABSL_DECLARE_FLAG(bool, mark_for_review);
 ABSL_DECLARE_FLAG(std::optional<bool>, protect_spans);
 ABSL_DECLARE_FLAG(std::optional<bool>, repair);
 ABSL_DECLARE_FLAG(sheaf::RepeatedString, do_not_translate);
+ABSL_DECLARE_FLAG(sheaf::RepeatedString, term);
+ABSL_DECLARE_FLAG(std::string, glossary);
 ABSL_DECLARE_FLAG(bool, report);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);

@@ -45,7 +45,7 @@ Markdown, HTML, XML, subtitles (SRT, VTT), gettext's PO and POT, XLIFF 1.2 and
 --format does.
 )",
      "from to copy_target_language format retranslate mark_for_review "
-     "protect_spans do_not_translate "
+     "protect_spans do_not_translate term glossary "
      "repair report stream json input output overwrite concurrency "
      "line_breaks",
      /*has_decoding_flags=*/true},

@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/flag_parser.h"
 #include "base/usage_error.h"
 #include "client/client.h"
@@ -25,6 +27,22 @@
 
 namespace sheaf {
 namespace {
+
+// Adds the terms of --term, and the name of --glossary.
+absl::Status SetTerms(v1::TranslateRequest& request) {
+  for (const std::string& value : absl::GetFlag(FLAGS_term).values) {
+    const std::vector<std::string> parts = absl::StrSplit(value, '=');
+    if (parts.size() < 2) {
+      return UsageError(
+          absl::StrCat("--term is \"", value, "\"; allowed is SOURCE=TARGET"));
+    }
+    v1::GlossaryTerm& term = *request.add_glossary_terms();
+    term.set_source(parts.front());
+    term.mutable_targets()->Add(parts.begin() + 1, parts.end());
+  }
+  request.set_glossary(absl::GetFlag(FLAGS_glossary));
+  return absl::OkStatus();
+}
 
 // The format of the input: that of the flag, else of the extension.
 DocumentFormat FormatOf(const Invocation& invocation) {
@@ -93,6 +111,7 @@ class Translator {
       request.set_line_breaks(line_breaks->value);
     }
     SetKept(request);
+    if (absl::Status status = SetTerms(request); !status.ok()) return status;
     if (format == DocumentFormat::kHtml) SetFormat(TextFormat::kHtml, request);
     if (format == DocumentFormat::kXml) SetFormat(TextFormat::kXml, request);
     return Translator(std::move(setup->client), setup->options,

@@ -106,8 +106,8 @@ void Answer::FinishHeld(HeldDecode of,
   if (is_complete_) return;  // a segment after the end
   SegmentText& segment = SegmentAt(of.segment_index);
   if (segment.repair == nullptr) {
-    segment.repair = std::make_unique<SegmentRepair>(
-        *plan_.repairs, *PlanOf(of.segment_index));
+    segment.repair = std::make_unique<SegmentRepair>(*plan_.repairs,
+                                                     *PlanOf(of.segment_index));
   }
   for (RepairDecode& decode : segment.repair->Take(of.decode, hypotheses)) {
     waiting_.push_back({{of.segment_index, decode.number}, std::move(decode)});

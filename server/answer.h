@@ -110,9 +110,9 @@ class Answer {
     float score = 0;
     std::vector<int32_t> source_positions;
     FinishReason finish_reason = FinishReason::kEos;
-    std::vector<FinishedPart> hypotheses;  // if several are asked for
-    bool has_ended = false;                // no text will follow
-    bool has_finished = false;             // the engine is done with it
+    std::vector<FinishedPart> hypotheses;   // if several are asked for
+    bool has_ended = false;                 // no text will follow
+    bool has_finished = false;              // the engine is done with it
     std::unique_ptr<SegmentRepair> repair;  // while it is held
     std::unique_ptr<SegmentReport> report;  // if asked for, once it is final
     SegmentCheckCounts checks;
@@ -149,12 +149,12 @@ class Answer {
   // [num_segments]; null before the segment's first tokens and once it is in
   // ready_, so that a text of very many sentences takes little memory.
   std::vector<std::unique_ptr<SegmentText>> segments_;
-  AnswerPart ready_;          // in order, not taken yet
+  AnswerPart ready_;                    // in order, not taken yet
   std::vector<WaitingDecode> waiting_;  // for TakeDecodes()
   std::vector<HeldDecode> decodes_;     // taken, in their order
-  int32_t num_finished_ = 0;  // segments
-  int32_t next_ = 0;          // the segment whose text comes next
-  bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
+  int32_t num_finished_ = 0;            // segments
+  int32_t next_ = 0;                    // the segment whose text comes next
+  bool is_gap_due_ = true;  // the gap before it is not in ready_ yet
   bool is_complete_ = false;
   // Of the text in order, and of what is shown of it; if there are reports.
   int64_t num_code_points_ = 0, num_shown_ = 0;

@@ -92,10 +92,9 @@ absl::Status CheckWithMarkup(const v1::TranslateRequest& request) {
 }  // namespace
 
 absl::Status WithTextField(const absl::Status& status) {
-  if (status.code() != StatusCode::kInvalidArgument) return status;
-  return WithField(
-      absl::InvalidArgumentError(absl::StrCat("text ", status.message())),
-      "text");
+  return status.code() == StatusCode::kInvalidArgument
+             ? WithField(status, "text")
+             : status;
 }
 
 absl::StatusOr<TextFormat> ReadTextFormat(v1::TextFormat format) {

@@ -24,9 +24,8 @@ void JoinedPlaces::AdvanceTo(size_t joined_at) {
   while (joined_at_ < joined_at) {
     const bool is_white = IsWhitespace(NextCharacter(joined_, joined_at_));
     if (!is_white) SkipWhitespace();
-    const bool has_own =
-        original_at_ < original_.size() &&
-        is_white == IsWhitespaceAt(original_, original_at_);
+    const bool has_own = original_at_ < original_.size() &&
+                         is_white == IsWhitespaceAt(original_, original_at_);
     if (!has_own) continue;
     NextCharacter(original_, original_at_);
     ++num_code_points_;

@@ -65,6 +65,9 @@ absl::StatusOr<MarkupText> ReadMarkup(const v1::TranslateRequest& request,
                                       absl::string_view text, TextFormat format,
                                       LineBreaks line_breaks,
                                       RequestReader::IsWanted is_wanted) {
+  const absl::StatusOr<MarkupOptions> options =
+      ReadMarkupOptions(request, format);
+  if (!options.ok()) return options.status();
   if (format == TextFormat::kPlain) {
     MarkupText out;
     out.raw = {"", ""};
@@ -72,9 +75,6 @@ absl::StatusOr<MarkupText> ReadMarkup(const v1::TranslateRequest& request,
     out.passages[0].text = JoinLines(request.text(), line_breaks, is_wanted);
     return out;
   }
-  const absl::StatusOr<MarkupOptions> options =
-      ReadMarkupOptions(request, format);
-  if (!options.ok()) return options.status();
   absl::StatusOr<MarkupText> markup =
       ParseMarkup(text, format, *options, is_wanted);
   if (!markup.ok()) return WithTextField(markup.status());

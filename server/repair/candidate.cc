@@ -34,16 +34,24 @@ TextAlignment Align(const RepairPlan& plan, const TrialPart& part,
       FindOutputSpans(*plan.target_tokenizer, hypothesis.tokens));
 }
 
+// Whether the alignment is needed although nothing is to be put back.
+bool NeedsAlignment(const RepairPlan& plan, const SegmentPlan& segment) {
+  return !segment.tags.empty() || plan.has_alignments;
+}
+
 // A hypothesis as a translation of the part, with what has stand-ins.
 struct ReadText {
-  EditedText text;  // aligned to the part
+  EditedText text;  // aligned to the part, if that is needed
   bool is_restored = true;
 };
 ReadText ReadPart(const RepairPlan& plan, const TrialPart& part,
-                  const Hypothesis& hypothesis) {
+                  const Hypothesis& hypothesis, bool needs_alignment) {
   ReadText out;
   std::string target = plan.target_tokenizer->Decode(hypothesis.tokens);
-  const TextAlignment alignment = Align(plan, part, hypothesis);
+  TextAlignment alignment;
+  if (needs_alignment || !part.source.stand_ins.empty()) {
+    alignment = Align(plan, part, hypothesis);
+  }
   if (!part.source.stand_ins.empty()) {
     if (std::optional<EditedText> restored =
             RestoreSpans(part.source, target, alignment)) {
@@ -52,7 +60,8 @@ ReadText ReadPart(const RepairPlan& plan, const TrialPart& part,
     }
     out.is_restored = false;
   }
-  out.text = {std::move(target), part.source.source.ToOriginal(alignment)};
+  out.text = {std::move(target),
+              part.source.source.ToOriginal(std::move(alignment))};
   return out;
 }
 
@@ -67,7 +76,8 @@ Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
   for (const TrialPart& part : trial.parts) {
     const Hypothesis& best = part.hypotheses.front();
     ranges.push_back(part.range);
-    texts.push_back(ReadPart(plan, part, best).text);
+    texts.push_back(
+        ReadPart(plan, part, best, NeedsAlignment(plan, segment)).text);
     candidate.tokens.insert(candidate.tokens.end(), best.tokens.begin(),
                             best.tokens.end());
     candidate.score += best.score;
@@ -91,7 +101,8 @@ Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
   return candidate;
 }
 
-Candidate ReadWhole(const RepairPlan& plan, const Trial& trial, size_t rank) {
+Candidate ReadWhole(const RepairPlan& plan, const SegmentPlan& segment,
+                    const Trial& trial, size_t rank) {
   const TrialPart& part = trial.parts.front();
   const Hypothesis& hypothesis = part.hypotheses[rank];
   Candidate candidate;
@@ -101,7 +112,8 @@ Candidate ReadWhole(const RepairPlan& plan, const Trial& trial, size_t rank) {
   candidate.score = hypothesis.score;
   candidate.mean_logprob = hypothesis.mean_logprob;
   candidate.finish_reason = hypothesis.finish_reason;
-  ReadText read = ReadPart(plan, part, hypothesis);
+  ReadText read =
+      ReadPart(plan, part, hypothesis, NeedsAlignment(plan, segment));
   candidate.text = std::move(read.text);
   candidate.is_restored = read.is_restored;
   return candidate;
@@ -122,9 +134,15 @@ EditedText InCapitals(const RepairPlan& plan, const SegmentPlan& segment,
 
 // Puts back what is lost, and sets the warnings.
 void Check(const RepairPlan& plan, const SegmentPlan& segment,
-           Candidate& candidate) {
+           const Trial& trial, Candidate& candidate) {
   const absl::string_view source = plan.TextOf(segment);
   EditedText& text = candidate.text;
+  const auto need_alignment = [&] {
+    if (!text.alignment.empty() || trial.parts.size() != 1) return;
+    const TrialPart& part = trial.parts.front();
+    text.alignment = part.source.source.ToOriginal(
+        Align(plan, part, part.hypotheses[candidate.rank]));
+  };
   const auto take = [&](std::optional<EditedText> edited) {
     if (edited.has_value()) text = *std::move(edited);
     return edited.has_value();
@@ -132,9 +150,11 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
   if (plan.may_repair && candidate.is_restored) {
     if (HasBrokenCharacter(source, text.text) ||
         !AllKept(source, segment.copied, text.text)) {
+      need_alignment();
       take(CopyUnknown(source, segment.copied, text.text, text.alignment));
     }
     if (!AllKept(source, segment.spans, text.text)) {
+      need_alignment();
       candidate.is_put_back =
           take(PutBack(source, segment.spans, text.text, text.alignment));
     }
@@ -160,18 +180,19 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
 }  // namespace
 
 std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
-                                      const SegmentPlan& segment, Trial trial) {
+                                      const SegmentPlan& segment,
+                                      const Trial& trial) {
   std::vector<Candidate> candidates;
   if (trial.method == Method::kCut || trial.method == Method::kHalves) {
     candidates.push_back(Join(plan, segment, trial));
   } else {
     const size_t num = trial.parts.front().hypotheses.size();
     for (size_t rank = 0; rank < num; ++rank) {
-      candidates.push_back(ReadWhole(plan, trial, rank));
+      candidates.push_back(ReadWhole(plan, segment, trial, rank));
     }
   }
   for (Candidate& candidate : candidates) {
-    if (!candidate.is_stopped()) Check(plan, segment, candidate);
+    if (!candidate.is_stopped()) Check(plan, segment, trial, candidate);
   }
   return candidates;
 }

@@ -53,7 +53,8 @@ struct Candidate {
 // The candidates of a trial that has been decoded, best hypothesis first; at
 // least one. Puts back what can be put back by alignment.
 std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
-                                      const SegmentPlan& segment, Trial trial);
+                                      const SegmentPlan& segment,
+                                      const Trial& trial);
 
 // Whether `other` is better than what an earlier trial gave.
 bool IsBetter(const Candidate& other, const Candidate& best);

@@ -10,7 +10,10 @@ int64_t BytesOf(const RepairPlan& plan) {
   for (const std::unique_ptr<const SegmentPlan>& segment : plan.segments) {
     if (segment == nullptr) continue;
     bytes += sizeof(SegmentPlan) + segment->tags.size() * sizeof(InlineTag) +
-             segment->spans.size() * sizeof(TextRange) +
+             (segment->spans.size() + segment->copied.size() +
+              segment->kept.size()) *
+                 sizeof(TextRange) +
+             segment->signs.size() * sizeof(SpanReplacement) +
              segment->places.size() * sizeof(CodePointRange);
     for (const SourceTerm& term : segment->terms) {
       bytes += sizeof(SourceTerm) + term.forms.size() * sizeof(TargetForm);

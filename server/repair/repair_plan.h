@@ -11,6 +11,7 @@
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
 #include "text/checks/capitals.h"
+#include "text/checks/stand_ins.h"
 #include "text/marks.h"
 #include "text/markup/markup.h"
 #include "text/prompt_template.h"
@@ -24,10 +25,10 @@ struct SegmentPlan {
   TextRange source;              // in RepairPlan::text
   std::vector<InlineTag> tags;   // offsets within the segment
   std::vector<TextRange> spans;  // protected, within the segment
-  // Parts outside of the spans that the model cannot read or write, and those
-  // of them for which no sign of ASCII will do.
-  std::vector<TextRange> unknown;
+  // Parts outside of the spans that the model cannot spell.
   std::vector<TextRange> copied;
+  // Quotes and dashes that it cannot spell, with those that it reads instead.
+  std::vector<SpanReplacement> signs;
   std::vector<TextRange> kept;  // spans and `copied`
   Capitals capitals = Capitals::kNone;
   std::vector<SourceTerm> terms;  // outside of the spans

@@ -101,22 +101,35 @@ std::vector<TextRange> Without(absl::Span<const TextRange> ranges,
   return out;
 }
 
-// Those of `unknown` that have stand-ins in the first source of the segment.
-std::vector<TextRange> WithStandIns(absl::string_view segment,
-                                    absl::Span<const TextRange> unknown) {
-  std::vector<TextRange> out;
-  if (unknown.empty()) return out;
-  const StandInSource source = FirstSource(segment, unknown);
-  for (const TextRange& range : unknown) {
-    for (const StandInSource::StandIn& stand_in : source.stand_ins) {
-      const bool is_in = stand_in.range.begin <= range.begin &&
-                         range.end <= stand_in.range.end;
-      if (!is_in && stand_in.original != Slice(segment, range)) continue;
-      out.push_back(range);
-      break;
-    }
+// The signs that lie in `range` and outside of `spans`, with offsets from its
+// beginning.
+std::vector<SpanReplacement> SignsWithin(
+    absl::Span<const SpanReplacement> signs, TextRange range,
+    absl::Span<const TextRange> spans) {
+  auto sign = std::lower_bound(signs.begin(), signs.end(), range.begin,
+                               [](const SpanReplacement& each, size_t begin) {
+                                 return each.range.begin < begin;
+                               });
+  std::vector<SpanReplacement> within;
+  size_t i = 0;
+  for (; sign != signs.end() && sign->range.end <= range.end; ++sign) {
+    const TextRange own = {sign->range.begin - range.begin,
+                           sign->range.end - range.begin};
+    while (i < spans.size() && spans[i].end <= own.begin) ++i;
+    if (i < spans.size() && spans[i].begin < own.end) continue;
+    within.push_back({own, sign->text});
   }
-  return out;
+  return within;
+}
+
+// The spans that divide sentences.
+std::vector<TextRange> BreaksOf(absl::string_view text,
+                                absl::Span<const TextRange> spans) {
+  std::vector<TextRange> breaks;
+  for (const TextRange& span : spans) {
+    if (IsBreak(Slice(text, span))) breaks.push_back(span);
+  }
+  return breaks;
 }
 
 // Whether `segment` has a decimal digit outside of `spans`.
@@ -189,19 +202,20 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
 // Cuts the text so that every span lies in one segment or between segments.
 absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutPassage(
     absl::string_view text, absl::Span<const TextRange> spans) const {
-  absl::StatusOr<Cut> cut = CutBetween(text, text, {});
+  const std::vector<TextRange> breaks = BreaksOf(text, spans);
+  absl::StatusOr<Cut> cut = CutBetween(text, text, breaks);
   if (!cut.ok() || CutSpans(spans, cut->segments).empty()) return cut;
   // First, no sentence ends in a span. Then those that are cut because they
   // are too long, or because no space is near, are between segments. At last
   // all are.
   const std::string hidden = WithHiddenSpans(text, spans);
-  std::vector<TextRange> dividers;
+  std::vector<TextRange> dividers = breaks;
   for (int i = 0; i < 2; ++i) {
     cut = CutBetween(text, hidden, dividers);
     if (!cut.ok()) return cut;
     const std::vector<TextRange> still_cut = CutSpans(spans, cut->segments);
     if (still_cut.empty()) return cut;
-    dividers = still_cut;
+    dividers = Joined(Together(breaks, still_cut));
   }
   return CutBetween(text, text, spans);
 }
@@ -209,9 +223,10 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutPassage(
 absl::Status SegmentBuilder::AddPassage(const Passage& passage,
                                         PlaceOf place_of) {
   const absl::string_view text = passage.text;
-  const std::vector<TextRange> spans = SpansOf(passage);
-  std::vector<TextRange> unknown;
-  if (keep_.may_repair) unknown = FindUnknown(text, tokenizer_);
+  std::vector<TextRange> spans, unknown;
+  std::vector<SpanReplacement> signs;
+  absl::Status status = FindKept(passage, spans, unknown, signs);
+  if (!status.ok()) return status;
   absl::StatusOr<Cut> cut = CutPassage(text, spans);
   if (!cut.ok()) return cut.status();
   DividedTags tags;
@@ -233,10 +248,12 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
       continue;
     }
     built_.gaps.push_back(std::exchange(gap_, ""));
+    std::vector<SpanReplacement> own_signs = SignsWithin(signs, range, own);
     std::unique_ptr<SegmentPlan> plan =
         PlanOf(segment, std::move(own), Within(unknown, range),
                std::move(tags.segments[i].tags));
-    absl::Status status = AddSource(segment, cut->sources[i], plan.get());
+    status =
+        AddSource(segment, cut->sources[i], std::move(own_signs), plan.get());
     if (!status.ok()) return status;
     if (plan != nullptr) SetPlace(text, range, place_of, *plan);
     built_.plans.push_back(std::move(plan));
@@ -245,12 +262,28 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
   return absl::OkStatus();
 }
 
-// The parts of a passage that must stand in its translation as they are.
-std::vector<TextRange> SegmentBuilder::SpansOf(const Passage& passage) const {
-  const std::vector<TextRange> found = FindProtectedSpans(
+// The parts of a passage that must stand in its translation as they are, those
+// that the model cannot spell, and the signs that it reads as others.
+absl::Status SegmentBuilder::FindKept(
+    const Passage& passage, std::vector<TextRange>& spans,
+    std::vector<TextRange>& unknown,
+    std::vector<SpanReplacement>& signs) const {
+  absl::Status status;
+  // Lets other texts have a turn.
+  const auto is_wanted = [&] {
+    status.Update(encode_("").status());
+    return status.ok();
+  };
+  spans = FindProtectedSpans(
       passage.text,
-      {.has_patterns = keep_.protects_spans, .strings = &keep_.strings});
-  return passage.kept.empty() ? found : Joined(Together(found, passage.kept));
+      {.has_patterns = keep_.protects_spans, .strings = &keep_.strings},
+      is_wanted);
+  if (!passage.kept.empty()) spans = Joined(Together(spans, passage.kept));
+  if (keep_.may_repair) {
+    unknown = FindUnknown(passage.text, tokenizer_, is_wanted);
+    signs = FindPlainSigns(passage.text, tokenizer_, is_wanted);
+  }
+  return status;
 }
 
 // Appends a part of a passage to the gap.
@@ -266,18 +299,23 @@ void SegmentBuilder::AddCopied(absl::string_view text,
 // Appends what the model reads for a segment.
 absl::Status SegmentBuilder::AddSource(absl::string_view segment,
                                        absl::Span<const int32_t> source,
+                                       std::vector<SpanReplacement> signs,
                                        SegmentPlan* plan) {
-  if (plan != nullptr && !plan->unknown.empty()) {
-    const StandInSource first = FirstSource(segment, plan->unknown);
+  const absl::Span<const TextRange> copied =
+      plan == nullptr ? absl::Span<const TextRange>() : plan->copied;
+  if (!copied.empty() || !signs.empty()) {
+    const StandInSource first = FirstSource(segment, copied, signs);
     absl::StatusOr<EncodedSource> encoded = encode_(first.source.text());
     if (!encoded.ok()) return encoded.status();
     if (encoded->num_tokens <= split_.max_tokens) {
       built_.sources.push_back(encoded->ids);
+      if (plan != nullptr) plan->signs = std::move(signs);
       return absl::OkStatus();
     }
-    plan->unknown.clear();
-    plan->copied.clear();
-    plan->kept = plan->spans;
+    if (plan != nullptr) {
+      plan->copied.clear();
+      plan->kept = plan->spans;
+    }
   }
   built_.sources.push_back(source);
   return absl::OkStatus();
@@ -307,13 +345,12 @@ std::vector<SourceTerm> SegmentBuilder::TermsOf(
 // Null if the segment need not be held.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
-    std::vector<TextRange> unknown, std::vector<InlineTag> tags) {
-  unknown = Without(unknown, spans);
-  std::vector<TextRange> copied = WithStandIns(segment, unknown);
+    const std::vector<TextRange>& unknown, std::vector<InlineTag> tags) {
+  std::vector<TextRange> copied = Without(unknown, spans);
   std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
   std::vector<SourceTerm> terms = TermsOf(segment, spans);
-  const bool is_held = !spans.empty() || !unknown.empty() ||
+  const bool is_held = !spans.empty() || !copied.empty() ||
                        capitals != Capitals::kNone ||
                        HasNumbersBetween(segment, kept) || !terms.empty() ||
                        keep_.format != TextFormat::kPlain || keep_.has_reports;
@@ -323,7 +360,6 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   built_.text.append(segment.data(), segment.size());
   built_.needs_alignment |=
       !kept.empty() || !tags.empty() || keep_.has_alignments;
-  plan->unknown = std::move(unknown);
   plan->copied = std::move(copied);
   plan->kept = std::move(kept);
   plan->spans = std::move(spans);

@@ -76,7 +76,9 @@ class SegmentBuilder {
                                  absl::Span<const TextRange> dividers) const;
   absl::StatusOr<Cut> CutPassage(absl::string_view text,
                                  absl::Span<const TextRange> spans) const;
-  std::vector<TextRange> SpansOf(const Passage& passage) const;
+  absl::Status FindKept(const Passage& passage, std::vector<TextRange>& spans,
+                        std::vector<TextRange>& unknown,
+                        std::vector<SpanReplacement>& signs) const;
   std::vector<SourceTerm> TermsOf(absl::string_view segment,
                                   absl::Span<const TextRange> spans) const;
   void AddCopied(absl::string_view text, absl::Span<const InlineTag> tags);
@@ -84,10 +86,11 @@ class SegmentBuilder {
                 SegmentPlan& plan) const;
   std::unique_ptr<SegmentPlan> PlanOf(absl::string_view segment,
                                       std::vector<TextRange> spans,
-                                      std::vector<TextRange> unknown,
+                                      const std::vector<TextRange>& unknown,
                                       std::vector<InlineTag> tags);
   absl::Status AddSource(absl::string_view segment,
-                         absl::Span<const int32_t> source, SegmentPlan* plan);
+                         absl::Span<const int32_t> source,
+                         std::vector<SpanReplacement> signs, SegmentPlan* plan);
 
   const KeepOptions& keep_;
   const TranslationSplit& split_;

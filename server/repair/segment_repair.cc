@@ -27,8 +27,7 @@ std::vector<RepairDecode> SegmentRepair::Take(
 // Reads the candidates of the round.
 void SegmentRepair::Judge() {
   tried_.push_back(trial_.method);
-  std::vector<Candidate> candidates =
-      ReadCandidates(plan_, segment_, std::move(trial_));
+  std::vector<Candidate> candidates = ReadCandidates(plan_, segment_, trial_);
   if (!best_.has_value()) {
     had_other_numbers_ = candidates.front().Has(SegmentWarning::kNumber);
     was_suspicious_ = candidates.front().is_suspicious();

@@ -40,7 +40,7 @@ Trial PartsOf(const RepairPlan& plan, absl::string_view text, Method method,
   for (const TextRange& range : ranges) {
     TrialPart part;
     part.range = range;
-    part.source = FirstSource(Slice(text, range), /*unknown=*/{});
+    part.source = FirstSource(Slice(text, range), /*copied=*/{}, /*signs=*/{});
     if (Encode(plan, part)) trial.parts.push_back(std::move(part));
   }
   return trial;
@@ -93,9 +93,10 @@ std::optional<Trial> WithTerms(const RepairPlan& plan,
 }  // namespace
 
 StandInSource FirstSource(absl::string_view text,
-                          absl::Span<const TextRange> unknown) {
-  if (!unknown.empty()) {
-    return ReplaceUnknown(text, unknown, StandInKind::kUnderscores);
+                          absl::Span<const TextRange> copied,
+                          absl::Span<const SpanReplacement> signs) {
+  if (!copied.empty() || !signs.empty()) {
+    return ReplaceUnknown(text, copied, StandInKind::kUnderscores, signs);
   }
   StandInSource source;
   source.source.Keep(text, {0, text.size()});
@@ -108,21 +109,24 @@ std::optional<Trial> MakeTrial(const RepairPlan& plan,
   switch (method) {
     case Method::kAsIs:
     case Method::kOtherSearch:
-      return Whole(plan, text, method, FirstSource(text, segment.unknown));
+      return Whole(plan, text, method,
+                   FirstSource(text, segment.copied, segment.signs));
     case Method::kTerms:
       return WithTerms(plan, segment, method,
-                       FirstSource(text, segment.unknown));
+                       FirstSource(text, segment.copied, segment.signs));
     case Method::kTermsAndStandIns:
       if (segment.kept.empty()) return std::nullopt;
-      return WithTerms(
-          plan, segment, method,
-          ReplaceSpans(text, segment.kept, StandInKind::kUnderscores));
+      return WithTerms(plan, segment, method,
+                       ReplaceSpans(text, segment.kept,
+                                    StandInKind::kUnderscores, segment.signs));
     case Method::kStandIns:
       return Whole(plan, text, method,
-                   ReplaceSpans(text, segment.kept, StandInKind::kUnderscores));
+                   ReplaceSpans(text, segment.kept, StandInKind::kUnderscores,
+                                segment.signs));
     case Method::kOtherStandIns:
       return Whole(plan, text, method,
-                   ReplaceSpans(text, segment.kept, StandInKind::kIdentifier));
+                   ReplaceSpans(text, segment.kept, StandInKind::kIdentifier,
+                                segment.signs));
     case Method::kCut:
       return PartsOf(plan, text, method, CutAtSpans(text, segment.kept));
     case Method::kSentenceCase:

@@ -40,7 +40,8 @@ struct TrialPart {
 
 // What the model reads first in place of the segment's text.
 StandInSource FirstSource(absl::string_view text,
-                          absl::Span<const TextRange> unknown);
+                          absl::Span<const TextRange> copied,
+                          absl::Span<const SpanReplacement> signs);
 
 // A segment that is translated by a method. The text before, between and after
 // its parts is copied.

@@ -124,6 +124,40 @@ TEST_F(SheafTest, ALanguageThatTheServerDetectsIsInTheJson) {
   EXPECT_TRUE(seen.copy_target_language());
 }
 
+TEST_F(SheafTest, SaysWhatIsKept) {
+  ASSERT_EQ(Run({"translate", "--to=de", "--format=html", "--noprotect_spans",
+                 "--do_not_translate=Blue Fox, Ltd.", "--do_not_translate=x",
+                 "--norepair", "<p>a</p>"})
+                .exit_code,
+            0);
+  ASSERT_EQ(Run({"translate", "--to=de", "a"}).exit_code, 0);
+  const std::vector<v1::TranslateRequest> seen = server_.translate_requests();
+  EXPECT_EQ(seen[0].format(), v1::TEXT_FORMAT_HTML);
+  EXPECT_TRUE(seen[0].has_protect_spans());
+  EXPECT_FALSE(seen[0].protect_spans());
+  EXPECT_THAT(seen[0].do_not_translate(), ElementsAre("Blue Fox, Ltd.", "x"));
+  EXPECT_TRUE(seen[0].has_repair());
+  EXPECT_FALSE(seen[0].repair());
+  // The server's defaults.
+  EXPECT_EQ(seen[1].format(), v1::TEXT_FORMAT_UNSPECIFIED);
+  EXPECT_FALSE(seen[1].has_protect_spans());
+  EXPECT_FALSE(seen[1].has_repair());
+  EXPECT_FALSE(seen[1].return_segments());
+}
+
+TEST_F(SheafTest, ReportsSegmentsThatMayBeWrong) {
+  EXPECT_EQ(Run({"translate", "--to=de", "--report", "\u00e4b 1"}).err,
+            "sheaf: note: NUMBER: \"\u00e4b \" became \"B 1\"\n");
+  EXPECT_EQ(Run({"translate", "--to=de", "--report"}, "a\n").err,
+            "sheaf: note: line 1: NUMBER: \"a\" became \"\"\n");
+  const Result result =
+      Run({"translate", "--to=de", "--report", "--json", "one two"});
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(Json::parse(result.out)["segments"],
+            Json::parse(R"([{"source": [0, 3], "target": [1, 4],
+                             "mean_logprob": -0.5, "warnings": ["NUMBER"]}])"));
+}
+
 TEST_F(SheafTest, DetectsTheLanguageOfItsArgumentsOrOfEachLine) {
   Result result = Run({"detect", "de", "wie", "geht"});
   EXPECT_EQ(result.out, "de\t0.88\n");
@@ -241,6 +275,18 @@ TEST_F(SheafTest, WithLineBreaksAllLinesAreOneText) {
   EXPECT_EQ(seen.front().text(), "one\ntwo\n\nthree");
   EXPECT_EQ(seen.front().line_breaks(), v1::LINE_BREAKS_PARAGRAPHS);
   EXPECT_EQ(seen.back().line_breaks(), v1::LINE_BREAKS_UNSPECIFIED);
+}
+
+TEST_F(SheafTest, TermsAndGlossaryReachTheServer) {
+  Run({"translate", "--to=de", "--term=web server=Netzserver=Webserver*",
+       "--term=x=y", "--glossary=it", "six"});
+  const auto seen = server_.translate_requests();
+  ASSERT_EQ(seen.size(), 1);
+  EXPECT_EQ(seen[0].glossary(), "it");
+  ASSERT_EQ(seen[0].glossary_terms_size(), 2);
+  const v1::GlossaryTerm& term = seen[0].glossary_terms(0);
+  EXPECT_EQ(term.source(), "web server");
+  EXPECT_THAT(term.targets(), ElementsAre("Netzserver", "Webserver*"));
 }
 
 TEST_F(SheafTest, AnswersThatOvertakeEachOtherComeOutInOrder) {
@@ -391,6 +437,7 @@ TEST_F(SheafTest, AWrongCommandLineIsExitCode2) {
            {"translate", "--to=de", "--concurrency=0", "a"},
            {"translate", "--to=de", "--stream", "--json", "a"},
            {"translate", "--to=de", "--output=x"},
+           {"translate", "--to=de", "--term=x", "a"},
            {"translate", "--to=de", "--line_breaks=some", "a"},
            {"translate", "--to=de", "--line_breaks=keep", "--input=x",
             "--output=y"},

@@ -111,6 +111,14 @@ class FakeServer : public v1::TextService::Service,
       response->mutable_detected_language()->set_language("en");
       response->mutable_detected_language()->set_confidence(0.75f);
     }
+    if (request->return_segments()) {
+      v1::SegmentReport* report = response->add_segments();
+      report->mutable_source()->set_end(3);
+      report->mutable_target()->set_begin(1);
+      report->mutable_target()->set_end(4);
+      report->set_mean_logprob(-0.5f);
+      report->add_warnings(v1::SEGMENT_WARNING_NUMBER);
+    }
     for (int i = 0; i < request->decoding().num_hypotheses(); ++i) {
       v1::Hypothesis* alternative = response->add_alternatives();
       alternative->set_text(absl::StrCat(response->text(), i));

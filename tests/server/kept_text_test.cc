@@ -89,8 +89,9 @@ class Generator {
 
   std::string Word(int depth) {
     static constexpr const char* kWords[] = {
-        "The", "file", "is", "open", "work", "of", "a", "license", "OPEN",
-        "under", "terms", "12", "19:30", "permission", "\u20ac5", "it\u2019s"};
+        "The",   "file",       "is",      "open",     "work",  "of",
+        "a",     "license",    "OPEN",    "under",    "terms", "12",
+        "19:30", "permission", "\u20ac5", "it\u2019s"};
     if (Below(4) == 0) return Span();
     if (format_ != v1::TEXT_FORMAT_PLAIN && depth < 4 && Below(4) == 0) {
       return Element(depth);
@@ -234,10 +235,10 @@ TEST(KeptTextTest, SpansAndTagsSurviveWhateverTheModelWrites) {
         const Document document = Generator(seed).Next();
         grpc::ClientContext context;
         v1::TranslateResponse response;
-        const grpc::Status status = server->text().Translate(
-            &context, document.request, &response);
-        ASSERT_TRUE(status.ok()) << status.error_message() << " for "
-                                 << document.request.text();
+        const grpc::Status status =
+            server->text().Translate(&context, document.request, &response);
+        ASSERT_TRUE(status.ok())
+            << status.error_message() << " for " << document.request.text();
         Check(document, response);
       }
     });

@@ -165,8 +165,9 @@ TEST_F(RequestReaderTest, SentinelsAreTokensInGenerateAndInPromptsAlone) {
   EXPECT_THAT(source, Contains(1).Times(1));
 
   for (Task& task : model.tasks.tasks) task.prefix = "the <extra_id_0> ";
-  const auto translate =
-      RequestReader(model, {}).Read(TranslateOf("<extra_id_0>"), IsWanted);
+  v1::TranslateRequest translation = TranslateOf("<extra_id_0>");
+  translation.set_protect_spans(false);  // it would be copied
+  const auto translate = RequestReader(model, {}).Read(translation, IsWanted);
   ASSERT_TRUE(translate.ok()) << translate.status();
   EXPECT_THAT(translate->request.segments[0], Contains(kSentinel).Times(1));
   EXPECT_EQ(translate->request.segments[0][1], kSentinel);

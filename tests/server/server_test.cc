@@ -358,6 +358,7 @@ TEST_F(ServerTest, ControlSymbolsInAUsersTextAreText) {
     const auto greedy = [](const std::string& source) {
       v1::TranslateRequest request = TranslateOf(source);
       request.mutable_decoding()->set_beam_size(1);
+      request.set_protect_spans(false);  // they would be copied
       return request;
     };
     v1::TranslateResponse response, empty;

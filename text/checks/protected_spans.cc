@@ -6,6 +6,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "text/checks/addresses.h"
 #include "text/checks/emoji.h"
@@ -97,6 +98,12 @@ void DoNotTranslate::AppendSpans(absl::string_view text,
        finder_.FindAll(text, is_at_borders)) {
     spans.push_back({match.begin, match.end});
   }
+}
+
+bool IsBreak(absl::string_view span) {
+  return span == "\\n" || span == "\\r" || span == "\\t" ||
+         (absl::StartsWithIgnoreCase(span, "<br") &&
+          absl::StrContains(" />", span.substr(3, 1)));
 }
 
 std::vector<TextRange> FindProtectedSpans(absl::string_view text,

@@ -41,6 +41,10 @@ class DoNotTranslate {
   PatternFinder finder_;
 };
 
+// Whether a protected span divides sentences: an escaped line break or tab, or
+// <br>.
+bool IsBreak(absl::string_view span);
+
 // What to look for in addition to `strings`.
 struct ProtectedSpansOptions {
   // Placeholders, escapes, tags, code (placeholders.h) and addresses, paths,

@@ -77,13 +77,18 @@ std::vector<TextRange> JoinNeighbours(absl::string_view source,
 }  // namespace
 
 StandInSource ReplaceSpans(absl::string_view source,
-                           absl::Span<const TextRange> spans,
-                           StandInKind kind) {
+                           absl::Span<const TextRange> spans, StandInKind kind,
+                           absl::Span<const SpanReplacement> signs) {
   std::vector<SpanReplacement> replacements;
-  replacements.reserve(spans.size());
+  replacements.reserve(spans.size() + signs.size());
+  auto sign = signs.begin();
   for (const TextRange& span : JoinNeighbours(source, spans)) {
+    for (; sign != signs.end() && sign->range.begin < span.end; ++sign) {
+      if (sign->range.end <= span.begin) replacements.push_back(*sign);
+    }
     replacements.push_back({span, std::nullopt});
   }
+  replacements.insert(replacements.end(), sign, signs.end());
   return ReplaceEach(source, replacements, kind);
 }
 

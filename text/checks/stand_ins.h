@@ -42,19 +42,21 @@ struct StandInSource {
   std::vector<StandIn> stand_ins;  // with distinct texts
 };
 
-// Gives each span a stand-in of its own, which does not occur in the source.
-// Spans without white space, letter or digit between them ("%s/%s") have one
-// together. REQUIRES: the spans are in order, disjoint, not empty and borders
-// of characters.
-StandInSource ReplaceSpans(absl::string_view source,
-                           absl::Span<const TextRange> spans, StandInKind kind);
-
 // A part of a source, and its replacement for good. Absent: a stand-in of its
 // own.
 struct SpanReplacement {
   TextRange range;
   std::optional<std::string> text;
 };
+
+// Gives each span a stand-in of its own, which does not occur in the source.
+// Spans without white space, letter or digit between them ("%s/%s") have one
+// together. Signs that lie outside of the spans have their replacements
+// (FindPlainSigns()). REQUIRES: both are in order, disjoint, not empty and
+// borders of characters.
+StandInSource ReplaceSpans(absl::string_view source,
+                           absl::Span<const TextRange> spans, StandInKind kind,
+                           absl::Span<const SpanReplacement> signs = {});
 
 // The same for parts of which some have replacements that RestoreSpans() leaves
 // as they are. Does not join parts. REQUIRES: as above.

@@ -231,12 +231,14 @@ std::vector<TextRange> FindUnknown(absl::string_view text,
   return parts;
 }
 
-std::vector<TextRange> FindPlainSigns(absl::string_view text,
-                                      const Tokenizer& tokenizer,
-                                      absl::FunctionRef<bool()> is_wanted) {
-  std::vector<TextRange> signs;
+std::vector<SpanReplacement> FindPlainSigns(
+    absl::string_view text, const Tokenizer& tokenizer,
+    absl::FunctionRef<bool()> is_wanted) {
+  std::vector<SpanReplacement> signs;
   const auto take = [&](TextRange range, int32_t character, bool is_known) {
-    if (!is_known && PlainSign(character) != nullptr) signs.push_back(range);
+    const char* plain = PlainSign(character);
+    if (is_known || plain == nullptr) return;
+    signs.push_back({range, plain == kLongDash ? DashFor(text, range) : plain});
   };
   ForEachCharacter(text, tokenizer, is_wanted, take);
   return signs;
@@ -245,18 +247,12 @@ std::vector<TextRange> FindPlainSigns(absl::string_view text,
 StandInSource ReplaceUnknown(absl::string_view source,
                              absl::Span<const TextRange> parts,
                              StandInKind kind,
-                             absl::Span<const TextRange> signs) {
+                             absl::Span<const SpanReplacement> signs) {
   constexpr absl::string_view kDollar = "$";
   const absl::string_view currency =
       absl::StrContains(source, kDollar) ? "" : OnlyCurrencySign(source, parts);
-  std::vector<SpanReplacement> replacements;
+  std::vector<SpanReplacement> replacements(signs.begin(), signs.end());
   int32_t num_dollars = 0;
-  for (const TextRange& range : signs) {
-    size_t at = range.begin;
-    std::string plain = PlainSign(NextCharacter(source, at));
-    if (plain == kLongDash) plain = DashFor(source, range);
-    replacements.push_back({range, plain});
-  }
   size_t end = 0;  // of the last part
   for (const TextRange& range : parts) {
     const absl::string_view text = Slice(source, range);

@@ -33,14 +33,14 @@ std::vector<TextRange> FindUnknown(
     absl::string_view text, const Tokenizer& tokenizer,
     absl::FunctionRef<bool()> is_wanted = [] { return true; });
 
-// The quotes, dashes and spaces that the model cannot spell and for which ASCII
-// has plain ones. Otherwise as FindUnknown().
-std::vector<TextRange> FindPlainSigns(
+// The quotes, dashes and spaces that the model cannot spell, and the signs of
+// ASCII that it can read in their place. Otherwise as FindUnknown().
+std::vector<SpanReplacement> FindPlainSigns(
     absl::string_view text, const Tokenizer& tokenizer,
     absl::FunctionRef<bool()> is_wanted = [] { return true; });
 
 // Replaces what the model cannot spell by what it can:
-//   - the signs of FindPlainSigns() by those of ASCII, for good
+//   - signs by those that FindPlainSigns() gives, for good
 //   - currency signs among the parts of FindUnknown() by "$", if there is one
 //     kind of them and no "$"
 //   - other currency signs, with their amounts, and words by stand-ins of
@@ -50,7 +50,7 @@ std::vector<TextRange> FindPlainSigns(
 StandInSource ReplaceUnknown(absl::string_view source,
                              absl::Span<const TextRange> parts,
                              StandInKind kind,
-                             absl::Span<const TextRange> signs = {});
+                             absl::Span<const SpanReplacement> signs = {});
 
 // Whether a text has U+FFFD or a control character that its source does not
 // have.

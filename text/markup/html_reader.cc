@@ -70,20 +70,23 @@ class Reader {
 
   void TakeText(TextRange range) {
     const TextMode mode = scope_.top().start.mode;
+    const absl::string_view text = text_.substr(0, range.end);
     size_t begin = range.begin;
-    for (size_t at = begin;; ++at) {
-      at = text_.find('&', at);
-      if (at >= range.end) break;
+    for (size_t at = text.find('&', begin); at != absl::string_view::npos;
+         at = text.find('&', at)) {
       const CharacterReference reference =
-          FindCharacterReference(Slice(text_, {at, range.end}));
-      if (reference.size == 0) continue;
+          FindCharacterReference(text.substr(at));
+      if (reference.size == 0) {
+        ++at;
+        continue;
+      }
       if (at > begin) builder_.AddText({begin, at}, mode);
-      begin = at + reference.size;
       std::string characters;
       AppendCharacter(reference.first, characters);
       if (reference.second != 0) AppendCharacter(reference.second, characters);
+      begin = at + reference.size;
       builder_.AddReference({at, begin}, characters, mode);
-      at = begin - 1;
+      at = begin;
     }
     if (begin < range.end) builder_.AddText({begin, range.end}, mode);
   }

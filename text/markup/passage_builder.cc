@@ -68,6 +68,10 @@ void PassageBuilder::AddSection(TextRange section, TextRange content,
 }
 
 void PassageBuilder::AddTag(const Tag& tag) {
+  const bool is_end = tag.kind == InlineTag::Kind::kClose && !tags_.empty() &&
+                      tags_.back().tag.kind == InlineTag::Kind::kOpen &&
+                      tags_.back().tag.source.end == tag.source.begin;
+  if (is_end || tag.kind == InlineTag::Kind::kEmpty) ends_with_element_ = true;
   tags_.push_back({tag, text_.size()});
 }
 
@@ -75,6 +79,7 @@ void PassageBuilder::Append(TextRange source, absl::string_view text) {
   const size_t begin = text_.size();
   text_.append(text.data(), text.size());
   ends_with_space_ = false;
+  ends_with_element_ = false;
   const bool is_copy = source.size() == text.size();
   if (is_copy && !runs_.empty() && runs_.back().source.end == source.begin &&
       runs_.back().source.size() == runs_.back().text.size()) {
@@ -85,34 +90,18 @@ void PassageBuilder::Append(TextRange source, absl::string_view text) {
   }
 }
 
-// Appends one space, unless there is one. After an empty element a further
-// space is visible in the source ("a <img> b"), so that it becomes part of the
-// tag.
+// Appends one space, unless there is one, or no text. After an empty element a
+// further space is visible in the source ("a <img> b"), so that it becomes part
+// of the tag. At the beginning of a passage this may be so.
 void PassageBuilder::AppendSpace(TextRange source) {
   if (!text_.empty() && !ends_with_space_) {
     Append(source, " ");
     ends_with_space_ = true;
-  } else if (text_.empty() ? EndsWithTag(source.begin)
-                           : EndsWithEmptyElement(source.begin)) {
+  } else if (!tags_.empty() && tags_.back().tag.source.end == source.begin &&
+             (text_.empty() || ends_with_element_)) {
     tags_.back().tag.source.end = source.end;
+    ends_with_element_ = false;
   }
-}
-
-bool PassageBuilder::EndsWithTag(size_t end) const {
-  return !tags_.empty() && tags_.back().tag.source.end == end;
-}
-
-// Whether an element without content ends at `end` of the source.
-bool PassageBuilder::EndsWithEmptyElement(size_t end) const {
-  if (!EndsWithTag(end)) return false;
-  const PendingTag& last = tags_.back();
-  if (last.offset != text_.size()) return false;
-  if (last.tag.kind == InlineTag::Kind::kEmpty) return true;
-  if (last.tag.kind != InlineTag::Kind::kClose || tags_.size() < 2)
-    return false;
-  const PendingTag& before = tags_[tags_.size() - 2];
-  return before.tag.kind == InlineTag::Kind::kOpen &&
-         before.tag.name == last.tag.name && before.offset == last.offset;
 }
 
 void PassageBuilder::Keep(size_t begin, TextMode mode) {
@@ -126,7 +115,7 @@ void PassageBuilder::Keep(size_t begin, TextMode mode) {
 
 void PassageBuilder::MergeWithoutLetters(const Place& place, TextRange source) {
   if (takes_all_ || place.passage != serial_ ||
-      HasLetter(absl::string_view(text_).substr(place.text_size))) {
+      HasLetterFrom(place.text_size)) {
     return;
   }
   CutText(place.text_size);
@@ -136,6 +125,21 @@ void PassageBuilder::MergeWithoutLetters(const Place& place, TextRange source) {
   tags_.resize(place.num_tags);
   ends_with_space_ = !text_.empty() && IsSpace(text_.back());
   AddTag({InlineTag::Kind::kEmpty, source});
+}
+
+// Whether the text has a letter from `begin` on. Reads no part of the text
+// twice, because the letter that was found last answers for all earlier
+// positions.
+bool PassageBuilder::HasLetterFrom(size_t begin) {
+  if (begin <= letter_ && letter_ < text_.size()) return true;
+  for (size_t at = begin; at < text_.size();) {
+    const size_t character = at;
+    if (IsLetter(NextCharacter(text_, at))) {
+      letter_ = character;
+      return true;
+    }
+  }
+  return false;
 }
 
 // Leaves the first `size` bytes of the text.
@@ -169,7 +173,9 @@ void PassageBuilder::Clear() {
   kept_.clear();
   tags_.clear();
   sections_ = {};
+  letter_ = std::string::npos;
   ends_with_space_ = false;
+  ends_with_element_ = false;
 }
 
 // The white space that is cut off goes to the raw piece, or to a tag before

@@ -72,8 +72,7 @@ class PassageBuilder {
 
   void Append(TextRange source, absl::string_view text);
   void AppendSpace(TextRange source);
-  bool EndsWithTag(size_t end) const;
-  bool EndsWithEmptyElement(size_t end) const;
+  bool HasLetterFrom(size_t begin);
   void CutText(size_t size);
   bool IsSpaces(TextRange source) const;
   void Keep(size_t begin, TextMode mode);
@@ -81,7 +80,6 @@ class PassageBuilder {
   void TrimEnd();
   void FindPartners();
   TextRange StripEdges();
-  bool IsInner(size_t index, TextRange stripped) const;
   void TakePassage(TextRange inner);
   std::vector<InlineTag> TakeTags(TextRange inner) const;
   void Clear();
@@ -98,9 +96,11 @@ class PassageBuilder {
   std::vector<TextRange> kept_;
   std::vector<PendingTag> tags_;
   TextRange sections_;  // from the first CDATA section to the last, if any
-  bool ends_with_space_ = false;  // one that was collapsed
-  std::vector<std::vector<int32_t>>
-      open_;  // scratch of FindPartners(), by name
+  size_t letter_ = std::string::npos;  // the position of a letter, if in text_
+  bool ends_with_space_ = false;       // one that was collapsed
+  bool ends_with_element_ = false;     // one without content, after the text
+  // Scratch of FindPartners(): start tags by name.
+  std::vector<std::vector<int32_t>> open_;
 };
 
 }  // namespace sheaf

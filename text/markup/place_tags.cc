@@ -21,11 +21,16 @@ class Writer {
       : target_(placement.target),
         tags_(placement.tags),
         format_(placement.format),
+        whole_(placement.whole),
         places_(placement.places) {
     if (places_ != nullptr) places_->assign(target_.size(), {});
   }
 
   void WriteTextTo(size_t end) {
+    while (!whole_.empty() && whole_.front().end < end) {
+      whole_.remove_prefix(1);
+    }
+    if (!whole_.empty() && whole_.front().begin < end) end = whole_.front().end;
     if (places_ == nullptr && at_ < end) {
       result_ += EscapeText(Slice(target_, {at_, end}), format_);
       at_ = end;
@@ -53,6 +58,7 @@ class Writer {
   const absl::string_view target_;
   const absl::Span<const InlineTag> tags_;
   const TextFormat format_;
+  absl::Span<const TextRange> whole_;     // those that end after at_
   std::vector<TextRange>* const places_;  // null: not asked for
   std::string result_;
   size_t at_ = 0;  // the text before it is written
@@ -63,7 +69,8 @@ std::string WriteInOrder(const TagPlacement& placement, const UnitMap& units) {
   Writer writer(placement);
   for (size_t i = 0; i < placement.tags.size(); ++i) {
     const InlineTag& tag = placement.tags[i];
-    writer.WriteTextTo(TagPlacer::Find(placement.target, units, tag.offset,
+    writer.WriteTextTo(TagPlacer::Find({placement.source, placement.target},
+                                       units, tag.offset,
                                        tag.kind == InlineTag::Kind::kOpen));
     writer.WriteTag(static_cast<int32_t>(i));
   }

@@ -52,6 +52,8 @@ struct TagPlacement {
   absl::string_view target;
   const TextAlignment* alignment = nullptr;  // null or empty: not known
   TextFormat format = TextFormat::kHtml;
+  // Ranges of `target` in which no tag is put, in order and disjoint.
+  absl::Span<const TextRange> whole = {};
   // Not null: gets, for each byte of `target`, the place of its character in
   // the result.
   std::vector<TextRange>* places = nullptr;

@@ -4,31 +4,24 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "text/markup/chunk_choice.h"
-#include "text/utf8.h"
 
 namespace sheaf {
 namespace {
 
 constexpr int32_t kNobody = -1;
 
-bool IsSpaceAt(absl::string_view text, size_t at) {
-  return IsWhitespace(NextCharacter(text, at));
-}
-
-bool IsSpaceBefore(absl::string_view text, size_t at) {
-  return IsWhitespace(PreviousCharacter(text, at));
-}
-
 }  // namespace
 
 // Units of the target are indexes from the beginning of the target, but those
 // of `labels` and `owners` from `first`.
 struct TagPlacer::Level {
-  int32_t parent;
+  int32_t parent = 0;
   TextRange range;  // the units of the parent
   TextRange free;   // those between the children that reach out of the segment
   TextRange bytes;  // of the parent
+  TextRange inner;  // those between the children that reach out
   std::vector<int32_t> labels;      // the child from which a unit comes
   std::vector<int32_t> owners;      // the child that has the unit, or kNobody
   std::vector<TextRange> contents;  // of the children, in units of the source
@@ -67,16 +60,10 @@ TagPlacer::TagPlacer(absl::string_view source, absl::string_view target,
 void TagPlacer::PlaceChildren(int32_t parent) {
   const std::vector<int32_t>& children = node(parent).children;
   const auto index = static_cast<size_t>(parent);
-  Level level = {parent,
-                 unit_places_[index],
-                 unit_places_[index],
-                 places_[index],
-                 {},
-                 {},
-                 {},
-                 {},
-                 {},
-                 {}};
+  Level level;
+  level.parent = parent;
+  level.range = level.free = unit_places_[index];
+  level.bytes = level.inner = places_[index];
   level.owners.assign(level.range.size(), kNobody);
   level.chunks.resize(children.size());
   level.places.resize(children.size());
@@ -135,9 +122,7 @@ void TagPlacer::PlaceCut(Level& level, bool is_front) {
   TextRange& chunk = level.chunks[child];
   if (is_front) {
     chunk = {level.free.begin, cut};
-    // A label that is unknown at the end may be a mark of the content.
-    const size_t size = chunk.size();
-    if (size > 0) GrowOverMarks(level, child);
+    if (chunk.size() > 0) GrowOverMarks(level, child);
     level.free.begin = chunk.end;
   } else {
     chunk = {cut, level.free.end};
@@ -148,12 +133,15 @@ void TagPlacer::PlaceCut(Level& level, bool is_front) {
     level.owner(i) = static_cast<int32_t>(child);
   }
   TakeBytes(level, child);
+  TextRange& place = level.places[child];
   if (is_front) {
-    level.places[child].begin = level.bytes.begin;
-    if (chunk.size() == 0) level.places[child].end = level.bytes.begin;
+    place.begin = level.bytes.begin;
+    if (chunk.size() == 0) place.end = place.begin;
+    level.inner.begin = place.end;
   } else {
-    level.places[child].end = level.bytes.end;
-    if (chunk.size() == 0) level.places[child].begin = level.bytes.end;
+    place.end = level.bytes.end;
+    if (chunk.size() == 0) place.begin = place.end;
+    level.inner.end = place.begin;
   }
 }
 
@@ -247,8 +235,8 @@ void TagPlacer::GrowOverMarks(Level& level, size_t child) const {
   }
 }
 
-// The bytes of a chunk. If the content begins or ends with spaces, they do,
-// too.
+// The bytes of a chunk. If the content begins or ends with spaces that are also
+// in the target, they are added.
 void TagPlacer::TakeBytes(Level& level, size_t child) {
   level.is_placed[child] = true;
   const TextRange chunk = level.chunks[child];
@@ -257,20 +245,19 @@ void TagPlacer::TakeBytes(Level& level, size_t child) {
   const std::vector<TextUnit>& units = units_.target();
   TextRange bytes = {units[chunk.begin].range.begin,
                      units[chunk.end - 1].range.end};
-  const auto skip_back = [&](size_t at) {
-    while (at > level.bytes.begin && IsSpaceBefore(target_, at)) {
-      PreviousCharacter(target_, at);
-    }
-    return at;
-  };
-  const auto skip_forward = [&](size_t at) {
-    while (at < level.bytes.end && IsSpaceAt(target_, at)) {
-      NextCharacter(target_, at);
-    }
-    return at;
-  };
-  if (IsSpaceAt(source_, content.begin)) bytes.begin = skip_back(bytes.begin);
-  if (IsSpaceBefore(source_, content.end)) bytes.end = skip_forward(bytes.end);
+  const TextRange words = level.contents[child];
+  const absl::string_view before = Slice(
+      source_, {content.begin, units_.source_unit(words.begin).range.begin});
+  const absl::string_view after = Slice(
+      source_, {units_.source_unit(words.end - 1).range.end, content.end});
+  if (absl::EndsWith(target_.substr(0, bytes.begin), before)) {
+    bytes.begin -= before.size();
+  }
+  if (absl::StartsWith(target_.substr(bytes.end), after)) {
+    bytes.end += after.size();
+  }
+  bytes.begin = std::max(bytes.begin, level.bytes.begin);
+  bytes.end = std::min(bytes.end, level.bytes.end);
   level.places[child] = bytes;
 }
 
@@ -288,9 +275,10 @@ void TagPlacer::PlacePoint(Level& level, size_t child) const {
   } else if (is_last) {
     byte = level.bytes.end;
   } else {
-    byte = Find(target_, units_, content.begin, /*is_before=*/false);
+    byte = Find({source_, target_}, units_, content.begin,
+                /*is_before=*/false);
   }
-  byte = std::clamp(byte, level.bytes.begin, level.bytes.end);
+  byte = std::max(std::min(byte, level.inner.end), level.inner.begin);
   level.places[child] = {byte, byte};
 }
 
@@ -326,23 +314,28 @@ void TagPlacer::Finish(Level& level) {
   }
 }
 
-size_t TagPlacer::Find(absl::string_view target, const UnitMap& units,
+size_t TagPlacer::Find(const TextPair& texts, const UnitMap& units,
                        size_t offset, bool is_before) {
+  const absl::string_view target = texts.target;
   const std::vector<TextUnit>& all = units.target();
-  const TextRange before = units.SourceUnits({0, offset});
-  const size_t next = before.size();
-  const size_t num_source = units.num_source();
+  const size_t next = units.SourceUnits({0, offset}).size();
   if (next == 0) return 0;
-  if (next == num_source) return target.size();
-  const bool touches_left = units.source_unit(next - 1).range.end == offset;
-  const bool touches_right = units.source_unit(next).range.begin == offset;
-  if (touches_right && (is_before || !touches_left)) {
-    const size_t unit = units.Before(next);
+  if (next == units.num_source()) return target.size();
+  const auto begin_of = [&](size_t unit) {
     return unit == all.size() ? target.size() : all[unit].range.begin;
+  };
+  const bool touches_left = units.source_unit(next - 1).range.end == offset;
+  const size_t next_begin = units.source_unit(next).range.begin;
+  if (next_begin == offset && (is_before || !touches_left)) {
+    return begin_of(units.Before(next));
   }
   const size_t unit = units.After(next - 1);
   if (touches_left) return unit == 0 ? 0 : all[unit - 1].range.end;
-  return unit == all.size() ? target.size() : all[unit].range.begin;
+  // Between spaces: the same of them follow, if they do in the target.
+  const absl::string_view spaces = Slice(texts.source, {offset, next_begin});
+  const size_t end = begin_of(unit);
+  return absl::EndsWith(target.substr(0, end), spaces) ? end - spaces.size()
+                                                       : end;
 }
 
 }  // namespace sheaf

@@ -31,8 +31,8 @@ class TagPlacer {
 
   // The byte of the target where a point of the source belongs.
   // `is_before`: rather before what follows than after what precedes.
-  static size_t Find(absl::string_view target, const UnitMap& units,
-                     size_t offset, bool is_before);
+  static size_t Find(const TextPair& texts, const UnitMap& units, size_t offset,
+                     bool is_before);
 
  private:
   // The children of one node while they are placed.

@@ -25,8 +25,6 @@ std::vector<Hypothesis> Says(const std::string& text, float logprob = -1) {
   return {hypothesis};
 }
 
-// Says() with each word aligned to the source word of the same rank, where the
-// source is spelled by words.
 class SegmentRepairTest : public testing::Test {
  protected:
   SegmentRepairTest() {
@@ -175,6 +173,67 @@ TEST_F(SegmentRepairTest, ANumberThatStaysLostGivesAWarning) {
   EXPECT_EQ(result.best.text, "Komm um 7.");
   EXPECT_THAT(result.warnings, ElementsAre(SegmentWarning::kNumber));
   EXPECT_EQ(result.checks.of(SegmentCheck::kNumbersFlagged), 1);
+}
+
+TEST_F(SegmentRepairTest, CapitalsAreTranslatedInSentenceCaseIfThatIsBetter) {
+  segment_.capitals = Capitals::kAll;
+  Begin("THE FILE IS OPEN.", {});
+  EXPECT_THAT(Sources(repair_->Take(0, Says("THE FILE IS OPEN.", -0.1f))),
+              ElementsAre("The file is open."));
+  EXPECT_THAT(repair_->Take(1, Says("Die Datei ist offen.", -0.3f)), IsEmpty());
+  ASSERT_TRUE(repair_->is_final());
+  const HeldResult result = repair_->TakeResult();
+  EXPECT_EQ(result.best.text, "DIE DATEI IST OFFEN.");
+  EXPECT_EQ(result.mean_logprob, -0.3f);
+  EXPECT_EQ(result.checks.of(SegmentCheck::kCapitalsInSentence), 1);
+}
+
+TEST_F(SegmentRepairTest, CapitalsStayIfTheModelIsMoreCertainOfThem) {
+  segment_.capitals = Capitals::kAll;
+  Begin("THE FILE IS OPEN.", {});
+  EXPECT_EQ(repair_->Take(0, Says("DIE DATEI IST AUF.", -0.1f)).size(), 1);
+  EXPECT_THAT(repair_->Take(1, Says("Die Datei ist offen.", -0.3f)), IsEmpty());
+  ASSERT_TRUE(repair_->is_final());
+  const HeldResult result = repair_->TakeResult();
+  EXPECT_EQ(result.best.text, "DIE DATEI IST AUF.");
+  EXPECT_EQ(result.checks.of(SegmentCheck::kCapitalsAsTheyAre), 1);
+}
+
+TEST_F(SegmentRepairTest, ASuspiciousSegmentIsTranslatedInHalves) {
+  Begin("The old house is near the river, and the new one is not.", {});
+  const std::string loop = "das Haus ist das Haus ist das Haus ist";
+  const std::vector<RepairDecode> again = repair_->Take(0, Says(loop));
+  ASSERT_EQ(again.size(), 1);
+  EXPECT_TRUE(again[0].is_other_search);
+  ++last_decode_;
+  EXPECT_THAT(Sources(repair_->Take(1, Says(loop))),
+              ElementsAre("The old house is near the river,",
+                          "and the new one is not."));
+  EXPECT_THAT(repair_->Take(2, Says("Das alte Haus ist am Fluss,")), IsEmpty());
+  EXPECT_THAT(repair_->Take(3, Says("und das neue nicht.")), IsEmpty());
+  ASSERT_TRUE(repair_->is_final());
+  const HeldResult result = repair_->TakeResult();
+  EXPECT_EQ(result.best.text,
+            "Das alte Haus ist am Fluss, und das neue nicht.");
+  EXPECT_EQ(result.checks.of(SegmentCheck::kCoverageRepaired), 1);
+}
+
+TEST_F(SegmentRepairTest, ASegmentHasALimitedNumberOfRounds) {
+  segment_.capitals = Capitals::kAll;
+  Begin("OPEN {name} AT 19:30 AND 20:30.", {"{name}"});
+  int num_rounds = 0;
+  std::vector<RepairDecode> decodes = repair_->Take(0, Says("A"));
+  while (!decodes.empty()) {
+    ++num_rounds;
+    std::vector<RepairDecode> next;
+    for (const RepairDecode& decode : decodes) {
+      next = repair_->Take(decode.number, Says("A"));
+    }
+    decodes = std::move(next);
+  }
+  ASSERT_TRUE(repair_->is_final());
+  EXPECT_EQ(num_rounds, SegmentRepair::kMaxRounds);
+  EXPECT_THAT(repair_->TakeResult().best.text, ::testing::HasSubstr("{name}"));
 }
 
 }  // namespace

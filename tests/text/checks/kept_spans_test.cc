@@ -81,8 +81,8 @@ TEST(CutAtSpansTest, JoinedTranslationsKeepEverySpan) {
   EXPECT_EQ(Join(source, {"", "Dateien nach"}).text,
             "%s of %d Dateien nach {x}.");
   // One that continues a span leaves the source as it is.
-  EXPECT_EQ(Join("/etc/a now", {"/b"}).text, "/etc/a /b");
-  EXPECT_EQ(Join("%1 x", {"x"}).text, "%1 x");
+  EXPECT_EQ(Join("/etc/a, now", {"/b"}).text, "/etc/a, now");
+  EXPECT_EQ(Join("/etc/a, now", {", nun"}).text, "/etc/a, nun");
 }
 
 TEST(CutAtSpansTest, JoinedTranslationsAreAlignedToTheSource) {

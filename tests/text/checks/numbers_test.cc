@@ -74,6 +74,8 @@ TEST(NumbersTest, DigitsMayNotChange) {
               ElementsAre("1.5"));
   EXPECT_THAT(Missing("It has 1.5 units.", "Es hat 5,1 Einheiten."),
               ElementsAre("1.5"));
+  EXPECT_THAT(Missing("It has 1.23 units.", "Es hat 12,3 Einheiten."),
+              ElementsAre("1.23"));
   EXPECT_THAT(Missing("Agent 007 and 25 men", "Agent 7 und 25 Männer"),
               ElementsAre("007"));
   EXPECT_THAT(Added("None.", "Es sind 42."), ElementsAre("42"));

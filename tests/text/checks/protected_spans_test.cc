@@ -111,6 +111,15 @@ TEST(ProtectedSpansTest, EscapesAndTags) {
   EXPECT_THAT(Find("a < b and c > d, x <y and z> w, <your name>"), IsEmpty());
 }
 
+TEST(ProtectedSpansTest, SomeSpansDivideSentences) {
+  EXPECT_TRUE(IsBreak("\\n"));
+  EXPECT_TRUE(IsBreak("<br/>"));
+  EXPECT_TRUE(IsBreak("<BR class=\"a\">"));
+  EXPECT_FALSE(IsBreak("<break/>"));
+  EXPECT_FALSE(IsBreak("\\\""));
+  EXPECT_FALSE(IsBreak("{n}"));
+}
+
 TEST(ProtectedSpansTest, MarkdownCodeAndLinkTargets) {
   EXPECT_THAT(Find("Use `git push` and ``a`b``."),
               ElementsAre("`git push`", "``a`b``"));

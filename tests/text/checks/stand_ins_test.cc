@@ -49,6 +49,15 @@ TEST(StandInsTest, NumbersThatTheSourceHasAreSkipped) {
       "ID1 and ID3: ID2 ID4");
 }
 
+TEST(StandInsTest, SignsOutsideOfSpansAreReplacedForGood) {
+  const std::string source = "a–b {x–y} c–";
+  const StandInSource stand_ins =
+      ReplaceSpans(source, {{6, 13}}, StandInKind::kIdentifier,
+                   {{{1, 4}, "-"}, {{8, 11}, "-"}, {{15, 18}, "-"}});
+  EXPECT_EQ(stand_ins.source.text(), "a-b ID1 c-");
+  EXPECT_EQ(Restored(stand_ins, "d-e ID1."), "d-e {x–y}.");
+}
+
 TEST(StandInsTest, SpansReturnWhereTheirStandInsAre) {
   const StandInSource stand_ins =
       Replace("%s of {x} by %s.", StandInKind::kIdentifier);
@@ -83,6 +92,20 @@ TEST(StandInsTest, TheAlignmentIsThatOfTheOriginal) {
   // The token " ID1" is the space and the span.
   EXPECT_THAT(pairs, ElementsAre("Jetzt=now", " = {name}", "{name}={name}",
                                  " offen=Open"));
+}
+
+TEST(StandInsTest, PartsOfAStandInAreTheWholeSpan) {
+  const StandInSource stand_ins =
+      Replace("Open {name} now.", StandInKind::kIdentifier);
+  ASSERT_EQ(stand_ins.source.text(), "Open ID1 now.");
+  for (const TextRange& part : {TextRange{5, 6}, {6, 7}, {7, 8}, {5, 8}}) {
+    const TextRange span = stand_ins.source.ToOriginal(part);
+    EXPECT_EQ(span.begin, 5);
+    EXPECT_EQ(span.end, 11);
+  }
+  const TextRange after = stand_ins.source.ToOriginal(TextRange{8, 13});
+  EXPECT_EQ(after.begin, 11);
+  EXPECT_EQ(after.end, 16);
 }
 
 // A translation that has the words of the source in any order keeps all spans.

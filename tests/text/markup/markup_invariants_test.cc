@@ -53,9 +53,9 @@ std::vector<std::string> Tags(const std::string& text) {
   for (const char* name :
        {"<title", "<textarea", "<script", "<style", "<svg", "<math"}) {
     if (!absl::StrContains(text, name)) continue;
-    for (size_t at = text.find("n=\""); at != std::string::npos;
-         at = text.find("n=\"", at + 1)) {
-      tags.push_back(text.substr(at, text.find('"', at + 3) - at));
+    for (size_t at = text.find("nr=\""); at != std::string::npos;
+         at = text.find("nr=\"", at + 1)) {
+      tags.push_back(text.substr(at, text.find('"', at + 4) - at));
     }
     return tags;
   }

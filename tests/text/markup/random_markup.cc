@@ -50,7 +50,7 @@ constexpr const char* kPieces[] = {"<",         "</",
 }  // namespace
 
 std::string RandomMarkup::Attribute() {
-  return absl::StrCat(" n=\"", ++num_tags_, "\"");
+  return absl::StrCat(" nr=\"", ++num_tags_, "\"");
 }
 
 std::string RandomMarkup::Text(TextFormat format) {
