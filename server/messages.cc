@@ -93,6 +93,8 @@ v1::SegmentWarning ToProto(SegmentWarning warning) {
       return v1::SEGMENT_WARNING_TOO_LONG;
     case SegmentWarning::kUntranslated:
       return v1::SEGMENT_WARNING_UNTRANSLATED;
+    case SegmentWarning::kTerm:
+      return v1::SEGMENT_WARNING_TERM;
   }
   return v1::SEGMENT_WARNING_UNSPECIFIED;
 }

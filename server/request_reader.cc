@@ -15,6 +15,7 @@
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/stop_sequences.h"
+#include "text/terms/term_tokens.h"
 #include "text/utf8.h"
 
 namespace sheaf {
@@ -84,8 +85,16 @@ int64_t BytesOf(const PreparedRequest& prepared) {
 }
 
 RequestReader::RequestReader(const ServedModel& model,
-                             const RequestLimits& limits)
-    : model_(model), limits_(limits) {}
+                             const RequestLimits& limits,
+                             const Glossaries* glossaries)
+    : model_(model), limits_(limits), glossaries_(glossaries) {
+  if (model_.tokenizers.target == nullptr) return;
+  std::vector<bool> continues =
+      TokensThatContinueWords(*model_.tokenizers.target);
+  continues.resize(model_.vocab_size);
+  continues_word_ =
+      std::make_shared<const std::vector<bool>>(std::move(continues));
+}
 
 absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();

@@ -12,6 +12,7 @@
 #include "text/checks/put_back.h"
 #include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
+#include "text/terms/term_forms.h"
 #include "text/text_alignment.h"
 #include "text/token_spans.h"
 
@@ -141,21 +142,25 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
   if (candidate.method == Method::kSentenceCase) {
     text = InCapitals(plan, segment, text);
   }
-  candidate.warnings =
-      JudgeSegment({.source = source,
-                    .target = text.text,
-                    .source_language = plan.source_language,
-                    .target_language = plan.target_language,
-                    .protected_spans = segment.spans,
-                    .unknown = segment.copied,
-                    .is_cut = candidate.finish_reason == FinishReason::kLength});
+  candidate.warnings = JudgeSegment(
+      {.source = source,
+       .target = text.text,
+       .source_language = plan.source_language,
+       .target_language = plan.target_language,
+       .protected_spans = segment.spans,
+       .unknown = segment.copied,
+       .is_cut = candidate.finish_reason == FinishReason::kLength});
+  candidate.num_missing_terms =
+      static_cast<int32_t>(MissingTerms(text.text, segment.terms).size());
+  if (candidate.num_missing_terms > 0) {
+    candidate.warnings.push_back(SegmentWarning::kTerm);
+  }
 }
 
 }  // namespace
 
 std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
-                                      const SegmentPlan& segment,
-                                      Trial trial) {
+                                      const SegmentPlan& segment, Trial trial) {
   std::vector<Candidate> candidates;
   if (trial.method == Method::kCut || trial.method == Method::kHalves) {
     candidates.push_back(Join(plan, segment, trial));
@@ -181,7 +186,14 @@ bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
 }
 
 bool IsBetter(const Candidate& other, const Candidate& best) {
+  // Constraints that do not fit the source may never come to an end.
+  if (other.is_constrained() && other.finish_reason != FinishReason::kEos) {
+    return false;
+  }
   if (other.is_whole() != best.is_whole()) return other.is_whole();
+  if (other.num_missing_terms != best.num_missing_terms) {
+    return other.num_missing_terms < best.num_missing_terms;
+  }
   // What the model wrote in place of a span may be left around it.
   if (best.is_put_back && !other.is_put_back) {
     return !IsBetter(JudgedTranslation{best.warnings},
@@ -192,8 +204,7 @@ bool IsBetter(const Candidate& other, const Candidate& best) {
       other.method != Method::kCut && other.method != Method::kHalves &&
       best.method != Method::kCut && best.method != Method::kHalves;
   return IsBetter(
-      JudgedTranslation{other.warnings,
-                        is_comparable ? other.mean_logprob : 0},
+      JudgedTranslation{other.warnings, is_comparable ? other.mean_logprob : 0},
       JudgedTranslation{best.warnings, is_comparable ? best.mean_logprob : 0});
 }
 

@@ -27,6 +27,7 @@ struct Candidate {
   FinishReason finish_reason = FinishReason::kEos;
   bool is_put_back = false;  // protected spans were
   bool is_restored = true;   // all stand-ins have become their originals
+  int32_t num_missing_terms = 0;
   std::vector<SegmentWarning> warnings;
 
   bool Has(SegmentWarning warning) const;
@@ -39,6 +40,9 @@ struct Candidate {
     return HasAny({SegmentWarning::kEmpty, SegmentWarning::kRepetition,
                    SegmentWarning::kTooShort, SegmentWarning::kTooLong,
                    SegmentWarning::kUntranslated});
+  }
+  bool is_constrained() const {
+    return method == Method::kTerms || method == Method::kTermsAndStandIns;
   }
   // A stop sequence ended it, so that nothing is expected of it.
   bool is_stopped() const {

@@ -11,9 +11,10 @@
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
 #include "text/checks/capitals.h"
-#include "text/markup/markup.h"
 #include "text/marks.h"
+#include "text/markup/markup.h"
 #include "text/prompt_template.h"
+#include "text/terms/term_forms.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
@@ -29,6 +30,7 @@ struct SegmentPlan {
   std::vector<TextRange> copied;
   std::vector<TextRange> kept;  // spans and `copied`
   Capitals capitals = Capitals::kNone;
+  std::vector<SourceTerm> terms;  // outside of the spans
 
   // If there are reports: where the segment lies in the request's text.
   CodePointRange place;
@@ -61,6 +63,11 @@ struct RepairPlan {
   // does not depend on when they begin. Null: the request's.
   std::shared_ptr<const SamplingParams> same_search;
   SamplingParams other_search;  // of those that are to differ
+  SamplingParams term_search;   // of those with constraints
+  // Of constraints: the tokens that continue words, and those that no output
+  // has.
+  std::shared_ptr<const std::vector<bool>> continues_word;
+  std::vector<int32_t> never_tokens;
 
   absl::string_view TextOf(const SegmentPlan& segment) const {
     return Slice(text, segment.source);

@@ -65,10 +65,9 @@ std::string WithHiddenSpans(absl::string_view text,
 
 // Sorts the ranges and joins those that overlap.
 std::vector<TextRange> Joined(std::vector<TextRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const TextRange& a, const TextRange& b) {
-              return a.begin < b.begin;
-            });
+  std::sort(
+      ranges.begin(), ranges.end(),
+      [](const TextRange& a, const TextRange& b) { return a.begin < b.begin; });
   std::vector<TextRange> out;
   for (const TextRange& range : ranges) {
     if (!out.empty() && range.begin < out.back().end) {
@@ -172,9 +171,8 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
   for (size_t i = 0; i <= dividers.size(); ++i) {
     const size_t end = i == dividers.size() ? text.size() : dividers[i].begin;
     absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-        read.substr(begin, end - begin), split, [&](absl::string_view segment) {
-          return encode_(original(segment));
-        });
+        read.substr(begin, end - begin), split,
+        [&](absl::string_view segment) { return encode_(original(segment)); });
     if (!segmented.ok()) return segmented.status();
     for (absl::string_view segment : segmented->segments) {
       const size_t at = segment.data() - read.data();
@@ -285,6 +283,27 @@ absl::Status SegmentBuilder::AddSource(absl::string_view segment,
   return absl::OkStatus();
 }
 
+// The terms outside of the protected spans.
+std::vector<SourceTerm> SegmentBuilder::TermsOf(
+    absl::string_view segment, absl::Span<const TextRange> spans) const {
+  if (keep_.own_terms == nullptr && keep_.glossary == nullptr) return {};
+  std::vector<SourceTerm> terms =
+      FindTerms(segment, {keep_.own_terms.get(), keep_.glossary.get()},
+                keep_.target_language);
+  size_t i = 0;
+  terms.erase(std::remove_if(terms.begin(), terms.end(),
+                             [&](const SourceTerm& term) {
+                               while (i < spans.size() &&
+                                      spans[i].end <= term.range.begin) {
+                                 ++i;
+                               }
+                               return i < spans.size() &&
+                                      spans[i].begin < term.range.end;
+                             }),
+              terms.end());
+  return terms;
+}
+
 // Null if the segment need not be held.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
@@ -293,10 +312,11 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   std::vector<TextRange> copied = WithStandIns(segment, unknown);
   std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
-  const bool is_held =
-      !spans.empty() || !unknown.empty() || capitals != Capitals::kNone ||
-      HasNumbersBetween(segment, kept) ||
-      keep_.format != TextFormat::kPlain || keep_.has_reports;
+  std::vector<SourceTerm> terms = TermsOf(segment, spans);
+  const bool is_held = !spans.empty() || !unknown.empty() ||
+                       capitals != Capitals::kNone ||
+                       HasNumbersBetween(segment, kept) || !terms.empty() ||
+                       keep_.format != TextFormat::kPlain || keep_.has_reports;
   if (!is_held) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
   plan->source = {built_.text.size(), built_.text.size() + segment.size()};
@@ -309,6 +329,7 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
   plan->capitals = capitals;
+  plan->terms = std::move(terms);
   return plan;
 }
 

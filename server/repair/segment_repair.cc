@@ -56,6 +56,8 @@ std::optional<Method> SegmentRepair::NextMethod() const {
       {Method::kStandIns, !best_->is_whole() || best_->is_put_back},
       {Method::kOtherStandIns, !best_->is_whole()},
       {Method::kCut, !best_->is_whole()},
+      {Method::kTerms, best_->num_missing_terms > 0},
+      {Method::kTermsAndStandIns, best_->num_missing_terms > 0},
       {Method::kOtherSearch,
        best_->is_suspicious() || best_->Has(SegmentWarning::kNumber)},
       {Method::kHalves, best_->is_suspicious()}};
@@ -90,6 +92,7 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
     decode.number = num_decodes_++;
     decode.source = part.ids;
     decode.is_other_search = trial.method == Method::kOtherSearch;
+    decode.constraints = trial.constraints;
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
   num_left_ = static_cast<int32_t>(decodes.size());
@@ -104,6 +107,7 @@ SegmentCheck SegmentRepair::SpanCheck() const {
   switch (best_->method) {
     case Method::kStandIns:
     case Method::kOtherStandIns:
+    case Method::kTermsAndStandIns:
       return SegmentCheck::kSpansStandIns;
     case Method::kCut:
       return SegmentCheck::kSpansCut;
@@ -111,6 +115,12 @@ SegmentCheck SegmentRepair::SpanCheck() const {
       return best_->is_put_back ? SegmentCheck::kSpansPutBack
                                 : SegmentCheck::kSpansKept;
   }
+}
+
+SegmentCheck SegmentRepair::TermCheck() const {
+  if (best_->num_missing_terms > 0) return SegmentCheck::kTermsMissing;
+  return best_->is_constrained() ? SegmentCheck::kTermsConstrained
+                                 : SegmentCheck::kTermsUsed;
 }
 
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
@@ -132,6 +142,7 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
                    ? SegmentCheck::kCapitalsInSentence
                    : SegmentCheck::kCapitalsAsTheyAre);
   }
+  if (!segment_.terms.empty()) checks.Add(TermCheck());
   if (best_->is_suspicious()) {
     checks.Add(SegmentCheck::kCoverageFlagged);
   } else if (was_suspicious_) {
@@ -152,7 +163,8 @@ HeldResult SegmentRepair::TakeResult() {
       // The best comes first.
       if (each.rank == best_->rank && each.method == best_->method) continue;
       if (each.is_whole()) {
-        result.hypotheses.push_back(Render(plan_, segment_, std::move(each)).part);
+        result.hypotheses.push_back(
+            Render(plan_, segment_, std::move(each)).part);
       }
     }
   }

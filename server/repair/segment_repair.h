@@ -23,7 +23,8 @@ struct RepairDecode {
   int32_t number = 0;  // 1, 2, ... within the segment
   std::vector<int32_t> source;
   bool is_other_search = false;  // with RepairPlan::other_search
-  std::shared_ptr<const ConstraintSet> constraints;  // null: none
+  // Set: with RepairPlan::term_search; null: none.
+  std::shared_ptr<const ConstraintSet> constraints;
 };
 
 // What a held segment gives the answer.
@@ -50,8 +51,10 @@ struct HeldResult {
 //   2. kSentenceCase, if the segment is in capitals
 //   3. kStandIns, kOtherStandIns, then kCut, while what must be kept is not.
 //      kCut always keeps it
-//   4. kOtherSearch, if numbers differ or the translation is suspicious
-//   5. kHalves, if it is still suspicious
+//   4. kTerms, then kTermsAndStandIns, while the translation of a term is
+//      missing
+//   5. kOtherSearch, if numbers differ or the translation is suspicious
+//   6. kHalves, if it is still suspicious
 // There are at most kMaxRounds after the first, and none if the plan allows no
 // decodes, or if a stop sequence ended the first decode.
 //
@@ -80,6 +83,7 @@ class SegmentRepair {
   std::vector<RepairDecode> Begin(Trial trial);
   bool WasTried(Method method) const;
   SegmentCheck SpanCheck() const;
+  SegmentCheck TermCheck() const;
   void CountChecks(SegmentCheckCounts& checks) const;
 
   const RepairPlan& plan_;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/match.h"
+#include "server/repair/term_constraints.h"
 #include "text/checks/cut_at_spans.h"
 #include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
@@ -23,7 +24,7 @@ bool Encode(const RepairPlan& plan, TrialPart& part) {
 // The whole segment with this source.
 std::optional<Trial> Whole(const RepairPlan& plan, absl::string_view text,
                            Method method, StandInSource source) {
-  Trial trial = {method, std::vector<TrialPart>(1)};
+  Trial trial = {method, std::vector<TrialPart>(1), nullptr};
   TrialPart& part = trial.parts.front();
   part.range = {0, text.size()};
   part.source = std::move(source);
@@ -35,7 +36,7 @@ std::optional<Trial> Whole(const RepairPlan& plan, absl::string_view text,
 // copied.
 Trial PartsOf(const RepairPlan& plan, absl::string_view text, Method method,
               absl::Span<const TextRange> ranges) {
-  Trial trial = {method, {}};
+  Trial trial = {method, {}, nullptr};
   for (const TextRange& range : ranges) {
     TrialPart part;
     part.range = range;
@@ -76,6 +77,19 @@ std::vector<TextRange> Halves(absl::string_view text,
   return halves;
 }
 
+// The whole segment with this source, and with its terms as constraints.
+std::optional<Trial> WithTerms(const RepairPlan& plan,
+                               const SegmentPlan& segment, Method method,
+                               StandInSource source) {
+  std::shared_ptr<const ConstraintSet> constraints =
+      MakeTermConstraints(plan, segment.terms);
+  if (constraints == nullptr) return std::nullopt;
+  std::optional<Trial> trial =
+      Whole(plan, plan.TextOf(segment), method, std::move(source));
+  if (trial.has_value()) trial->constraints = std::move(constraints);
+  return trial;
+}
+
 }  // namespace
 
 StandInSource FirstSource(absl::string_view text,
@@ -95,6 +109,14 @@ std::optional<Trial> MakeTrial(const RepairPlan& plan,
     case Method::kAsIs:
     case Method::kOtherSearch:
       return Whole(plan, text, method, FirstSource(text, segment.unknown));
+    case Method::kTerms:
+      return WithTerms(plan, segment, method,
+                       FirstSource(text, segment.unknown));
+    case Method::kTermsAndStandIns:
+      if (segment.kept.empty()) return std::nullopt;
+      return WithTerms(
+          plan, segment, method,
+          ReplaceSpans(text, segment.kept, StandInKind::kUnderscores));
     case Method::kStandIns:
       return Whole(plan, text, method,
                    ReplaceSpans(text, segment.kept, StandInKind::kUnderscores));

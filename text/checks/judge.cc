@@ -132,6 +132,7 @@ int WeightOf(SegmentWarning warning) {
       return 16;
     case SegmentWarning::kNumber:
     case SegmentWarning::kUnknownCharacter:
+    case SegmentWarning::kTerm:
       return 8;
     case SegmentWarning::kUntranslated:
       return 4;

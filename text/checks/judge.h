@@ -23,6 +23,7 @@ enum class SegmentWarning : uint8_t {
   kTooShort,          // for its source
   kTooLong,
   kUntranslated,  // it is its source, which has ordinary words
+  kTerm,  // the translation of a term is missing; not found by JudgeSegment()
 };
 
 // A source and its translation.

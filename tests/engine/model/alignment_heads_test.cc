@@ -17,10 +17,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Three layers of four heads.
+// Five layers of four heads.
 constexpr absl::string_view kConfig =
     R"({"model_type": "t5", "d_model": 8, "d_kv": 2, "d_ff": 8,
-        "num_layers": 3, "num_heads": 4, "vocab_size": 20,
+        "num_layers": 5, "num_heads": 4, "vocab_size": 20,
         "decoder_start_token_id": 0})";
 
 absl::StatusOr<AlignmentHeads> Read(std::optional<absl::string_view> alignment,
@@ -57,7 +57,7 @@ TEST(AlignmentHeadsTest, AreElseThoseOfTheGenerationConfig) {
   EXPECT_EQ(heads->shift, 0);
 }
 
-TEST(AlignmentHeadsTest, AreElseThoseOfTheMiddleLayer) {
+TEST(AlignmentHeadsTest, AreElseThoseOfTheLastLayerOfTheLowerHalf) {
   const auto heads = Read(std::nullopt);
   ASSERT_TRUE(heads.ok()) << heads.status();
   EXPECT_THAT(heads->heads,
@@ -85,8 +85,8 @@ TEST(AlignmentHeadsTest, OtherFilesAreRefused) {
         {R"({"heads": [], "shift": 1})", "heads is []"},
         {R"({"heads": [[0, 1]], "shift": 2})",
          "shift is 2; allowed is an integer in 0..1"},
-        {R"({"heads": [[3, 0]], "shift": 1})",
-         "heads is 3; allowed is an integer in 0..2"},
+        {R"({"heads": [[5, 0]], "shift": 1})",
+         "heads is 5; allowed is an integer in 0..4"},
         {R"({"heads": [[0, 4]], "shift": 1})",
          "heads is 4; allowed is an integer in 0..3"},
         {R"({"heads": [[0, -1]], "shift": 1})", "heads is -1"},

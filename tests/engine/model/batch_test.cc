@@ -89,6 +89,10 @@ class BatchTest : public ::testing::Test {
     const std::vector<Outcomes> together = RunTogether(engine, requests);
     for (int i = 0; i < 64; ++i) {
       EXPECT_TRUE(together[i] == alone[i]) << i;
+      for (const Outcome& each : alone[i]) {
+        EXPECT_EQ(each.source_positions.size(),
+                  requests[i].wants_alignment ? each.tokens.size() : 0);
+      }
     }
   }
 
