@@ -553,7 +553,7 @@ TEST_F(SheafTest, ADocumentOfStdinGoesToStdout) {
 TEST_F(SheafTest, AUnitHasItsFormatAndWhatItKeeps) {
   Run({"translate", "--to=de", "--format=markdown", "--concurrency=1"},
       "plain text\n\n<p>some html</p>\n");
-  const auto requests = server_.service().translate_requests();
+  const auto requests = server_.translate_requests();
   ASSERT_EQ(requests.size(), 2);
   EXPECT_EQ(requests[0].format(), v1::TEXT_FORMAT_UNSPECIFIED);
   EXPECT_EQ(requests[0].line_breaks(), v1::LINE_BREAKS_KEEP);
@@ -561,7 +561,7 @@ TEST_F(SheafTest, AUnitHasItsFormatAndWhatItKeeps) {
   EXPECT_EQ(requests[1].text(), "<p>some html</p>");
   Run({"translate", "--to=de", "--format=json", "--do_not_translate=x"},
       "[\"{n, plural, other{# x}}\"]");
-  EXPECT_THAT(server_.service().translate_requests().back().do_not_translate(),
+  EXPECT_THAT(server_.translate_requests().back().do_not_translate(),
               ElementsAre("x", "#"));
 }
 
@@ -591,7 +591,7 @@ TEST_F(SheafDocumentTest, AFileGivesAFileOfTheSameFormat) {
 }
 
 TEST_F(SheafDocumentTest, AnErrorNamesThePlaceAndTheNextRunGoesOn) {
-  WriteFile(Path("in.json"), "[\"one\",\n\"error\",\n\"three\"]");
+  WriteFile(Path("in.json"), "[\"one\",\n\"fail\",\n\"three\"]");
   const Result failed = Translate({"--concurrency=1"});
   EXPECT_EQ(failed.exit_code, 1);
   EXPECT_THAT(failed.err, HasSubstr("in.json: text 2: line 2: "));

@@ -295,14 +295,20 @@ void SubtitleReader::AddSentence(
                          return std::string(raw);
                        }
                        // A line break could end the cue's text.
-          std::string text = absl::StrReplaceAll(translations[shared->unit],
-                                                 {{"\r", ""}, {"\n", " "}});
-          if (shared->weights.size() > 1) {
+                       std::string text =
+                           absl::StrReplaceAll(translations[shared->unit],
+                                               {{"\r", ""}, {"\n", " "}});
+                       if (shared->weights.size() > 1) {
                          text = SpreadText(text, shared->weights)[part];
                        }
                        absl::StatusOr<std::vector<InlinePiece>> pieces =
                            cue->text.Restore(text);
                        if (!pieces.ok()) return pieces.status();
+                       // An arrow could begin another cue.
+                       for (InlinePiece& piece : *pieces) {
+                         if (piece.is_code) continue;
+                         absl::StrReplaceAll({{"-->", "\u2192"}}, &piece.text);
+                       }
                        return Wrap(*pieces, *cue, line_end);
                      });
   }
