@@ -8,8 +8,8 @@ FROM ${BASE} AS build
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-      ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libcld2-dev libgrpc++-dev \
-      libicu-dev libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \
+      ccache cmake file g++ gzip ninja-build pkg-config libabsl-dev libboost-dev libcld2-dev libexpat1-dev \
+      libgrpc++-dev libicu-dev libprotobuf-dev libsentencepiece-dev libssl-dev nlohmann-json3-dev \
       prometheus-cpp-dev protobuf-compiler protobuf-compiler-grpc zlib1g-dev \
  && rm -rf /var/lib/apt/lists/*
 COPY . /src
