@@ -226,11 +226,15 @@ absl::Status WriteWhole(const std::string& path, absl::string_view bytes) {
   return absl::OkStatus();
 }
 
+std::string NameOfInput(const DocumentJob& job) {
+  return job.input.empty() ? "stdin" : job.input;
+}
+
 absl::StatusOr<Document> ReadDocument(const DocumentJob& job,
                                       LineReader& input) {
   absl::StatusOr<std::string> bytes = input.Rest();
   if (!bytes.ok()) return bytes.status();
-  const absl::string_view name = job.input.empty() ? "stdin" : job.input;
+  const std::string name = NameOfInput(job);
   if (bytes->size() > kMaxDocumentBytes) {
     return absl::InvalidArgumentError(absl::StrCat(name, " has ", bytes->size(),
                                                    " bytes; a document has at "
@@ -258,7 +262,7 @@ absl::Status TranslateDocument(const DocumentJob& job, LineReader& input,
   const std::vector<DocumentUnit>& units = document->units();
   std::vector<std::string> translations;
   translations.reserve(units.size());
-  const absl::string_view name = job.input.empty() ? "stdin" : job.input;
+  const std::string name = NameOfInput(job);
 
   std::optional<PartFile> part;
   if (!job.output.empty()) {

@@ -442,6 +442,12 @@ TEST_F(SheafTest, AWrongCommandLineIsExitCode2) {
            {"translate", "--to=de", "--line_breaks=keep", "--input=x",
             "--output=y"},
            {"translate", "--to=de", "--stop=\\", "a"},
+           {"translate", "--to=de", "--format=doc", "a"},
+           {"translate", "--to=de", "--format=po", "a"},
+           {"translate", "--to=de", "--format=po", "--json"},
+           {"translate", "--to=de", "--format=po", "--stream"},
+           {"translate", "--to=de", "--format=html", "--line_breaks=keep"},
+           {"translate", "--to=de", "--input=a.md", "--num_hypotheses=2"},
            {"generate", "--ids=1", "text"},
            {"load", "--rate=0"},
            {"load", "--task=sing"},
@@ -582,6 +588,108 @@ TEST_F(SheafFileTest, AFileThatIsNotThereIsNamed) {
   EXPECT_THAT(result.err, StartsWith("sheaf: NOT_FOUND: opening "));
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(access(Path("out").c_str(), F_OK), 0);
+}
+
+TEST_F(SheafTest, ADocumentOfStdinGoesToStdout) {
+  const Result result = Run({"translate", "--to=de", "--format=json"},
+                            "{\"a\": [\"one\", \"two\", 3]}\n");
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "{\"a\": [\"ONE\", \"TWO\", 3]}\n");
+}
+
+TEST_F(SheafTest, AUnitHasItsFormatAndWhatItKeeps) {
+  Run({"translate", "--to=de", "--format=markdown", "--concurrency=1"},
+      "plain text\n\n<p>some html</p>\n");
+  const auto requests = server_.translate_requests();
+  ASSERT_EQ(requests.size(), 2);
+  EXPECT_EQ(requests[0].format(), v1::TEXT_FORMAT_UNSPECIFIED);
+  EXPECT_EQ(requests[0].line_breaks(), v1::LINE_BREAKS_KEEP);
+  EXPECT_EQ(requests[1].format(), v1::TEXT_FORMAT_HTML);
+  EXPECT_EQ(requests[1].text(), "<p>some html</p>");
+  Run({"translate", "--to=de", "--format=json", "--do_not_translate=x"},
+      "[\"{n, plural, other{# x}}\"]");
+  EXPECT_THAT(server_.translate_requests().back().do_not_translate(),
+              ElementsAre("x", "#"));
+}
+
+// The format is that of the extension.
+class SheafDocumentTest : public SheafTest {
+ protected:
+  Result Translate(std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments = {"translate", "--to=de",
+                                          "--input=" + Path("in.json"),
+                                          "--output=" + Path("out.json")};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Run(arguments);
+  }
+  bool Exists(const std::string& name) const {
+    return access(Path(name).c_str(), F_OK) == 0;
+  }
+};
+
+TEST_F(SheafDocumentTest, AFileGivesAFileOfTheSameFormat) {
+  WriteFile(Path("in.json"), "[\"one\", 2,  \"three\"]");
+  const Result result = Translate();
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(ReadFile(Path("out.json")), "[\"ONE\", 2,  \"THREE\"]");
+  EXPECT_EQ(result.err, "");
+  EXPECT_FALSE(Exists("out.json.part"));
+  EXPECT_FALSE(Exists("out.json.new"));
+}
+
+TEST_F(SheafDocumentTest, AnErrorNamesThePlaceAndTheNextRunGoesOn) {
+  WriteFile(Path("in.json"), "[\"one\",\n\"fail\",\n\"three\"]");
+  const Result failed = Translate({"--concurrency=1"});
+  EXPECT_EQ(failed.exit_code, 1);
+  EXPECT_THAT(failed.err, HasSubstr("in.json: text 2: line 2: "));
+  EXPECT_FALSE(Exists("out.json"));
+  // The translations of the first run are taken over.
+  const std::string part = ReadFile(Path("out.json.part"));
+  EXPECT_THAT(part, EndsWith("\n\"ONE\"\n"));
+  WriteFile(Path("out.json.part"),
+            part.substr(0, part.find('\n')) + "\n\"first\"\n\"second\"\n\"thi");
+  EXPECT_EQ(Translate().exit_code, 0);
+  EXPECT_EQ(ReadFile(Path("out.json")), "[\"first\",\n\"second\",\n\"THREE\"]");
+}
+
+TEST_F(SheafDocumentTest, TranslationsOfAnotherInputAreNotTaken) {
+  WriteFile(Path("in.json"), "[\"one\"]");
+  WriteFile(Path("out.json.part"), "sheaf translations 1 0\n\"x\"\n");
+  const Result result = Translate();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("belongs to another input"));
+  EXPECT_EQ(Translate({"--overwrite"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(Path("out.json")), "[\"ONE\"]");
+}
+
+TEST_F(SheafDocumentTest, AnOutputThatExistsIsReplacedOnlyIfAsked) {
+  WriteFile(Path("in.json"), "[\"one\"]");
+  WriteFile(Path("out.json"), "old");
+  const Result result = Translate();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("exists (--overwrite replaces it)"));
+  EXPECT_EQ(ReadFile(Path("out.json")), "old");
+  EXPECT_EQ(Translate({"--overwrite"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(Path("out.json")), "[\"ONE\"]");
+}
+
+TEST_F(SheafDocumentTest, TheInputIsNeverTheOutput) {
+  WriteFile(Path("in.json"), "[\"one\"]");
+  const Result result =
+      Translate({"--overwrite", "--output=" + Path("in.json")});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, HasSubstr("is the input itself"));
+  EXPECT_EQ(ReadFile(Path("in.json")), "[\"one\"]");
+}
+
+TEST_F(SheafDocumentTest, AFileThatIsNotOfTheFormatIsNamed) {
+  WriteFile(Path("in.json"), "[\n1,]");
+  const Result result = Translate();
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err,
+              HasSubstr("in.json (as json): line 2, column 3: not JSON"));
+  EXPECT_FALSE(Exists("out.json"));
+  EXPECT_FALSE(Exists("out.json.part"));
 }
 
 TEST_F(SheafTest, LoadReportsLatenciesAsOneJsonLine) {

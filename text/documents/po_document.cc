@@ -120,6 +120,7 @@ class PoReader {
       : options_(options),
         builder_(builder),
         text_(builder.bytes()),
+        begin_(begin),
         at_(begin),
         line_end_(
             absl::StrContains(text_.substr(0, text_.find('\n') + 1), "\r\n")
@@ -141,6 +142,7 @@ class PoReader {
   void FillHeader();
   void AddMessage();
   size_t AddText(const PoString& string, std::vector<MessageText>& texts);
+  void AddHeader();
   void MarkFuzzy();
 
   absl::Status Error(absl::string_view part, absl::string_view message) const {
@@ -153,12 +155,14 @@ class PoReader {
   const DocumentOptions& options_;
   DocumentBuilder& builder_;
   const absl::string_view text_;
+  const size_t begin_;
   size_t at_;
   const std::string line_end_;
   Message message_;
   PoString* open_ = nullptr;  // the string that further quotes continue
   PluralForms forms_;
   bool has_forms_ = false;
+  bool has_header_ = false;
 };
 
 absl::Status PoReader::Run() {
@@ -319,6 +323,7 @@ absl::Status PoReader::ReadHeader() {
                    status.message());
     }
   }
+  has_header_ = true;
   message_.has_forms = has_forms;
   FillHeader();
   return absl::OkStatus();
@@ -438,6 +443,7 @@ void PoReader::AddMessage() {
     forms[i].text = text;
   }
   if (texts.empty()) return;
+  if (!has_header_) AddHeader();
   if (options_.mark_for_review && !message_.is_fuzzy) MarkFuzzy();
   const TextRange range{
       message_.translations[0].range.begin,
@@ -463,6 +469,26 @@ void PoReader::AddMessage() {
         }
         return out;
       });
+}
+
+// Without a header, msgfmt takes no translation beyond ASCII.
+void PoReader::AddHeader() {
+  has_header_ = true;
+  std::string header;
+  for (absl::string_view line :
+       {"msgid \"\"", "msgstr \"\"", "\"MIME-Version: 1.0\\n\"",
+        "\"Content-Type: text/plain; charset=UTF-8\\n\"",
+        "\"Content-Transfer-Encoding: 8bit\\n\""}) {
+    absl::StrAppend(&header, line, line_end_);
+  }
+  if (!options_.target_language.empty()) {
+    absl::StrAppend(&header, "\"Language: ", LocaleOf(options_.target_language),
+                    "\\n\"", line_end_);
+  }
+  absl::StrAppend(&header,
+                  "\"Plural-Forms: ", PluralFormsOf(options_.target_language),
+                  "\\n\"", line_end_, line_end_);
+  builder_.ReplaceWith({begin_, begin_}, std::move(header));
 }
 
 void PoReader::MarkFuzzy() {

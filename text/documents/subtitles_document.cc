@@ -288,26 +288,27 @@ void SubtitleReader::AddSentence(
   const auto shared = std::make_shared<const Sentence>(std::move(sentence));
   for (size_t part = 0; part < cues.size(); ++part) {
     builder_.Replace(cues[part]->range,
-                     [cue = cues[part], shared, part, is_vtt = is_vtt_,
-                      line_end = line_end_](
+                     [cue = cues[part], shared, part, line_end = line_end_](
                          DocumentBuilder::Translations translations,
                          absl::string_view raw) -> absl::StatusOr<std::string> {
                        if (translations[shared->unit] == shared->text) {
                          return std::string(raw);
                        }
-                       // A line break would end the cue's text, and an arrow
-                       // begin another.
+                       // A line break could end the cue's text.
                        std::string text =
                            absl::StrReplaceAll(translations[shared->unit],
                                                {{"\r", ""}, {"\n", " "}});
-                       if (is_vtt)
-                         text = absl::StrReplaceAll(text, {{"-->", "\u2192"}});
                        if (shared->weights.size() > 1) {
                          text = SpreadText(text, shared->weights)[part];
                        }
                        absl::StatusOr<std::vector<InlinePiece>> pieces =
                            cue->text.Restore(text);
                        if (!pieces.ok()) return pieces.status();
+                       // An arrow could begin another cue.
+                       for (InlinePiece& piece : *pieces) {
+                         if (piece.is_code) continue;
+                         absl::StrReplaceAll({{"-->", "\u2192"}}, &piece.text);
+                       }
                        return Wrap(*pieces, *cue, line_end);
                      });
   }

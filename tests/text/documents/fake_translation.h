@@ -30,12 +30,12 @@ inline bool HasOwnTags(const DocumentUnit& unit) {
 inline std::string Capitals(const DocumentUnit& unit) {
   std::string text = unit.text;
   if (unit.format == TextFormat::kPlain) return absl::AsciiStrToUpper(text);
-  if (!HasOwnTags(unit)) return text;
   for (size_t at = 0; at < text.size();) {
     if (text[at] == '<' || text[at] == '&') {
       const bool is_kept = text.compare(at, 5, "<code") == 0;
-      at = is_kept ? text.find("</code>", at) + 7
-                   : text.find(text[at] == '<' ? '>' : ';', at) + 1;
+      const size_t end = is_kept ? text.find("</code>", at) + 6
+                                 : text.find(text[at] == '<' ? '>' : ';', at);
+      at = std::min(end, text.size() - 1) + 1;
     } else {
       text[at] = absl::ascii_toupper(text[at]);
       ++at;
