@@ -89,6 +89,9 @@ class Exchange final : public TokenSink,
 
   // The client's, if it sent a valid one; the log has it too.
   const std::string& request_id() const { return record_.request_id; }
+  // Identifies the caller. REQUIRES: Authorize() returned true, and the
+  // exchange has not ended.
+  const std::string& caller() const { return lease_->caller(); }
 
   // Asks whether the caller may call now. If not, fails the exchange and
   // returns false. Nothing of the message is needed.
@@ -144,6 +147,12 @@ class Exchange final : public TokenSink,
   struct Delivering {
     std::optional<Answer> answer;         // none before the last round
     std::optional<SummaryRounds> rounds;  // none from the last round on
+    // Of further decodes: the request's stop condition, and the sampling params
+    // of RepairPlan, of which other_search has the beams that fit.
+    std::shared_ptr<const StopCondition> stop;
+    std::shared_ptr<const SamplingParams> same_search;
+    std::shared_ptr<const SamplingParams> other_search;
+    bool is_open = false;  // for repairs
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };
@@ -164,6 +173,7 @@ class Exchange final : public TokenSink,
   void PrepareNextRound();
   void ReadRound(const std::string& text);  // on the reading thread
   void BeginRound(TokenLists sources);
+  void DecodeAgain();
   void SendPart();
   void FinishOk();
   void FinishError(const absl::Status& status);

@@ -22,6 +22,7 @@
 #include "base/timed_mutex.h"
 #include "base/wait_count.h"
 #include "grpc/health/v1/health.pb.h"
+#include "inference/grpc_service.pb.h"
 #include "server/access/auth_tokens.h"
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
@@ -30,6 +31,7 @@
 #include "server/fair_executor.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/health_service.h"
+#include "server/grpc/inference_service.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
 #include "server/grpc/rpc_router.h"
@@ -61,7 +63,6 @@ constexpr int kKeepaliveTimeoutMs = 20'000;
 // including TLS.
 constexpr absl::Duration kHandshakeTimeout = absl::Seconds(20);
 constexpr int kMinClientPingIntervalMs = 10'000;
-constexpr char kLiveness[] = "liveness";  // a name of grpc.health.v1
 // For calls that do not end by themselves, such as a watch of the health.
 constexpr absl::Duration kShutdownGrace = absl::Milliseconds(200);
 // By then, clients that watch the health or were refused once have gone
@@ -97,13 +98,15 @@ int32_t NumOpenStreams(const ServerOptions& options) {
 std::vector<std::string> ServiceNames() {
   return {ServiceOf<v1::TranslateRequest>().full_name(),
           ServiceOf<v1::GetModelRequest>().full_name(),
+          ServiceOf<inference::ModelInferRequest>().full_name(),
           ServiceOf<grpc::health::v1::HealthCheckRequest>().full_name()};
 }
 
 // The names of grpc.health.v1. "" is the whole server.
 std::vector<std::string> HealthNames() {
   return {"", ServiceOf<v1::TranslateRequest>().full_name(),
-          ServiceOf<v1::GetModelRequest>().full_name(), kLiveness};
+          ServiceOf<v1::GetModelRequest>().full_name(),
+          ServiceOf<inference::ModelInferRequest>().full_name(), kLivenessName};
 }
 
 void LogEvent(Log* log, absl::string_view name, const Log::Fields& fields) {
@@ -327,6 +330,7 @@ class Server::Parts {
                    bool has_reflection) {
     AddTextService(host, services, router);
     AddModelService(host, model, kv_capacity_bytes, &limiter, router);
+    AddInferenceService(host, services, health, router);
     health.AddTo(host, router);
     if (has_reflection) AddReflectionServices(host, ServiceNames(), router);
   }
@@ -337,7 +341,7 @@ class Server::Parts {
         [this] { return !engine.WaitUntilIdle(absl::ZeroDuration()); },
         [this](bool is_stuck) {
           LogEvent(log, "engine", {{"is_stuck", is_stuck}});
-          health.Set(kLiveness, !is_stuck);
+          health.Set(kLivenessName, !is_stuck);
         });
   }
 
@@ -502,7 +506,8 @@ void Server::Drain(absl::Duration timeout) {
   const absl::Duration grace = std::min(kShutdownGrace, timeout / 4);
   const MonotonicTime deadline = MonotonicTime::Now() + (timeout - grace);
   parts_->intake.Close();
-  parts_->health.SetAllNotServing(/*except=*/kLiveness);  // it is no failure
+  parts_->health.SetAllNotServing(
+      /*except=*/kLivenessName);  // it is no failure
   // Messages that are still being sent would be refused on arrival.
   parts_->host.is_draining = true;
   parts_->timers.FireAll();

@@ -142,6 +142,13 @@ void HealthService::Set(absl::string_view name, bool is_serving) {
                        : HealthCheckResponse::NOT_SERVING);
 }
 
+bool HealthService::IsServing(absl::string_view name) const {
+  absl::MutexLock lock(&mu_);
+  const auto it = services_.find(name);
+  return it != services_.end() &&
+         it->second.status == HealthCheckResponse::SERVING;
+}
+
 void HealthService::SetAllNotServing(absl::string_view except) {
   absl::MutexLock lock(&mu_);
   for (auto& [name, service] : services_) {

@@ -17,6 +17,9 @@ namespace sheaf {
 
 class HealthWatch;
 
+// The name that does not serve while the engine is stuck.
+inline constexpr char kLivenessName[] = "liveness";
+
 // grpc.health.v1.Health: tells which services serve. The name "" stands for
 // the whole server. Anybody may ask. A call of Watch stays open, costs no
 // thread, and keeps at most one status that its client has not read.
@@ -34,6 +37,7 @@ class HealthService {
   void AddTo(RpcHost& host, RpcRouter& router);
 
   void Set(absl::string_view name, bool is_serving);
+  bool IsServing(absl::string_view name) const;
   // Every name that was set, except this one, serves no more.
   void SetAllNotServing(absl::string_view except);
 
@@ -52,7 +56,7 @@ class HealthService {
   void SetLocked(Service& service, Status status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   std::map<std::string, Service, std::less<>> services_ ABSL_GUARDED_BY(mu_);
 };
 

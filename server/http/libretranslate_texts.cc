@@ -96,10 +96,11 @@ absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
   return static_cast<int32_t>(std::max<int64_t>(number, 0));
 }
 
-absl::Status CheckFormat(const BodyFields& fields) {
+absl::StatusOr<v1::TextFormat> ReadFormat(const BodyFields& fields) {
   const absl::StatusOr<std::string> format = fields.String("format");
   if (!format.ok()) return format.status();
-  if (format->empty() || *format == "text") return absl::OkStatus();
+  if (format->empty() || *format == "text") return v1::TEXT_FORMAT_PLAIN;
+  if (*format == "html") return v1::TEXT_FORMAT_HTML;
   return absl::InvalidArgumentError(
       absl::StrCat(Escaped(*format), " format is not supported"));
 }
@@ -179,7 +180,8 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   if (!target.ok()) return target.status();
   const absl::StatusOr<std::string> key = ReadKey(*fields);
   if (!key.ok()) return key.status();
-  if (absl::Status status = CheckFormat(*fields); !status.ok()) return status;
+  const absl::StatusOr<v1::TextFormat> format = ReadFormat(*fields);
+  if (!format.ok()) return format.status();
   const absl::StatusOr<int32_t> alternatives =
       ReadAlternatives(*fields, limits);
   if (!alternatives.ok()) return alternatives.status();
@@ -193,6 +195,7 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   v1::TranslateRequest request;
   request.set_source_language(*source);
   request.set_target_language(*target);
+  request.set_format(*format);
   if (*alternatives > 0) {
     v1::DecodingOptions& decoding = *request.mutable_decoding();
     decoding.set_beam_size(

@@ -37,6 +37,25 @@ constexpr std::array<const char*, 2> kCopyReasons = {"no_letter",
                                                      "target_language"};
 constexpr std::array<const char*, 3> kDetections = {"certain", "uncertain",
                                                     "unknown"};
+// The labels of segment_checks_total, by SegmentCheck.
+struct CheckLabels {
+  const char* check;
+  const char* result;
+};
+constexpr std::array<CheckLabels, kNumSegmentChecks> kChecks = {
+    {{"protected_spans", "kept"},
+     {"protected_spans", "put_back"},
+     {"protected_spans", "stand_ins"},
+     {"protected_spans", "cut"},
+     {"protected_spans", "lost"},
+     {"numbers", "repaired"},
+     {"numbers", "flagged"},
+     {"unknown_characters", "copied"},
+     {"unknown_characters", "flagged"},
+     {"capitals", "in_sentence_case"},
+     {"capitals", "as_they_are"},
+     {"coverage", "repaired"},
+     {"coverage", "flagged"}}};
 // In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -140,6 +159,10 @@ class Metrics::Series {
     for (const char* result : kDetections) {
       detections_.push_back(&detection_family_.Add({{"result", result}}));
     }
+    for (const auto& [check, result] : kChecks) {
+      checks_.push_back(
+          &check_family_.Add({{"check", check}, {"result", result}}));
+    }
     kv_capacity_.Set(static_cast<double>(kv_capacity_bytes));
   }
 
@@ -187,6 +210,13 @@ class Metrics::Series {
   }
   void CountDetection(Detection result) {
     detections_[static_cast<int>(result)]->Increment();
+  }
+
+  void CountChecks(const SegmentCheckCounts& checks) {
+    for (size_t i = 0; i < checks_.size(); ++i) {
+      checks_[i]->Increment(static_cast<double>(checks.counts[i]));
+    }
+    decodes_again_.Increment(static_cast<double>(checks.num_decodes));
   }
 
   void SetConnections(int32_t num_open) { connections_.Set(num_open); }
@@ -367,6 +397,14 @@ class Metrics::Series {
                     "Texts whose language was detected, by result: certain, "
                     "uncertain, unknown.",
                     model_);
+  prometheus::Family<Counter>& check_family_ = CounterFamily(
+      "sheaf_segment_checks_total",
+      "Segments of translations by what a check found and what was done: "
+      "protected_spans, numbers, unknown_characters, capitals, coverage.",
+      model_);
+  Counter& decodes_again_ = AddCounter(
+      "sheaf_segments_decoded_again_total",
+      "Decodes of segments, or of parts of them, after a check failed.");
   prometheus::Family<Counter>& client_family_ = CounterFamily(
       "sheaf_client_requests_total",
       "Requests by the name of the token they came with.", model_);
@@ -394,6 +432,7 @@ class Metrics::Series {
   std::vector<Counter*> rejected_;    // by Rejection
   std::vector<Counter*> copied_;      // by CopyReason
   std::vector<Counter*> detections_;  // by Detection
+  std::vector<Counter*> checks_;      // by SegmentCheck
 };
 
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
@@ -436,6 +475,9 @@ void Metrics::CountDetection(Detection result) {
   series_->CountDetection(result);
 }
 void Metrics::SetQueuedBytes(int64_t bytes) { series_->SetQueuedBytes(bytes); }
+void Metrics::CountChecks(const SegmentCheckCounts& checks) {
+  series_->CountChecks(checks);
+}
 void Metrics::SetConnections(int32_t num_open) {
   series_->SetConnections(num_open);
 }

@@ -12,6 +12,7 @@
 #include "base/monotonic_time.h"
 #include "engine/stats.h"
 #include "server/ops/http_listener.h"
+#include "server/repair/segment_check.h"
 
 namespace sheaf {
 
@@ -85,6 +86,7 @@ class Metrics {
   void CountRejected(Rejection reason);
   void CountCopied(CopyReason reason, int64_t num_sentences);
   void CountDetection(Detection result);
+  void CountChecks(const SegmentCheckCounts& checks);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
   // Sets the memory of the requests that the server holds.

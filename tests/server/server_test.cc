@@ -49,6 +49,7 @@ TEST_F(ServerTest, ReflectionTellsEveryServiceAndItsProto) {
               ElementsAre("grpc.health.v1.Health",
                           "grpc.reflection.v1.ServerReflection",
                           "grpc.reflection.v1alpha.ServerReflection",
+                          "inference.GRPCInferenceService",
                           "sheaf.v1.ModelService", "sheaf.v1.TextService"));
   stream->WritesDone();
   EXPECT_TRUE(stream->Finish().ok());

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <google/protobuf/map.h>
+#include <google/protobuf/message.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "inference/grpc_service.pb.h"
+
+// The parameters of the Open Inference Protocol.
+namespace sheaf {
+
+using InferParameters =
+    google::protobuf::Map<std::string, inference::InferParameter>;
+
+// The string value of a parameter; `absent` if it is not there.
+// INVALID_ARGUMENT if it is not a string.
+absl::StatusOr<std::string> StringParameter(const InferParameters& parameters,
+                                            const std::string& name,
+                                            const std::string& absent);
+
+// Sets the fields of a request of sheaf.v1, and of its `decoding`, from the
+// parameters of their names, except for `excluded`. INVALID_ARGUMENT names the
+// first parameter, in the order of their names, that is not an option of the
+// request, or has the wrong type.
+absl::Status SetOptions(const InferParameters& parameters,
+                        const std::string& excluded,
+                        google::protobuf::Message* request);
+
+}  // namespace sheaf

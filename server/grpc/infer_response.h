@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "inference/grpc_service.pb.h"
+#include "server/batch_exchange.h"
+#include "server/grpc/infer_request.h"
+
+namespace sheaf {
+
+// The response to a request of the Open Inference Protocol. `answers` has at
+// least one element.
+inference::ModelInferResponse MakeInferResponse(
+    const InferLayout& layout, const std::vector<BatchAnswer>& answers);
+
+}  // namespace sheaf
