@@ -418,6 +418,9 @@ class Server::Parts {
   Watchdog watchdog;
   Metrics metrics;
   RequestReader request_reader;
+  // Outlives the threads below, which may be about to leave Post().
+  HttpRouter http_router;
+  std::unique_ptr<HttpFront> http;  // null: none
   WaitCount open_exchanges;
   WaitCount unfinished_requests;
   Delivery delivery;
@@ -429,8 +432,6 @@ class Server::Parts {
   RpcHost host;
   HealthService health;
   RpcRouter router{host};
-  HttpRouter http_router;
-  std::unique_ptr<HttpFront> http;  // null: none, or drained
   std::unique_ptr<ConnectionListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -525,7 +526,6 @@ void Server::Drain(absl::Duration timeout) {
   ShutDown(*parts_->rpc_server);
   parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
-  parts_->http.reset();
 }
 
 Server::~Server() {

@@ -31,9 +31,9 @@ says 'Weblate: text' '"translatedText":"Wo ist der Bahnhof?"'
 post /translate '{"q":"Where is the station?","source":"en","target":"de","api_key":"no"}'
 says 'Weblate: wrong key' '"error"'
 # Mastodon sends an array.
-post /translate '{"q":["Where is the station?","Good evening."],"source":"auto",
-  "target":"de","format":"text","api_key":"key"}'
-says 'Mastodon: array' '"translatedText":["Wo ist der Bahnhof?",'
+post /translate '{"q":["<p>Where is the station?</p>","Good evening."],"source":"auto",
+  "target":"de","format":"html","api_key":"key"}'
+says 'Mastodon: array' '"translatedText":["<p>Wo ist der Bahnhof?</p>",'
 says 'Mastodon: detected language' '"detectedLanguage":[{"confidence":'
 
 if python3 -m venv "$work/venv" >/dev/null 2>&1 &&

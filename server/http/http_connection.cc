@@ -273,7 +273,9 @@ bool HttpConnection::TakeBodyBytes() {
   }
   if (status.ok()) return true;
   must_close_ = true;
-  FailBody(status);
+  FailBody(absl::ResourceExhaustedError(
+      "bodies that are not answered, of this address or of all, take the "
+      "memory that this server has for them (--transport_bytes)"));
   return false;
 }
 

@@ -137,6 +137,12 @@ HttpResponse AnswerTranslate(const Asked& asked,
       found.push_back(DetectedOf(guesses));
     }
   }
+  // A translation knows it better, because it reads markup as such. It detects
+  // nothing if the model has one source language only.
+  for (size_t i = 0; asked.is_detected && i < num_texts; ++i) {
+    const DetectedTexts& detected = answers[i].summary.detected;
+    if (!detected.empty()) found[i] = DetectedOf(detected.front());
+  }
   const auto only = [&asked](json& values) {
     return asked.is_array ? std::move(values) : std::move(values[0]);
   };

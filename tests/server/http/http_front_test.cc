@@ -243,8 +243,8 @@ TEST_F(HttpFrontTest, AClientIsToldToContinue) {
       "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
       "Content-Length: 2\r\n\r\n");
   EXPECT_EQ(peer.ReadUntil("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
-  peer.Send("ab");
-  EXPECT_THAT(peer.ReadUntil("ab"), EndsWith("\r\n\r\nab"));
+  peer.Send("xy");
+  EXPECT_THAT(peer.ReadUntil("xy"), EndsWith("\r\n\r\nxy"));
 }
 
 TEST_F(HttpFrontTest, ABodyThatIsTooLongIsRefusedUnread) {
@@ -321,6 +321,20 @@ TEST_F(HttpFrontTest, ACallIsToldThatItsClientHasLeft) {
   }
   EXPECT_THAT(events_.Await(7),
               testing::IsSupersetOf({"no body CANCELLED", "closed"}));
+}
+
+TEST_F(HttpFrontTest, AClientThatEndsItsSideBeforeTheAnswerHasLeft) {
+  Start();
+  HttpPeer waiting(port());
+  waiting.Send(Post("/call", "", "x"));
+  waiting.EndSending();
+  EXPECT_THAT(events_.Await(4),
+              ElementsAre("begin ipv4:127.0.0.1", "body x", "gone", "closed"));
+  EXPECT_EQ(waiting.ReadAll(), "");
+  HttpPeer partial(port());
+  partial.Send("GET /small HTTP/1.1\r\nHost: a\r\n");
+  partial.EndSending();
+  EXPECT_EQ(partial.ReadAll(), "");
 }
 
 TEST_F(HttpFrontTest, PartsAreChunksAndEachIsReported) {
@@ -449,8 +463,9 @@ TEST_F(HttpFrontTest, BodiesTogetherAreLimited) {
   HttpPeer second(port());
   second.Send(header(40'000));
   second.Send(std::string(39'000, 'a'));
-  EXPECT_THAT(second.ReadAll(),
-              StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
+  const std::string refused = second.ReadAll();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 429 Too Many Requests\r\n"));
+  EXPECT_THAT(refused, HasSubstr("--transport_bytes"));
   first.Send(std::string(1000, 'a'));
   EXPECT_THAT(events_.Await(5),
               testing::Contains("body " + std::string(40'000, 'a')));

@@ -75,13 +75,14 @@ TEST_F(LibreTranslateTest, TranslatesAnArrayInItsOrder) {
             json::array({Translated("HELLO.")}));
 }
 
-// Mastodon's request, except for the format.
+// Mastodon's request.
 TEST_F(LibreTranslateTest, DetectsTheSourceLanguage) {
   Start();
   const HttpAnswer answer = PostJson(
       "/translate", {{"q", {"This is an English sentence about cats.", "?!"}},
                      {"source", "auto"},
                      {"target", "de"},
+                     {"format", "html"},
                      {"api_key", nullptr}});
   EXPECT_EQ(answer.status, 200);
   const json& detected = answer.body["detectedLanguage"];
@@ -90,6 +91,15 @@ TEST_F(LibreTranslateTest, DetectsTheSourceLanguage) {
   EXPECT_GT(detected[0]["confidence"], 90);
   EXPECT_LE(detected[0]["confidence"], 100);
   EXPECT_EQ(detected[1]["confidence"], 0);
+}
+
+TEST_F(LibreTranslateTest, KeepsTheTagsOfHtml) {
+  Start();
+  json request = Request("<p>19:30</p>&amp;<br>");
+  request["format"] = "html";
+  const HttpAnswer answer = PostJson("/translate", request);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body["translatedText"], "<p>19:30</p>&amp;<br>");
 }
 
 TEST_F(LibreTranslateTest, ReturnsAlternatives) {
