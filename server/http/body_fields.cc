@@ -22,8 +22,8 @@ constexpr char kBodyName[] = "the body";
 // The most texts of an array, many times over.
 constexpr int64_t kMaxValues = int64_t{1} << 14;
 
-absl::Status WrongMedia(std::string message) {
-  return WithHttpStatus(absl::InvalidArgumentError(std::move(message)), 415);
+absl::Status WrongMedia(const std::string& message) {
+  return WithHttpStatus(absl::InvalidArgumentError(message), 415);
 }
 
 absl::Status CheckEncoding(const HttpHeader& header, const MediaType& media) {
