@@ -36,6 +36,15 @@ post /translate '{"q":["<p>Where is the station?</p>","Good evening."],"source":
 says 'Mastodon: array' '"translatedText":["<p>Wo ist der Bahnhof?</p>",'
 says 'Mastodon: detected language' '"detectedLanguage":[{"confidence":'
 
+# A page of the web translates a file and fetches the result.
+printf '# Station\n\nWhere is the station?\n' >"$work/page.md"
+curl -sS "$url/translate_file" -F "file=@$work/page.md" -F source=en -F target=de \
+  -F api_key=key >"$work/said"
+says 'file: translated' "$url/download_file/"
+curl -fsS "$(sed 's/.*"translatedFileUrl":"\([^"]*\)".*/\1/' "$work/said")" >"$work/said.md"
+cp "$work/said.md" "$work/said"
+says 'file: fetched' 'Wo ist der Bahnhof?'
+
 if python3 -m venv "$work/venv" >/dev/null 2>&1 &&
   "$work/venv/bin/pip" install -q libretranslatepy openai openapi-spec-validator \
     >"$work/pip.log" 2>&1; then

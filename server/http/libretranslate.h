@@ -10,7 +10,8 @@
 namespace sheaf {
 
 // Adds the paths of LibreTranslate's API, for clients that are configured with
-// its URL: /translate, /detect, /languages, /frontend/settings and /suggest.
+// its URL: /translate, /translate_file with /download_file/{}, /detect,
+// /languages, /frontend/settings and /suggest.
 //
 // As in LibreTranslate, a parameter that is not known is ignored, because
 // clients send some ("secret"). What differs: language codes are BCP 47 tags,

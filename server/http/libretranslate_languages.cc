@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/http/libretranslate_files.h"
 #include "text/language_names.h"
 
 namespace sheaf {
@@ -108,8 +109,8 @@ nlohmann::json LibreTranslateSettings(const nlohmann::json& languages,
           {"apiKeys", needs_token},
           {"keyRequired", needs_token},
           {"suggestions", false},
-          {"filesTranslation", false},
-          {"supportedFilesFormat", nlohmann::json::array()},
+          {"filesTranslation", true},
+          {"supportedFilesFormat", TranslatedFileExtensions()},
           {"language", choice}};
 }
 

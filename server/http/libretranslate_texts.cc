@@ -59,20 +59,6 @@ absl::StatusOr<Texts> ReadTexts(const BodyFields& fields) {
   return texts;
 }
 
-// The string of a parameter that must be there.
-absl::StatusOr<std::string> ReadString(const BodyFields& fields,
-                                       absl::string_view name) {
-  absl::StatusOr<std::string> value = fields.String(name);
-  if (value.ok() && value->empty()) return Missing(name);
-  return value;
-}
-
-// The token; empty if there is none. A published client sends it as "apiKey".
-absl::StatusOr<std::string> ReadKey(const BodyFields& fields) {
-  absl::StatusOr<std::string> key = fields.String("api_key");
-  return key.ok() && key->empty() ? fields.String("apiKey") : key;
-}
-
 absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
                                          const RequestLimits& limits) {
   const json* value = fields.Find("alternatives");
@@ -180,11 +166,11 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   if (!fields.ok()) return fields.status();
   const absl::StatusOr<Texts> texts = ReadTexts(*fields);
   if (!texts.ok()) return texts.status();
-  const absl::StatusOr<std::string> source = ReadString(*fields, "source");
+  const absl::StatusOr<std::string> source = RequiredString(*fields, "source");
   if (!source.ok()) return source.status();
-  const absl::StatusOr<std::string> target = ReadString(*fields, "target");
+  const absl::StatusOr<std::string> target = RequiredString(*fields, "target");
   if (!target.ok()) return target.status();
-  const absl::StatusOr<std::string> key = ReadKey(*fields);
+  const absl::StatusOr<std::string> key = LibreTranslateKey(*fields);
   if (!key.ok()) return key.status();
   const absl::StatusOr<v1::TextFormat> format = ReadFormat(*fields);
   if (!format.ok()) return format.status();
@@ -237,9 +223,9 @@ absl::StatusOr<TextWork> ReadDetect(const HttpRequest& http,
                                     const RequestReader* reader) {
   absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
-  const absl::StatusOr<std::string> text = ReadString(*fields, "q");
+  const absl::StatusOr<std::string> text = RequiredString(*fields, "q");
   if (!text.ok()) return text.status();
-  const absl::StatusOr<std::string> key = ReadKey(*fields);
+  const absl::StatusOr<std::string> key = LibreTranslateKey(*fields);
   if (!key.ok()) return key.status();
   v1::DetectLanguageRequest request;
   request.add_texts(*text);
@@ -251,6 +237,18 @@ absl::StatusOr<TextWork> ReadDetect(const HttpRequest& http,
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> RequiredString(const BodyFields& fields,
+                                           absl::string_view name) {
+  absl::StatusOr<std::string> value = fields.String(name);
+  if (value.ok() && value->empty()) return Missing(name);
+  return value;
+}
+
+absl::StatusOr<std::string> LibreTranslateKey(const BodyFields& fields) {
+  absl::StatusOr<std::string> key = fields.String("api_key");
+  return key.ok() && key->empty() ? fields.String("apiKey") : key;
+}
 
 std::function<absl::StatusOr<TextWork>(HttpRequest)> LibreTranslateReader(
     const RequestReader* reader, const RequestLimits& limits) {

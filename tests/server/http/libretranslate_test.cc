@@ -189,6 +189,49 @@ TEST_F(LibreTranslateTest, RefusesBodiesThatAreNoRequest) {
             "source is no string, or there twice");
 }
 
+TEST_F(LibreTranslateTest, TranslatesFiles) {
+  Start();
+  const auto post = [&](const std::string& disposition,
+                        const std::string& bytes) {
+    return Ask("POST", "/translate_file",
+               "Content-Type: multipart/form-data; boundary=b\r\n",
+               absl::StrCat("--b\r\nContent-Disposition: form-data; ",
+                            disposition, "\r\n\r\n", bytes,
+                            "\r\n--b\r\nContent-Disposition: form-data; "
+                            "name=source\r\n\r\nen\r\n--b\r\n"
+                            "Content-Disposition: form-data; name=target"
+                            "\r\n\r\nde\r\n--b--\r\n"));
+  };
+  std::string lines;
+  for (int i = 0; i < 30; ++i) absl::StrAppend(&lines, "LINE ", i, ".\n\n");
+  const HttpAnswer answer = post("name=file; filename=\"a.TXT\"", lines);
+  ASSERT_EQ(answer.status, 200) << answer.text;
+  const std::string url = answer.body["translatedFileUrl"];
+  ASSERT_THAT(url, StartsWith("http://a/download_file/"));
+  const std::string path = url.substr(std::string("http://a").size());
+  const HttpAnswer file = Get(path);
+  EXPECT_EQ(file.status, 200);
+  EXPECT_THAT(file.header, HasSubstr("Content-Disposition: attachment; "));
+  std::string expected;
+  for (int i = 0; i < 30; ++i) {
+    absl::StrAppend(&expected, Translated(absl::StrCat("LINE ", i, ".")),
+                    "\n\n");
+  }
+  EXPECT_EQ(file.text, expected);
+  EXPECT_EQ(Get(path + "x").status, 404);
+  EXPECT_EQ(Get("/download_file/..%2f..%2fetc%2fpasswd").status, 404);
+
+  EXPECT_EQ(post("name=file; filename=empty.txt", "").status, 200);
+  for (const std::string disposition :
+       {"name=file; filename=\"a.exe\"", "name=file; filename=\"a\"",
+        "name=file", "name=other; filename=\"a.txt\"",
+        "name=file; filename=\"../a.json\""}) {
+    const HttpAnswer refused = post(disposition, "HELLO.");
+    EXPECT_EQ(refused.status, 400) << disposition;
+    EXPECT_TRUE(refused.body["error"].is_string());
+  }
+}
+
 TEST_F(LibreTranslateTest, DetectsLanguages) {
   Start();
   const HttpAnswer answer =
@@ -210,6 +253,8 @@ TEST_F(LibreTranslateTest, ListsLanguagesAndSettings) {
   const HttpAnswer settings = Get("/frontend/settings");
   EXPECT_EQ(settings.body["charLimit"], ServerHarness::kMaxTextBytes);
   EXPECT_EQ(settings.body["keyRequired"], false);
+  EXPECT_EQ(settings.body["filesTranslation"], true);
+  EXPECT_EQ(settings.body["supportedFilesFormat"][0], ".txt");
   EXPECT_EQ(settings.body["language"]["target"]["code"], "de");
   EXPECT_EQ(Get("/health").body, json({{"status", "ok"}}));
   EXPECT_EQ(PostJson("/suggest", json::object()).status, 403);
