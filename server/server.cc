@@ -38,10 +38,13 @@
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
+#include "server/http/completions.h"
 #include "server/http/health.h"
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
 #include "server/http/libretranslate.h"
+#include "server/http/rest.h"
+#include "server/messages.h"
 #include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
@@ -395,7 +398,7 @@ class Server::Parts {
 
   // Does nothing without --http_listen.
   absl::Status ListenHttp(const ServerOptions& options,
-                          const ServedModel& model) {
+                          const ServedModel& model, int64_t kv_capacity_bytes) {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
     AddLibreTranslate(services, model, options.limits,
@@ -410,6 +413,8 @@ class Server::Parts {
     if (certificates != nullptr) {
       front.identity = [this] { return certificates->current(); };
     }
+    AddRest(services, DescriptionOf(model, kv_capacity_bytes), http_router);
+    AddCompletions(services, model.name, http_router);
     absl::StatusOr<std::unique_ptr<HttpFront>> listening =
         HttpFront::Listen(std::move(front), &http_router, &metrics);
     if (!listening.ok()) return listening.status();
@@ -434,6 +439,9 @@ class Server::Parts {
   Watchdog watchdog;
   Metrics metrics;
   RequestReader request_reader;
+  // Outlives the threads below, which may be about to leave Post().
+  HttpRouter http_router;
+  std::unique_ptr<HttpFront> http;  // null: none
   WaitCount open_exchanges;
   WaitCount unfinished_requests;
   Delivery delivery;
@@ -445,8 +453,6 @@ class Server::Parts {
   RpcHost host;
   HealthService health;
   RpcRouter router{host};
-  HttpRouter http_router;
-  std::unique_ptr<HttpFront> http;  // null: none, or drained
   std::unique_ptr<ConnectionListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
@@ -480,7 +486,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       ConnectionListener::Listen(options.listen, ConnectionLimits(options));
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
-  if (absl::Status status = parts->ListenHttp(options, model); !status.ok()) {
+  if (absl::Status status = parts->ListenHttp(
+          options, model, Parts::KvCapacity(engine_parts.kv_shape));
+      !status.ok()) {
     return status;
   }
 
@@ -542,7 +550,6 @@ void Server::Drain(absl::Duration timeout) {
   ShutDown(*parts_->rpc_server);
   parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
-  parts_->http.reset();
 }
 
 Server::~Server() {

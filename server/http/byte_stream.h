@@ -52,6 +52,7 @@ class ByteStream {
   void AwaitReadable(std::function<void()> then);
   void AwaitWritable(std::function<void()> then);
 
+  bool has_tls() const { return context_ != nullptr; }
   // "ipv4:192.0.2.1:1234", "ipv6:%5B2001:db8::1%5D:1234" or "unix".
   const std::string& peer() const { return peer_; }
   // The subject of the client's verified certificate as RFC 4514 writes it;

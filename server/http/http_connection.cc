@@ -6,12 +6,13 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
 #include "base/check.h"
 #include "server/http/cors.h"
 #include "server/http/http_caller.h"
+#include "server/http/http_head.h"
 #include "server/http/http_status.h"
 #include "server/ops/request_record.h"
 
@@ -29,13 +30,6 @@ constexpr size_t kMaxExtraBytes = 64 << 10;
 constexpr size_t kCountedBytes = 4 << 10;
 
 constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-constexpr char kRetrySeconds[] = "1";
-
-std::string DateNow() {
-  return absl::FormatTime("%a, %d %b %E4Y %H:%M:%S GMT", absl::Now(),
-                          absl::UTCTimeZone());
-}
-
 absl::Status StatusOf(const RequestParser::Failure& failure) {
   return WithHttpStatus(
       absl::Status(CodeOfHttpStatus(failure.status), failure.message),
@@ -228,6 +222,10 @@ void HttpConnection::BeginCall(const HttpRouter::Route& route,
   const HttpHeader& header = parser_->header();
   HttpCallContext context;
   context.request = {header, std::move(values), ""};
+  context.request.header.is_secure =
+      stream_.has_tls() ||
+      (host_.proxies->IncludesPeer(stream_.peer()) &&
+       absl::EqualsIgnoreCase(header.Field("x-forwarded-proto"), "https"));
   context.caller =
       CallerOfHttp(header, absl::StrCat(route.method, " ", route.pattern),
                    stream_.peer(), subject_, *host_.proxies);
@@ -273,7 +271,9 @@ bool HttpConnection::TakeBodyBytes() {
   }
   if (status.ok()) return true;
   must_close_ = true;
-  FailBody(status);
+  FailBody(absl::ResourceExhaustedError(
+      "bodies that are not answered, of this address or of all, take the "
+      "memory that this server has for them (--transport_bytes)"));
   return false;
 }
 
@@ -374,29 +374,10 @@ std::string HttpConnection::HeadOf(const HttpResponse& response,
   // A body that is not read would be taken for the next request.
   const bool has_unread_body = parser_ != nullptr && parser_->header().has_body;
   must_close_ = must_close_ || host_.is_draining || has_unread_body;
-  std::string head =
-      absl::StrCat("HTTP/1.1 ", response.status, " ", ReasonOf(response.status),
-                   "\r\nDate: ", DateNow(), "\r\nX-Request-Id: ", request_id_,
-                   "\r\n", framing);
-  const auto add = [&head](absl::string_view name, absl::string_view value) {
-    absl::StrAppend(&head, name, ": ", value, "\r\n");
-  };
-  if (!response.content_type.empty()) {
-    add("Content-Type", response.content_type);
-  }
-  add("Cache-Control", "no-store");
-  add("X-Content-Type-Options", "nosniff");
-  if (response.status == 429 || response.status == 503) {
-    add("Retry-After", kRetrySeconds);
-  }
-  if (response.status == 401) add("WWW-Authenticate", "Bearer");
-  for (const HttpFields* fields :
-       {&response.fields, static_cast<const HttpFields*>(&cors_fields_)}) {
-    for (const auto& [name, value] : *fields) add(name, value);
-  }
-  if (must_close_) add("Connection", "close");
-  head += "\r\n";
-  return head;
+  return HttpHeadText(response, {.framing = framing,
+                                 .request_id = request_id_,
+                                 .more = cors_fields_,
+                                 .must_close = must_close_});
 }
 
 void HttpConnection::Write(std::string bytes) {

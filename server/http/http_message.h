@@ -21,6 +21,7 @@ struct HttpHeader {
   std::string path;    // "/translate", as sent, that is with its escapes
   std::string query;   // what follows the first '?', as sent
   HttpFields fields;
+  bool is_secure = false;  // over TLS, as far as this server or its proxy says
   bool is_version_1_0 = false;
   bool keeps_alive = true;
   bool has_body = false;

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "server/http/file_store.h"
 #include "server/http/json_text.h"
 #include "server/http/libretranslate_error.h"
+#include "server/http/libretranslate_files.h"
 #include "server/http/libretranslate_languages.h"
 #include "server/http/libretranslate_texts.h"
 #include "server/http/plain_call.h"
@@ -17,6 +19,9 @@
 
 namespace sheaf {
 namespace {
+
+// Of all translated files that wait for their clients.
+constexpr size_t kMaxFileBytes = 32 << 20;
 
 // Adds a path that the model answers.
 void AddTexts(const char* path, const Services& services,
@@ -65,6 +70,10 @@ void AddLibreTranslate(const Services& services, const ServedModel& model,
            LibreTranslateReader(services.request_reader, limits), router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
+  const auto store = std::make_shared<FileStore>(kMaxFileBytes);
+  AddTexts("/translate_file", services,
+           LibreTranslateFileReader(services.request_reader, store), router);
+  AddDownloads(store, router);
   const nlohmann::json languages = LibreTranslateLanguages(model.tasks);
   // A client asks for the languages before its user has a token, and
   // LibreTranslate tells them to all.

@@ -23,10 +23,8 @@ namespace {
 
 using nlohmann::json;
 
-// "secret" proves to LibreTranslate that its own page asks.
-constexpr absl::string_view kTranslateNames[] = {
-    "q", "source", "target", "format", "alternatives", "api_key", "secret"};
-constexpr absl::string_view kDetectNames[] = {"q", "api_key", "secret"};
+// So that one alternative does not make the best translation worse.
+constexpr int32_t kMinBeams = 4;
 
 absl::Status Missing(absl::string_view name) {
   return absl::InvalidArgumentError(
@@ -61,14 +59,6 @@ absl::StatusOr<Texts> ReadTexts(const BodyFields& fields) {
   return texts;
 }
 
-// The string of a parameter that must be there.
-absl::StatusOr<std::string> ReadString(const BodyFields& fields,
-                                       absl::string_view name) {
-  absl::StatusOr<std::string> value = fields.String(name);
-  if (value.ok() && value->empty()) return Missing(name);
-  return value;
-}
-
 absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
                                          const RequestLimits& limits) {
   const json* value = fields.Find("alternatives");
@@ -92,10 +82,11 @@ absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
   return static_cast<int32_t>(std::max<int64_t>(number, 0));
 }
 
-absl::Status CheckFormat(const BodyFields& fields) {
+absl::StatusOr<v1::TextFormat> ReadFormat(const BodyFields& fields) {
   const absl::StatusOr<std::string> format = fields.String("format");
   if (!format.ok()) return format.status();
-  if (format->empty() || *format == "text") return absl::OkStatus();
+  if (format->empty() || *format == "text") return v1::TEXT_FORMAT_PLAIN;
+  if (*format == "html") return v1::TEXT_FORMAT_HTML;
   return absl::InvalidArgumentError(
       absl::StrCat(Escaped(*format), " format is not supported"));
 }
@@ -132,6 +123,12 @@ HttpResponse AnswerTranslate(const Asked& asked,
       found.push_back(DetectedOf(guesses));
     }
   }
+  // A translation knows it better, because it reads markup as such. It detects
+  // nothing if the model has one source language only.
+  for (size_t i = 0; asked.is_detected && i < num_texts; ++i) {
+    const DetectedTexts& detected = answers[i].summary.detected;
+    if (!detected.empty()) found[i] = DetectedOf(detected.front());
+  }
   const auto only = [&asked](json& values) {
     return asked.is_array ? std::move(values) : std::move(values[0]);
   };
@@ -165,17 +162,18 @@ void AddDetection(const Texts& texts, const std::string& target,
 absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
                                        const RequestReader* reader,
                                        const RequestLimits& limits) {
-  absl::StatusOr<BodyFields> fields = ReadBodyFields(http, kTranslateNames);
+  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
   const absl::StatusOr<Texts> texts = ReadTexts(*fields);
   if (!texts.ok()) return texts.status();
-  const absl::StatusOr<std::string> source = ReadString(*fields, "source");
+  const absl::StatusOr<std::string> source = RequiredString(*fields, "source");
   if (!source.ok()) return source.status();
-  const absl::StatusOr<std::string> target = ReadString(*fields, "target");
+  const absl::StatusOr<std::string> target = RequiredString(*fields, "target");
   if (!target.ok()) return target.status();
-  const absl::StatusOr<std::string> key = fields->String("api_key");
+  const absl::StatusOr<std::string> key = LibreTranslateKey(*fields);
   if (!key.ok()) return key.status();
-  if (absl::Status status = CheckFormat(*fields); !status.ok()) return status;
+  const absl::StatusOr<v1::TextFormat> format = ReadFormat(*fields);
+  if (!format.ok()) return format.status();
   const absl::StatusOr<int32_t> alternatives =
       ReadAlternatives(*fields, limits);
   if (!alternatives.ok()) return alternatives.status();
@@ -189,9 +187,12 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   v1::TranslateRequest request;
   request.set_source_language(*source);
   request.set_target_language(*target);
+  request.set_format(*format);
   if (*alternatives > 0) {
-    request.mutable_decoding()->set_beam_size(*alternatives + 1);
-    request.mutable_decoding()->set_num_hypotheses(*alternatives + 1);
+    v1::DecodingOptions& decoding = *request.mutable_decoding();
+    decoding.set_beam_size(
+        std::min(std::max(*alternatives + 1, kMinBeams), limits.max_beam_size));
+    decoding.set_num_hypotheses(*alternatives + 1);
   }
   for (const std::string& text : texts->texts) {
     // A request has a text that is not empty. Its language is checked all the
@@ -220,11 +221,11 @@ HttpResponse AnswerDetect(const std::vector<TextAnswer>& answers) {
 
 absl::StatusOr<TextWork> ReadDetect(const HttpRequest& http,
                                     const RequestReader* reader) {
-  absl::StatusOr<BodyFields> fields = ReadBodyFields(http, kDetectNames);
+  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
-  const absl::StatusOr<std::string> text = ReadString(*fields, "q");
+  const absl::StatusOr<std::string> text = RequiredString(*fields, "q");
   if (!text.ok()) return text.status();
-  const absl::StatusOr<std::string> key = fields->String("api_key");
+  const absl::StatusOr<std::string> key = LibreTranslateKey(*fields);
   if (!key.ok()) return key.status();
   v1::DetectLanguageRequest request;
   request.add_texts(*text);
@@ -236,6 +237,18 @@ absl::StatusOr<TextWork> ReadDetect(const HttpRequest& http,
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> RequiredString(const BodyFields& fields,
+                                           absl::string_view name) {
+  absl::StatusOr<std::string> value = fields.String(name);
+  if (value.ok() && value->empty()) return Missing(name);
+  return value;
+}
+
+absl::StatusOr<std::string> LibreTranslateKey(const BodyFields& fields) {
+  absl::StatusOr<std::string> key = fields.String("api_key");
+  return key.ok() && key->empty() ? fields.String("apiKey") : key;
+}
 
 std::function<absl::StatusOr<TextWork>(HttpRequest)> LibreTranslateReader(
     const RequestReader* reader, const RequestLimits& limits) {

@@ -152,6 +152,8 @@ void TextCall::OnItemEnd(size_t index, absl::StatusOr<TextAnswer> answer) {
   } else if (status_.ok()) {
     CancelAll(answer.status());
   }
+  // Of very many items, only the first stays open until the answer is sent.
+  if (index > 0) std::exchange(begun_[index].exchange, nullptr)->OnClosed();
   Advance();
 }
 
@@ -198,11 +200,15 @@ void TextCall::OnSent() {
 void TextCall::OnClientGone() { CancelAll(absl::CancelledError("")); }
 
 void TextCall::OnUnread() {
-  for (const Begun& begun : begun_) begun.exchange->OnUnread();
+  for (const Begun& begun : begun_) {
+    if (begun.exchange != nullptr) begun.exchange->OnUnread();
+  }
 }
 
 void TextCall::OnClosed() {
-  for (const Begun& begun : begun_) begun.exchange->OnClosed();
+  for (const Begun& begun : begun_) {
+    if (begun.exchange != nullptr) begun.exchange->OnClosed();
+  }
   begun_.clear();
 }
 

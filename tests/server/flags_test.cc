@@ -44,6 +44,8 @@ TEST(ServerFlagsTest, TheDefaultsAreRight) {
   ASSERT_TRUE(flags.ok()) << flags.status();
   EXPECT_EQ(flags->server.listen.ToString(), "127.0.0.1:50051");
   EXPECT_EQ(flags->server.metrics_listen.ToString(), "127.0.0.1:9464");
+  EXPECT_FALSE(flags->server.http_listen.has_value());
+  EXPECT_TRUE(flags->server.http_cors_origins.is_empty());
   EXPECT_EQ(flags->kv_cache_bytes, int64_t{1} << 30);
   EXPECT_EQ(flags->weight_type, "f32");
   EXPECT_GE(flags->num_threads, 1);
@@ -194,8 +196,44 @@ TEST(ServerFlagsTest, MetricsThatOthersReachNeedAllowInsecure) {
   }
 }
 
+TEST(ServerFlagsTest, HttpThatOthersReachNeedsEncryptionOrAnExcuse) {
+  for (const std::string& address : kOpenAddresses) {
+    const std::string listen = "--http_listen=" + address;
+    EXPECT_THAT(ErrorOf({listen}),
+                AllOf(HasSubstr("--http_listen is \"" + address + "\""),
+                      HasSubstr("--tls_cert with --tls_key")));
+    EXPECT_TRUE(Flags({listen, "--tls_cert=a", "--tls_key=b"}).ok());
+    EXPECT_TRUE(Flags({listen, "--behind_proxy"}).ok());
+    EXPECT_TRUE(Flags({listen, "--allow_insecure"}).ok());
+  }
+  EXPECT_EQ(Flags({"--http_listen=unix:/run/http.sock"})
+                ->server.http_listen->ToString(),
+            "unix:/run/http.sock");
+}
+
+TEST(ServerFlagsTest, OriginsAreAListOrAll) {
+  EXPECT_TRUE(
+      Flags({"--http_cors_origin=*"})->server.http_cors_origins.is_any());
+  const auto flags =
+      Flags({"--http_cors_origin=https://a.example, http://[::1]:8080"});
+  ASSERT_TRUE(flags.ok()) << flags.status();
+  const CorsOrigins& origins = flags->server.http_cors_origins;
+  EXPECT_TRUE(origins.Includes("https://a.example"));
+  EXPECT_TRUE(origins.Includes("http://[::1]:8080"));
+  EXPECT_FALSE(origins.Includes("https://b.example"));
+  EXPECT_FALSE(origins.Includes("http://a.example"));
+  for (const std::string list :
+       {"a.example", "https://", "https://a.example/", "ftp://a", "*,https://a",
+        "https://a.example,", "null"}) {
+    EXPECT_THAT(ErrorOf({"--http_cors_origin=" + list}),
+                HasSubstr("--http_cors_origin has"))
+        << list;
+  }
+}
+
 TEST(ServerFlagsTest, LoopbackNeedsNothing) {
-  for (const std::string flag : {"--listen", "--metrics_listen"}) {
+  for (const std::string flag :
+       {"--listen", "--metrics_listen", "--http_listen"}) {
     for (const std::string address :
          {"127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"}) {
       EXPECT_TRUE(Flags({flag + "=" + address}).ok()) << address;

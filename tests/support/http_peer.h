@@ -49,6 +49,9 @@ class HttpPeer {
                static_cast<ssize_t>(bytes.size());
   }
 
+  // Sends nothing more, and still receives.
+  void EndSending() { shutdown(fd_, SHUT_WR); }
+
   // Returns what comes until `end` is there, until the other side closes, or
   // until `timeout_ms` pass without a byte.
   std::string ReadUntil(const std::string& end, int timeout_ms = 10'000) {
