@@ -286,6 +286,7 @@ class Server::Parts {
              .answer_timeout = options.answer_timeout,
              .max_message_bytes = MaxMessageBytes(options),
              .slots = MessageSlots(NumSlots(options)),
+             .stream_slots = MessageSlots(2 * NumSlots(options)),
              .waiting = OpenCalls(NumWaiting(options)),
              .open_streams = OpenCalls(NumOpenStreams(options))} {
     AddServices(model, KvCapacity(engine_parts.kv_shape),

@@ -196,12 +196,24 @@ absl::StatusOr<std::string> StringParameter(const InferParameters& parameters,
   return it->second.string_param();
 }
 
+absl::Status CheckBoolParameter(const InferParameters& parameters,
+                                const std::string& name) {
+  const auto it = parameters.find(name);
+  if (it == parameters.end() || it->second.has_bool_param()) {
+    return absl::OkStatus();
+  }
+  return WrongType(name, it->second, "a bool");
+}
+
 absl::Status SetOptions(const InferParameters& parameters,
-                        const std::string& excluded, Message* request) {
+                        absl::Span<const absl::string_view> excluded,
+                        Message* request) {
   std::vector<std::string> names;
   names.reserve(parameters.size());
   for (const auto& [name, value] : parameters) {
-    if (name != excluded) names.push_back(name);
+    if (std::find(excluded.begin(), excluded.end(), name) == excluded.end()) {
+      names.push_back(name);
+    }
   }
   std::sort(names.begin(), names.end());
   const auto& type = *request->GetDescriptor();

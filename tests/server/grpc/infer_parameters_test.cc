@@ -23,7 +23,7 @@ class InferParametersTest : public testing::Test {
  protected:
   absl::Status Set() {
     request_.Clear();
-    return SetOptions(parameters_, "task", &request_);
+    return SetOptions(parameters_, {"task"}, &request_);
   }
   // The message of the refusal, which names the parameter.
   std::string Refusal(const std::string& name) {
@@ -77,8 +77,9 @@ TEST_F(InferParametersTest, AnythingElseIsRefusedByItsName) {
 TEST_F(InferParametersTest, OptionsOfAnotherTaskAreRefused) {
   parameters_["line_breaks"].set_string_param("keep");
   v1::SummarizeRequest request;
-  EXPECT_THAT(std::string(SetOptions(parameters_, "task", &request).message()),
-              HasSubstr("is not an option of SummarizeRequest"));
+  EXPECT_THAT(
+      std::string(SetOptions(parameters_, {"task"}, &request).message()),
+      HasSubstr("is not an option of SummarizeRequest"));
 }
 
 TEST_F(InferParametersTest, ValuesOfAnotherTypeAreRefused) {
