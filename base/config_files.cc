@@ -43,7 +43,7 @@ absl::StatusOr<ConfigFiles> ParseConfigFiles(
 }
 
 absl::StatusOr<ConfigFiles> ReadConfigFiles(const std::string& directory) {
-  const ConfigFiles paths = {directory, {}, {}};
+  const ConfigFiles paths = {directory, {}, {}, {}};
   const absl::StatusOr<std::string> config =
       ReadTextFile(paths.config_path(), kMaxJsonBytes);
   if (!config.ok()) return config.status();
@@ -54,7 +54,19 @@ absl::StatusOr<ConfigFiles> ReadConfigFiles(const std::string& directory) {
   }
   std::optional<absl::string_view> generation_text;
   if (generation.ok()) generation_text = *generation;
-  return ParseConfigFiles(*config, generation_text, directory);
+  absl::StatusOr<ConfigFiles> files =
+      ParseConfigFiles(*config, generation_text, directory);
+  if (!files.ok()) return files;
+  const std::string alignment_path = files->alignment_path();
+  const absl::StatusOr<std::string> alignment =
+      ReadTextFile(alignment_path, kMaxJsonBytes);
+  if (absl::IsNotFound(alignment.status())) return files;
+  if (!alignment.ok()) return alignment.status();
+  absl::StatusOr<nlohmann::json> value =
+      ParseObject(*alignment, alignment_path);
+  if (!value.ok()) return value.status();
+  files->alignment = *std::move(value);
+  return files;
 }
 
 }  // namespace sheaf

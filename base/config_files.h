@@ -17,18 +17,24 @@ struct ConfigFiles {
   std::string directory;
   nlohmann::json config;                     // config.json: an object
   std::optional<nlohmann::json> generation;  // generation_config.json, likewise
+  std::optional<nlohmann::json> alignment =
+      {};  // sheaf_alignment.json, likewise
 
   // Paths, for messages.
   std::string config_path() const { return directory + "/config.json"; }
   std::string generation_path() const {
     return directory + "/generation_config.json";
   }
+  std::string alignment_path() const {
+    return directory + "/sheaf_alignment.json";
+  }
 };
 
 // NotFound if there is no config.json. Errors name the file.
 absl::StatusOr<ConfigFiles> ReadConfigFiles(const std::string& directory);
 
-// The same from the text of the files; `directory` is only for messages.
+// The same from the text of the first two files; `directory` is only for
+// messages.
 absl::StatusOr<ConfigFiles> ParseConfigFiles(
     absl::string_view config_json,
     std::optional<absl::string_view> generation_json,

@@ -8,6 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/types/span.h"
+#include "engine/constraints.h"
 #include "engine/hypotheses.h"
 #include "engine/request.h"
 
@@ -35,12 +36,28 @@ struct BeamStep {
 // A finished hypothesis has its HypothesisScore(). It enters a pool of at most
 // beam_size hypotheses, which drops its worst one.
 //
+// With constraints, a hypothesis that lacks fewer tokens of them
+// (ConstraintSet::NumMissing) is better, whatever the scores are. The
+// candidates form banks by the tokens that they lack, and the best of each bank
+// come before the second best of each (dynamic beam allocation of Post and
+// Vilar, in the order of Hu et al.). So beams that have met more terms at a
+// cost and beams that have met fewer live on side by side. A candidate that
+// ends in EOS finishes if it is among the best beam_size of its bank, but
+// hypotheses that lack something are the result only if no other is found. The
+// search ends when num_hypotheses hypotheses lack nothing and search_end holds
+// for the worst of them. If none lacks nothing at max_new_tokens, those that
+// lack least win.
+//
 // Not thread-safe; owned by the engine thread.
 class BeamSearch {
  public:
-  // Neither is owned; both outlive this.
-  BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids)
-      : sampling_(sampling), eos_ids_(eos_ids) {}
+  // Nothing is owned; all arguments outlive this. `constraints` may be null.
+  // The search begins with a single beam, which has `start_tokens`.
+  // `alignment_shift` is that of the ModelRunner.
+  BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids,
+             const ConstraintSet* constraints = nullptr,
+             absl::Span<const int32_t> start_tokens = {},
+             int32_t alignment_shift = 0);
 
   // The number of candidates that a step considers, and the maximum that one
   // beam can contribute.
@@ -48,17 +65,23 @@ class BeamSearch {
     return beam_size * (1 + static_cast<int32_t>(num_eos_ids));
   }
 
-  // The tokens of a live beam, start token first. All beams have the same
-  // length.
-  using TokensOf = absl::FunctionRef<absl::Span<const int32_t>(int32_t beam)>;
+  // The tokens of a live beam. All beams have the same length.
+  using TokensOf = absl::FunctionRef<LiveTokens(int32_t beam)>;
   // The reason why a live beam ends with this token; nullopt if it lives on.
   // Not called for EOS.
   using ReasonToEnd =
       absl::FunctionRef<std::optional<FinishReason>(const BeamStep&)>;
 
+  // Replaces `tokens` by those with which a live beam may come nearer to a term
+  // that it lacks, in ascending order. REQUIRES: the search has constraints.
+  void ListNext(int32_t beam, std::vector<int32_t>& tokens) const {
+    constraints_->ListNext(states_[beam], tokens);
+  }
+
   // Takes a step. `candidates` contains, in any order, at least the best
-  // NumCandidates() of every live beam (fewer if it has no more), and is sorted
-  // by the call. REQUIRES: it is not empty, and the search is not done.
+  // NumCandidates() of every live beam (fewer if it has no more), and those of
+  // ListNext() that the rules allow; it is sorted by the call. REQUIRES: it is
+  // not empty, and the search is not done.
   void Advance(absl::Span<BeamStep> candidates, TokensOf tokens_of,
                ReasonToEnd reason_to_end);
 
@@ -71,6 +94,26 @@ class BeamSearch {
   absl::Span<const Hypothesis> finished() const { return finished_; }
 
  private:
+  // How good a hypothesis is: the tokens that it lacks first, then the score.
+  struct Rank {
+    int32_t num_missing;
+    double score;                              // not rounded
+    bool operator<(const Rank& other) const {  // is better
+      return num_missing != other.num_missing ? num_missing < other.num_missing
+                                              : score > other.score;
+    }
+  };
+  // A candidate of a search with constraints.
+  struct Banked {
+    int32_t num_missing;
+    int32_t place;  // in its bank, best first
+    BeamStep step;
+  };
+
+  size_t SortBest(absl::Span<BeamStep> candidates);
+  void SortByBanks(absl::Span<BeamStep> candidates);
+  ConstraintSet::State StateAfter(const BeamStep& step) const;
+  int32_t NumMissing(const BeamStep& step) const;
   void Finish(const BeamStep& step, FinishReason reason, TokensOf tokens_of);
   bool MayImprove(int32_t length) const;
   double Score(double sum_logprob, int32_t length) const {
@@ -79,9 +122,15 @@ class BeamSearch {
 
   const SamplingParams& sampling_;
   const absl::Span<const int32_t> eos_ids_;
+  const ConstraintSet* const constraints_;
+  const int32_t alignment_shift_;
   std::vector<BeamStep> live_;
   std::vector<Hypothesis> finished_;  // best first
-  std::vector<double> scores_;        // of finished_, not rounded
+  std::vector<Rank> ranks_;           // of finished_
+  // With constraints: the states of the live beams.
+  std::vector<ConstraintSet::State> states_;
+  std::vector<ConstraintSet::State> next_states_;  // scratch for Advance()
+  std::vector<Banked> banked_;                     // the candidates of a step
 };
 
 }  // namespace sheaf

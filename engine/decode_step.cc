@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "engine/hypotheses.h"
+#include "engine/logit_rules.h"
 #include "engine/loop_guard.h"
 
 namespace sheaf {
@@ -57,6 +58,7 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
   ended_ = &ended;
   entries_.clear();
   rows_.clear();
+  wanted_.clear();
   copies_.clear();
   for (Segment* segment : segments) AddRows(*segment);
   const size_t num_rows = rows_.size();
@@ -90,31 +92,60 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
 
 void DecodeStep::AddRows(Segment& segment) {
   const Request& request = segment.request->request;
-  if (segment.beams == nullptr && request.sampling.beam_size > 1) {
-    segment.beams =
-        std::make_unique<BeamSearch>(request.sampling, runner_.eos_token_ids());
+  if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
+    segment.beams = std::make_unique<BeamSearch>(
+        *segment.sampling, runner_.eos_token_ids(), segment.constraints,
+        request.start_tokens, runner_.alignment_shift());
   }
   const absl::Span<const int32_t> source = request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
-    segment.output_tokens = runner_.MakeOutputTokens(source);
+    if (segment.constraints == nullptr) {
+      segment.output_tokens = runner_.MakeOutputTokens(source);
+    }
     if (utf8_rule_ != nullptr) {
       segment.source_controls = utf8_rule_->ControlsOf(source);
     }
   }
-  for (Sequence& sequence : segment.sequences) {
-    entries_.push_back({absl::MakeConstSpan(sequence.tokens)
-                            .subspan(sequence.num_computed_tokens),
-                        sequence.num_computed_tokens, sequence.self_kv.ids(),
-                        segment.cross_kv.ids(),
-                        static_cast<int32_t>(source.size()),
-                        segment.output_tokens.get()});
-    rows_.push_back({&segment, &sequence});
+  for (size_t i = 0; i < segment.sequences.size(); ++i) {
+    AddRow(segment, static_cast<int32_t>(i));
   }
+}
+
+void DecodeStep::AddRow(Segment& segment, int32_t beam) {
+  const Request& request = segment.request->request;
+  Sequence& sequence = segment.sequences[beam];
+  entries_.push_back(
+      {absl::MakeConstSpan(sequence.tokens)
+           .subspan(sequence.num_computed_tokens),
+       sequence.num_computed_tokens, sequence.self_kv.ids(),
+       segment.cross_kv.ids(),
+       static_cast<int32_t>(request.segments[segment.index].size()),
+       segment.output_tokens.get()});
+  if (request.wants_alignment) AskAlignment(request, sequence);
+  const int32_t first_wanted = static_cast<int32_t>(wanted_.size());
+  if (segment.constraints != nullptr) {
+    segment.beams->ListNext(beam, next_tokens_);
+    for (int32_t id : next_tokens_) wanted_.push_back({id, /*logprob=*/0});
+  }
+  rows_.push_back({&segment, &sequence, first_wanted,
+                   static_cast<int32_t>(wanted_.size()) - first_wanted});
+}
+
+// Asks for the source positions of the tokens that the last entry computes.
+void DecodeStep::AskAlignment(const Request& request, Sequence& sequence) {
+  DecodeEntry& entry = entries_.back();
+  sequence.attended.resize(sequence.tokens.size(), -1);
+  const int32_t first = request.source_margins.leading;
+  const int32_t end = entry.source_len - request.source_margins.trailing;
+  if (first >= end) return;  // no text: the positions remain unknown
+  entry.attended = sequence.attended.data() + sequence.num_computed_tokens;
+  entry.first_source = first;
+  entry.end_source = end;
 }
 
 void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
   const Segment& segment = *rows_[row].segment;
-  const SamplingParams& sampling = segment.request->request.sampling;
+  const SamplingParams& sampling = *segment.sampling;
   const int64_t vocab_size = runner_.vocab_size();
   const absl::Span<const int32_t> ids = segment.output_tokens == nullptr
                                             ? absl::Span<const int32_t>()
@@ -137,12 +168,14 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
       sampling.beam_size, runner_.eos_token_ids().size());
   num_ranked_[row] =
       RankTokens(context, kernels_, logits, scratch,
-                 absl::MakeSpan(ranked_).subspan(row * max_ranked_, num_asked));
+                 absl::MakeSpan(ranked_).subspan(row * max_ranked_, num_asked),
+                 absl::MakeSpan(wanted_).subspan(rows_[row].first_wanted,
+                                                 rows_[row].num_wanted));
 }
 
 // Appends the chosen token to the sequence, or finishes its segment.
 void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
-  const SamplingParams& sampling = segment.request->request.sampling;
+  const SamplingParams& sampling = *segment.sampling;
   Sequence& sequence = segment.sequences.front();
   sequence.num_computed_tokens = static_cast<int32_t>(sequence.tokens.size());
   sequence.sum_logprob += chosen.logprob;
@@ -165,7 +198,11 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
       sequence.num_new_tokens() + (*end == FinishReason::kEos ? 1 : 0);
   hypothesis.score = static_cast<float>(
       HypothesisScore(sequence.sum_logprob, length, sampling.length_penalty));
+  hypothesis.mean_logprob = static_cast<float>(
+      HypothesisScore(sequence.sum_logprob, length, /*length_penalty=*/1));
   hypothesis.finish_reason = *end;
+  hypothesis.source_positions = SourcePositions(
+      sequence.attended, hypothesis.tokens.size(), runner_.alignment_shift());
   std::vector<Hypothesis> hypotheses;
   hypotheses.push_back(std::move(hypothesis));
   Finish(segment, std::move(hypotheses));
@@ -177,15 +214,27 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   for (size_t i = 0; i < beams.size(); ++i) {
     beams[i].num_computed_tokens = static_cast<int32_t>(beams[i].tokens.size());
     const size_t row = first_row + i;
-    for (int32_t rank = 0; rank < num_ranked_[row]; ++rank) {
-      const ChosenToken& token = ranked_[row * max_ranked_ + rank];
+    const auto add = [&](const ChosenToken& token) {
       candidates_.push_back({static_cast<int32_t>(i), token.id,
                              beams[i].sum_logprob + token.logprob});
+    };
+    const absl::Span<const ChosenToken> ranked =
+        absl::MakeConstSpan(ranked_).subspan(row * max_ranked_,
+                                             num_ranked_[row]);
+    for (const ChosenToken& token : ranked) add(token);
+    for (const ChosenToken& wanted : absl::MakeConstSpan(wanted_).subspan(
+             rows_[row].first_wanted, rows_[row].num_wanted)) {
+      const bool is_ranked = std::any_of(
+          ranked.begin(), ranked.end(),
+          [&](const ChosenToken& token) { return token.id == wanted.id; });
+      if (!is_ranked && wanted.logprob != kForbidden) add(wanted);
     }
   }
   segment.beams->Advance(
       absl::MakeSpan(candidates_),
-      [&](int32_t beam) { return absl::MakeConstSpan(beams[beam].tokens); },
+      [&](int32_t beam) {
+        return LiveTokens{beams[beam].tokens, beams[beam].attended};
+      },
       [&](const BeamStep& step) {
         return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });
@@ -194,8 +243,8 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
     return SendAgreed(segment);
   }
   const absl::Span<const Hypothesis> finished = segment.beams->finished();
-  const size_t num_asked = std::min<size_t>(
-      finished.size(), segment.request->request.sampling.num_hypotheses);
+  const size_t num_asked =
+      std::min<size_t>(finished.size(), segment.sampling->num_hypotheses);
   RecordToken(segment);
   Send(segment, finished.front().tokens);
   Finish(segment, {finished.begin(), finished.begin() + num_asked});
@@ -206,15 +255,15 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
 std::optional<FinishReason> DecodeStep::ReasonToEnd(
     const Segment& segment, absl::Span<const int32_t> tokens,
     int32_t next) const {
-  const Request& request = segment.request->request;
-  if (request.stop != nullptr && request.stop->IsMet(tokens, next)) {
+  const SamplingParams& sampling = *segment.sampling;
+  if (segment.stop != nullptr && segment.stop->IsMet(tokens, next)) {
     return FinishReason::kStopSequence;
   }
   const auto is_within_character = [&] {
-    return request.sampling.output_text != OutputText::kRaw &&
-           utf8_rule_ != nullptr && utf8_rule_->IsWithin(tokens, next);
+    return sampling.output_text != OutputText::kRaw && utf8_rule_ != nullptr &&
+           utf8_rule_->IsWithin(tokens, next);
   };
-  if (request.sampling.has_loop_guard && IsLooping(tokens, next) &&
+  if (sampling.has_loop_guard && IsLooping(tokens, next) &&
       !is_within_character()) {
     return FinishReason::kRepetition;
   }

@@ -25,12 +25,13 @@ namespace sheaf {
 //
 // A segment without beams continues with the token that ChooseToken() returns.
 // A segment with beams gives the RankTokens() of each beam to its BeamSearch
-// and forks accordingly. Its sink gets the tokens that all live beams and the
+// (with constraints, those that come nearer to a term, too) and forks
+// accordingly. Its sink gets the tokens that all live beams and the
 // best finished hypothesis have in common. The winner comes from one of these,
 // so no token is ever taken back.
 //
 // All vectors are sized at start and reused. A step allocates nothing, except
-// for finished hypotheses of beams and in the sinks.
+// for finished hypotheses of beams, for constraints and in the sinks.
 //
 // Not thread-safe; owned by a lane. The tokens are chosen on the team.
 class DecodeStep {
@@ -50,9 +51,13 @@ class DecodeStep {
   struct Row {  // of entries_, by the same index
     Segment* segment;
     Sequence* sequence;
+    int32_t first_wanted;  // those of the row, in wanted_
+    int32_t num_wanted;
   };
 
   void AddRows(Segment& segment);
+  void AskAlignment(const Request& request, Sequence& sequence);
+  void AddRow(Segment& segment, int32_t beam);
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);
   void AdvanceBeams(Segment& segment, size_t first_row);
@@ -79,6 +84,8 @@ class DecodeStep {
   std::vector<ChosenToken> ranked_;       // [max_sequences, max_ranked_]
   std::vector<int32_t> num_ranked_;       // [max_sequences]
   std::vector<DecodingScratch> scratch_;  // one per member of the team
+  std::vector<ChosenToken> wanted_;       // that constraints ask for, by row
+  std::vector<int32_t> next_tokens_;      // scratch for AddRow()
   std::vector<BeamStep> candidates_;      // of one segment
   std::vector<BlockCopy> copies_;         // of the step
   MonotonicTime now_;                     // when the tokens were chosen

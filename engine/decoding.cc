@@ -61,7 +61,9 @@ ChosenToken ChooseToken(const TokenContext& context,
 
 int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
                    absl::Span<float> logits, DecodingScratch& scratch,
-                   absl::Span<ChosenToken> out) {
+                   absl::Span<ChosenToken> out,
+                   absl::Span<ChosenToken> wanted) {
+  for (ChosenToken& each : wanted) each.logprob = kForbidden;
   const int32_t forced = ForcedToken(context);
   if (forced >= 0) {
     out.front() = {forced, 0.0f};
@@ -78,6 +80,10 @@ int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
       has_edits && context.sampling.is_renormalized
           ? LogSum(kernels.max_and_sum(logits.data(), num_logits))
           : log_z;
+  for (ChosenToken& each : wanted) {
+    const int32_t index = context.IndexOf(each.id);
+    if (index >= 0) each.logprob = logits[index] - log_z_left;
+  }
   int32_t num = 0;
   for (int32_t index : TopTokens(
            kernels, logits, static_cast<int32_t>(out.size()), scratch.top)) {

@@ -48,9 +48,13 @@ ChosenToken ChooseToken(const TokenContext& context,
 // is_renormalized. If the rules forbid every token, the first of `eos_ids` is
 // the only one, with the log-probability of the model.
 //
+// In addition, sets the log-probability of each token of `wanted`; -infinity if
+// the rules forbid it.
+//
 // `logits` as in ChooseToken(). Thread-safe for distinct arguments.
 int32_t RankTokens(const TokenContext& context, const kernels::Kernels& kernels,
                    absl::Span<float> logits, DecodingScratch& scratch,
-                   absl::Span<ChosenToken> out);
+                   absl::Span<ChosenToken> out,
+                   absl::Span<ChosenToken> wanted = {});
 
 }  // namespace sheaf

@@ -38,8 +38,8 @@ Engine::~Engine() {
 }
 
 absl::StatusOr<RequestHandle> Engine::Submit(LaneId lane, Request request) {
-  SHEAF_CHECK(request.sink != nullptr && !request.segments.empty() &&
-              !request.start_tokens.empty());
+  SHEAF_CHECK(request.sink != nullptr && !request.start_tokens.empty());
+  SHEAF_CHECK(request.is_open || !request.segments.empty());
   if (absl::Status fits = lanes_[lane]->CheckFits(request); !fits.ok()) {
     return fits;
   }
@@ -62,6 +62,11 @@ absl::StatusOr<RequestHandle> Engine::Submit(LaneId lane, Request request) {
 
 void Engine::Extend(RequestHandle request, Extension extension) {
   Send(ExtendCommand{request, std::move(extension)});
+}
+
+int32_t Engine::MaxBeamSize(LaneId lane, int64_t source_len,
+                            int32_t max_new_tokens) const {
+  return lanes_[lane]->MaxBeamSize(source_len, max_new_tokens);
 }
 
 void Engine::Cancel(RequestHandle request) { Send(CancelCommand{request}); }

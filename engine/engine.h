@@ -65,10 +65,19 @@ class Engine {
   // RESOURCE_EXHAUSTED.
   absl::StatusOr<RequestHandle> Submit(LaneId lane, Request request);
 
-  // Adds segments to an open request, which continue its numbering. Does
-  // nothing if the request has ended. No queue limit applies, because an
-  // accepted request runs to its end.
+  // Adds segments to an open request, which continue its numbering, while
+  // earlier ones may still run. Does nothing if the request has ended. No queue
+  // limit applies, because an accepted request runs to its end.
+  // REQUIRES: no Extend() has closed the request. Every segment has at most
+  // max_segment_tokens tokens, or the extension has sampling params whose
+  // beam_size is at most MaxBeamSize() of it. An extension that could not run
+  // ends the request with INTERNAL.
   void Extend(RequestHandle request, Extension extension);
+
+  // The maximum beam_size, at most kMaxBeamSize, that an extension may have for
+  // a source of this length; 0: the source may not fit at all.
+  int32_t MaxBeamSize(LaneId lane, int64_t source_len,
+                      int32_t max_new_tokens) const;
 
   // Ends a request with CANCELLED within one step of each lane. Does nothing if
   // it has ended already.
@@ -112,7 +121,8 @@ class Engine {
   void Report(size_t lane);
 
   const EngineOptions options_;
-  // Used by the engine thread only, except for Lane::CheckFits().
+  // Used by the engine thread only, except for Lane::CheckFits() and
+  // Lane::MaxBeamSize().
   std::vector<std::unique_ptr<Lane>> lanes_;
 
   TimedMutex mutex_;

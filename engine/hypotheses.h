@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/types/span.h"
 
@@ -22,6 +24,27 @@ inline bool IsEos(int32_t token, absl::Span<const int32_t> eos_ids) {
 inline double HypothesisScore(double sum_logprob, int32_t length,
                               float length_penalty) {
   return sum_logprob / std::pow(length, double{length_penalty});
+}
+
+// A growing output and, if asked for, the source position that each of its
+// tokens attended to as an input (DecodeEntry::attended).
+struct LiveTokens {
+  absl::Span<const int32_t> ids;  // start token first
+  absl::Span<const int32_t> attended = {};
+};
+
+// Hypothesis::source_positions of `num_tokens` tokens after the start token.
+// With a shift of 1, the last token of a hypothesis that was cut has never been
+// an input, and takes the position at which it was predicted.
+inline std::vector<int32_t> SourcePositions(absl::Span<const int32_t> attended,
+                                            size_t num_tokens, int32_t shift) {
+  std::vector<int32_t> positions;
+  if (attended.empty()) return positions;
+  positions.reserve(num_tokens);
+  for (size_t i = 0; i < num_tokens; ++i) {
+    positions.push_back(attended[std::min(i + shift, attended.size() - 1)]);
+  }
+  return positions;
 }
 
 }  // namespace sheaf

@@ -28,6 +28,11 @@ absl::Status Lane::CheckFits(const Request& request) const {
   return Scheduler::CheckFits(request, limits_.max_sequences, pool_.shape());
 }
 
+int32_t Lane::MaxBeamSize(int64_t source_len, int32_t max_new_tokens) const {
+  return Scheduler::MaxBeamSize(source_len, max_new_tokens,
+                                limits_.max_sequences, pool_.shape());
+}
+
 void Lane::Add(RequestId id, Request request, MonotonicTime arrival) {
   has_changed_ = true;
   scheduler_.Add(id, std::move(request), arrival);
@@ -37,9 +42,10 @@ void Lane::Extend(RequestId id, Extension extension) {
   LiveRequest* live = scheduler_.Find(id);
   if (live == nullptr) return;
   has_changed_ = true;
-  scheduler_.Extend(*live, extension.segments);
-  live->request.is_open = extension.is_open;
-  live->request.stop = std::move(extension.stop);
+  if (absl::Status fits = scheduler_.CheckFits(*live, extension); !fits.ok()) {
+    return End(*live, absl::InternalError(fits.message()));
+  }
+  scheduler_.Extend(*live, std::move(extension));
   if (live->has_ended()) End(*live, absl::OkStatus());
 }
 

@@ -55,10 +55,14 @@ class Lane {
   // from any thread.
   absl::Status CheckFits(const Request& request) const;
 
+  // Scheduler::MaxBeamSize() of this lane. Callable from any thread.
+  int32_t MaxBeamSize(int64_t source_len, int32_t max_new_tokens) const;
+
   // REQUIRES: CheckFits(request), and no other request has this id.
   void Add(RequestId id, Request request, MonotonicTime arrival);
 
-  // These do nothing if the request has ended.
+  // These do nothing if the request has ended. An extension that could not run
+  // on an idle lane ends the request with INTERNAL.
   void Extend(RequestId id, Extension extension);
   void Cancel(RequestId id);
 

@@ -35,6 +35,11 @@ struct DecodeEntry {
   // From MakeOutputTokens(), the same for all beams of a segment; null: the
   // whole vocabulary.
   const OutputTokens* output_tokens = nullptr;
+  // [tokens.size()]: gets, for each token, the position in [first_source,
+  // end_source) to which the model attends most while the token is its input.
+  // Null: nothing is computed.
+  int32_t* attended = nullptr;
+  int32_t first_source = 0, end_source = 0;  // not empty if `attended` is set
 };
 
 // Copies a partly filled self-attention block that two beams continue. One beam
@@ -60,6 +65,10 @@ class ModelRunner {
   virtual int32_t vocab_size() const = 0;
   virtual absl::Span<const int32_t> eos_token_ids() const = 0;
   virtual RunnerLimits limits() const = 0;
+
+  // The token whose translation a token attends to (DecodeEntry::attended): 1
+  // for the input itself, 0 for the token after it, which is being predicted.
+  virtual int32_t alignment_shift() const { return 1; }
 
   // Starts a pass of the encoder over all `entries`, packed without padding.
   // REQUIRES: `pass` is not under way.

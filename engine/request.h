@@ -16,6 +16,8 @@
 
 namespace sheaf {
 
+class ConstraintSet;
+
 using RequestId = uint64_t;
 
 // The maximum beam_size that a request may have.
@@ -76,6 +78,13 @@ struct SamplingParams {
   bool has_loop_guard = false;  // ends a hypothesis that IsLooping()
 };
 
+// The ids at the beginning and at the end of a source that are no part of its
+// text: a prompt, language tags, the end token.
+struct SourceMargins {
+  int32_t leading = 0;
+  int32_t trailing = 0;
+};
+
 enum class FinishReason { kEos, kLength, kStopSequence, kRepetition };
 
 // One finished output of a segment.
@@ -86,6 +95,11 @@ struct Hypothesis {
   // reference, beams add up the log-probabilities after the rules.
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
+  // The score that a length_penalty of 1 would give.
+  float mean_logprob = 0;
+  // For each token the index of the source token that it comes from, according
+  // to the model's cross-attention; -1: unknown. Empty unless asked for.
+  std::vector<int32_t> source_positions = {};
 };
 
 // Receives the output of a request. The engine thread makes all calls. An
@@ -118,22 +132,25 @@ class TokenSink {
 // A request of a client: one or more sources, which are decoded independently
 // of each other. Immutable once submitted.
 struct Request {
-  // Encoder inputs, at least one, used exactly as given. Each has 1 to
-  // max_source_tokens ids of the vocabulary.
+  // Encoder inputs, at least one unless is_open, used exactly as given. Each
+  // has 1 to max_source_tokens ids of the vocabulary.
   TokenLists segments;
   // First tokens of the decoder, at least one: the start token, which is never
   // part of the output, then forced ones. Forced tokens are part of the output
   // and count in max_new_tokens, which is larger than their number.
   std::vector<int32_t> start_tokens;
   SamplingParams sampling;
+  // Whether hypotheses have source_positions. They are not in the margins.
+  bool wants_alignment = false;
+  SourceMargins source_margins;  // of each source; may cover all of it
   // Ends each hypothesis that meets it, with the token that does; null: none.
-  // Engine::Extend() may replace it.
   std::shared_ptr<const StopCondition> stop;
   MonotonicTime deadline = MonotonicTime::InfiniteFuture();
   // Whether more segments may follow (Engine::Extend). An open request does not
   // end when all of its present segments are finished.
   bool is_open = false;
-  // For an open request: the maximum number of tokens of a later segment.
+  // For an open request: the maximum number of tokens of a later segment with
+  // the request's sampling params.
   int32_t max_segment_tokens = 0;
   // Callers share the lane in proportion to their weights (scheduler.h).
   std::string caller;
@@ -141,13 +158,21 @@ struct Request {
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returns
 };
 
-// More segments for an open request (Engine::Extend).
+// More segments for an open request (Engine::Extend). They wait behind those
+// that the request already has.
 struct Extension {
   TokenLists segments = {};
   // False: these segments, which may be none, are the last.
   bool is_open = false;
-  // Replaces Request::stop.
+  // Ends hypotheses of these segments, as Request::stop does those of the first
+  // ones; null: none.
   std::shared_ptr<const StopCondition> stop = nullptr;
+  // The sampling params of these segments; null: Request::sampling.
+  std::shared_ptr<const SamplingParams> sampling = nullptr;
+  // The terms that the output of each of these segments shall contain
+  // (beam_search.h); null: none. Needs beam_size >= 2. These outputs have the
+  // whole vocabulary, also with a vocabulary shortlist.
+  std::shared_ptr<const ConstraintSet> constraints = nullptr;
 };
 
 }  // namespace sheaf

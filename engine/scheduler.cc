@@ -17,40 +17,81 @@ Scheduler::~Scheduler() {
   while (!requests_.empty()) Remove(requests_.front());
 }
 
-Scheduler::Need Scheduler::NeedOf(const Request& request, int64_t source_len,
+namespace {
+
+int64_t LongestOf(const TokenLists& segments) {
+  int64_t longest = 0;
+  for (absl::Span<const int32_t> segment : segments) {
+    longest = std::max(longest, static_cast<int64_t>(segment.size()));
+  }
+  return longest;
+}
+
+}  // namespace
+
+Scheduler::Need Scheduler::NeedOf(const SamplingParams& sampling,
+                                  size_t num_start_tokens, int64_t source_len,
                                   const KvPoolShape& kv_shape) {
-  const SamplingParams& sampling = request.sampling;
   const int32_t beams = sampling.beam_size;
   // The start token is computed and the last chosen token is not, so a sequence
   // holds at most max_new_tokens tokens.
   const int32_t self =
       kv_shape.BlocksFor(Attention::kSelf, sampling.max_new_tokens);
   // The start tokens are computed before the beams part.
-  const int32_t known = static_cast<int32_t>(request.start_tokens.size());
+  const int32_t known = static_cast<int32_t>(num_start_tokens);
   const int32_t common = std::min(self, known / kv_shape.self_block_tokens);
   const int32_t cross = kv_shape.BlocksFor(Attention::kCross, source_len);
   return {common + (self - common) * beams, cross, beams};
 }
 
-absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
+absl::Status Scheduler::CheckFits(const SamplingParams& sampling,
+                                  size_t num_start_tokens, int64_t source_len,
+                                  int32_t max_sequences,
                                   const KvPoolShape& kv_shape) {
-  if (request.sampling.beam_size > max_sequences) {
+  if (sampling.beam_size > max_sequences) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "beam_size is %d; this server runs at most %d sequences at a time",
-        request.sampling.beam_size, max_sequences));
+        sampling.beam_size, max_sequences));
   }
-  int64_t longest = request.is_open ? request.max_segment_tokens : 0;
-  for (absl::Span<const int32_t> segment : request.segments) {
-    longest = std::max(longest, static_cast<int64_t>(segment.size()));
-  }
-  const Need need = NeedOf(request, longest, kv_shape);
+  const Need need = NeedOf(sampling, num_start_tokens, source_len, kv_shape);
   if (need.blocks() <= kv_shape.num_blocks) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(
       "a source of %d tokens, max_new_tokens %d and beam_size %d can need "
       "%d bytes of KV cache; this server has %d",
-      longest, request.sampling.max_new_tokens, request.sampling.beam_size,
+      source_len, sampling.max_new_tokens, sampling.beam_size,
       need.blocks() * kv_shape.block_bytes,
       kv_shape.num_blocks * kv_shape.block_bytes));
+}
+
+absl::Status Scheduler::CheckFits(const Request& request, int32_t max_sequences,
+                                  const KvPoolShape& kv_shape) {
+  const int64_t later = request.is_open ? request.max_segment_tokens : 0;
+  return CheckFits(request.sampling, request.start_tokens.size(),
+                   std::max(later, LongestOf(request.segments)), max_sequences,
+                   kv_shape);
+}
+
+absl::Status Scheduler::CheckFits(const LiveRequest& live,
+                                  const Extension& extension) const {
+  const SamplingParams& sampling = extension.sampling == nullptr
+                                       ? live.request.sampling
+                                       : *extension.sampling;
+  if (extension.constraints != nullptr && sampling.beam_size < 2) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "beam_size is %d; constraints need at least 2", sampling.beam_size));
+  }
+  return CheckFits(sampling, live.request.start_tokens.size(),
+                   LongestOf(extension.segments), max_sequences_,
+                   pool_->shape());
+}
+
+int32_t Scheduler::MaxBeamSize(int64_t source_len, int32_t max_new_tokens,
+                               int32_t max_sequences,
+                               const KvPoolShape& kv_shape) {
+  const int32_t left =
+      kv_shape.num_blocks - kv_shape.BlocksFor(Attention::kCross, source_len);
+  const int32_t per_beam = kv_shape.BlocksFor(Attention::kSelf, max_new_tokens);
+  return std::clamp(left / per_beam, 0, std::min(max_sequences, kMaxBeamSize));
 }
 
 LiveRequest& Scheduler::Add(RequestId id, Request request,
@@ -62,12 +103,19 @@ LiveRequest& Scheduler::Add(RequestId id, Request request,
   live.caller =
       &callers_.Enter(live.request.caller, live.request.weight, arrival);
   callers_.AddWaiting(*live.caller, live.num_segments());
+  live.options.push_back({.stop = live.request.stop});
   return live;
 }
 
-void Scheduler::Extend(LiveRequest& live, const TokenLists& segments) {
-  callers_.AddWaiting(*live.caller, static_cast<int64_t>(segments.size()));
-  live.request.segments.Append(segments);
+void Scheduler::Extend(LiveRequest& live, Extension extension) {
+  live.request.is_open = extension.is_open;
+  if (extension.segments.empty()) return;
+  live.options.push_back({live.num_segments(), std::move(extension.sampling),
+                          std::move(extension.stop),
+                          std::move(extension.constraints)});
+  callers_.AddWaiting(*live.caller,
+                      static_cast<int64_t>(extension.segments.size()));
+  live.request.segments.Append(extension.segments);
 }
 
 bool Scheduler::has_work() const {
@@ -95,7 +143,9 @@ LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
 }
 
 Scheduler::Need Scheduler::NeedOfNext(const LiveRequest& live) const {
-  return NeedOf(live.request, live.next_source_len(), pool_->shape());
+  return NeedOf(live.SamplingOf(live.OptionsOf(live.num_admitted)),
+                live.request.start_tokens.size(), live.next_source_len(),
+                pool_->shape());
 }
 
 bool Scheduler::Fits(const Need& need) const {
@@ -123,7 +173,7 @@ void Scheduler::Admit(LiveRequest& live) {
   Segment& segment =
       live.segments.emplace_back(live, live.num_admitted++, *pool_);
   ++live.num_running;
-  segment.num_steps_left = live.request.sampling.max_new_tokens;
+  segment.num_steps_left = segment.sampling->max_new_tokens;
   segment.reserved_self_blocks = need.self_blocks;
   segment.reserved_cross_blocks = need.cross_blocks;
   reserved_self_blocks_ += need.self_blocks;
@@ -149,9 +199,12 @@ void Scheduler::Admit(LiveRequest& live) {
 // allocates nothing.
 void Scheduler::AddSequence(Segment& segment,
                             std::vector<Sequence>& sequences) {
-  const int32_t max_tokens = segment.request->request.sampling.max_new_tokens;
+  const int32_t max_tokens = segment.sampling->max_new_tokens;
   Sequence& sequence = sequences.emplace_back(*pool_);
   sequence.tokens.reserve(max_tokens + 1);
+  if (segment.request->request.wants_alignment) {
+    sequence.attended.reserve(max_tokens + 1);
+  }
   sequence.self_kv.Reserve(
       pool_->shape().BlocksFor(Attention::kSelf, max_tokens));
 }
@@ -159,6 +212,7 @@ void Scheduler::AddSequence(Segment& segment,
 void Scheduler::ShareHistory(const Sequence& parent, Sequence& child,
                              std::vector<BlockCopy>& copies) {
   child.tokens.assign(parent.tokens.begin(), parent.tokens.end());
+  child.attended.assign(parent.attended.begin(), parent.attended.end());
   child.num_computed_tokens = parent.num_computed_tokens;
   const int32_t block_tokens = pool_->shape().self_block_tokens;
   const int32_t num_full = parent.num_computed_tokens / block_tokens;
@@ -234,7 +288,7 @@ const StepPlan& Scheduler::PlanStep(const Admission& admission) {
 
 void Scheduler::PlanDecode(Segment& segment) {
   CallerShare& caller = *segment.request->caller;
-  const int32_t num_sequences = segment.request->request.sampling.beam_size;
+  const int32_t num_sequences = segment.sampling->beam_size;
   callers_.Charge(caller, num_sequences);
   if (segment.num_steps_left > 0) {  // 0: planned more often than decoded
     --segment.num_steps_left;
@@ -257,7 +311,7 @@ void Scheduler::FinishEncode(Segment& segment) {
 void Scheduler::Release(Segment& segment) {
   running_.erase(std::find(running_.begin(), running_.end(), &segment));
   CallerShare& caller = *segment.request->caller;
-  const int32_t sequences = segment.request->request.sampling.beam_size;
+  const int32_t sequences = segment.sampling->beam_size;
   caller.num_sequences -= sequences;
   caller.num_blocks -=
       segment.reserved_self_blocks + segment.reserved_cross_blocks;
@@ -334,7 +388,7 @@ void Scheduler::CheckConsistency() const {
       ++running_here;
       self += segment.reserved_self_blocks;
       cross += segment.reserved_cross_blocks;
-      sequences += live.request.sampling.beam_size;
+      sequences += segment.sampling->beam_size;
     }
     SHEAF_CHECK(running_here == live.num_running);
     running += running_here;
@@ -353,11 +407,13 @@ void Scheduler::CheckCallers() const {
   for (const LiveRequest& live : requests_) {
     SHEAF_CHECK(live.caller->name == live.request.caller);
     CallerShare& sum = sums[live.caller];
-    const int32_t beams = live.request.sampling.beam_size;
     ++sum.num_requests;
     sum.num_waiting += live.num_segments() - live.num_admitted;
-    sum.num_sequences += live.num_running * beams;
     for (const Segment& segment : live.segments) {
+      const int32_t beams = segment.sampling->beam_size;
+      if (segment.state != Segment::State::kFinished) {
+        sum.num_sequences += beams;
+      }
       sum.num_blocks +=
           segment.reserved_self_blocks + segment.reserved_cross_blocks;
       sum.reserved_cost += int64_t{beams} * segment.num_steps_left;

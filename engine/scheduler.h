@@ -92,12 +92,23 @@ class Scheduler {
   static absl::Status CheckFits(const Request& request, int32_t max_sequences,
                                 const KvPoolShape& kv_shape);
 
+  // The same for the segments that an extension adds to `request`.
+  absl::Status CheckFits(const LiveRequest& request,
+                         const Extension& extension) const;
+
+  // The maximum beam_size, at most kMaxBeamSize, with which a source of
+  // `source_len` tokens surely fits an idle engine; 0: it may not fit at all.
+  // Callable from any thread.
+  static int32_t MaxBeamSize(int64_t source_len, int32_t max_new_tokens,
+                             int32_t max_sequences,
+                             const KvPoolShape& kv_shape);
+
   // Queues the segments of a request. The result is valid until Remove().
   // REQUIRES: CheckFits() is OK.
   LiveRequest& Add(RequestId id, Request request, MonotonicTime arrival);
 
-  // Queues more segments of an open request.
-  void Extend(LiveRequest& request, const TokenLists& segments);
+  // Queues more segments of an open request. REQUIRES: CheckFits() is OK.
+  void Extend(LiveRequest& request, Extension extension);
 
   // Whether a segment waits or runs. If this is false, all remaining requests
   // are open.
@@ -143,8 +154,12 @@ class Scheduler {
               cross_blocks + other.cross_blocks, sequences + other.sequences};
     }
   };
-  static Need NeedOf(const Request& request, int64_t source_len,
-                     const KvPoolShape& kv_shape);
+  static Need NeedOf(const SamplingParams& sampling, size_t num_start_tokens,
+                     int64_t source_len, const KvPoolShape& kv_shape);
+  static absl::Status CheckFits(const SamplingParams& sampling,
+                                size_t num_start_tokens, int64_t source_len,
+                                int32_t max_sequences,
+                                const KvPoolShape& kv_shape);
   // The request whose next segment is to be admitted, of those whose next
   // source has at most `max_tokens`; null: none.
   LiveRequest* NextToAdmit(int64_t max_tokens);

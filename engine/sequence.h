@@ -2,7 +2,10 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <deque>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <vector>
@@ -24,6 +27,8 @@ struct Sequence {
   std::vector<int32_t> tokens;      // start token first
   int32_t num_computed_tokens = 0;  // tokens whose K/V are in the cache
   double sum_logprob = 0;           // of the chosen tokens
+  // DecodeEntry::attended of each computed token; empty unless asked for.
+  std::vector<int32_t> attended;
   BlockTable self_kv;
 
   // Tokens after the start token.
@@ -34,19 +39,29 @@ struct Sequence {
 
 struct LiveRequest;
 
+// The options of the segments that Engine::Submit() or one Engine::Extend() has
+// given a request.
+struct SegmentOptions {
+  int32_t first_segment = 0;  // index of the first segment that has them
+  // Null: those of the request.
+  std::shared_ptr<const SamplingParams> own_sampling = nullptr;
+  std::shared_ptr<const StopCondition> stop = nullptr;         // null: none
+  std::shared_ptr<const ConstraintSet> constraints = nullptr;  // null: none
+};
+
 // One admitted source of a request. It is encoded once and then decoded by one
 // sequence, or by the sequences of a beam search, which share the cross K/V and
 // the blocks of their common history.
 struct Segment {
   enum class State { kEncoding, kDecoding, kFinished };
 
-  Segment(LiveRequest& owner, int32_t segment_index, KvBlockPool& pool)
-      : request(&owner),
-        index(segment_index),
-        cross_kv(pool, Attention::kCross) {}
+  Segment(LiveRequest& owner, int32_t segment_index, KvBlockPool& pool);
 
   LiveRequest* request;
-  int32_t index;  // in Request::segments
+  int32_t index;                     // in Request::segments
+  const SamplingParams* sampling;    // not owned; in `request`
+  const StopCondition* stop;         // not owned; in `request`; null: none
+  const ConstraintSet* constraints;  // not owned; in `request`; null: none
   State state = State::kEncoding;
   BlockTable cross_kv;
   // For a beam search the live beams, best first. Empty once it is finished.
@@ -72,6 +87,8 @@ struct Segment {
 struct LiveRequest {
   RequestId id = 0;
   Request request;
+  // In order of first_segment, which is 0 for the first one.
+  std::deque<SegmentOptions> options;
   CallerShare* caller = nullptr;  // never null in a scheduler
   // Admitted, in order. Finished ones are removed when the next is admitted.
   std::list<Segment> segments;
@@ -90,8 +107,28 @@ struct LiveRequest {
   int64_t next_source_len() const {  // REQUIRES: a source waits
     return static_cast<int64_t>(request.segments[num_admitted].size());
   }
+  // Valid as long as this is. REQUIRES: the request has this segment.
+  const SegmentOptions& OptionsOf(int32_t segment_index) const {
+    return *std::prev(
+        std::upper_bound(options.begin(), options.end(), segment_index,
+                         [](int32_t index, const SegmentOptions& each) {
+                           return index < each.first_segment;
+                         }));
+  }
+  const SamplingParams& SamplingOf(const SegmentOptions& of) const {
+    return of.own_sampling == nullptr ? request.sampling : *of.own_sampling;
+  }
   bool has_work() const { return num_finished < num_segments(); }
   bool has_ended() const { return !has_work() && !request.is_open; }
 };
+
+inline Segment::Segment(LiveRequest& owner, int32_t segment_index,
+                        KvBlockPool& pool)
+    : request(&owner), index(segment_index), cross_kv(pool, Attention::kCross) {
+  const SegmentOptions& options = owner.OptionsOf(segment_index);
+  sampling = &owner.SamplingOf(options);
+  stop = options.stop.get();
+  constraints = options.constraints.get();
+}
 
 }  // namespace sheaf

@@ -7,15 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
+#include "server/repair/code_points.h"
 
 namespace sheaf {
-
-FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
-  for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
-    if (earlier == bad || later == bad) return bad;
-  }
-  return later;
-}
 
 Gaps GapsOfSummaries(int32_t num_segments) {
   Gaps gaps;
@@ -54,26 +48,36 @@ void Answer::AddText(int32_t segment_index, const std::string& text) {
   segment.finish_reason = FinishReason::kStopSequence;
 }
 
-void Answer::AddTokens(int32_t segment_index,
-                       absl::Span<const int32_t> tokens) {
-  SegmentText& segment = SegmentAt(segment_index);
+const SegmentPlan* Answer::PlanOf(int32_t segment_index) const {
+  if (plan_.repairs == nullptr) return nullptr;
+  return plan_.repairs->segments[segment_index].get();
+}
+
+void Answer::AddTokens(int32_t index, absl::Span<const int32_t> tokens) {
+  // Held segments are read when they are whole.
+  if (index >= plan_.num_segments || PlanOf(index) != nullptr) return;
+  SegmentText& segment = SegmentAt(index);
   for (int32_t token : tokens) {
     if (segment.has_ended) break;
     segment.ready.tokens.push_back(token);
     ++segment.num_tokens;
     if (segment.detokenizer.has_value()) {
-      AddText(segment_index, segment.detokenizer->Append({&token, 1}));
+      AddText(index, segment.detokenizer->Append({&token, 1}));
     }
   }
   Advance();
 }
 
-void Answer::FinishSegment(int32_t segment_index,
+void Answer::FinishSegment(int32_t index,
                            const std::vector<Hypothesis>& hypotheses) {
-  SegmentText& segment = SegmentAt(segment_index);
+  if (index >= plan_.num_segments) {
+    return FinishHeld(decodes_[index - plan_.num_segments], hypotheses);
+  }
+  if (PlanOf(index) != nullptr) return FinishHeld({index, 0}, hypotheses);
+  SegmentText& segment = SegmentAt(index);
   segment.score = hypotheses.front().score;
   if (!segment.has_ended && segment.detokenizer.has_value()) {
-    AddText(segment_index, segment.detokenizer->Finish());
+    AddText(index, segment.detokenizer->Finish());
   }
   if (!segment.has_ended) {
     segment.ready.text += segment.matcher.Finish();
@@ -91,6 +95,126 @@ void Answer::FinishSegment(int32_t segment_index,
   Advance();
 }
 
+void Answer::FinishHeld(HeldDecode of,
+                        const std::vector<Hypothesis>& hypotheses) {
+  if (is_complete_) return;  // a segment after the end
+  SegmentText& segment = SegmentAt(of.segment_index);
+  if (segment.repair == nullptr) {
+    segment.repair = std::make_unique<SegmentRepair>(
+        *plan_.repairs, *PlanOf(of.segment_index));
+  }
+  for (RepairDecode& decode : segment.repair->Take(of.decode, hypotheses)) {
+    waiting_.push_back({{of.segment_index, decode.number}, std::move(decode)});
+  }
+  if (!segment.repair->is_final()) return;
+  HeldResult result = segment.repair->TakeResult();
+  segment.repair.reset();
+  TakeHeld(of.segment_index, std::move(result));
+  Advance();
+}
+
+void Answer::TakeHeld(int32_t segment_index, HeldResult result) {
+  SegmentText& segment = SegmentAt(segment_index);
+  segment.score = result.best.score;
+  segment.num_tokens = result.num_output_tokens;
+  segment.finish_reason = result.best.finish_reason;
+  segment.ready.tokens = std::move(result.best.tokens);
+  AddText(segment_index, result.best.text);
+  if (!segment.has_ended) segment.ready.text += segment.matcher.Finish();
+  for (FinishedPart& hypothesis : result.hypotheses) {
+    StopMatcher matcher(plan_.stop);
+    hypothesis.text = matcher.Append(hypothesis.text);
+    hypothesis.text += matcher.Finish();
+    if (matcher.has_matched()) {
+      hypothesis.finish_reason = FinishReason::kStopSequence;
+    }
+    segment.hypotheses.push_back(std::move(hypothesis));
+  }
+  if (HasReports()) SetReport(segment_index, result, segment);
+  segment.num_repair_tokens = result.num_input_tokens;
+  segment.checks = result.checks;
+  segment.has_ended = true;
+  segment.has_finished = true;
+  ++num_finished_;
+}
+
+bool Answer::HasReports() const {
+  return plan_.repairs != nullptr && plan_.repairs->has_reports;
+}
+
+// Makes the segment's report, with spans of its own text as target.
+void Answer::SetReport(int32_t segment_index, const HeldResult& result,
+                       SegmentText& segment) const {
+  const SegmentPlan& plan = *PlanOf(segment_index);
+  segment.report = std::make_unique<SegmentReport>();
+  SegmentReport& report = *segment.report;
+  report.source = plan.place;
+  report.target = {0, NumCodePoints(segment.ready.text)};
+  report.mean_logprob = result.mean_logprob;
+  report.warnings = result.warnings;
+  if (plan.places.empty()) return;
+  CodePointIndex target(result.best.text);
+  for (const AlignedSpan& span : result.alignment) {
+    const CodePointRange place = {target.At(span.target.begin),
+                                  target.At(span.target.end)};
+    if (span.source.size() == 0) continue;
+    if (place.end > report.target.end) break;  // after a stop sequence
+    report.alignments.push_back({{plan.places[span.source.begin].begin,
+                                  plan.places[span.source.end - 1].end},
+                                 place});
+  }
+}
+
+// Adds the report of the segment whose text is the last one so far.
+void Answer::AddReport(SegmentReport& report) {
+  const int64_t begin = num_code_points_ - report.target.end;
+  const auto shift = [begin](CodePointRange& range) {
+    range.begin += begin;
+    range.end += begin;
+  };
+  shift(report.target);
+  for (ReportedAlignment& each : report.alignments) shift(each.target);
+  summary_.reports.push_back(std::move(report));
+}
+
+// Shortens reports of text after a stop sequence that lies across segments.
+void Answer::ClipReports() {
+  for (SegmentReport& report : summary_.reports) {
+    if (report.target.end <= num_shown_) continue;
+    report.target.end = num_shown_;
+    report.target.begin = std::min(report.target.begin, num_shown_);
+    std::vector<ReportedAlignment>& all = report.alignments;
+    while (!all.empty() && all.back().target.end > num_shown_) all.pop_back();
+  }
+}
+
+std::vector<Answer::DecodeGroup> Answer::TakeDecodes() {
+  std::vector<DecodeGroup> groups;
+  const auto add = [&](const WaitingDecode& waiting) {
+    groups.back().sources.push_back(waiting.content.source);
+    decodes_.push_back(waiting.of);
+  };
+  for (const bool is_other : {false, true}) {
+    bool has_group = false;
+    for (const WaitingDecode& waiting : waiting_) {
+      if (waiting.content.is_other_search != is_other) continue;
+      if (waiting.content.constraints != nullptr) continue;
+      if (!std::exchange(has_group, true)) {
+        groups.emplace_back().is_other_search = is_other;
+      }
+      add(waiting);
+    }
+  }
+  for (const WaitingDecode& waiting : waiting_) {
+    if (waiting.content.constraints == nullptr) continue;
+    groups.emplace_back().is_other_search = waiting.content.is_other_search;
+    groups.back().constraints = waiting.content.constraints;
+    add(waiting);
+  }
+  waiting_.clear();
+  return groups;
+}
+
 // Moves what comes next, in order, to ready_.
 void Answer::Advance() {
   if (is_complete_) return;  // segments after the end
@@ -102,7 +226,7 @@ void Answer::Advance() {
       break;
     }
     SegmentText& segment = SegmentAt(next_);
-    ready_.text += whole_.Append(std::exchange(segment.ready.text, ""));
+    Show(std::exchange(segment.ready.text, ""));
     ready_.tokens.insert(ready_.tokens.end(), segment.ready.tokens.begin(),
                          segment.ready.tokens.end());
     segment.ready.tokens.clear();
@@ -115,7 +239,10 @@ void Answer::Advance() {
     summary_.finish_reason =
         MergeFinishReasons(summary_.finish_reason, FinishReason::kStopSequence);
   }
-  ready_.text += whole_.Finish();
+  const std::string rest = whole_.Finish();
+  num_shown_ += HasReports() ? NumCodePoints(rest) : 0;
+  ready_.text += rest;
+  ClipReports();
   summary_.others.resize(
       std::min(summary_.others.size(), most_hypotheses_ - 1));
   for (FinishedPart& other : summary_.others) {
@@ -128,14 +255,29 @@ void Answer::Advance() {
   }
 }
 
+// Appends to the text in order.
+void Answer::Show(absl::string_view text) {
+  if (!HasReports()) {
+    ready_.text += whole_.Append(text);
+    return;
+  }
+  num_code_points_ += NumCodePoints(text);
+  const std::string shown = whole_.Append(text);
+  num_shown_ += NumCodePoints(shown);
+  ready_.text += shown;
+}
+
 void Answer::AddGap() {
   const absl::string_view gap = plan_.gaps[next_];
-  ready_.text += whole_.Append(gap);
+  Show(gap);
   for (FinishedPart& other : summary_.others) absl::StrAppend(&other.text, gap);
 }
 
 // Adds the result of the segment that comes next, which is done.
-void Answer::Conclude(const SegmentText& segment) {
+void Answer::Conclude(SegmentText& segment) {
+  if (segment.report != nullptr) AddReport(*segment.report);
+  summary_.num_input_tokens += segment.num_repair_tokens;
+  summary_.checks.Add(segment.checks);
   summary_.score += segment.score;
   summary_.num_output_tokens += segment.num_tokens;
   summary_.finish_reason =

@@ -10,19 +10,18 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "base/token_lists.h"
 #include "engine/request.h"
 #include "server/answer_part.h"
 #include "server/gaps.h"
+#include "server/repair/repair_plan.h"
+#include "server/repair/segment_repair.h"
 #include "text/segmenter.h"
 #include "text/stop_matcher.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
-
-// The finish reason of two consecutive segments together: kLength if either was
-// cut off, else kRepetition if either repeated itself, else the later one.
-FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
 
 // The text between the summaries of a long text's parts.
 inline constexpr char kBetweenSummaries[] = " ";
@@ -45,6 +44,8 @@ struct AnswerPlan {
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;
   const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
+  // The segments that are held until they are whole; null: none is.
+  std::shared_ptr<const RepairPlan> repairs = nullptr;
 };
 
 // The answer to one request while it grows. Tokens of segments arrive in any
@@ -56,6 +57,11 @@ struct AnswerPlan {
 // (text/stop_sequences.h). One that lies across segments, or in a gap, ends the
 // text once the engine is done with the last of these segments.
 //
+// A segment with a plan (repair_plan.h) is held. Its tokens are read when it is
+// whole, and checks may find that it must be decoded again (TakeDecodes()). Its
+// text becomes ready when it is final. The decodes continue the numbering of
+// the segments.
+//
 // With num_hypotheses above 1, there are alternative texts. The n-th joins the
 // n-th hypotheses of the segments; a segment with fewer gives its last.
 //
@@ -66,10 +72,19 @@ class Answer {
   Answer(const Answer&) = delete;
   Answer& operator=(const Answer&) = delete;
 
-  void AddTokens(int32_t segment_index, absl::Span<const int32_t> tokens);
+  // `index` is that of a segment or of a decode of TakeDecodes().
+  void AddTokens(int32_t index, absl::Span<const int32_t> tokens);
   // `hypotheses` has at least one element, best first.
-  void FinishSegment(int32_t segment_index,
-                     const std::vector<Hypothesis>& hypotheses);
+  void FinishSegment(int32_t index, const std::vector<Hypothesis>& hypotheses);
+
+  // Decodes that have become necessary since the last call, in the order of
+  // their numbers. Each group is one extension of the request.
+  struct DecodeGroup {
+    TokenLists sources;
+    bool is_other_search = false;  // RepairPlan::other_search, else same_search
+    std::shared_ptr<const ConstraintSet> constraints;  // null: none
+  };
+  std::vector<DecodeGroup> TakeDecodes();
 
   // Returns what has become ready since the last call, in order.
   AnswerPart TakePart();
@@ -77,7 +92,7 @@ class Answer {
   // Nothing more will become ready: all segments have finished, or a stop
   // sequence ended one, so that those after it do not count.
   bool is_complete() const { return is_complete_; }
-  // The engine is done with every segment.
+  // Every segment is final; no decode will follow.
   bool is_finished() const { return num_finished_ == plan_.num_segments; }
   // REQUIRES: is_complete().
   const AnswerSummary& summary() const;
@@ -97,13 +112,36 @@ class Answer {
     std::vector<FinishedPart> hypotheses;  // if several are asked for
     bool has_ended = false;                // no text will follow
     bool has_finished = false;             // the engine is done with it
+    std::unique_ptr<SegmentRepair> repair;  // while it is held
+    std::unique_ptr<SegmentReport> report;  // if asked for, once it is final
+    SegmentCheckCounts checks;
+    int32_t num_repair_tokens = 0;  // of sources
+  };
+  // A decode of a held segment.
+  struct HeldDecode {
+    int32_t segment_index;
+    int32_t decode;  // of SegmentRepair
+  };
+  struct WaitingDecode {
+    HeldDecode of;
+    RepairDecode content;
   };
 
   SegmentText& SegmentAt(int32_t segment_index);
+  // Null: the segment is not held.
+  const SegmentPlan* PlanOf(int32_t segment_index) const;
+  void FinishHeld(HeldDecode of, const std::vector<Hypothesis>& hypotheses);
+  void TakeHeld(int32_t segment_index, HeldResult result);
+  bool HasReports() const;
+  void SetReport(int32_t segment_index, const HeldResult& result,
+                 SegmentText& segment) const;
+  void AddReport(SegmentReport& report);
+  void ClipReports();
   void AddText(int32_t segment_index, const std::string& text);
   void Advance();
+  void Show(absl::string_view text);
   void AddGap();
-  void Conclude(const SegmentText& segment);
+  void Conclude(SegmentText& segment);
 
   const AnswerPlan plan_;
   StopMatcher whole_;  // of the text in order, with gaps
@@ -111,10 +149,14 @@ class Answer {
   // ready_, so that a text of very many sentences takes little memory.
   std::vector<std::unique_ptr<SegmentText>> segments_;
   AnswerPart ready_;          // in order, not taken yet
+  std::vector<WaitingDecode> waiting_;  // for TakeDecodes()
+  std::vector<HeldDecode> decodes_;     // taken, in their order
   int32_t num_finished_ = 0;  // segments
   int32_t next_ = 0;          // the segment whose text comes next
   bool is_gap_due_ = true;    // the gap before it is not in ready_ yet
   bool is_complete_ = false;
+  // Of the text in order, and of what is shown of it; if there are reports.
+  int64_t num_code_points_ = 0, num_shown_ = 0;
   size_t most_hypotheses_ = 1;  // the largest number of a segment so far
   AnswerSummary summary_;
 };

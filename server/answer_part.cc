@@ -7,6 +7,13 @@
 
 namespace sheaf {
 
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later) {
+  for (FinishReason bad : {FinishReason::kLength, FinishReason::kRepetition}) {
+    if (earlier == bad || later == bad) return bad;
+  }
+  return later;
+}
+
 FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
                       const std::vector<std::string>& stops) {
   FinishedPart out;

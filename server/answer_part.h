@@ -7,11 +7,17 @@
 #include <vector>
 
 #include "engine/request.h"
+#include "server/repair/segment_check.h"
+#include "server/repair/segment_report.h"
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
+
+// The finish reason of two consecutive segments together: kLength if either was
+// cut off, else kRepetition if either repeated itself, else the later one.
+FinishReason MergeFinishReasons(FinishReason earlier, FinishReason later);
 
 // A part of an answer, or all of it.
 struct AnswerPart {
@@ -40,6 +46,8 @@ struct AnswerSummary {
   int32_t num_segments = 0;
   CopiedSentences copied;
   DetectedTexts detected;
+  std::vector<SegmentReport> reports;  // if asked for
+  SegmentCheckCounts checks;
 };
 
 // The hypothesis with its text, up to the first of `stops`. If `tokenizer` is

@@ -63,6 +63,21 @@ void CountText(const AnswerSummary& summary, Metrics& metrics) {
   for (const std::vector<LanguageGuess>& guesses : summary.detected) {
     metrics.CountDetection(DetectionOf(guesses));
   }
+  metrics.CountChecks(summary.checks);
+}
+
+// The sampling params of repairs that search further, with the beams that fit
+// beside any source; null: there are no repairs.
+std::shared_ptr<const SamplingParams> OtherSearchOf(
+    const PreparedRequest& prepared, const Engine& engine) {
+  const std::shared_ptr<const RepairPlan>& repairs = prepared.plan.repairs;
+  if (repairs == nullptr) return nullptr;
+  SamplingParams sampling = repairs->other_search;
+  const int32_t fitting =
+      engine.MaxBeamSize(/*lane=*/0, prepared.request.max_segment_tokens,
+                         sampling.max_new_tokens);
+  sampling.beam_size = std::clamp(sampling.beam_size, 1, std::max(1, fitting));
+  return std::make_shared<const SamplingParams>(std::move(sampling));
 }
 
 RequestRecord RecordOf(const Caller& caller) {
@@ -219,11 +234,17 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
-  if (request.is_open) {
+  if (request.is_open && prepared->plan.repairs == nullptr) {
     delivering_.rounds.emplace(std::move(prepared->plan));
     absl::MutexLock lock(&mu_);
     first_segment_ = std::numeric_limits<int32_t>::max();
   } else {
+    delivering_.is_open = request.is_open;
+    delivering_.stop = request.stop;
+    if (delivering_.is_open) {
+      delivering_.same_search = prepared->plan.repairs->same_search;
+    }
+    delivering_.other_search = OtherSearchOf(*prepared, *services_.engine);
     delivering_.answer.emplace(std::move(prepared->plan));
   }
   // The engine keeps the deadline of what runs. This one is for a client that
@@ -406,8 +427,35 @@ void Exchange::Apply(std::vector<Update> updates) {
     answer->AddTokens(index, update.tokens);
     if (!update.finished.empty()) answer->FinishSegment(index, update.finished);
   }
-  if (answer.has_value() && answer->is_complete() && !answer->is_finished()) {
+  if (!answer.has_value()) return;
+  if (answer->is_complete() && !answer->is_finished()) {
     CancelInEngine();
+  } else if (delivering_.is_open) {
+    DecodeAgain();
+  }
+}
+
+// Gives the engine what held segments need, or tells it that they need nothing
+// more.
+void Exchange::DecodeAgain() {
+  std::vector<Answer::DecodeGroup> groups = delivering_.answer->TakeDecodes();
+  delivering_.is_open = !delivering_.answer->is_finished();
+  RequestHandle handle;
+  {
+    absl::MutexLock lock(&mu_);
+    handle = *engine_handle_;
+  }
+  for (Answer::DecodeGroup& group : groups) {
+    services_.engine->Extend(
+        handle, {.segments = std::move(group.sources),
+                 .is_open = true,
+                 .stop = delivering_.stop,
+                 .sampling = group.is_other_search ? delivering_.other_search
+                                                   : delivering_.same_search,
+                 .constraints = std::move(group.constraints)});
+  }
+  if (!delivering_.is_open) {
+    services_.engine->Extend(handle, {.is_open = false});
   }
 }
 
@@ -493,6 +541,7 @@ void Exchange::FinishOk() {
   if (summary.detected.size() == 1 && !summary.detected.front().empty()) {
     record_.detected_language = summary.detected.front().front().tag;
   }
+  record_.num_decodes_again = summary.checks.num_decodes;
   services_.metrics->CountSuccess(summary.finish_reason);
   CountText(summary, *services_.metrics);
   responder_->Finish(rest, summary);

@@ -101,7 +101,7 @@ class Exchange final : public TokenSink,
   // fails the exchange and returns false. REQUIRES: Authorize() returned true.
   [[nodiscard]] bool TakeMessage(int64_t message_bytes);
   // There is no message that can be read, for this reason. Fails the exchange.
-  // REQUIRES: Authorize() returned true.
+  // REQUIRES: Authorize() has not returned false.
   void OnNoMessage(const absl::Status& reason);
 
   // Has the request read, at once if it is short, and answered. REQUIRES:
@@ -147,6 +147,12 @@ class Exchange final : public TokenSink,
   struct Delivering {
     std::optional<Answer> answer;         // none before the last round
     std::optional<SummaryRounds> rounds;  // none from the last round on
+    // Of further decodes: the request's stop condition, and the sampling params
+    // of RepairPlan, of which other_search has the beams that fit.
+    std::shared_ptr<const StopCondition> stop;
+    std::shared_ptr<const SamplingParams> same_search;
+    std::shared_ptr<const SamplingParams> other_search;
+    bool is_open = false;  // for repairs
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };
@@ -167,6 +173,7 @@ class Exchange final : public TokenSink,
   void PrepareNextRound();
   void ReadRound(const std::string& text);  // on the reading thread
   void BeginRound(TokenLists sources);
+  void DecodeAgain();
   void SendPart();
   void FinishOk();
   void FinishError(const absl::Status& status);

@@ -9,8 +9,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
 #include "server/field_error.h"
+#include "server/keep_options.h"
 #include "text/families.h"
-#include "text/line_breaks.h"
+#include "text/markup/markup.h"
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/stop_sequences.h"
@@ -28,45 +29,7 @@ constexpr char kSummaryLanguage[] = "en";
 // characters of it, and each is at most three tokens (its bytes).
 constexpr int64_t kMaxCharacterTokens = 54;
 
-absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
-  switch (line_breaks) {
-    case v1::LINE_BREAKS_UNSPECIFIED:
-      return LineBreaks::kAutomatic;
-    case v1::LINE_BREAKS_KEEP:
-      return LineBreaks::kKeep;
-    case v1::LINE_BREAKS_PARAGRAPHS:
-      return LineBreaks::kParagraphs;
-    default:
-      return FieldError(StatusCode::kInvalidArgument, "line_breaks",
-                        "is %d; this server allows 0..%d",
-                        static_cast<int>(line_breaks),
-                        static_cast<int>(v1::LineBreaks_MAX));
-  }
-}
-
 absl::Status Cancelled() { return absl::CancelledError("the client has left"); }
-
-// Adds the field with which an error of FindTranslation() begins.
-absl::Status WithLanguageField(const absl::Status& status) {
-  for (const char* field : {"source_language", "target_language"}) {
-    if (absl::StartsWith(status.message(), field)) {
-      return WithField(status, field);
-    }
-  }
-  return status;
-}
-
-// Sets what follows from the segments. An open request gets its stop condition
-// with the last of them.
-void Complete(PreparedRequest& prepared) {
-  AnswerPlan& plan = prepared.plan;
-  if (!prepared.request.is_open) {
-    prepared.request.stop = StopSequences::Make(plan.tokenizer, plan.stop);
-  }
-  plan.num_segments = static_cast<int32_t>(prepared.request.segments.size());
-  plan.num_input_tokens =
-      static_cast<int32_t>(prepared.request.segments.num_ids());
-}
 
 const LanguageToken* TokenOf(const std::optional<LanguageToken>& token) {
   return token ? &*token : nullptr;
@@ -113,6 +76,9 @@ int64_t BytesOf(const PreparedRequest& prepared) {
   for (const std::vector<LanguageGuess>& guesses : prepared.plan.detected) {
     bytes += static_cast<int64_t>(sizeof(std::vector<LanguageGuess>) +
                                   guesses.size() * sizeof(LanguageGuess));
+  }
+  if (prepared.plan.repairs != nullptr) {
+    bytes += BytesOf(*prepared.plan.repairs);
   }
   return bytes;
 }
@@ -197,74 +163,20 @@ absl::StatusOr<PreparedRequest> RequestReader::Prepare(
   return out;
 }
 
+// Sets what follows from the segments. A summary in rounds gets its stop
+// condition with the last of them.
+void RequestReader::Complete(PreparedRequest& prepared) {
+  AnswerPlan& plan = prepared.plan;
+  if (!prepared.request.is_open || plan.repairs != nullptr) {
+    prepared.request.stop = StopSequences::Make(plan.tokenizer, plan.stop);
+  }
+  plan.num_segments = static_cast<int32_t>(prepared.request.segments.size());
+  plan.num_input_tokens =
+      static_cast<int32_t>(prepared.request.segments.num_ids());
+}
+
 PromptTemplate RequestReader::TemplateOf(const TextPrompt& prompt) const {
   return model_.text_family->make_template(model_.tokenizers, prompt);
-}
-
-absl::StatusOr<PreparedRequest> RequestReader::Read(
-    const v1::TranslateRequest& request, IsWanted is_wanted) const {
-  if (absl::Status status = CheckCommon(request, is_wanted); !status.ok()) {
-    return status;
-  }
-  const absl::StatusOr<LineBreaks> line_breaks =
-      ParseLineBreaks(request.line_breaks());
-  if (!line_breaks.ok()) return line_breaks.status();
-  absl::StatusOr<TextTranslation> found =
-      FindTranslationOf(request.text(), model_.tasks, request.source_language(),
-                        request.target_language(), is_wanted);
-  if (!found.ok()) return WithLanguageField(found.status());
-  const Translation& translation = found->translation;
-  const PromptTemplate prompt = TemplateOf(translation.prompt());
-  absl::StatusOr<PreparedRequest> prepared =
-      Prepare(request.decoding(), translation.task->defaults, prompt,
-              /*has_loop_guard=*/true);
-  if (!prepared.ok()) return prepared;
-  SamplingParams& sampling = prepared->request.sampling;
-  sampling.output_text = OutputText::kLine;
-  if (!request.decoding().has_min_new_tokens()) {
-    sampling.min_new_tokens = std::max(1, sampling.min_new_tokens);
-  }
-  if (absl::Status status = SetSegments(request, *found, *line_breaks, prompt,
-                                        is_wanted, *prepared);
-      !status.ok()) {
-    return status;
-  }
-  if (found->detected) {
-    prepared->plan.detected = {{*std::move(found->detected)}};
-  }
-  Complete(*prepared);
-  return prepared;
-}
-
-// Splits the text of a translation.
-absl::Status RequestReader::SetSegments(const v1::TranslateRequest& request,
-                                        const TextTranslation& found,
-                                        LineBreaks line_breaks,
-                                        const PromptTemplate& prompt,
-                                        IsWanted is_wanted,
-                                        PreparedRequest& prepared) const {
-  TranslationSplit split = {found.translation.source_code,
-                            model_.max_source_tokens};
-  if (request.copy_target_language()) {
-    split.is_copied = [is_wanted, test = TargetLanguageTest(
-                                      found, request.target_language())](
-                          absl::string_view sentence) {
-      return test.IsInTarget(sentence, is_wanted);
-    };
-  }
-  const SourceEncoder encoder(*model_.tokenizers.source, prompt,
-                              model_.max_source_tokens, is_wanted);
-  const std::string text = JoinLines(request.text(), line_breaks, is_wanted);
-  absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-      text, split,
-      [&](absl::string_view segment) { return encoder.Encode(segment); });
-  if (!segmented.ok()) return segmented.status();
-  prepared.request.segments = std::move(segmented->sources);
-  prepared.plan.copied = segmented->copied;
-  Gaps gaps;
-  for (absl::string_view gap : segmented->gaps) gaps.push_back(gap);
-  prepared.plan.gaps = std::move(gaps);
-  return absl::OkStatus();
 }
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
@@ -282,8 +194,9 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
               TemplateOf({.prefix = task->prefix}), /*has_loop_guard=*/true);
   if (!prepared.ok()) return prepared;
   prepared->request.sampling.output_text = OutputText::kLine;
-  absl::StatusOr<TokenLists> sources =
-      SummarySources(request.text(), is_wanted);
+  absl::StatusOr<std::string> text = PlainTextOf(request, is_wanted);
+  if (!text.ok()) return text.status();
+  absl::StatusOr<TokenLists> sources = SummarySources(*text, is_wanted);
   if (!sources.ok()) return sources.status();
   prepared->request.segments = *std::move(sources);
   prepared->request.is_open = prepared->request.segments.size() > 1;
@@ -291,6 +204,23 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   Complete(*prepared);
   prepared->plan.gaps = GapsOfSummaries(prepared->plan.num_segments);
   return prepared;
+}
+
+// The text to summarize, without markup.
+absl::StatusOr<std::string> RequestReader::PlainTextOf(
+    const v1::SummarizeRequest& request, IsWanted is_wanted) const {
+  const absl::StatusOr<TextFormat> format = ReadTextFormat(request.format());
+  if (!format.ok()) return format.status();
+  if (*format == TextFormat::kPlain) return request.text();
+  absl::StatusOr<std::string> text =
+      sheaf::PlainTextOf(request.text(), *format, is_wanted);
+  if (!text.ok()) return WithTextField(text.status());
+  if (!text->empty()) {
+    if (absl::Status status = CheckText(*text, is_wanted); !status.ok()) {
+      return status;
+    }
+  }
+  return text;
 }
 
 absl::StatusOr<TokenLists> RequestReader::SummarySources(

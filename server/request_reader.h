@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,11 @@
 #include "engine/request.h"
 #include "server/answer.h"
 #include "server/decoding_options.h"
+#include "server/repair/repair_plan.h"
+#include "server/repair/segment_builder.h"
 #include "server/served_model.h"
 #include "sheaf/v1/text.pb.h"
-#include "text/line_breaks.h"
+#include "text/markup/markup.h"
 #include "text/prompt_template.h"
 #include "text/source_encoder.h"
 #include "text/source_language.h"
@@ -96,10 +99,16 @@ class RequestReader {
                                           const PromptTemplate& prompt,
                                           bool has_loop_guard) const;
   PromptTemplate TemplateOf(const TextPrompt& prompt) const;
-  absl::Status SetSegments(const v1::TranslateRequest& request,
-                           const TextTranslation& found, LineBreaks line_breaks,
-                           const PromptTemplate& prompt, IsWanted is_wanted,
-                           PreparedRequest& prepared) const;
+  absl::StatusOr<std::string> PlainTextOf(const v1::SummarizeRequest& request,
+                                          IsWanted is_wanted) const;
+  absl::StatusOr<BuiltSegments> BuildSegments(
+      const v1::TranslateRequest& request, const TextTranslation& found,
+      const MarkupText& markup, const KeepOptions& keep,
+      const PromptTemplate& prompt, IsWanted is_wanted) const;
+  void SetSegments(const KeepOptions& keep, const PromptTemplate& prompt,
+                   BuiltSegments built, std::shared_ptr<RepairPlan> repairs,
+                   PreparedRequest& prepared) const;
+  static void Complete(PreparedRequest& prepared);
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,

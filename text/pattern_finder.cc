@@ -86,8 +86,26 @@ void PatternFinder::Link(absl::Span<const absl::string_view> patterns) {
   }
 }
 
+PatternFinder::Match PatternFinder::Accepted(
+    int32_t node, size_t at,
+    absl::FunctionRef<bool(const Match& match)> accepts) const {
+  while (nodes_[node].longest >= 0) {
+    const int32_t pattern = nodes_[node].longest;
+    const Match match = {at, at + sizes_[pattern], pattern};
+    if (accepts(match)) return match;
+    while (nodes_[node].longest == pattern) node = nodes_[node].shorter;
+  }
+  return {};
+}
+
 std::vector<PatternFinder::Match> PatternFinder::FindAll(
     absl::string_view text) const {
+  return FindAll(text, [](const Match&) { return true; });
+}
+
+std::vector<PatternFinder::Match> PatternFinder::FindAll(
+    absl::string_view text,
+    absl::FunctionRef<bool(const Match& match)> accepts) const {
   std::vector<Match> matches;
   if (is_empty()) return matches;
   int32_t node = kRoot;
@@ -99,9 +117,8 @@ std::vector<PatternFinder::Match> PatternFinder::FindAll(
       next = Child(node, byte);
     }
     node = std::max(next, kRoot);
-    const int32_t pattern = nodes_[node].longest;
-    if (pattern < 0) continue;
-    matches.push_back({at - 1, at - 1 + sizes_[pattern], pattern});
+    const Match match = Accepted(node, at - 1, accepts);
+    if (match.pattern >= 0) matches.push_back(match);
   }
   std::reverse(matches.begin(), matches.end());
   size_t end = 0;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -32,6 +33,13 @@ class PatternFinder {
   // next one from its end. Takes time linear in the text for any patterns.
   std::vector<Match> FindAll(absl::string_view text) const;
 
+  // The same among the matches that `accepts` accepts. At a place where it
+  // refuses the longest match it is asked for the shorter ones, so the time is
+  // that times the number of patterns that begin each other.
+  std::vector<Match> FindAll(
+      absl::string_view text,
+      absl::FunctionRef<bool(const Match& match)> accepts) const;
+
   bool is_empty() const { return sizes_.empty(); }
 
  private:
@@ -42,6 +50,10 @@ class PatternFinder {
 
   // The node to which `byte` leads from `node`. -1 if there is none.
   int32_t Child(int32_t node, uint8_t byte) const;
+  // The longest accepted match that begins at `at`, where the text leads to
+  // `node`. Its pattern is -1 if there is none.
+  Match Accepted(int32_t node, size_t at,
+                 absl::FunctionRef<bool(const Match& match)> accepts) const;
   void Insert(absl::string_view pattern, int32_t index);
   void Link(absl::Span<const absl::string_view> patterns);
 

@@ -106,4 +106,11 @@ std::string ToUnicodeForm(UnicodeForm form, absl::string_view text) {
   return out;
 }
 
+void AppendDecomposed(int32_t character, std::vector<int32_t>& out) {
+  UErrorCode error = U_ZERO_ERROR;
+  const icu::Normalizer2* normalizer = icu::Normalizer2::getNFKDInstance(error);
+  SHEAF_CHECK(U_SUCCESS(error));
+  Decompose(character, *normalizer, out);
+}
+
 }  // namespace sheaf

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -15,5 +16,9 @@ enum class UnicodeForm : uint8_t { kNfc, kNfkc };
 // also where very many combining marks follow one another. REQUIRES: `text` is
 // UTF-8.
 std::string ToUnicodeForm(UnicodeForm form, absl::string_view text);
+
+// Appends the characters of the compatibility decomposition (NFKD) of one
+// character, which may be the character itself.
+void AppendDecomposed(int32_t character, std::vector<int32_t>& out);
 
 }  // namespace sheaf

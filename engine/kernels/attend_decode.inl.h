@@ -130,6 +130,33 @@ void AttendDecode(const DecodeAttention& a) {
   }
 }
 
+template <typename Kv>
+void ScoreKeysIn(const KeyScores& a) {
+  const int64_t panel_bytes = int64_t{kPanel} * a.dim * Kv::kBytes;
+  const int64_t ld = RoundUp(a.len, kPanel);
+  for (int32_t row = 0; row < a.num_rows; ++row) {
+    Kv::Prepare(a.q + row * a.dim, a.dim);
+  }
+  for (int32_t t = 0; t < a.len; t += kPanel) {
+    const float* keys = reinterpret_cast<const float*>(
+        a.kv.base + a.kv.block_ids[t / a.kv.block_tokens] * a.kv.block_stride +
+        t % a.kv.block_tokens / kPanel * panel_bytes);
+    const PanelPair k = {keys, keys};
+    ForRowBlocks<kMaxValueRows>(0, a.num_rows, [&]<int R>(int32_t row) {
+      ScorePanels<Kv, R, 1, false>(a.q + row * a.dim, a.dim, a.dim, &k,
+                                   a.scores + row * ld + t, ld);
+    });
+  }
+}
+
+void ScoreKeys(const KeyScores& a) {
+  if (a.kv.type == KvType::kBf16) {
+    ScoreKeysIn<Bf16Kv>(a);
+  } else {
+    ScoreKeysIn<F32Kv>(a);
+  }
+}
+
 void JoinParts(const float* parts, int64_t stride, int32_t num_parts,
                int32_t dim, float* out) {
   float max = -kInfinity;

@@ -188,6 +188,19 @@ struct DecodeAttention {
   const char* next;
 };
 
+// The products of some query rows with the keys of tokens [0, len) of one KV
+// head, as in DecodeAttention, without scale, soft cap and bias.
+//   q       [num_rows, dim], dense; may be overwritten
+//   scores  [num_rows, len rounded up to 16]; those from `len` on are undefined
+struct KeyScores {
+  float* q;
+  int32_t num_rows;
+  int32_t dim;  // even for bfloat16
+  KvView kv;
+  int32_t len;
+  float* scores;
+};
+
 // The type that the encoder's attention multiplies. kBf16 is as in KvType.
 // kInt16 means integers of 16 bits within +-8191, in one unit per row of
 // queries, one for the keys and one for the values of a head, and 1/8191 for
@@ -296,6 +309,7 @@ struct Kernels {
   // context.
   void (*join_parts)(const float* parts, int64_t stride, int32_t num_parts,
                      int32_t dim, float* out);
+  void (*score_keys)(const KeyScores& args);
   // Writes the keys as panels [ceil(len / 16)][dim][16] and the values as rows
   // [len][dim]. In kBf16 both are in pairs, as in KvView, and in kInt16 in
   // pairs of any order: [ceil(len / 16)][dim / 2][16][2] and at most

@@ -32,6 +32,7 @@ constexpr Kernels TableOf(Isa isa) {
       .int4_inputs = Int4Inputs,
       .attend_decode = AttendDecode,
       .join_parts = JoinParts,
+      .score_keys = ScoreKeys,
       .pack_head = PackHead,
       .attend_encode = AttendEncode,
       .narrow_encode_type = kHasBf16Products ? EncodeType::kBf16

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -98,6 +99,22 @@ struct Positions {
   }
 };
 
+// A query head of the decoder's attention over the source.
+struct AlignmentHead {
+  int32_t layer = 0;
+  int32_t head = 0;
+  auto operator<=>(const AlignmentHead&) const = default;
+};
+
+// The heads whose attention tells from which source token an output token
+// comes.
+struct AlignmentHeads {
+  std::vector<AlignmentHead> heads;  // at least one, ascending, each once
+  // 1: they attend to the source of the token that is the decoder's input; 0:
+  // to that of the token that is being predicted.
+  int32_t shift = 1;
+};
+
 // Token ids with a meaning of their own, all in [0, vocab_size).
 struct TokenRules {
   int32_t start_id = 0;  // the decoder's first token
@@ -172,6 +189,9 @@ struct Architecture {
   std::optional<int32_t> trained_source_tokens;
 
   TokenRules tokens;
+
+  // Computes nothing unless a request asks for alignment.
+  AlignmentHeads alignment;
 
   int64_t cross_kv_columns() const {
     return int64_t{num_cross_kv_heads} * decoder.head_dim;

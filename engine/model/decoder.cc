@@ -40,6 +40,8 @@ Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
       finisher_(tables.finisher),
       max_rows_(max_rows),
       max_positions_(tables.max_positions),
+      aligner_(weights.architecture, storage, kernels, tables.finisher,
+               team.size()),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
       feed_forward_(weights.architecture, shape_, max_rows) {
   const int64_t rows = max_rows;
@@ -75,10 +77,13 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
       head_rows_.push_back({row.entry->output_tokens, row.logits});
     }
     PlanAttention();
+    aligner_.Finish();
     team_.Run([this](const ThreadTeam::Member& member) { RunRows(member); });
     rows_.clear();
+    aligner_.Clear();
   };
   rows_.clear();
+  aligner_.Clear();
   for (size_t i = 0; i < entries.size(); ++i) {
     const DecodeEntry& entry = entries[i];
     StackEmbedding::Counter places(weights_.architecture,
@@ -92,6 +97,10 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
            is_last ? logits.data() + i * weights_.architecture.vocab_size
                    : nullptr});
       SHEAF_CHECK(rows_.back().position < max_positions_);
+      if (entry.attended != nullptr) {
+        aligner_.Add(static_cast<int64_t>(rows_.size()) - 1, entry,
+                     static_cast<int32_t>(j));
+      }
       if (static_cast<int32_t>(rows_.size()) == max_rows_) flush();
     }
   }
@@ -134,6 +143,9 @@ void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
     WriteShareOfSelfKv(member, layer_index);
     member.Barrier();
   }
+  if (weights_.architecture.has_merged_attention) {
+    aligner_.TakeLayer(member, layer_index, qkv_.data(), SelfRowFloats());
+  }
   Attend(member, {self_plans_[plan_of_layer_[layer_index]].plan, layer_index,
                   SelfRowFloats(), /*is_self=*/true});
   member.Barrier();
@@ -164,6 +176,8 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
   layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
                     layer.cross_q.num_columns(), /*accumulate=*/false);
   member.Barrier();
+  aligner_.TakeLayer(member, layer_index, qkv_.data(),
+                     layer.cross_q.num_columns());
   Attend(member, {cross_plan_, layer_index, layer.cross_q.num_columns(),
                   /*is_self=*/false});
   member.Barrier();

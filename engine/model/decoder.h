@@ -12,6 +12,7 @@
 #include "engine/model/attention_plan.h"
 #include "engine/model/decoder_tables.h"
 #include "engine/model/short_head.h"
+#include "engine/model/source_aligner.h"
 #include "engine/model/sublayers.h"
 #include "engine/model/weights.h"
 #include "engine/model_runner.h"
@@ -53,6 +54,9 @@ class Decoder {
 
   // Null for none. Not owned.
   void set_observer(DecoderObserver* observer) { observer_ = observer; }
+  void set_alignment_observer(AlignmentObserver* observer) {
+    aligner_.set_observer(observer);
+  }
 
  private:
   struct Row {
@@ -150,6 +154,7 @@ class Decoder {
   // shares one of its source, as in cross_plan_.
   std::vector<SelfPlan> self_plans_;
   std::vector<int32_t> plan_of_layer_;  // index in self_plans_
+  SourceAligner aligner_;
   AttentionPlan cross_plan_;  // the rows of all beams of a source share one
 
   AlignedBuffer<float> x_;         // [rows, d_model]

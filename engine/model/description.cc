@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/key_reader.h"
+#include "engine/model/alignment_heads.h"
 #include "engine/model/families/common_values.h"
 #include "engine/model/families/registry.h"
 
@@ -113,6 +114,8 @@ absl::StatusOr<ModelDescription> DescribeModel(ConfigFiles files) {
     start.decoder_start = start.type_default;
   tokens.start_id =
       start.decoder_start.value_or(start.bos.value_or(tokens.start_id));
+  absl::Status status = SetAlignmentHeads(out.files, out.architecture);
+  if (!status.ok()) return status;
   return out;
 }
 

@@ -168,5 +168,11 @@ void TransformerRunner::set_decoder_observer(DecoderObserver* observer) {
   has_observer_ = observer != nullptr;
   decoder_.set_observer(observer);
 }
+void TransformerRunner::set_alignment_observer(AlignmentObserver* observer) {
+  decoder_.set_alignment_observer(observer);
+  for (const std::unique_ptr<SoloDecoder>& solo : solo_decoders_) {
+    solo->decoder.set_alignment_observer(observer);
+  }
+}
 
 }  // namespace sheaf

@@ -60,6 +60,9 @@ class TransformerRunner : public ModelRunner {
   RunnerLimits limits() const override {
     return {sizes_.max_sequences, sizes_.max_encode_tokens};
   }
+  int32_t alignment_shift() const override {
+    return weights_.architecture.alignment.shift;
+  }
 
   void BeginEncode(EncodePass pass,
                    absl::Span<const EncodeEntry> entries) override;
@@ -82,6 +85,10 @@ class TransformerRunner : public ModelRunner {
   // Sets what is shown the inputs of the decoder's attentions; null for none.
   // Not owned.
   void set_decoder_observer(DecoderObserver* observer);
+
+  // Sets what is shown the weights of alignment heads; null for none. Not
+  // owned.
+  void set_alignment_observer(AlignmentObserver* observer);
 
  private:
   // A decoder that one member of the team runs by itself.

@@ -37,6 +37,25 @@ constexpr std::array<const char*, 2> kCopyReasons = {"no_letter",
                                                      "target_language"};
 constexpr std::array<const char*, 3> kDetections = {"certain", "uncertain",
                                                     "unknown"};
+// The labels of segment_checks_total, by SegmentCheck.
+struct CheckLabels {
+  const char* check;
+  const char* result;
+};
+constexpr std::array<CheckLabels, kNumSegmentChecks> kChecks = {
+    {{"protected_spans", "kept"},
+     {"protected_spans", "put_back"},
+     {"protected_spans", "stand_ins"},
+     {"protected_spans", "cut"},
+     {"protected_spans", "lost"},
+     {"numbers", "repaired"},
+     {"numbers", "flagged"},
+     {"unknown_characters", "copied"},
+     {"unknown_characters", "flagged"},
+     {"capitals", "in_sentence_case"},
+     {"capitals", "as_they_are"},
+     {"coverage", "repaired"},
+     {"coverage", "flagged"}}};
 // In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",
@@ -80,6 +99,10 @@ Labels HandledLabels(const RpcName& rpc, int32_t code) {
   Labels labels = RpcLabels(rpc);
   labels["grpc_code"] = kGrpcCodes[is_known ? code : kGrpcUnknown];
   return labels;
+}
+
+Labels RouteLabels(const HttpRouteName& route) {
+  return {{"method", route.method}, {"path", route.path}};
 }
 
 prometheus::MetricFamily ScrapedFamily(const char* name, const char* help,
@@ -136,6 +159,10 @@ class Metrics::Series {
     for (const char* result : kDetections) {
       detections_.push_back(&detection_family_.Add({{"result", result}}));
     }
+    for (const auto& [check, result] : kChecks) {
+      checks_.push_back(
+          &check_family_.Add({{"check", check}, {"result", result}}));
+    }
     kv_capacity_.Set(static_cast<double>(kv_capacity_bytes));
   }
 
@@ -185,6 +212,13 @@ class Metrics::Series {
     detections_[static_cast<int>(result)]->Increment();
   }
 
+  void CountChecks(const SegmentCheckCounts& checks) {
+    for (size_t i = 0; i < checks_.size(); ++i) {
+      checks_[i]->Increment(static_cast<double>(checks.counts[i]));
+    }
+    decodes_again_.Increment(static_cast<double>(checks.num_decodes));
+  }
+
   void SetConnections(int32_t num_open) { connections_.Set(num_open); }
   void SetQueuedBytes(int64_t bytes) {
     queued_bytes_.Set(static_cast<double>(bytes));
@@ -209,6 +243,18 @@ class Metrics::Series {
     handled_family_.Add(HandledLabels(rpc, code)).Increment();
     handling_family_.Add(RpcLabels(rpc), RequestBuckets()).Observe(seconds);
   }
+
+  void AddHttpRoute(const HttpRouteName& route) {
+    http_family_.Add(RouteLabels(route), RequestBuckets());
+  }
+  void CountHttpRequest(const HttpRouteName& route, int32_t status,
+                        double seconds) {
+    Labels labels = RouteLabels(route);
+    http_family_.Add(labels, RequestBuckets()).Observe(seconds);
+    labels["code"] = std::to_string(status);
+    http_requests_family_.Add(labels).Increment();
+  }
+  void SetHttpConnections(int32_t num_open) { http_connections_.Set(num_open); }
 
   std::vector<prometheus::MetricFamily> Collect() const {
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
@@ -351,6 +397,14 @@ class Metrics::Series {
                     "Texts whose language was detected, by result: certain, "
                     "uncertain, unknown.",
                     model_);
+  prometheus::Family<Counter>& check_family_ = CounterFamily(
+      "sheaf_segment_checks_total",
+      "Segments of translations by what a check found and what was done: "
+      "protected_spans, numbers, unknown_characters, capitals, coverage.",
+      model_);
+  Counter& decodes_again_ = AddCounter(
+      "sheaf_segments_decoded_again_total",
+      "Decodes of segments, or of parts of them, after a check failed.");
   prometheus::Family<Counter>& client_family_ = CounterFamily(
       "sheaf_client_requests_total",
       "Requests by the name of the token they came with.", model_);
@@ -364,10 +418,21 @@ class Metrics::Series {
           .Name("grpc_server_handling_seconds")
           .Help("From an RPC's arrival at the server to its status.")
           .Register(registry_);
+  prometheus::Family<Counter>& http_requests_family_ =
+      CounterFamily("sheaf_http_requests_total",
+                    "Requests of the HTTP front, by status.", {});
+  prometheus::Family<Histogram>& http_family_ =
+      prometheus::BuildHistogram()
+          .Name("sheaf_http_request_seconds")
+          .Help("From the first byte of an HTTP request to its status.")
+          .Register(registry_);
+  Gauge& http_connections_ =
+      AddGauge("sheaf_num_http_connections", "Connections of the HTTP front.");
   std::vector<Counter*> success_;     // by FinishReason
   std::vector<Counter*> rejected_;    // by Rejection
   std::vector<Counter*> copied_;      // by CopyReason
   std::vector<Counter*> detections_;  // by Detection
+  std::vector<Counter*> checks_;      // by SegmentCheck
 };
 
 Metrics::Metrics(const std::string& model_name, int64_t kv_capacity_bytes,
@@ -410,6 +475,9 @@ void Metrics::CountDetection(Detection result) {
   series_->CountDetection(result);
 }
 void Metrics::SetQueuedBytes(int64_t bytes) { series_->SetQueuedBytes(bytes); }
+void Metrics::CountChecks(const SegmentCheckCounts& checks) {
+  series_->CountChecks(checks);
+}
 void Metrics::SetConnections(int32_t num_open) {
   series_->SetConnections(num_open);
 }
@@ -420,6 +488,16 @@ void Metrics::CountClient(const std::string& token_name) {
 void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
 void Metrics::CountRpcStarted(const RpcName& rpc) {
   series_->CountRpcStarted(rpc);
+}
+void Metrics::AddHttpRoute(const HttpRouteName& route) {
+  series_->AddHttpRoute(route);
+}
+void Metrics::CountHttpRequest(const HttpRouteName& route, int32_t status,
+                               double seconds) {
+  series_->CountHttpRequest(route, status, seconds);
+}
+void Metrics::SetHttpConnections(int32_t num_open) {
+  series_->SetHttpConnections(num_open);
 }
 void Metrics::CountRpcHandled(const RpcName& rpc, int32_t code,
                               double seconds) {

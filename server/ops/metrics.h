@@ -12,6 +12,7 @@
 #include "base/monotonic_time.h"
 #include "engine/stats.h"
 #include "server/ops/http_listener.h"
+#include "server/repair/segment_check.h"
 
 namespace sheaf {
 
@@ -51,6 +52,12 @@ struct RpcName {
   std::string type;     // "unary", "server_stream", "bidi_stream", ...
 };
 
+// The labels of the sheaf_http_ metrics.
+struct HttpRouteName {
+  std::string method;  // "POST"
+  std::string path;    // "/translate"; open parts are "{}"
+};
+
 // Everything that /metrics shows. The only unit that uses Prometheus.
 //
 // Gauges have the values of the last step. Every series whose labels are known
@@ -79,6 +86,7 @@ class Metrics {
   void CountRejected(Rejection reason);
   void CountCopied(CopyReason reason, int64_t num_sentences);
   void CountDetection(Detection result);
+  void CountChecks(const SegmentCheckCounts& checks);
   void SetConnections(int32_t num_open);
   void CountRefusedConnection();
   // Sets the memory of the requests that the server holds.
@@ -90,6 +98,11 @@ class Metrics {
   void AddRpc(const RpcName& rpc);
   // The names must not come from callers, because series are never removed.
   void CountRpcStarted(const RpcName& rpc);
+  // The same for routes of HTTP; `status` is HTTP's.
+  void AddHttpRoute(const HttpRouteName& route);
+  void CountHttpRequest(const HttpRouteName& route, int32_t status,
+                        double seconds);
+  void SetHttpConnections(int32_t num_open);
   // `code` is the status code of gRPC.
   void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);
 

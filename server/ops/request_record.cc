@@ -69,6 +69,9 @@ void WriteRecord(const RequestRecord& record, Log* log) {
     fields["output_tokens"] = record.num_output_tokens;
     fields["segments"] = record.num_segments;
   }
+  if (record.num_decodes_again > 0) {
+    fields["decodes_again"] = record.num_decodes_again;
+  }
   if (record.queued.has_value()) {
     fields["queue_ms"] = Milliseconds(*record.queued);
   }

@@ -33,6 +33,7 @@ struct RequestRecord {
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
+  int64_t num_decodes_again = 0;  // of segments whose checks failed
   std::string detected_language;  // of the only text; empty: none
 };
 

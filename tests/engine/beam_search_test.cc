@@ -72,7 +72,7 @@ std::vector<Hypothesis> Search(RandomModel& model,
     };
     search.Advance(
         absl::MakeSpan(candidates),
-        [&](int32_t beam) { return absl::MakeConstSpan(beams[beam]); },
+        [&](int32_t beam) { return LiveTokens{beams[beam]}; },
         [&](const BeamStep& step) -> std::optional<FinishReason> {
           if (!reason_to_end) return std::nullopt;
           return reason_to_end(grown(step));
@@ -181,8 +181,7 @@ TEST(BeamSearchTest, EqualSumsGoByBeamThenById) {
       {1, 5, -1}, {0, 9, -1}, {0, 4, -1}, {1, 2, -1}};
   const Tokens tokens = {0, 8};
   search.Advance(
-      absl::MakeSpan(candidates),
-      [&](int32_t) { return absl::MakeConstSpan(tokens); },
+      absl::MakeSpan(candidates), [&](int32_t) { return LiveTokens{tokens}; },
       [](const BeamStep&) -> std::optional<FinishReason> { return {}; });
   std::vector<std::pair<int32_t, int32_t>> live;
   for (const BeamStep& step : search.live()) {

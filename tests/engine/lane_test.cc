@@ -19,11 +19,15 @@ namespace sheaf {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 constexpr int32_t kNumBlocks = 128;
+
+using Tokens = std::vector<int32_t>;
 
 Request MakeRequest(std::vector<int32_t> source, RecordingSink& sink,
                     int32_t max_new_tokens = 40) {
@@ -191,6 +195,144 @@ TEST_F(LaneTest, ADeadlineEndsARequestThatWaits) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(sink.Wait()));
 }
 
+std::shared_ptr<SamplingParams> MakeSampling(int32_t max_new_tokens) {
+  auto sampling = std::make_shared<SamplingParams>();
+  sampling->max_new_tokens = max_new_tokens;
+  return sampling;
+}
+
+// A source of the lane's fake is copied.
+class ExtensionTest : public LaneTest {
+ protected:
+  ExtensionTest() { runner_.advances_per_pass = 1; }
+
+  // Adds an open request, which has id 1.
+  void AddOpen(const TokenLists& segments, RecordingSink& sink) {
+    Request request = MakeRequest({}, sink);
+    request.segments = segments;
+    request.is_open = true;
+    request.max_segment_tokens = 20;
+    lane_->Add(1, std::move(request), now_);
+  }
+  // Takes steps until nothing runs.
+  void Run() {
+    while (lane_->has_work()) lane_->Step(absl::ZeroDuration());
+    lane_->Report();
+  }
+};
+
+TEST_F(ExtensionTest, ItsSegmentsHaveItsOwnSamplingParams) {
+  RecordingSink sink(4);
+  AddOpen({{5, 6, 7, 8}}, sink);
+  lane_->Extend(1, {.segments = {{5, 6, 7, 8}, {9}},
+                    .is_open = true,
+                    .sampling = MakeSampling(/*max_new_tokens=*/2)});
+  const std::shared_ptr<SamplingParams> beams = MakeSampling(40);
+  beams->beam_size = beams->num_hypotheses = 3;
+  beams->suppressed_tokens = {6};
+  lane_->Extend(1, {.segments = {{5, 6, 7, 8}}, .sampling = beams});
+  Run();
+  ASSERT_TRUE(sink.Wait().ok());
+  EXPECT_THAT(sink.tokens(0), ElementsAre(5, 6, 7, 8));
+  EXPECT_THAT(sink.tokens(1), ElementsAre(5, 6));
+  EXPECT_EQ(sink.hypotheses(1)[0].finish_reason, FinishReason::kLength);
+  EXPECT_THAT(sink.tokens(2), ElementsAre(9));
+  EXPECT_EQ(sink.hypotheses(3).size(), 3);
+  EXPECT_THAT(sink.tokens(3), Not(Contains(6)));
+}
+
+TEST_F(ExtensionTest, ItsLoopGuardCountsForItsSegmentsOnly) {
+  runner_.fill_logits = [](const auto&, const auto&, absl::Span<float> logits) {
+    logits[7] = 10.0f;  // for ever
+  };
+  RecordingSink sink(2);
+  AddOpen({{5}}, sink);
+  const std::shared_ptr<SamplingParams> guarded = MakeSampling(60);
+  guarded->has_loop_guard = true;
+  lane_->Extend(1, {.segments = {{5}}, .sampling = guarded});
+  Run();
+  ASSERT_TRUE(sink.Wait().ok());
+  EXPECT_EQ(sink.hypotheses(0)[0].finish_reason, FinishReason::kLength);
+  EXPECT_EQ(sink.hypotheses(1)[0].finish_reason, FinishReason::kRepetition);
+}
+
+class StopAt : public StopCondition {
+ public:
+  explicit StopAt(int32_t token) : token_(token) {}
+  bool IsMet(absl::Span<const int32_t> /*tokens*/,
+             int32_t next) const override {
+    return next == token_;
+  }
+
+ private:
+  const int32_t token_;
+};
+
+TEST_F(ExtensionTest, ItsStopConditionCountsForItsSegmentsOnly) {
+  RecordingSink sink(3);
+  AddOpen({{5, 6, 7}}, sink);
+  lane_->Extend(1, {.segments = {{5, 6, 7}},
+                    .is_open = true,
+                    .stop = std::make_shared<StopAt>(6)});
+  lane_->Extend(1, {.segments = {{5, 6, 7}}});
+  Run();
+  ASSERT_TRUE(sink.Wait().ok());
+  EXPECT_THAT(sink.tokens(0), ElementsAre(5, 6, 7));
+  EXPECT_THAT(sink.tokens(1), ElementsAre(5, 6));
+  EXPECT_THAT(sink.tokens(2), ElementsAre(5, 6, 7));
+}
+
+TEST_F(ExtensionTest, SeveralFollowEachOtherWhileEarlierSegmentsRun) {
+  RecordingSink sink(4);
+  AddOpen({Tokens(15, 5), Tokens(3, 6)}, sink);
+  lane_->Step(absl::ZeroDuration());
+  lane_->Extend(1, {.segments = {Tokens(12, 7)},
+                    .is_open = true,
+                    .sampling = MakeSampling(40)});
+  for (int i = 0; i < 5; ++i) lane_->Step(absl::ZeroDuration());
+  EXPECT_EQ(sink.hypotheses(1).size(), 1);  // has finished
+  lane_->Extend(1, {.segments = {Tokens(2, 8)}, .is_open = true});
+  Run();
+  EXPECT_FALSE(sink.HasFinished());
+  lane_->Extend(1, {});
+  lane_->Report();
+  ASSERT_TRUE(sink.Wait().ok());
+  EXPECT_EQ(sink.tokens(0), Tokens(15, 5));
+  EXPECT_EQ(sink.tokens(1), Tokens(3, 6));
+  EXPECT_EQ(sink.tokens(2), Tokens(12, 7));
+  EXPECT_EQ(sink.tokens(3), Tokens(2, 8));
+}
+
+TEST_F(ExtensionTest, ARequestMayBeginWithoutASegment) {
+  RecordingSink sink(1);
+  AddOpen({}, sink);
+  EXPECT_FALSE(lane_->has_work());
+  lane_->Report();
+  EXPECT_EQ(num_waiting_, 1);
+  EXPECT_THAT(left_queue_, IsEmpty());
+  lane_->Extend(1, {.segments = {{5, 6}}});
+  Run();
+  ASSERT_TRUE(sink.Wait().ok());
+  EXPECT_EQ(sink.queued().size(), 1);
+  EXPECT_THAT(left_queue_, ElementsAre(1));
+  EXPECT_THAT(sink.tokens(0), ElementsAre(5, 6));
+}
+
+TEST_F(ExtensionTest, OneThatCouldNotRunEndsTheRequestAndNoOther) {
+  RecordingSink sink(2), other;
+  AddOpen({{5, 6, 7}}, sink);
+  lane_->Add(2, MakeRequest({8, 9}, other), now_);
+  lane_->Step(absl::ZeroDuration());
+  const std::shared_ptr<SamplingParams> beams = MakeSampling(16 * kNumBlocks);
+  beams->beam_size = lane_->MaxBeamSize(1, beams->max_new_tokens) + 1;
+  lane_->Extend(1, {.segments = {{5}}, .sampling = beams});
+  Run();
+  EXPECT_TRUE(absl::IsInternal(sink.Wait()));
+  EXPECT_THAT(std::string(sink.Wait().message()),
+              HasSubstr("bytes of KV cache"));
+  EXPECT_TRUE(other.Wait().ok());
+}
+
 // ---- Two lanes in one engine ----
 
 // Repeats the source backwards.
@@ -248,8 +390,6 @@ class TwoLanesTest : public ::testing::Test {
   bool may_go_on_ ABSL_GUARDED_BY(mutex_) = false;
   std::unique_ptr<Engine> engine_;
 };
-
-using Tokens = std::vector<int32_t>;
 
 Tokens RandomSource(std::mt19937& rng) {
   Tokens source(1 + rng() % 30);

@@ -204,9 +204,7 @@ TEST_F(FairnessTest, ManyRequestsOfOneCallerDoNotDelayAnother) {
 TEST_F(FairnessTest, WithinACallerTheRequestWithTheFewestRunningIsNext) {
   LiveRequest& document = Add("a", {});
   for (int i = 0; i < 30; ++i) {
-    TokenLists more;
-    more.push_back(std::vector<int32_t>(4, 7));
-    scheduler_.Extend(document, more);
+    scheduler_.Extend(document, {.segments = {std::vector<int32_t>(4, 7)}});
   }
   scheduler_.PlanStep({.max_encode_tokens = 40});  // 10 segments
   LiveRequest& late = Add("a", {});

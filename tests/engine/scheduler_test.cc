@@ -2,6 +2,7 @@
 
 #include "engine/scheduler.h"
 
+#include <memory>
 #include <random>
 #include <utility>
 #include <vector>
@@ -250,11 +251,54 @@ TEST_F(SchedulerTest, SaysWhatCanNeverFit) {
       Scheduler::CheckFits(MakeRequest({16}, 16 * 11), 4, Shape(12)).ok());
 }
 
+Extension WithSampling(std::vector<int32_t> source_lens, int32_t beam_size,
+                       int32_t max_new_tokens) {
+  Request request = MakeRequest(source_lens, max_new_tokens);
+  request.sampling.beam_size = beam_size;
+  return {.segments = request.segments,
+          .is_open = true,
+          .sampling = std::make_shared<SamplingParams>(request.sampling)};
+}
+
+TEST_F(SchedulerTest, SegmentsOfAnExtensionReserveByItsSamplingParams) {
+  Request request = MakeRequest({16}, 16);
+  request.is_open = true;
+  LiveRequest& live = Add(std::move(request));  // 1 cross block, 1 self block
+  Step();
+  scheduler_.Extend(live, WithSampling({16}, /*beam_size=*/2, 33));  // 1 + 6
+  scheduler_.Extend(live, {.segments = {std::vector<int32_t>(16, 7)},
+                           .is_open = true});  // 1 + 1 again
+  EXPECT_THAT(Step().encode, ElementsAre(IsOf(live, 1), IsOf(live, 2)));
+  EXPECT_EQ(scheduler_.gauges().kv.self_reserved, 1000 + 6000 + 1000);
+  EXPECT_EQ(scheduler_.gauges().num_sequences_running, 4);
+  scheduler_.FinishSegment(*std::next(live.segments.begin()));
+  scheduler_.CheckConsistency();
+  EXPECT_EQ(scheduler_.gauges().kv.self_reserved, 1000 + 1000);
+  EXPECT_EQ(scheduler_.gauges().num_sequences_running, 2);
+}
+
+TEST_F(SchedulerTest, MaxBeamSizeIsTheMaximumThatFits) {
+  for (int32_t source_len : {1, 16, 17, 160, 192, 200}) {
+    for (int32_t max_new_tokens : {1, 16, 17, 40, 192, 500}) {
+      const int32_t found =
+          Scheduler::MaxBeamSize(source_len, max_new_tokens, 4, Shape(12));
+      for (int32_t beam_size = 1; beam_size <= 5; ++beam_size) {
+        Request request = MakeRequest({source_len}, max_new_tokens);
+        request.sampling.beam_size = beam_size;
+        EXPECT_EQ(Scheduler::CheckFits(request, 4, Shape(12)).ok(),
+                  beam_size <= found)
+            << source_len << " " << max_new_tokens << " " << beam_size;
+      }
+    }
+  }
+  EXPECT_EQ(Scheduler::MaxBeamSize(1, 1, 100, Shape(200)), kMaxBeamSize);
+}
+
 TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
   std::mt19937 rng(301);
   for (int step = 0; step < 5'000; ++step) {
     SCOPED_TRACE(step);
-    switch (rng() % 4) {
+    switch (rng() % 5) {
       case 0: {
         std::vector<int32_t> lens(1 + rng() % 5);
         for (int32_t& len : lens) len = 1 + rng() % 60;
@@ -273,6 +317,17 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
           scheduler_.Remove(*it);
         }
         break;
+      case 2:
+        if (!scheduler_.requests().empty()) {
+          LiveRequest& live = scheduler_.requests().back();
+          const Extension extension =
+              WithSampling(std::vector<int32_t>(1 + rng() % 3, 1 + rng() % 60),
+                           1 + static_cast<int32_t>(rng() % 4), 1 + rng() % 60);
+          if (scheduler_.CheckFits(live, extension).ok()) {
+            scheduler_.Extend(live, extension);
+          }
+        }
+        break;
       default: {
         const bool is_overtaking = rng() % 2 == 0;
         const StepPlan plan = is_overtaking ? Step(kOvertaking) : Step();
@@ -281,7 +336,7 @@ TEST_F(SchedulerTest, AnyOrderOfOperationsKeepsTheInvariants) {
           ASSERT_FALSE(plan.encode.empty() && plan.decode.empty());
         }
         for (Segment* segment : plan.decode) {
-          const SamplingParams& sampling = segment->request->request.sampling;
+          const SamplingParams& sampling = *segment->sampling;
           std::vector<Sequence>& beams = segment->sequences;
           for (Sequence& beam : beams) {
             beam.num_computed_tokens = static_cast<int32_t>(beam.tokens.size());

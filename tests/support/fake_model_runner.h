@@ -55,6 +55,12 @@ class FakeModelRunner : public ModelRunner {
                      const std::vector<int32_t>& tokens,
                      absl::Span<float> logits)>
       fill_logits;
+  // DecodeEntry::attended of the last of `tokens`, which may be outside of the
+  // text; null: no entry may ask for it.
+  std::function<int32_t(const std::vector<int32_t>& source,
+                        const std::vector<int32_t>& tokens)>
+      attend;
+  int32_t shift = 1;       // alignment_shift()
   int32_t num_copies = 0;  // of blocks
   // Number of calls of AdvanceEncode() until a pass is done.
   int32_t advances_per_pass = 1;
@@ -63,6 +69,7 @@ class FakeModelRunner : public ModelRunner {
   int32_t vocab_size() const override { return kVocabSize; }
   absl::Span<const int32_t> eos_token_ids() const override { return eos_; }
   RunnerLimits limits() const override { return runner_limits; }
+  int32_t alignment_shift() const override { return shift; }
 
   void BeginEncode(EncodePass which,
                    absl::Span<const EncodeEntry> entries) override {
@@ -110,6 +117,7 @@ class FakeModelRunner : public ModelRunner {
       const int32_t num_tokens = entries[i].num_computed_tokens +
                                  static_cast<int32_t>(entries[i].tokens.size());
       const std::vector<int32_t> tokens = WriteAndRead(entries[i], num_tokens);
+      if (entries[i].attended != nullptr) Attend(entries[i], source, tokens);
       const absl::Span<float> row = logits.subspan(i * kVocabSize, kVocabSize);
       if (fill_logits) {
         fill_logits(source, tokens, row);
@@ -128,6 +136,20 @@ class FakeModelRunner : public ModelRunner {
   }
 
  private:
+  void Attend(const DecodeEntry& entry, const std::vector<int32_t>& source,
+              const std::vector<int32_t>& tokens) {
+    SHEAF_CHECK(attend != nullptr && 0 <= entry.first_source &&
+                entry.first_source < entry.end_source &&
+                entry.end_source <= entry.source_len);
+    for (size_t j = 0; j < entry.tokens.size(); ++j) {
+      const int32_t position = attend(
+          source,
+          {tokens.begin(), tokens.begin() + entry.num_computed_tokens + j + 1});
+      entry.attended[j] =
+          std::clamp(position, entry.first_source, entry.end_source - 1);
+    }
+  }
+
   // Writes the tokens of the entry to its blocks; returns all tokens up to
   // them.
   std::vector<int32_t> WriteAndRead(const DecodeEntry& entry,

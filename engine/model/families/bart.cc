@@ -214,6 +214,10 @@ void Read(KeyReader& reader, Architecture& out,
   ReadActivationFunction(reader, setting, out);
   ReadPositions(reader, out);
   CheckOldKeys(reader, out, warnings);
+  // Marian's guided alignment trains this head, at the step that predicts.
+  if (IsMarian(out)) {
+    out.alignment = {{{out.decoder.num_layers - 1, 0}}, /*shift=*/0};
+  }
 }
 
 constexpr absl::string_view kPrefixes[] = {"model.", "lm_head.",

@@ -35,8 +35,9 @@ struct Family {
   absl::Span<const ConfigKey> keys;
 
   // Fills `out`, whose `family` and `label` are set, from the keys. Sets in
-  // out.tokens only what holds if no file says otherwise. Adds a warning for
-  // each value that the reference implementation follows and this one does not.
+  // out.tokens and out.alignment only what holds if no file says otherwise.
+  // Adds a warning for each value that the reference implementation follows and
+  // this one does not.
   void (*read)(KeyReader& config, Architecture& out,
                std::vector<std::string>& warnings);
 

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "server/repair/repair_plan.h"
+
+namespace sheaf {
+
+int64_t BytesOf(const RepairPlan& plan) {
+  size_t bytes = plan.text.size() + plan.request_text.size() +
+                 plan.segments.size() * sizeof(void*);
+  for (const std::unique_ptr<const SegmentPlan>& segment : plan.segments) {
+    if (segment == nullptr) continue;
+    bytes += sizeof(SegmentPlan) + segment->tags.size() * sizeof(InlineTag) +
+             segment->spans.size() * sizeof(TextRange) +
+             segment->places.size() * sizeof(CodePointRange);
+  }
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace sheaf

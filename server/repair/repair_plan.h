@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "engine/request.h"
+#include "server/repair/segment_report.h"
+#include "text/checks/capitals.h"
+#include "text/markup/markup.h"
+#include "text/marks.h"
+#include "text/prompt_template.h"
+#include "text/tokenizer.h"
+
+namespace sheaf {
+
+// What must survive in a segment.
+struct SegmentPlan {
+  TextRange source;              // in RepairPlan::text
+  std::vector<InlineTag> tags;   // offsets within the segment
+  std::vector<TextRange> spans;  // protected, within the segment
+  // Parts outside of the spans that the model cannot write.
+  std::vector<TextRange> unknown;
+  std::vector<TextRange> kept;  // spans and unknown
+  bool has_numbers = false;     // outside of `kept`
+  Capitals capitals = Capitals::kNone;
+
+  // If there are reports: where the segment lies in the request's text.
+  CodePointRange place;
+  // If there are alignments: where each byte of the segment's text lies.
+  std::vector<CodePointRange> places;
+};
+
+// The held segments of a translation and what their repairs need.
+//
+// Thread-safe: immutable.
+struct RepairPlan {
+  std::string text;  // of all segments that are held
+  TextFormat format = TextFormat::kPlain;
+  std::string request_text;  // if it has markup; tags are views of it
+  // [segments of the request]; null: it is not held.
+  std::vector<std::unique_ptr<const SegmentPlan>> segments;
+  bool may_repair = true;    // else checks only give warnings
+  bool has_reports = false;  // every segment is held
+  bool has_alignments = false;
+  int32_t num_hypotheses = 1;
+  std::string source_language;  // BCP 47; empty: not known
+  std::string target_language;
+
+  // How sources are encoded. Tokenizers are not owned.
+  const Tokenizer* source_tokenizer = nullptr;
+  const Tokenizer* target_tokenizer = nullptr;
+  PromptTemplate prompt;
+  int64_t max_source_tokens = 0;
+  // Sampling params of further decodes, which draw nothing, so that the answer
+  // does not depend on when they begin. Null: the request's.
+  std::shared_ptr<const SamplingParams> same_search;
+  SamplingParams other_search;  // of those that are to differ
+
+  absl::string_view TextOf(const SegmentPlan& segment) const {
+    return Slice(text, segment.source);
+  }
+};
+
+// Bytes of memory that the plan takes.
+int64_t BytesOf(const RepairPlan& plan);
+
+}  // namespace sheaf
