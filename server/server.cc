@@ -37,10 +37,13 @@
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
+#include "server/http/completions.h"
 #include "server/http/health.h"
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
 #include "server/http/libretranslate.h"
+#include "server/http/rest.h"
+#include "server/messages.h"
 #include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
@@ -377,7 +380,7 @@ class Server::Parts {
 
   // Does nothing without --http_listen.
   absl::Status ListenHttp(const ServerOptions& options,
-                          const ServedModel& model) {
+                          const ServedModel& model, int64_t kv_capacity_bytes) {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
     AddLibreTranslate(services, model, options.limits,
@@ -392,6 +395,8 @@ class Server::Parts {
     if (certificates != nullptr) {
       front.identity = [this] { return certificates->current(); };
     }
+    AddRest(services, DescriptionOf(model, kv_capacity_bytes), http_router);
+    AddCompletions(services, model.name, http_router);
     absl::StatusOr<std::unique_ptr<HttpFront>> listening =
         HttpFront::Listen(std::move(front), &http_router, &metrics);
     if (!listening.ok()) return listening.status();
@@ -457,7 +462,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       ConnectionListener::Listen(options.listen, ConnectionLimits(options));
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
-  if (absl::Status status = parts->ListenHttp(options, model); !status.ok()) {
+  if (absl::Status status = parts->ListenHttp(
+          options, model, Parts::KvCapacity(engine_parts.kv_shape));
+      !status.ok()) {
     return status;
   }
 

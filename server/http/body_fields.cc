@@ -2,13 +2,11 @@
 
 #include "server/http/body_fields.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "base/strict_json.h"
 #include "server/field_error.h"
 #include "server/http/http_status.h"
@@ -78,25 +76,6 @@ absl::Status AddForm(absl::StatusOr<FormFields> fields, BodyFields& out) {
   return absl::OkStatus();
 }
 
-absl::Status CheckNames(const BodyFields& fields,
-                        absl::Span<const absl::string_view> names) {
-  const auto check = [names](absl::string_view name) -> absl::Status {
-    if (std::find(names.begin(), names.end(), name) != names.end()) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(
-        absl::StrFormat("\"%s\" is no parameter of this path; allowed is %s",
-                        Escaped(name), absl::StrJoin(names, ", ")));
-  };
-  for (const auto& [name, value] : fields.values.items()) {
-    if (absl::Status status = check(name); !status.ok()) return status;
-  }
-  for (const FormField& file : fields.files) {
-    if (absl::Status status = check(file.name); !status.ok()) return status;
-  }
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 const nlohmann::json* BodyFields::Find(absl::string_view name) const {
@@ -112,7 +91,7 @@ absl::StatusOr<std::string> BodyFields::String(absl::string_view name) const {
       absl::StrFormat("%s is no string, or there twice", name));
 }
 
-absl::StatusOr<nlohmann::json> ReadJsonBody(const HttpRequest& request) {
+absl::Status CheckJsonOnly(const HttpRequest& request) {
   const MediaType media = ParseMediaType(request.header.Field("content-type"));
   if (absl::Status status = CheckEncoding(request.header, media);
       !status.ok()) {
@@ -123,11 +102,13 @@ absl::StatusOr<nlohmann::json> ReadJsonBody(const HttpRequest& request) {
         absl::StrFormat("Content-Type is \"%s\"; this path takes %s",
                         Escaped(media.type), kJson));
   }
-  return ParseJson(request.body);
+  if (request.header.query.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrFormat("the request has the query \"%s\"; this path takes none",
+                      Escaped(request.header.query)));
 }
 
-absl::StatusOr<BodyFields> ReadBodyFields(
-    const HttpRequest& request, absl::Span<const absl::string_view> names) {
+absl::StatusOr<BodyFields> ReadBodyFields(const HttpRequest& request) {
   const MediaType media = ParseMediaType(request.header.Field("content-type"));
   if (absl::Status status = CheckEncoding(request.header, media);
       !status.ok()) {
@@ -139,10 +120,6 @@ absl::StatusOr<BodyFields> ReadBodyFields(
   if (media.type == kJson) {
     absl::StatusOr<nlohmann::json> values = ParseJson(request.body);
     if (!values.ok()) return values.status();
-    if (!query.empty()) {
-      return absl::InvalidArgumentError(
-          "the request has a query and a body of JSON; allowed is one of them");
-    }
     fields.is_json = true;
     fields.values = *std::move(values);
   } else if (media.type == kMultipart && !media.boundary.empty()) {
@@ -157,7 +134,6 @@ absl::StatusOr<BodyFields> ReadBodyFields(
         absl::StrFormat("Content-Type is \"%s\"; this path takes %s, %s and %s",
                         Escaped(media.type), kJson, kForm, kMultipart));
   }
-  status.Update(CheckNames(fields, names));
   if (!status.ok()) return status;
   return fields;
 }

@@ -3,11 +3,9 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "nlohmann/json.hpp"
 #include "server/http/form_body.h"
 #include "server/http/http_call.h"
@@ -34,11 +32,11 @@ struct BodyFields {
 
 // The status of HTTP (HttpStatusOf()) is 415 if the content type is none of
 // these, the charset is not UTF-8, or the content is encoded. INVALID_ARGUMENT
-// if the body is malformed, has a key twice, or one that is not in `names`.
-absl::StatusOr<BodyFields> ReadBodyFields(
-    const HttpRequest& request, absl::Span<const absl::string_view> names);
+// if the body is malformed or an object has a key twice.
+absl::StatusOr<BodyFields> ReadBodyFields(const HttpRequest& request);
 
-// An object of JSON, strictly read; otherwise as above.
-absl::StatusOr<nlohmann::json> ReadJsonBody(const HttpRequest& request);
+// Whether a request has a body of JSON, and no query, which would be ignored.
+// The status of HTTP is 415 as above.
+absl::Status CheckJsonOnly(const HttpRequest& request);
 
 }  // namespace sheaf

@@ -12,9 +12,9 @@ namespace sheaf {
 // Adds the paths of LibreTranslate's API, for clients that are configured with
 // its URL: /translate, /detect, /languages, /frontend/settings and /suggest.
 //
-// What differs from LibreTranslate: a parameter that it does not know is
-// refused, language codes are BCP 47 tags, and the token (api_key) may also be
-// in the field Authorization.
+// As in LibreTranslate, a parameter that is not known is ignored, because
+// clients send some ("secret"). What differs: language codes are BCP 47 tags,
+// and the token (api_key) may also be in the field Authorization.
 //
 // `needs_token` tells clients whether they must send one. `services` is not
 // owned and outlives the router's calls.

@@ -39,21 +39,37 @@ bool Includes(const LanguageSet& set, const Language& language) {
                      });
 }
 
-// Whether the model translates between two of its languages.
+// Whether the model translates between two languages of its pairs.
 bool IsPair(const ModelTasks& tasks, const Language& source,
             const Language& target) {
-  if (IsSame(source, target)) return false;
-  if (tasks.any_translation() != nullptr) {
-    // No source means that the model does not tell which it reads.
-    return Includes(tasks.targets, target) &&
-           (tasks.sources.is_empty() || Includes(tasks.sources, source));
-  }
   return std::any_of(tasks.tasks.begin(), tasks.tasks.end(),
                      [&](const Task& task) {
                        return task.kind == Task::Kind::kTranslation &&
                               IsSame(task.source_language, source) &&
                               IsSame(task.target_language, target);
                      });
+}
+
+// The indices of the languages to which the model translates from each.
+std::vector<std::vector<size_t>> TargetsOf(
+    const ModelTasks& tasks, const std::vector<Language>& languages) {
+  const bool is_any = tasks.any_translation() != nullptr;
+  std::vector<bool> is_read, is_written;
+  for (const Language& language : languages) {
+    // No source means that the model does not tell which it reads.
+    is_read.push_back(tasks.sources.is_empty() ||
+                      Includes(tasks.sources, language));
+    is_written.push_back(Includes(tasks.targets, language));
+  }
+  std::vector<std::vector<size_t>> targets(languages.size());
+  for (size_t i = 0; i < languages.size(); ++i) {
+    for (size_t j = 0; j < languages.size(); ++j) {
+      const bool is_pair = is_any ? is_read[i] && is_written[j]
+                                  : IsPair(tasks, languages[i], languages[j]);
+      if (i != j && is_pair) targets[i].push_back(j);
+    }
+  }
+  return targets;
 }
 
 nlohmann::json NamedLanguage(const std::string& tag) {
@@ -65,15 +81,12 @@ nlohmann::json NamedLanguage(const std::string& tag) {
 nlohmann::json LibreTranslateLanguages(const ModelTasks& tasks) {
   const std::vector<Language> languages = LanguagesOf(tasks);
   const std::vector<std::string> tags = ShortestTags(languages);
+  const std::vector<std::vector<size_t>> targets = TargetsOf(tasks, languages);
   nlohmann::json listed = nlohmann::json::array();
   for (size_t i = 0; i < languages.size(); ++i) {
-    nlohmann::json targets = nlohmann::json::array();
-    for (size_t j = 0; j < languages.size(); ++j) {
-      if (IsPair(tasks, languages[i], languages[j])) targets.push_back(tags[j]);
-    }
-    if (targets.empty()) continue;
     nlohmann::json language = NamedLanguage(tags[i]);
-    language["targets"] = std::move(targets);
+    language["targets"] = nlohmann::json::array();
+    for (const size_t j : targets[i]) language["targets"].push_back(tags[j]);
     listed.push_back(std::move(language));
   }
   return listed;
@@ -84,6 +97,7 @@ nlohmann::json LibreTranslateSettings(const nlohmann::json& languages,
                                       bool needs_token) {
   nlohmann::json choice = nlohmann::json::object();
   for (const nlohmann::json& source : languages) {
+    if (source["targets"].empty()) continue;
     const std::string target = source["targets"][0];
     choice = {{"source", NamedLanguage(source["code"])},
               {"target", NamedLanguage(target)}};

@@ -8,9 +8,12 @@
 
 namespace sheaf {
 
-// The answer of /languages: each language from which the model translates, with
-// the tags of those to which it does.
-//   [{"code": "en", "name": "English", "targets": ["de"]}]
+// The answer of /languages: each language from or to which the model
+// translates, with the tags of those to which it translates from it.
+//   [{"code": "en", "name": "English", "targets": ["de"]},
+//    {"code": "de", "name": "German", "targets": []}]
+// There are languages that are only targets, because clients ask for a target
+// only if it is listed.
 nlohmann::json LibreTranslateLanguages(const ModelTasks& tasks);
 
 // The answer of /frontend/settings. `languages` is that of /languages.

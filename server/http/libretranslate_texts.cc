@@ -23,10 +23,8 @@ namespace {
 
 using nlohmann::json;
 
-// "secret" proves to LibreTranslate that its own page asks.
-constexpr absl::string_view kTranslateNames[] = {
-    "q", "source", "target", "format", "alternatives", "api_key", "secret"};
-constexpr absl::string_view kDetectNames[] = {"q", "api_key", "secret"};
+// So that one alternative does not make the best translation worse.
+constexpr int32_t kMinBeams = 4;
 
 absl::Status Missing(absl::string_view name) {
   return absl::InvalidArgumentError(
@@ -67,6 +65,12 @@ absl::StatusOr<std::string> ReadString(const BodyFields& fields,
   absl::StatusOr<std::string> value = fields.String(name);
   if (value.ok() && value->empty()) return Missing(name);
   return value;
+}
+
+// The token; empty if there is none. A published client sends it as "apiKey".
+absl::StatusOr<std::string> ReadKey(const BodyFields& fields) {
+  absl::StatusOr<std::string> key = fields.String("api_key");
+  return key.ok() && key->empty() ? fields.String("apiKey") : key;
 }
 
 absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
@@ -165,7 +169,7 @@ void AddDetection(const Texts& texts, const std::string& target,
 absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
                                        const RequestReader* reader,
                                        const RequestLimits& limits) {
-  absl::StatusOr<BodyFields> fields = ReadBodyFields(http, kTranslateNames);
+  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
   const absl::StatusOr<Texts> texts = ReadTexts(*fields);
   if (!texts.ok()) return texts.status();
@@ -173,7 +177,7 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = ReadString(*fields, "target");
   if (!target.ok()) return target.status();
-  const absl::StatusOr<std::string> key = fields->String("api_key");
+  const absl::StatusOr<std::string> key = ReadKey(*fields);
   if (!key.ok()) return key.status();
   if (absl::Status status = CheckFormat(*fields); !status.ok()) return status;
   const absl::StatusOr<int32_t> alternatives =
@@ -190,8 +194,10 @@ absl::StatusOr<TextWork> ReadTranslate(const HttpRequest& http,
   request.set_source_language(*source);
   request.set_target_language(*target);
   if (*alternatives > 0) {
-    request.mutable_decoding()->set_beam_size(*alternatives + 1);
-    request.mutable_decoding()->set_num_hypotheses(*alternatives + 1);
+    v1::DecodingOptions& decoding = *request.mutable_decoding();
+    decoding.set_beam_size(
+        std::min(std::max(*alternatives + 1, kMinBeams), limits.max_beam_size));
+    decoding.set_num_hypotheses(*alternatives + 1);
   }
   for (const std::string& text : texts->texts) {
     // A request has a text that is not empty. Its language is checked all the
@@ -220,11 +226,11 @@ HttpResponse AnswerDetect(const std::vector<TextAnswer>& answers) {
 
 absl::StatusOr<TextWork> ReadDetect(const HttpRequest& http,
                                     const RequestReader* reader) {
-  absl::StatusOr<BodyFields> fields = ReadBodyFields(http, kDetectNames);
+  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
   const absl::StatusOr<std::string> text = ReadString(*fields, "q");
   if (!text.ok()) return text.status();
-  const absl::StatusOr<std::string> key = fields->String("api_key");
+  const absl::StatusOr<std::string> key = ReadKey(*fields);
   if (!key.ok()) return key.status();
   v1::DetectLanguageRequest request;
   request.add_texts(*text);

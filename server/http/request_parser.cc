@@ -25,6 +25,15 @@ constexpr absl::string_view kHeaderEnd = "\r\n\r\n";
 // More digits would not fit into a number of bytes that is allowed.
 constexpr int32_t kMaxChunkDigits = 8;
 
+// Whether there is an LF without a CR before it, at `from` or later.
+bool HasBareLineFeed(const std::string& text, size_t from) {
+  for (size_t at = text.find('\n', from); at != std::string::npos;
+       at = text.find('\n', at + 1)) {
+    if (at == 0 || text[at - 1] != '\r') return true;
+  }
+  return false;
+}
+
 std::string Text(boost::beast::string_view view) {
   return std::string(view.data(), view.size());
 }
@@ -67,6 +76,8 @@ size_t RequestParser::PutHeader(absl::string_view bytes) {
   if (end == std::string::npos) {
     if (raw_.find('\0', old_size) != std::string::npos) {
       Fail(400, "the header has a NUL byte");
+    } else if (HasBareLineFeed(raw_, old_size)) {
+      Fail(400, "a line of the header ends with LF without CR");
     } else if (raw_.size() >= limits_.max_header_bytes) {
       Fail(431, absl::StrCat("the header is too long; this server allows ",
                              limits_.max_header_bytes,

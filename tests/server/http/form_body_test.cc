@@ -54,7 +54,7 @@ constexpr char kQ[] = "Content-Disposition: form-data; name=\"q\"";
 
 TEST(MultipartTest, HasNamesValuesAndFiles) {
   const std::string body = absl::StrCat(
-      Part(kQ, "Hello\r\n--bx\r\n"),
+      Part(kQ, "Hello\r\n-- b\r\n"),
       Part("content-disposition: form-data; name=source\r\n"
            "Content-Type: text/plain; charset=utf-8",
            ""),
@@ -63,7 +63,7 @@ TEST(MultipartTest, HasNamesValuesAndFiles) {
            std::string("\0\xff", 2)),
       "--b--\r\n");
   EXPECT_EQ(Text(ParseMultipart(body, "b")),
-            absl::StrCat("q=Hello\r\n--bx\r\n|source=|file(a \"b\".txt)=",
+            absl::StrCat("q=Hello\r\n-- b\r\n|source=|file(a \"b\".txt)=",
                          absl::string_view("\0\xff", 2)));
   EXPECT_THAT(*ParseMultipart("--b--", "b"), SizeIs(0));
 }
@@ -74,6 +74,7 @@ TEST(MultipartTest, RefusesWhatIsMalformed) {
            std::string(""),
            std::string("--b\r\n"),
            Part(kQ, "no end"),
+           Part(kQ, "a\r\n--bx\r\n") + end,
            "text before" + Part(kQ, "a") + end,
            Part(kQ, "a") + end + "text after",
            Part("Content-Disposition: form-data", "no name") + end,

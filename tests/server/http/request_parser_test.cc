@@ -158,16 +158,14 @@ TEST(RequestParserTest, RefusesBytesThatEndLinesElsewhere) {
        }) {
     EXPECT_EQ(StatusOf(Post(fields, "")), 400) << fields;
   }
-  EXPECT_EQ(StatusOf("GET / HTTP/1.1\nHost: a\n\n" + std::string(1000, 'a')),
-            431);
+  EXPECT_EQ(StatusOf("GET / HTTP/1.1\nHost: a\n\n"), 400);
   EXPECT_EQ(StatusOf("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf(std::string("GET / \0", 7)), 400);
 }
 
 TEST(RequestParserTest, RefusesTargetsThatAreNoPath) {
-  for (const char* target :
-       {"http://a/translate", "a:80", "*", "//a\x80", "/a b", "/\xc3\xa4",
-        "translate", "/a#b", "/a\tb", ""}) {
+  for (const char* target : {"http://a/translate", "a:80", "*", "//a\x80",
+                             "/\xc3\xa4", "translate", "/a#b", "/a\tb", ""}) {
     EXPECT_EQ(
         StatusOf(absl::StrCat("GET ", target, " HTTP/1.1\r\nHost: a\r\n\r\n")),
         400)
@@ -178,7 +176,8 @@ TEST(RequestParserTest, RefusesTargetsThatAreNoPath) {
 TEST(RequestParserTest, RefusesOtherVersionsAndHosts) {
   EXPECT_EQ(StatusOf("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(StatusOf("GET / HTTP/0.9\r\nHost: a\r\n\r\n"), 505);
-  EXPECT_EQ(StatusOf("GET / HTTP/1.11\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(StatusOf("GET / HTTP/1.11\r\nHost: a\r\n\r\n"), 505);
+  EXPECT_EQ(StatusOf("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(StatusOf("GET /\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\n\r\n"), 400);
   EXPECT_EQ(StatusOf("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);

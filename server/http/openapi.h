@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <string>
+
+namespace sheaf {
+
+// The OpenAPI 3.1 document of AddRest(), made from the descriptors of sheaf.v1.
+std::string OpenApiText();
+
+}  // namespace sheaf
