@@ -38,6 +38,7 @@
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
 #include "server/http/completions.h"
+#include "server/http/deepl.h"
 #include "server/http/health.h"
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
@@ -395,6 +396,7 @@ class Server::Parts {
     if (certificates != nullptr) {
       front.identity = [this] { return certificates->current(); };
     }
+    AddDeepL(services, model, http_router);
     AddRest(services, DescriptionOf(model, kv_capacity_bytes), http_router);
     AddCompletions(services, model.name, http_router);
     absl::StatusOr<std::unique_ptr<HttpFront>> listening =
