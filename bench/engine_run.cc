@@ -171,6 +171,7 @@ Request RandomRequest(const EngineRunOptions& options, const Load& load,
   request.sampling.max_new_tokens = load.generate_tokens;
   request.sampling.min_new_tokens = load.generate_tokens;
   request.sampling.beam_size = options.beam_size;
+  request.wants_alignment = options.wants_alignment;
   request.sink = &sink;
   return request;
 }

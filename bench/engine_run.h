@@ -28,6 +28,7 @@ struct EngineRunOptions {
   // Tokens that an output may have, chosen evenly; 0: all. A third of them
   // belong to the source, and the others are common to all sources.
   int32_t shortlist_size = 0;
+  bool wants_alignment = false;  // as in Request
 };
 
 struct EngineRunResult {

@@ -61,6 +61,8 @@ ABSL_FLAG(int32_t, generate, 64,
 ABSL_FLAG(int32_t, shortlist_size, 0,
           "Number of tokens that an output may have, as with a vocabulary "
           "shortlist. 0: all.");
+ABSL_FLAG(bool, alignments, false,
+          "Finds the source position of every token of an output.");
 ABSL_FLAG(int32_t, beam_size, 1, "Number of beams of each source, up to 16.");
 ABSL_FLAG(int32_t, threads, 0,
           "Number of threads that compute. 0: the number of processors that "
@@ -232,6 +234,7 @@ nlohmann::ordered_json Figures(const Model& model,
       {"cross_kv_heads", architecture.num_cross_kv_heads},
       {"beam_size", options.beam_size},
       {"shortlist_size", options.shortlist_size},
+      {"alignments", options.wants_alignment},
       {"encode_seconds", result.encode_seconds},
       {"step_seconds", result.step_seconds},
       {"tokens_per_second", result.tokens_per_second},
@@ -284,6 +287,7 @@ ExitCode Main(const std::vector<std::string>& args) {
   options.generate_tokens = absl::GetFlag(FLAGS_generate);
   options.kv_cache_bytes = absl::GetFlag(FLAGS_kv_cache_bytes);
   options.shortlist_size = absl::GetFlag(FLAGS_shortlist_size);
+  options.wants_alignment = absl::GetFlag(FLAGS_alignments);
   const absl::StatusOr<EngineRunResult> result = RunEngine(options);
   if (!result.ok()) {
     return PrintError(kProgram,

@@ -18,6 +18,7 @@
 #include "base/usage_error.h"
 #include "client/commands.h"
 
+using sheaf::DocumentFormatFlag;
 using sheaf::LineBreaksFlag;
 using sheaf::RepeatedString;
 using sheaf::TokenIdList;
@@ -59,7 +60,9 @@ ABSL_FLAG(bool, json, false, "Prints one JSON object per result.");
 ABSL_FLAG(std::string, input, "", "File to read instead of stdin.");
 ABSL_FLAG(std::string, output, "",
           "File to write instead of stdout, one line per line of --input. "
-          "Existing lines are kept, and work continues after them.");
+          "Existing lines are kept, and work continues after them. If --format "
+          "is not text, the file is written at the end, and work continues "
+          "after the translations in OUTPUT.part.");
 ABSL_FLAG(bool, overwrite, false, "Starts --output from the beginning.");
 ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
           "Translates all of stdin or of --input as one text, keeps its "
@@ -67,8 +70,34 @@ ABSL_FLAG(std::optional<LineBreaksFlag>, line_breaks, std::nullopt,
           "sentence), paragraphs (the lines of a paragraph are joined) or "
           "automatic (the lines of hard-wrapped paragraphs are joined). Not "
           "given: line by line, or automatic for a TEXT argument.");
+ABSL_FLAG(std::optional<DocumentFormatFlag>, format, std::nullopt,
+          "Format of the input: text, markdown, html, xml, srt, vtt, po, xliff "
+          "or json; a TEXT argument may be text, html or xml. A file in "
+          "another format than text is translated as a whole, and its "
+          "structure stays. Not given: that of the extension of --input, "
+          "otherwise text.");
+ABSL_FLAG(bool, retranslate, false,
+          "Translates messages of PO and XLIFF files again that have a "
+          "translation.");
+ABSL_FLAG(bool, mark_for_review, true,
+          "Marks translations in PO files as fuzzy and in XLIFF 1.2 files as "
+          "needs-review-translation, so that they are not used unseen.");
+ABSL_FLAG(std::optional<bool>, protect_spans, std::nullopt,
+          "Keeps URLs, e-mail addresses, placeholders, code, paths, version "
+          "numbers, @names and #tags as they are. Not given: the server's "
+          "default, which is on.");
+ABSL_FLAG(RepeatedString, do_not_translate, {},
+          "Keeps this word or phrase as it is. May be given several times.");
+ABSL_FLAG(std::optional<bool>, repair, std::nullopt,
+          "Lets the server repair sentences that lost something, which may "
+          "take further decodes. Not given: the server's default, which is "
+          "on.");
+ABSL_FLAG(bool, report, false,
+          "Tells on stderr which sentences may be wrong, and why. With --json, "
+          "each result has the report of every sentence instead.");
 ABSL_FLAG(int32_t, concurrency, 8,
-          "Maximum number of lines that are translated concurrently.");
+          "Maximum number of lines, or texts of a file, that are translated "
+          "concurrently.");
 ABSL_FLAG(std::optional<TokenIdList>, ids, std::nullopt,
           "Token ids to run the model on instead of a text, such as 5,6,7. The "
           "end token is not added.");
@@ -251,6 +280,21 @@ std::string AbslUnparseFlag(const LineBreaksFlag& flag) {
     default:
       return "automatic";
   }
+}
+
+bool AbslParseFlag(absl::string_view text, DocumentFormatFlag* flag,
+                   std::string* error) {
+  const std::optional<DocumentFormat> format = DocumentFormatOfName(text);
+  if (format) {
+    flag->value = *format;
+    return true;
+  }
+  *error = absl::StrCat("it must be one of ", DocumentFormatNames());
+  return false;
+}
+
+std::string AbslUnparseFlag(const DocumentFormatFlag& flag) {
+  return std::string(NameOf(flag.value));
 }
 
 absl::StatusOr<CallSetup> CallSetupFromFlags() {

@@ -14,6 +14,7 @@
 #include "base/flag_parser.h"
 #include "client/client.h"
 #include "sheaf/v1/text.pb.h"
+#include "text/documents/document.h"
 
 namespace sheaf {
 
@@ -32,6 +33,14 @@ struct LineBreaksFlag {
 bool AbslParseFlag(absl::string_view text, LineBreaksFlag* flag,
                    std::string* error);
 std::string AbslUnparseFlag(const LineBreaksFlag& flag);
+
+// The name of a format: "text", "markdown", ...
+struct DocumentFormatFlag {
+  DocumentFormat value = DocumentFormat::kText;
+};
+bool AbslParseFlag(absl::string_view text, DocumentFormatFlag* flag,
+                   std::string* error);
+std::string AbslUnparseFlag(const DocumentFormatFlag& flag);
 
 // The client, call options and decoding options of a command.
 struct CallSetup {
@@ -65,6 +74,14 @@ ABSL_DECLARE_FLAG(std::string, input);
 ABSL_DECLARE_FLAG(std::string, output);
 ABSL_DECLARE_FLAG(bool, overwrite);
 ABSL_DECLARE_FLAG(std::optional<sheaf::LineBreaksFlag>, line_breaks);
+ABSL_DECLARE_FLAG(std::optional<sheaf::DocumentFormatFlag>, format);
+ABSL_DECLARE_FLAG(bool, retranslate);
+ABSL_DECLARE_FLAG(std::optional<int32_t>, num_hypotheses);
+ABSL_DECLARE_FLAG(bool, mark_for_review);
+ABSL_DECLARE_FLAG(std::optional<bool>, protect_spans);
+ABSL_DECLARE_FLAG(std::optional<bool>, repair);
+ABSL_DECLARE_FLAG(sheaf::RepeatedString, do_not_translate);
+ABSL_DECLARE_FLAG(bool, report);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
 ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);

@@ -38,9 +38,16 @@ Translates the TEXT arguments, joined by spaces, or each line of stdin or of
 --input. Every line in gives one line out, in the same order, and so does a
 blank line. With --input and --output, the same command continues an interrupted
 run where it stopped. With --line_breaks, all of stdin or --input is one text.
+
+Files in other formats are translated as a whole and keep their structure:
+Markdown, HTML, XML, subtitles (SRT, VTT), gettext's PO and POT, XLIFF 1.2 and
+2.0, and JSON with strings. The extension of --input tells the format, or
+--format does.
 )",
-     "from to copy_target_language stream json input output overwrite "
-     "concurrency line_breaks",
+     "from to copy_target_language format retranslate mark_for_review "
+     "protect_spans do_not_translate "
+     "repair report stream json input output overwrite concurrency "
+     "line_breaks",
      /*has_decoding_flags=*/true},
     {"summarize", R"(
 sheaf summarize [FLAGS] [TEXT... | < TEXT]
@@ -110,7 +117,9 @@ Examples:
   sheaf translate --from=en --to=de --beam_size=4 < book.en > book.de
   sheaf translate --to=de --beam_size=4 --num_hypotheses=4 "Good morning."
   sheaf translate --from=en --to=de --input=book.en --output=book.de
+  sheaf translate --from=en --to=de --input=page.html --output=seite.html
   sheaf translate --from=auto --to=de --copy_target_language < mixed.txt
+  sheaf translate --to=de --format=html "<p>Press <b>Save</b> now.</p>"
   sheaf detect "Guten Morgen."
   sheaf summarize --stream --max_new_tokens=60 < article.txt
   sheaf generate --json --ids=13959,1566,12,2968,10,148,1

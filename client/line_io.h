@@ -31,10 +31,23 @@ class FileDescriptor {
 // Opens a file with the flags of open(2). The error names the file.
 absl::StatusOr<FileDescriptor> OpenFile(const std::string& path, int flags);
 
-// Reads a file descriptor line by line.
+// Lines one after another.
 //
 // Threads: one thread reads; any other may call Interrupt().
-class LineReader {
+class LineSource {
+ public:
+  virtual ~LineSource() = default;
+
+  // Returns the next line without its end, or nullopt at the end and after
+  // Interrupt().
+  virtual absl::StatusOr<std::optional<std::string>> Next() = 0;
+
+  // Makes Next() return nullopt from now on, even if it is waiting.
+  virtual void Interrupt() = 0;
+};
+
+// Reads a file descriptor line by line.
+class LineReader : public LineSource {
  public:
   // Errors call the file `name`. The caller keeps the descriptor.
   LineReader(int fd, absl::string_view name);
@@ -46,17 +59,15 @@ class LineReader {
   LineReader(const LineReader&) = delete;
   LineReader& operator=(const LineReader&) = delete;
 
-  // Returns the next line without its end (LF or CRLF), including a last line
-  // that has none, or nullopt at the end of the file and after Interrupt().
-  // Does not wait for more than the line.
-  absl::StatusOr<std::optional<std::string>> Next();
+  // Lines end with LF or CRLF; the last one may have no end. Does not wait for
+  // more than the line.
+  absl::StatusOr<std::optional<std::string>> Next() override;
 
   // Returns the rest of the file, unchanged.
   absl::StatusOr<std::string> Rest();
 
-  // Makes Next() return nullopt from now on, even if it is waiting for a
-  // terminal or a pipe.
-  void Interrupt();
+  // A Next() may be waiting for a terminal or a pipe.
+  void Interrupt() override;
 
  private:
   // Appends available bytes to buffer_. Returns false at the end of the file

@@ -25,7 +25,7 @@ constexpr int kAheadPerThread = 8;
 
 class Pipeline {
  public:
-  Pipeline(LineReader& reader, const PipelineOptions& options, MapLine map,
+  Pipeline(LineSource& reader, const PipelineOptions& options, MapLine map,
            WriteLines write)
       : options_(options),
         map_(map),
@@ -94,7 +94,7 @@ class Pipeline {
          it = results_.erase(it)) {
       if (!it->second.ok()) {
         error = WithPrefix(it->second.status(),
-                           absl::StrCat("line ", next_written_ + 1));
+                           absl::StrCat(options_.item, " ", next_written_ + 1));
         break;
       }
       absl::StrAppend(&ready, JoinLineBreaks(*it->second), "\n");
@@ -118,7 +118,7 @@ class Pipeline {
   const WriteLines write_;
 
   absl::Mutex read_mutex_;  // acquired before mutex_; held while a read waits
-  LineReader& reader_;      // read_mutex_ guards Next()
+  LineSource& reader_;      // read_mutex_ guards Next()
 
   absl::Mutex mutex_;
   int64_t next_read_ ABSL_GUARDED_BY(mutex_);
@@ -130,7 +130,7 @@ class Pipeline {
 
 }  // namespace
 
-absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
+absl::Status MapLines(LineSource& reader, const PipelineOptions& options,
                       MapLine map, WriteLines write) {
   absl::Status can_start =
       CheckThreads("the command", options.concurrency + kCallThreads);

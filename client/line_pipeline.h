@@ -23,8 +23,9 @@ using WriteLines =
     absl::FunctionRef<absl::Status(absl::string_view lines, int64_t written)>;
 
 struct PipelineOptions {
-  int concurrency = 8;     // maximum number of lines in progress
-  int64_t first_line = 0;  // number of lines before these, for errors
+  int concurrency = 8;              // maximum number of lines in progress
+  int64_t first_line = 0;           // number of lines before these, for errors
+  absl::string_view item = "line";  // the name of a line in errors
 };
 
 // Maps the lines of `reader`, several at a time, and writes the results in
@@ -35,7 +36,7 @@ struct PipelineOptions {
 // Returns when everything is written, or at the first error. If mapping failed,
 // the error begins with "line N: " (counted from 1), the lines before line N
 // have been written, and no others. Starts and joins `concurrency` threads.
-absl::Status MapLines(LineReader& reader, const PipelineOptions& options,
+absl::Status MapLines(LineSource& reader, const PipelineOptions& options,
                       MapLine map, WriteLines write);
 
 }  // namespace sheaf

@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "client/segment_notes.h"
 #include "nlohmann/json.hpp"
 
 namespace sheaf {
@@ -73,6 +74,24 @@ std::string ScoredTexts(const Hypotheses& hypotheses,
 Json DetectedJson(const v1::DetectedLanguage& detected) {
   return {{"language", detected.language()},
           {"confidence", detected.confidence()}};
+}
+
+Json SpanJson(const v1::TextSpan& span) { return {span.begin(), span.end()}; }
+
+template <typename Reports>
+Json SegmentsJson(const Reports& reports) {
+  Json list = Json::array();
+  for (const v1::SegmentReport& report : reports) {
+    Json warnings = Json::array();
+    for (const int warning : report.warnings()) {
+      warnings.push_back(WarningName(static_cast<v1::SegmentWarning>(warning)));
+    }
+    list.push_back({{"source", SpanJson(report.source())},
+                    {"target", SpanJson(report.target())},
+                    {"mean_logprob", report.mean_logprob()},
+                    {"warnings", warnings}});
+  }
+  return list;
 }
 
 template <typename Response>
@@ -148,6 +167,9 @@ std::string ToJson(const v1::TranslateResponse& response) {
   Json json = TextResponseJson(response);
   if (response.has_detected_language()) {
     json["detected_language"] = DetectedJson(response.detected_language());
+  }
+  if (!response.segments().empty()) {
+    json["segments"] = SegmentsJson(response.segments());
   }
   return Dump(json);
 }

@@ -12,9 +12,10 @@
 namespace sheaf {
 
 // Returns one JSON object on one line, without a newline: text, finish_reason,
-// usage, model, and the hypotheses (text, tokens, score, finish_reason) if the
-// answer has any. For Generate, text, finish_reason and tokens are those of the
-// best hypothesis.
+// usage, model, and the hypotheses (text, tokens, score, finish_reason) and the
+// segments (source and target as [begin, end) in code points, mean_logprob,
+// warnings) if the answer has any. For Generate, text, finish_reason and tokens
+// are those of the best hypothesis.
 std::string ToJson(const v1::TranslateResponse& response);
 std::string ToJson(const v1::SummarizeResponse& response);
 std::string ToJson(const v1::GenerateResponse& response);

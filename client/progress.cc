@@ -29,14 +29,18 @@ std::string FormatTime(int64_t seconds) {
 }  // namespace
 
 Progress::Progress(int64_t total, int64_t done_at_start,
-                   Clock::time_point start)
-    : total_(total), done_at_start_(done_at_start), start_(start) {}
+                   Clock::time_point start, absl::string_view item)
+    : total_(total),
+      done_at_start_(done_at_start),
+      start_(start),
+      item_(item) {}
 
 std::string Progress::Render(int64_t done, Clock::time_point now) const {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double rate = seconds > 0 ? (done - done_at_start_) / seconds : 0;
-  std::string line = absl::StrFormat("%s  %d/%d lines  %.1f lines/s",
-                                     Bar(done, total_), done, total_, rate);
+  std::string line =
+      absl::StrFormat("%s  %d/%d %s  %.1f %s/s", Bar(done, total_), done,
+                      total_, item_, rate, item_);
   if (rate > 0) {
     const auto left = static_cast<int64_t>((total_ - done) / rate);
     absl::StrAppend(&line, "  ", FormatTime(left), " left");

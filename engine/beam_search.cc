@@ -22,12 +22,8 @@ bool IsBetter(const BeamStep& a, const BeamStep& b) {
 BeamSearch::BeamSearch(const SamplingParams& sampling,
                        absl::Span<const int32_t> eos_ids,
                        const ConstraintSet* constraints,
-                       absl::Span<const int32_t> start_tokens,
-                       int32_t alignment_shift)
-    : sampling_(sampling),
-      eos_ids_(eos_ids),
-      constraints_(constraints),
-      alignment_shift_(alignment_shift) {
+                       absl::Span<const int32_t> start_tokens)
+    : sampling_(sampling), eos_ids_(eos_ids), constraints_(constraints) {
   if (constraints == nullptr) return;
   ConstraintSet::State& state = states_.emplace_back();
   for (size_t i = 1; i < start_tokens.size(); ++i) {
@@ -144,7 +140,8 @@ bool BeamSearch::MayImprove(int32_t length) const {
 
 void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
                         TokensOf tokens_of) {
-  const auto [tokens, attended] = tokens_of(step.parent);
+  const LiveTokens live = tokens_of(step.parent);
+  const absl::Span<const int32_t> tokens = live.ids;
   const Rank rank = {
       NumMissing(step),
       Score(step.sum_logprob, static_cast<int32_t>(tokens.size()))};
@@ -156,12 +153,11 @@ void BeamSearch::Finish(const BeamStep& step, FinishReason reason,
   hypothesis.tokens.assign(tokens.begin() + 1, tokens.end());
   if (reason != FinishReason::kEos) hypothesis.tokens.push_back(step.token);
   hypothesis.score = static_cast<float>(rank.score);
+  hypothesis.finish_reason = reason;
   hypothesis.mean_logprob = static_cast<float>(
       HypothesisScore(step.sum_logprob, static_cast<int32_t>(tokens.size()),
                       /*length_penalty=*/1));
-  hypothesis.finish_reason = reason;
-  hypothesis.source_positions =
-      SourcePositions(attended, hypothesis.tokens.size(), alignment_shift_);
+  hypothesis.source_positions = SourcePositions(live, hypothesis.tokens.size());
   finished_.insert(finished_.begin() + index, std::move(hypothesis));
   ranks_.insert(place, rank);
   if (static_cast<int32_t>(finished_.size()) > sampling_.beam_size) {

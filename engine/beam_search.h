@@ -53,11 +53,9 @@ class BeamSearch {
  public:
   // Nothing is owned; all arguments outlive this. `constraints` may be null.
   // The search begins with a single beam, which has `start_tokens`.
-  // `alignment_shift` is that of the ModelRunner.
   BeamSearch(const SamplingParams& sampling, absl::Span<const int32_t> eos_ids,
              const ConstraintSet* constraints = nullptr,
-             absl::Span<const int32_t> start_tokens = {},
-             int32_t alignment_shift = 0);
+             absl::Span<const int32_t> start_tokens = {});
 
   // The number of candidates that a step considers, and the maximum that one
   // beam can contribute.
@@ -123,7 +121,6 @@ class BeamSearch {
   const SamplingParams& sampling_;
   const absl::Span<const int32_t> eos_ids_;
   const ConstraintSet* const constraints_;
-  const int32_t alignment_shift_;
   std::vector<BeamStep> live_;
   std::vector<Hypothesis> finished_;  // best first
   std::vector<Rank> ranks_;           // of finished_

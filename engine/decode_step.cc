@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "engine/hypotheses.h"
 #include "engine/logit_rules.h"
 #include "engine/loop_guard.h"
 
@@ -91,13 +90,13 @@ void DecodeStep::Run(const std::vector<Segment*>& segments,
 }
 
 void DecodeStep::AddRows(Segment& segment) {
-  const Request& request = segment.request->request;
   if (segment.beams == nullptr && segment.sampling->beam_size > 1) {
     segment.beams = std::make_unique<BeamSearch>(
         *segment.sampling, runner_.eos_token_ids(), segment.constraints,
-        request.start_tokens, runner_.alignment_shift());
+        segment.request->request.start_tokens);
   }
-  const absl::Span<const int32_t> source = request.segments[segment.index];
+  const absl::Span<const int32_t> source =
+      segment.request->request.segments[segment.index];
   if (segment.sequences.front().num_computed_tokens == 0) {
     if (segment.constraints == nullptr) {
       segment.output_tokens = runner_.MakeOutputTokens(source);
@@ -112,16 +111,18 @@ void DecodeStep::AddRows(Segment& segment) {
 }
 
 void DecodeStep::AddRow(Segment& segment, int32_t beam) {
-  const Request& request = segment.request->request;
   Sequence& sequence = segment.sequences[beam];
-  entries_.push_back(
-      {absl::MakeConstSpan(sequence.tokens)
-           .subspan(sequence.num_computed_tokens),
-       sequence.num_computed_tokens, sequence.self_kv.ids(),
-       segment.cross_kv.ids(),
-       static_cast<int32_t>(request.segments[segment.index].size()),
-       segment.output_tokens.get()});
-  if (request.wants_alignment) AskAlignment(request, sequence);
+  const absl::Span<const int32_t> source =
+      segment.request->request.segments[segment.index];
+  entries_.push_back({absl::MakeConstSpan(sequence.tokens)
+                          .subspan(sequence.num_computed_tokens),
+                      sequence.num_computed_tokens, sequence.self_kv.ids(),
+                      segment.cross_kv.ids(),
+                      static_cast<int32_t>(source.size()),
+                      segment.output_tokens.get()});
+  if (segment.request->request.wants_alignment) {
+    AskAlignment(segment.request->request, sequence);
+  }
   const int32_t first_wanted = static_cast<int32_t>(wanted_.size());
   if (segment.constraints != nullptr) {
     segment.beams->ListNext(beam, next_tokens_);
@@ -173,6 +174,10 @@ void DecodeStep::Choose(size_t row, DecodingScratch& scratch) {
                                                  rows_[row].num_wanted));
 }
 
+LiveTokens DecodeStep::Live(const Sequence& sequence) const {
+  return {sequence.tokens, sequence.attended, runner_.alignment_shift()};
+}
+
 // Appends the chosen token to the sequence, or finishes its segment.
 void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   const SamplingParams& sampling = *segment.sampling;
@@ -201,8 +206,8 @@ void DecodeStep::Advance(Segment& segment, const ChosenToken& chosen) {
   hypothesis.mean_logprob = static_cast<float>(
       HypothesisScore(sequence.sum_logprob, length, /*length_penalty=*/1));
   hypothesis.finish_reason = *end;
-  hypothesis.source_positions = SourcePositions(
-      sequence.attended, hypothesis.tokens.size(), runner_.alignment_shift());
+  hypothesis.source_positions =
+      SourcePositions(Live(sequence), hypothesis.tokens.size());
   std::vector<Hypothesis> hypotheses;
   hypotheses.push_back(std::move(hypothesis));
   Finish(segment, std::move(hypotheses));
@@ -232,9 +237,7 @@ void DecodeStep::AdvanceBeams(Segment& segment, size_t first_row) {
   }
   segment.beams->Advance(
       absl::MakeSpan(candidates_),
-      [&](int32_t beam) {
-        return LiveTokens{beams[beam].tokens, beams[beam].attended};
-      },
+      [&](int32_t beam) { return Live(beams[beam]); },
       [&](const BeamStep& step) {
         return ReasonToEnd(segment, NewTokens(beams[step.parent]), step.token);
       });

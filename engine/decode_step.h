@@ -11,6 +11,7 @@
 #include "absl/types/span.h"
 #include "base/monotonic_time.h"
 #include "engine/decoding.h"
+#include "engine/hypotheses.h"
 #include "engine/kernels/kernels.h"
 #include "engine/model_runner.h"
 #include "engine/scheduler.h"
@@ -56,8 +57,9 @@ class DecodeStep {
   };
 
   void AddRows(Segment& segment);
-  void AskAlignment(const Request& request, Sequence& sequence);
   void AddRow(Segment& segment, int32_t beam);
+  LiveTokens Live(const Sequence& sequence) const;
+  void AskAlignment(const Request& request, Sequence& sequence);
   void Choose(size_t row, DecodingScratch& scratch);
   void Advance(Segment& segment, const ChosenToken& chosen);
   void AdvanceBeams(Segment& segment, size_t first_row);

@@ -31,18 +31,21 @@ inline double HypothesisScore(double sum_logprob, int32_t length,
 struct LiveTokens {
   absl::Span<const int32_t> ids;  // start token first
   absl::Span<const int32_t> attended = {};
+  int32_t alignment_shift = 0;  // of the ModelRunner
 };
 
-// Hypothesis::source_positions of `num_tokens` tokens after the start token.
-// With a shift of 1, the last token of a hypothesis that was cut has never been
-// an input, and takes the position at which it was predicted.
-inline std::vector<int32_t> SourcePositions(absl::Span<const int32_t> attended,
-                                            size_t num_tokens, int32_t shift) {
+// Hypothesis::source_positions of `num_tokens` tokens after the start token, at
+// most one of which is not in `live` yet. With a shift of 1, the last token of
+// a hypothesis that was cut has never been an input, and takes the position at
+// which it was predicted.
+inline std::vector<int32_t> SourcePositions(const LiveTokens& live,
+                                            size_t num_tokens) {
   std::vector<int32_t> positions;
-  if (attended.empty()) return positions;
+  if (live.attended.empty()) return positions;
   positions.reserve(num_tokens);
   for (size_t i = 0; i < num_tokens; ++i) {
-    positions.push_back(attended[std::min(i + shift, attended.size() - 1)]);
+    positions.push_back(live.attended[std::min(i + live.alignment_shift,
+                                               live.attended.size() - 1)]);
   }
   return positions;
 }

@@ -76,6 +76,11 @@ void Answer::FinishSegment(int32_t index,
   if (PlanOf(index) != nullptr) return FinishHeld({index, 0}, hypotheses);
   SegmentText& segment = SegmentAt(index);
   segment.score = hypotheses.front().score;
+  // A translation's positions are for its repairs only.
+  const bool has_positions = plan_.repairs == nullptr;
+  if (has_positions) {
+    segment.source_positions = hypotheses.front().source_positions;
+  }
   if (!segment.has_ended && segment.detokenizer.has_value()) {
     AddText(index, segment.detokenizer->Finish());
   }
@@ -88,6 +93,7 @@ void Answer::FinishSegment(int32_t index,
     for (const Hypothesis& hypothesis : hypotheses) {
       segment.hypotheses.push_back(
           WithText(hypothesis, plan_.tokenizer, plan_.stop));
+      if (!has_positions) segment.hypotheses.back().source_positions.clear();
     }
   }
   segment.has_finished = true;
@@ -155,9 +161,9 @@ void Answer::SetReport(int32_t segment_index, const HeldResult& result,
   if (plan.places.empty()) return;
   CodePointIndex target(result.best.text);
   for (const AlignedSpan& span : result.alignment) {
+    if (span.source.size() == 0 || span.target.size() == 0) continue;
     const CodePointRange place = {target.At(span.target.begin),
                                   target.At(span.target.end)};
-    if (span.source.size() == 0) continue;
     if (place.end > report.target.end) break;  // after a stop sequence
     report.alignments.push_back({{plan.places[span.source.begin].begin,
                                   plan.places[span.source.end - 1].end},
@@ -279,6 +285,9 @@ void Answer::Conclude(SegmentText& segment) {
   summary_.num_input_tokens += segment.num_repair_tokens;
   summary_.checks.Add(segment.checks);
   summary_.score += segment.score;
+  summary_.source_positions.insert(summary_.source_positions.end(),
+                                   segment.source_positions.begin(),
+                                   segment.source_positions.end());
   summary_.num_output_tokens += segment.num_tokens;
   summary_.finish_reason =
       MergeFinishReasons(summary_.finish_reason, segment.finish_reason);
@@ -289,6 +298,9 @@ void Answer::Conclude(SegmentText& segment) {
     FinishedPart& to = summary_.others[i];
     to.text += from.text;
     to.tokens.insert(to.tokens.end(), from.tokens.begin(), from.tokens.end());
+    to.source_positions.insert(to.source_positions.end(),
+                               from.source_positions.begin(),
+                               from.source_positions.end());
     to.score += from.score;
     to.finish_reason = MergeFinishReasons(to.finish_reason, from.finish_reason);
   }

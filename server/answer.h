@@ -108,6 +108,7 @@ class Answer {
     AnswerPart ready;  // not in ready_ yet
     int32_t num_tokens = 0;
     float score = 0;
+    std::vector<int32_t> source_positions;
     FinishReason finish_reason = FinishReason::kEos;
     std::vector<FinishedPart> hypotheses;  // if several are asked for
     bool has_ended = false;                // no text will follow

@@ -20,6 +20,7 @@ FinishedPart WithText(const Hypothesis& hypothesis, const Tokenizer* tokenizer,
   out.tokens = hypothesis.tokens;
   out.score = hypothesis.score;
   out.finish_reason = hypothesis.finish_reason;
+  out.source_positions = hypothesis.source_positions;
   if (tokenizer == nullptr) return out;
   StreamDetokenizer detokenizer(*tokenizer);
   StopMatcher matcher(stops);

@@ -29,6 +29,7 @@ struct AnswerPart {
 struct FinishedPart : AnswerPart {
   float score = 0;
   FinishReason finish_reason = FinishReason::kEos;
+  std::vector<int32_t> source_positions;  // as in Hypothesis
 };
 
 // The languages of each of several texts, most confident first. A translation
@@ -39,7 +40,9 @@ using DetectedTexts = std::vector<std::vector<LanguageGuess>>;
 struct AnswerSummary {
   std::string model;  // the name of the model that answered
   FinishReason finish_reason = FinishReason::kEos;
-  float score = 0;                   // the sum of the segments' scores
+  float score = 0;  // the sum of the segments' scores
+  // Of the tokens of the answer; empty unless asked for.
+  std::vector<int32_t> source_positions;
   std::vector<FinishedPart> others;  // alternatives to the text, best first
   int32_t num_input_tokens = 0;
   int32_t num_output_tokens = 0;

@@ -66,16 +66,12 @@ void CountText(const AnswerSummary& summary, Metrics& metrics) {
   metrics.CountChecks(summary.checks);
 }
 
-// The sampling params of repairs that search further, with the beams that fit
-// beside any source; null: there are no repairs.
-std::shared_ptr<const SamplingParams> OtherSearchOf(
-    const PreparedRequest& prepared, const Engine& engine) {
-  const std::shared_ptr<const RepairPlan>& repairs = prepared.plan.repairs;
-  if (repairs == nullptr) return nullptr;
-  SamplingParams sampling = repairs->other_search;
-  const int32_t fitting =
-      engine.MaxBeamSize(/*lane=*/0, prepared.request.max_segment_tokens,
-                         sampling.max_new_tokens);
+// The sampling params of a repair, with the beams that fit for any source.
+std::shared_ptr<const SamplingParams> Fitting(SamplingParams sampling,
+                                              int32_t max_segment_tokens,
+                                              const Engine& engine) {
+  const int32_t fitting = engine.MaxBeamSize(/*lane=*/0, max_segment_tokens,
+                                             sampling.max_new_tokens);
   sampling.beam_size = std::clamp(sampling.beam_size, 1, std::max(1, fitting));
   return std::make_shared<const SamplingParams>(std::move(sampling));
 }
@@ -244,7 +240,12 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
     if (delivering_.is_open) {
       delivering_.same_search = prepared->plan.repairs->same_search;
     }
-    delivering_.other_search = OtherSearchOf(*prepared, *services_.engine);
+    if (const RepairPlan* repairs = prepared->plan.repairs.get()) {
+      delivering_.other_search = Fitting(
+          repairs->other_search, request.max_segment_tokens, *services_.engine);
+      delivering_.term_search = Fitting(
+          repairs->term_search, request.max_segment_tokens, *services_.engine);
+    }
     delivering_.answer.emplace(std::move(prepared->plan));
   }
   // The engine keeps the deadline of what runs. This one is for a client that
@@ -446,13 +447,18 @@ void Exchange::DecodeAgain() {
     handle = *engine_handle_;
   }
   for (Answer::DecodeGroup& group : groups) {
-    services_.engine->Extend(
-        handle, {.segments = std::move(group.sources),
-                 .is_open = true,
-                 .stop = delivering_.stop,
-                 .sampling = group.is_other_search ? delivering_.other_search
-                                                   : delivering_.same_search,
-                 .constraints = std::move(group.constraints)});
+    Extension extension = {.segments = std::move(group.sources),
+                           .is_open = true,
+                           .stop = delivering_.stop,
+                           .sampling = delivering_.same_search};
+    if (group.is_other_search) extension.sampling = delivering_.other_search;
+    // A single beam meets constraints only by chance.
+    if (group.constraints != nullptr &&
+        delivering_.term_search->beam_size > 1) {
+      extension.sampling = delivering_.term_search;
+      extension.constraints = std::move(group.constraints);
+    }
+    services_.engine->Extend(handle, std::move(extension));
   }
   if (!delivering_.is_open) {
     services_.engine->Extend(handle, {.is_open = false});

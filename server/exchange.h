@@ -152,7 +152,8 @@ class Exchange final : public TokenSink,
     std::shared_ptr<const StopCondition> stop;
     std::shared_ptr<const SamplingParams> same_search;
     std::shared_ptr<const SamplingParams> other_search;
-    bool is_open = false;  // for repairs
+    std::shared_ptr<const SamplingParams> term_search;  // for constraints
+    bool is_open = false;                               // for repairs
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };

@@ -74,6 +74,11 @@ ABSL_FLAG(std::string, auth_tokens_file, "",
           "[weight=N]\" per line, read again when it changes. Busy callers "
           "share the server by weight, 1 if not given. Empty: calls need no "
           "token.");
+ABSL_FLAG(std::string, glossaries, "",
+          "Directory of glossaries that requests may name, a file "
+          "NAME.SOURCE-TARGET.tsv for each pair of languages, read again when "
+          "it changes. A line has a term, a tab and its translation, and more "
+          "forms of it after further tabs. Empty: none.");
 ABSL_FLAG(bool, reflection, true,
           "Serves gRPC reflection, which lists the RPCs.");
 ABSL_FLAG(bool, check_config, false,
@@ -391,6 +396,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
   program.has_shortlist = absl::GetFlag(FLAGS_shortlist);
   program.is_check_only = absl::GetFlag(FLAGS_check_config);
   server.auth_tokens_file = absl::GetFlag(FLAGS_auth_tokens_file);
+  server.glossaries = absl::GetFlag(FLAGS_glossaries);
   server.has_reflection = absl::GetFlag(FLAGS_reflection);
   std::string log_format;
   for (const absl::Status& status : {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "server/field_error.h"
+#include "server/term_options.h"
 
 namespace sheaf {
 namespace {
@@ -158,11 +159,16 @@ absl::StatusOr<KeepOptions> ReadKeepOptions(
       !status.ok()) {
     return status;
   }
-  absl::StatusOr<DoNotTranslate> strings =
-      DoNotTranslate::Create(std::vector<std::string>(
-          request.do_not_translate().begin(), request.do_not_translate().end()));
+  absl::StatusOr<DoNotTranslate> strings = DoNotTranslate::Create(
+      std::vector<std::string>(request.do_not_translate().begin(),
+                               request.do_not_translate().end()));
   if (!strings.ok()) return WithListField(strings.status());
   keep.strings = *std::move(strings);
+  absl::StatusOr<std::shared_ptr<const Glossary>> terms =
+      ReadGlossaryTerms(request);
+  if (!terms.ok()) return terms.status();
+  keep.own_terms = *std::move(terms);
+  keep.target_language = request.target_language();
   keep.protects_spans = !request.has_protect_spans() || request.protect_spans();
   keep.may_repair = !request.has_repair() || request.repair();
   keep.has_alignments = request.return_alignments();

@@ -31,6 +31,7 @@
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
 #include "server/flags.h"
+#include "server/glossaries.h"
 #include "server/model_dir.h"
 #include "server/ops/connection_listener.h"
 #include "server/ops/log.h"
@@ -136,9 +137,20 @@ absl::Status CheckFiles(const ServerOptions& options, bool is_check_only) {
         CheckValidAt(*identity, options.tls, absl::Now());
     if (is_check_only && !valid.ok()) return valid;
   }
-  if (options.auth_tokens_file.empty()) return absl::OkStatus();
-  return AuthTokens::Load(options.auth_tokens_file, [](const absl::Status&) {})
-      .status();
+  absl::Status status;
+  if (!options.auth_tokens_file.empty()) {
+    status =
+        AuthTokens::Load(options.auth_tokens_file, [](const absl::Status&) {
+        }).status();
+  }
+  // The server reads them when it starts.
+  if (is_check_only && status.ok() && !options.glossaries.empty()) {
+    status =
+        Glossaries::Load(options.glossaries, [](const std::string&,
+                                                const absl::Status&, int32_t) {
+        }).status();
+  }
+  return status;
 }
 
 // Tells the process that started the server that it is ready. A reader that

@@ -32,23 +32,31 @@ void SetTokens(const std::vector<int32_t>& tokens, v1::TokenIds* ids) {
   ids->mutable_ids()->Assign(tokens.begin(), tokens.end());
 }
 
+template <typename Message>
+void SetPositions(const std::vector<int32_t>& positions, Message* message) {
+  message->mutable_source_positions()->Assign(positions.begin(),
+                                              positions.end());
+}
+
 using Hypotheses = google::protobuf::RepeatedPtrField<v1::Hypothesis>;
 
-void AddHypothesis(const AnswerPart& part, float score, FinishReason reason,
+template <typename Summary>
+void AddHypothesis(const AnswerPart& part, const Summary& summary,
                    Hypotheses* hypotheses) {
   v1::Hypothesis* hypothesis = hypotheses->Add();
   hypothesis->set_text(part.text);
   SetTokens(part.tokens, hypothesis->mutable_tokens());
-  hypothesis->set_score(score);
-  hypothesis->set_finish_reason(ToProto(reason));
+  hypothesis->set_score(summary.score);
+  hypothesis->set_finish_reason(ToProto(summary.finish_reason));
+  SetPositions(summary.source_positions, hypothesis);
 }
 
 // The answer itself and its alternatives, best first.
 void AddHypotheses(const AnswerPart& whole, const AnswerSummary& summary,
                    Hypotheses* hypotheses) {
-  AddHypothesis(whole, summary.score, summary.finish_reason, hypotheses);
+  AddHypothesis(whole, summary, hypotheses);
   for (const FinishedPart& other : summary.others) {
-    AddHypothesis(other, other.score, other.finish_reason, hypotheses);
+    AddHypothesis(other, other, hypotheses);
   }
 }
 
@@ -63,6 +71,58 @@ void SetDetectedSource(const AnswerSummary& summary, Message* message) {
   if (summary.detected.empty()) return;
   SetDetected(summary.detected.front().front(),
               message->mutable_detected_language());
+}
+
+v1::SegmentWarning ToProto(SegmentWarning warning) {
+  switch (warning) {
+    case SegmentWarning::kEmpty:
+      return v1::SEGMENT_WARNING_EMPTY;
+    case SegmentWarning::kCut:
+      return v1::SEGMENT_WARNING_CUT;
+    case SegmentWarning::kProtectedSpan:
+      return v1::SEGMENT_WARNING_PROTECTED_SPAN;
+    case SegmentWarning::kNumber:
+      return v1::SEGMENT_WARNING_NUMBER;
+    case SegmentWarning::kUnknownCharacter:
+      return v1::SEGMENT_WARNING_UNKNOWN_CHARACTER;
+    case SegmentWarning::kRepetition:
+      return v1::SEGMENT_WARNING_REPETITION;
+    case SegmentWarning::kTooShort:
+      return v1::SEGMENT_WARNING_TOO_SHORT;
+    case SegmentWarning::kTooLong:
+      return v1::SEGMENT_WARNING_TOO_LONG;
+    case SegmentWarning::kUntranslated:
+      return v1::SEGMENT_WARNING_UNTRANSLATED;
+    case SegmentWarning::kTerm:
+      return v1::SEGMENT_WARNING_TERM;
+  }
+  return v1::SEGMENT_WARNING_UNSPECIFIED;
+}
+
+void SetSpan(const CodePointRange& range, v1::TextSpan* span) {
+  span->set_begin(range.begin);
+  span->set_end(range.end);
+}
+
+// The reports of a translation's segments, if they are asked for.
+template <typename Message>
+void SetReports(const AnswerSummary& summary, Message* message) {
+  message->mutable_segments()->Reserve(
+      static_cast<int>(summary.reports.size()));
+  for (const SegmentReport& report : summary.reports) {
+    v1::SegmentReport* segment = message->add_segments();
+    SetSpan(report.source, segment->mutable_source());
+    SetSpan(report.target, segment->mutable_target());
+    segment->set_mean_logprob(report.mean_logprob);
+    for (const SegmentWarning warning : report.warnings) {
+      segment->add_warnings(ToProto(warning));
+    }
+    for (const ReportedAlignment& each : report.alignments) {
+      v1::TokenAlignment* alignment = segment->add_alignments();
+      SetSpan(each.source, alignment->mutable_source());
+      SetSpan(each.target, alignment->mutable_target());
+    }
+  }
 }
 
 template <typename Response>
@@ -92,6 +152,7 @@ void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
                v1::TranslateResponse* response) {
   SetText(whole, summary, response);
   SetDetectedSource(summary, response);
+  SetReports(summary, response);
 }
 
 void SetAnswer(const AnswerPart& whole, const AnswerSummary& summary,
@@ -120,13 +181,16 @@ void SetAnswer(const AnswerPart& /*whole*/, const AnswerSummary& summary,
 void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
               v1::TextChunk* chunk) {
   SetTextOfChunk(part, summary, chunk);
-  if (summary != nullptr) SetDetectedSource(*summary, chunk);
+  if (summary == nullptr) return;
+  SetDetectedSource(*summary, chunk);
+  SetReports(*summary, chunk);
 }
 
 void SetChunk(const AnswerPart& part, const AnswerSummary* summary,
               v1::GenerateChunk* chunk) {
   SetTextOfChunk(part, summary, chunk);
   if (!part.tokens.empty()) SetTokens(part.tokens, chunk->mutable_tokens());
+  if (summary != nullptr) SetPositions(summary->source_positions, chunk);
 }
 
 bool IsEmpty(const v1::TextChunk& chunk) { return chunk.text().empty(); }

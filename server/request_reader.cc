@@ -15,6 +15,7 @@
 #include "text/segmenter.h"
 #include "text/source_language.h"
 #include "text/stop_sequences.h"
+#include "text/terms/term_tokens.h"
 #include "text/utf8.h"
 
 namespace sheaf {
@@ -84,8 +85,16 @@ int64_t BytesOf(const PreparedRequest& prepared) {
 }
 
 RequestReader::RequestReader(const ServedModel& model,
-                             const RequestLimits& limits)
-    : model_(model), limits_(limits) {}
+                             const RequestLimits& limits,
+                             const Glossaries* glossaries)
+    : model_(model), limits_(limits), glossaries_(glossaries) {
+  if (model_.tokenizers.target == nullptr) return;
+  std::vector<bool> continues =
+      TokensThatContinueWords(*model_.tokenizers.target);
+  continues.resize(model_.vocab_size);
+  continues_word_ =
+      std::make_shared<const std::vector<bool>>(std::move(continues));
+}
 
 absl::Status RequestReader::CheckModel(const std::string& name) const {
   if (name.empty() || name == model_.name) return absl::OkStatus();
@@ -252,10 +261,31 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   // The answer to token ids has the reference's ids, whatever text they make.
   out->request.sampling.output_text =
       request.has_text() ? OutputText::kText : OutputText::kRaw;
+  if (request.return_alignments()) {
+    out->request.wants_alignment = true;
+    out->request.source_margins = SpecialTokensAround(*source);
+  }
   out->request.segments.push_back(*source);
   out->plan.gaps = Gaps({"", ""});
   Complete(*out);
   return out;
+}
+
+// The tokens without text at both ends of a source. Without a tokenizer, none
+// is known.
+SourceMargins RequestReader::SpecialTokensAround(
+    absl::Span<const int32_t> source) const {
+  SourceMargins margins;
+  const Tokenizer* tokenizer = model_.tokenizers.source.get();
+  if (tokenizer == nullptr) return margins;
+  const auto has_text = [&](int32_t id) {
+    return tokenizer->token(id).kind != Tokenizer::Token::Kind::kDropped;
+  };
+  const auto first = std::find_if(source.begin(), source.end(), has_text);
+  const auto last = std::find_if(source.rbegin(), source.rend(), has_text);
+  margins.leading = static_cast<int32_t>(first - source.begin());
+  margins.trailing = static_cast<int32_t>(last - source.rbegin());
+  return margins;
 }
 
 absl::StatusOr<std::vector<int32_t>> RequestReader::SourceOf(

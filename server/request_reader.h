@@ -15,6 +15,7 @@
 #include "engine/request.h"
 #include "server/answer.h"
 #include "server/decoding_options.h"
+#include "server/glossaries.h"
 #include "server/repair/repair_plan.h"
 #include "server/repair/segment_builder.h"
 #include "server/served_model.h"
@@ -65,9 +66,10 @@ class RequestReader {
   // seconds.
   using IsWanted = SourceEncoder::IsWanted;
 
-  // The pointers in `model` must outlive the reader. REQUIRES:
-  // CheckTasks(model).
-  RequestReader(const ServedModel& model, const RequestLimits& limits);
+  // The pointers in `model`, and `glossaries`, must outlive the reader.
+  // `glossaries` may be null. REQUIRES: CheckTasks(model).
+  RequestReader(const ServedModel& model, const RequestLimits& limits,
+                const Glossaries* glossaries = nullptr);
 
   const ServedModel& model() const { return model_; }
 
@@ -109,6 +111,7 @@ class RequestReader {
                    BuiltSegments built, std::shared_ptr<RepairPlan> repairs,
                    PreparedRequest& prepared) const;
   static void Complete(PreparedRequest& prepared);
+  SourceMargins SpecialTokensAround(absl::Span<const int32_t> source) const;
   absl::StatusOr<std::vector<int32_t>> SourceOf(
       const v1::GenerateRequest& request, IsWanted is_wanted) const;
   absl::StatusOr<std::vector<int32_t>> SourceOfText(const std::string& text,
@@ -118,6 +121,9 @@ class RequestReader {
 
   const ServedModel model_;
   const RequestLimits limits_;
+  const Glossaries* const glossaries_;
+  // [vocab_size]: RepairPlan::continues_word; null without a tokenizer.
+  std::shared_ptr<const std::vector<bool>> continues_word_;
 };
 
 }  // namespace sheaf

@@ -29,6 +29,7 @@
 #include "server/delivery.h"
 #include "server/exchange.h"
 #include "server/fair_executor.h"
+#include "server/glossaries.h"
 #include "server/grpc/certificates.h"
 #include "server/grpc/health_service.h"
 #include "server/grpc/inference_service.h"
@@ -143,6 +144,22 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
         LogEvent(
             log, "auth_tokens",
             {{"is_taken", now.ok()}, {"message", std::string(now.message())}});
+      });
+}
+
+// Null without a directory.
+absl::StatusOr<std::unique_ptr<Glossaries>> LoadGlossaries(
+    const ServerOptions& options) {
+  if (options.glossaries.empty()) return nullptr;
+  return Glossaries::Load(
+      options.glossaries,
+      [log = options.log](const std::string& file, const absl::Status& now,
+                          int32_t num_terms) {
+        LogEvent(log, "glossaries",
+                 {{"file", file},
+                  {"is_taken", now.ok()},
+                  {"num_terms", num_terms},
+                  {"message", std::string(now.message())}});
       });
 }
 
@@ -281,9 +298,11 @@ class Server::Parts {
   Parts(const ServerOptions& options, const ServedModel& model,
         const EngineParts& engine_parts,
         std::unique_ptr<AuthTokens> auth_tokens,
-        std::unique_ptr<Certificates> tls_certificates)
+        std::unique_ptr<Certificates> tls_certificates,
+        std::unique_ptr<Glossaries> named_glossaries)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
+        glossaries(std::move(named_glossaries)),
         limiter(tokens.get(), options.max_requests_per_caller),
         trusted_proxies(options.trusted_proxies),
         log(options.log),
@@ -291,7 +310,7 @@ class Server::Parts {
                   .interval = std::min(options.stuck_after / 4,
                                        Watchdog::Options().interval)}),
         metrics(model.name, KvCapacity(engine_parts.kv_shape)),
-        request_reader(model, options.limits),
+        request_reader(model, options.limits, glossaries.get()),
         engine(EngineOptions(), *engine_parts.team, *engine_parts.kernels,
                {MakeLane(options, model, engine_parts, metrics, watchdog)}),
         intake(options.max_queued_bytes,
@@ -410,11 +429,13 @@ class Server::Parts {
     reloader.Start([this](bool is_asked) {
       if (tokens != nullptr) tokens->Look(is_asked);
       if (certificates != nullptr) certificates->Look(is_asked);
+      if (glossaries != nullptr) glossaries->Look(is_asked);
     });
   }
 
   std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
+  std::unique_ptr<Glossaries> glossaries;      // null: there are none
   CallerLimiter limiter;
   const TrustedProxies trusted_proxies;
   Log* const log;
@@ -453,9 +474,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   absl::StatusOr<std::unique_ptr<Certificates>> certificates =
       LoadCertificates(options);
   if (!certificates.ok()) return certificates.status();
+  absl::StatusOr<std::unique_ptr<Glossaries>> glossaries =
+      LoadGlossaries(options);
+  if (!glossaries.ok()) return glossaries.status();
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
-                              *std::move(certificates));
+                              *std::move(certificates), *std::move(glossaries));
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();

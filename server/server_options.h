@@ -33,6 +33,7 @@ struct ServerOptions {
   TrustedProxies trusted_proxies;
   TlsFiles tls;                            // not set: no encryption
   std::string auth_tokens_file;            // empty: calls need no token
+  std::string glossaries;                  // a directory; empty: none
   int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;

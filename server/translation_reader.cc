@@ -12,6 +12,7 @@
 #include "server/keep_options.h"
 #include "server/repair/segment_builder.h"
 #include "server/request_reader.h"
+#include "server/term_options.h"
 #include "server/text_places.h"
 #include "text/line_breaks.h"
 #include "text/markup/markup.h"
@@ -30,6 +31,8 @@ constexpr int64_t kMinRepairTokens = 128;
 // Of a decode that is to be better than the first.
 constexpr int32_t kOtherBeamSize = 4;
 constexpr int32_t kOtherNgramSize = 5;
+// Of a decode with terms as constraints.
+constexpr int32_t kTermBeamSize = 8;
 
 absl::StatusOr<LineBreaks> ParseLineBreaks(v1::LineBreaks line_breaks) {
   switch (line_breaks) {
@@ -59,8 +62,8 @@ absl::Status WithLanguageField(const absl::Status& status) {
 
 // Reads markup. A text without markup is one passage.
 absl::StatusOr<MarkupText> ReadMarkup(const v1::TranslateRequest& request,
-                                      absl::string_view text,
-                                      TextFormat format, LineBreaks line_breaks,
+                                      absl::string_view text, TextFormat format,
+                                      LineBreaks line_breaks,
                                       RequestReader::IsWanted is_wanted) {
   if (format == TextFormat::kPlain) {
     MarkupText out;
@@ -108,6 +111,17 @@ SamplingParams OtherSearch(const SamplingParams& asked, int32_t max_beam_size) {
   return other;
 }
 
+SamplingParams TermSearch(const SamplingParams& asked, int32_t max_beam_size) {
+  SamplingParams search = asked;
+  search.temperature = 0;
+  // The first hypothesis that has all terms is seldom the best.
+  search.search_end = SearchEnd::kNoLiveBeamBetter;
+  search.num_hypotheses = 1;
+  search.beam_size =
+      std::max(asked.beam_size, std::min(kTermBeamSize, max_beam_size));
+  return search;
+}
+
 int64_t LongestOf(const TokenLists& sources) {
   size_t longest = 0;
   for (absl::Span<const int32_t> source : sources) {
@@ -126,7 +140,7 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
   const absl::StatusOr<LineBreaks> line_breaks =
       ParseLineBreaks(request.line_breaks());
   if (!line_breaks.ok()) return line_breaks.status();
-  const absl::StatusOr<KeepOptions> keep = ReadKeepOptions(request);
+  absl::StatusOr<KeepOptions> keep = ReadKeepOptions(request);
   if (!keep.ok()) return keep.status();
   const bool is_plain = keep->format == TextFormat::kPlain;
   auto repairs = std::make_shared<RepairPlan>();
@@ -142,6 +156,10 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       request.target_language(), is_wanted);
   if (!found.ok()) return WithLanguageField(found.status());
   const Translation& translation = found->translation;
+  absl::StatusOr<std::shared_ptr<const Glossary>> glossary =
+      FindGlossary(request, translation.source_code, glossaries_);
+  if (!glossary.ok()) return glossary.status();
+  keep->glossary = *std::move(glossary);
   const PromptTemplate prompt = TemplateOf(translation.prompt());
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), translation.task->defaults, prompt,
@@ -229,9 +247,14 @@ void RequestReader::SetSegments(const KeepOptions& keep,
                std::min<int64_t>(kMinRepairTokens, model_.max_source_tokens));
   repairs->same_search = SameSearch(request.sampling);
   repairs->other_search = OtherSearch(request.sampling, limits_.max_beam_size);
+  repairs->term_search = TermSearch(request.sampling, limits_.max_beam_size);
+  repairs->continues_word = continues_word_;
+  repairs->never_tokens = model_.no_output_ids;
+  repairs->never_tokens.insert(repairs->never_tokens.end(),
+                               request.sampling.suppressed_tokens.begin(),
+                               request.sampling.suppressed_tokens.end());
   request.is_open = repairs->may_repair;
-  request.max_segment_tokens =
-      static_cast<int32_t>(repairs->max_source_tokens);
+  request.max_segment_tokens = static_cast<int32_t>(repairs->max_source_tokens);
   if (built.needs_alignment) {
     request.wants_alignment = true;
     request.source_margins = {

@@ -78,9 +78,9 @@ absl::Status SetAlignmentHeads(const ConfigFiles& files,
   if (!read.heads.empty()) {
     alignment = std::move(read);
   } else if (alignment.heads.empty()) {
-    const int32_t middle = (decoder.num_layers - 1) / 2;
+    const int32_t layer = std::max(decoder.num_layers / 2 - 1, 0);
     for (int32_t head = 0; head < decoder.num_heads; ++head) {
-      alignment.heads.push_back({middle, head});
+      alignment.heads.push_back({layer, head});
     }
     alignment.shift = 1;
   }

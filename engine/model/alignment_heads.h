@@ -14,8 +14,10 @@ namespace sheaf {
 //      all from 0 on;
 //   2. alignment_heads of generation_config.json, such pairs with shift 0;
 //   3. what the family has set;
-//   4. all heads of the middle layer with shift 1. In models of 6 layers, Chen
-//      et al. (2020) found that the third layer aligns best, in this way.
+//   4. all heads of the last layer of the lower half, with shift 1. Of 6
+//   layers,
+//      the third aligns best in this way (Chen et al. 2020), because there the
+//      state is still that of the input token.
 // INVALID_ARGUMENT names file, key, value and what is allowed.
 absl::Status SetAlignmentHeads(const ConfigFiles& files,
                                Architecture& architecture);

@@ -4,7 +4,6 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -19,6 +18,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/input_file.h"
+#include "server/ops/file_stamp.h"
 
 namespace sheaf {
 namespace {
@@ -26,17 +26,6 @@ namespace {
 constexpr size_t kMaxNameBytes = 64;
 constexpr int32_t kMaxWeight = 100;
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
-
-// Empty if there is no such file. A file that was replaced has another inode.
-std::string StampOf(const std::string& path) {
-  struct stat file;
-  if (stat(path.c_str(), &file) != 0) return "";
-  // The second time also changes with permissions and owner.
-  return absl::StrFormat("%d %d %d %d.%09d %d.%09d", file.st_dev, file.st_ino,
-                         file.st_size, file.st_mtim.tv_sec,
-                         file.st_mtim.tv_nsec, file.st_ctim.tv_sec,
-                         file.st_ctim.tv_nsec);
-}
 
 // A name is a label of a metric and a word in the log.
 bool IsName(absl::string_view name) {
@@ -133,7 +122,7 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
       new AuthTokens(path, std::move(on_reload)));
   absl::MutexLock look_lock(&tokens->look_mu_);
   absl::MutexLock lock(&tokens->mu_);
-  tokens->stamp_ = StampOf(path);
+  tokens->stamp_ = FileStamp(path);
   absl::StatusOr<Entries> entries = Read(path);
   if (!entries.ok()) return entries.status();
   tokens->entries_ = std::make_shared<const Entries>(*std::move(entries));
@@ -143,7 +132,7 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> AuthTokens::Load(
 void AuthTokens::Look(bool is_asked) {
   absl::MutexLock look_lock(&look_mu_);
   // Taken before the file is read, so that the next look sees a later change.
-  const std::string stamp = StampOf(path_);
+  const std::string stamp = FileStamp(path_);
   const bool has_changed = stamp != std::exchange(stamp_, stamp);
   if (!has_changed && status_.ok() && !is_asked) return;
   absl::StatusOr<Entries> entries = Read(path_);

@@ -55,7 +55,10 @@ constexpr std::array<CheckLabels, kNumSegmentChecks> kChecks = {
      {"capitals", "in_sentence_case"},
      {"capitals", "as_they_are"},
      {"coverage", "repaired"},
-     {"coverage", "flagged"}}};
+     {"coverage", "flagged"},
+     {"terms", "used"},
+     {"terms", "constrained"},
+     {"terms", "missing"}}};
 // In the order of gRPC's status codes, with the names of go-grpc-prometheus.
 constexpr std::array<const char*, 17> kGrpcCodes = {"OK",
                                                     "Canceled",

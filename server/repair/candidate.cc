@@ -3,16 +3,16 @@
 #include "server/repair/candidate.h"
 
 #include <optional>
-#include <tuple>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
+#include "absl/algorithm/container.h"
 #include "server/answer_part.h"
 #include "text/checks/cut_at_spans.h"
 #include "text/checks/kept_spans.h"
-#include "text/checks/numbers.h"
 #include "text/checks/put_back.h"
+#include "text/checks/unknown_characters.h"
 #include "text/source_encoder.h"
+#include "text/terms/term_forms.h"
 #include "text/text_alignment.h"
 #include "text/token_spans.h"
 
@@ -79,8 +79,15 @@ Candidate Join(const RepairPlan& plan, const SegmentPlan& segment,
     candidate.mean_logprob = static_cast<float>(
         sum_logprob / static_cast<double>(candidate.tokens.size()));
   }
-  candidate.text =
-      JoinPieces(plan.TextOf(segment), segment.kept, ranges, texts);
+  const absl::string_view source = plan.TextOf(segment);
+  if (trial.method == Method::kCut) {
+    candidate.text = JoinPieces(source, segment.kept, ranges, texts);
+    return candidate;
+  }
+  std::vector<const EditedText*> translations;
+  translations.reserve(texts.size());
+  for (const EditedText& text : texts) translations.push_back(&text);
+  candidate.text = ReplaceParts(source, ranges, translations);
   return candidate;
 }
 
@@ -96,7 +103,7 @@ Candidate ReadWhole(const RepairPlan& plan, const Trial& trial, size_t rank) {
   candidate.finish_reason = hypothesis.finish_reason;
   ReadText read = ReadPart(plan, part, hypothesis);
   candidate.text = std::move(read.text);
-  candidate.verdict.is_restored = read.is_restored;
+  candidate.is_restored = read.is_restored;
   return candidate;
 }
 
@@ -113,38 +120,47 @@ EditedText InCapitals(const RepairPlan& plan, const SegmentPlan& segment,
   return SetCapitals(text, segment.capitals, plan.target_language, kept);
 }
 
-// Puts back what is lost, and sets the verdict.
+// Puts back what is lost, and sets the warnings.
 void Check(const RepairPlan& plan, const SegmentPlan& segment,
            Candidate& candidate) {
   const absl::string_view source = plan.TextOf(segment);
-  Verdict& verdict = candidate.verdict;
   EditedText& text = candidate.text;
-  verdict.has_spans = AllKept(source, segment.spans, text.text);
-  if (!verdict.has_spans && plan.may_repair && verdict.is_restored) {
-    std::optional<EditedText> put_back =
-        PutBack(source, segment.spans, text.text, text.alignment);
-    if (put_back.has_value()) {
-      text = *std::move(put_back);
-      candidate.is_put_back = true;
-      verdict.has_spans = true;
+  const auto take = [&](std::optional<EditedText> edited) {
+    if (edited.has_value()) text = *std::move(edited);
+    return edited.has_value();
+  };
+  if (plan.may_repair && candidate.is_restored) {
+    if (HasBrokenCharacter(source, text.text) ||
+        !AllKept(source, segment.copied, text.text)) {
+      take(CopyUnknown(source, segment.copied, text.text, text.alignment));
+    }
+    if (!AllKept(source, segment.spans, text.text)) {
+      candidate.is_put_back =
+          take(PutBack(source, segment.spans, text.text, text.alignment));
     }
   }
   if (candidate.method == Method::kSentenceCase) {
     text = InCapitals(plan, segment, text);
   }
-  if (segment.has_numbers) {
-    const NumberDifferences differences = CompareNumbers(
-        source, text.text, plan.source_language, plan.target_language);
-    verdict.has_numbers =
-        differences.missing.empty() && differences.added.empty();
+  candidate.warnings = JudgeSegment(
+      {.source = source,
+       .target = text.text,
+       .source_language = plan.source_language,
+       .target_language = plan.target_language,
+       .protected_spans = segment.spans,
+       .unknown = segment.copied,
+       .is_cut = candidate.finish_reason == FinishReason::kLength});
+  candidate.num_missing_terms =
+      static_cast<int32_t>(MissingTerms(text.text, segment.terms).size());
+  if (candidate.num_missing_terms > 0) {
+    candidate.warnings.push_back(SegmentWarning::kTerm);
   }
 }
 
 }  // namespace
 
 std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
-                                      const SegmentPlan& segment,
-                                      Trial trial) {
+                                      const SegmentPlan& segment, Trial trial) {
   std::vector<Candidate> candidates;
   if (trial.method == Method::kCut || trial.method == Method::kHalves) {
     candidates.push_back(Join(plan, segment, trial));
@@ -160,18 +176,36 @@ std::vector<Candidate> ReadCandidates(const RepairPlan& plan,
   return candidates;
 }
 
+bool Candidate::Has(SegmentWarning warning) const {
+  return absl::c_linear_search(warnings, warning);
+}
+
+bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
+  return absl::c_any_of(
+      any, [this](SegmentWarning warning) { return Has(warning); });
+}
+
 bool IsBetter(const Candidate& other, const Candidate& best) {
-  const auto quality = [](const Candidate& candidate) {
-    const Verdict& verdict = candidate.verdict;
-    return std::tuple(verdict.has_kept(),
-                      verdict.has_numbers && !verdict.is_suspicious(),
-                      verdict.has_numbers, !verdict.is_suspicious());
-  };
-  const auto of_other = quality(other), of_best = quality(best);
-  if (of_other != of_best) return of_other > of_best;
-  // Other searches and parts have other probabilities.
-  return other.method == Method::kSentenceCase &&
-         other.mean_logprob > best.mean_logprob;
+  // Constraints that do not fit the source may never come to an end.
+  if (other.is_constrained() && other.finish_reason != FinishReason::kEos) {
+    return false;
+  }
+  if (other.is_whole() != best.is_whole()) return other.is_whole();
+  if (other.num_missing_terms != best.num_missing_terms) {
+    return other.num_missing_terms < best.num_missing_terms;
+  }
+  // What the model wrote in place of a span may be left around it.
+  if (best.is_put_back && !other.is_put_back) {
+    return !IsBetter(JudgedTranslation{best.warnings},
+                     JudgedTranslation{other.warnings});
+  }
+  // The probabilities of parts do not count, because each began anew.
+  const bool is_comparable =
+      other.method != Method::kCut && other.method != Method::kHalves &&
+      best.method != Method::kCut && best.method != Method::kHalves;
+  return IsBetter(
+      JudgedTranslation{other.warnings, is_comparable ? other.mean_logprob : 0},
+      JudgedTranslation{best.warnings, is_comparable ? best.mean_logprob : 0});
 }
 
 }  // namespace sheaf

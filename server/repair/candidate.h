@@ -7,25 +7,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "engine/request.h"
 #include "server/repair/repair_plan.h"
-#include "server/repair/segment_check.h"
-#include "server/repair/segment_report.h"
 #include "server/repair/trial.h"
-#include "text/alignment.h"
+#include "text/checks/judge.h"
 #include "text/checks/text_edits.h"
 
 namespace sheaf {
-
-// What the checks of a translation found.
-struct Verdict {
-  bool has_spans = true;    // each protected span, as often as the source
-  bool is_restored = true;  // has the originals of all stand-ins
-  bool has_numbers = true;  // each number, and no others
-
-  bool has_kept() const { return has_spans && is_restored; }
-  bool is_suspicious() const { return false; }
-};
 
 // A translation of a segment.
 struct Candidate {
@@ -37,8 +26,24 @@ struct Candidate {
   float mean_logprob = 0;
   FinishReason finish_reason = FinishReason::kEos;
   bool is_put_back = false;  // protected spans were
-  Verdict verdict;
+  bool is_restored = true;   // all stand-ins have become their originals
+  int32_t num_missing_terms = 0;
+  std::vector<SegmentWarning> warnings;
 
+  bool Has(SegmentWarning warning) const;
+  bool HasAny(absl::Span<const SegmentWarning> any) const;
+  // Whether all that must be kept stands in it.
+  bool is_whole() const {
+    return is_restored && !Has(SegmentWarning::kProtectedSpan);
+  }
+  bool is_suspicious() const {
+    return HasAny({SegmentWarning::kEmpty, SegmentWarning::kRepetition,
+                   SegmentWarning::kTooShort, SegmentWarning::kTooLong,
+                   SegmentWarning::kUntranslated});
+  }
+  bool is_constrained() const {
+    return method == Method::kTerms || method == Method::kTermsAndStandIns;
+  }
   // A stop sequence ended it, so that nothing is expected of it.
   bool is_stopped() const {
     return finish_reason == FinishReason::kStopSequence;

@@ -3,6 +3,7 @@
 #include "server/repair/render.h"
 
 #include <utility>
+#include <vector>
 
 #include "text/markup/place_tags.h"
 
@@ -21,12 +22,22 @@ Rendered Render(const RepairPlan& plan, const SegmentPlan& segment,
     }
     return out;
   }
-  out.part.text = PlaceTags({.source = plan.TextOf(segment),
-                             .tags = segment.tags,
-                             .kept = segment.spans,
-                             .target = candidate.text.text,
-                             .alignment = &candidate.text.alignment,
-                             .format = plan.format});
+  std::vector<TextRange> places;
+  out.part.text =
+      PlaceTags({.source = plan.TextOf(segment),
+                 .tags = segment.tags,
+                 .kept = segment.spans,
+                 .target = candidate.text.text,
+                 .alignment = &candidate.text.alignment,
+                 .format = plan.format,
+                 .places = plan.has_alignments ? &places : nullptr});
+  if (!plan.has_alignments) return out;
+  out.alignment = std::move(candidate.text.alignment);
+  for (AlignedSpan& span : out.alignment) {
+    TextRange& target = span.target;
+    if (target.size() == 0) continue;
+    target = {places[target.begin].begin, places[target.end - 1].end};
+  }
   return out;
 }
 

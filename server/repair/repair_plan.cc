@@ -12,6 +12,10 @@ int64_t BytesOf(const RepairPlan& plan) {
     bytes += sizeof(SegmentPlan) + segment->tags.size() * sizeof(InlineTag) +
              segment->spans.size() * sizeof(TextRange) +
              segment->places.size() * sizeof(CodePointRange);
+    for (const SourceTerm& term : segment->terms) {
+      bytes += sizeof(SourceTerm) + term.forms.size() * sizeof(TargetForm);
+      for (const TargetForm& form : term.forms) bytes += form.text.size();
+    }
   }
   return static_cast<int64_t>(bytes);
 }

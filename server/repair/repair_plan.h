@@ -11,9 +11,10 @@
 #include "engine/request.h"
 #include "server/repair/segment_report.h"
 #include "text/checks/capitals.h"
-#include "text/markup/markup.h"
 #include "text/marks.h"
+#include "text/markup/markup.h"
 #include "text/prompt_template.h"
+#include "text/terms/term_forms.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
@@ -23,11 +24,13 @@ struct SegmentPlan {
   TextRange source;              // in RepairPlan::text
   std::vector<InlineTag> tags;   // offsets within the segment
   std::vector<TextRange> spans;  // protected, within the segment
-  // Parts outside of the spans that the model cannot write.
+  // Parts outside of the spans that the model cannot read or write, and those
+  // of them for which no sign of ASCII will do.
   std::vector<TextRange> unknown;
-  std::vector<TextRange> kept;  // spans and unknown
-  bool has_numbers = false;     // outside of `kept`
+  std::vector<TextRange> copied;
+  std::vector<TextRange> kept;  // spans and `copied`
   Capitals capitals = Capitals::kNone;
+  std::vector<SourceTerm> terms;  // outside of the spans
 
   // If there are reports: where the segment lies in the request's text.
   CodePointRange place;
@@ -60,6 +63,11 @@ struct RepairPlan {
   // does not depend on when they begin. Null: the request's.
   std::shared_ptr<const SamplingParams> same_search;
   SamplingParams other_search;  // of those that are to differ
+  SamplingParams term_search;   // of those with constraints
+  // Of constraints: the tokens that continue words, and those that no output
+  // has.
+  std::shared_ptr<const std::vector<bool>> continues_word;
+  std::vector<int32_t> never_tokens;
 
   absl::string_view TextOf(const SegmentPlan& segment) const {
     return Slice(text, segment.source);

@@ -65,10 +65,9 @@ std::string WithHiddenSpans(absl::string_view text,
 
 // Sorts the ranges and joins those that overlap.
 std::vector<TextRange> Joined(std::vector<TextRange> ranges) {
-  std::sort(ranges.begin(), ranges.end(),
-            [](const TextRange& a, const TextRange& b) {
-              return a.begin < b.begin;
-            });
+  std::sort(
+      ranges.begin(), ranges.end(),
+      [](const TextRange& a, const TextRange& b) { return a.begin < b.begin; });
   std::vector<TextRange> out;
   for (const TextRange& range : ranges) {
     if (!out.empty() && range.begin < out.back().end) {
@@ -97,6 +96,24 @@ std::vector<TextRange> Without(absl::Span<const TextRange> ranges,
     while (i < others.size() && others[i].end <= range.begin) ++i;
     if (i == others.size() || range.end <= others[i].begin) {
       out.push_back(range);
+    }
+  }
+  return out;
+}
+
+// Those of `unknown` that have stand-ins in the first source of the segment.
+std::vector<TextRange> WithStandIns(absl::string_view segment,
+                                    absl::Span<const TextRange> unknown) {
+  std::vector<TextRange> out;
+  if (unknown.empty()) return out;
+  const StandInSource source = FirstSource(segment, unknown);
+  for (const TextRange& range : unknown) {
+    for (const StandInSource::StandIn& stand_in : source.stand_ins) {
+      const bool is_in = stand_in.range.begin <= range.begin &&
+                         range.end <= stand_in.range.end;
+      if (!is_in && stand_in.original != Slice(segment, range)) continue;
+      out.push_back(range);
+      break;
     }
   }
   return out;
@@ -154,9 +171,8 @@ absl::StatusOr<SegmentBuilder::Cut> SegmentBuilder::CutBetween(
   for (size_t i = 0; i <= dividers.size(); ++i) {
     const size_t end = i == dividers.size() ? text.size() : dividers[i].begin;
     absl::StatusOr<SegmentedText> segmented = SplitForTranslation(
-        read.substr(begin, end - begin), split, [&](absl::string_view segment) {
-          return encode_(original(segment));
-        });
+        read.substr(begin, end - begin), split,
+        [&](absl::string_view segment) { return encode_(original(segment)); });
     if (!segmented.ok()) return segmented.status();
     for (absl::string_view segment : segmented->segments) {
       const size_t at = segment.data() - read.data();
@@ -260,21 +276,46 @@ absl::Status SegmentBuilder::AddSource(absl::string_view segment,
       return absl::OkStatus();
     }
     plan->unknown.clear();
+    plan->copied.clear();
     plan->kept = plan->spans;
   }
   built_.sources.push_back(source);
   return absl::OkStatus();
 }
 
+// The terms outside of the protected spans.
+std::vector<SourceTerm> SegmentBuilder::TermsOf(
+    absl::string_view segment, absl::Span<const TextRange> spans) const {
+  if (keep_.own_terms == nullptr && keep_.glossary == nullptr) return {};
+  std::vector<SourceTerm> terms =
+      FindTerms(segment, {keep_.own_terms.get(), keep_.glossary.get()},
+                keep_.target_language);
+  size_t i = 0;
+  terms.erase(std::remove_if(terms.begin(), terms.end(),
+                             [&](const SourceTerm& term) {
+                               while (i < spans.size() &&
+                                      spans[i].end <= term.range.begin) {
+                                 ++i;
+                               }
+                               return i < spans.size() &&
+                                      spans[i].begin < term.range.end;
+                             }),
+              terms.end());
+  return terms;
+}
+
 // Null if the segment need not be held.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
     std::vector<TextRange> unknown, std::vector<InlineTag> tags) {
-  const bool has_numbers = HasNumbersBetween(segment, spans);
-  std::vector<TextRange> kept = Joined(Together(spans, unknown));
+  unknown = Without(unknown, spans);
+  std::vector<TextRange> copied = WithStandIns(segment, unknown);
+  std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
-  const bool is_held = !kept.empty() || has_numbers ||
+  std::vector<SourceTerm> terms = TermsOf(segment, spans);
+  const bool is_held = !spans.empty() || !unknown.empty() ||
                        capitals != Capitals::kNone ||
+                       HasNumbersBetween(segment, kept) || !terms.empty() ||
                        keep_.format != TextFormat::kPlain || keep_.has_reports;
   if (!is_held) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
@@ -282,12 +323,13 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   built_.text.append(segment.data(), segment.size());
   built_.needs_alignment |=
       !kept.empty() || !tags.empty() || keep_.has_alignments;
-  plan->unknown = Without(unknown, spans);
+  plan->unknown = std::move(unknown);
+  plan->copied = std::move(copied);
   plan->kept = std::move(kept);
   plan->spans = std::move(spans);
   plan->tags = std::move(tags);
-  plan->has_numbers = has_numbers;
   plan->capitals = capitals;
+  plan->terms = std::move(terms);
   return plan;
 }
 

@@ -16,6 +16,8 @@
 #include "text/checks/protected_spans.h"
 #include "text/markup/markup.h"
 #include "text/segmenter.h"
+#include "text/terms/glossary.h"
+#include "text/terms/term_forms.h"
 #include "text/tokenizer.h"
 
 namespace sheaf {
@@ -24,8 +26,11 @@ namespace sheaf {
 struct KeepOptions {
   TextFormat format = TextFormat::kPlain;
   bool protects_spans = true;
-  DoNotTranslate strings;  // in addition
-  bool may_repair = true;  // RepairPlan::may_repair
+  DoNotTranslate strings;                     // in addition
+  std::shared_ptr<const Glossary> own_terms;  // of the request; null: none
+  std::shared_ptr<const Glossary> glossary;   // of the server; null: none
+  std::string target_language;                // BCP 47
+  bool may_repair = true;                     // RepairPlan::may_repair
   bool has_reports = false;
   bool has_alignments = false;
 };
@@ -67,12 +72,13 @@ class SegmentBuilder {
     TokenLists sources;
     CopiedSentences copied;
   };
-  absl::StatusOr<Cut> CutBetween(absl::string_view text,
-                                 absl::string_view read,
+  absl::StatusOr<Cut> CutBetween(absl::string_view text, absl::string_view read,
                                  absl::Span<const TextRange> dividers) const;
   absl::StatusOr<Cut> CutPassage(absl::string_view text,
                                  absl::Span<const TextRange> spans) const;
   std::vector<TextRange> SpansOf(const Passage& passage) const;
+  std::vector<SourceTerm> TermsOf(absl::string_view segment,
+                                  absl::Span<const TextRange> spans) const;
   void AddCopied(absl::string_view text, absl::Span<const InlineTag> tags);
   void SetPlace(absl::string_view text, TextRange range, PlaceOf place_of,
                 SegmentPlan& plan) const;

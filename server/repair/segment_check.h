@@ -24,8 +24,11 @@ enum class SegmentCheck {
   kCapitalsAsTheyAre,   // the model does better so
   kCoverageRepaired,    // was suspicious, decoded again with a better result
   kCoverageFlagged,     // is suspicious
+  kTermsUsed,           // the translation has all of them
+  kTermsConstrained,    // decoded again with constraints, and has all of them
+  kTermsMissing,        // some are missing
 };
-inline constexpr size_t kNumSegmentChecks = 13;
+inline constexpr size_t kNumSegmentChecks = 16;
 
 // The numbers of segments by what their checks found.
 struct SegmentCheckCounts {

@@ -30,11 +30,12 @@ void SegmentRepair::Judge() {
   std::vector<Candidate> candidates =
       ReadCandidates(plan_, segment_, std::move(trial_));
   if (!best_.has_value()) {
-    first_verdict_ = candidates.front().verdict;
+    had_other_numbers_ = candidates.front().Has(SegmentWarning::kNumber);
+    was_suspicious_ = candidates.front().is_suspicious();
     // The best hypothesis that keeps what must survive.
     const auto keeps =
         std::find_if(candidates.begin(), candidates.end(),
-                     [](const Candidate& each) { return each.verdict.has_kept(); });
+                     [](const Candidate& each) { return each.is_whole(); });
     best_ = keeps == candidates.end() ? candidates.front() : *keeps;
     if (plan_.num_hypotheses > 1) alternatives_ = std::move(candidates);
   } else if (IsBetter(candidates.front(), *best_)) {
@@ -50,14 +51,16 @@ std::optional<Method> SegmentRepair::NextMethod() const {
   if (!plan_.may_repair || num_rounds_ == kMaxRounds || best_->is_stopped()) {
     return std::nullopt;
   }
-  const Verdict& verdict = best_->verdict;
   const std::pair<Method, bool> methods[] = {
       {Method::kSentenceCase, segment_.capitals != Capitals::kNone},
-      {Method::kStandIns, !verdict.has_kept()},
-      {Method::kOtherStandIns, !verdict.has_kept()},
-      {Method::kCut, !verdict.has_kept()},
-      {Method::kOtherSearch, !verdict.has_numbers || verdict.is_suspicious()},
-      {Method::kHalves, verdict.is_suspicious()}};
+      {Method::kStandIns, !best_->is_whole() || best_->is_put_back},
+      {Method::kOtherStandIns, !best_->is_whole()},
+      {Method::kCut, !best_->is_whole()},
+      {Method::kTerms, best_->num_missing_terms > 0},
+      {Method::kTermsAndStandIns, best_->num_missing_terms > 0},
+      {Method::kOtherSearch,
+       best_->is_suspicious() || best_->Has(SegmentWarning::kNumber)},
+      {Method::kHalves, best_->is_suspicious()}};
   for (const auto& [method, is_needed] : methods) {
     if (is_needed && !WasTried(method)) return method;
   }
@@ -89,6 +92,7 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
     decode.number = num_decodes_++;
     decode.source = part.ids;
     decode.is_other_search = trial.method == Method::kOtherSearch;
+    decode.constraints = trial.constraints;
     num_input_tokens_ += static_cast<int32_t>(part.ids.size());
   }
   num_left_ = static_cast<int32_t>(decodes.size());
@@ -97,51 +101,53 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
 }
 
 SegmentCheck SegmentRepair::SpanCheck() const {
-  if (!best_->verdict.has_spans) return SegmentCheck::kSpansLost;
-  if (best_->method == Method::kCut) return SegmentCheck::kSpansCut;
-  if (best_->method == Method::kStandIns ||
-      best_->method == Method::kOtherStandIns) {
-    return SegmentCheck::kSpansStandIns;
+  if (best_->Has(SegmentWarning::kProtectedSpan)) {
+    return SegmentCheck::kSpansLost;
   }
-  return best_->is_put_back ? SegmentCheck::kSpansPutBack
-                            : SegmentCheck::kSpansKept;
+  switch (best_->method) {
+    case Method::kStandIns:
+    case Method::kOtherStandIns:
+    case Method::kTermsAndStandIns:
+      return SegmentCheck::kSpansStandIns;
+    case Method::kCut:
+      return SegmentCheck::kSpansCut;
+    default:
+      return best_->is_put_back ? SegmentCheck::kSpansPutBack
+                                : SegmentCheck::kSpansKept;
+  }
+}
+
+SegmentCheck SegmentRepair::TermCheck() const {
+  if (best_->num_missing_terms > 0) return SegmentCheck::kTermsMissing;
+  return best_->is_constrained() ? SegmentCheck::kTermsConstrained
+                                 : SegmentCheck::kTermsUsed;
 }
 
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   checks.num_decodes = num_decodes_ - 1;
-  const Verdict& verdict = best_->verdict;
   if (best_->is_stopped()) return;
   if (!segment_.spans.empty()) checks.Add(SpanCheck());
-  if (!first_verdict_.has_numbers || !verdict.has_numbers) {
-    checks.Add(verdict.has_numbers ? SegmentCheck::kNumbersRepaired
-                                   : SegmentCheck::kNumbersFlagged);
+  if (best_->Has(SegmentWarning::kNumber)) {
+    checks.Add(SegmentCheck::kNumbersFlagged);
+  } else if (had_other_numbers_) {
+    checks.Add(SegmentCheck::kNumbersRepaired);
   }
-  if (!segment_.unknown.empty()) {
-    checks.Add(verdict.is_restored ? SegmentCheck::kCharactersCopied
-                                   : SegmentCheck::kCharactersFlagged);
+  if (best_->Has(SegmentWarning::kUnknownCharacter)) {
+    checks.Add(SegmentCheck::kCharactersFlagged);
+  } else if (!segment_.copied.empty()) {
+    checks.Add(SegmentCheck::kCharactersCopied);
   }
   if (WasTried(Method::kSentenceCase)) {
     checks.Add(best_->method == Method::kSentenceCase
                    ? SegmentCheck::kCapitalsInSentence
                    : SegmentCheck::kCapitalsAsTheyAre);
   }
-  if (first_verdict_.is_suspicious() || verdict.is_suspicious()) {
-    checks.Add(verdict.is_suspicious() ? SegmentCheck::kCoverageFlagged
-                                       : SegmentCheck::kCoverageRepaired);
+  if (!segment_.terms.empty()) checks.Add(TermCheck());
+  if (best_->is_suspicious()) {
+    checks.Add(SegmentCheck::kCoverageFlagged);
+  } else if (was_suspicious_) {
+    checks.Add(SegmentCheck::kCoverageRepaired);
   }
-}
-
-std::vector<SegmentWarning> SegmentRepair::Warnings() const {
-  const Verdict& verdict = best_->verdict;
-  std::vector<SegmentWarning> warnings;
-  const auto add = [&](SegmentWarning warning, bool is_due) {
-    if (is_due) warnings.push_back(warning);
-  };
-  add(SegmentWarning::kProtectedSpan, !verdict.has_spans);
-  add(SegmentWarning::kNumber, !verdict.has_numbers);
-  add(SegmentWarning::kUnknownCharacter, !verdict.is_restored);
-  add(SegmentWarning::kCut, best_->finish_reason == FinishReason::kLength);
-  return warnings;
 }
 
 HeldResult SegmentRepair::TakeResult() {
@@ -151,13 +157,14 @@ HeldResult SegmentRepair::TakeResult() {
   result.mean_logprob = best_->mean_logprob;
   result.num_input_tokens = num_input_tokens_;
   result.num_output_tokens = num_output_tokens_;
-  result.warnings = Warnings();
+  result.warnings = best_->warnings;
   if (plan_.num_hypotheses > 1) {
     for (Candidate& each : alternatives_) {
       // The best comes first.
       if (each.rank == best_->rank && each.method == best_->method) continue;
-      if (each.verdict.has_kept()) {
-        result.hypotheses.push_back(Render(plan_, segment_, std::move(each)).part);
+      if (each.is_whole()) {
+        result.hypotheses.push_back(
+            Render(plan_, segment_, std::move(each)).part);
       }
     }
   }

@@ -23,7 +23,8 @@ struct RepairDecode {
   int32_t number = 0;  // 1, 2, ... within the segment
   std::vector<int32_t> source;
   bool is_other_search = false;  // with RepairPlan::other_search
-  std::shared_ptr<const ConstraintSet> constraints;  // null: none
+  // Set: with RepairPlan::term_search; null: none.
+  std::shared_ptr<const ConstraintSet> constraints;
 };
 
 // What a held segment gives the answer.
@@ -45,11 +46,15 @@ struct HeldResult {
 //
 // Each round tries a method (trial.h) and keeps the better one of its candidate
 // and the best so far. The methods come in this order, each at most once:
-//   1. kAsIs, the first decode. What is lost may be put back by alignment
+//   1. kAsIs, the first decode. What is lost may be put back by alignment,
+//      which is used if kStandIns does no better
 //   2. kSentenceCase, if the segment is in capitals
-//   3. kStandIns, then kCut, while protected spans differ. kCut always holds
-//   4. kOtherSearch, if numbers differ or the length is suspicious
-//   5. kHalves, if the length is still suspicious
+//   3. kStandIns, kOtherStandIns, then kCut, while what must be kept is not.
+//      kCut always keeps it
+//   4. kTerms, then kTermsAndStandIns, while the translation of a term is
+//      missing
+//   5. kOtherSearch, if numbers differ or the translation is suspicious
+//   6. kHalves, if it is still suspicious
 // There are at most kMaxRounds after the first, and none if the plan allows no
 // decodes, or if a stop sequence ended the first decode.
 //
@@ -78,8 +83,8 @@ class SegmentRepair {
   std::vector<RepairDecode> Begin(Trial trial);
   bool WasTried(Method method) const;
   SegmentCheck SpanCheck() const;
+  SegmentCheck TermCheck() const;
   void CountChecks(SegmentCheckCounts& checks) const;
-  std::vector<SegmentWarning> Warnings() const;
 
   const RepairPlan& plan_;
   const SegmentPlan& segment_;
@@ -91,8 +96,9 @@ class SegmentRepair {
   std::vector<Method> tried_;
   std::optional<Candidate> best_;
   std::vector<Candidate> alternatives_;  // of the first decode
-  // What the checks of the first decode said.
-  Verdict first_verdict_;
+  // What the checks of the first decode found.
+  bool had_other_numbers_ = false;
+  bool was_suspicious_ = false;
   int32_t num_input_tokens_ = 0;
   int32_t num_output_tokens_ = 0;
   bool is_final_ = false;

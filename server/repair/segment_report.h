@@ -5,18 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace sheaf {
+#include "text/checks/judge.h"
 
-// What is wrong with the translation of a segment.
-enum class SegmentWarning : uint8_t {
-  kProtectedSpan,     // one was lost, added or changed
-  kNumber,            // one was lost, added or changed
-  kUnknownCharacter,  // one that the model cannot write was not copied
-  kTooShort,
-  kTooLong,
-  kRepetition,
-  kCut,  // it reached max_new_tokens
-};
+namespace sheaf {
 
 // [begin, end) of a text, in Unicode code points.
 struct CodePointRange {
@@ -36,7 +27,7 @@ struct SegmentReport {
   CodePointRange source;  // of the request's text
   CodePointRange target;  // of the answer's text
   float mean_logprob = 0;
-  std::vector<SegmentWarning> warnings;  // ascending, each once
+  std::vector<SegmentWarning> warnings;
   std::vector<ReportedAlignment> alignments;
 };
 

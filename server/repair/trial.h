@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +23,9 @@ enum class Method {
   kSentenceCase,  // in sentence case, and the translation in capitals again
   kStandIns,      // with stand-ins for what must be kept
   kOtherStandIns,
-  kCut,          // the parts between what must be kept, each alone
+  kCut,    // the parts between what must be kept, each alone
+  kTerms,  // as it is, with terms as constraints
+  kTermsAndStandIns,
   kOtherSearch,  // as it is, with RepairPlan::other_search
   kHalves,       // two parts, each alone
 };
@@ -43,7 +46,8 @@ StandInSource FirstSource(absl::string_view text,
 // its parts is copied.
 struct Trial {
   Method method = Method::kAsIs;
-  std::vector<TrialPart> parts;  // in order, disjoint
+  std::vector<TrialPart> parts;                      // in order, disjoint
+  std::shared_ptr<const ConstraintSet> constraints;  // of kTerms
 };
 
 // Absent if the method has no use for the segment, or if what it would decode

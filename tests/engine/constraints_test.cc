@@ -235,7 +235,7 @@ TEST(ConstrainedSearchTest, AWideBeamFindsTheBestOutputsThatHaveAllTerms) {
       }
       search.Advance(
           absl::MakeSpan(candidates),
-          [&](int32_t beam) { return LiveTokens{beams[beam], {}}; },
+          [&](int32_t beam) { return LiveTokens{beams[beam]}; },
           [](const BeamStep&) { return std::nullopt; });
       if (search.is_done()) break;
       std::vector<Tokens> next;

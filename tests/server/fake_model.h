@@ -49,6 +49,11 @@ class FakeModel {
   static constexpr int32_t kMaxSourceTokens = 96;
 
   FakeModel() {
+    // It attends to the token that its input repeats.
+    runner.attend = [](const std::vector<int32_t>&,
+                       const std::vector<int32_t>& tokens) {
+      return static_cast<int32_t>(tokens.size()) - 2;
+    };
     const std::string dir = SHEAF_MODELS_DIR "/sheaf-small";
     const absl::StatusOr<ConfigFiles> files = ReadConfigFiles(dir);
     if (!files.ok()) ADD_FAILURE() << files.status();

@@ -279,6 +279,7 @@ TextAnswer Ask(ModelServer& server, const v1::Model& model,
     request.set_text(languages.text);
     request.set_source_language(languages.source);
     request.set_target_language(languages.target);
+    request.set_repair(false);  // the reference has no checks
     *request.mutable_decoding() = options;
     // The target language forces the token that the run names.
     if (run.input.contains("target_language")) {

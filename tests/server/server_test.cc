@@ -24,8 +24,10 @@ namespace sheaf {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 TEST_F(ServerTest, ReflectionTellsEveryServiceAndItsProto) {
@@ -66,6 +68,51 @@ TEST_F(ServerTest, GenerateAnswersWithTextTokensAndUsage) {
   EXPECT_EQ(response.usage().input_tokens(), 5);
   EXPECT_EQ(response.usage().output_tokens(), 5);
   EXPECT_EQ(response.usage().segments(), 1);
+}
+
+TEST_F(ServerTest, GenerateReturnsSourcePositionsToThoseWhoAsk) {
+  std::vector<int32_t> source = ByteTokens("HELLO");
+  source.push_back(1);  // the end token, which is never a position
+  v1::GenerateRequest request = GenerateOf(source);
+  v1::GenerateResponse response;
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_THAT(response.hypotheses(0).source_positions(), IsEmpty());
+  request.set_return_alignments(true);
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_THAT(response.hypotheses(0).source_positions(),
+              ElementsAre(0, 1, 2, 3, 4));
+  request.mutable_decoding()->set_beam_size(3);
+  request.mutable_decoding()->set_num_hypotheses(3);
+  ASSERT_TRUE(Generate(request, &response).ok());
+  ASSERT_EQ(response.hypotheses_size(), 3);
+  for (const v1::Hypothesis& each : response.hypotheses()) {
+    EXPECT_EQ(each.source_positions_size(), each.tokens().ids_size());
+  }
+  request = GenerateOf({1, 1});  // no text at all
+  request.set_return_alignments(true);
+  request.mutable_decoding()->set_min_new_tokens(2);
+  ASSERT_TRUE(Generate(request, &response).ok());
+  EXPECT_GE(response.hypotheses(0).source_positions_size(), 2);
+  EXPECT_THAT(response.hypotheses(0).source_positions(), Each(-1));
+}
+
+TEST_F(ServerTest, TheLastChunkHasTheSourcePositionsOfAllTokens) {
+  v1::GenerateRequest request = GenerateOf(ByteTokens("HELLO"));
+  request.set_return_alignments(true);
+  grpc::ClientContext context;
+  const auto reader = harness_.text->GenerateStream(&context, request);
+  std::vector<int32_t> tokens, positions;
+  v1::GenerateChunk chunk;
+  while (reader->Read(&chunk)) {
+    EXPECT_THAT(positions, IsEmpty());
+    tokens.insert(tokens.end(), chunk.tokens().ids().begin(),
+                  chunk.tokens().ids().end());
+    positions.assign(chunk.source_positions().begin(),
+                     chunk.source_positions().end());
+  }
+  EXPECT_TRUE(reader->Finish().ok());
+  EXPECT_THAT(positions, ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_EQ(tokens.size(), positions.size());
 }
 
 TEST_F(ServerTest, TranslateKeepsTheLayoutOfTheSource) {

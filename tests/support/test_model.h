@@ -24,6 +24,7 @@ struct TestModel {
     int64_t kv_bytes = 8 << 20;
     RunnerSizes sizes = {};
     std::shared_ptr<const Shortlist> shortlist = nullptr;
+    AlignmentHeads alignment = {};  // no head: those of the directory
   };
 
   static std::unique_ptr<TestModel> Load(const std::string& directory,
@@ -34,6 +35,9 @@ struct TestModel {
     EXPECT_TRUE(description.ok()) << description.status();
     EXPECT_TRUE(checkpoint.ok()) << checkpoint.status();
     EXPECT_EQ(MatchTensors(*checkpoint, *description), absl::OkStatus());
+    if (!options.alignment.heads.empty()) {
+      description->architecture.alignment = options.alignment;
+    }
     absl::StatusOr<std::unique_ptr<LoadedModel>> loaded = LoadedModel::Load(
         *description, *checkpoint, model->team, *model->kernels,
         {.weight_type = options.type,

@@ -149,6 +149,24 @@ TEST_P(TokenSpansTest, UnknownTokensTakeWhatLiesBetweenTheirNeighbours) {
   }
 }
 
+// The ranges of any ids in any text are in order, also where nothing agrees.
+TEST_P(TokenSpansTest, IdsOfAnotherTextHaveRangesInOrder) {
+  const Tokenizer& tokenizer = *tokenizers_.source;
+  std::mt19937 random(9);
+  for (const size_t length : {0, 1, 7, 60, 20000}) {
+    Ids ids(length), others(length);
+    for (Ids* each : {&ids, &others}) {
+      for (int32_t& id : *each) {
+        id = static_cast<int32_t>(random() % (tokenizer.num_tokens() + 2)) - 1;
+      }
+    }
+    const std::string text = tokenizer.Decode(others);
+    const std::vector<TextRange> spans = FindTokenSpans(tokenizer, ids, text);
+    ASSERT_EQ(spans.size(), ids.size());
+    ExpectRanges(text, spans);
+  }
+}
+
 // What a prompt adds is counted and has no range.
 TEST_P(TokenSpansTest, IdsOfThePromptHaveNoRange) {
   PromptTemplate prompt = prompt_;

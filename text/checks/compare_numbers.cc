@@ -135,54 +135,54 @@ int64_t HourOf24(const Open& part) {
   return part.value % 12 + (part.half == Open::Half::kPm ? 12 : 0);
 }
 
-// Numbers of more digits must have the same leading zeros.
-bool HaveSameDigits(const Open& a, const Open& b) {
-  constexpr size_t kMaxPart = 2;
-  return a.num_digits == b.num_digits ||
-         (a.num_digits <= kMaxPart && b.num_digits <= kMaxPart);
-}
-
-using ValueMap = absl::flat_hash_map<int64_t, std::vector<Open*>>;
-
-ValueMap MapByValue(std::vector<Open>& parts) {
-  ValueMap map;
-  for (Open& part : parts) {
-    if (part.value >= 0) map[part.value].push_back(&part);
+// Parts by value and number of digits. Leading zeros count in numbers of more
+// digits than the parts of a date or time have.
+class PartMap {
+ public:
+  explicit PartMap(std::vector<Open>& parts) {
+    for (size_t i = parts.size(); i-- > 0;) {
+      if (parts[i].value >= 0) parts_[KeyOf(parts[i])].push_back(&parts[i]);
+    }
   }
-  return map;
-}
 
-// Pairs `part` with one of that value. Does nothing if there is none.
-void MatchValue(Open& part, int64_t value, bool needs_same_digits,
-                ValueMap& others) {
-  const auto found = others.find(value);
-  if (found == others.end()) return;
-  std::vector<Open*>& list = found->second;
-  for (size_t i = 0; i < list.size(); ++i) {
-    if (needs_same_digits && !HaveSameDigits(part, *list[i])) continue;
-    part.is_matched = list[i]->is_matched = true;
-    list.erase(list.begin() + i);
-    return;
+  // Pairs `part` with the first one that has this value and its digits. False
+  // if there is none.
+  bool Match(Open& part, int64_t value) {
+    const auto found = parts_.find({value, KeyOf(part).second});
+    if (found == parts_.end()) return false;
+    std::vector<Open*>& list = found->second;
+    while (!list.empty()) {
+      Open* const other = list.back();
+      list.pop_back();
+      if (other->is_matched) continue;
+      part.is_matched = other->is_matched = true;
+      return true;
+    }
+    return false;
   }
-}
+
+ private:
+  using Key = std::pair<int64_t, size_t>;
+
+  static Key KeyOf(const Open& part) {
+    constexpr size_t kMaxPart = 2;
+    return {part.value, std::max(part.num_digits, kMaxPart)};
+  }
+
+  absl::flat_hash_map<Key, std::vector<Open*>> parts_;
+};
 
 void MatchParts(std::vector<Open>& a, std::vector<Open>& b) {
-  ValueMap of_b = MapByValue(b);
+  PartMap of_b(b);
   for (Open& part : a) {
-    if (part.value >= 0) MatchValue(part, part.value, true, of_b);
+    if (part.value >= 0 && of_b.Match(part, part.value)) continue;
     const int64_t hour = HourOf24(part);
-    if (!part.is_matched && hour >= 0) MatchValue(part, hour, false, of_b);
+    if (hour >= 0) of_b.Match(part, hour);
   }
-  for (auto& entry : of_b) {
-    for (Open* part : entry.second) {
-      const int64_t hour = HourOf24(*part);
-      if (hour < 0) continue;
-      for (Open& other : a) {
-        if (other.is_matched || other.value != hour) continue;
-        other.is_matched = part->is_matched = true;
-        break;
-      }
-    }
+  PartMap of_a(a);
+  for (Open& part : b) {
+    const int64_t hour = HourOf24(part);
+    if (!part.is_matched && hour >= 0) of_a.Match(part, hour);
   }
 }
 

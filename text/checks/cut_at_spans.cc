@@ -18,31 +18,6 @@ void AppendCopied(absl::string_view source, TextRange range, EditedText& out) {
   absl::StrAppend(&out.text, Slice(source, range));
 }
 
-// Translations that are null are replaced by the piece's own text.
-EditedText Join(absl::string_view source, absl::Span<const TextRange> pieces,
-                absl::Span<const EditedText* const> translations) {
-  EditedText joined;
-  size_t at = 0;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const TextRange& piece = pieces[i];
-    AppendCopied(source, {at, piece.begin}, joined);
-    at = piece.end;
-    if (translations[i] == nullptr) {
-      AppendCopied(source, piece, joined);
-      continue;
-    }
-    const size_t begin = joined.text.size();
-    absl::StrAppend(&joined.text, translations[i]->text);
-    for (const AlignedSpan& span : translations[i]->alignment) {
-      joined.alignment.push_back(
-          {{begin + span.target.begin, begin + span.target.end},
-           {piece.begin + span.source.begin, piece.begin + span.source.end}});
-    }
-  }
-  AppendCopied(source, {at, source.size()}, joined);
-  return joined;
-}
-
 }  // namespace
 
 std::vector<TextRange> CutAtSpans(absl::string_view source,
@@ -61,6 +36,31 @@ std::vector<TextRange> CutAtSpans(absl::string_view source,
   return pieces;
 }
 
+EditedText ReplaceParts(absl::string_view source,
+                        absl::Span<const TextRange> parts,
+                        absl::Span<const EditedText* const> translations) {
+  EditedText out;
+  size_t at = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const TextRange& part = parts[i];
+    AppendCopied(source, {at, part.begin}, out);
+    at = part.end;
+    if (translations[i] == nullptr) {
+      AppendCopied(source, part, out);
+      continue;
+    }
+    const size_t begin = out.text.size();
+    absl::StrAppend(&out.text, translations[i]->text);
+    for (const AlignedSpan& span : translations[i]->alignment) {
+      out.alignment.push_back(
+          {{begin + span.target.begin, begin + span.target.end},
+           {part.begin + span.source.begin, part.begin + span.source.end}});
+    }
+  }
+  AppendCopied(source, {at, source.size()}, out);
+  return out;
+}
+
 EditedText JoinPieces(absl::string_view source,
                       absl::Span<const TextRange> spans,
                       absl::Span<const TextRange> pieces,
@@ -74,10 +74,10 @@ EditedText JoinPieces(absl::string_view source,
         !translation.text.empty() && texts.FindIn(translation.text).empty();
     chosen.push_back(is_used ? &translation : nullptr);
   }
-  EditedText joined = Join(source, pieces, chosen);
+  EditedText joined = ReplaceParts(source, pieces, chosen);
   // A translation may still continue the span next to it: "a/b" and "/c".
   if (texts.AreKeptIn(joined.text)) return joined;
-  return Join(source, {}, {});
+  return ReplaceParts(source, {}, {});
 }
 
 }  // namespace sheaf

@@ -17,13 +17,17 @@ namespace sheaf {
 std::vector<TextRange> CutAtSpans(absl::string_view source,
                                   absl::Span<const TextRange> spans);
 
-// The source with its pieces replaced by their translations. A translation that
-// has the text of a span itself, which would then occur too often, is left out
-// in favour of the piece's own text. AllKept() holds for the result. Each
-// translation is aligned to its piece, and the result to the source.
-//
-// REQUIRES: `pieces` are some of CutAtSpans(source, spans), and `translations`
-// has as many elements.
+// The source with these parts, in order and disjoint, replaced by their
+// translations; a part whose translation is null stays. Each translation is
+// aligned to its part, and the result to the source.
+EditedText ReplaceParts(absl::string_view source,
+                        absl::Span<const TextRange> parts,
+                        absl::Span<const EditedText* const> translations);
+
+// ReplaceParts() with some of the pieces of CutAtSpans(source, spans). A
+// translation that has the text of a span itself, which would then occur too
+// often, is left out in favour of the piece's own text. AllKept() holds for the
+// result. REQUIRES: there are as many translations as pieces.
 EditedText JoinPieces(absl::string_view source,
                       absl::Span<const TextRange> spans,
                       absl::Span<const TextRange> pieces,

@@ -295,6 +295,7 @@ size_t LinkTargetEnd(absl::string_view text, size_t at) {
   int depth = 1;
   for (size_t i = at + 2; i < limit; ++i) {
     if (absl::ascii_isspace(text[i])) return i > at + 2 ? i : at;
+    if (text[i] == '[' || text[i] == ']') break;
     if (text[i] == '(') ++depth;
     if (text[i] == ')' && --depth == 0) return i + 1;
   }

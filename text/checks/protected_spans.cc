@@ -16,8 +16,15 @@ namespace sheaf {
 namespace {
 
 // Appends what placeholders.h and addresses.h find, from left to right.
-void AppendPatterns(absl::string_view text, std::vector<TextRange>& spans) {
+void AppendPatterns(absl::string_view text, absl::FunctionRef<bool()> is_wanted,
+                    std::vector<TextRange>& spans) {
+  constexpr size_t kBytesAtOnce = 16 << 10;
+  size_t next_question = kBytesAtOnce;
   for (size_t at = 0; at < text.size();) {
+    if (at >= next_question) {
+      if (!is_wanted()) break;
+      next_question = at + kBytesAtOnce;
+    }
     TextRange span = {at, PlaceholderEnd(text, at)};
     const TextRange address = AddressAt(text, at);
     if (address.size() > span.size()) span = address;
@@ -90,10 +97,11 @@ void DoNotTranslate::AppendSpans(absl::string_view text,
   }
 }
 
-std::vector<TextRange> FindProtectedSpans(
-    absl::string_view text, const ProtectedSpansOptions& options) {
+std::vector<TextRange> FindProtectedSpans(absl::string_view text,
+                                          const ProtectedSpansOptions& options,
+                                          absl::FunctionRef<bool()> is_wanted) {
   std::vector<TextRange> spans;
-  if (options.has_patterns) AppendPatterns(text, spans);
+  if (options.has_patterns) AppendPatterns(text, is_wanted, spans);
   if (options.strings != nullptr) options.strings->AppendSpans(text, spans);
   JoinOverlapping(spans);
   return spans;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -51,8 +52,11 @@ struct ProtectedSpansOptions {
 // The parts of a text that must stand in its translation exactly as they are,
 // in order, disjoint and not empty. Those that overlap are one.
 //
-// Takes time linear in the text. REQUIRES: `text` is UTF-8.
-std::vector<TextRange> FindProtectedSpans(absl::string_view text,
-                                          const ProtectedSpansOptions& options);
+// Takes time linear in the text, and calls `is_wanted` about once per
+// millisecond; once that returns false, the rest of the text has no patterns.
+// REQUIRES: `text` is UTF-8.
+std::vector<TextRange> FindProtectedSpans(
+    absl::string_view text, const ProtectedSpansOptions& options,
+    absl::FunctionRef<bool()> is_wanted = [] { return true; });
 
 }  // namespace sheaf

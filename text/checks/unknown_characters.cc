@@ -3,6 +3,7 @@
 #include "text/checks/unknown_characters.h"
 
 #include <unicode/uchar.h>
+#include <unicode/uscript.h>
 
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "text/checks/put_back.h"
 #include "text/checks/word_borders.h"
 #include "text/utf8.h"
@@ -18,6 +20,12 @@ namespace sheaf {
 namespace {
 
 using Kind = Tokenizer::Token::Kind;
+
+bool IsLatin(absl::string_view character) {
+  size_t at = 0;
+  return u_getIntPropertyValue(NextCharacter(character, at), UCHAR_SCRIPT) ==
+         USCRIPT_LATIN;
+}
 
 // Tells which characters a tokenizer has no token for. Asks it once about each.
 class Vocabulary {
@@ -29,7 +37,8 @@ class Vocabulary {
     const auto [entry, is_new] = has_.emplace(character, true);
     if (is_new) {
       entry->second = !HasToken(character, Kind::kUnknown) &&
-                      (spells_bytes_ || !HasToken(character, Kind::kBytes));
+                      (spells_bytes_ || IsLatin(character) ||
+                       !HasToken(character, Kind::kBytes));
     }
     return entry->second;
   }
@@ -45,6 +54,32 @@ class Vocabulary {
   const bool spells_bytes_;
   absl::flat_hash_map<absl::string_view, bool> has_;
 };
+
+// Calls `take` for each character, with whether the tokenizer has it. Those of
+// ASCII count as known.
+void ForEachCharacter(
+    absl::string_view text, const Tokenizer& tokenizer,
+    absl::FunctionRef<bool()> is_wanted,
+    absl::FunctionRef<void(TextRange range, int32_t character, bool is_known)>
+        take) {
+  constexpr size_t kBytesAtOnce = 16 << 10;
+  std::optional<Vocabulary> vocabulary;
+  size_t next_question = kBytesAtOnce;
+  for (size_t at = 0; at < text.size();) {
+    if (at >= next_question) {
+      if (!is_wanted()) break;
+      next_question = at + kBytesAtOnce;
+    }
+    const size_t begin = at;
+    const int32_t character = NextCharacter(text, at);
+    bool is_known = character < 0x80;
+    if (!is_known) {
+      if (!vocabulary.has_value()) vocabulary.emplace(tokenizer);
+      is_known = vocabulary->Has(text.substr(begin, at - begin));
+    }
+    take({begin, at}, character, is_known);
+  }
+}
 
 // Appends the range, together with the last one if only a space or nothing
 // separates two words.
@@ -74,6 +109,15 @@ TextRange WordAround(absl::string_view text, TextRange letter, size_t begin) {
   return letter;
 }
 
+constexpr char kLongDash[] = "--";
+
+// ASCII's dash for a long one, which is often written without spaces. A hyphen
+// without spaces would join the words.
+std::string DashFor(absl::string_view text, TextRange dash) {
+  return absl::StrCat(HasWordBefore(text, dash.begin) ? " " : "", "-",
+                      HasWordAt(text, dash.end) ? " " : "");
+}
+
 // ASCII's sign for a quote, dash or space. Null if it is none.
 const char* PlainSign(int32_t character) {
   switch (character) {
@@ -93,10 +137,11 @@ const char* PlainSign(int32_t character) {
     case 0x2011:
     case 0x2012:
     case 0x2013:
-    case 0x2014:
-    case 0x2015:
     case 0x2212:
       return "-";
+    case 0x2014:
+    case 0x2015:
+      return kLongDash;
     case 0x2026:
       return "...";
     case 0xA0:
@@ -150,91 +195,111 @@ bool IsBroken(int32_t character) {
          (u_charType(character) == U_CONTROL_CHAR && !IsWhitespace(character));
 }
 
-EditedText WithoutBroken(absl::string_view source, const EditedText& target) {
-  std::vector<TextEdit> edits;
-  for (size_t at = 0; at < target.text.size();) {
+// The broken characters of a target that its source does not have.
+std::vector<TextRange> FindBroken(absl::string_view source,
+                                  absl::string_view target) {
+  std::vector<TextRange> ranges;
+  for (size_t at = 0; at < target.size();) {
     const size_t begin = at;
-    const int32_t character = NextCharacter(target.text, at);
-    const absl::string_view written =
-        absl::string_view(target.text).substr(begin, at - begin);
-    if (IsBroken(character) && !absl::StrContains(source, written)) {
-      edits.push_back({{begin, at}, "", {}});
+    if (!IsBroken(NextCharacter(target, at))) continue;
+    const TextRange range = {begin, at};
+    if (!absl::StrContains(source, Slice(target, range))) {
+      ranges.push_back(range);
     }
   }
-  if (edits.empty()) return target;
-  return ApplyEdits(target.text, target.alignment, edits);
+  return ranges;
 }
 
 }  // namespace
 
 std::vector<TextRange> FindUnknown(absl::string_view text,
-                                   const Tokenizer& tokenizer) {
-  std::optional<Vocabulary> vocabulary;
-  std::vector<TextRange> ranges;
+                                   const Tokenizer& tokenizer,
+                                   absl::FunctionRef<bool()> is_wanted) {
+  std::vector<TextRange> parts;
   size_t num_letters = 0, num_unknown = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t begin = at;
-    const int32_t character = NextCharacter(text, at);
+  const auto take = [&](TextRange range, int32_t character, bool is_known) {
     const bool is_letter = IsLetter(character);
     num_letters += is_letter;
-    if (character < 0x80) continue;
-    if (!vocabulary.has_value()) vocabulary.emplace(tokenizer);
-    if (vocabulary->Has(text.substr(begin, at - begin))) continue;
+    if (is_known || PlainSign(character) != nullptr) return;
     num_unknown += is_letter;
-    const size_t end = ranges.empty() ? 0 : ranges.back().end;
-    if (begin < end) continue;  // within the last word
-    TextRange range = {begin, at};
-    if (is_letter) range = WordAround(text, range, end);
-    AppendJoined(text, range, ranges);
-  }
-  if (2 * num_unknown > num_letters) ranges.clear();
-  return ranges;
+    const size_t end = parts.empty() ? 0 : parts.back().end;
+    if (range.begin < end) return;  // within the last word
+    AppendJoined(text, is_letter ? WordAround(text, range, end) : range, parts);
+  };
+  ForEachCharacter(text, tokenizer, is_wanted, take);
+  if (2 * num_unknown > num_letters) parts.clear();
+  return parts;
+}
+
+std::vector<TextRange> FindPlainSigns(absl::string_view text,
+                                      const Tokenizer& tokenizer,
+                                      absl::FunctionRef<bool()> is_wanted) {
+  std::vector<TextRange> signs;
+  const auto take = [&](TextRange range, int32_t character, bool is_known) {
+    if (!is_known && PlainSign(character) != nullptr) signs.push_back(range);
+  };
+  ForEachCharacter(text, tokenizer, is_wanted, take);
+  return signs;
 }
 
 StandInSource ReplaceUnknown(absl::string_view source,
-                             absl::Span<const TextRange> unknown,
-                             StandInKind kind) {
+                             absl::Span<const TextRange> parts,
+                             StandInKind kind,
+                             absl::Span<const TextRange> signs) {
   constexpr absl::string_view kDollar = "$";
-  const absl::string_view currency = absl::StrContains(source, kDollar)
-                                         ? ""
-                                         : OnlyCurrencySign(source, unknown);
+  const absl::string_view currency =
+      absl::StrContains(source, kDollar) ? "" : OnlyCurrencySign(source, parts);
   std::vector<SpanReplacement> replacements;
-  int32_t num_signs = 0;
-  for (const TextRange& range : unknown) {
-    const absl::string_view text = Slice(source, range);
-    size_t at = 0;
-    const char* plain = PlainSign(NextCharacter(text, at));
-    if (plain != nullptr && at == text.size()) {
-      replacements.push_back({range, plain});
-    } else if (!currency.empty() && text == currency) {
-      replacements.push_back({range, std::string(kDollar)});
-      ++num_signs;
-    } else {
-      const TextRange whole =
-          IsCurrencySign(text) ? WithAmount(source, range) : range;
-      if (!replacements.empty() &&
-          whole.begin < replacements.back().range.end) {
-        continue;  // "€5€"
-      }
-      replacements.push_back({whole, std::nullopt});
-    }
+  int32_t num_dollars = 0;
+  for (const TextRange& range : signs) {
+    size_t at = range.begin;
+    std::string plain = PlainSign(NextCharacter(source, at));
+    if (plain == kLongDash) plain = DashFor(source, range);
+    replacements.push_back({range, plain});
   }
+  size_t end = 0;  // of the last part
+  for (const TextRange& range : parts) {
+    const absl::string_view text = Slice(source, range);
+    if (!currency.empty() && text == currency) {
+      replacements.push_back({range, std::string(kDollar)});
+      ++num_dollars;
+      continue;
+    }
+    if (!IsCurrencySign(text) && !HasLetter(text)) continue;
+    const TextRange whole =
+        IsCurrencySign(text) ? WithAmount(source, range) : range;
+    if (whole.begin < end) continue;  // "€5€"
+    replacements.push_back({whole, std::nullopt});
+    end = whole.end;
+  }
+  absl::c_sort(replacements,
+               [](const SpanReplacement& a, const SpanReplacement& b) {
+                 return a.range.begin < b.range.begin;
+               });
   StandInSource result = ReplaceEach(source, replacements, kind);
-  if (num_signs > 0) {
+  if (num_dollars > 0) {
     result.stand_ins.push_back(
-        {std::string(kDollar), std::string(currency), {}, num_signs});
+        {std::string(kDollar), std::string(currency), {}, num_dollars});
   }
   return result;
 }
 
+bool HasBrokenCharacter(absl::string_view source, absl::string_view target) {
+  return !FindBroken(source, target).empty();
+}
+
 std::optional<EditedText> CopyUnknown(absl::string_view source,
-                                      absl::Span<const TextRange> unknown,
+                                      absl::Span<const TextRange> parts,
                                       absl::string_view target,
                                       const TextAlignment& alignment) {
   const std::optional<EditedText> copied =
-      PutBack(source, unknown, target, alignment);
+      PutBack(source, parts, target, alignment);
   if (!copied.has_value()) return std::nullopt;
-  return WithoutBroken(source, *copied);
+  std::vector<TextEdit> edits;
+  for (const TextRange& range : FindBroken(source, copied->text)) {
+    edits.push_back({range, "", {}});
+  }
+  return ApplyEdits(copied->text, copied->alignment, edits);
 }
 
 }  // namespace sheaf

@@ -6,6 +6,9 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "text/markup/html_reader.h"
 #include "text/markup/passage_builder.h"
@@ -24,6 +27,33 @@ absl::StatusOr<MarkupText> Parse(absl::string_view text, TextFormat format,
                                   : ReadXml(text, options, is_wanted, builder);
   if (!status.ok()) return status;
   return builder.Finish();
+}
+
+constexpr char kReplacement[] = "\uFFFD";
+
+// U+FFFE and U+FFFF, which XML does not allow.
+bool IsNonCharacter(absl::string_view text) {
+  return absl::StartsWith(text, "\xEF\xBF\xBE") ||
+         absl::StartsWith(text, "\xEF\xBF\xBF");
+}
+
+// Appends an ASCII character, or a byte of another one.
+void AppendEscaped(char c, TextFormat format, std::string& text) {
+  if (c == '&') {
+    text += "&amp;";
+  } else if (c == '<') {
+    text += "&lt;";
+  } else if (c == '>') {
+    text += "&gt;";
+  } else if (c == '\r') {
+    text += "&#13;";
+  } else if (!absl::ascii_iscntrl(c) || c == '\t' || c == '\n' || c == 0x7F) {
+    text += c;
+  } else if (format == TextFormat::kXml || c == 0) {
+    text += kReplacement;
+  } else {
+    absl::StrAppend(&text, "&#", static_cast<int>(c), ";");
+  }
 }
 
 }  // namespace
@@ -50,25 +80,21 @@ absl::StatusOr<std::string> PlainTextOf(absl::string_view text,
 }
 
 std::string EscapeText(absl::string_view text, TextFormat format) {
+  if (format == TextFormat::kPlain) return std::string(text);
   constexpr absl::string_view kNoBreakSpace = "\u00A0";
   std::string escaped;
   escaped.reserve(text.size());
-  for (size_t at = 0; at < text.size(); ++at) {
-    const char c = text[at];
-    if (format == TextFormat::kPlain) {
-      escaped += c;
-    } else if (c == '&') {
-      escaped += "&amp;";
-    } else if (c == '<') {
-      escaped += "&lt;";
-    } else if (c == '>') {
-      escaped += "&gt;";
-    } else if (format == TextFormat::kHtml &&
-               text.substr(at, kNoBreakSpace.size()) == kNoBreakSpace) {
+  for (size_t at = 0; at < text.size();) {
+    const absl::string_view rest = text.substr(at);
+    if (format == TextFormat::kHtml && absl::StartsWith(rest, kNoBreakSpace)) {
       escaped += "&nbsp;";
-      at += kNoBreakSpace.size() - 1;
+      at += kNoBreakSpace.size();
+    } else if (format == TextFormat::kXml && IsNonCharacter(rest)) {
+      escaped += kReplacement;
+      at += 3;
     } else {
-      escaped += c;
+      AppendEscaped(rest[0], format, escaped);
+      ++at;
     }
   }
   return escaped;

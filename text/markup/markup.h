@@ -47,7 +47,7 @@ struct InlineTag {
   Kind kind;
   size_t offset;  // of the passage's text, in bytes; it stands before this one
   // As in the source, a view of it. White space that has no place in the
-  // passage's text may follow ("<img> ").
+  // passage's text may stand before or after it ("<img> ").
   absl::string_view markup;
   // The same for the two tags of an element. An element whose other tag stands
   // in another passage has one in this one.
@@ -117,8 +117,10 @@ absl::StatusOr<std::string> PlainTextOf(absl::string_view text,
                                         absl::FunctionRef<bool()> is_wanted);
 
 // Writes `text` so that a reader of the format gets it back: '&', '<' and '>'
-// become entities, and in HTML also U+00A0 (as &nbsp;), as the standard's
-// serialization does. Other characters stay, whatever entity they came from.
+// become entities, control characters become numeric references, and in HTML
+// U+00A0 becomes &nbsp;, as in the standard's serialization. Other characters
+// stay, whatever entity they came from. Characters that the format cannot have,
+// such as U+0003 in XML, become U+FFFD. kPlain changes nothing.
 std::string EscapeText(absl::string_view text, TextFormat format);
 
 // The bytes of the request's text from which a range of a passage comes,

@@ -34,8 +34,8 @@ void PassageBuilder::AddText(TextRange source, TextMode mode) {
     at = end;
     while (end < source.end && IsSpace(source_[end])) ++end;
     if (end == at) continue;
-    if (mode.preserves_space) {
-      if (!text_.empty()) Append({at, end}, source_.substr(at, end - at));
+    if (mode.preserves_space && !text_.empty()) {
+      Append({at, end}, source_.substr(at, end - at));
     } else {
       AppendSpace({at, end});
     }
@@ -59,8 +59,7 @@ void PassageBuilder::AddReference(TextRange source, absl::string_view text,
 // the source of the passage.
 void PassageBuilder::AddSection(TextRange section, TextRange content,
                                 TextMode mode) {
-  const absl::string_view text = Slice(source_, content);
-  if (text.find_first_not_of(kSpaces) == absl::string_view::npos) {
+  if (IsSpaces(content)) {
     return AddTag({InlineTag::Kind::kEmpty, section});
   }
   AddText(content, mode);
@@ -93,14 +92,19 @@ void PassageBuilder::AppendSpace(TextRange source) {
   if (!text_.empty() && !ends_with_space_) {
     Append(source, " ");
     ends_with_space_ = true;
-  } else if (EndsWithEmptyElement(source.begin)) {
+  } else if (text_.empty() ? EndsWithTag(source.begin)
+                           : EndsWithEmptyElement(source.begin)) {
     tags_.back().tag.source.end = source.end;
   }
 }
 
+bool PassageBuilder::EndsWithTag(size_t end) const {
+  return !tags_.empty() && tags_.back().tag.source.end == end;
+}
+
 // Whether an element without content ends at `end` of the source.
 bool PassageBuilder::EndsWithEmptyElement(size_t end) const {
-  if (tags_.empty() || tags_.back().tag.source.end != end) return false;
+  if (!EndsWithTag(end)) return false;
   const PendingTag& last = tags_.back();
   if (last.offset != text_.size()) return false;
   if (last.tag.kind == InlineTag::Kind::kEmpty) return true;
@@ -125,21 +129,28 @@ void PassageBuilder::MergeWithoutLetters(const Place& place, TextRange source) {
       HasLetter(absl::string_view(text_).substr(place.text_size))) {
     return;
   }
-  text_.resize(place.text_size);
-  while (!runs_.empty() && runs_.back().text.begin >= text_.size()) {
-    runs_.pop_back();
-  }
-  if (!runs_.empty() && runs_.back().text.end > text_.size()) {
-    SourceRun& run = runs_.back();
-    run.source.end -= run.text.end - text_.size();
-    run.text.end = text_.size();
-  }
+  CutText(place.text_size);
   while (!kept_.empty() && kept_.back().begin >= text_.size()) kept_.pop_back();
   if (!kept_.empty())
     kept_.back().end = std::min(kept_.back().end, text_.size());
   tags_.resize(place.num_tags);
   ends_with_space_ = !text_.empty() && IsSpace(text_.back());
   AddTag({InlineTag::Kind::kEmpty, source});
+}
+
+// Leaves the first `size` bytes of the text.
+void PassageBuilder::CutText(size_t size) {
+  text_.resize(size);
+  while (!runs_.empty() && runs_.back().text.begin >= size) runs_.pop_back();
+  if (runs_.empty() || runs_.back().text.end == size) return;
+  SourceRun& run = runs_.back();
+  run.source.end -= run.text.end - size;
+  run.text.end = size;
+}
+
+bool PassageBuilder::IsSpaces(TextRange source) const {
+  return Slice(source_, source).find_first_not_of(kSpaces) ==
+         absl::string_view::npos;
 }
 
 void PassageBuilder::AddBorder() {
@@ -161,15 +172,22 @@ void PassageBuilder::Clear() {
   ends_with_space_ = false;
 }
 
+// The white space that is cut off goes to the raw piece, or to a tag before
+// which it stands.
 void PassageBuilder::TrimEnd() {
   size_t size = text_.size();
   while (size > 0 && IsSpace(text_[size - 1])) --size;
-  text_.resize(size);
-  while (!runs_.empty() && runs_.back().text.begin >= size) runs_.pop_back();
-  if (!runs_.empty() && runs_.back().text.end > size) {
-    SourceRun& run = runs_.back();
-    run.source.end -= run.text.end - size;
-    run.text.end = size;
+  if (size < text_.size()) {
+    const size_t space_end = runs_.back().source.end;
+    CutText(size);
+    const size_t space_begin = runs_.empty() ? 0 : runs_.back().source.end;
+    const auto tag =
+        std::find_if(tags_.begin(), tags_.end(),
+                     [&](const PendingTag& t) { return t.offset > size; });
+    if (tag != tags_.end() && tag->tag.source.begin == space_end &&
+        IsSpaces({space_begin, space_end})) {
+      tag->tag.source.begin = space_begin;
+    }
   }
   for (TextRange& range : kept_) {
     range.end = std::min(range.end, size);

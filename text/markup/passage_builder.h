@@ -72,7 +72,10 @@ class PassageBuilder {
 
   void Append(TextRange source, absl::string_view text);
   void AppendSpace(TextRange source);
+  bool EndsWithTag(size_t end) const;
   bool EndsWithEmptyElement(size_t end) const;
+  void CutText(size_t size);
+  bool IsSpaces(TextRange source) const;
   void Keep(size_t begin, TextMode mode);
   bool HasText() const;
   void TrimEnd();

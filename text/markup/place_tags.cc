@@ -9,6 +9,7 @@
 #include "text/markup/tag_tree.h"
 #include "text/markup/text_units.h"
 #include "text/markup/unit_map.h"
+#include "text/utf8.h"
 
 namespace sheaf {
 namespace {
@@ -16,14 +17,26 @@ namespace {
 // Writes the target from its beginning to its end.
 class Writer {
  public:
-  Writer(absl::string_view target, absl::Span<const InlineTag> tags,
-         TextFormat format)
-      : target_(target), tags_(tags), format_(format) {}
+  explicit Writer(const TagPlacement& placement)
+      : target_(placement.target),
+        tags_(placement.tags),
+        format_(placement.format),
+        places_(placement.places) {
+    if (places_ != nullptr) places_->assign(target_.size(), {});
+  }
 
   void WriteTextTo(size_t end) {
-    if (end <= at_) return;
-    result_ += EscapeText(Slice(target_, {at_, end}), format_);
-    at_ = end;
+    if (places_ == nullptr && at_ < end) {
+      result_ += EscapeText(Slice(target_, {at_, end}), format_);
+      at_ = end;
+    }
+    while (at_ < end) {
+      const size_t begin = at_, written = result_.size();
+      NextCharacter(target_, at_);
+      result_ += EscapeText(Slice(target_, {begin, at_}), format_);
+      std::fill(places_->begin() + begin, places_->begin() + at_,
+                TextRange{written, result_.size()});
+    }
   }
   // Nothing if there is no such tag.
   void WriteTag(int32_t index) {
@@ -40,13 +53,14 @@ class Writer {
   const absl::string_view target_;
   const absl::Span<const InlineTag> tags_;
   const TextFormat format_;
+  std::vector<TextRange>* const places_;  // null: not asked for
   std::string result_;
   size_t at_ = 0;  // the text before it is written
 };
 
 // All tags keep their order. Each stands as near as that allows to its place.
 std::string WriteInOrder(const TagPlacement& placement, const UnitMap& units) {
-  Writer writer(placement.target, placement.tags, placement.format);
+  Writer writer(placement);
   for (size_t i = 0; i < placement.tags.size(); ++i) {
     const InlineTag& tag = placement.tags[i];
     writer.WriteTextTo(TagPlacer::Find(placement.target, units, tag.offset,
@@ -58,7 +72,7 @@ std::string WriteInOrder(const TagPlacement& placement, const UnitMap& units) {
 
 std::string WriteTree(const TagPlacement& placement, const TagTree& tree,
                       const TagPlacer& placer) {
-  Writer writer(placement.target, placement.tags, placement.format);
+  Writer writer(placement);
   struct Step {
     int32_t node;
     size_t next_child = 0;
@@ -86,9 +100,7 @@ std::string WriteTree(const TagPlacement& placement, const TagTree& tree,
 }  // namespace
 
 std::string PlaceTags(const TagPlacement& placement) {
-  if (placement.tags.empty()) {
-    return EscapeText(placement.target, placement.format);
-  }
+  if (placement.tags.empty()) return Writer(placement).Finish();
   std::vector<size_t> cuts;
   cuts.reserve(placement.tags.size());
   for (const InlineTag& tag : placement.tags) cuts.push_back(tag.offset);

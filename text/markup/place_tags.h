@@ -52,6 +52,9 @@ struct TagPlacement {
   absl::string_view target;
   const TextAlignment* alignment = nullptr;  // null or empty: not known
   TextFormat format = TextFormat::kHtml;
+  // Not null: gets, for each byte of `target`, the place of its character in
+  // the result.
+  std::vector<TextRange>* places = nullptr;
 };
 
 // Writes the translation of a segment, escaped for the format, with the tags of

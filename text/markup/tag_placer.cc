@@ -219,26 +219,29 @@ void TagPlacer::GrowOverMarks(Level& level, size_t child) const {
   const TextRange content = level.contents[child];
   TextRange& chunk = level.chunks[child];
   const std::vector<TextUnit>& units = units_.target();
-  const auto may_take = [&](size_t unit) {
+  // `touches`: no space stands between the mark and the chunk.
+  const auto may_take = [&](size_t unit, bool touches) {
     if (!level.IsFree(unit) || units[unit].is_word) return false;
     const int32_t source = units[unit].source;
-    return source < 0 || (static_cast<size_t>(source) >= content.begin &&
-                          static_cast<size_t>(source) < content.end);
+    if (source < 0) return touches;
+    return static_cast<size_t>(source) >= content.begin &&
+           static_cast<size_t>(source) < content.end;
   };
   const auto take = [&](size_t unit) {
     level.owner(unit) = static_cast<int32_t>(child);
   };
   for (size_t i = content.end;
        i > content.begin && !units_.source_unit(i - 1).is_word &&
-       chunk.end < units.size() && may_take(chunk.end) &&
-       units[chunk.end - 1].range.end == units[chunk.end].range.begin;
+       chunk.end < units.size() &&
+       may_take(chunk.end,
+                units[chunk.end - 1].range.end == units[chunk.end].range.begin);
        --i) {
     take(chunk.end++);
   }
   for (size_t i = content.begin;
        i < content.end && !units_.source_unit(i).is_word && chunk.begin > 0 &&
-       may_take(chunk.begin - 1) &&
-       units[chunk.begin - 1].range.end == units[chunk.begin].range.begin;
+       may_take(chunk.begin - 1, units[chunk.begin - 1].range.end ==
+                                     units[chunk.begin].range.begin);
        ++i) {
     take(--chunk.begin);
   }

@@ -129,6 +129,7 @@ class Aligner {
       : texts_(texts) {
     units_.source = FindUnits(texts.source, cuts);
     units_.target = FindUnits(texts.target, {});
+    is_taken_.resize(units_.source.size());
   }
 
   AlignedUnits Align(absl::Span<const TextRange> kept) {
@@ -221,6 +222,7 @@ class Aligner {
       if (count.num_source != 1 || count.num_target != 1) continue;
       if (unit.source < 0 || HasDigit(TargetText(unit))) {
         unit.source = count.index;
+        is_taken_[static_cast<size_t>(count.index)] = true;
       }
     }
   }
@@ -238,7 +240,8 @@ class Aligner {
     for (TextUnit& unit : units_.target) {
       if (!unit.is_word || words.empty()) continue;
       const size_t word = (2 * index + 1) * words.size() / (2 * num_words);
-      if (unit.source < 0) unit.source = words[word];
+      const auto source = static_cast<size_t>(words[word]);
+      if (unit.source < 0 && !is_taken_[source]) unit.source = words[word];
       ++index;
     }
   }
@@ -270,6 +273,8 @@ class Aligner {
   // source.
   void TakeKept(absl::Span<const TextRange> kept) {
     absl::flat_hash_map<absl::string_view, size_t> next;
+    std::vector<bool> is_copy(units_.target.size());
+    is_taken_.assign(units_.source.size(), false);
     for (const TextRange& range : kept) {
       const absl::string_view content = Slice(texts_.source, range);
       size_t& from = next[content];
@@ -280,18 +285,25 @@ class Aligner {
           break;
         }
         from = found + 1;
-        if (TakeCopy(range, found)) {
+        if (TakeCopy(range, found, is_copy)) {
           from = found + content.size();
           break;
         }
+      }
+    }
+    // Nothing else comes from content that is there.
+    for (size_t i = 0; i < units_.target.size(); ++i) {
+      int32_t& source = units_.target[i].source;
+      if (source >= 0 && is_taken_[static_cast<size_t>(source)] &&
+          !is_copy[i]) {
+        source = -1;
       }
     }
   }
 
   // Lets the units of the target from the byte `at` on come from those of a
   // range of the source. False if its ends are not those of units.
-  bool TakeCopy(TextRange range, size_t at) {
-    const size_t source = FirstAfter(units_.source, range.begin);
+  bool TakeCopy(TextRange range, size_t at, std::vector<bool>& is_copy) {
     size_t target = FirstAfter(units_.target, at);
     const size_t end = at + range.size();
     const size_t first = target;
@@ -309,7 +321,13 @@ class Aligner {
       // divided.
       const size_t position = range.begin + (units_.target[i].range.begin - at);
       const size_t same = FirstAfter(units_.source, position);
-      units_.target[i].source = static_cast<int32_t>(std::max(same, source));
+      units_.target[i].source = static_cast<int32_t>(same);
+      is_copy[i] = true;
+    }
+    for (size_t i = FirstAfter(units_.source, range.begin);
+         i < units_.source.size() && units_.source[i].range.begin < range.end;
+         ++i) {
+      is_taken_[i] = true;
     }
     return true;
   }
@@ -360,6 +378,8 @@ class Aligner {
 
   const TextPair texts_;
   AlignedUnits units_;
+  // Units of the source that are in the target as they are.
+  std::vector<bool> is_taken_;
 };
 
 }  // namespace

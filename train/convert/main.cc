@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// sheaf-convert: writes a model directory with fewer key and value heads, or a
-// vocabulary shortlist.
+// sheaf-convert: writes a model directory with fewer key and value heads, a
+// vocabulary shortlist, or the heads that align.
 
 #include <cstdio>
 #include <memory>
@@ -22,7 +22,9 @@
 #include "text/model_languages.h"
 #include "text/source_encoder.h"
 #include "text/tasks.h"
+#include "train/convert/alignment_error.h"
 #include "train/convert/calibration.h"
+#include "train/convert/choose_heads.h"
 #include "train/convert/convert.h"
 #include "train/convert/make_shortlist.h"
 
@@ -57,6 +59,14 @@ ABSL_FLAG(int32_t, shortlist_frequent, sheaf::ShortlistOptions().num_frequent,
           "may have.");
 ABSL_FLAG(int32_t, shortlist_per_token, sheaf::ShortlistOptions().per_token,
           "Maximum number of translations of each source token.");
+ABSL_FLAG(std::string, alignment, "",
+          "File of pairs, as for --shortlist. Chooses the attention heads that "
+          "tell from which source token an output token comes, on the first "
+          "--calibration_lines pairs; --output is then a file.");
+ABSL_FLAG(std::string, alignment_gold, "",
+          "File of source<TAB>target<TAB>links lines, where i-j links word i "
+          "of the source surely with word j of the target, and i?j possibly. "
+          "Prints the alignment error rate of the heads.");
 
 namespace sheaf {
 namespace {
@@ -66,6 +76,8 @@ constexpr char kAbout[] = R"(
 sheaf-convert --input=DIR --output=DIR --kv_heads=G [--cross_kv_heads=G]
               --method=mean|first|random|svd [--calibration=FILE]
 sheaf-convert --input=DIR --output=DIR/shortlist.safetensors --shortlist=PAIRS
+sheaf-convert --input=DIR [--output=DIR/sheaf_alignment.json --alignment=PAIRS]
+              [--alignment_gold=FILE] --calibration_languages=en-de
 
 Groups the key and value heads of a model's decoder (GQA, MQA). For each
 attention, prints the relative errors of its scores (keys) and outputs (values)
@@ -74,6 +86,11 @@ and the number of bytes saved.
 With --shortlist, writes a vocabulary shortlist: which tokens an output may have
 for each token of its source. A server with --shortlist reads it from the model
 directory. The pairs are texts as the model's tasks have them, without prompts.
+
+With --alignment, writes which heads of the decoder attend to the source of a
+token: those that agree best with word alignments made from the pairs alone.
+--alignment_gold measures them, or those that the model directory has. In both,
+the decoder is made to give the targets of the pairs.
 )";
 constexpr uint64_t kMaxTextBytes = uint64_t{64} << 20;
 
@@ -289,6 +306,90 @@ ExitCode RunMakeShortlist(const ShortlistOptions& options) {
   return written.ok() ? kExitDone : PrintError(kProgram, kExitFailed, written);
 }
 
+absl::StatusOr<AlignmentModel> LoadAlignmentModel() {
+  absl::StatusOr<ModelDescription> description =
+      ReadDescription(absl::GetFlag(FLAGS_input));
+  if (!description.ok()) return description.status();
+  const absl::StatusOr<const TextFamily*> family =
+      FindTextFamily(description->files);
+  if (!family.ok()) return family.status();
+  const Architecture& architecture = description->architecture;
+  absl::StatusOr<Tokenizers> tokenizers =
+      (*family)->load(description->files, architecture.source_vocab_size,
+                      architecture.vocab_size);
+  if (!tokenizers.ok()) return tokenizers.status();
+  absl::StatusOr<PromptTemplate> prompt =
+      CalibrationPrompt(**family, *tokenizers, *description);
+  if (!prompt.ok()) return prompt.status();
+  return AlignmentModel{absl::GetFlag(FLAGS_input), *std::move(description),
+                        *std::move(tokenizers), *std::move(prompt)};
+}
+
+// Chooses heads for the model, writes them, and makes it use them.
+absl::Status ChooseAlignment(AlignmentModel& model) {
+  const absl::StatusOr<std::vector<TextPair>> pairs =
+      ReadTextPairFile(absl::GetFlag(FLAGS_alignment), /*max_references=*/1);
+  if (!pairs.ok()) return pairs.status();
+  const absl::StatusOr<HeadChoice> choice =
+      ChooseHeads(model, *pairs, absl::GetFlag(FLAGS_calibration_lines));
+  if (!choice.ok()) return choice.status();
+  std::printf("%d heads with shift %d find %.2f %% of %lld links\n",
+              static_cast<int>(choice->heads.heads.size()), choice->heads.shift,
+              100 * choice->agreement,
+              static_cast<long long>(choice->num_links));
+  model.description.architecture.alignment = choice->heads;
+  return WriteAlignmentHeads(absl::GetFlag(FLAGS_output), choice->heads);
+}
+
+absl::Status MeasureAlignment(const AlignmentModel& model,
+                              const std::string& path) {
+  const absl::StatusOr<std::vector<GoldAlignment>> gold =
+      ReadGoldAlignments(path);
+  if (!gold.ok()) return gold.status();
+  const absl::StatusOr<double> rate = MeasureErrorRate(model, *gold);
+  if (!rate.ok()) return rate.status();
+  std::printf("alignment error rate %.3f on %lld pairs\n", *rate,
+              static_cast<long long>(gold->size()));
+  return absl::OkStatus();
+}
+
+absl::Status CheckAlignmentFlags(bool chooses) {
+  if (absl::GetFlag(FLAGS_input).empty()) {
+    return UsageError("--input is not given");
+  }
+  if (chooses == absl::GetFlag(FLAGS_output).empty()) {
+    return UsageError("--output and --alignment belong together");
+  }
+  if (absl::GetFlag(FLAGS_kv_heads) != 0 ||
+      absl::GetFlag(FLAGS_cross_kv_heads) != 0 ||
+      !absl::GetFlag(FLAGS_calibration).empty() ||
+      !absl::GetFlag(FLAGS_shortlist).empty()) {
+    return UsageError(
+        "--kv_heads, --cross_kv_heads, --calibration and --shortlist are not "
+        "possible with --alignment and --alignment_gold");
+  }
+  if (absl::GetFlag(FLAGS_calibration_lines) < 1) {
+    return UsageError("--calibration_lines must be at least 1");
+  }
+  return absl::OkStatus();
+}
+
+ExitCode RunAlignment() {
+  const bool chooses = !absl::GetFlag(FLAGS_alignment).empty();
+  absl::Status status = CheckAlignmentFlags(chooses);
+  if (!status.ok()) return PrintError(kProgram, kExitWrongFlags, status);
+  absl::StatusOr<AlignmentModel> model = LoadAlignmentModel();
+  if (!model.ok()) return PrintError(kProgram, kExitWrongModel, model.status());
+  if (chooses) status = ChooseAlignment(*model);
+  const std::string gold = absl::GetFlag(FLAGS_alignment_gold);
+  if (status.ok() && !gold.empty()) status = MeasureAlignment(*model, gold);
+  if (status.ok()) status = FlushStdout();
+  if (status.ok()) return kExitDone;
+  return PrintError(
+      kProgram, absl::IsAlreadyExists(status) ? kExitWrongFlags : kExitFailed,
+      status);
+}
+
 ExitCode Main(const std::vector<std::string>& args) {
   const ProgramInfo program = {kProgram, kAbout + 1, "train/convert/main.cc"};
   if (const auto end = ReadCommandLine(program, args)) return *end;
@@ -297,6 +398,10 @@ ExitCode Main(const std::vector<std::string>& args) {
                          "--calibration for the whole model, --shortlist for "
                          "all pairs of tokens that occur together",
                          kExitWrongModel);
+  if (!absl::GetFlag(FLAGS_alignment).empty() ||
+      !absl::GetFlag(FLAGS_alignment_gold).empty()) {
+    return RunAlignment();
+  }
   if (!absl::GetFlag(FLAGS_shortlist).empty()) {
     const absl::StatusOr<ShortlistOptions> options =
         ShortlistOptionsFromFlags();

@@ -180,6 +180,44 @@ TEST_P(AttentionKernelsTest, AttendDecodeInPartsMatchesTheDefinition) {
 }
 
 // One call for several KV heads of a block gives the results of single calls.
+TEST_P(AttentionKernelsTest, ScoreKeysMatchesTheDefinitionAtBlockEdges) {
+  for (const KvType type : {KvType::kF32, KvType::kBf16}) {
+    for (const int dim : {6, 16, 64}) {
+      for (const int rows : {1, 2, 7, 13}) {
+        for (const int len : {1, 15, 16, 17, 48, 100}) {
+          SCOPED_TRACE(testing::Message() << dim << " " << rows << " " << len);
+          auto k = Random(rng_, len * dim), v = Random(rng_, len * dim);
+          auto q = Random(rng_, rows * dim);
+          if (type == KvType::kBf16) {
+            RoundAll(k);
+            RoundAll(v);
+            // The products of bfloat16 are exact, and their sums are in f32.
+            RoundAll(q);
+          }
+          const Cache cache(type, /*block_tokens=*/32, dim, k, v);
+          const int stride = (len + 15) / 16 * 16;
+          std::vector<float> scratch = q, scores(rows * stride);
+          kernels().score_keys({.q = scratch.data(),
+                                .num_rows = rows,
+                                .dim = dim,
+                                .kv = cache.view,
+                                .len = len,
+                                .scores = scores.data()});
+          for (int r = 0; r < rows; ++r) {
+            for (int t = 0; t < len; ++t) {
+              double dot = 0;
+              for (int i = 0; i < dim; ++i) {
+                dot += double{q[r * dim + i]} * k[t * dim + i];
+              }
+              ASSERT_NEAR(scores[r * stride + t], dot, 3e-5);
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_P(AttentionKernelsTest, AttendDecodeTakesHeadsThatLieApart) {
   constexpr int kHeads = 3, kDim = 64, kRows = 2, kLen = 40;
   constexpr int kQueryFloats = kRows * kDim;

@@ -25,6 +25,7 @@ struct Outcome {
   std::vector<int32_t> tokens;
   float score;
   FinishReason reason;
+  std::vector<int32_t> source_positions;
   bool operator==(const Outcome&) const = default;
 };
 using Outcomes = std::vector<Outcome>;
@@ -58,6 +59,8 @@ Request MakeRequest(int index, const Architecture& architecture) {
     request.start_tokens = {architecture.tokens.start_id, 17, 18, 19};
   }
   request.sampling.max_new_tokens += 3;
+  request.wants_alignment = index % 2 == 0;
+  request.source_margins.trailing = 1;
   return request;
 }
 
@@ -86,6 +89,10 @@ class BatchTest : public ::testing::Test {
     const std::vector<Outcomes> together = RunTogether(engine, requests);
     for (int i = 0; i < 64; ++i) {
       EXPECT_TRUE(together[i] == alone[i]) << i;
+      for (const Outcome& each : alone[i]) {
+        EXPECT_EQ(each.source_positions.size(),
+                  requests[i].wants_alignment ? each.tokens.size() : 0);
+      }
     }
   }
 
@@ -94,7 +101,8 @@ class BatchTest : public ::testing::Test {
     EXPECT_EQ(sink.hypotheses().front().tokens, sink.tokens());
     Outcomes outcomes;
     for (const Hypothesis& each : sink.hypotheses()) {
-      outcomes.push_back({each.tokens, each.score, each.finish_reason});
+      outcomes.push_back(
+          {each.tokens, each.score, each.finish_reason, each.source_positions});
     }
     return outcomes;
   }

@@ -154,7 +154,6 @@ TEST_F(SegmentRepairTest, AnAlternativeThatKeepsTheSpansIsTheAnswer) {
 }
 
 TEST_F(SegmentRepairTest, ALostNumberIsSoughtWithAnotherSearch) {
-  segment_.has_numbers = true;
   Begin("Come at 19:30.", {});
   const std::vector<RepairDecode> again = repair_->Take(0, Says("Komm um 7."));
   ASSERT_EQ(again.size(), 1);
@@ -168,7 +167,6 @@ TEST_F(SegmentRepairTest, ALostNumberIsSoughtWithAnotherSearch) {
 }
 
 TEST_F(SegmentRepairTest, ANumberThatStaysLostGivesAWarning) {
-  segment_.has_numbers = true;
   Begin("Come at 19:30.", {});
   EXPECT_EQ(repair_->Take(0, Says("Komm um 7.")).size(), 1);
   EXPECT_THAT(repair_->Take(1, Says("Komm um 8.")), IsEmpty());

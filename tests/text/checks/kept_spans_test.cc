@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "text/checks/cut_at_spans.h"
@@ -57,17 +58,43 @@ TEST(CutAtSpansTest, PiecesHaveALetterAndNoSpan) {
   EXPECT_THAT(Pieces("plain"), ElementsAre("plain"));
 }
 
-TEST(CutAtSpansTest, JoinedTranslationsKeepEverySpan) {
-  const std::string source = "%s of %d files were copied to {x}.";
+// The translations joined, each aligned to its piece as a whole.
+EditedText Join(const std::string& source,
+                const std::vector<std::string>& translations) {
   const std::vector<TextRange> spans = FindProtectedSpans(source, {});
   const std::vector<TextRange> pieces = CutAtSpans(source, spans);
-  EXPECT_EQ(JoinPieces(source, spans, pieces, {"von", "Dateien kopiert nach"}),
+  std::vector<EditedText> texts;
+  for (size_t i = 0; i < translations.size(); ++i) {
+    texts.push_back({translations[i],
+                     {{{0, translations[i].size()}, {0, pieces[i].size()}}}});
+  }
+  return JoinPieces(source, spans, pieces, texts);
+}
+
+TEST(CutAtSpansTest, JoinedTranslationsKeepEverySpan) {
+  const std::string source = "%s of %d files were copied to {x}.";
+  EXPECT_EQ(Join(source, {"von", "Dateien kopiert nach"}).text,
             "%s von %d Dateien kopiert nach {x}.");
   // A translation with a span of its own is not used.
-  EXPECT_EQ(JoinPieces(source, spans, pieces, {"von %s", "Dateien nach"}),
+  EXPECT_EQ(Join(source, {"von %s", "Dateien nach"}).text,
             "%s of %d Dateien nach {x}.");
-  EXPECT_EQ(JoinPieces(source, spans, pieces, {"", "Dateien nach"}),
+  EXPECT_EQ(Join(source, {"", "Dateien nach"}).text,
             "%s of %d Dateien nach {x}.");
+  // One that continues a span leaves the source as it is.
+  EXPECT_EQ(Join("/etc/a now", {"/b"}).text, "/etc/a /b");
+  EXPECT_EQ(Join("%1 x", {"x"}).text, "%1 x");
+}
+
+TEST(CutAtSpansTest, JoinedTranslationsAreAlignedToTheSource) {
+  const std::string source = "Open {x} now.";
+  const EditedText joined = Join(source, {"Offen", "nun."});
+  ASSERT_EQ(joined.text, "Offen {x} nun.");
+  std::vector<std::string> pairs;
+  for (const AlignedSpan& span : joined.alignment) {
+    pairs.push_back(absl::StrCat(Slice(joined.text, span.target), "=",
+                                 Slice(source, span.source)));
+  }
+  EXPECT_THAT(pairs, ElementsAre("Offen=Open", " {x} = {x} ", "nun.=now."));
 }
 
 }  // namespace
