@@ -30,6 +30,11 @@ HttpResponse DeepLError(const absl::Status& status) {
   const std::string field = FieldOf(status);
   const bool is_source = field == "source_language";
   nlohmann::json body;
+  if (field == "glossary") {
+    return HttpResponse::Json(
+        404, JsonText({{"message", "Glossary not found"},
+                       {"detail", std::string(status.message())}}));
+  }
   if (is_source || field == "target_language" ||
       absl::IsUnimplemented(status)) {
     // The words of DeepL; clients show the detail too.

@@ -134,6 +134,13 @@ absl::Status ReadLanguages(const BodyFields& fields, DeepLRequest& request) {
   if (target->empty()) {
     return absl::InvalidArgumentError("Parameter 'target_lang' not specified");
   }
+  const absl::StatusOr<std::string> glossary = fields.String("glossary_id");
+  if (!glossary.ok()) return glossary.status();
+  if (!glossary->empty() && source->empty()) {
+    return absl::InvalidArgumentError(
+        "Parameter 'source_lang' not specified; glossary_id needs it");
+  }
+  request.common.set_glossary(*glossary);
   request.common.set_source_language(*source);
   request.common.set_target_language(*target);
   return absl::OkStatus();
@@ -141,9 +148,6 @@ absl::Status ReadLanguages(const BodyFields& fields, DeepLRequest& request) {
 
 // Options that have no effect, or none that a model here could have.
 absl::Status CheckFixed(const BodyFields& fields, DeepLRequest& request) {
-  if (fields.Find("glossary_id") != nullptr) {
-    return absl::NotFoundError("Glossary not found");
-  }
   const absl::StatusOr<std::string> formality =
       OneOf(fields, "formality",
             {"default", "more", "less", "prefer_more", "prefer_less"});

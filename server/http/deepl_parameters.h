@@ -23,7 +23,8 @@ struct DeepLRequest {
 };
 
 // Reads the parameters of /v2/translate, in JSON or as a form. INVALID_ARGUMENT
-// names the parameter, its value and what is allowed; NOT_FOUND for a glossary.
+// names the parameter, its value and what is allowed.
+//   - `glossary_id` is the name of a glossary of the server (--glossaries).
 //   - `formality` is accepted where it may give way ("default", "prefer_more",
 //     "prefer_less"), because no model has it.
 //   - `context` and `preserve_formatting` are accepted and change nothing.

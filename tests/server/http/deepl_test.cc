@@ -91,8 +91,12 @@ TEST_F(DeepLTest, ErrorsHaveDeepLsForm) {
             "Value for 'source_lang' not supported.");
   EXPECT_EQ(Refusal({{"text", "A"}, {"formality", "more"}}),
             "'formality' is not supported for given 'target_lang'.");
-  EXPECT_EQ(Refusal({{"text", "A"}, {"glossary_id", "x"}}, 404),
-            "Glossary not found");
+  EXPECT_EQ(
+      Refusal({{"text", "A"}, {"source_lang", "EN"}, {"glossary_id", "x"}},
+              404),
+      "Glossary not found");
+  EXPECT_THAT(Refusal({{"text", "A"}, {"glossary_id", "x"}}),
+              HasSubstr("'source_lang' not specified"));
   EXPECT_EQ(Get("/v2/document/x").status, 404);
   EXPECT_EQ(Get("/v2/glossaries").status, 404);
 }
