@@ -39,6 +39,7 @@
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
 #include "server/http/completions.h"
+#include "server/http/deepl.h"
 #include "server/http/health.h"
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
@@ -335,6 +336,7 @@ class Server::Parts {
              .answer_timeout = options.answer_timeout,
              .max_message_bytes = MaxMessageBytes(options),
              .slots = MessageSlots(NumSlots(options)),
+             .stream_slots = MessageSlots(2 * NumSlots(options)),
              .waiting = OpenCalls(NumWaiting(options)),
              .open_streams = OpenCalls(NumOpenStreams(options))} {
     AddServices(model, KvCapacity(engine_parts.kv_shape),
@@ -413,6 +415,7 @@ class Server::Parts {
     if (certificates != nullptr) {
       front.identity = [this] { return certificates->current(); };
     }
+    AddDeepL(services, model, http_router);
     AddRest(services, DescriptionOf(model, kv_capacity_bytes), http_router);
     AddCompletions(services, model.name, http_router);
     absl::StatusOr<std::unique_ptr<HttpFront>> listening =

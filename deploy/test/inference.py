@@ -96,3 +96,24 @@ for _ in range(100):
                        lambda result, error: answers.put(error or strings(result, "text")))
 for _ in range(100):
     assert (answers.get(timeout=60) == german).all()
+
+# A stream answers one request after another, each in several parts.
+client.start_stream(lambda result, error: answers.put((result, error)))
+for text in ENGLISH:
+    client.async_stream_infer(MODEL, translation([text]), request_id=text,
+                              enable_empty_final_response=True)
+client.async_stream_infer(MODEL, translation([""]))
+for i, text in enumerate(ENGLISH):
+    parts = []
+    is_final = False
+    while not is_final:
+        result, error = answers.get(timeout=60)
+        assert error is None, error
+        response = result.get_response()
+        assert response.id == text
+        parts.append(strings(result, "text")[0])
+        is_final = response.parameters["triton_final_response"].bool_param
+    assert "".join(parts) == german[i], parts
+result, error = answers.get(timeout=60)
+assert "text is empty" in error.message(), error
+client.stop_stream()

@@ -30,8 +30,9 @@ constexpr absl::string_view kUnspecified = "UNSPECIFIED";
 
 // Fields of requests that are options. Others are tensors, or change what the
 // response has.
-constexpr absl::string_view kRequestOptions[] = {"copy_target_language",
-                                                 "line_breaks"};
+constexpr absl::string_view kRequestOptions[] = {
+    "copy_target_language", "format",        "glossary",
+    "line_breaks",          "protect_spans", "repair"};
 
 std::string PathOf(const std::string& name) {
   return absl::StrFormat("parameters[\"%s\"]", Escaped(name));
@@ -167,20 +168,25 @@ absl::Status SetField(const std::string& name, const InferParameter& value,
       return absl::OkStatus();
     case FieldDescriptor::CPPTYPE_ENUM:
       return SetEnum(name, value, field, message);
-    default:  // a list of one string
+    default:  // a string, or a list of one
       if (!value.has_string_param()) return WrongType(name, value, "a string");
-      reflection.AddString(message, &field, value.string_param());
+      if (field.is_repeated()) {
+        reflection.AddString(message, &field, value.string_param());
+      } else {
+        reflection.SetString(message, &field, value.string_param());
+      }
       return absl::OkStatus();
   }
 }
 
+// Whether a parameter can set the field.
 bool IsOption(const FieldDescriptor* field) {
-  if (field == nullptr) return false;
-  if (!field->is_repeated()) {
-    return field->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE &&
-           field->cpp_type() != FieldDescriptor::CPPTYPE_STRING;
+  if (field == nullptr ||
+      field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    return false;
   }
-  return field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
+  return !field->is_repeated() ||
+         field->cpp_type() == FieldDescriptor::CPPTYPE_STRING;
 }
 
 }  // namespace
@@ -196,12 +202,24 @@ absl::StatusOr<std::string> StringParameter(const InferParameters& parameters,
   return it->second.string_param();
 }
 
+absl::Status CheckBoolParameter(const InferParameters& parameters,
+                                const std::string& name) {
+  const auto it = parameters.find(name);
+  if (it == parameters.end() || it->second.has_bool_param()) {
+    return absl::OkStatus();
+  }
+  return WrongType(name, it->second, "a bool");
+}
+
 absl::Status SetOptions(const InferParameters& parameters,
-                        const std::string& excluded, Message* request) {
+                        absl::Span<const absl::string_view> excluded,
+                        Message* request) {
   std::vector<std::string> names;
   names.reserve(parameters.size());
   for (const auto& [name, value] : parameters) {
-    if (name != excluded) names.push_back(name);
+    if (std::find(excluded.begin(), excluded.end(), name) == excluded.end()) {
+      names.push_back(name);
+    }
   }
   std::sort(names.begin(), names.end());
   const auto& type = *request->GetDescriptor();

@@ -23,6 +23,8 @@ using absl::StatusCode;
 using inference::ModelInferRequest;
 
 constexpr char kTaskParameter[] = "task";
+// A parameter of Triton's clients.
+constexpr char kFinalResponseParameter[] = "triton_enable_empty_final_response";
 constexpr char kTranslate[] = "translate";
 constexpr char kSummarize[] = "summarize";
 constexpr char kGenerate[] = "generate";
@@ -237,16 +239,33 @@ void SetLanguages(const Inputs& inputs, size_t i,
 void SetLanguages(const Inputs&, size_t, v1::SummarizeRequest*) {}
 void SetLanguages(const Inputs&, size_t, v1::GenerateRequest*) {}
 
+// A part of a stream is of one hypothesis.
+absl::Status CheckNumHypotheses(const v1::DecodingOptions& decoding) {
+  if (decoding.num_hypotheses() <= 1) return absl::OkStatus();
+  return FieldError(StatusCode::kInvalidArgument,
+                    "parameters[\"num_hypotheses\"]",
+                    "is %d; a stream allows 1", decoding.num_hypotheses());
+}
+
 template <typename Request>
 absl::StatusOr<InferBatch> ReadAs(const ModelInferRequest& request,
+                                  bool is_streamed,
                                   const RequestReader& reader) {
   constexpr bool kIsTranslation = std::is_same_v<Request, v1::TranslateRequest>;
   InferBatch batch;
   auto outputs = ReadOutputs(request, kIsTranslation);
   if (!outputs.ok()) return outputs.status();
   Request common;
+  std::vector<absl::string_view> no_options = {kTaskParameter};
+  if (is_streamed) no_options.emplace_back(kFinalResponseParameter);
   absl::Status status =
-      SetOptions(request.parameters(), kTaskParameter, &common);
+      CheckBoolParameter(request.parameters(), kFinalResponseParameter);
+  if (status.ok()) {
+    status = SetOptions(request.parameters(), no_options, &common);
+  }
+  if (status.ok() && is_streamed) {
+    status = CheckNumHypotheses(common.decoding());
+  }
   if (!status.ok()) return status;
   std::vector<std::string> names = {kTextTensor};
   if (kIsTranslation) {
@@ -254,6 +273,11 @@ absl::StatusOr<InferBatch> ReadAs(const ModelInferRequest& request,
   }
   absl::StatusOr<Inputs> inputs = ReadInputs(request, names);
   if (!inputs.ok()) return inputs.status();
+  if (is_streamed && inputs->texts.size() > 1) {
+    return FieldError(StatusCode::kInvalidArgument, kTextTensor,
+                      "has %d elements; a stream allows 1 per request",
+                      inputs->texts.size());
+  }
   batch.items.reserve(inputs->texts.size());
   for (size_t i = 0; i < inputs->texts.size(); ++i) {
     auto item = std::make_shared<Request>(common);
@@ -299,6 +323,7 @@ absl::Status CheckInferModel(const ServedModel& model, const std::string& field,
 }
 
 absl::StatusOr<InferBatch> ReadInferRequest(const ModelInferRequest& request,
+                                            bool is_streamed,
                                             const RequestReader& reader) {
   const ServedModel& model = reader.model();
   absl::Status status = CheckInferModel(model, "model_", request.model_name(),
@@ -308,12 +333,13 @@ absl::StatusOr<InferBatch> ReadInferRequest(const ModelInferRequest& request,
       StringParameter(request.parameters(), kTaskParameter, DefaultTask(model));
   if (!task.ok()) return task.status();
   if (*task == kTranslate) {
-    return ReadAs<v1::TranslateRequest>(request, reader);
+    return ReadAs<v1::TranslateRequest>(request, is_streamed, reader);
   }
   if (*task == kSummarize) {
-    return ReadAs<v1::SummarizeRequest>(request, reader);
+    return ReadAs<v1::SummarizeRequest>(request, is_streamed, reader);
   }
-  if (*task == kGenerate) return ReadAs<v1::GenerateRequest>(request, reader);
+  if (*task == kGenerate)
+    return ReadAs<v1::GenerateRequest>(request, is_streamed, reader);
   return FieldError(StatusCode::kInvalidArgument, "parameters[\"task\"]",
                     "is \"%s\"; this server allows %s, %s, %s", Escaped(*task),
                     kTranslate, kSummarize, kGenerate);

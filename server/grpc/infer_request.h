@@ -45,10 +45,12 @@ absl::Status CheckInferModel(const ServedModel& model, const std::string& field,
                              const std::string& name,
                              const std::string& version);
 
-// Turns a request into one request of sheaf.v1 for each of its texts. `reader`
-// is not owned and outlives the items. INVALID_ARGUMENT and NOT_FOUND name the
-// field, its value and what is allowed.
+// Turns a request into one request of sheaf.v1 for each of its texts, or for
+// its only text if the answer is streamed. `reader` is not owned and outlives
+// the items. INVALID_ARGUMENT and NOT_FOUND name the field, its value and what
+// is allowed.
 absl::StatusOr<InferBatch> ReadInferRequest(
-    const inference::ModelInferRequest& request, const RequestReader& reader);
+    const inference::ModelInferRequest& request, bool is_streamed,
+    const RequestReader& reader);
 
 }  // namespace sheaf

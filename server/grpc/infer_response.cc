@@ -90,15 +90,34 @@ void AddOutput(const std::string& name, const std::vector<int64_t>& shape,
   }
 }
 
+ModelInferResponse MakeResponse(const InferLayout& layout,
+                                const std::string& model) {
+  ModelInferResponse response;
+  response.set_model_name(model);
+  response.set_model_version(kModelVersion);
+  response.set_id(layout.id);
+  return response;
+}
+
 }  // namespace
+
+ModelInferResponse MakeInferPart(const InferLayout& layout,
+                                 const std::string& model,
+                                 const std::string& text) {
+  ModelInferResponse response = MakeResponse(layout, model);
+  if (std::find(layout.outputs.begin(), layout.outputs.end(), kTextTensor) !=
+      layout.outputs.end()) {
+    AddOutput<std::string>(kTextTensor, layout.shape, {text}, layout.is_raw,
+                           &response);
+  }
+  return response;
+}
 
 ModelInferResponse MakeInferResponse(const InferLayout& layout,
                                      const std::vector<BatchAnswer>& answers) {
   const Outputs outputs = CollectOutputs(layout, answers);
-  ModelInferResponse response;
-  response.set_model_name(answers.front().summary.model);
-  response.set_model_version(kModelVersion);
-  response.set_id(layout.id);
+  ModelInferResponse response =
+      MakeResponse(layout, answers.front().summary.model);
   for (const std::string& name : layout.outputs) {
     const auto add = [&](const std::vector<int64_t>& shape,
                          const auto& elements) {

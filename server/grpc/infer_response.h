@@ -16,4 +16,11 @@ namespace sheaf {
 inference::ModelInferResponse MakeInferResponse(
     const InferLayout& layout, const std::vector<BatchAnswer>& answers);
 
+// One of several responses to a request for one text, with a part of the text
+// and no other output. It has no output if the request does not ask for the
+// text.
+inference::ModelInferResponse MakeInferPart(const InferLayout& layout,
+                                            const std::string& model,
+                                            const std::string& text);
+
 }  // namespace sheaf

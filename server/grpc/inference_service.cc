@@ -17,6 +17,7 @@
 #include "server/field_error.h"
 #include "server/grpc/infer_request.h"
 #include "server/grpc/infer_response.h"
+#include "server/grpc/infer_stream.h"
 #include "server/grpc/unary_call.h"
 #include "server/grpc/wire.h"
 #include "server/parse_message.h"
@@ -82,8 +83,8 @@ class InferCall final : public RpcCall, public BatchResponder {
     absl::Status status = ParseMessage(bytes, &request);
     if (!status.ok()) return status;
     std::string().swap(bytes);  // the message has them now
-    absl::StatusOr<InferBatch> batch =
-        ReadInferRequest(request, *services_.request_reader);
+    absl::StatusOr<InferBatch> batch = ReadInferRequest(
+        request, /*is_streamed=*/false, *services_.request_reader);
     if (!batch.ok()) return batch.status();
     layout_ = std::move(batch->layout);
     num_items_ = batch->items.size();
@@ -177,6 +178,18 @@ void AddReadiness(RpcHost& host, const ServedModel& model,
       });
 }
 
+// Adds a method whose calls are of the type Call.
+template <typename Call>
+void AddCalls(const char* method, RpcHost& host, const Services& services,
+              RpcRouter& router) {
+  router.Add(ServiceOf<ModelInferRequest>(), method,
+             RpcRouter::Token::kRequired,
+             [&host, &services](const RpcName& name,
+                                grpc::CallbackServerContext* rpc) {
+               return std::make_shared<Call>(host, name, rpc, services);
+             });
+}
+
 }  // namespace
 
 void AddInferenceService(RpcHost& host, const Services& services,
@@ -190,12 +203,8 @@ void AddInferenceService(RpcHost& host, const Services& services,
       [&model](const inference::ModelMetadataRequest& request) {
         return ModelMetadata(model, request);
       });
-  router.Add(ServiceOf<ModelInferRequest>(), "ModelInfer",
-             RpcRouter::Token::kRequired,
-             [&host, &services](const RpcName& name,
-                                grpc::CallbackServerContext* rpc) {
-               return std::make_shared<InferCall>(host, name, rpc, services);
-             });
+  AddCalls<InferCall>("ModelInfer", host, services, router);
+  AddCalls<InferStream>("ModelStreamInfer", host, services, router);
 }
 
 }  // namespace sheaf

@@ -59,6 +59,15 @@ grpc::ServerGenericBidiReactor* RpcCall::Refuse(std::shared_ptr<RpcCall> call,
 }
 
 void RpcCall::ReadMessage(int64_t max_bytes) {
+  ReadIn(max_bytes <= kMaxOpenMessageBytes ? host_.open_slots : host_.slots,
+         max_bytes);
+}
+
+void RpcCall::ReadNextMessage(int64_t max_bytes) {
+  ReadIn(host_.stream_slots, max_bytes);
+}
+
+void RpcCall::ReadIn(MessageSlots& slots, int64_t max_bytes) {
   CallPlace place =
       TakePlace(host_.waiting, [](RpcCall& call, int32_t max_calls) {
         call.StopWaiting(absl::ResourceExhaustedError(absl::StrFormat(
@@ -66,8 +75,6 @@ void RpcCall::ReadMessage(int64_t max_bytes) {
             "allows (--transport_bytes)",
             max_calls)));
       });
-  MessageSlots& slots =
-      max_bytes <= kMaxOpenMessageBytes ? host_.open_slots : host_.slots;
   const uint64_t slot = slots.NewNumber();
   const MonotonicTime now = MonotonicTime::Now();
   {

@@ -53,6 +53,10 @@ struct RpcHost {
   // The same of calls that need no token: health, and reflection, whose streams
   // wait for their next messages. So these do not delay the others.
   MessageSlots open_slots{256};
+  // The same of streams of callers that may call, from their second message on.
+  // They may wait for it for long. Their memory is transport_bytes once more,
+  // if all send at a time.
+  MessageSlots stream_slots{8};
   // Calls that wait for a message.
   OpenCalls waiting{1024};
   // Streams that need no token.
@@ -114,6 +118,8 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // Reads the next message. One that has more bytes than this, after it was
   // inflated, is refused.
   void ReadMessage(int64_t max_bytes);
+  // The same for a message of a stream after the first.
+  void ReadNextMessage(int64_t max_bytes);
   void Send(const grpc::ByteBuffer& message);
   void SendLast(const grpc::ByteBuffer& message);
   void End(const absl::Status& status);
@@ -140,6 +146,7 @@ class RpcCall : public grpc::ServerGenericBidiReactor,
   // The last call.
   virtual void OnClosed() {}
 
+  void ReadIn(MessageSlots& slots, int64_t max_bytes);
   // `give_up` is called if another call takes the place.
   CallPlace TakePlace(OpenCalls& calls,
                       void (*give_up)(RpcCall&, int32_t max_calls));

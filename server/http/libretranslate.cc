@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "nlohmann/json.hpp"
+#include "server/http/deepl.h"
+#include "server/http/deepl_parameters.h"
 #include "server/http/file_store.h"
 #include "server/http/json_text.h"
 #include "server/http/libretranslate_error.h"
@@ -66,8 +68,15 @@ void AddSuggest(HttpRouter& router) {
 void AddLibreTranslate(const Services& services, const ServedModel& model,
                        const RequestLimits& limits, bool needs_token,
                        HttpRouter& router) {
-  AddTexts("/translate", services,
-           LibreTranslateReader(services.request_reader, limits), router);
+  // Clients of DeepLX ask at the same path.
+  AddTexts(
+      "/translate", services,
+      [libre = LibreTranslateReader(services.request_reader, limits),
+       deepl_x = DeepLXReader(services.request_reader)](HttpRequest request) {
+        return IsDeepLX(request) ? deepl_x(std::move(request))
+                                 : libre(std::move(request));
+      },
+      router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
   const auto store = std::make_shared<FileStore>(kMaxFileBytes);

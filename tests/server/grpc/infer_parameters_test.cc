@@ -23,7 +23,7 @@ class InferParametersTest : public testing::Test {
  protected:
   absl::Status Set() {
     request_.Clear();
-    return SetOptions(parameters_, "task", &request_);
+    return SetOptions(parameters_, {"task"}, &request_);
   }
   // The message of the refusal, which names the parameter.
   std::string Refusal(const std::string& name) {
@@ -49,6 +49,9 @@ TEST_F(InferParametersTest, ParametersAreOptionsOfTheSameNames) {
   parameters_["stop"].set_string_param("END");
   parameters_["line_breaks"].set_string_param("paragraphs");
   parameters_["copy_target_language"].set_bool_param(true);
+  parameters_["format"].set_string_param("html");
+  parameters_["glossary"].set_string_param("medical");
+  parameters_["protect_spans"].set_bool_param(false);
   ASSERT_TRUE(Set().ok()) << Set();
   const v1::DecodingOptions& decoding = request_.decoding();
   EXPECT_EQ(decoding.beam_size(), 4);
@@ -61,13 +64,17 @@ TEST_F(InferParametersTest, ParametersAreOptionsOfTheSameNames) {
   EXPECT_FALSE(decoding.has_top_k());
   EXPECT_EQ(request_.line_breaks(), v1::LINE_BREAKS_PARAGRAPHS);
   EXPECT_TRUE(request_.copy_target_language());
+  EXPECT_EQ(request_.format(), v1::TEXT_FORMAT_HTML);
+  EXPECT_EQ(request_.glossary(), "medical");
+  EXPECT_TRUE(request_.has_protect_spans());
+  EXPECT_FALSE(request_.has_repair());
 }
 
 TEST_F(InferParametersTest, AnythingElseIsRefusedByItsName) {
   for (const char* name :
        {"beamsize", "text", "model", "decoding", "source_language",
-        "target_prefix", "suppressed_tokens", "timeout", "priority",
-        "sequence_id", ""}) {
+        "target_prefix", "suppressed_tokens", "markup", "return_segments",
+        "timeout", "priority", "sequence_id", ""}) {
     parameters_[name].set_int64_param(1);
     EXPECT_THAT(Refusal(name),
                 HasSubstr("is not an option of TranslateRequest"));
@@ -77,8 +84,9 @@ TEST_F(InferParametersTest, AnythingElseIsRefusedByItsName) {
 TEST_F(InferParametersTest, OptionsOfAnotherTaskAreRefused) {
   parameters_["line_breaks"].set_string_param("keep");
   v1::SummarizeRequest request;
-  EXPECT_THAT(std::string(SetOptions(parameters_, "task", &request).message()),
-              HasSubstr("is not an option of SummarizeRequest"));
+  EXPECT_THAT(
+      std::string(SetOptions(parameters_, {"task"}, &request).message()),
+      HasSubstr("is not an option of SummarizeRequest"));
 }
 
 TEST_F(InferParametersTest, ValuesOfAnotherTypeAreRefused) {

@@ -17,6 +17,7 @@
 #include "server/batch_exchange.h"
 #include "server/grpc/infer_response.h"
 #include "server/grpc/tensors.h"
+#include "tests/server/grpc/inference_requests.h"
 #include "tests/server/server_fixture.h"
 
 namespace sheaf {
@@ -33,35 +34,6 @@ class InferenceServiceTest : public ServerTest {
   InferenceServiceTest()
       : stub_(inference::GRPCInferenceService::NewStub(harness_.channel)) {}
 
-  static void AddInput(const std::string& name,
-                       const std::vector<std::string>& elements,
-                       ModelInferRequest* request) {
-    auto* input = request->add_inputs();
-    input->set_name(name);
-    input->set_datatype("BYTES");
-    input->add_shape(static_cast<int64_t>(elements.size()));
-    input->mutable_contents()->mutable_bytes_contents()->Assign(
-        elements.begin(), elements.end());
-  }
-  static ModelInferRequest TranslationOf(
-      const std::vector<std::string>& texts) {
-    ModelInferRequest request;
-    request.set_model_name("fake");
-    AddInput("text", texts, &request);
-    AddInput("source_language", {"en"}, &request);
-    AddInput("target_language", {"de"}, &request);
-    return request;
-  }
-  // The same with raw contents.
-  static ModelInferRequest Raw(ModelInferRequest request) {
-    for (auto& input : *request.mutable_inputs()) {
-      const auto& bytes = input.contents().bytes_contents();
-      request.add_raw_input_contents(
-          ToRaw(std::vector<std::string>(bytes.begin(), bytes.end())));
-      input.clear_contents();
-    }
-    return request;
-  }
   grpc::Status Infer(const ModelInferRequest& request) {
     grpc::ClientContext context;
     return stub_->ModelInfer(&context, request, &response_);

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/http/http_message.h"
+
+namespace sheaf {
+
+// An error as DeepL's API reports it: {"message": "..."}. A wrong token is 403, a
+// language that the model does not have is 400, and an unknown glossary 404.
+HttpResponse DeepLError(const absl::Status& status);
+
+}  // namespace sheaf
