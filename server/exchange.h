@@ -98,7 +98,7 @@ class Exchange final : public TokenSink,
   // fails the exchange and returns false. REQUIRES: Authorize() returned true.
   [[nodiscard]] bool TakeMessage(int64_t message_bytes);
   // There is no message that can be read, for this reason. Fails the exchange.
-  // REQUIRES: Authorize() returned true.
+  // REQUIRES: Authorize() has not returned false.
   void OnNoMessage(const absl::Status& reason);
 
   // Has the request read, at once if it is short, and answered. REQUIRES:

@@ -39,12 +39,22 @@ ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
           "HOST:PORT of the RPCs, or unix:PATH for a Unix socket. Port 0 "
           "chooses a free port. An address that other machines can reach needs "
           "--tls_client_ca or --behind_proxy.");
+ABSL_FLAG(
+    std::string, http_listen, "",
+    "HOST:PORT of HTTP/1.1, or unix:PATH for a Unix socket. It serves the "
+    "API of LibreTranslate. Port 0 chooses a free port. An address that "
+    "other machines can reach needs --tls_cert, --behind_proxy or "
+    "--allow_insecure. Empty: no HTTP.");
+ABSL_FLAG(std::string, http_cors_origin, "",
+          "Origins of the web pages that may read answers of HTTP in a browser "
+          "(https://weblate.example.org), separated by commas, or * for all. "
+          "Empty: none.");
 ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics. Port 0 chooses a free port.");
-ABSL_FLAG(
-    bool, allow_insecure, false,
-    "Allows --metrics_listen on an address that other machines can reach, "
-    "without encryption.");
+ABSL_FLAG(bool, allow_insecure, false,
+          "Allows --metrics_listen and --http_listen on addresses that other "
+          "machines "
+          "can reach, without encryption.");
 ABSL_FLAG(bool, behind_proxy, false,
           "Says that only a proxy can reach --listen, which may then be any "
           "address without --tls_client_ca.");
@@ -231,6 +241,14 @@ absl::Status TakeTlsFiles(TlsFiles& out) {
       out.cert, out.key, out.client_ca));
 }
 
+absl::Status TakeOrigins(ServerOptions& out) {
+  absl::StatusOr<CorsOrigins> origins =
+      CorsOrigins::Parse(absl::GetFlag(FLAGS_http_cors_origin));
+  if (!origins.ok()) return origins.status();
+  out.http_cors_origins = *std::move(origins);
+  return absl::OkStatus();
+}
+
 absl::Status TakeProxies(ServerOptions& out) {
   out.is_behind_proxy = absl::GetFlag(FLAGS_behind_proxy);
   absl::StatusOr<TrustedProxies> proxies =
@@ -271,6 +289,16 @@ absl::Status TakeAddresses(ServerOptions& out) {
       "only a proxy can reach it",
       out.listen);
   if (!status.ok()) return status;
+  if (!absl::GetFlag(FLAGS_http_listen).empty()) {
+    status = TakeAddress(
+        FLAGS_http_listen,
+        out.tls.is_set() || out.is_behind_proxy ||
+            absl::GetFlag(FLAGS_allow_insecure),
+        "--tls_cert with --tls_key, --behind_proxy if only a proxy can reach "
+        "it, or --allow_insecure",
+        out.http_listen.emplace());
+    if (!status.ok()) return status;
+  }
   status =
       TakeAddress(FLAGS_metrics_listen, absl::GetFlag(FLAGS_allow_insecure),
                   "--allow_insecure, because /metrics has no encryption",
@@ -377,6 +405,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
            TakeLimits(program),
            TakeTlsFiles(server.tls),
            TakeProxies(server),
+           TakeOrigins(server),
            TakeAddresses(server),
        }) {
     if (!status.ok()) return status;

@@ -31,8 +31,8 @@
 #include "server/access/auth_tokens.h"
 #include "server/access/credentials.h"
 #include "server/flags.h"
-#include "server/grpc/rpc_listener.h"
 #include "server/model_dir.h"
+#include "server/ops/connection_listener.h"
 #include "server/ops/log.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
@@ -85,6 +85,11 @@ void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
          "that need no certificate; make sure that only the proxy can reach it "
          "(--behind_proxy)");
   }
+  if (options.http_listen.has_value() && !options.http_listen->is_loopback() &&
+      !options.tls.is_set()) {
+    warn(*options.http_listen,
+         "without encryption (--behind_proxy or --allow_insecure)");
+  }
   if (!options.metrics_listen.is_loopback()) {
     warn(options.metrics_listen, "without encryption (--allow_insecure)");
   }
@@ -98,8 +103,14 @@ void WarnOfOpenAddresses(const ServerOptions& options, Log& log) {
 void LogStart(const Server& server, const ServedModel& model, kernels::Isa isa,
               Log& log) {
   log.Note(absl::StrCat("metrics on ", server.metrics_listen().ToString()));
+  if (server.http_listen().has_value()) {
+    log.Note(absl::StrCat("HTTP on ", server.http_listen()->ToString()));
+  }
   Log::Fields fields = {{"listen", server.listen().ToString()},
                         {"metrics_listen", server.metrics_listen().ToString()},
+                        {"http_listen", server.http_listen().has_value()
+                                            ? server.http_listen()->ToString()
+                                            : ""},
                         {"version", Version()},
                         {"commit", Commit()},
                         {"compiler", Compiler()},
@@ -160,7 +171,9 @@ ServerOptions WithModel(ServerOptions options, const ServerModel& model,
 
 // Lowers --max_connections to the number of files that the process may open.
 void LimitConnections(ServerOptions& options, Log& log) {
-  const int32_t max_connections = MostConnections();
+  // Each front has as many.
+  const int32_t max_connections =
+      MostConnections() / (options.http_listen.has_value() ? 2 : 1);
   if (options.max_connections <= max_connections) return;
   log.Note(absl::StrFormat(
       "note: --max_connections is %d; the process may open files for %d",

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,10 +32,14 @@
 #include "server/grpc/health_service.h"
 #include "server/grpc/model_service.h"
 #include "server/grpc/reflection_service.h"
-#include "server/grpc/rpc_listener.h"
 #include "server/grpc/rpc_router.h"
 #include "server/grpc/text_service.h"
 #include "server/grpc/timers.h"
+#include "server/http/health.h"
+#include "server/http/http_front.h"
+#include "server/http/http_router.h"
+#include "server/http/libretranslate.h"
+#include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
 #include "server/ops/watchdog.h"
@@ -132,6 +137,28 @@ absl::StatusOr<std::unique_ptr<AuthTokens>> LoadTokens(
             log, "auth_tokens",
             {{"is_taken", now.ok()}, {"message", std::string(now.message())}});
       });
+}
+
+ConnectionListener::Options ConnectionLimits(const ServerOptions& options) {
+  return {.max_connections = options.max_connections,
+          .max_connections_per_address = options.max_connections_per_address,
+          .trusted_proxies = options.trusted_proxies};
+}
+
+HttpLimits HttpLimitsOf(const ServerOptions& options) {
+  HttpLimits limits;
+  limits.max_header_bytes = static_cast<size_t>(options.max_metadata_bytes);
+  limits.max_body_bytes = MaxHttpBodyBytes(options);
+  limits.body_timeout = options.message_timeout;
+  limits.answer_timeout = options.answer_timeout;
+  limits.idle_timeout = options.max_connection_idle;
+  limits.max_age = options.max_connection_age;
+  return limits;
+}
+
+// As much as gRPC may take for messages that arrive.
+int64_t HttpBodyBytes(const ServerOptions& options) {
+  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
 }
 
 // Null without encryption.
@@ -311,17 +338,11 @@ class Server::Parts {
         });
   }
 
-  void Listen(const ServerOptions& options) {
-    RpcListener::Events events;
-    events.on_connection = [this](int fd) {
-      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-          connection;
-      connection.fd = fd;
-      acceptor->HandleNewConnection(&connection);
-    };
-    events.on_refused = [this, max = options.max_connections,
-                         max_per_address = options.max_connections_per_address](
-                            const RpcListener::Refusal& refusal) {
+  std::function<void(const ConnectionListener::Refusal&)> OnRefused(
+      const ServerOptions& options) {
+    return [this, max = options.max_connections,
+            max_per_address = options.max_connections_per_address](
+               const ConnectionListener::Refusal& refusal) {
       metrics.CountRefusedConnection();
       const bool is_for_address = refusal.is_for_address;
       const char* limit =
@@ -332,10 +353,45 @@ class Server::Parts {
                 {limit, is_for_address ? max_per_address : max},
                 {"address", refusal.address}});
     };
+  }
+
+  void Listen(const ServerOptions& options) {
+    ConnectionListener::Events events;
+    events.on_connection = [this](int fd) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+          connection;
+      connection.fd = fd;
+      acceptor->HandleNewConnection(&connection);
+    };
+    events.on_refused = OnRefused(options);
     events.on_num_open = [this](int32_t num_open) {
       metrics.SetConnections(num_open);
     };
     listener->Start(std::move(events));
+  }
+
+  // Does nothing without --http_listen.
+  absl::Status ListenHttp(const ServerOptions& options,
+                          const ServedModel& model) {
+    if (!options.http_listen.has_value()) return absl::OkStatus();
+    AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
+    AddLibreTranslate(services, model, options.limits,
+                      /*needs_token=*/tokens != nullptr, http_router);
+    HttpFront::Options front;
+    front.address = *options.http_listen;
+    front.connections = ConnectionLimits(options);
+    front.limits = HttpLimitsOf(options);
+    front.cors_origins = options.http_cors_origins;
+    front.max_body_bytes = HttpBodyBytes(options);
+    front.on_refused = OnRefused(options);
+    if (certificates != nullptr) {
+      front.identity = [this] { return certificates->current(); };
+    }
+    absl::StatusOr<std::unique_ptr<HttpFront>> listening =
+        HttpFront::Listen(std::move(front), &http_router, &metrics);
+    if (!listening.ok()) return listening.status();
+    http = *std::move(listening);
+    return absl::OkStatus();
   }
 
   void WatchFiles() {
@@ -364,7 +420,9 @@ class Server::Parts {
   RpcHost host;
   HealthService health;
   RpcRouter router{host};
-  std::unique_ptr<RpcListener> listener;
+  HttpRouter http_router;
+  std::unique_ptr<HttpFront> http;  // null: none, or drained
+  std::unique_ptr<ConnectionListener> listener;
   // gRPC's side of the listener, which gets the accepted connections.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   std::unique_ptr<grpc::Server> rpc_server;  // null once drained
@@ -390,13 +448,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();
 
-  absl::StatusOr<std::unique_ptr<RpcListener>> listener = RpcListener::Listen(
-      options.listen,
-      {.max_connections = options.max_connections,
-       .max_connections_per_address = options.max_connections_per_address,
-       .trusted_proxies = options.trusted_proxies});
+  absl::StatusOr<std::unique_ptr<ConnectionListener>> listener =
+      ConnectionListener::Listen(options.listen, ConnectionLimits(options));
   if (!listener.ok()) return listener.status();
   parts->listener = *std::move(listener);
+  if (absl::Status status = parts->ListenHttp(options, model); !status.ok()) {
+    return status;
+  }
 
   grpc::ServerBuilder builder;
   parts->acceptor = builder.experimental().AddExternalConnectionAcceptor(
@@ -414,11 +472,17 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   parts->Watch();
   parts->WatchFiles();
   parts->Listen(options);
+  std::optional<HostPort> http_listen = options.http_listen;
+  if (parts->http != nullptr) {
+    http_listen->port = parts->http->port();
+    parts->http->Start();
+  }
 
   HostPort listen = options.listen;
   listen.port = parts->listener->port();
   std::unique_ptr<Server> server(new Server(std::move(parts)));
   server->listen_ = std::move(listen);
+  server->http_listen_ = std::move(http_listen);
   server->metrics_listen_ = {options.metrics_listen.host, *metrics_port};
   return server;
 }
@@ -435,6 +499,7 @@ void Server::Drain(absl::Duration timeout) {
   // Messages that are still being sent would be refused on arrival.
   parts_->host.is_draining = true;
   parts_->timers.FireAll();
+  if (parts_->http != nullptr) parts_->http->BeginDrain();
   absl::SleepFor(std::min(timeout - grace, kDrainNotice));
   parts_->unfinished_requests.WaitUntilZero(deadline - MonotonicTime::Now());
   parts_->open_exchanges.WaitUntilZero(
@@ -444,9 +509,11 @@ void Server::Drain(absl::Duration timeout) {
   parts_->engine.Drain();
   parts_->watchdog.Stop();
   parts_->listener->Stop();
+  if (parts_->http != nullptr) parts_->http->Stop();
   ShutDown(*parts_->rpc_server);
   parts_->open_exchanges.WaitUntilZero(absl::InfiniteDuration());
   parts_->rpc_server.reset();
+  parts_->http.reset();
 }
 
 Server::~Server() {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -23,7 +24,7 @@ struct EngineParts {
   const kernels::Kernels* kernels;
 };
 
-// The engine with its RPCs and metrics.
+// The engine with its RPCs, HTTP front and metrics.
 //
 // Health: "" and each service are SERVING until the server drains; "liveness"
 // is SERVING until the engine is stuck.
@@ -45,6 +46,7 @@ class Server {
   // The addresses of the options, with the actual ports.
   const HostPort& listen() const { return listen_; }
   const HostPort& metrics_listen() const { return metrics_listen_; }
+  const std::optional<HostPort>& http_listen() const { return http_listen_; }
 
   // Reads tokens, certificates and authorities again at once. Without it, this
   // happens within a second of a change. The log has the result for each.
@@ -61,6 +63,7 @@ class Server {
   std::unique_ptr<Parts> parts_;
   HostPort listen_;
   HostPort metrics_listen_;
+  std::optional<HostPort> http_listen_;
 };
 
 }  // namespace sheaf

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
 #include "base/host_port.h"
+#include "server/access/cors_origins.h"
 #include "server/access/credentials.h"
 #include "server/access/trusted_proxies.h"
 #include "server/ops/log.h"
@@ -20,6 +22,8 @@ namespace sheaf {
 struct ServerOptions {
   HostPort listen;
   HostPort metrics_listen;
+  std::optional<HostPort> http_listen;  // none: no HTTP
+  CorsOrigins http_cors_origins;
   RequestLimits limits;
   absl::Duration default_deadline = absl::Minutes(10);
   int32_t max_queue = 256;
@@ -57,6 +61,12 @@ inline int MaxMessageBytes(const ServerOptions& options) {
   return static_cast<int>(
       std::min<int64_t>(2 * options.limits.max_text_bytes + kSlackBytes,
                         std::numeric_limits<int>::max()));
+}
+
+// The largest body of HTTP. An escape takes up to three times the bytes of the
+// character that it stands for (%C3%BC; \u00fc twice).
+inline int64_t MaxHttpBodyBytes(const ServerOptions& options) {
+  return options.limits.max_text_bytes + MaxMessageBytes(options);
 }
 
 // Two of the largest messages fit into a half of it.

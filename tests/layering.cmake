@@ -65,7 +65,8 @@ forbid(FILES "^engine/kernels/"
 # Each of these libraries is included in one place.
 forbid(FILES "." EXCEPT "^bench/one_dnn_linear\\.cc$" INCLUDES "^oneapi/")
 forbid(FILES "." EXCEPT "^server/ops/metrics\\.cc$" INCLUDES "^prometheus/")
-forbid(FILES "." EXCEPT "^server/ops/http_listener\\.cc$" INCLUDES "^boost/")
+forbid(FILES "." EXCEPT "^server/(ops/http_listener\\.cc$|http/)"
+  INCLUDES "^boost/")
 forbid(FILES "." EXCEPT "^text/language_detector\\.cc$" INCLUDES "^cld2/")
 forbid(FILES "." EXCEPT "^(text/|tests/text/)"
   INCLUDES "^(sentencepiece|unicode/)")
@@ -81,9 +82,11 @@ forbid(FILES "." EXCEPT "^(server/grpc/|server/server\\.cc$|client/|tests/)"
 # A front knows the middle of the server, which knows no front. Access and
 # operations know neither; addresses and their sockets serve all.
 forbid(FILES "^server/[^/]*$" EXCEPT "^server/(server|main)\\.cc$"
-  INCLUDES "^server/grpc/")
+  INCLUDES "^server/(grpc|http)/")
+forbid(FILES "^server/grpc/" INCLUDES "^server/http/")
+forbid(FILES "^server/http/" INCLUDES "^server/grpc/")
 forbid(FILES "^server/(access|ops)/"
-  INCLUDES "^server/[^/]*$|^server/grpc/|^sheaf/v1/")
+  INCLUDES "^server/[^/]*$|^server/(grpc|http)/|^sheaf/v1/")
 # The client knows the contract alone.
 forbid(FILES "^client/" INCLUDES "^(server|text|engine)/")
 # The served parts know nothing of how models are made.

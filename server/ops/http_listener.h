@@ -15,7 +15,7 @@
 namespace sheaf {
 
 // Serves one page over HTTP/1.1 to GET and HEAD, compressed if the peer accepts
-// gzip. The only unit that uses Boost.
+// gzip. For the metrics; server/http is the front for clients.
 //
 // One thread serves all connections and never waits for one of them, so that
 // slow peers do not delay others. Every connection is accepted. If there are

@@ -82,6 +82,10 @@ Labels HandledLabels(const RpcName& rpc, int32_t code) {
   return labels;
 }
 
+Labels RouteLabels(const HttpRouteName& route) {
+  return {{"method", route.method}, {"path", route.path}};
+}
+
 prometheus::MetricFamily ScrapedFamily(const char* name, const char* help,
                                        prometheus::MetricType type,
                                        double value, const Labels& labels) {
@@ -209,6 +213,18 @@ class Metrics::Series {
     handled_family_.Add(HandledLabels(rpc, code)).Increment();
     handling_family_.Add(RpcLabels(rpc), RequestBuckets()).Observe(seconds);
   }
+
+  void AddHttpRoute(const HttpRouteName& route) {
+    http_family_.Add(RouteLabels(route), RequestBuckets());
+  }
+  void CountHttpRequest(const HttpRouteName& route, int32_t status,
+                        double seconds) {
+    Labels labels = RouteLabels(route);
+    http_family_.Add(labels, RequestBuckets()).Observe(seconds);
+    labels["code"] = std::to_string(status);
+    http_requests_family_.Add(labels).Increment();
+  }
+  void SetHttpConnections(int32_t num_open) { http_connections_.Set(num_open); }
 
   std::vector<prometheus::MetricFamily> Collect() const {
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
@@ -364,6 +380,16 @@ class Metrics::Series {
           .Name("grpc_server_handling_seconds")
           .Help("From an RPC's arrival at the server to its status.")
           .Register(registry_);
+  prometheus::Family<Counter>& http_requests_family_ =
+      CounterFamily("sheaf_http_requests_total",
+                    "Requests of the HTTP front, by status.", {});
+  prometheus::Family<Histogram>& http_family_ =
+      prometheus::BuildHistogram()
+          .Name("sheaf_http_request_seconds")
+          .Help("From the first byte of an HTTP request to its status.")
+          .Register(registry_);
+  Gauge& http_connections_ =
+      AddGauge("sheaf_num_http_connections", "Connections of the HTTP front.");
   std::vector<Counter*> success_;     // by FinishReason
   std::vector<Counter*> rejected_;    // by Rejection
   std::vector<Counter*> copied_;      // by CopyReason
@@ -420,6 +446,16 @@ void Metrics::CountClient(const std::string& token_name) {
 void Metrics::AddRpc(const RpcName& rpc) { series_->AddRpc(rpc); }
 void Metrics::CountRpcStarted(const RpcName& rpc) {
   series_->CountRpcStarted(rpc);
+}
+void Metrics::AddHttpRoute(const HttpRouteName& route) {
+  series_->AddHttpRoute(route);
+}
+void Metrics::CountHttpRequest(const HttpRouteName& route, int32_t status,
+                               double seconds) {
+  series_->CountHttpRequest(route, status, seconds);
+}
+void Metrics::SetHttpConnections(int32_t num_open) {
+  series_->SetHttpConnections(num_open);
 }
 void Metrics::CountRpcHandled(const RpcName& rpc, int32_t code,
                               double seconds) {

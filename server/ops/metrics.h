@@ -51,6 +51,12 @@ struct RpcName {
   std::string type;     // "unary", "server_stream", "bidi_stream", ...
 };
 
+// The labels of the sheaf_http_ metrics.
+struct HttpRouteName {
+  std::string method;  // "POST"
+  std::string path;    // "/translate"; open parts are "{}"
+};
+
 // Everything that /metrics shows. The only unit that uses Prometheus.
 //
 // Gauges have the values of the last step. Every series whose labels are known
@@ -90,6 +96,11 @@ class Metrics {
   void AddRpc(const RpcName& rpc);
   // The names must not come from callers, because series are never removed.
   void CountRpcStarted(const RpcName& rpc);
+  // The same for routes of HTTP; `status` is HTTP's.
+  void AddHttpRoute(const HttpRouteName& route);
+  void CountHttpRequest(const HttpRouteName& route, int32_t status,
+                        double seconds);
+  void SetHttpConnections(int32_t num_open);
   // `code` is the status code of gRPC.
   void CountRpcHandled(const RpcName& rpc, int32_t code, double seconds);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/grpc/connection_table.h"
+#include "server/ops/connection_table.h"
 
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/grpc/rpc_listener.h"
+#include "server/ops/connection_listener.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -22,9 +22,9 @@ using ::testing::HasSubstr;
 
 constexpr int kPatienceMs = 10'000;
 
-class RpcListenerTest : public testing::Test {
+class ConnectionListenerTest : public testing::Test {
  protected:
-  ~RpcListenerTest() override {
+  ~ConnectionListenerTest() override {
     listener_->Stop();
     for (int fd : accepted_) close(fd);
   }
@@ -35,16 +35,16 @@ class RpcListenerTest : public testing::Test {
             .max_connections_per_address = max_per_address,
             .num_local_places = 0});
   }
-  void Listen(const RpcListener::Options& options) {
-    auto listener = RpcListener::Listen({"127.0.0.1", 0}, options);
+  void Listen(const ConnectionListener::Options& options) {
+    auto listener = ConnectionListener::Listen({"127.0.0.1", 0}, options);
     ASSERT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);
-    RpcListener::Events events;
+    ConnectionListener::Events events;
     events.on_connection = [this](int fd) {
       absl::MutexLock lock(&mu_);
       accepted_.push_back(fd);
     };
-    events.on_refused = [this](const RpcListener::Refusal& refusal) {
+    events.on_refused = [this](const ConnectionListener::Refusal& refusal) {
       absl::MutexLock lock(&mu_);
       refusals_.push_back(refusal);
     };
@@ -60,7 +60,7 @@ class RpcListenerTest : public testing::Test {
     return HttpPeer(listener_->port(), (127u << 24) + last);
   }
   // The only refusal so far.
-  RpcListener::Refusal refusal() {
+  ConnectionListener::Refusal refusal() {
     absl::MutexLock lock(&mu_);
     EXPECT_EQ(refusals_.size(), 1);
     return refusals_.at(0);
@@ -79,12 +79,12 @@ class RpcListenerTest : public testing::Test {
 
   absl::Mutex mu_;
   std::vector<int> accepted_;
-  std::vector<RpcListener::Refusal> refusals_;
+  std::vector<ConnectionListener::Refusal> refusals_;
   int32_t num_open_ = 0;
-  std::unique_ptr<RpcListener> listener_;
+  std::unique_ptr<ConnectionListener> listener_;
 };
 
-TEST_F(RpcListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
+TEST_F(ConnectionListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
   Start(/*max_connections=*/2);
   const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
@@ -94,7 +94,7 @@ TEST_F(RpcListenerTest, OneBeyondTheLimitIsClosedAtOnce) {
   EXPECT_EQ(refusal().address, "ipv4:127.0.0.7");
 }
 
-TEST_F(RpcListenerTest, OneAddressDoesNotTakeThePlacesOfAnother) {
+TEST_F(ConnectionListenerTest, OneAddressDoesNotTakeThePlacesOfAnother) {
   Start(/*max_connections=*/10, /*max_per_address=*/2);
   const HttpPeer first = ConnectFrom(2), second = ConnectFrom(2);
   AwaitAccepted(2);
@@ -106,7 +106,7 @@ TEST_F(RpcListenerTest, OneAddressDoesNotTakeThePlacesOfAnother) {
   AwaitAccepted(3);
 }
 
-TEST_F(RpcListenerTest, ATrustedProxyHasNoLimitOfItsOwn) {
+TEST_F(ConnectionListenerTest, ATrustedProxyHasNoLimitOfItsOwn) {
   Listen({.max_connections = 10,
           .max_connections_per_address = 1,
           .trusted_proxies = *TrustedProxies::Parse("127.0.0.2"),
@@ -118,7 +118,7 @@ TEST_F(RpcListenerTest, ATrustedProxyHasNoLimitOfItsOwn) {
   EXPECT_TRUE(ConnectFrom(3).IsClosed(kPatienceMs));
 }
 
-TEST_F(RpcListenerTest, AHealthCheckOfThisMachineFindsAPlace) {
+TEST_F(ConnectionListenerTest, AHealthCheckOfThisMachineFindsAPlace) {
   Listen({.max_connections = 2});
   const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
@@ -126,7 +126,7 @@ TEST_F(RpcListenerTest, AHealthCheckOfThisMachineFindsAPlace) {
   AwaitAccepted(3);
 }
 
-TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
+TEST_F(ConnectionListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
   Start(/*max_connections=*/2);
   const HttpPeer first = Connect(), second = Connect();
   AwaitAccepted(2);
@@ -139,7 +139,7 @@ TEST_F(RpcListenerTest, APlaceIsFreeOnceItsConnectionIsClosed) {
   mu_.Await(absl::Condition(&is_known));
 }
 
-TEST_F(RpcListenerTest, WithoutDescriptorsItWaitsAndContinues) {
+TEST_F(ConnectionListenerTest, WithoutDescriptorsItWaitsAndContinues) {
   Start(/*max_connections=*/100);
   rlimit before;
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -166,7 +166,7 @@ TEST_F(RpcListenerTest, WithoutDescriptorsItWaitsAndContinues) {
   AwaitAccepted(3);
 }
 
-TEST_F(RpcListenerTest, NoConnectionIsAcceptedOnceItHasStopped) {
+TEST_F(ConnectionListenerTest, NoConnectionIsAcceptedOnceItHasStopped) {
   Start(/*max_connections=*/2);
   HttpPeer first = Connect();
   AwaitAccepted(1);
@@ -177,17 +177,18 @@ TEST_F(RpcListenerTest, NoConnectionIsAcceptedOnceItHasStopped) {
   EXPECT_TRUE(first.IsClosed(kPatienceMs));
 }
 
-TEST_F(RpcListenerTest, AnAddressThatIsTakenIsAnError) {
+TEST_F(ConnectionListenerTest, AnAddressThatIsTakenIsAnError) {
   Start(/*max_connections=*/1);
-  const auto second = RpcListener::Listen({"127.0.0.1", listener_->port()}, {});
+  const auto second =
+      ConnectionListener::Listen({"127.0.0.1", listener_->port()}, {});
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr("127.0.0.1:"));
-  EXPECT_FALSE(RpcListener::Listen({"192.0.2.1", 0}, {}).ok());
+  EXPECT_FALSE(ConnectionListener::Listen({"192.0.2.1", 0}, {}).ok());
 }
 
-TEST_F(RpcListenerTest, AWildcardTakesBothFamilies) {
+TEST_F(ConnectionListenerTest, AWildcardTakesBothFamilies) {
   Start(1);
-  const auto any = RpcListener::Listen({"0.0.0.0", 0}, {});
+  const auto any = ConnectionListener::Listen({"0.0.0.0", 0}, {});
   ASSERT_TRUE(any.ok()) << any.status();
   EXPECT_TRUE(HttpPeer((*any)->port()).is_connected());
 }

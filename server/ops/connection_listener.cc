@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "server/grpc/rpc_listener.h"
+#include "server/ops/connection_listener.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -46,7 +46,7 @@ int32_t MostConnections() {
   return most > kOtherFiles ? static_cast<int32_t>(most) - kOtherFiles : 1;
 }
 
-RpcListener::RpcListener(const Options& options)
+ConnectionListener::ConnectionListener(const Options& options)
     : options_(options),
       end_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       table_({.max_connections = options.max_connections,
@@ -55,9 +55,9 @@ RpcListener::RpcListener(const Options& options)
   SHEAF_CHECK(end_fd_ >= 0);
 }
 
-absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
+absl::StatusOr<std::unique_ptr<ConnectionListener>> ConnectionListener::Listen(
     const HostPort& address, const Options& options) {
-  std::unique_ptr<RpcListener> listener(new RpcListener(options));
+  std::unique_ptr<ConnectionListener> listener(new ConnectionListener(options));
   if (address.is_unix()) {
     absl::StatusOr<std::unique_ptr<UnixSocketFile>> file =
         UnixSocketFile::Listen(address.path);
@@ -74,17 +74,17 @@ absl::StatusOr<std::unique_ptr<RpcListener>> RpcListener::Listen(
   return listener;
 }
 
-RpcListener::~RpcListener() {
+ConnectionListener::~ConnectionListener() {
   Stop();
   close(end_fd_);
 }
 
-void RpcListener::Start(Events events) {
+void ConnectionListener::Start(Events events) {
   events_ = std::move(events);
   thread_ = std::thread([this] { Loop(); });
 }
 
-void RpcListener::Stop() {
+void ConnectionListener::Stop() {
   if (thread_.joinable()) {
     eventfd_write(end_fd_, 1);
     thread_.join();
@@ -94,7 +94,7 @@ void RpcListener::Stop() {
   listening_fds_.clear();
 }
 
-void RpcListener::Loop() {
+void ConnectionListener::Loop() {
   std::vector<pollfd> polled = {{end_fd_, POLLIN, 0}};
   for (int fd : listening_fds_) polled.push_back({fd, POLLIN, 0});
   for (;;) {
@@ -118,7 +118,7 @@ void RpcListener::Loop() {
 }
 
 // Accepts waiting connections. Returns false if descriptors run out.
-bool RpcListener::AcceptSome(int listening_fd) {
+bool ConnectionListener::AcceptSome(int listening_fd) {
   for (int i = 0; i < kMaxAccepts; ++i) {
     sockaddr_storage from = {};
     socklen_t size = sizeof(from);
@@ -139,7 +139,7 @@ bool RpcListener::AcceptSome(int listening_fd) {
 }
 
 // Hands the connection to gRPC, or closes it if it is over a limit.
-void RpcListener::HandOver(int fd, const ConnectionTable::Peer& peer) {
+void ConnectionListener::HandOver(int fd, const ConnectionTable::Peer& peer) {
   const ConnectionTable::Verdict verdict = table_.Take(fd, peer);
   if (verdict == ConnectionTable::Verdict::kTaken) {
     const int on = 1;

@@ -17,11 +17,11 @@ namespace sheaf {
 // Counts the open connections, in total and per client network, and decides
 // whether one more may stay.
 //
-// gRPC owns the descriptors and does not report when it closes one. The table
-// learns it in two ways: the kernel hands out the descriptor again (it hands
-// out the lowest free one), or Look() finds that the descriptor is free or
-// refers to another file. A new connection therefore costs a few system calls,
-// whatever the number of open ones is.
+// The front owns the descriptors, and gRPC does not report when it closes one.
+// The table learns it in two ways: the kernel hands out the descriptor again
+// (it hands out the lowest free one), or Look() finds that the descriptor is
+// free or refers to another file. A new connection therefore costs a few system
+// calls, whatever the number of open ones is.
 //
 // Invariants, verified by CheckConsistency():
 //   1. num_open() is the number of descriptors that are held.

@@ -13,7 +13,7 @@
 #include "base/host_port.h"
 #include "base/monotonic_time.h"
 #include "server/access/trusted_proxies.h"
-#include "server/grpc/connection_table.h"
+#include "server/ops/connection_table.h"
 #include "server/ops/unix_socket.h"
 
 namespace sheaf {
@@ -22,7 +22,7 @@ namespace sheaf {
 // of them can be connections.
 int32_t MostConnections();
 
-// Accepts the connections of RPCs, up to limits, and hands them to gRPC.
+// Accepts the connections of a front, up to limits, and hands them to it.
 //
 // The listener of gRPC 1.51 has no limit, and stops forever at the first
 // connection for which the process has no file descriptor (CVE-2023-4785). So
@@ -30,14 +30,14 @@ int32_t MostConnections();
 // listener closes connections over a limit at once, and waits when descriptors
 // run out.
 //
-// A refused client gets no HTTP/2 frames. After SETTINGS and GOAWAY, the
-// clients of gRPC take the connection for a success and connect again without a
-// pause (1.51 in C++ thousands of times per second, until the deadline of the
-// call). If the connection ends before SETTINGS, the call fails as UNAVAILABLE,
-// and the client waits longer after each try.
+// A refused client gets not a byte, and of gRPC no HTTP/2 frames. After
+// SETTINGS and GOAWAY, the clients of gRPC take the connection for a success
+// and connect again without a pause (1.51 in C++ thousands of times per second,
+// until the deadline of the call). If the connection ends before SETTINGS, the
+// call fails as UNAVAILABLE, and the client waits longer after each try.
 //
 // One thread starts and stops it.
-class RpcListener {
+class ConnectionListener {
  public:
   struct Options {
     int32_t max_connections = 4096;
@@ -65,11 +65,11 @@ class RpcListener {
 
   // Listens, but does not accept yet. Errors are those of
   // ListeningSockets::ListenOn() and UnixSocketFile::Listen().
-  static absl::StatusOr<std::unique_ptr<RpcListener>> Listen(
+  static absl::StatusOr<std::unique_ptr<ConnectionListener>> Listen(
       const HostPort& address, const Options& options);
-  ~RpcListener();
-  RpcListener(const RpcListener&) = delete;
-  RpcListener& operator=(const RpcListener&) = delete;
+  ~ConnectionListener();
+  ConnectionListener(const ConnectionListener&) = delete;
+  ConnectionListener& operator=(const ConnectionListener&) = delete;
 
   int32_t port() const { return port_; }  // 0 for a Unix socket
 
@@ -79,7 +79,7 @@ class RpcListener {
   void Stop();
 
  private:
-  explicit RpcListener(const Options& options);
+  explicit ConnectionListener(const Options& options);
   void Loop();
   bool AcceptSome(int listening_fd);
   void HandOver(int fd, const ConnectionTable::Peer& peer);
