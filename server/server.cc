@@ -39,6 +39,7 @@
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
 #include "server/http/libretranslate.h"
+#include "server/http/page.h"
 #include "server/ops/connection_listener.h"
 #include "server/ops/metrics.h"
 #include "server/ops/reloader.h"
@@ -375,6 +376,7 @@ class Server::Parts {
                           const ServedModel& model) {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
+    AddPage(metrics, &limiter, http_router);
     AddLibreTranslate(services, model, options.limits,
                       /*needs_token=*/tokens != nullptr, http_router);
     HttpFront::Options front;
