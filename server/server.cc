@@ -44,6 +44,7 @@
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
 #include "server/http/libretranslate.h"
+#include "server/http/page.h"
 #include "server/http/rest.h"
 #include "server/messages.h"
 #include "server/ops/connection_listener.h"
@@ -403,6 +404,7 @@ class Server::Parts {
                           const ServedModel& model, int64_t kv_capacity_bytes) {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
+    AddPage(metrics, &limiter, http_router);
     AddLibreTranslate(services, model, options.limits,
                       /*needs_token=*/tokens != nullptr, http_router);
     HttpFront::Options front;

@@ -9,7 +9,7 @@ bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
 every=(pins compose kubernetes memory prometheus proxy attack fleet examples inference
-  clients deepl image proxy_image package)
+  clients deepl page image proxy_image package)
 [[ ${names[0]} ]] || names=("${every[@]}")
 # A check that hangs fails. The longest checks, the attacks and the image, take a
 # third of this time.

@@ -259,6 +259,19 @@ class Metrics::Series {
   }
   void SetHttpConnections(int32_t num_open) { http_connections_.Set(num_open); }
 
+  LiveFigures Live() const {
+    LiveFigures live;
+    live.gauges.num_requests_running = ValueOf<int32_t>(requests_running_);
+    live.gauges.num_requests_waiting = ValueOf<int32_t>(requests_waiting_);
+    live.gauges.num_sequences_running = ValueOf<int32_t>(sequences_running_);
+    live.gauges.kv = {
+        ValueOf<int64_t>(self_used_), ValueOf<int64_t>(cross_used_),
+        ValueOf<int64_t>(self_reserved_), ValueOf<int64_t>(cross_reserved_),
+        ValueOf<int64_t>(kv_capacity_)};
+    live.tokens_per_second = generated_.PerSecond(now_());
+    return live;
+  }
+
   std::vector<prometheus::MetricFamily> Collect() const {
     std::vector<prometheus::MetricFamily> families = registry_.Collect();
     AddProcessFamilies(families);
@@ -276,6 +289,11 @@ class Metrics::Series {
   }
 
  private:
+  template <typename Integer>
+  static Integer ValueOf(const Gauge& gauge) {
+    return static_cast<Integer>(gauge.Value());
+  }
+
   static void ObserveAll(const std::vector<double>& values,
                          Histogram& histogram) {
     for (double value : values) histogram.Observe(value);
@@ -464,6 +482,7 @@ std::string Metrics::Scrape() const {
   return prometheus::TextSerializer().Serialize(series_->Collect());
 }
 
+LiveFigures Metrics::Live() const { return series_->Live(); }
 void Metrics::OnStep(const StepStats& stats) { series_->OnStep(stats); }
 void Metrics::CountSuccess(FinishReason reason) {
   series_->CountSuccess(reason);

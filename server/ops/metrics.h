@@ -58,6 +58,13 @@ struct HttpRouteName {
   std::string path;    // "/translate"; open parts are "{}"
 };
 
+// The state of the engine after its last step, and the rate of tokens over the
+// last ten seconds. Each value is of its own moment.
+struct LiveFigures {
+  EngineGauges gauges;
+  double tokens_per_second = 0;
+};
+
 // Everything that /metrics shows. The only unit that uses Prometheus.
 //
 // Gauges have the values of the last step. Every series whose labels are known
@@ -80,6 +87,7 @@ class Metrics {
 
   // The current text of /metrics.
   std::string Scrape() const;
+  LiveFigures Live() const;
 
   void OnStep(const StepStats& stats);
   void CountSuccess(FinishReason reason);
