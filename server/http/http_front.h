@@ -44,7 +44,7 @@ class HttpFront {
   // Errors are those of ConnectionListener::Listen().
   static absl::StatusOr<std::unique_ptr<HttpFront>> Listen(
       Options options, const HttpRouter* router, Metrics* metrics);
-  ~HttpFront();  // REQUIRES: each Exchange of its calls has ended.
+  ~HttpFront();  // REQUIRES: no HttpCall of it is left.
   HttpFront(const HttpFront&) = delete;
   HttpFront& operator=(const HttpFront&) = delete;
 
