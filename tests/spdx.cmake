@@ -15,7 +15,7 @@ foreach(entry ${entries})
   endif()
 endforeach()
 file(GLOB_RECURSE sources RELATIVE ${ROOT} ${globs})
-list(FILTER sources EXCLUDE REGEX "^(build/|proto/(google|grpc)/)")
+list(FILTER sources EXCLUDE REGEX "^(build/|proto/(google|grpc|inference)/)")
 
 set(violations "")
 foreach(file ${sources})
