@@ -201,8 +201,7 @@ void BM_BeamSearchAdvance(benchmark::State& state) {
   BeamSearch search(sampling, eos);
   for (auto _ : state) {
     search.Advance(
-        absl::MakeSpan(candidates),
-        [&](int32_t) { return absl::MakeConstSpan(tokens); },
+        absl::MakeSpan(candidates), [&](int32_t) { return LiveTokens{tokens}; },
         [](const BeamStep&) -> std::optional<FinishReason> { return {}; });
     benchmark::DoNotOptimize(search.live().data());
   }
