@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Starts the server on the embedded model, calls it as a client would, shows its
-# metrics, and stops it.
-#   demo.sh FOLDER_OF_THE_PROGRAMS
+# metrics, and stops it. With --keep, it runs until it is interrupted.
+#   demo.sh FOLDER_OF_THE_PROGRAMS [--keep]
 set -euo pipefail
 bin=$1
+keep=${2:-}
+if [[ $keep && $keep != --keep ]]; then
+  echo "unexpected argument \"$keep\"; only --keep is allowed" >&2
+  exit 2
+fi
 work=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$work"' EXIT
 
@@ -18,14 +23,15 @@ show() {
 : >"$work/out"
 say 'Starting sheaf-server on the embedded model'
 "$bin/sheaf-server" --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 \
-  --kv_cache_bytes=64MiB >"$work/out" 2>"$work/log" &
+  --http_listen=127.0.0.1:0 --kv_cache_bytes=64MiB >"$work/out" 2>"$work/log" &
 server=$!
 until address=$(sed -n 's/^listening on //p' "$work/out") && [[ $address ]]; do
   kill -0 "$server" 2>/dev/null || { cat "$work/log" >&2; exit 1; }
   sleep 0.1
 done
 metrics=$(sed -n 's/.*metrics on //p' "$work/log")
-echo "listening on $address, metrics on $metrics"
+http=$(sed -n 's/.*HTTP on //p' "$work/log")
+echo "listening on $address, metrics on $metrics, HTTP on $http"
 
 show models
 
@@ -38,6 +44,15 @@ printf '%s\n' 'Tom is my brother.' '' 'She has two cats.' 'It is cold today.' |
   tee "$work/lines" | sed 's/^/  /'
 echo '---'
 show translate --from=en --to=de <"$work/lines"
+
+say 'HTML with a placeholder: tags and placeholders come back'
+show translate --from=en --to=de --format=html \
+  '<p>Press the <b>red</b> button &amp; wait for {name}.</p>'
+
+say 'The same server in place of LibreTranslate'
+printf '\033[2m$ curl http://%s/translate -d q=... -d source=auto -d target=de\033[0m\n' "$http"
+curl -fsS "http://$http/translate" -d 'q=Good morning, my friend.' -d source=auto -d target=de
+echo
 
 say 'A summary, which is the sentence that says what the text is about'
 show summarize 'We present a method to convert multi-head attention models into
@@ -60,6 +75,12 @@ until scrape >"$work/metrics" &&
 done
 cat "$work/metrics"
 wait "$client"
+
+if [[ $keep ]]; then
+  say "A page to try it: http://$http/ (Ctrl-C stops the server)"
+  trap 'exit 0' INT TERM
+  wait "$server"
+fi
 
 say 'Stopping the server (SIGTERM drains it)'
 kill -TERM "$server"

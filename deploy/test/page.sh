@@ -6,7 +6,9 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need chromium chromedriver python3 curl
-python3 -c 'import selenium' 2>/dev/null || not_run 'python3-selenium is missing'
+# Debian's package is for Debian's Python.
+python=/usr/bin/python3
+"$python" -c 'import selenium' 2>/dev/null || not_run 'python3-selenium is missing'
 port=$(free_port)
 start_server page --http_listen="127.0.0.1:$port"
 await 20 curl -fsS -o /dev/null "http://127.0.0.1:$port/"
@@ -17,4 +19,4 @@ if command -v npm >/dev/null &&
 else
   echo 'not run: accessibility (axe-core cannot be installed)'
 fi
-python3 "$root/deploy/test/page.py" "http://127.0.0.1:$port/" "$work" "$axe"
+"$python" "$root/deploy/test/page.py" "http://127.0.0.1:$port/" "$work" "$axe"

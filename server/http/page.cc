@@ -49,13 +49,13 @@ void AddPlain(std::string path, CallerLimiter* limiter,
 
 std::string StatsText(const LiveFigures& live) {
   const EngineGauges& gauges = live.gauges;
-  return JsonText({{"tokensPerSecond", live.tokens_per_second},
-                   {"requestsRunning", gauges.num_requests_running},
-                   {"requestsWaiting", gauges.num_requests_waiting},
-                   {"sequencesRunning", gauges.num_sequences_running},
-                   {"kvSelfBytes", gauges.kv.self_used},
-                   {"kvCrossBytes", gauges.kv.cross_used},
-                   {"kvCapacityBytes", gauges.kv.capacity}});
+  return JsonText({{"tokens_per_second", live.tokens_per_second},
+                   {"num_requests_running", gauges.num_requests_running},
+                   {"num_requests_waiting", gauges.num_requests_waiting},
+                   {"num_sequences_running", gauges.num_sequences_running},
+                   {"kv_self_bytes", gauges.kv.self_used},
+                   {"kv_cross_bytes", gauges.kv.cross_used},
+                   {"kv_capacity_bytes", gauges.kv.capacity}});
 }
 
 }  // namespace

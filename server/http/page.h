@@ -19,9 +19,9 @@ absl::Span<const PageFile> PageFiles();
 
 // Adds the page on which people try the models: GET / and GET /page/NAME, which
 // need no token, and the figures that it shows, GET /v1/stats:
-//   {"tokensPerSecond": 0.0, "requestsRunning": 0, "requestsWaiting": 0,
-//    "sequencesRunning": 0, "kvSelfBytes": 0, "kvCrossBytes": 0,
-//    "kvCapacityBytes": 0}
+//   {"tokens_per_second": 0.0, "num_requests_running": 0,
+//    "num_requests_waiting": 0, "num_sequences_running": 0,
+//    "kv_self_bytes": 0, "kv_cross_bytes": 0, "kv_capacity_bytes": 0}
 // A browser that shows the page calls only the server that it came from; the
 // policy in its header lets it call no other.
 //

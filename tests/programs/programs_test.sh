@@ -51,7 +51,7 @@ broken && mv "$work/model/model.safetensors" "$work/model/pytorch_model.bin"
 refuse_server 3 'pytorch_model.bin' --model="$work/model"
 echo '--- sizes are checked before memory is allocated; a lack of it is one line'
 broken && sed -i 's/"vocab_size": [0-9]*/"vocab_size": 4194304/; s/"d_model": [0-9]*/"d_model": 65536/' \
-  "$work/model/config.json"
+  "$work/model/config.json" && rm -f "$work/model/sheaf_alignment.json"
 refuse_server 3 'config.json asks for [4194304, 65536]' --model="$work/model"
 python3 - "$work/model" <<'END' # a sparse file with the tensors of an enormous config.json
 import json, struct, sys

@@ -5,7 +5,10 @@
 #include <unicode/uchar.h>
 #include <unicode/uscript.h>
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/algorithm/container.h"
 #include "absl/container/flat_hash_map.h"
@@ -81,24 +84,35 @@ void ForEachCharacter(
   }
 }
 
-// Appends the range, together with the last one if only a space or nothing
-// separates two words.
-void AppendJoined(absl::string_view text, TextRange range,
-                  std::vector<TextRange>& ranges) {
-  if (!ranges.empty()) {
-    TextRange& last = ranges.back();
-    const absl::string_view between = Slice(text, {last.end, range.begin});
-    const bool has_words =
-        HasLetter(Slice(text, last)) && HasLetter(Slice(text, range));
-    if (between.empty()
-            ? HasLetter(Slice(text, last)) == HasLetter(Slice(text, range))
-            : has_words && between == " ") {
-      last.end = range.end;
-      return;
+// Ranges of a text in order, in which those become one that nothing separates,
+// or only a space between two words.
+class JoinedRanges {
+ public:
+  explicit JoinedRanges(absl::string_view text) : text_(text) {}
+
+  size_t end() const { return ranges_.empty() ? 0 : ranges_.back().end; }
+
+  void Append(TextRange range) {
+    const bool has_letter = HasLetter(Slice(text_, range));
+    if (!ranges_.empty() && has_letter == last_has_letter_) {
+      TextRange& last = ranges_.back();
+      const absl::string_view between = Slice(text_, {last.end, range.begin});
+      if (between.empty() || (has_letter && between == " ")) {
+        last.end = range.end;
+        return;
+      }
     }
+    ranges_.push_back(range);
+    last_has_letter_ = has_letter;
   }
-  ranges.push_back(range);
-}
+
+  std::vector<TextRange> Take() { return std::move(ranges_); }
+
+ private:
+  const absl::string_view text_;
+  std::vector<TextRange> ranges_;
+  bool last_has_letter_ = false;  // whether the last range has
+};
 
 // The whole word around a letter, from `begin` on at the earliest.
 TextRange WordAround(absl::string_view text, TextRange letter, size_t begin) {
@@ -215,20 +229,19 @@ std::vector<TextRange> FindBroken(absl::string_view source,
 std::vector<TextRange> FindUnknown(absl::string_view text,
                                    const Tokenizer& tokenizer,
                                    absl::FunctionRef<bool()> is_wanted) {
-  std::vector<TextRange> parts;
+  JoinedRanges parts(text);
   size_t num_letters = 0, num_unknown = 0;
   const auto take = [&](TextRange range, int32_t character, bool is_known) {
     const bool is_letter = IsLetter(character);
     num_letters += is_letter;
     if (is_known || PlainSign(character) != nullptr) return;
     num_unknown += is_letter;
-    const size_t end = parts.empty() ? 0 : parts.back().end;
-    if (range.begin < end) return;  // within the last word
-    AppendJoined(text, is_letter ? WordAround(text, range, end) : range, parts);
+    if (range.begin < parts.end()) return;  // within the last word
+    parts.Append(is_letter ? WordAround(text, range, parts.end()) : range);
   };
   ForEachCharacter(text, tokenizer, is_wanted, take);
-  if (2 * num_unknown > num_letters) parts.clear();
-  return parts;
+  if (2 * num_unknown > num_letters) return {};
+  return parts.Take();
 }
 
 std::vector<SpanReplacement> FindPlainSigns(

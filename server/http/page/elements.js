@@ -13,7 +13,7 @@ export function showError(message) {
 }
 
 export function usageText(usage, milliseconds) {
-  const tokens = Number(usage?.outputTokens || 0);
+  const tokens = Number(usage?.output_tokens || 0);
   return `${tokens} tokens in ${(milliseconds / 1000).toFixed(2)} s`;
 }
 

@@ -42,13 +42,13 @@ async function showFigures() {
   try {
     const now = await get('v1/stats');
     fillList($('figures'), [
-      ['Tokens per second', (now.tokensPerSecond || 0).toFixed(0)],
-      ['Requests running', now.requestsRunning || 0],
-      ['Requests in the queue', now.requestsWaiting || 0],
-      ['Sequences running', now.sequencesRunning || 0],
-      ['KV of self-attention', megabytes(now.kvSelfBytes)],
-      ['KV of cross-attention', megabytes(now.kvCrossBytes)],
-      ['KV capacity', megabytes(now.kvCapacityBytes)],
+      ['Tokens per second', (now.tokens_per_second || 0).toFixed(0)],
+      ['Requests running', now.num_requests_running || 0],
+      ['Requests in the queue', now.num_requests_waiting || 0],
+      ['Sequences running', now.num_sequences_running || 0],
+      ['KV of self-attention', megabytes(now.kv_self_bytes)],
+      ['KV of cross-attention', megabytes(now.kv_cross_bytes)],
+      ['KV capacity', megabytes(now.kv_capacity_bytes)],
     ]);
   } catch (error) {
     showError(error.message);
@@ -68,8 +68,8 @@ function fillLanguages(list, languages, chosen) {
 // The languages of the tasks "translation_en_to_de", or those of a multilingual
 // model.
 function languagesOf(model) {
-  if ((model.targetLanguages || []).length > 0) {
-    return [model.sourceLanguages || [], model.targetLanguages];
+  if ((model.target_languages || []).length > 0) {
+    return [model.source_languages || [], model.target_languages];
   }
   const pairs = (model.tasks || [])
       .map((task) => /^translation_(.+)_to_(.+)$/.exec(task))
@@ -93,14 +93,14 @@ async function showModel() {
   fillList($('model'), [
     ['Name', model.name],
     ['Architecture', model.architecture],
-    ['Parameters', Number(model.numParameters).toLocaleString()],
+    ['Parameters', Number(model.num_parameters).toLocaleString()],
     ['Query heads, KV heads, cross KV heads',
-      `${model.numQueryHeads}, ${model.numKvHeads}, ${model.numCrossKvHeads}`],
-    ['Weights', `${model.weightType}, ${megabytes(model.weightBytes)}`],
-    ['KV per generated token', `${model.kvBytesPerToken} bytes`],
-    ['KV per source token', `${model.crossKvBytesPerToken} bytes`],
+      `${model.num_query_heads}, ${model.num_kv_heads}, ${model.num_cross_kv_heads}`],
+    ['Weights', `${model.weight_type}, ${megabytes(model.weight_bytes)}`],
+    ['KV per generated token', `${model.kv_bytes_per_token} bytes`],
+    ['KV per source token', `${model.cross_kv_bytes_per_token} bytes`],
     ['Tasks', (model.tasks || []).join(', ')],
-    ['Server', answer.serverVersion],
+    ['Server', answer.server_version],
   ]);
 }
 

@@ -13,12 +13,16 @@ const kAlternatives = 3;
 const kKept = /<[^<>]+>|\{\{?[^{}\s]+\}?\}|\$\{[^{}\s]+\}|%(?:\d+\$)?[sdif@]|%\(\w+\)[sd]|https?:\/\/[^\s<>"]+|`[^`]+`/g;
 
 const kWarnings = {
-  SEGMENT_WARNING_LENGTH_RATIO: 'is much longer or shorter than its source',
-  SEGMENT_WARNING_REPEATED: 'repeats itself',
-  SEGMENT_WARNING_UNTRANSLATED: 'may not be translated',
-  SEGMENT_WARNING_NUMBERS: 'has other numbers than its source',
-  SEGMENT_WARNING_CUT: 'was cut off',
   SEGMENT_WARNING_EMPTY: 'is empty',
+  SEGMENT_WARNING_CUT: 'was cut off',
+  SEGMENT_WARNING_PROTECTED_SPAN: 'lost a part that is to stay as it is',
+  SEGMENT_WARNING_NUMBER: 'has other numbers than its source',
+  SEGMENT_WARNING_UNKNOWN_CHARACTER: 'lacks a character that the model cannot write',
+  SEGMENT_WARNING_REPETITION: 'repeats itself',
+  SEGMENT_WARNING_TOO_SHORT: 'is short for its source',
+  SEGMENT_WARNING_TOO_LONG: 'is long for its source',
+  SEGMENT_WARNING_UNTRANSLATED: 'may not be translated',
+  SEGMENT_WARNING_TERM: 'lacks the translation of a term',
 };
 
 let timer = 0;
@@ -28,11 +32,11 @@ function requestOf() {
   const keep = $('keep').value.split(',').map((word) => word.trim());
   return {
     text: $('source').value,
-    sourceLanguage: $('from').value,
-    targetLanguage: $('to').value,
+    source_language: $('from').value,
+    target_language: $('to').value,
     format: $('format').value,
-    protectSpans: $('protect').checked,
-    doNotTranslate: keep.filter((word) => word !== ''),
+    protect_spans: $('protect').checked,
+    do_not_translate: keep.filter((word) => word !== ''),
   };
 }
 
@@ -50,10 +54,7 @@ function appendMarked(element, text) {
 }
 
 function warningText(segment) {
-  const texts = (segment.warnings || []).map(
-      (name) => kWarnings[name] ||
-          name.replace('SEGMENT_WARNING_', '').toLowerCase().replaceAll('_', ' '));
-  return texts.join(', ');
+  return (segment.warnings || []).map((name) => kWarnings[name] || name).join(', ');
 }
 
 // Shows the text with the sentences that the reports call uncertain. Reports
@@ -72,7 +73,7 @@ function showReported(text, segments) {
     const sentence = characters.slice(begin, end).join('');
     const warning = warningText(segment);
     const span = document.createElement('span');
-    const score = segment.meanLogprob || 0;
+    const score = segment.mean_logprob || 0;
     span.title = `Mean log-probability ${score.toFixed(2)}` +
         (warning ? `; ${warning}` : '');
     if (warning || score < kUnsure) span.className = 'unsure';
@@ -113,14 +114,14 @@ async function translate() {
   let text = '';
   let last = {};
   try {
-    const body = {...requestOf(), returnSegments: true};
+    const body = {...requestOf(), return_segments: true};
     await stream('v1/translate', body, abort.signal, (chunk) => {
       text += chunk.text || '';
       $('target').append(chunk.text || '');
       last = chunk;
     });
     showReported(text, last.segments || []);
-    showDetected(last.detectedLanguage);
+    showDetected(last.detected_language);
     $('usage').textContent = usageText(last.usage, performance.now() - begin);
   } catch (error) {
     if (error.name === 'AbortError') return;
@@ -143,7 +144,7 @@ async function showAlternatives() {
   try {
     const answer = await post('v1/translate', {
       ...requestOf(),
-      decoding: {beamSize: kAlternatives + 1, numHypotheses: kAlternatives},
+      decoding: {beam_size: kAlternatives + 1, num_hypotheses: kAlternatives},
     });
     $('alternatives').replaceChildren();
     for (const hypothesis of answer.alternatives || []) {
