@@ -7,8 +7,8 @@
 
 namespace sheaf {
 
-// An error as DeepL's API reports it: {"message": "..."}. A wrong token is 403, a
-// language that the model does not have is 400, and an unknown glossary 404.
+// An error as DeepL's API reports it: {"message": "..."}. A wrong token is 403,
+// a language that the model does not have is 400, and an unknown glossary 404.
 HttpResponse DeepLError(const absl::Status& status);
 
 }  // namespace sheaf

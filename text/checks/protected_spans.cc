@@ -17,7 +17,8 @@
 namespace sheaf {
 namespace {
 
-// Appends what placeholders.h, addresses.h and emoji.h find, from left to right.
+// Appends what placeholders.h, addresses.h and emoji.h find, from left to
+// right.
 void AppendPatterns(absl::string_view text, absl::FunctionRef<bool()> is_wanted,
                     std::vector<TextRange>& spans) {
   constexpr size_t kBytesAtOnce = 16 << 10;

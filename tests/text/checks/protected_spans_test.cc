@@ -58,7 +58,8 @@ TEST(ProtectedSpansTest, EmojiWithTheirModifiers) {
   EXPECT_THAT(Find("Hello! 😊 How are you?"), ElementsAre("😊"));
   EXPECT_THAT(Find("Well done 👍🏽👨‍👩‍👧 and ❤️, ✔ "),
               ElementsAre("👍🏽", "👨‍👩‍👧", "❤️", "✔"));
-  EXPECT_THAT(Find("From 🇩🇪🇫🇷 to 🏴󠁧󠁢󠁳󠁣󠁴󠁿"), ElementsAre("🇩🇪", "🇫🇷", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"));
+  EXPECT_THAT(Find("From 🇩🇪🇫🇷 to 🏴󠁧󠁢󠁳󠁣󠁴󠁿"),
+              ElementsAre("🇩🇪", "🇫🇷", "🏴󠁧󠁢󠁳󠁣󠁴󠁿"));
   EXPECT_THAT(Find("Sheaf™ © 2026 → 12 °C — “x” …"), IsEmpty());
 }
 
