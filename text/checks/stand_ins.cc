@@ -27,8 +27,6 @@ Form FormOf(StandInKind kind) {
       return {"__", "__"};
     case StandInKind::kIdentifier:
       return {"ID", ""};
-    case StandInKind::kFile:
-      return {"A", ".txt"};
   }
   return {};
 }

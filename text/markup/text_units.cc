@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
 #include "text/utf8.h"
 
 namespace sheaf {
@@ -269,14 +270,37 @@ class Aligner {
     }
   }
 
-  // Kept content that is in the target unit by unit, in the order of the
-  // source.
+  // The first unit of the target that comes from each unit of the source; -1:
+  // none.
+  std::vector<int32_t> FirstTargets() const {
+    std::vector<int32_t> targets(units_.source.size(), -1);
+    for (size_t i = units_.target.size(); i-- > 0;) {
+      const int32_t source = units_.target[i].source;
+      if (source >= 0) {
+        targets[static_cast<size_t>(source)] = static_cast<int32_t>(i);
+      }
+    }
+    return targets;
+  }
+
+  // Kept content that is in the target unit by unit: where its first unit comes
+  // from, or else in the order of the source.
   void TakeKept(absl::Span<const TextRange> kept) {
+    const std::vector<int32_t> targets = FirstTargets();
     absl::flat_hash_map<absl::string_view, size_t> next;
     std::vector<bool> is_copy(units_.target.size());
     is_taken_.assign(units_.source.size(), false);
     for (const TextRange& range : kept) {
       const absl::string_view content = Slice(texts_.source, range);
+      const size_t first = FirstAfter(units_.source, range.begin);
+      if (first < targets.size() && targets[first] >= 0) {
+        const size_t at =
+            units_.target[static_cast<size_t>(targets[first])].range.begin;
+        if (absl::StartsWith(texts_.target.substr(at), content) &&
+            TakeCopy(range, at, is_copy)) {
+          continue;
+        }
+      }
       size_t& from = next[content];
       while (from < texts_.target.size() && content.size() > 0) {
         const size_t found = texts_.target.find(content, from);
@@ -302,7 +326,8 @@ class Aligner {
   }
 
   // Lets the units of the target from the byte `at` on come from those of a
-  // range of the source. False if its ends are not those of units.
+  // range of the source. False if its ends are not those of units, or if they
+  // are copies already.
   bool TakeCopy(TextRange range, size_t at, std::vector<bool>& is_copy) {
     size_t target = FirstAfter(units_.target, at);
     const size_t end = at + range.size();
@@ -313,7 +338,8 @@ class Aligner {
     }
     while (target < units_.target.size() &&
            units_.target[target].range.begin < end) {
-      if (units_.target[target].range.end > end) return false;
+      if (units_.target[target].range.end > end || is_copy[target])
+        return false;
       ++target;
     }
     for (size_t i = first; i < target; ++i) {
