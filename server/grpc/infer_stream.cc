@@ -103,17 +103,14 @@ class InferStream::Answer final : public Responder {
 void InferStream::Begin() {
   request_id_ = RequestIdOr(caller().request_id);
   AddRequestId(request_id_, &rpc());
-  if (TakeCallersPlace()) ReadMessage(host().max_message_bytes);
+  if (absl::Status place = TakeCallersPlace(); !place.ok()) return End(place);
+  ReadMessage(host().max_message_bytes);
 }
 
-bool InferStream::TakeCallersPlace() {
+absl::Status InferStream::TakeCallersPlace() {
   absl::StatusOr<CallerLease> lease = services_.limiter->Acquire(caller());
-  if (!lease.ok()) {
-    End(lease.status());
-    return false;
-  }
-  lease_.emplace(*std::move(lease));
-  return true;
+  if (lease.ok()) lease_.emplace(*std::move(lease));
+  return lease.status();
 }
 
 void InferStream::OnMessage(std::string bytes) {
@@ -144,17 +141,22 @@ void InferStream::SendResponse(const ModelStreamInferResponse& response,
   {
     absl::MutexLock lock(&exchange_mu_);
     is_last_ = is_last;
+    // Before the client has the answer, so that there is no moment in which it
+    // could begin another request instead.
+    if (is_last) next_place_ = TakeCallersPlace();
   }
   Send(SerializeMessage(response));
 }
 
 void InferStream::OnSent(bool is_sent) {
   std::shared_ptr<Exchange> ended, running;
+  absl::Status next_place;
   {
     absl::MutexLock lock(&exchange_mu_);
     (is_last_ ? ended : running) = exchange_;
     if (is_last_) exchange_ = nullptr;
     is_last_ = false;
+    next_place = next_place_;
   }
   if (running != nullptr) {
     if (!is_sent) running->OnClientGone();
@@ -163,7 +165,8 @@ void InferStream::OnSent(bool is_sent) {
   ended->OnClosed();
   if (!is_sent) return End(absl::CancelledError(""));
   LimitLife(MonotonicTime::InfiniteFuture());
-  if (TakeCallersPlace()) ReadNextMessage(host().max_message_bytes);
+  if (!next_place.ok()) return End(next_place);
+  ReadNextMessage(host().max_message_bytes);
 }
 
 void InferStream::OnHalfClose() {

@@ -39,9 +39,8 @@ class InferStream final : public RpcCall {
   void OnUnread() override;
   void OnClosed() override;
 
-  // Takes the caller's place for the request that is awaited. If there is none,
-  // ends the call and returns false.
-  bool TakeCallersPlace();
+  // Takes the caller's place for the request that is awaited.
+  absl::Status TakeCallersPlace();
   void SendResponse(const inference::ModelStreamInferResponse& response,
                     bool is_last);
   std::shared_ptr<Exchange> exchange();
@@ -54,6 +53,8 @@ class InferStream final : public RpcCall {
   std::shared_ptr<Exchange> exchange_ ABSL_GUARDED_BY(exchange_mu_);
   // The last response to the request is on its way.
   bool is_last_ ABSL_GUARDED_BY(exchange_mu_) = false;
+  // Whether there was a place for the next request when the last response left.
+  absl::Status next_place_ ABSL_GUARDED_BY(exchange_mu_);
 };
 
 }  // namespace sheaf

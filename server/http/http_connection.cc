@@ -147,6 +147,7 @@ void HttpConnection::OnBytesOfRequest(absl::string_view bytes) {
     }
     if (state_ == State::kBody && parsed == ParserState::kDone) OnBody();
   }
+  if (host_.is_draining) OnDrain();
   OnExtraBytes(bytes.size());
 }
 
