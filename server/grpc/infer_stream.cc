@@ -109,8 +109,9 @@ void InferStream::Begin() {
 
 absl::Status InferStream::TakeCallersPlace() {
   absl::StatusOr<CallerLease> lease = services_.limiter->Acquire(caller());
-  if (lease.ok()) lease_.emplace(*std::move(lease));
-  return lease.status();
+  if (!lease.ok()) return lease.status();
+  lease_.emplace(*std::move(lease));
+  return absl::OkStatus();
 }
 
 void InferStream::OnMessage(std::string bytes) {

@@ -144,8 +144,9 @@ void Check(const RepairPlan& plan, const SegmentPlan& segment,
         Align(plan, part, part.hypotheses[candidate.rank]));
   };
   const auto take = [&](std::optional<EditedText> edited) {
-    if (edited.has_value()) text = *std::move(edited);
-    return edited.has_value();
+    if (!edited.has_value()) return false;
+    text = *std::move(edited);
+    return true;
   };
   if (plan.may_repair && candidate.is_restored) {
     if (HasBrokenCharacter(source, text.text) ||
