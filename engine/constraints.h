@@ -77,7 +77,7 @@ class ConstraintSet {
     // The node of the longest proper end of this node's tokens.
     int32_t fallback = 0;
     std::vector<int32_t> children;
-    // Of the node and its fallbacks, the deepest node first.
+    // Those of the node and its fallbacks, the deepest node first.
     std::vector<Begun> begun;
   };
 

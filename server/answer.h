@@ -156,7 +156,8 @@ class Answer {
   int32_t next_ = 0;                    // the segment whose text comes next
   bool is_gap_due_ = true;  // the gap before it is not in ready_ yet
   bool is_complete_ = false;
-  // Of the text in order, and of what is shown of it; if there are reports.
+  // Positions in the text in order, and in the part shown; if there are
+  // reports.
   int64_t num_code_points_ = 0, num_shown_ = 0;
   size_t most_hypotheses_ = 1;  // the largest number of a segment so far
   AnswerSummary summary_;

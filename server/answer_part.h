@@ -41,7 +41,7 @@ struct AnswerSummary {
   std::string model;  // the name of the model that answered
   FinishReason finish_reason = FinishReason::kEos;
   float score = 0;  // the sum of the segments' scores
-  // Of the tokens of the answer; empty unless asked for.
+  // One per token of the answer; empty unless asked for.
   std::vector<int32_t> source_positions;
   std::vector<FinishedPart> others;  // alternatives to the text, best first
   int32_t num_input_tokens = 0;

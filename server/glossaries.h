@@ -62,7 +62,7 @@ class Glossaries {
   };
   using ByFile = std::map<std::string, Named>;  // by the file's name
 
-  // What is known of a file.
+  // The last state of a file.
   struct FileState {
     std::string stamp;
     absl::Status status;  // of the last read

@@ -26,7 +26,7 @@ inline constexpr char kFinishReasonTensor[] = "finish_reason";
 inline constexpr char kScoreTensor[] = "score";
 inline constexpr char kDetectedLanguageTensor[] = "detected_language";
 
-// What the response needs of its request.
+// The parts of a request that its response needs.
 struct InferLayout {
   std::string id = "";
   std::vector<std::string> outputs;  // names, in their order

@@ -11,7 +11,7 @@
 
 namespace sheaf {
 
-// What is wrong with the translation of a segment, or probably is.
+// A fault, or probable fault, of the translation of a segment.
 enum class SegmentWarning : uint8_t {
   kEmpty,             // it has no letter or digit
   kCut,               // it reached the maximum number of tokens
