@@ -111,6 +111,13 @@ expect_status 200 "\"https://$web/download_file/"
 send "$(sed -E 's|.*(/download_file/[^"]*)".*|\1|' "$work/body")"
 expect_status 200 'Wo ist der Bahnhof?'
 
+# The largest file: nginx lets pass what the server takes.
+python3 -c 'import json; print(json.dumps([123456] * 500000))' >"$work/numbers.json"
+send /translate_file -F "file=@$work/numbers.json" -F source=en -F target=de
+expect_status 200 "\"https://$web/download_file/"
+send "$(sed -E 's|.*(/download_file/[^"]*)".*|\1|' "$work/body")"
+cmp "$work/numbers.json" "$work/body" || fail 'a file without texts is changed'
+
 echo '--- errors of nginx itself, in the form of each dialect'
 head -c 6400000 /dev/zero >"$work/large"
 # expect_form STATUS MESSAGE [CURL_OPTION ...]: each dialect must get this error.
