@@ -170,29 +170,28 @@ void TextCall::End() {
 }
 
 void TextCall::OnPart(const AnswerPart& part) {
-  std::string bytes = work_.stream->part(part);
+  const std::string bytes = work_.stream->part(part);
   if (bytes.empty()) return OnSent();
-  SendPart(std::move(bytes));
+  BeginStream();
+  context_.reply->SendPart(bytes);
 }
 
-void TextCall::SendPart(std::string part) {
-  if (!std::exchange(has_begun_answer_, true)) {
-    context_.reply->BeginParts(work_.stream->head);
-  }
-  context_.reply->SendPart(std::move(part));
+void TextCall::BeginStream() {
+  if (std::exchange(has_begun_answer_, true)) return;
+  context_.reply->BeginParts(work_.stream->head);
 }
 
 void TextCall::EndStream(const absl::StatusOr<TextAnswer>& answer) {
   if (!answer.ok() && !has_begun_answer_) {
     return context_.reply->Answer(method_->error(answer.status()));
   }
-  is_ending_stream_ = true;
-  SendPart(answer.ok() ? work_.stream->last(answer->whole, answer->summary)
-                       : work_.stream->broken(answer.status()));
+  BeginStream();
+  context_.reply->EndParts(
+      answer.ok() ? work_.stream->last(answer->whole, answer->summary)
+                  : work_.stream->broken(answer.status()));
 }
 
 void TextCall::OnSent() {
-  if (is_ending_stream_) return context_.reply->EndParts();
   begun_[0].responder->SetReady();
   begun_[0].exchange->OnWritable();
 }

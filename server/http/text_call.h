@@ -112,7 +112,7 @@ class TextCall final : public HttpCall {
   void End();
   void OnPart(const AnswerPart& part);
   void EndStream(const absl::StatusOr<TextAnswer>& answer);
-  void SendPart(std::string part);
+  void BeginStream();
 
   HttpCallContext context_;
   const Services& services_;
@@ -125,7 +125,6 @@ class TextCall final : public HttpCall {
   absl::Status status_;              // the first error
   bool is_reading_ = false;          // a reading thread has the body
   bool has_begun_answer_ = false;    // of a stream
-  bool is_ending_stream_ = false;    // its last part is on its way
 };
 
 }  // namespace sheaf
