@@ -77,7 +77,10 @@ const std::shared_ptr<Exchange>& TextCall::OpenExchange() {
 }
 
 bool TextCall::Begin() {
-  return method_->has_token_in_body || OpenExchange()->Authorize();
+  if (method_->has_token_in_body) return true;
+  if (!OpenExchange()->Authorize()) return false;
+  context_.request.caller = begun_[0].exchange->caller();
+  return true;
 }
 
 void TextCall::OnNoBody(const absl::Status& reason) { OnWork(reason); }
