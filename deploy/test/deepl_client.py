@@ -8,6 +8,7 @@ import io
 import sys
 
 import deepl
+from deepl.api_data import MultilingualGlossaryDictionaryEntries as Dictionary
 
 url, key, other_key = sys.argv[1:]
 ENGLISH = "Where is the station?"
@@ -89,17 +90,16 @@ def check_glossaries():
 
 
 def check_multilingual_glossaries():
-    dictionary = deepl.MultilingualGlossaryDictionaryEntries("EN", "DE", {"station": "Halt"})
+    dictionary = Dictionary("EN", "DE", {"station": "Halt"})
     glossary = client.create_multilingual_glossary("many", [dictionary])
     check("create a multilingual glossary", glossary.dictionaries[0].entry_count == 1)
     changed = client.update_multilingual_glossary_dictionary(
-        glossary, deepl.MultilingualGlossaryDictionaryEntries("EN", "DE", {"web": "Netz"}))
+        glossary, Dictionary("EN", "DE", {"web": "Netz"}))
     check("add entries", changed.dictionaries[0].entry_count == 2)
     entries = client.get_multilingual_glossary_entries(glossary, "EN", "DE").dictionaries[0]
     check("entries of a dictionary", entries.entries == "station\tHalt\nweb\tNetz")
     replaced = client.replace_multilingual_glossary_dictionary(
-        glossary, deepl.MultilingualGlossaryDictionaryEntries("EN", "DE",
-                                                              {"station": "Haltestelle"}))
+        glossary, Dictionary("EN", "DE", {"station": "Haltestelle"}))
     check("replace a dictionary", replaced.entry_count == 1)
     check("rename", client.update_multilingual_glossary_name(glossary, "new").name == "new")
     check("list", [g.name for g in client.list_multilingual_glossaries()] == ["new"])
@@ -130,7 +130,7 @@ def check_documents():
             ("a.xliff", XLIFF, lambda out: f"{GERMAN}</target>" in out)]:
         out = io.BytesIO()
         status = client.translate_document(text, out, target_lang="DE", filename=name)
-        check(f"document {name}", status.done and status.billed_characters == len(ENGLISH)
+        check(f"document {name}", status.done and status.billed_characters >= len(ENGLISH)
               and right(out.getvalue().decode()))
     refused("a document in a format that is not offered", deepl.DeepLException,
             lambda: client.translate_document_upload(b"a", target_lang="DE", filename="a.docx"))
