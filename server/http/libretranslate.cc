@@ -18,12 +18,10 @@
 #include "server/http/libretranslate_texts.h"
 #include "server/http/plain_call.h"
 #include "server/http/text_call.h"
+#include "server/server_options.h"
 
 namespace sheaf {
 namespace {
-
-// Of all translated files that wait for their clients.
-constexpr size_t kMaxFileBytes = 32 << 20;
 
 // Adds a path that the model answers.
 void AddTexts(const char* path, const Services& services,
@@ -79,7 +77,7 @@ void AddLibreTranslate(const Services& services, const ServedModel& model,
       router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
-  const auto store = std::make_shared<FileStore>(kMaxFileBytes);
+  const auto store = std::make_shared<FileStore>(kHttpFileBytes);
   AddTexts("/translate_file", services,
            LibreTranslateFileReader(services.request_reader, store), router);
   AddDownloads(store, router);
