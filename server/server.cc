@@ -198,11 +198,6 @@ HttpLimits HttpLimitsOf(const ServerOptions& options) {
   return limits;
 }
 
-// As much as gRPC may take for messages that arrive.
-int64_t HttpBodyBytes(const ServerOptions& options) {
-  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
-}
-
 // Null without encryption.
 absl::StatusOr<std::unique_ptr<Certificates>> LoadCertificates(
     const ServerOptions& options) {

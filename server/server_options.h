@@ -79,4 +79,21 @@ inline int64_t TransportBytes(const ServerOptions& options) {
                   4 * int64_t{MaxMessageBytes(options)});
 }
 
+// The memory for bodies of HTTP that arrive: as much as gRPC may take for
+// messages that arrive, and at least four of the largest bodies.
+inline int64_t HttpBodyBytes(const ServerOptions& options) {
+  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
+}
+
+// The memory for translated files that wait until their clients fetch them over
+// HTTP.
+inline constexpr int64_t kHttpFileBytes = int64_t{32} << 20;
+
+// The memory of HTTP; none without --http_listen.
+inline int64_t HttpBytes(const ServerOptions& options) {
+  return options.http_listen.has_value()
+             ? HttpBodyBytes(options) + kHttpFileBytes
+             : 0;
+}
+
 }  // namespace sheaf
