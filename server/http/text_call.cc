@@ -29,7 +29,9 @@ void TextCall::OpenBatch() {
 bool TextCall::Begin() {
   if (method_->has_token_in_body) return true;
   OpenBatch();
-  return batch_->Authorize();
+  if (!batch_->Authorize()) return false;
+  context_.request.caller = batch_->caller();
+  return true;
 }
 
 void TextCall::OnNoBody(const absl::Status& reason) {
