@@ -43,6 +43,22 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 # start_server NAME [FLAG ...]: like start, with a larger cache.
 start_server() { start "$1" --kv_cache_bytes=64MiB "${@:2}"; }
+# start_http NAME [FLAG ...]: starts a server with HTTP that asks for the token "key",
+# and sets url, its address.
+start_http() {
+  local port
+  port=$(free_port)
+  url=http://127.0.0.1:$port
+  printf 'client %s\n' "$(printf %s key | sha256sum | cut -d' ' -f1)" >"$work/tokens"
+  start_server "$1" --http_listen="127.0.0.1:$port" --auth_tokens_file="$work/tokens" \
+    "${@:2}"
+  await 20 curl -fsS "$url/health"
+}
+# says WHAT TEXT: checks that $work/said, the last answer, contains TEXT.
+says() {
+  grep -qF -- "$2" "$work/said" || fail "$1: $(cat "$work/said")"
+  echo "$1: passed"
+}
 # make_certificate DIRECTORY: makes DIRECTORY/tls.{crt,key} for this machine.
 make_certificate() {
   mkdir -p "$1"
