@@ -23,8 +23,9 @@ RUN cmake --preset release -DSHEAF_BUILD_TESTS=OFF \
 
 # nginx with the site of deploy/nginx, the public door of the server.
 #   docker build --target proxy -t sheaf-proxy .
-# It expects /etc/sheaf/tls/tls.crt and tls.key, and a server on 127.0.0.1:50051, in
-# the same pod or network namespace. openssl makes the certificate of compose.yaml.
+# It expects /etc/sheaf/tls/tls.crt and tls.key, and a server on 127.0.0.1:50051 (gRPC)
+# and 127.0.0.1:5000 (HTTP), in the same pod or network namespace. openssl makes the
+# certificate of compose.yaml.
 FROM ${BASE} AS proxy
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get upgrade -y -qq \
@@ -33,9 +34,9 @@ RUN apt-get update -qq \
  && rm -rf /var/lib/apt/lists/* \
  && ln -sf /dev/stdout /var/log/nginx/sheaf.log \
  && install -d -o 65532 -g 65532 /etc/sheaf/tls
-COPY deploy/nginx/nginx.conf deploy/nginx/sheaf.conf /etc/nginx/sheaf/
+COPY deploy/nginx/nginx.conf deploy/nginx/sheaf.conf deploy/nginx/sheaf-http.conf /etc/nginx/sheaf/
 USER 65532:65532
-EXPOSE 50443
+EXPOSE 50443 5443
 # nginx finishes the calls under way; SIGTERM would break them.
 STOPSIGNAL SIGQUIT
 ENTRYPOINT ["/usr/sbin/nginx", "-c", "/etc/nginx/sheaf/nginx.conf"]
@@ -43,7 +44,8 @@ ENTRYPOINT ["/usr/sbin/nginx", "-c", "/etc/nginx/sheaf/nginx.conf"]
 FROM scratch
 COPY --from=build /image /
 USER 65532:65532
-EXPOSE 50051 9464
+# gRPC, HTTP (with --http_listen) and /metrics.
+EXPOSE 50051 5000 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=6s --start-period=60s \
   CMD ["/usr/bin/sheaf", "health", "--server=127.0.0.1:50051"]

@@ -88,6 +88,8 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
       std::shared_ptr<BatchResponder> responder);
 
   const std::string& request_id() const { return caller_.request_id; }
+  // Exchange::caller(). REQUIRES: Authorize() returned true.
+  const std::string& caller() const { return caller_name_; }
 
   [[nodiscard]] bool Authorize();
   [[nodiscard]] bool TakeMessage(int64_t message_bytes);

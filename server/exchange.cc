@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "text/stop_sequences.h"
+#include "server/answer.h"
 
 namespace sheaf {
 namespace {
@@ -64,16 +64,6 @@ void CountText(const AnswerSummary& summary, Metrics& metrics) {
     metrics.CountDetection(DetectionOf(guesses));
   }
   metrics.CountChecks(summary.checks);
-}
-
-// The sampling params of a repair, with the beams that fit for any source.
-std::shared_ptr<const SamplingParams> Fitting(SamplingParams sampling,
-                                              int32_t max_segment_tokens,
-                                              const Engine& engine) {
-  const int32_t fitting = engine.MaxBeamSize(/*lane=*/0, max_segment_tokens,
-                                             sampling.max_new_tokens);
-  sampling.beam_size = std::clamp(sampling.beam_size, 1, std::max(1, fitting));
-  return std::make_shared<const SamplingParams>(std::move(sampling));
 }
 
 RequestRecord RecordOf(const Caller& caller) {
@@ -233,23 +223,13 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
-  if (request.is_open && prepared->plan.repairs == nullptr) {
-    delivering_.rounds.emplace(std::move(prepared->plan));
+  const RequestDecodes& decodes = delivering_.decodes.emplace(
+      std::move(prepared->plan), request,
+      services_.engine->MaxBeamSize(/*lane=*/0, request.max_segment_tokens,
+                                    request.sampling.max_new_tokens));
+  {
     absl::MutexLock lock(&mu_);
-    first_segment_ = std::numeric_limits<int32_t>::max();
-  } else {
-    delivering_.is_open = request.is_open;
-    delivering_.stop = request.stop;
-    if (delivering_.is_open) {
-      delivering_.same_search = prepared->plan.repairs->same_search;
-    }
-    if (const RepairPlan* repairs = prepared->plan.repairs.get()) {
-      delivering_.other_search = Fitting(
-          repairs->other_search, request.max_segment_tokens, *services_.engine);
-      delivering_.term_search = Fitting(
-          repairs->term_search, request.max_segment_tokens, *services_.engine);
-    }
-    delivering_.answer.emplace(std::move(prepared->plan));
+    first_segment_ = decodes.first_segment();
   }
   // The engine keeps the deadline of what runs. This one is for a client that
   // does not read its answer.
@@ -392,14 +372,18 @@ void Exchange::Deliver() {
   if (delivering_.has_ended) return;
   std::optional<absl::Status>& outcome = delivering_.outcome;
   if (inbox.outcome.has_value()) outcome = std::move(inbox.outcome);
-  if (inbox.next_round.has_value()) BeginRound(*std::move(inbox.next_round));
-  Apply(std::move(inbox.updates));
-  if (!delivering_.answer.has_value()) {  // more rounds follow
+  RequestDecodes& decodes = *delivering_.decodes;
+  if (inbox.next_round.has_value()) {
+    decodes.BeginRound(*std::move(inbox.next_round));
+  }
+  Apply(inbox.updates);
+  const Answer* answer = decodes.answer();
+  if (answer == nullptr) {  // more rounds follow
     if (outcome.has_value()) FinishError(*outcome);
     return;
   }
   // How segments behind the end of the text ended does not matter.
-  if (outcome.has_value() && delivering_.answer->is_complete()) {
+  if (outcome.has_value() && answer->is_complete()) {
     outcome = absl::OkStatus();
   }
   if (!responder_->IsReady()) return;  // OnWritable() pushes again
@@ -412,68 +396,46 @@ void Exchange::Deliver() {
   }
 }
 
-void Exchange::Apply(std::vector<Update> updates) {
-  std::optional<Answer>& answer = delivering_.answer;
-  int32_t first_segment = 0;
-  {
-    absl::MutexLock lock(&mu_);
-    first_segment = first_segment_;
-  }
-  for (Update& update : updates) {
-    if (!answer.has_value()) {
-      if (update.finished.empty()) continue;
-      SummaryRounds& rounds = *delivering_.rounds;
-      rounds.FinishPart(update.segment_index, update.finished.front());
-      if (rounds.is_round_done()) PrepareNextRound();
-      continue;
+void Exchange::Apply(const std::vector<Update>& updates) {
+  RequestDecodes& decodes = *delivering_.decodes;
+  for (const Update& update : updates) {
+    decodes.AddTokens(update.segment_index, update.tokens);
+    if (!update.finished.empty()) {
+      decodes.FinishSegment(update.segment_index, update.finished);
     }
-    const int32_t index = update.segment_index - first_segment;
-    answer->AddTokens(index, update.tokens);
-    if (!update.finished.empty()) answer->FinishSegment(index, update.finished);
   }
-  if (!answer.has_value()) return;
-  if (answer->is_complete() && !answer->is_finished()) {
+  const Answer* answer = decodes.answer();
+  if (answer != nullptr && answer->is_complete() && !answer->is_finished()) {
     CancelInEngine();
-  } else if (delivering_.is_open) {
-    DecodeAgain();
+  } else {
+    DecodeMore();
   }
 }
 
-// Gives the engine what held segments need, or tells it that they need nothing
-// more.
-void Exchange::DecodeAgain() {
-  std::vector<Answer::DecodeGroup> groups = delivering_.answer->TakeDecodes();
-  delivering_.is_open = !delivering_.answer->is_finished();
+// Gives the engine and the reading threads what follows from the results.
+void Exchange::DecodeMore() {
+  RequestDecodes& decodes = *delivering_.decodes;
+  if (std::optional<std::string> text = decodes.TakeRoundText()) {
+    PrepareRound(*std::move(text));
+  }
+  std::vector<Extension> extensions = decodes.TakeExtensions();
+  if (extensions.empty()) return;
   RequestHandle handle;
   {
     absl::MutexLock lock(&mu_);
     handle = *engine_handle_;
+    first_segment_ = decodes.first_segment();
   }
-  for (Answer::DecodeGroup& group : groups) {
-    Extension extension = {.segments = std::move(group.sources),
-                           .is_open = true,
-                           .stop = delivering_.stop,
-                           .sampling = delivering_.same_search};
-    if (group.is_other_search) extension.sampling = delivering_.other_search;
-    // A single beam meets constraints only by chance.
-    if (group.constraints != nullptr &&
-        delivering_.term_search->beam_size > 1) {
-      extension.sampling = delivering_.term_search;
-      extension.constraints = std::move(group.constraints);
-    }
+  for (Extension& extension : extensions) {
     services_.engine->Extend(handle, std::move(extension));
-  }
-  if (!delivering_.is_open) {
-    services_.engine->Extend(handle, {.is_open = false});
   }
 }
 
 // The exchange has not ended, so the transport has not closed it and the
 // reading threads are there.
-void Exchange::PrepareNextRound() {
+void Exchange::PrepareRound(std::string text) {
   FairExecutor::Text round;
   round.caller = lease_->caller();
-  std::string text = delivering_.rounds->TakeText();
   round.bytes = text.size();
   round.read = [self = shared_from_this(), text = std::move(text)] {
     self->ReadRound(text);
@@ -491,26 +453,6 @@ void Exchange::ReadRound(const std::string& text) {
   absl::MutexLock lock(&mu_);
   inbox_.next_round = *std::move(sources);
   PushLocked();
-}
-
-void Exchange::BeginRound(TokenLists sources) {
-  std::optional<SummaryRounds>& rounds = delivering_.rounds;
-  Extension extension;
-  extension.is_open = !rounds->Begin(sources);
-  extension.segments = std::move(sources);
-  if (!extension.is_open) {
-    const AnswerPlan& plan = rounds->plan();
-    extension.stop = StopSequences::Make(plan.tokenizer, plan.stop);
-    delivering_.answer.emplace(plan);
-  }
-  RequestHandle handle;
-  {
-    absl::MutexLock lock(&mu_);
-    handle = *engine_handle_;
-    if (!extension.is_open) first_segment_ = rounds->first_segment();
-  }
-  if (!extension.is_open) rounds.reset();
-  services_.engine->Extend(handle, std::move(extension));
 }
 
 void Exchange::CancelInEngine() {
@@ -533,14 +475,14 @@ void Exchange::RecordEnd(const absl::Status& status) {
 
 void Exchange::SendPart() {
   if (!responder_->TakesParts()) return;
-  const AnswerPart part = delivering_.answer->TakePart();
+  const AnswerPart part = delivering_.decodes->answer()->TakePart();
   if (!part.text.empty() || !part.tokens.empty()) responder_->Send(part);
 }
 
 void Exchange::FinishOk() {
   delivering_.has_ended = true;
   RecordEnd(absl::OkStatus());
-  Answer& answer = *delivering_.answer;
+  Answer& answer = *delivering_.decodes->answer();
   const AnswerPart rest = answer.TakePart();
   AnswerSummary summary = answer.summary();
   summary.model = record_.model;

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,14 +23,13 @@
 #include "server/access/caller.h"
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
-#include "server/answer.h"
 #include "server/delivery.h"
 #include "server/fair_executor.h"
 #include "server/ops/metrics.h"
 #include "server/ops/request_record.h"
+#include "server/request_decodes.h"
 #include "server/request_reader.h"
 #include "server/responder.h"
-#include "server/summary_rounds.h"
 
 namespace sheaf {
 
@@ -147,15 +145,7 @@ class Exchange final : public TokenSink,
   };
   // Set before the engine gets the request, then the delivery thread's.
   struct Delivering {
-    std::optional<Answer> answer;         // none before the last round
-    std::optional<SummaryRounds> rounds;  // none from the last round on
-    // Of further decodes: the request's stop condition, and the sampling params
-    // of RepairPlan, of which other_search has the beams that fit.
-    std::shared_ptr<const StopCondition> stop;
-    std::shared_ptr<const SamplingParams> same_search;
-    std::shared_ptr<const SamplingParams> other_search;
-    std::shared_ptr<const SamplingParams> term_search;  // for constraints
-    bool is_open = false;                               // for repairs
+    std::optional<RequestDecodes> decodes;
     std::optional<absl::Status> outcome;
     bool has_ended = false;
   };
@@ -172,11 +162,10 @@ class Exchange final : public TokenSink,
   void RefuseBytes(const absl::Status& status);
 
   // The delivery thread.
-  void Apply(std::vector<Update> updates);
-  void PrepareNextRound();
+  void Apply(const std::vector<Update>& updates);
+  void DecodeMore();
+  void PrepareRound(std::string text);
   void ReadRound(const std::string& text);  // on the reading thread
-  void BeginRound(TokenLists sources);
-  void DecodeAgain();
   void SendPart();
   void FinishOk();
   void FinishError(const absl::Status& status);

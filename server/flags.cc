@@ -41,10 +41,11 @@ ABSL_FLAG(std::string, listen, "127.0.0.1:50051",
           "--tls_client_ca or --behind_proxy.");
 ABSL_FLAG(
     std::string, http_listen, "",
-    "HOST:PORT of HTTP/1.1, or unix:PATH for a Unix socket. It serves the "
-    "API of LibreTranslate. Port 0 chooses a free port. An address that "
-    "other machines can reach needs --tls_cert, --behind_proxy or "
-    "--allow_insecure. Empty: no HTTP.");
+    "HOST:PORT of HTTP/1.1, or unix:PATH for a Unix socket. It serves the APIs "
+    "of LibreTranslate and DeepL, the server's own (/openapi.json), and a page "
+    "to try the model. Port 0 chooses a free port. An address that other "
+    "machines can reach needs --tls_cert, --behind_proxy or --allow_insecure. "
+    "Empty: no HTTP.");
 ABSL_FLAG(std::string, http_cors_origin, "",
           "Origins of the web pages that may read answers of HTTP in a browser "
           "(https://weblate.example.org), separated by commas, or * for all. "
@@ -53,18 +54,19 @@ ABSL_FLAG(std::string, metrics_listen, "127.0.0.1:9464",
           "HOST:PORT of /metrics. Port 0 chooses a free port.");
 ABSL_FLAG(bool, allow_insecure, false,
           "Allows --metrics_listen and --http_listen on addresses that other "
-          "machines "
-          "can reach, without encryption.");
+          "machines can reach, without encryption.");
 ABSL_FLAG(bool, behind_proxy, false,
-          "Says that only a proxy can reach --listen, which may then be any "
-          "address without --tls_client_ca.");
+          "Says that only a proxy can reach --listen and --http_listen, which "
+          "may then be any address without certificates.");
 ABSL_FLAG(std::string, trusted_proxies, "",
           "Proxies whose metadata tells address and certificate of their "
-          "clients (x-forwarded-for, x-client-subject): a list of addresses, "
-          "networks (10.0.0.0/8) and unix. Empty: none.");
-ABSL_FLAG(std::string, tls_cert, "",
-          "PEM file of the certificate of the RPCs. The files of all three TLS "
-          "flags are read again when they change.");
+          "clients (x-forwarded-for, x-client-subject; for HTTP also "
+          "x-forwarded-proto): a list of addresses, networks (10.0.0.0/8) and "
+          "unix. Empty: none.");
+ABSL_FLAG(
+    std::string, tls_cert, "",
+    "PEM file of the certificate for gRPC and HTTP. The files of all three "
+    "TLS flags are read again when they change.");
 ABSL_FLAG(std::string, tls_key, "", "PEM file of the certificate's key.");
 ABSL_FLAG(std::string, tls_client_ca, "",
           "PEM file of the authorities that must have signed the clients' "
@@ -79,6 +81,10 @@ ABSL_FLAG(std::string, glossaries, "",
           "NAME.SOURCE-TARGET.tsv for each pair of languages, read again when "
           "it changes. A line has a term, a tab and its translation, and more "
           "forms of it after further tabs. Empty: none.");
+ABSL_FLAG(std::string, http_glossaries, "",
+          "Directory in which the glossaries are kept that callers create over "
+          "HTTP (/v2/glossaries). Each belongs to its caller, and no other "
+          "server may use the directory. Empty: callers cannot create any.");
 ABSL_FLAG(bool, reflection, true,
           "Serves gRPC reflection, which lists the RPCs.");
 ABSL_FLAG(bool, check_config, false,
@@ -315,6 +321,19 @@ absl::Status TakeAddresses(ServerOptions& out) {
       out.metrics_listen.ToString()));
 }
 
+// The directory itself is checked when the server starts. REQUIRES: `out` has
+// its addresses.
+absl::Status TakeHttpGlossaries(ServerOptions& out) {
+  out.http_glossaries = absl::GetFlag(FLAGS_http_glossaries);
+  if (out.http_glossaries.empty() || out.http_listen.has_value()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--http_glossaries is \"%s\" without --http_listen; "
+                      "allowed is both together",
+                      out.http_glossaries));
+}
+
 // Numbers, sizes and times: each flag with its range and its place.
 absl::Status TakeLimits(ProgramOptions& program) {
   constexpr int64_t kGiB = int64_t{1} << 30;
@@ -413,6 +432,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
            TakeProxies(server),
            TakeOrigins(server),
            TakeAddresses(server),
+           TakeHttpGlossaries(server),
        }) {
     if (!status.ok()) return status;
   }

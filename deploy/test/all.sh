@@ -8,7 +8,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=$(cd "$1" && pwd)
 shift
 names=("${@:-}")
-every=(pins compose kubernetes memory prometheus proxy attack fleet examples inference
+every=(pins compose kubernetes memory prometheus proxy proxy_http attack fleet examples inference
   clients deepl page image proxy_image package)
 [[ ${names[0]} ]] || names=("${every[@]}")
 # A check that hangs fails. The longest checks, the attacks and the image, take a

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Builds the image without a Docker daemon, by buildah on a base from debootstrap.
-# Then runs its content as user 65532 on its own root. The server must translate,
-# report its health, and finish a stream when it gets SIGTERM.
+# Then runs its content as user 65532 on its own root. The server must translate over
+# gRPC and HTTP, report its health, and finish a stream when it gets SIGTERM.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need buildah debootstrap chroot python3
+need buildah debootstrap chroot curl python3
 ((EUID == 0)) || not_run 'building an image here needs root'
 cache=${SHEAF_DEPLOY_CACHE:-$HOME/.cache/sheaf-deploy}
 mkdir -p "$cache" "$work/store" "$work/run" "$work/ccache"
@@ -44,6 +44,10 @@ images inspect --type image --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Sto
   fail 'the user, the signal or the entry point is wrong'
 images inspect --type image --format '{{.Docker.Config.Healthcheck}}' sheaf:test |
   grep -q 'sheaf health' || fail 'there is no health check'
+for port in 50051 5000 9464; do
+  images inspect --type image --format '{{.Docker.Config.ExposedPorts}}' sheaf:test |
+    grep -q "$port/tcp" || fail "the image does not tell its port $port"
+done
 container=$(images from --pull-never localhost/sheaf:test)
 image=$(images mount "$container")
 [[ ! -e $image/bin/sh && ! -e $image/usr/bin/sh ]] || fail 'the image has a shell'
@@ -65,7 +69,7 @@ in_image=(chroot --userspec=65532:65532 "$work/tree")
 inside() { "${in_image[@]}" "$@"; }
 if touch "$work/tree/written" 2>/dev/null; then fail 'the root is writable'; fi
 "${in_image[@]}" /usr/bin/sheaf-server \
-  --listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
+  --listen=127.0.0.1:0 --http_listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --log_format=json \
   --kv_cache_bytes=64MiB >"$work/image.out" 2>"$work/image.err" &
 server=$!
 children+=("$server")
@@ -76,6 +80,11 @@ address=$(sed -n 's/^listening on //p' "$work/image.out")
   fail 'the server is not healthy'
 [[ $(inside /usr/bin/sheaf translate --server="$address" --from=en --to=de \
   'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'the translation is wrong'
+http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/image.err")
+curl -fsS "http://$http/translate" -d 'q=Where is the train station?' -d source=en -d target=de \
+  >"$work/said"
+grep -q 'Wo ist der Bahnhof?' "$work/said" || fail "HTTP: $(cat "$work/said")"
+curl -fsS "http://$http/" | grep -q '<html' || fail 'there is no page'
 
 echo '--- SIGTERM in the middle of a stream'
 for _ in {1..60}; do printf 'We are going home tomorrow. '; done >"$work/long"

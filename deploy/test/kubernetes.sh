@@ -25,13 +25,25 @@ done
 # Clients reach nginx only. Its configuration is that of deploy/nginx.
 for overlay in small fleet; do
   ports=$(sed -n 's/^ *- containerPort: //p' "$work/$overlay.yaml" | tr '\n' ' ')
-  expect_equal "$overlay: the ports" "$ports" '9464 50443 '
-  grep -q -- '--listen=127.0.0.1:' "$work/$overlay.yaml" || fail "$overlay: the server listens on all addresses"
-  for file in nginx.conf sheaf.conf; do
+  expect_equal "$overlay: the ports" "$ports" '9464 50443 5443 '
+  for flag in listen http_listen; do
+    grep -q -- "- --$flag=127.0.0.1:" "$work/$overlay.yaml" ||
+      fail "$overlay: the server does not listen on loopback only (--$flag)"
+  done
+  for file in nginx.conf sheaf.conf sheaf-http.conf; do
     sed -n "/^  $file: |/,/^  [a-z]/p" "$work/$overlay.yaml" | sed -n 's/^    //p' |
       diff -B - "$root/deploy/nginx/$file" >"$work/diff" || fail "$overlay: $(head -3 "$work/diff")"
   done
 done
+# Debian's package is for Debian's Python.
+if /usr/bin/python3 -c 'import yaml' 2>/dev/null; then
+  for overlay in small fleet; do
+    /usr/bin/python3 "$root/deploy/test/ports.py" "$work/$overlay.yaml" ||
+      fail "$overlay: the ports do not fit together"
+  done
+else
+  echo 'not run: whether the ports fit together (python3-yaml is missing)'
+fi
 command -v npm >/dev/null || not_run 'the schemas (npm is missing); kustomize passed'
 mkdir -p "$work/npm"
 (cd "$work/npm" && npm install --silent --no-audit --no-fund kubernetes-models@5.1.0 \

@@ -41,18 +41,20 @@ free_port() {
   python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
-# start_server NAME [FLAG ...]: like start, with a larger cache.
-start_server() { start "$1" --kv_cache_bytes=64MiB "${@:2}"; }
-# start_http NAME [FLAG ...]: starts a server with HTTP that asks for the token "key",
-# and sets url, its address.
+# start_server NAME [FLAG ...]: like start, with a larger cache. Sets http, the
+# address of HTTP, which is empty without --http_listen.
+start_server() {
+  start "$1" --kv_cache_bytes=64MiB "${@:2}"
+  http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/$1.log")
+}
+# start_http NAME [FLAG ...]: starts a server with HTTP that asks for one of the
+# tokens "key" and "other", and sets url, its address.
 start_http() {
-  local port
-  port=$(free_port)
-  url=http://127.0.0.1:$port
-  printf 'client %s\n' "$(printf %s key | sha256sum | cut -d' ' -f1)" >"$work/tokens"
-  start_server "$1" --http_listen="127.0.0.1:$port" --auth_tokens_file="$work/tokens" \
-    "${@:2}"
-  await 20 curl -fsS "$url/health"
+  for key in key other; do
+    printf '%s %s\n' "$key" "$(printf %s "$key" | sha256sum | cut -d' ' -f1)"
+  done >"$work/tokens"
+  start_server "$1" --http_listen=127.0.0.1:0 --auth_tokens_file="$work/tokens" "${@:2}"
+  url=http://$http
 }
 # says WHAT TEXT: checks that $work/said, the last answer, contains TEXT.
 says() {
@@ -67,20 +69,27 @@ make_certificate() {
     -keyout "$1/tls.key" -out "$1/tls.crt" 2>/dev/null
 }
 # start_nginx NAME SERVERS [SED_COMMAND ...]: starts nginx with the shipped files in
-# front of the servers (separated by commas), on a port of its own. The commands of
-# sed change the site. Sets door (its address), through (the flags of a client),
-# nginx (its process) and door_files (its directory, with tls.crt and access.log).
+# front of the servers (separated by commas) and of $http, on ports of its own. The
+# commands of sed change both sites. Sets door and web (the addresses for gRPC and
+# HTTP), through (the flags of a client), nginx (its process) and door_files (its
+# directory, with tls.crt and access.log).
 start_nginx() {
   door=127.0.0.1:$(free_port)
+  web=127.0.0.1:$(free_port)
   door_files=$work/$1
   through=(--server="$door" --tls_ca="$door_files/tls.crt" --timeout=120s)
   make_certificate "$door_files"
   local servers=${2//,/ max_fails=1 fail_timeout=5s; server } change=()
+  # Nothing listens on port 9 here.
+  local http_servers=${http:-127.0.0.1:9}
   for command in "${@:3}"; do change+=(-e "$command"); done
-  sed -e "s|listen 50443 |listen $door |; s|/etc/sheaf/tls/|$door_files/|
-    s|/var/log/nginx/sheaf.log|$door_files/access.log|
-    s|server 127.0.0.1:50051 |server $servers |" "${change[@]}" \
-    "$root/deploy/nginx/sheaf.conf" >"$door_files/sheaf.conf"
+  for site in sheaf sheaf-http; do
+    sed -e "s|listen 50443 |listen $door |; s|listen 5443 |listen $web |
+      s|/etc/sheaf/tls/|$door_files/|; s|/var/log/nginx/sheaf.log|$door_files/access.log|
+      s|server 127.0.0.1:50051 |server $servers |
+      s|server 127.0.0.1:5000 |server ${http_servers//,/ max_fails=1 fail_timeout=5s; server } |" \
+      "${change[@]}" "$root/deploy/nginx/$site.conf" >"$door_files/$site.conf"
+  done
   # Here, other users may not enter the directory.
   { ((EUID != 0)) || echo 'user root;'
     sed "s|/tmp/|$door_files/|" "$root/deploy/nginx/nginx.conf"

@@ -5,7 +5,7 @@
 # system (a chroot), and uses them there.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-need cpack dpkg-deb lintian openssl
+need cpack curl dpkg-deb lintian openssl
 build=$(cd "$bin/.." && pwd)
 
 # calls_of SET: prints the system calls of one of systemd's sets.
@@ -30,7 +30,7 @@ calls_within_filter() {
     done
   done
   strace -f -qq -o "$work/trace" "$bin/sheaf-server" --listen=127.0.0.1:0 \
-    --metrics_listen=127.0.0.1:0 --kv_cache_bytes=64MiB >"$work/traced.out" 2>&1 &
+    --http_listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 --kv_cache_bytes=64MiB >"$work/traced.out" 2>&1 &
   local tracer=$!
   children+=("$tracer")
   await 60 grep -q '^listening on' "$work/traced.out"
@@ -38,6 +38,8 @@ calls_within_filter() {
   metrics=$(sed -n 's/.*metrics on \([0-9.:]*\).*/\1/p' "$work/traced.out")
   "$bin/sheaf" translate --server="$address" --from=en --to=de 'Good morning.' >/dev/null
   curl -fsS "http://$metrics/metrics" >/dev/null
+  http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/traced.out")
+  curl -fsS "http://$http/translate" -d 'q=Good morning.' -d source=en -d target=de >/dev/null
   pkill -TERM -P "$tracer"
   wait "$tracer" || fail 'the traced server exited with an error'
   sed -nE 's/^[0-9]+ +(<\.\.\. )?([a-z0-9_]+)(\(| resumed).*/\2/p' "$work/trace" |
@@ -121,10 +123,14 @@ inside() { "${in_system[@]}" "$@"; }
 } >"$work/apt.log" 2>&1 || give_up "$work/apt.log" 'installing'
 [[ $(inside stat -c %a /etc/sheaf/sheaf-server.flags) == 644 ]] || fail 'the flag file has the wrong mode'
 inside id sheaf >/dev/null || fail 'the user sheaf is missing'
-# As the unit starts it, except for the ports.
+grep -q '^# --http_listen=127.0.0.1:5000$' "$work/system/etc/sheaf/sheaf-server.flags" ||
+  fail 'the flag file does not show how to switch HTTP on'
+sed 's/^# \(--http_listen=\|--trusted_proxies=\)/\1/' "$work/system/etc/sheaf/sheaf-server.flags" \
+  >"$work/system/tmp/http.flags"
+# As the unit starts it, with the lines of README.Debian, except for the ports.
 "${in_system[@]}" setpriv --reuid=sheaf --regid=sheaf --clear-groups /usr/bin/sheaf-server \
-  --flagfile=/etc/sheaf/sheaf-server.flags --listen=127.0.0.1:0 \
-  --metrics_listen=127.0.0.1:0 >"$work/package.out" 2>"$work/package.err" &
+  --flagfile=/tmp/http.flags --listen=127.0.0.1:0 \
+  --http_listen=127.0.0.1:0 --metrics_listen=127.0.0.1:0 >"$work/package.out" 2>"$work/package.err" &
 server=$!
 children+=("$server")
 await 30 grep -q '^listening on' "$work/package.out"
@@ -132,21 +138,28 @@ address=$(sed -n 's/^listening on //p' "$work/package.out")
 [[ $(inside sheaf translate --server="$address" --from=en --to=de \
   'Where is the train station?') == 'Wo ist der Bahnhof?' ]] || fail 'the translation is wrong'
 inside sheaf health --server="$address"
+http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/package.err")
+curl -fsS "http://$http/translate" -d 'q=Where is the train station?' -d source=en -d target=de \
+  >"$work/said"
+grep -q 'Wo ist der Bahnhof?' "$work/said" || fail "HTTP: $(cat "$work/said")"
 kill -TERM "$server"
 wait "$server" || fail 'the server exited with an error'
-# The site, as README.Debian enables it.
+# The sites, as README.Debian enables them.
 inside dpkg-query --show --showformat='${Recommends}' sheaf-server | grep -q nginx-light ||
   fail 'the package does not recommend nginx'
 if inside apt-get install -y -qq --no-install-recommends nginx-light >"$work/nginx.log" 2>&1; then
   make_certificate "$work/system/etc/sheaf/tls"
-  inside ln -s ../sites-available/sheaf /etc/nginx/sites-enabled/sheaf
+  for site in sheaf sheaf-http; do
+    inside ln -s "../sites-available/$site" "/etc/nginx/sites-enabled/$site"
+  done
   inside nginx -t >"$work/nginx.log" 2>&1 || fail "nginx: $(cat "$work/nginx.log")"
   rm -r "$work/system/etc/sheaf/tls"
 else
-  echo "not run: the site of the package: $(tail -1 "$work/nginx.log")"
+  echo "not run: the sites of the package: $(tail -1 "$work/nginx.log")"
 fi
 inside sh -c 'dpkg --verify sheaf-server && apt-get purge -y -qq sheaf sheaf-server' \
   >"$work/purge.log" 2>&1 || fail "$(tail -3 "$work/purge.log")"
 [[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf &&
-  ! -e $work/system/etc/nginx/sites-available/sheaf ]] ||
+  ! -e $work/system/etc/nginx/sites-available/sheaf &&
+  ! -e $work/system/etc/nginx/sites-available/sheaf-http ]] ||
   fail 'a purge left files behind'

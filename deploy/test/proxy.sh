@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 
-# Tests a server behind nginx with the shipped site, over TLS: what a client sees of
+# Tests gRPC behind nginx with the shipped site, over TLS: what a client sees of
 # calls, streams, errors, limits, a drain and a reload, and what the server is told
-# about the client.
+# about the client. proxy_http.sh tests HTTP.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl nginx openssl python3
@@ -81,6 +81,8 @@ expect_equal health "$(health)" SERVING
 call $text/Translate "$work/hello" -H 'x-request-id: my-request'
 expect_head grpc-status 0
 expect_head x-request-id my-request
+call inference.GRPCInferenceService/ServerReady "$work/empty"
+expect_head grpc-status 0
 call $text/Translate "$work/wrong"
 expect_head grpc-status 3
 sed -n 's/^grpc-status-details-bin: *//p' "$work/head" | tr -d '\r' |

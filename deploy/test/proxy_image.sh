@@ -48,12 +48,15 @@ print(yaml.safe_load(sys.stdin.read().rsplit("\n  ", 1)[0])["certificate"]["entr
 inside /bin/sh -c "$command" 2>"$work/openssl.log" || fail "$(cat "$work/openssl.log")"
 
 # The shipped files, except for the ports, because others may be in use here.
-start_server one --trusted_proxies=127.0.0.1
+start_server one --trusted_proxies=127.0.0.1 --http_listen=127.0.0.1:0
 door=127.0.0.1:$(free_port)
+web=127.0.0.1:$(free_port)
 mkdir "$tree/tmp/site"
 cp "$tree/etc/nginx/sheaf/nginx.conf" "$tree/tmp/site/"
 sed "s|listen 50443 |listen $door |; s|server 127.0.0.1:50051 |server $address |" \
   "$tree/etc/nginx/sheaf/sheaf.conf" >"$tree/tmp/site/sheaf.conf"
+sed "s|listen 5443 |listen $web |; s|server 127.0.0.1:5000 |server $http |" \
+  "$tree/etc/nginx/sheaf/sheaf-http.conf" >"$tree/tmp/site/sheaf-http.conf"
 # A container runtime hands stdout to the user of the container.
 : >"$work/nginx.log"
 chmod 666 "$work/nginx.log"
@@ -65,8 +68,12 @@ await 20 "$bin/sheaf" health "${client[@]}"
 expect_equal 'the translation' \
   "$("$bin/sheaf" translate "${client[@]}" --from=en --to=de 'Where is the train station?')" \
   'Wo ist der Bahnhof?'
+curl -fsS --cacert "$tree/etc/sheaf/tls/tls.crt" "https://$web/translate" \
+  -d 'q=Where is the train station?' -d source=en -d target=de >"$work/said"
+grep -q 'Wo ist der Bahnhof?' "$work/said" || fail "HTTP: $(cat "$work/said")"
 kill -QUIT "$(cat "$tree/tmp/nginx.pid")"
 await 10 test ! -e "$tree/tmp/nginx.pid"
 cat "$work/nginx.log"
 grep -q '"method":"/sheaf.v1.TextService/Translate"' "$work/nginx.log" || fail 'nginx has no log on stdout'
+grep -q '"method":"/translate","status":"200"' "$work/nginx.log" || fail 'nginx has no log of HTTP'
 echo "image: $(du -sb "$image" | cut -f1) bytes"

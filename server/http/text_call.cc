@@ -29,7 +29,9 @@ void TextCall::OpenBatch() {
 bool TextCall::Begin() {
   if (method_->has_token_in_body) return true;
   OpenBatch();
-  return batch_->Authorize();
+  if (!batch_->Authorize()) return false;
+  context_.request.caller = batch_->caller();
+  return true;
 }
 
 void TextCall::OnNoBody(const absl::Status& reason) {
@@ -84,7 +86,6 @@ void TextCall::OnWork(absl::StatusOr<TextWork> work) {
 }
 
 void TextCall::OnSent() {
-  if (is_ending_stream_) return context_.reply->EndParts();
   is_sending_ = false;
   batch_->OnWritable();
 }
@@ -123,16 +124,15 @@ void TextCall::Fail(const absl::Status& status, std::optional<int>) {
 }
 
 void TextCall::OnPart(const AnswerPart& part) {
-  std::string bytes = work_.stream->part(part);
+  const std::string bytes = work_.stream->part(part);
   if (bytes.empty()) return OnSent();
-  SendPart(std::move(bytes));
+  BeginStream();
+  context_.reply->SendPart(bytes);
 }
 
-void TextCall::SendPart(std::string part) {
-  if (!std::exchange(has_begun_answer_, true)) {
-    context_.reply->BeginParts(work_.stream->head);
-  }
-  context_.reply->SendPart(std::move(part));
+void TextCall::BeginStream() {
+  if (std::exchange(has_begun_answer_, true)) return;
+  context_.reply->BeginParts(work_.stream->head);
 }
 
 void TextCall::End(absl::StatusOr<std::vector<TextAnswer>> answers) {
@@ -142,10 +142,12 @@ void TextCall::End(absl::StatusOr<std::vector<TextAnswer>> answers) {
   if (work_.stream == nullptr) {
     return context_.reply->Answer(work_.answer(*std::move(answers)));
   }
-  is_ending_stream_ = true;
-  if (!answers.ok()) return SendPart(work_.stream->broken(answers.status()));
+  BeginStream();
+  if (!answers.ok()) {
+    return context_.reply->EndParts(work_.stream->broken(answers.status()));
+  }
   const TextAnswer& answer = answers->front();
-  SendPart(work_.stream->last(answer.whole, answer.summary));
+  context_.reply->EndParts(work_.stream->last(answer.whole, answer.summary));
 }
 
 }  // namespace sheaf

@@ -97,7 +97,7 @@ class TextCall final : public HttpCall, public BatchResponder {
   void OnWork(absl::StatusOr<TextWork> work);
 
   void OnPart(const AnswerPart& part);
-  void SendPart(std::string part);
+  void BeginStream();
   void End(absl::StatusOr<std::vector<TextAnswer>> answers);
 
   HttpCallContext context_;
@@ -109,7 +109,6 @@ class TextCall final : public HttpCall, public BatchResponder {
   bool is_client_gone_ = false;
   std::atomic<bool> is_sending_ = false;  // a part of a stream
   bool has_begun_answer_ = false;         // of a stream
-  bool is_ending_stream_ = false;         // its last part is on its way
 };
 
 }  // namespace sheaf

@@ -57,6 +57,9 @@ expect 2 'or --behind_proxy' refused --listen=0.0.0.0:0 \
   --tls_cert="$work/server.pem" --tls_key="$work/server.key"
 expect 2 'allow_insecure' refused --listen=0.0.0.0:0 --behind_proxy \
   --metrics_listen=0.0.0.0:0
+expect 2 'needs --tls_cert with --tls_key, --behind_proxy' refused --http_listen=0.0.0.0:0
+expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
+  --http_listen=0.0.0.0:0 --tls_cert="$work/server.pem" --tls_key="$work/server.key"
 expect 2 '"10.0.0.1/8"' refused --trusted_proxies=127.0.0.1,10.0.0.1/8
 expect 3 'nowhere' refused --check_config --model="$work/nowhere"
 expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
@@ -65,7 +68,7 @@ expect 0 'are right' refused --check_config --kv_cache_bytes=16MiB \
 
 echo '--- encryption together with a token'
 start_logging tls --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
-  --auth_tokens_file="$work/tokens"
+  --auth_tokens_file="$work/tokens" --http_listen=127.0.0.1:0
 call() { "$bin/sheaf" "$1" --server="$address" --timeout=10s "${@:2}"; }
 say=(--from=en --to=de 'Where is the train station?')
 good=(--tls_ca="$work/first-ca.pem" --token_file="$work/token")
@@ -81,6 +84,15 @@ expect 1 'UNAUTHENTICATED: the bearer token' call models \
 expect 0 SERVING call health --tls_ca="$work/first-ca.pem"
 expect 0 SERVING call health --tls_ca="$work/first-ca.pem" liveness
 expect 1 NOT_FOUND call health --tls_ca="$work/first-ca.pem" unknown
+# http FLAG ...: asks for the models over HTTP; prints the answer and its status.
+http() {
+  local address
+  address=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/$1.log")
+  curl -sS -w ' %{http_code}' "${@:2}" "https://$address/v1/models"
+}
+expect 0 sheaf-small http tls --cacert "$work/first-ca.pem" -H 'Authorization: Bearer open-sesame'
+expect 0 ' 401' http tls --cacert "$work/first-ca.pem"
+expect 60 'SSL certificate problem' http tls --cacert "$work/second-ca.pem"
 
 echo '--- a changed token file is used, a broken one is not'
 echo "batch $(hash_of wrong)" >"$work/next" && mv "$work/next" "$work/tokens"
@@ -115,6 +127,7 @@ before=$(refusals)
 head -c 300 "$work/second.pem" >"$work/next.pem" && mv "$work/next.pem" "$work/server.pem"
 await 30 now_refused "$before"
 expect 0 sheaf-small call models "${new[@]}" --max_attempts=1
+expect 0 sheaf-small http tls --cacert "$work/second-ca.pem" -H 'Authorization: Bearer open-sesame'
 before=$(refusals)
 cp "$work/first.pem" "$work/next.pem" && mv "$work/next.pem" "$work/server.pem"
 await 30 now_refused "$before"
@@ -157,7 +170,7 @@ kill "$server" && wait "$server" || fail 'the server exited with an error'
 echo '--- a server that requires certificates from clients'
 install_certificate first
 start_logging mutual --tls_cert="$work/server.pem" --tls_key="$work/server.key" \
-  --tls_client_ca="$work/first-ca.pem"
+  --tls_client_ca="$work/first-ca.pem" --http_listen=127.0.0.1:0
 trust=--tls_ca=$work/first-ca.pem
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1
 expect 1 UNAVAILABLE call models "$trust" --max_attempts=1 \
@@ -165,6 +178,9 @@ expect 1 UNAVAILABLE call models "$trust" --max_attempts=1 \
 expect 0 'Wo ist der Bahnhof?' call translate "$trust" --tls_cert="$work/client.pem" \
   --tls_key="$work/client.key" "${say[@]}"
 await 30 grep -q '"certificate_subject":"CN=client"' "$work/mutual.log"
+expect 56 'certificate required' http mutual --cacert "$work/first-ca.pem"
+expect 0 sheaf-small http mutual --cacert "$work/first-ca.pem" --cert "$work/client.pem" \
+  --key "$work/client.key"
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
 echo '--- limits'

@@ -261,7 +261,7 @@ void TagPlacer::TakeBytes(Level& level, size_t child) {
   level.places[child] = bytes;
 }
 
-// Places a child without content in the target.
+// Places a child none of whose units is in the target.
 void TagPlacer::PlacePoint(Level& level, size_t child) const {
   const TagNode& parent = node(level.parent);
   const TextRange content = node(parent.children[child]).source;
@@ -269,17 +269,32 @@ void TagPlacer::PlacePoint(Level& level, size_t child) const {
   const size_t next = units_.SourceUnits({content.begin, source_.size()}).begin;
   const bool is_first = next <= around.begin;
   const bool is_last = next >= around.end;
+  // The spaces between the point and the end of the parent stay there, if they
+  // are also in the target.
+  const absl::string_view inside = Slice(target_, level.bytes);
   size_t byte = 0;
   if (is_first || level.range.size() == 0) {
+    const absl::string_view spaces =
+        Slice(source_, {parent.source.begin, content.begin});
     byte = level.bytes.begin;
+    if (absl::StartsWith(inside, spaces)) byte += spaces.size();
   } else if (is_last) {
+    const absl::string_view spaces =
+        Slice(source_, {content.begin, parent.source.end});
     byte = level.bytes.end;
+    if (absl::EndsWith(inside, spaces)) byte -= spaces.size();
   } else {
     byte = Find({source_, target_}, units_, content.begin,
                 /*is_before=*/false);
   }
   byte = std::max(std::min(byte, level.inner.end), level.inner.begin);
   level.places[child] = {byte, byte};
+  // An element of nothing but spaces has them if they are there.
+  const absl::string_view rest = Slice(target_, {byte, level.inner.end});
+  if (level.contents[child].size() == 0 &&
+      absl::StartsWith(rest, Slice(source_, content))) {
+    level.places[child].end += content.size();
+  }
 }
 
 // Orders the children, and moves points out of siblings.

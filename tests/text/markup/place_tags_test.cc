@@ -225,5 +225,24 @@ TEST(PlaceTagsTest, TagsWithoutWordsAreWritten) {
   EXPECT_EQ(translated("a <b></b>c", "!"), "!<b></b>");
 }
 
+// No-break spaces belong to no word, but stand on one side of a tag.
+TEST(PlaceTagsTest, SpacesStayOnTheirSideOfTags) {
+  for (const char* text : {
+           // The element has no end tag in the passage.
+           "Sie x <i nr=6>&nbsp;<input nr=7>go well-known",
+           "Press<i>&nbsp;<img>here</i>",
+           "Press<i>here<img>&nbsp;</i>now",
+           "Press <i>&nbsp;<img>&nbsp;<wbr>here</i>",
+           "Press<b>&nbsp;</b><img>here",
+           "Press<b>&nbsp;<img>&nbsp;</b>here",
+           "Press<b> </b>here",
+       }) {
+    const absl::StatusOr<std::string> copy =
+        TranslateMarkup(text, TextFormat::kHtml, MarkupOptions(), CopySegment);
+    ASSERT_TRUE(copy.ok());
+    EXPECT_EQ(*copy, text);
+  }
+}
+
 }  // namespace
 }  // namespace sheaf
