@@ -49,6 +49,8 @@ struct HttpRequest {
   // The parts of the path that the route leaves open, in their order.
   std::vector<std::string> path_values;
   std::string body;
+  // CallerLease::caller(); empty before the caller is authorized.
+  std::string caller = "";
 };
 
 // One call of a client, from the header of its request to the end of the
