@@ -13,6 +13,7 @@
 #include "server/access/cors_origins.h"
 #include "server/access/credentials.h"
 #include "server/access/trusted_proxies.h"
+#include "server/caller_glossaries.h"
 #include "server/ops/log.h"
 #include "server/request_reader.h"
 
@@ -31,9 +32,11 @@ struct ServerOptions {
   // Only a proxy can reach `listen`. Start() does not check it.
   bool is_behind_proxy = false;
   TrustedProxies trusted_proxies;
-  TlsFiles tls;                            // not set: no encryption
-  std::string auth_tokens_file;            // empty: calls need no token
-  std::string glossaries;                  // a directory; empty: none
+  TlsFiles tls;                  // not set: no encryption
+  std::string auth_tokens_file;  // empty: calls need no token
+  std::string glossaries;        // a directory; empty: none
+  std::string http_glossaries;   // likewise, of callers
+  CallerGlossaries::Limits http_glossary_limits;
   int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;

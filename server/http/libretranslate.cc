@@ -63,8 +63,9 @@ void AddSuggest(HttpRouter& router) {
 
 }  // namespace
 
-void AddLibreTranslate(const Services& services, const ServedModel& model,
-                       const RequestLimits& limits, bool needs_token,
+void AddLibreTranslate(const Services& services, const RequestLimits& limits,
+                       bool needs_token,
+                       const std::shared_ptr<FileStore>& files,
                        HttpRouter& router) {
   // Clients of DeepLX ask at the same path.
   AddTexts(
@@ -77,11 +78,15 @@ void AddLibreTranslate(const Services& services, const ServedModel& model,
       router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
+<<<<<<< HEAD
+=======
   const auto store = std::make_shared<FileStore>(kHttpFileBytes);
+>>>>>>> main
   AddTexts("/translate_file", services,
-           LibreTranslateFileReader(services.request_reader, store), router);
-  AddDownloads(store, router);
-  const nlohmann::json languages = LibreTranslateLanguages(model.tasks);
+           LibreTranslateFileReader(services.request_reader, files), router);
+  AddDownloads(files, router);
+  const nlohmann::json languages =
+      LibreTranslateLanguages(services.request_reader->model().tasks);
   // A client asks for the languages before its user has a token, and
   // LibreTranslate tells them to all.
   AddConstant("/languages", /*limiter=*/nullptr, languages, router);
