@@ -79,9 +79,6 @@ constexpr absl::Duration kDrainNotice = absl::Milliseconds(500);
 constexpr absl::Duration kUnreadGrace = absl::Seconds(2);
 constexpr absl::Duration kReloadInterval = absl::Seconds(1);
 
-// The translated files that wait until their clients fetch them over HTTP.
-constexpr size_t kMaxFileBytes = 32 << 20;
-
 // Memory per byte of a text while it is read. In the worst case, each line has
 // two bytes and is a source of its own.
 constexpr int64_t kReadingBytes = 48;
@@ -419,7 +416,7 @@ class Server::Parts {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
     AddPage(metrics, &limiter, http_router);
-    const auto files = std::make_shared<FileStore>(kMaxFileBytes);
+    const auto files = std::make_shared<FileStore>(kHttpFileBytes);
     AddLibreTranslate(services, options.limits,
                       /*needs_token=*/tokens != nullptr, files, http_router);
     HttpFront::Options front;

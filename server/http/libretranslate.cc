@@ -18,7 +18,6 @@
 #include "server/http/libretranslate_texts.h"
 #include "server/http/plain_call.h"
 #include "server/http/text_call.h"
-#include "server/server_options.h"
 
 namespace sheaf {
 namespace {
@@ -78,10 +77,6 @@ void AddLibreTranslate(const Services& services, const RequestLimits& limits,
       router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
-<<<<<<< HEAD
-=======
-  const auto store = std::make_shared<FileStore>(kHttpFileBytes);
->>>>>>> main
   AddTexts("/translate_file", services,
            LibreTranslateFileReader(services.request_reader, files), router);
   AddDownloads(files, router);
