@@ -75,8 +75,8 @@ class CallerGlossaries {
   struct Limits {
     size_t max_glossaries_of_owner = 1000;
     // Bytes of memory, which are about three times those of the entries.
-    int64_t max_bytes = int64_t{256} << 20;
-    int64_t max_bytes_of_owner = int64_t{64} << 20;
+    int64_t max_bytes = int64_t{64} << 20;
+    int64_t max_bytes_of_owner = int64_t{16} << 20;
   };
   // Of a name, and of the entries of a dictionary as text.
   static constexpr size_t kMaxNameBytes = 1024;

@@ -91,9 +91,11 @@ inline constexpr int64_t kHttpFileBytes = int64_t{32} << 20;
 
 // The memory of HTTP; none without --http_listen.
 inline int64_t HttpBytes(const ServerOptions& options) {
-  return options.http_listen.has_value()
-             ? HttpBodyBytes(options) + kHttpFileBytes
-             : 0;
+  if (!options.http_listen.has_value()) return 0;
+  const int64_t glossary_bytes = options.http_glossaries.empty()
+                                     ? 0
+                                     : options.http_glossary_limits.max_bytes;
+  return HttpBodyBytes(options) + kHttpFileBytes + glossary_bytes;
 }
 
 }  // namespace sheaf

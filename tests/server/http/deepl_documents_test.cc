@@ -162,8 +162,14 @@ TEST_F(DeepLDocumentsTest, TheUploadIsAnsweredBeforeTheTranslation) {
 
 TEST_F(DeepLDocumentsTest, ATranslationThatFailsIsToldByItsStatus) {
   Start([](ServerOptions& options) { options.max_requests_per_caller = 2; });
+  // The third text is refused while the others run.
+  harness_->gate.Close();
   const HttpAnswer uploaded = Upload("a.json", R"(["A", "B", "C"])");
   ASSERT_EQ(uploaded.status, 200) << uploaded.text;
+  while (harness_->Metric("sheaf_requests_rejected_total{model=\"fake\","
+                          "reason=\"caller_limit\"}") == 0) {
+  }
+  harness_->gate.Open();
   const json state = Await(uploaded.body);
   EXPECT_EQ(state["status"], "error");
   EXPECT_THAT(state.value("error_message", ""),
