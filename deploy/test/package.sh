@@ -125,7 +125,11 @@ inside() { "${in_system[@]}" "$@"; }
 inside id sheaf >/dev/null || fail 'the user sheaf is missing'
 grep -q '^# --http_listen=127.0.0.1:5000$' "$work/system/etc/sheaf/sheaf-server.flags" ||
   fail 'the flag file does not show how to switch HTTP on'
-sed 's/^# \(--http_listen=\|--trusted_proxies=\)/\1/' "$work/system/etc/sheaf/sheaf-server.flags" \
+# systemd makes the directory of the unit.
+directory=$(sed -n 's/^StateDirectory=/\/var\/lib\//p' \
+  "$work/system/usr/lib/systemd/system/sheaf-server.service")
+inside install -d -o sheaf -g sheaf -m 700 "${directory:?the unit has no StateDirectory}"
+sed 's/^# \(--http_[a-z]*=\|--trusted_proxies=\)/\1/' "$work/system/etc/sheaf/sheaf-server.flags" \
   >"$work/system/tmp/http.flags"
 # As the unit starts it, with the lines of README.Debian, except for the ports.
 "${in_system[@]}" setpriv --reuid=sheaf --regid=sheaf --clear-groups /usr/bin/sheaf-server \
@@ -142,6 +146,10 @@ http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/package.err")
 curl -fsS "http://$http/translate" -d 'q=Where is the train station?' -d source=en -d target=de \
   >"$work/said"
 grep -q 'Wo ist der Bahnhof?' "$work/said" || fail "HTTP: $(cat "$work/said")"
+curl -fsS "http://$http/v2/glossaries" -d name=a -d source_lang=en -d target_lang=de \
+  -d entries_format=tsv --data-urlencode $'entries=station\tHalt' >/dev/null ||
+  fail 'no glossary can be created'
+inside find "$directory" -name '*.json' | grep -q . || fail "there is no glossary in $directory"
 kill -TERM "$server"
 wait "$server" || fail 'the server exited with an error'
 # The sites, as README.Debian enables them.
@@ -159,7 +167,7 @@ else
 fi
 inside sh -c 'dpkg --verify sheaf-server && apt-get purge -y -qq sheaf sheaf-server' \
   >"$work/purge.log" 2>&1 || fail "$(tail -3 "$work/purge.log")"
-[[ ! -e $work/system/etc/sheaf && ! -e $work/system/usr/share/sheaf &&
+[[ ! -e $work/system/etc/sheaf && ! -e $work/system/var/lib/sheaf && ! -e $work/system/usr/share/sheaf &&
   ! -e $work/system/etc/nginx/sites-available/sheaf &&
   ! -e $work/system/etc/nginx/sites-available/sheaf-http ]] ||
   fail 'a purge left files behind'
