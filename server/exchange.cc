@@ -220,6 +220,12 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
+  prepared->plan.is_streamed = responder_->TakesParts();
+  // Nothing is sent before the end, so that every segment may be decoded again.
+  const RepairPlan* repairs = prepared->plan.repairs.get();
+  if (repairs != nullptr && !prepared->plan.is_streamed) {
+    request.is_open = repairs->may_repair;
+  }
   const RequestDecodes& decodes = delivering_.decodes.emplace(
       std::move(prepared->plan), request,
       services_.engine->MaxBeamSize(/*lane=*/0, request.max_segment_tokens,
@@ -490,6 +496,7 @@ void Exchange::FinishOk() {
     record_.detected_language = summary.detected.front().front().tag;
   }
   record_.num_decodes_again = summary.checks.num_decodes;
+  record_.num_flagged = summary.checks.num_flagged;
   services_.metrics->CountSuccess(summary.finish_reason);
   CountText(summary, *services_.metrics);
   responder_->Finish(rest, summary);

@@ -202,11 +202,6 @@ bool Candidate::Has(SegmentWarning warning) const {
   return absl::c_linear_search(warnings, warning);
 }
 
-bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
-  return absl::c_any_of(
-      any, [this](SegmentWarning warning) { return Has(warning); });
-}
-
 bool IsBetter(const Candidate& other, const Candidate& best) {
   // Constraints that do not fit the source may never come to an end.
   if (other.is_constrained() && other.finish_reason != FinishReason::kEos) {

@@ -42,7 +42,7 @@ struct HeldResult {
   SegmentCheckCounts checks;
 };
 
-// One held segment from its first decode to its final text.
+// One segment from its first decode to its final text.
 //
 // Each round tries a method (trial.h) and keeps the better one of its candidate
 // and the best so far. The methods come in this order, each at most once:
@@ -103,5 +103,10 @@ class SegmentRepair {
   int32_t num_output_tokens_ = 0;
   bool is_final_ = false;
 };
+
+// What the checks find in a segment without a plan, with this source, whose
+// translation has been sent. Nothing can be repaired any more.
+SegmentCheckCounts CheckSent(const RepairPlan& plan, TextRange source,
+                             const Hypothesis& translation);
 
 }  // namespace sheaf

@@ -77,6 +77,39 @@ TEST_F(ExchangeRepairsTest, TextBeforeAHeldSegmentIsStreamed) {
   EXPECT_EQ(text, unary_->last_part);
 }
 
+// The model says one letter per token, which is far too short.
+constexpr char kLongWords[] =
+    "The committee will probably continue its investigation into "
+    "international responsibilities tomorrow";
+
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
+  Run(unary_, ReadOf(TranslateOf(kLongWords)));
+  ASSERT_TRUE(unary_->status.ok()) << unary_->status;
+  EXPECT_GT(unary_->summary.checks.num_decodes, 0);
+  EXPECT_TRUE(IsEngineIdle());
+}
+
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentOfAStreamIsReported) {
+  const auto exchange = Open(stream_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(TranslateOf(kLongWords)));
+  while (!stream_->ended.HasBeenNotified()) {
+    stream_->MakeReady();
+    exchange->OnWritable();
+    AwaitDelivery();
+  }
+  exchange->OnClosed();
+  ASSERT_TRUE(stream_->status.ok()) << stream_->status;
+  EXPECT_EQ(stream_->summary.checks.num_decodes, 0);
+  EXPECT_EQ(Metric("sheaf_segment_checks_total{check=\"coverage\","
+                   "model=\"fake\",result=\"flagged\"}"),
+            1);
+  ASSERT_TRUE(log_.Flush(absl::InfiniteDuration()));
+  ASSERT_EQ(lines_.size(), 1);
+  EXPECT_THAT(lines_[0], HasSubstr("flagged=1"));
+}
+
 TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
   const auto exchange = Open(unary_);
   ASSERT_TRUE(exchange->Authorize());

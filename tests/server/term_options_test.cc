@@ -71,13 +71,13 @@ TEST_F(TermOptionsTest, TermsOfTheRequestWinOverThoseOfTheGlossary) {
               testing::ElementsAre("server:Rechner", "farm:Farm"));
 }
 
-TEST_F(TermOptionsTest, ASegmentWithoutTermsIsNotHeld) {
+TEST_F(TermOptionsTest, ASegmentWithoutTermsHasNoPlan) {
   v1::TranslateRequest request = TranslateOf("a tree");
   request.set_glossary("it");
   const RequestReader reader(model_, Limits(), glossaries_.get());
   const auto prepared = reader.Read(request, IsWanted);
   ASSERT_TRUE(prepared.ok());
-  EXPECT_EQ(prepared->plan.repairs, nullptr);
+  EXPECT_EQ(prepared->plan.repairs->segments[0], nullptr);
   EXPECT_FALSE(prepared->request.is_open);
 }
 
