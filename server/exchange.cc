@@ -228,8 +228,10 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   const RequestDecodes& decodes = delivering_.decodes.emplace(
       std::move(prepared->plan), request,
-      services_.engine->MaxBeamSize(/*lane=*/0, request.max_segment_tokens,
-                                    request.sampling.max_new_tokens));
+      std::min(lease_->max_sequences(),
+               services_.engine->MaxBeamSize(
+                   /*lane=*/0, request.max_segment_tokens,
+                   request.sampling.max_new_tokens)));
   {
     absl::MutexLock lock(&mu_);
     first_segment_ = decodes.first_segment();
@@ -430,6 +432,9 @@ void Exchange::DecodeMore() {
     first_segment_ = decodes.first_segment();
   }
   for (Extension& extension : extensions) {
+    if (extension.sampling != nullptr) {
+      lease_->CountAs(extension.sampling->beam_size);
+    }
     services_.engine->Extend(handle, std::move(extension));
   }
 }

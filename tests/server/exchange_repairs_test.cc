@@ -132,6 +132,32 @@ TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
   EXPECT_EQ(held_bytes_, 0);
 }
 
+// A second decode of a suspicious segment has 4 beams where the caller may run
+// as many, and counts as these.
+TEST_F(ExchangeRepairsTest, TheBeamsOfARepairCountForTheCaller) {
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/3);
+  Services services = services_;
+  services.limiter = &limiter;
+  const v1::TranslateRequest request = TranslateOf(kLongWords);
+  const auto is_wanted = [] { return true; };
+  const auto num_tokens = static_cast<int32_t>(
+      reader_.Read(request, is_wanted)->request.segments[0].size());
+  gate_.Close(/*num_steps=*/num_tokens + 2);
+  const auto exchange =
+      std::make_shared<Exchange>(services, TestCaller(), unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  gate_.AwaitEngine();  // in the first step of the repair
+  EXPECT_THAT(limiter.Acquire(TestCaller()).status().message(),
+              HasSubstr("run 3 sequences"));
+  gate_.Open();
+  unary_->ended.WaitForNotification();
+  EXPECT_TRUE(unary_->status.ok()) << unary_->status;
+  exchange->OnClosed();
+  EXPECT_TRUE(limiter.Acquire(TestCaller()).ok());
+}
+
 TEST_F(ExchangeRepairsTest, WithoutRepairOneDecodeIsEnough) {
   v1::TranslateRequest request = TranslateOf("Open {name} now.");
   request.set_repair(false);
