@@ -48,7 +48,8 @@ struct HeldResult {
 // and the best so far. The methods come in this order, each at most once:
 //   1. kAsIs, the first decode. What is lost may be put back by alignment,
 //      which is used if kStandIns does no better
-//   2. kSentenceCase, if the segment is in capitals
+//   2. kSentenceCase, if the segment is in capitals. It is taken unless its
+//      warnings are worse
 //   3. kStandIns, kOtherStandIns, then kCut, while what must be kept is not.
 //      kCut always keeps it
 //   4. kTerms, then kTermsAndStandIns, while the translation of a term is
