@@ -71,7 +71,7 @@ TEST_F(TermOptionsTest, TermsOfTheRequestWinOverThoseOfTheGlossary) {
               testing::ElementsAre("server:Rechner", "farm:Farm"));
 }
 
-TEST_F(TermOptionsTest, ASegmentWithoutTermsHasNoPlan) {
+TEST_F(TermOptionsTest, ASegmentWithoutTermsIsNotHeld) {
   v1::TranslateRequest request = TranslateOf("a tree");
   request.set_glossary("it");
   const RequestReader reader(model_, Limits(), glossaries_.get());
