@@ -158,8 +158,9 @@ struct Request {
   TokenSink* sink = nullptr;  // not owned; lives until OnFinished() returns
 };
 
-// More segments for an open request (Engine::Extend). They wait behind those
-// that the request already has.
+// More segments for an open request (Engine::Extend). They are admitted before
+// those of the request that still wait, because the text after the segments
+// that they follow from waits for them.
 struct Extension {
   TokenLists segments = {};
   // False: these segments, which may be none, are the last.

@@ -143,7 +143,7 @@ LiveRequest* Scheduler::NextToAdmit(int64_t max_tokens) {
 }
 
 Scheduler::Need Scheduler::NeedOfNext(const LiveRequest& live) const {
-  return NeedOf(live.SamplingOf(live.OptionsOf(live.num_admitted)),
+  return NeedOf(live.SamplingOf(live.OptionsOf(live.next_source())),
                 live.request.start_tokens.size(), live.next_source_len(),
                 pool_->shape());
 }
@@ -171,7 +171,9 @@ void Scheduler::Admit(LiveRequest& live) {
     return each.state == Segment::State::kFinished;
   });
   Segment& segment =
-      live.segments.emplace_back(live, live.num_admitted++, *pool_);
+      live.segments.emplace_back(live, live.next_source(), *pool_);
+  live.num_later_admitted += live.is_next_later() ? 1 : 0;
+  ++live.num_admitted;
   ++live.num_running;
   segment.num_steps_left = segment.sampling->max_new_tokens;
   segment.reserved_self_blocks = need.self_blocks;

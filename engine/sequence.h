@@ -82,8 +82,9 @@ struct Segment {
 
 // A request that has been submitted and has not ended.
 //
-// Invariant: sources [0, num_admitted) of the request have been admitted, in
-// order. The others wait and have no Segment yet.
+// Invariant: num_admitted sources of the request have been admitted: in order
+// those that it was submitted with, and in order those of its extensions. The
+// others wait and have no Segment yet.
 struct LiveRequest {
   RequestId id = 0;
   Request request;
@@ -93,7 +94,8 @@ struct LiveRequest {
   // Admitted, in order. Finished ones are removed when the next is admitted.
   std::list<Segment> segments;
   int32_t num_admitted = 0;
-  int32_t num_running = 0;  // admitted and not finished
+  int32_t num_later_admitted = 0;  // of these, those of extensions
+  int32_t num_running = 0;         // admitted and not finished
   int32_t num_finished = 0;
 
   MonotonicTime arrival;
@@ -104,8 +106,21 @@ struct LiveRequest {
   int32_t num_segments() const {
     return static_cast<int32_t>(request.segments.size());
   }
+  // The sources that the request was submitted with.
+  int32_t num_first_segments() const {
+    return options.size() > 1 ? options[1].first_segment : num_segments();
+  }
+  // Whether the source to be admitted next is of an extension, and its index.
+  // REQUIRES: a source waits.
+  bool is_next_later() const {
+    return num_first_segments() + num_later_admitted < num_segments();
+  }
+  int32_t next_source() const {
+    return is_next_later() ? num_first_segments() + num_later_admitted
+                           : num_admitted - num_later_admitted;
+  }
   int64_t next_source_len() const {  // REQUIRES: a source waits
-    return static_cast<int64_t>(request.segments[num_admitted].size());
+    return static_cast<int64_t>(request.segments[next_source()].size());
   }
   // Valid as long as this is. REQUIRES: the request has this segment.
   const SegmentOptions& OptionsOf(int32_t segment_index) const {

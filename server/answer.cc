@@ -48,14 +48,29 @@ void Answer::AddText(int32_t segment_index, const std::string& text) {
   segment.finish_reason = FinishReason::kStopSequence;
 }
 
-const SegmentPlan* Answer::PlanOf(int32_t segment_index) const {
-  if (plan_.repairs == nullptr) return nullptr;
-  return plan_.repairs->segments[segment_index].get();
+bool Answer::IsHeld(int32_t segment_index) const {
+  if (plan_.repairs == nullptr) return false;
+  return !plan_.is_streamed ||
+         plan_.repairs->segments[segment_index] != nullptr;
+}
+
+const SegmentPlan& Answer::PlanOf(int32_t segment_index) {
+  const RepairPlan& repairs = *plan_.repairs;
+  if (repairs.segments[segment_index] != nullptr) {
+    return *repairs.segments[segment_index];
+  }
+  std::unique_ptr<const SegmentPlan>& plan = SegmentAt(segment_index).own_plan;
+  if (plan == nullptr) {
+    auto made = std::make_unique<SegmentPlan>();
+    made->source = repairs.sources[segment_index];
+    plan = std::move(made);
+  }
+  return *plan;
 }
 
 void Answer::AddTokens(int32_t index, absl::Span<const int32_t> tokens) {
   // Held segments are read when they are whole.
-  if (index >= plan_.num_segments || PlanOf(index) != nullptr) return;
+  if (index >= plan_.num_segments || IsHeld(index)) return;
   SegmentText& segment = SegmentAt(index);
   for (int32_t token : tokens) {
     if (segment.has_ended) break;
@@ -73,7 +88,7 @@ void Answer::FinishSegment(int32_t index,
   if (index >= plan_.num_segments) {
     return FinishHeld(decodes_[index - plan_.num_segments], hypotheses);
   }
-  if (PlanOf(index) != nullptr) return FinishHeld({index, 0}, hypotheses);
+  if (IsHeld(index)) return FinishHeld({index, 0}, hypotheses);
   SegmentText& segment = SegmentAt(index);
   segment.score = hypotheses.front().score;
   // A translation's positions are for its repairs only.
@@ -96,6 +111,10 @@ void Answer::FinishSegment(int32_t index,
       if (!has_positions) segment.hypotheses.back().source_positions.clear();
     }
   }
+  if (plan_.repairs != nullptr) {
+    segment.checks = CheckSent(*plan_.repairs, plan_.repairs->sources[index],
+                               hypotheses.front());
+  }
   segment.has_finished = true;
   ++num_finished_;
   Advance();
@@ -107,7 +126,7 @@ void Answer::FinishHeld(HeldDecode of,
   SegmentText& segment = SegmentAt(of.segment_index);
   if (segment.repair == nullptr) {
     segment.repair = std::make_unique<SegmentRepair>(*plan_.repairs,
-                                                     *PlanOf(of.segment_index));
+                                                     PlanOf(of.segment_index));
   }
   for (RepairDecode& decode : segment.repair->Take(of.decode, hypotheses)) {
     waiting_.push_back({{of.segment_index, decode.number}, std::move(decode)});
@@ -150,8 +169,8 @@ bool Answer::HasReports() const {
 
 // Makes the segment's report, with spans of its own text as target.
 void Answer::SetReport(int32_t segment_index, const HeldResult& result,
-                       SegmentText& segment) const {
-  const SegmentPlan& plan = *PlanOf(segment_index);
+                       SegmentText& segment) {
+  const SegmentPlan& plan = PlanOf(segment_index);
   segment.report = std::make_unique<SegmentReport>();
   SegmentReport& report = *segment.report;
   report.source = plan.place;

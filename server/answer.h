@@ -44,8 +44,12 @@ struct AnswerPlan {
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;
   const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
-  // The segments that are held until they are whole; null: none is.
+  // What is checked in the segments; null: nothing.
   std::shared_ptr<const RepairPlan> repairs = nullptr;
+  // Whether the client gets parts of the text before it is whole. Then segments
+  // in which nothing must survive are sent as they grow, and checked when that
+  // can change nothing any more.
+  bool is_streamed = false;
 };
 
 // The answer to one request while it grows. Tokens of segments arrive in any
@@ -57,10 +61,10 @@ struct AnswerPlan {
 // (text/stop_sequences.h). One that lies across segments, or in a gap, ends the
 // text once the engine is done with the last of these segments.
 //
-// A segment with a plan (repair_plan.h) is held. Its tokens are read when it is
-// whole, and checks may find that it must be decoded again (TakeDecodes()). Its
-// text becomes ready when it is final. The decodes continue the numbering of
-// the segments.
+// If there are checks, a segment is held, except one without a SegmentPlan in a
+// stream. The tokens of a held segment are read when it is whole, and checks
+// may find that it must be decoded again (TakeDecodes()). Its text becomes
+// ready when it is final. The decodes continue the numbering of the segments.
 //
 // With num_hypotheses above 1, there are alternative texts. The n-th joins the
 // n-th hypotheses of the segments; a segment with fewer gives its last.
@@ -110,10 +114,11 @@ class Answer {
     float score = 0;
     std::vector<int32_t> source_positions;
     FinishReason finish_reason = FinishReason::kEos;
-    std::vector<FinishedPart> hypotheses;   // if several are asked for
-    bool has_ended = false;                 // no text will follow
-    bool has_finished = false;              // the engine is done with it
-    std::unique_ptr<SegmentRepair> repair;  // while it is held
+    std::vector<FinishedPart> hypotheses;         // if several are asked for
+    bool has_ended = false;                       // no text will follow
+    bool has_finished = false;                    // the engine is done with it
+    std::unique_ptr<const SegmentPlan> own_plan;  // if RepairPlan has none
+    std::unique_ptr<SegmentRepair> repair;        // while it is held
     std::unique_ptr<SegmentReport> report;  // if asked for, once it is final
     SegmentCheckCounts checks;
     int32_t num_repair_tokens = 0;  // of sources
@@ -129,13 +134,13 @@ class Answer {
   };
 
   SegmentText& SegmentAt(int32_t segment_index);
-  // Null: the segment is not held.
-  const SegmentPlan* PlanOf(int32_t segment_index) const;
+  bool IsHeld(int32_t segment_index) const;
+  const SegmentPlan& PlanOf(int32_t segment_index);  // REQUIRES: IsHeld()
   void FinishHeld(HeldDecode of, const std::vector<Hypothesis>& hypotheses);
   void TakeHeld(int32_t segment_index, HeldResult result);
   bool HasReports() const;
   void SetReport(int32_t segment_index, const HeldResult& result,
-                 SegmentText& segment) const;
+                 SegmentText& segment);
   void AddReport(SegmentReport& report);
   void ClipReports();
   void AddText(int32_t segment_index, const std::string& text);

@@ -223,10 +223,18 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
+  prepared->plan.is_streamed = responder_->TakesParts();
+  // Nothing is sent before the end, so that every segment may be decoded again.
+  const RepairPlan* repairs = prepared->plan.repairs.get();
+  if (repairs != nullptr && !prepared->plan.is_streamed) {
+    request.is_open = repairs->may_repair;
+  }
   const RequestDecodes& decodes = delivering_.decodes.emplace(
       std::move(prepared->plan), request,
-      services_.engine->MaxBeamSize(/*lane=*/0, request.max_segment_tokens,
-                                    request.sampling.max_new_tokens));
+      std::min(lease_->max_sequences(),
+               services_.engine->MaxBeamSize(
+                   /*lane=*/0, request.max_segment_tokens,
+                   request.sampling.max_new_tokens)));
   {
     absl::MutexLock lock(&mu_);
     first_segment_ = decodes.first_segment();
@@ -427,6 +435,9 @@ void Exchange::DecodeMore() {
     first_segment_ = decodes.first_segment();
   }
   for (Extension& extension : extensions) {
+    if (extension.sampling != nullptr) {
+      lease_->CountAs(extension.sampling->beam_size);
+    }
     services_.engine->Extend(handle, std::move(extension));
   }
 }
@@ -493,6 +504,7 @@ void Exchange::FinishOk() {
     record_.detected_language = summary.detected.front().front().tag;
   }
   record_.num_decodes_again = summary.checks.num_decodes;
+  record_.num_flagged = summary.checks.num_flagged;
   services_.metrics->CountSuccess(summary.finish_reason);
   CountText(summary, *services_.metrics);
   responder_->Finish(rest, summary);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/field_error.h"
@@ -226,7 +227,7 @@ absl::StatusOr<BuiltSegments> RequestReader::BuildSegments(
   return builder.Finish();
 }
 
-// Gives the request its segments, and the plan of those that are held.
+// Gives the request its segments, and the plan of their checks.
 void RequestReader::SetSegments(const KeepOptions& keep,
                                 const PromptTemplate& prompt,
                                 BuiltSegments built,
@@ -236,8 +237,11 @@ void RequestReader::SetSegments(const KeepOptions& keep,
   request.segments = std::move(built.sources);
   prepared.plan.copied = built.copied;
   prepared.plan.gaps = std::move(built.gaps);
-  if (built.plans.empty()) return;
+  if (request.segments.empty()) return;
+  const bool has_plans = absl::c_any_of(
+      built.plans, [](const auto& plan) { return plan != nullptr; });
   repairs->text = std::move(built.text);
+  repairs->sources = std::move(built.ranges);
   repairs->segments = std::move(built.plans);
   repairs->format = keep.format;
   repairs->has_reports = keep.has_reports;
@@ -246,9 +250,13 @@ void RequestReader::SetSegments(const KeepOptions& keep,
   repairs->source_tokenizer = model_.tokenizers.source.get();
   repairs->target_tokenizer = model_.tokenizers.target.get();
   repairs->prompt = prompt;
-  repairs->max_source_tokens =
-      std::max(LongestOf(request.segments),
-               std::min<int64_t>(kMinRepairTokens, model_.max_source_tokens));
+  // Only stand-ins make a source longer.
+  repairs->max_source_tokens = LongestOf(request.segments);
+  if (has_plans) {
+    repairs->max_source_tokens =
+        std::max(repairs->max_source_tokens,
+                 std::min<int64_t>(kMinRepairTokens, model_.max_source_tokens));
+  }
   repairs->same_search = SameSearch(request.sampling);
   repairs->other_search = OtherSearch(request.sampling, limits_.max_beam_size);
   repairs->term_search = TermSearch(request.sampling, limits_.max_beam_size);
@@ -257,7 +265,7 @@ void RequestReader::SetSegments(const KeepOptions& keep,
   repairs->never_tokens.insert(repairs->never_tokens.end(),
                                request.sampling.suppressed_tokens.begin(),
                                request.sampling.suppressed_tokens.end());
-  request.is_open = repairs->may_repair;
+  request.is_open = has_plans && repairs->may_repair;
   request.max_segment_tokens = static_cast<int32_t>(repairs->max_source_tokens);
   if (built.needs_alignment) {
     request.wants_alignment = true;

@@ -71,8 +71,7 @@ forbid(FILES "."
 forbid(FILES "." EXCEPT "^(server/access/pem\\.cc$|tests/)"
   INCLUDES "^openssl/pem")
 forbid(FILES "." EXCEPT "^text/language_detector\\.cc$" INCLUDES "^cld2/")
-forbid(FILES "." EXCEPT "^text/(markup/xml_parser|documents/xliff_document)\\.cc$"
-  INCLUDES "^expat")
+forbid(FILES "." EXCEPT "^text/markup/xml_scanner\\.cc$" INCLUDES "^expat")
 forbid(FILES "." EXCEPT "^tests/text/markup/html_tree\\.cc$" INCLUDES "^gumbo")
 forbid(FILES "." EXCEPT "^(text/|tests/text/)"
   INCLUDES "^(sentencepiece|unicode/)")

@@ -60,7 +60,27 @@ void AppendCharacter(int32_t character, std::string& text) {
   text.append(reinterpret_cast<const char*>(bytes), size);
 }
 
-bool IsWhitespace(int32_t character) { return u_isUWhiteSpace(character); }
+// ICU's tables take several times as long as these comparisons, and most text
+// is ASCII.
+namespace {
+
+bool IsAscii(int32_t character) { return character >= 0 && character < 0x80; }
+bool IsAsciiDigit(int32_t character) {
+  return character >= '0' && character <= '9';
+}
+bool IsAsciiLetter(int32_t character) {
+  const int32_t small = character | 0x20;
+  return small >= 'a' && small <= 'z';
+}
+
+}  // namespace
+
+bool IsWhitespace(int32_t character) {
+  if (IsAscii(character)) {
+    return character == ' ' || (character >= '\t' && character <= '\r');
+  }
+  return u_isUWhiteSpace(character);
+}
 
 bool IsLineBreak(int32_t character) {
   switch (character) {
@@ -76,16 +96,27 @@ bool IsLineBreak(int32_t character) {
 }
 
 bool IsLetter(int32_t character) {
+  if (IsAscii(character)) return IsAsciiLetter(character);
   return (U_GET_GC_MASK(character) & U_GC_L_MASK) != 0;
 }
 
 bool IsNumber(int32_t character) {
+  if (IsAscii(character)) return IsAsciiDigit(character);
   return (U_GET_GC_MASK(character) & U_GC_N_MASK) != 0;
 }
 
-bool IsLetterOrDigit(int32_t character) { return u_isalnum(character); }
+bool IsLetterOrDigit(int32_t character) {
+  if (IsAscii(character)) {
+    return IsAsciiLetter(character) || IsAsciiDigit(character);
+  }
+  return u_isalnum(character);
+}
 
 bool IsWordCharacter(int32_t character) {
+  if (IsAscii(character)) {
+    return IsAsciiLetter(character) || IsAsciiDigit(character) ||
+           character == '_';
+  }
   constexpr uint32_t kWordMask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
   return (U_GET_GC_MASK(character) & kWordMask) != 0 ||
          u_hasBinaryProperty(character, UCHAR_ALPHABETIC) ||

@@ -2,6 +2,7 @@
 
 #include "server/access/caller_limiter.h"
 
+#include <limits>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -29,8 +30,7 @@ CallerLease::CallerLease(CallerLease&& other) noexcept
       num_sequences_(other.num_sequences_) {}
 
 CallerLease::~CallerLease() {
-  if (limiter_ != nullptr)
-    limiter_->Add(caller_, num_sequences_, -num_sequences_).IgnoreError();
+  if (limiter_ != nullptr) limiter_->Count(caller_, -num_sequences_);
 }
 
 absl::Status CallerLease::GrowTo(int32_t num_sequences) {
@@ -39,6 +39,17 @@ absl::Status CallerLease::GrowTo(int32_t num_sequences) {
       limiter_->Add(caller_, num_sequences_, num_sequences - num_sequences_);
   if (status.ok()) num_sequences_ = num_sequences;
   return status;
+}
+
+void CallerLease::CountAs(int32_t num_sequences) {
+  if (num_sequences <= num_sequences_) return;
+  limiter_->Count(caller_, num_sequences - num_sequences_);
+  num_sequences_ = num_sequences;
+}
+
+int32_t CallerLease::max_sequences() const {
+  const int32_t max = limiter_->max_per_caller_;
+  return max == 0 ? std::numeric_limits<int32_t>::max() : max;
 }
 
 absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
@@ -71,27 +82,32 @@ absl::StatusOr<CallerLease> CallerLimiter::Acquire(const Caller& caller) {
 absl::Status CallerLimiter::Add(const std::string& caller, int32_t own,
                                 int32_t more) {
   if (max_per_caller_ == 0 || more == 0) return absl::OkStatus();
-  if (more > 0 && own + more > max_per_caller_) {
+  if (own + more > max_per_caller_) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "the request runs %d sequences; this server allows a caller %d at a "
         "time (--max_requests_per_caller)",
         own + more, max_per_caller_));
   }
   absl::MutexLock lock(&mu_);
-  const auto it = num_sequences_.try_emplace(caller, 0).first;
-  int32_t& num_sequences = it->second;
-  if (more > 0 && num_sequences + more > max_per_caller_) {
-    absl::Status status = absl::ResourceExhaustedError(absl::StrFormat(
+  const auto it = num_sequences_.find(caller);
+  const int32_t num_sequences = it == num_sequences_.end() ? 0 : it->second;
+  if (num_sequences + more > max_per_caller_) {
+    return absl::ResourceExhaustedError(absl::StrFormat(
         "requests of \"%s\" run %d sequences, and this one asks for %d more; "
         "this server allows %d at a time (--max_requests_per_caller)",
         caller, num_sequences, more, max_per_caller_));
-    if (num_sequences == 0) num_sequences_.erase(it);
-    return status;
   }
-  num_sequences += more;
-  SHEAF_CHECK(num_sequences >= 0);
-  if (num_sequences == 0) num_sequences_.erase(it);
+  num_sequences_[caller] += more;
   return absl::OkStatus();
+}
+
+void CallerLimiter::Count(const std::string& caller, int32_t more) {
+  if (max_per_caller_ == 0 || more == 0) return;
+  absl::MutexLock lock(&mu_);
+  const auto it = num_sequences_.try_emplace(caller, 0).first;
+  it->second += more;
+  SHEAF_CHECK(it->second >= 0);
+  if (it->second == 0) num_sequences_.erase(it);
 }
 
 }  // namespace sheaf

@@ -32,6 +32,14 @@ class CallerLease {
   //   RESOURCE_EXHAUSTED  the caller's requests together would have too many
   absl::Status GrowTo(int32_t num_sequences);
 
+  // From now on the request counts as at least this many sequences, also if its
+  // caller then has more than it may: a request that runs is not ended, but the
+  // caller's next ones are refused. REQUIRES: num_sequences <= max_sequences().
+  void CountAs(int32_t num_sequences);
+
+  // The maximum number of sequences of one request.
+  int32_t max_sequences() const;
+
   // The name of the caller's token; empty if the server requires none.
   const std::string& token_name() const { return token_name_; }
   // Identifies the caller: the name of the token, else the subject of the
@@ -70,8 +78,10 @@ class CallerLimiter {
 
  private:
   friend class CallerLease;
-  // Adds `more` sequences, which may be negative, to a request that has `own`.
+  // Adds `more` sequences to a request that has `own`.
   absl::Status Add(const std::string& caller, int32_t own, int32_t more);
+  // Adds `more` sequences, which may be negative, whatever the caller has.
+  void Count(const std::string& caller, int32_t more);
 
   AuthTokens* const tokens_;
   const int32_t max_per_caller_;

@@ -72,6 +72,7 @@ void WriteRecord(const RequestRecord& record, Log* log) {
   if (record.num_decodes_again > 0) {
     fields["decodes_again"] = record.num_decodes_again;
   }
+  if (record.num_flagged > 0) fields["flagged"] = record.num_flagged;
   if (record.queued.has_value()) {
     fields["queue_ms"] = Milliseconds(*record.queued);
   }

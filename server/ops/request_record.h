@@ -34,6 +34,7 @@ struct RequestRecord {
   int32_t num_output_tokens = 0;
   int32_t num_segments = 0;
   int64_t num_decodes_again = 0;  // of segments whose checks failed
+  int64_t num_flagged = 0;        // segments whose answer has a warning
   std::string detected_language;  // of the only text; empty: none
 };
 

@@ -202,11 +202,6 @@ bool Candidate::Has(SegmentWarning warning) const {
   return absl::c_linear_search(warnings, warning);
 }
 
-bool Candidate::HasAny(absl::Span<const SegmentWarning> any) const {
-  return absl::c_any_of(
-      any, [this](SegmentWarning warning) { return Has(warning); });
-}
-
 bool IsBetter(const Candidate& other, const Candidate& best) {
   // Constraints that do not fit the source may never come to an end.
   if (other.is_constrained() && other.finish_reason != FinishReason::kEos) {
@@ -216,8 +211,11 @@ bool IsBetter(const Candidate& other, const Candidate& best) {
   if (other.num_missing_terms != best.num_missing_terms) {
     return other.num_missing_terms < best.num_missing_terms;
   }
-  // What the model wrote in place of a span may be left around it.
-  if (best.is_put_back && !other.is_put_back) {
+  // What the model wrote in place of a span may be left around it. And capitals
+  // that a model does not know are copied, of which it is certain, so that its
+  // probabilities say nothing.
+  if (other.method == Method::kSentenceCase ||
+      (best.is_put_back && !other.is_put_back)) {
     return !IsBetter(JudgedTranslation{best.warnings},
                      JudgedTranslation{other.warnings});
   }

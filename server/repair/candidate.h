@@ -7,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/types/span.h"
 #include "engine/request.h"
 #include "server/repair/repair_plan.h"
 #include "server/repair/trial.h"
@@ -31,16 +30,11 @@ struct Candidate {
   std::vector<SegmentWarning> warnings;
 
   bool Has(SegmentWarning warning) const;
-  bool HasAny(absl::Span<const SegmentWarning> any) const;
   // Whether all that must be kept stands in it.
   bool is_whole() const {
     return is_restored && !Has(SegmentWarning::kProtectedSpan);
   }
-  bool is_suspicious() const {
-    return HasAny({SegmentWarning::kEmpty, SegmentWarning::kRepetition,
-                   SegmentWarning::kTooShort, SegmentWarning::kTooLong,
-                   SegmentWarning::kUntranslated});
-  }
+  bool is_suspicious() const { return IsSuspicious(warnings); }
   bool is_constrained() const {
     return method == Method::kTerms || method == Method::kTermsAndStandIns;
   }

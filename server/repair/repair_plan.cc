@@ -6,6 +6,7 @@ namespace sheaf {
 
 int64_t BytesOf(const RepairPlan& plan) {
   size_t bytes = plan.text.size() + plan.request_text.size() +
+                 plan.sources.size() * sizeof(TextRange) +
                  plan.segments.size() * sizeof(void*);
   for (const std::unique_ptr<const SegmentPlan>& segment : plan.segments) {
     if (segment == nullptr) continue;

@@ -39,17 +39,18 @@ struct SegmentPlan {
   std::vector<CodePointRange> places;
 };
 
-// The held segments of a translation and what their repairs need.
+// The segments of a translation, and what their checks and repairs need.
 //
 // Thread-safe: immutable.
 struct RepairPlan {
-  std::string text;  // of all segments that are held
+  std::string text;                // of all segments
+  std::vector<TextRange> sources;  // [segments of the request], in `text`
   TextFormat format = TextFormat::kPlain;
   std::string request_text;  // if it has markup; tags are views of it
-  // [segments of the request]; null: it is not held.
+  // [segments of the request]; null: nothing in it must survive.
   std::vector<std::unique_ptr<const SegmentPlan>> segments;
   bool may_repair = true;    // else checks only give warnings
-  bool has_reports = false;  // every segment is held
+  bool has_reports = false;  // every segment has a plan
   bool has_alignments = false;
   int32_t num_hypotheses = 1;
   std::string source_language;  // BCP 47; empty: not known

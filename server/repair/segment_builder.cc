@@ -248,6 +248,9 @@ absl::Status SegmentBuilder::AddPassage(const Passage& passage,
       continue;
     }
     built_.gaps.push_back(std::exchange(gap_, ""));
+    built_.ranges.push_back(
+        {built_.text.size(), built_.text.size() + segment.size()});
+    built_.text.append(segment.data(), segment.size());
     std::vector<SpanReplacement> own_signs = SignsWithin(signs, range, own);
     std::unique_ptr<SegmentPlan> plan =
         PlanOf(segment, std::move(own), Within(unknown, range),
@@ -342,7 +345,7 @@ std::vector<SourceTerm> SegmentBuilder::TermsOf(
   return terms;
 }
 
-// Null if the segment need not be held.
+// The plan of the last of built_.ranges. Null if nothing in it must survive.
 std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
     absl::string_view segment, std::vector<TextRange> spans,
     const std::vector<TextRange>& unknown, std::vector<InlineTag> tags) {
@@ -350,14 +353,13 @@ std::unique_ptr<SegmentPlan> SegmentBuilder::PlanOf(
   std::vector<TextRange> kept = Joined(Together(spans, copied));
   const Capitals capitals = CapitalsOf(segment, split_.language, kept);
   std::vector<SourceTerm> terms = TermsOf(segment, spans);
-  const bool is_held = !spans.empty() || !copied.empty() ||
-                       capitals != Capitals::kNone ||
-                       HasNumbersBetween(segment, kept) || !terms.empty() ||
-                       keep_.format != TextFormat::kPlain || keep_.has_reports;
-  if (!is_held) return nullptr;
+  const bool has_plan = !spans.empty() || !copied.empty() ||
+                        capitals != Capitals::kNone ||
+                        HasNumbersBetween(segment, kept) || !terms.empty() ||
+                        keep_.format != TextFormat::kPlain || keep_.has_reports;
+  if (!has_plan) return nullptr;
   auto plan = std::make_unique<SegmentPlan>();
-  plan->source = {built_.text.size(), built_.text.size() + segment.size()};
-  built_.text.append(segment.data(), segment.size());
+  plan->source = built_.ranges.back();
   built_.needs_alignment |=
       !kept.empty() || !tags.empty() || keep_.has_alignments;
   plan->copied = std::move(copied);
@@ -387,10 +389,6 @@ void SegmentBuilder::SetPlace(absl::string_view text, TextRange range,
 
 BuiltSegments SegmentBuilder::Finish() {
   built_.gaps.push_back(std::exchange(gap_, ""));
-  const bool is_any_held =
-      std::any_of(built_.plans.begin(), built_.plans.end(),
-                  [](const auto& plan) { return plan != nullptr; });
-  if (!is_any_held) built_.plans.clear();
   return std::move(built_);
 }
 

@@ -36,14 +36,15 @@ struct KeepOptions {
 };
 
 // The segments of a translation, the layout between them, and the plans of
-// those that are held.
+// those in which something must survive.
 struct BuiltSegments {
   TokenLists sources;
   Gaps gaps;  // escaped and with their tags
   CopiedSentences copied;
-  // [sources]; null: not held.
+  // [sources]; null: none.
   std::vector<std::unique_ptr<const SegmentPlan>> plans;
-  std::string text;  // of the segments with plans
+  std::string text;               // of all segments
+  std::vector<TextRange> ranges;  // [sources], in `text`
   bool needs_alignment = false;
 };
 

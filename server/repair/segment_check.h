@@ -34,6 +34,7 @@ inline constexpr size_t kNumSegmentChecks = 16;
 struct SegmentCheckCounts {
   std::array<int64_t, kNumSegmentChecks> counts = {};
   int64_t num_decodes = 0;  // in addition to the first of each segment
+  int64_t num_flagged = 0;  // segments whose translation has a warning
 
   void Add(SegmentCheck check) { ++counts[static_cast<size_t>(check)]; }
   int64_t of(SegmentCheck check) const {
@@ -42,6 +43,7 @@ struct SegmentCheckCounts {
   void Add(const SegmentCheckCounts& other) {
     for (size_t i = 0; i < counts.size(); ++i) counts[i] += other.counts[i];
     num_decodes += other.num_decodes;
+    num_flagged += other.num_flagged;
   }
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "base/check.h"
 #include "server/repair/render.h"
 
@@ -125,6 +126,7 @@ SegmentCheck SegmentRepair::TermCheck() const {
 void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   checks.num_decodes = num_decodes_ - 1;
   if (best_->is_stopped()) return;
+  checks.num_flagged = best_->warnings.empty() ? 0 : 1;
   if (!segment_.spans.empty()) checks.Add(SpanCheck());
   if (best_->Has(SegmentWarning::kNumber)) {
     checks.Add(SegmentCheck::kNumbersFlagged);
@@ -147,6 +149,27 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   } else if (was_suspicious_) {
     checks.Add(SegmentCheck::kCoverageRepaired);
   }
+}
+
+SegmentCheckCounts CheckSent(const RepairPlan& plan, TextRange source,
+                             const Hypothesis& translation) {
+  SegmentCheckCounts checks;
+  if (translation.finish_reason == FinishReason::kStopSequence) return checks;
+  const std::vector<SegmentWarning> warnings = JudgeSegment(
+      {.source = Slice(plan.text, source),
+       .target = plan.target_tokenizer->Decode(translation.tokens),
+       .source_language = plan.source_language,
+       .target_language = plan.target_language,
+       .is_cut = translation.finish_reason == FinishReason::kLength});
+  if (warnings.empty()) return checks;
+  checks.num_flagged = 1;
+  const auto add_if = [&](SegmentWarning warning, SegmentCheck check) {
+    if (absl::c_linear_search(warnings, warning)) checks.Add(check);
+  };
+  add_if(SegmentWarning::kNumber, SegmentCheck::kNumbersFlagged);
+  add_if(SegmentWarning::kUnknownCharacter, SegmentCheck::kCharactersFlagged);
+  if (IsSuspicious(warnings)) checks.Add(SegmentCheck::kCoverageFlagged);
+  return checks;
 }
 
 HeldResult SegmentRepair::TakeResult() {

@@ -42,13 +42,14 @@ struct HeldResult {
   SegmentCheckCounts checks;
 };
 
-// One held segment from its first decode to its final text.
+// One segment from its first decode to its final text.
 //
 // Each round tries a method (trial.h) and keeps the better one of its candidate
 // and the best so far. The methods come in this order, each at most once:
 //   1. kAsIs, the first decode. What is lost may be put back by alignment,
 //      which is used if kStandIns does no better
-//   2. kSentenceCase, if the segment is in capitals
+//   2. kSentenceCase, if the segment is in capitals. It is taken unless its
+//      warnings are worse
 //   3. kStandIns, kOtherStandIns, then kCut, while what must be kept is not.
 //      kCut always keeps it
 //   4. kTerms, then kTermsAndStandIns, while the translation of a term is
@@ -103,5 +104,10 @@ class SegmentRepair {
   int32_t num_output_tokens_ = 0;
   bool is_final_ = false;
 };
+
+// What the checks find in a segment without a plan, with this source, whose
+// translation has been sent. Nothing can be repaired any more.
+SegmentCheckCounts CheckSent(const RepairPlan& plan, TextRange source,
+                             const Hypothesis& translation);
 
 }  // namespace sheaf

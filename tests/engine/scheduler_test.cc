@@ -277,6 +277,24 @@ TEST_F(SchedulerTest, SegmentsOfAnExtensionReserveByItsSamplingParams) {
   EXPECT_EQ(scheduler_.gauges().num_sequences_running, 2);
 }
 
+// Text waits for a repair; it does not wait for the rest of a long document.
+TEST_F(SchedulerTest, SegmentsOfAnExtensionComeBeforeThoseThatWait) {
+  Request request = MakeRequest({16, 16, 16, 16}, 16);
+  request.is_open = true;
+  LiveRequest& live = Add(std::move(request));
+  const Admission two = {.max_encode_tokens = 32};
+  EXPECT_THAT(Step(two).encode, ElementsAre(IsOf(live, 0), IsOf(live, 1)));
+  scheduler_.FinishSegment(live.segments.front());
+  scheduler_.Extend(live, WithSampling({8}, /*beam_size=*/1, 16));
+  EXPECT_THAT(Step({.max_encode_tokens = 8}).encode,
+              ElementsAre(IsOf(live, 4)));
+  scheduler_.Extend(live, WithSampling({16}, /*beam_size=*/1, 16));
+  EXPECT_THAT(Step(two).encode, ElementsAre(IsOf(live, 5), IsOf(live, 2)));
+  scheduler_.FinishSegment(live.segments.front());
+  EXPECT_THAT(Step(two).encode, ElementsAre(IsOf(live, 3)));
+  scheduler_.CheckConsistency();
+}
+
 TEST_F(SchedulerTest, MaxBeamSizeIsTheMaximumThatFits) {
   for (int32_t source_len : {1, 16, 17, 160, 192, 200}) {
     for (int32_t max_new_tokens : {1, 16, 17, 40, 192, 500}) {

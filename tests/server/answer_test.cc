@@ -7,10 +7,14 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sheaf {
 namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 std::vector<Hypothesis> Finished(FinishReason reason, float score = 0) {
   Hypothesis hypothesis;
@@ -43,6 +47,27 @@ class AnswerTest : public testing::Test {
     std::vector<int32_t> ids;
     for (unsigned char c : text) ids.push_back(3 + c);
     return ids;
+  }
+
+  static std::vector<Hypothesis> Says(const std::string& text) {
+    std::vector<Hypothesis> hypotheses = Finished(FinishReason::kEos);
+    hypotheses[0].tokens = Tokens(text);
+    return hypotheses;
+  }
+  // The plan of a translation with one segment, in which nothing must survive.
+  AnswerPlan Checked(const std::string& source, bool is_streamed) {
+    auto repairs = std::make_shared<RepairPlan>();
+    repairs->text = source;
+    repairs->sources = {{0, source.size()}};
+    repairs->segments.resize(1);
+    repairs->source_language = "en";
+    repairs->target_language = "de";
+    repairs->source_tokenizer = repairs->target_tokenizer = tokenizer_.get();
+    repairs->max_source_tokens = 128;
+    AnswerPlan plan = Plan({"", ""});
+    plan.repairs = std::move(repairs);
+    plan.is_streamed = is_streamed;
+    return plan;
   }
 
   std::unique_ptr<const Tokenizer> tokenizer_;
@@ -182,6 +207,60 @@ TEST_F(AnswerTest, WhatWasHeldBackForAStopComesAtTheEnd) {
   answer.FinishSegment(0, Finished(FinishReason::kEos));
   EXPECT_EQ(answer.TakePart().text, "ab");
   EXPECT_EQ(answer.summary().finish_reason, FinishReason::kEos);
+}
+
+constexpr char kLoop[] = "das Haus ist das Haus ist das Haus ist";
+
+TEST_F(AnswerTest, WhatIsStreamedIsCheckedOnceItIsWhole) {
+  Answer answer(Checked("The house is old.", /*is_streamed=*/true));
+  answer.AddTokens(0, Tokens(kLoop));
+  EXPECT_EQ(answer.TakePart().text, kLoop);
+  answer.FinishSegment(0, Says(kLoop));
+  EXPECT_THAT(answer.TakeDecodes(), IsEmpty());
+  EXPECT_TRUE(answer.is_finished());
+  EXPECT_EQ(answer.summary().checks.of(SegmentCheck::kCoverageFlagged), 1);
+  EXPECT_EQ(answer.summary().checks.num_flagged, 1);
+}
+
+TEST_F(AnswerTest, WhatIsNotStreamedMayBeDecodedAgain) {
+  Answer answer(Checked("The house is old.", /*is_streamed=*/false));
+  answer.AddTokens(0, Tokens(kLoop));
+  EXPECT_EQ(answer.TakePart().text, "");
+  answer.FinishSegment(0, Says(kLoop));
+  const std::vector<Answer::DecodeGroup> again = answer.TakeDecodes();
+  ASSERT_THAT(again, SizeIs(1));
+  EXPECT_TRUE(again[0].is_other_search);
+  EXPECT_FALSE(answer.is_finished());
+  answer.FinishSegment(1, Says("Das Haus ist alt."));
+  EXPECT_TRUE(answer.is_finished());
+  EXPECT_EQ(answer.TakePart().text, "Das Haus ist alt.");
+  EXPECT_EQ(answer.summary().checks.of(SegmentCheck::kCoverageRepaired), 1);
+  EXPECT_EQ(answer.summary().checks.num_flagged, 0);
+}
+
+TEST_F(AnswerTest, ATranslationWithoutWarningsIsTheSameInBothWays) {
+  for (const bool is_streamed : {true, false}) {
+    Answer answer(Checked("The house is old.", is_streamed));
+    answer.AddTokens(0, Tokens("Das Haus ist alt."));
+    answer.FinishSegment(0, Says("Das Haus ist alt."));
+    EXPECT_THAT(answer.TakeDecodes(), IsEmpty());
+    ASSERT_TRUE(answer.is_complete());
+    EXPECT_EQ(answer.TakePart().text, "Das Haus ist alt.");
+    EXPECT_EQ(answer.summary().num_output_tokens, 17);
+    EXPECT_EQ(answer.summary().checks.num_flagged, 0);
+  }
+}
+
+TEST_F(AnswerTest, NothingIsExpectedOfAStreamThatAStopSequenceEnded) {
+  AnswerPlan plan = Checked("The house is old.", /*is_streamed=*/true);
+  plan.stop = {"ist"};
+  Answer answer(std::move(plan));
+  answer.AddTokens(0, Tokens("Das ist"));
+  std::vector<Hypothesis> stopped = Says("Das ist");
+  stopped[0].finish_reason = FinishReason::kStopSequence;
+  answer.FinishSegment(0, stopped);
+  ASSERT_TRUE(answer.is_complete());
+  EXPECT_EQ(answer.summary().checks.num_flagged, 0);
 }
 
 TEST_F(AnswerTest, NoSegmentsAreCompleteAtOnce) {

@@ -77,6 +77,39 @@ TEST_F(ExchangeRepairsTest, TextBeforeAHeldSegmentIsStreamed) {
   EXPECT_EQ(text, unary_->last_part);
 }
 
+// The model says one letter per token, which is far too short.
+constexpr char kLongWords[] =
+    "The committee will probably continue its investigation into "
+    "international responsibilities tomorrow";
+
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
+  Run(unary_, ReadOf(TranslateOf(kLongWords)));
+  ASSERT_TRUE(unary_->status.ok()) << unary_->status;
+  EXPECT_GT(unary_->summary.checks.num_decodes, 0);
+  EXPECT_TRUE(IsEngineIdle());
+}
+
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentOfAStreamIsReported) {
+  const auto exchange = Open(stream_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(TranslateOf(kLongWords)));
+  while (!stream_->ended.HasBeenNotified()) {
+    stream_->MakeReady();
+    exchange->OnWritable();
+    AwaitDelivery();
+  }
+  exchange->OnClosed();
+  ASSERT_TRUE(stream_->status.ok()) << stream_->status;
+  EXPECT_EQ(stream_->summary.checks.num_decodes, 0);
+  EXPECT_EQ(Metric("sheaf_segment_checks_total{check=\"coverage\","
+                   "model=\"fake\",result=\"flagged\"}"),
+            1);
+  ASSERT_TRUE(log_.Flush(absl::InfiniteDuration()));
+  ASSERT_EQ(lines_.size(), 1);
+  EXPECT_THAT(lines_[0], HasSubstr("flagged=1"));
+}
+
 TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
   const auto exchange = Open(unary_);
   ASSERT_TRUE(exchange->Authorize());
@@ -97,6 +130,32 @@ TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
   exchange->OnClosed();
   EXPECT_TRUE(IsEngineIdle());
   EXPECT_EQ(held_bytes_, 0);
+}
+
+// A second decode of a suspicious segment has 4 beams where the caller may run
+// as many, and counts as these.
+TEST_F(ExchangeRepairsTest, TheBeamsOfARepairCountForTheCaller) {
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/3);
+  Services services = services_;
+  services.limiter = &limiter;
+  const v1::TranslateRequest request = TranslateOf(kLongWords);
+  const auto is_wanted = [] { return true; };
+  const auto num_tokens = static_cast<int32_t>(
+      reader_.Read(request, is_wanted)->request.segments[0].size());
+  gate_.Close(/*num_steps=*/num_tokens + 2);
+  const auto exchange =
+      std::make_shared<Exchange>(services, TestCaller(), unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  gate_.AwaitEngine();  // in the first step of the repair
+  EXPECT_THAT(limiter.Acquire(TestCaller()).status().message(),
+              HasSubstr("run 3 sequences"));
+  gate_.Open();
+  unary_->ended.WaitForNotification();
+  EXPECT_TRUE(unary_->status.ok()) << unary_->status;
+  exchange->OnClosed();
+  EXPECT_TRUE(limiter.Acquire(TestCaller()).ok());
 }
 
 TEST_F(ExchangeRepairsTest, WithoutRepairOneDecodeIsEnough) {

@@ -42,7 +42,7 @@ class KeptTest : public RequestReaderTest {
     return gaps;
   }
 
-  // The protected spans of a held segment.
+  // The protected spans of a segment with a plan.
   static std::vector<std::string> SpansOf(const PreparedRequest& prepared,
                                           int32_t index) {
     const RepairPlan& plan = *prepared.plan.repairs;
@@ -55,15 +55,18 @@ class KeptTest : public RequestReaderTest {
   }
 };
 
-TEST_F(KeptTest, ATextWithNothingToKeepIsReadAsBefore) {
+TEST_F(KeptTest, ATextWithNothingToKeepIsOnlyChecked) {
   const PreparedRequest prepared =
       Read(TranslateOf("Good morning, my friend. How are you?"));
-  EXPECT_EQ(prepared.plan.repairs, nullptr);
+  const RepairPlan& plan = *prepared.plan.repairs;
+  EXPECT_THAT(plan.segments, ::testing::Each(::testing::IsNull()));
+  ASSERT_THAT(plan.sources, SizeIs(2));
+  EXPECT_EQ(Slice(plan.text, plan.sources[1]), "How are you?");
   EXPECT_FALSE(prepared.request.is_open);
   EXPECT_FALSE(prepared.request.wants_alignment);
 }
 
-TEST_F(KeptTest, OnlySegmentsWithSomethingToKeepAreHeld) {
+TEST_F(KeptTest, OnlySegmentsWithSomethingToKeepHavePlans) {
   const PreparedRequest prepared =
       Read(TranslateOf("Good morning. Open {name} now. Good night."));
   ASSERT_NE(prepared.plan.repairs, nullptr);
@@ -83,7 +86,7 @@ TEST_F(KeptTest, NumbersNeedNoAlignment) {
 TEST_F(KeptTest, SpansAreProtectedUnlessTheRequestSaysNo) {
   v1::TranslateRequest request = TranslateOf("Open {name} in Blue Fox now.");
   request.set_protect_spans(false);
-  EXPECT_EQ(Read(request).plan.repairs, nullptr);
+  EXPECT_EQ(Read(request).plan.repairs->segments[0], nullptr);
   request.add_do_not_translate("Blue Fox");
   EXPECT_THAT(SpansOf(Read(request), 0), ElementsAre("Blue Fox"));
 }

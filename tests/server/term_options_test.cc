@@ -91,7 +91,7 @@ TEST_F(TermOptionsTest, ASegmentWithoutTermsIsNotHeld) {
   const RequestReader reader(model_, Limits(), glossaries_.get());
   const auto prepared = reader.Read(request, IsWanted);
   ASSERT_TRUE(prepared.ok());
-  EXPECT_EQ(prepared->plan.repairs, nullptr);
+  EXPECT_EQ(prepared->plan.repairs->segments[0], nullptr);
   EXPECT_FALSE(prepared->request.is_open);
 }
 

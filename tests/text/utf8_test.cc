@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 #include <unicode/normalizer2.h>
+#include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
 #include <cstdint>
@@ -101,6 +102,20 @@ TEST(NormalizedBytesTest, TakesTimeLinearInTheTextWhateverItIsMadeOf) {
     };
     const double small = time(kSmall), large = time(kLarge);
     EXPECT_LT(large, 64 * small + 0.01) << unit;
+  }
+}
+
+TEST(CharacterKindTest, OfAsciiIsWhatUnicodeSays) {
+  for (int32_t c = 0; c < 0x100; ++c) {
+    const uint32_t category = U_GET_GC_MASK(c);
+    EXPECT_EQ(IsLetter(c), (category & U_GC_L_MASK) != 0) << c;
+    EXPECT_EQ(IsNumber(c), (category & U_GC_N_MASK) != 0) << c;
+    EXPECT_EQ(IsLetterOrDigit(c), u_isalnum(c) != 0) << c;
+    EXPECT_EQ(IsWhitespace(c), u_isUWhiteSpace(c) != 0) << c;
+    EXPECT_EQ(IsWordCharacter(c),
+              u_isUAlphabetic(c) ||
+                  (category & (U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK)) != 0)
+        << c;
   }
 }
 

@@ -16,10 +16,6 @@ namespace {
 // What is read before an "@", a "://" or a path's first separator.
 constexpr size_t kMaxBytesBefore = 64;
 
-char ByteAt(absl::string_view text, size_t at) {
-  return at < text.size() ? text[at] : '\0';
-}
-
 bool IsOneOf(char byte, absl::string_view bytes) {
   return byte != '\0' && absl::StrContains(bytes, byte);
 }
@@ -183,8 +179,8 @@ TextRange FileName(absl::string_view text, size_t dot) {
 
 constexpr absl::string_view kPathSigns = "/._-+~@%=:#{}$";
 
-// Whether a path's first component is the name of a host: "example.org".
-bool IsHost(absl::string_view first) {
+// Whether a path's first component looks like a host, known or not.
+bool LooksLikeHost(absl::string_view first) {
   const size_t dot = first.rfind('.');
   return dot != first.npos && dot > 0 && first.size() - dot > 2 &&
          std::all_of(first.begin() + dot + 1, first.end(),
@@ -210,7 +206,8 @@ TextRange UnixPath(absl::string_view text, size_t slash) {
     return {};
   }
   const absl::string_view before = text.substr(begin, slash - begin);
-  size_t end = EndOf(text, slash + 1, IsHost(before) ? kUrlSigns : kPathSigns);
+  size_t end =
+      EndOf(text, slash + 1, LooksLikeHost(before) ? kUrlSigns : kPathSigns);
   end = WithoutPunctuation(text, slash + 1, end);
   constexpr size_t kMinRootBytes = 4;  // "/etc"
   const absl::string_view path = text.substr(begin, end - begin);
@@ -223,8 +220,63 @@ TextRange UnixPath(absl::string_view text, size_t slash) {
   if (before == "." || before == ".." || before == "~") {
     return end > slash + 1 ? TextRange{begin, end} : TextRange{};
   }
-  const bool is_path = IsHost(before) ? end > slash + 1 : HasExtension(path);
+  const bool is_path =
+      LooksLikeHost(before) ? end > slash + 1 : HasExtension(path);
   return is_path ? TextRange{begin, end} : TextRange{};
+}
+
+// Top-level labels of many hosts. Labels that are also words of English or
+// German ("at", "es", "in", "is", "it", "me", "so", "to") are missing, because
+// people forget the space after a full stop.
+bool IsTopLevelLabel(absl::string_view label) {
+  static constexpr absl::string_view kLabels[] = {
+      "ai",  "au", "biz", "br", "ca", "ch",  "cn",   "com", "cz", "de",
+      "dev", "dk", "edu", "eu", "fr", "gov", "info", "io",  "jp", "kr",
+      "net", "nl", "org", "pl", "ru", "se",  "tv",   "ua",  "uk"};
+  return std::binary_search(std::begin(kLabels), std::end(kLabels), label);
+}
+
+// Whether a text is the name of a host: labels of letters, digits and hyphens,
+// the last of which is known, and the one before it no initial ("M.de").
+bool IsHostName(absl::string_view host) {
+  const size_t last = host.rfind('.');
+  if (last == host.npos || absl::StrContains(host, "..")) return false;
+  const absl::string_view rest = host.substr(0, last);
+  const absl::string_view domain = rest.substr(rest.rfind('.') + 1);
+  return IsTopLevelLabel(host.substr(last + 1)) && domain.size() > 1 &&
+         std::any_of(rest.begin(), rest.end(),
+                     [](char c) { return absl::ascii_isalpha(c); });
+}
+
+// example.org, at a '.'.
+TextRange Host(absl::string_view text, size_t dot) {
+  constexpr size_t kMaxBytes = 253;
+  const size_t begin = BeginOf(text, dot, "-.");
+  if (begin == dot || IsOneOf(text[begin], "-.") ||
+      HasWordBefore(text, begin) ||
+      (begin > 0 && IsOneOf(text[begin - 1], "_/\\@#&=+%{}$"))) {
+    return {};
+  }
+  size_t end = begin;
+  while (end - begin <= kMaxBytes && (absl::ascii_isalnum(ByteAt(text, end)) ||
+                                      IsOneOf(ByteAt(text, end), "-."))) {
+    ++end;
+  }
+  if (end - begin > kMaxBytes || HasWordAt(text, end) ||
+      IsOneOf(ByteAt(text, end), "@_")) {
+    return {};
+  }
+  while (end > dot && IsOneOf(text[end - 1], "-.")) --end;
+  // A '.' at the end is of the sentence.
+  if (end == dot || !IsHostName(text.substr(begin, end - begin))) return {};
+  if (ByteAt(text, end) == '/') {
+    const TextRange path = UnixPath(text, end);
+    if (path.size() > 0) return path;
+  }
+  size_t port = end + 1;
+  while (absl::ascii_isdigit(ByteAt(text, port))) ++port;
+  if (ByteAt(text, end) == ':' && port > end + 1) end = port;
+  return {begin, end};
 }
 
 // The end of the components of a Windows path, which may have spaces if a
@@ -347,8 +399,10 @@ TextRange AddressAt(absl::string_view text, size_t at) {
       return UnixPath(text, at);
     case '\\':
       return SharePath(text, at);
-    case '.':
-      return FileName(text, at);
+    case '.': {
+      const TextRange file = FileName(text, at);
+      return file.size() > 0 ? file : Host(text, at);
+    }
     case 'v':
     case 'V':
       return absl::ascii_isdigit(ByteAt(text, at + 1)) ? Version(text, at)

@@ -18,6 +18,7 @@ namespace sheaf {
 //   - paths, at their first separator: /etc/hosts, ./a, ~/a, src/main.cc,
 //     example.org/a, C:\a, C:\Program Files\a, \\server\a
 //   - names of files with a common extension, at the "."
+//   - hosts with a common top-level label, at a ".": example.org
 //   - version numbers, at their first character: v2, v1.2.3, 1.2.3-rc1.
 //     "1.234.567" and "3.10.1990" are none
 //

@@ -13,10 +13,6 @@
 namespace sheaf {
 namespace {
 
-bool Overlap(TextRange a, TextRange b) {
-  return a.begin < b.end && b.begin < a.end;
-}
-
 bool IsTaken(const PlaceQuery& query, TextRange range) {
   const auto taken = std::partition_point(
       query.taken.begin(), query.taken.end(),

@@ -14,6 +14,10 @@
 
 namespace sheaf {
 
+inline bool Overlap(TextRange a, TextRange b) {
+  return a.begin < b.end && b.begin < a.end;
+}
+
 // A source, its translation, and where a part of the source is sought in it.
 struct PlaceQuery {
   absl::string_view source;

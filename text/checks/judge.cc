@@ -171,6 +171,16 @@ std::vector<SegmentWarning> JudgeSegment(const SegmentToJudge& segment) {
   return warnings;
 }
 
+bool IsSuspicious(absl::Span<const SegmentWarning> warnings) {
+  return absl::c_any_of(warnings, [](SegmentWarning warning) {
+    return warning == SegmentWarning::kEmpty ||
+           warning == SegmentWarning::kRepetition ||
+           warning == SegmentWarning::kTooShort ||
+           warning == SegmentWarning::kTooLong ||
+           warning == SegmentWarning::kUntranslated;
+  });
+}
+
 bool IsBetter(const JudgedTranslation& a, const JudgedTranslation& b) {
   const int weight_of_a = WeightOf(a.warnings);
   const int weight_of_b = WeightOf(b.warnings);

@@ -43,6 +43,10 @@ struct SegmentToJudge {
 // Takes time linear in the texts. REQUIRES: `source` and `target` are UTF-8.
 std::vector<SegmentWarning> JudgeSegment(const SegmentToJudge& segment);
 
+// Whether the translation seems to lack parts of the source, or to have others.
+// Such a segment is decoded again, if that is possible.
+bool IsSuspicious(absl::Span<const SegmentWarning> warnings);
+
 // A translation among several of the same segment.
 struct JudgedTranslation {
   absl::Span<const SegmentWarning> warnings;

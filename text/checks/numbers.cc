@@ -16,7 +16,9 @@ namespace {
 int DigitAt(absl::string_view text, size_t at, size_t& next) {
   if (at >= text.size()) return -1;
   next = at;
-  return u_charDigitValue(NextCharacter(text, next));
+  const int32_t character = NextCharacter(text, next);
+  if (character < 0x80) return IsNumber(character) ? character - '0' : -1;
+  return u_charDigitValue(character);
 }
 
 // The digits at `at`, which is moved after them.

@@ -17,11 +17,6 @@ constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kMaxCodeBytes = 256;
 constexpr size_t kMaxTagBytes = 512;
 
-// 0 outside the text.
-char ByteAt(absl::string_view text, size_t at) {
-  return at < text.size() ? text[at] : '\0';
-}
-
 bool IsNameByte(char c) { return absl::ascii_isalnum(c) || c == '_'; }
 
 size_t NameEnd(absl::string_view text, size_t at) {

@@ -19,10 +19,6 @@ namespace {
 
 using Occurrence = SpanTexts::Occurrence;
 
-bool Overlap(TextRange a, TextRange b) {
-  return a.begin < b.end && b.begin < a.end;
-}
-
 bool IsPlainSign(char c) {
   return absl::ascii_isspace(c) || absl::StrContains(".,;:!?'\"()-", c);
 }

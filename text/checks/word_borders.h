@@ -10,6 +10,11 @@
 
 namespace sheaf {
 
+// The byte at `at`; 0 behind the text.
+inline char ByteAt(absl::string_view text, size_t at) {
+  return at < text.size() ? text[at] : '\0';
+}
+
 // Whether the character is a part of a word in a script that separates words.
 // Chinese, Japanese, Thai and the like do not.
 bool IsOfSpacedWord(int32_t character);

@@ -3,9 +3,7 @@
 // XLIFF 1.2 and 2.0. The sources of trans-units and segments are translated
 // into their targets, unless they have a translation, are approved, or are not
 // to be translated. Inline elements are codes; the content of those that hold
-// codes of the original format is never translated. Positions are those of
-// expat, so that all other bytes stay.
-#include <expat.h>
+// codes of the original format is never translated. All other bytes stay.
 
 #include <algorithm>
 #include <memory>
@@ -19,6 +17,7 @@
 #include "text/documents/document_builder.h"
 #include "text/documents/inline_text.h"
 #include "text/documents/xml_attributes.h"
+#include "text/markup/xml_scanner.h"
 
 namespace sheaf {
 namespace {
@@ -55,8 +54,10 @@ bool IsOneOf(absl::string_view name,
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-absl::string_view AttributeOf(const XML_Char** attributes,
-                              absl::string_view name) {
+// A name, its value, the next name, and so on, then null.
+using Attributes = const char* const*;
+
+absl::string_view AttributeOf(Attributes attributes, absl::string_view name) {
   for (; attributes[0] != nullptr; attributes += 2) {
     if (name == attributes[0]) return attributes[1];
   }
@@ -68,13 +69,13 @@ absl::string_view LocalName(absl::string_view name) {
       name.find(':') == absl::string_view::npos ? 0 : name.find(':') + 1);
 }
 
-class XliffReader {
+class XliffReader : private XmlScanner {
  public:
   XliffReader(const DocumentOptions& options, DocumentBuilder& builder)
-      : options_(options),
+      : XmlScanner(/*is_utf8=*/false),
+        options_(options),
         builder_(builder),
-        text_(builder.bytes()),
-        parser_(XML_ParserCreate(nullptr), XML_ParserFree) {}
+        text_(builder.bytes()) {}
 
   absl::Status Run();
 
@@ -84,30 +85,22 @@ class XliffReader {
     DocumentBuilder::Render render;
   };
 
-  static XliffReader& Of(void* reader) {
-    return *static_cast<XliffReader*>(reader);
-  }
-
-  TextRange Position() const {
-    const auto begin =
-        static_cast<size_t>(XML_GetCurrentByteIndex(parser_.get()));
-    return {begin, begin + XML_GetCurrentByteCount(parser_.get())};
-  }
   absl::string_view Parent() const {
     return elements_.empty() ? absl::string_view() : elements_.back().name;
   }
 
-  void Stop(absl::Status status);
-  void OnStart(const XML_Char* name, const XML_Char** attributes);
-  void OnEnd();
-  void OnText(absl::string_view text);
-  void OnOther();
+  void Fail(absl::Status status);
+  void OnStartTag(absl::string_view name, Attributes attributes) override;
+  void OnEndTag() override;
+  void OnText(absl::string_view text) override;
+  void OnOther() override;
+  void OnDeclaration(absl::string_view encoding) override;
 
-  void StartLanguage(absl::string_view name, const XML_Char** attributes);
-  void StartInline(absl::string_view name, const XML_Char** attributes);
+  void StartLanguage(absl::string_view name, Attributes attributes);
+  void StartInline(absl::string_view name, Attributes attributes);
   void EndInline();
   void StartPart(absl::string_view name, absl::string_view full_name,
-                 const XML_Char** attributes);
+                 Attributes attributes);
   void EndMessage();
   bool HasTranslation() const;
   void AddTarget();
@@ -115,7 +108,6 @@ class XliffReader {
   const DocumentOptions& options_;
   DocumentBuilder& builder_;
   const absl::string_view text_;
-  const std::unique_ptr<XML_ParserStruct, void (*)(XML_Parser)> parser_;
   absl::Status status_;
   bool is_version_2_ = false;
   std::vector<Element> elements_;
@@ -132,46 +124,11 @@ class XliffReader {
 };
 
 absl::Status XliffReader::Run() {
-  XML_Parser parser = parser_.get();
-  XML_SetUserData(parser, this);
-  XML_SetElementHandler(
-      parser,
-      [](void* self, const XML_Char* name, const XML_Char** attributes) {
-        Of(self).OnStart(name, attributes);
-      },
-      [](void* self, const XML_Char*) { Of(self).OnEnd(); });
-  XML_SetCharacterDataHandler(
-      parser, [](void* self, const XML_Char* text, int size) {
-        Of(self).OnText({text, static_cast<size_t>(size)});
-      });
-  XML_SetCommentHandler(
-      parser, [](void* self, const XML_Char*) { Of(self).OnOther(); });
-  XML_SetProcessingInstructionHandler(
-      parser,
-      [](void* self, const XML_Char*, const XML_Char*) { Of(self).OnOther(); });
-  // Entities of a DTD are not expanded.
-  XML_SetSkippedEntityHandler(
-      parser, [](void* self, const XML_Char*, int) { Of(self).OnOther(); });
-  XML_SetDefaultHandler(parser, [](void*, const XML_Char*, int) {});
-  XML_SetXmlDeclHandler(parser, [](void* self, const XML_Char*,
-                                   const XML_Char* encoding, int) {
-    if (encoding == nullptr || absl::EqualsIgnoreCase(encoding, "UTF-8") ||
-        absl::EqualsIgnoreCase(encoding, "US-ASCII")) {
-      return;
-    }
-    Of(self).Stop(Of(self).builder_.Error(
-        0, absl::StrCat("the encoding is ", encoding, "; only UTF-8 is read")));
-  });
-  const XML_Status parsed =
-      XML_Parse(parser, text_.data(), static_cast<int>(text_.size()),
-                /*isFinal=*/1);
+  const bool is_parsed = Feed(text_, /*is_last=*/true);
   if (!status_.ok()) return status_;
-  if (parsed != XML_STATUS_OK) {
-    // There is no position in an empty file.
-    return builder_.Error(
-        std::max<XML_Index>(XML_GetCurrentByteIndex(parser), 0),
-        absl::StrCat("not well-formed XML: ",
-                     XML_ErrorString(XML_GetErrorCode(parser))));
+  if (!is_parsed) {
+    return builder_.Error(Position().begin,
+                          absl::StrCat("not well-formed XML: ", Error()));
   }
   if (!edits_.empty()) {
     edits_.insert(edits_.end(), std::make_move_iterator(languages_.begin()),
@@ -186,16 +143,25 @@ absl::Status XliffReader::Run() {
   return absl::OkStatus();
 }
 
-void XliffReader::Stop(absl::Status status) {
+void XliffReader::Fail(absl::Status status) {
   status_.Update(std::move(status));
-  XML_StopParser(parser_.get(), /*resumable=*/XML_FALSE);
+  Stop();
 }
 
-void XliffReader::OnStart(const XML_Char* full_name,
-                          const XML_Char** attributes) {
+void XliffReader::OnDeclaration(absl::string_view encoding) {
+  if (encoding.empty() || absl::EqualsIgnoreCase(encoding, "UTF-8") ||
+      absl::EqualsIgnoreCase(encoding, "US-ASCII")) {
+    return;
+  }
+  Fail(builder_.Error(
+      0, absl::StrCat("the encoding is ", encoding, "; only UTF-8 is read")));
+}
+
+void XliffReader::OnStartTag(absl::string_view full_name,
+                             Attributes attributes) {
   const absl::string_view name = LocalName(full_name);
   if (elements_.empty() && name != "xliff") {
-    Stop(builder_.Error(
+    Fail(builder_.Error(
         Position().begin,
         absl::StrCat("the root element is ", full_name, ", not xliff")));
     return;
@@ -216,8 +182,7 @@ void XliffReader::OnStart(const XML_Char* full_name,
   }
 }
 
-void XliffReader::StartLanguage(absl::string_view name,
-                                const XML_Char** attributes) {
+void XliffReader::StartLanguage(absl::string_view name, Attributes attributes) {
   if (name == "xliff") {
     is_version_2_ = absl::StartsWith(AttributeOf(attributes, "version"), "2");
   }
@@ -240,14 +205,14 @@ void XliffReader::StartLanguage(absl::string_view name,
     return absl::AsciiStrToLower(tag.substr(0, tag.find_first_of("-_")));
   };
   if (primary(language) != primary(target)) {
-    Stop(builder_.Error(Position().begin,
+    Fail(builder_.Error(Position().begin,
                         absl::StrCat(attribute, " is ", language,
                                      ", but the target language is ", target)));
   }
 }
 
 void XliffReader::StartPart(absl::string_view name, absl::string_view full_name,
-                            const XML_Char** attributes) {
+                            Attributes attributes) {
   StartLanguage(name, attributes);
   if (IsOneOf(name, {"trans-unit", "segment"})) {
     message_ = XliffMessage();
@@ -273,8 +238,7 @@ void XliffReader::StartPart(absl::string_view name, absl::string_view full_name,
   }
 }
 
-void XliffReader::StartInline(absl::string_view name,
-                              const XML_Char** attributes) {
+void XliffReader::StartInline(absl::string_view name, Attributes attributes) {
   const bool is_kept = AttributeOf(attributes, "translate") == "no" ||
                        AttributeOf(attributes, "mtype") == "protected";
   if (IsOneOf(name, {"g", "pc", "mrk"}) && !is_kept) {
@@ -301,8 +265,8 @@ void XliffReader::EndInline() {
   }
 }
 
-void XliffReader::OnEnd() {
-  if (!status_.ok()) return;  // The end of an empty element follows Stop().
+void XliffReader::OnEndTag() {
+  if (!status_.ok()) return;  // The end of an empty element follows Fail().
   const size_t depth = elements_.size();
   if (depth == source_depth_) {
     message_.content = {message_.content.end,

@@ -176,7 +176,8 @@ class Reader {
 
   void TakeForeign(const HtmlToken& token) {
     const auto is_around = [&](absl::string_view name) {
-      return !scope_.type(scope_.TypeOf(name)).open.empty();
+      // Foreign content ends the head, and a later <head> has no effect.
+      return name != "head" && !scope_.type(scope_.TypeOf(name)).open.empty();
     };
     switch (foreign_.Take(token, tokenizer_, is_around)) {
       case HtmlForeignContent::Place::kInside:

@@ -110,7 +110,7 @@ size_t FirstAfter(const std::vector<TextUnit>& units, size_t at) {
       units.begin());
 }
 
-size_t Overlap(TextRange a, TextRange b) {
+size_t BytesInBoth(TextRange a, TextRange b) {
   const size_t begin = std::max(a.begin, b.begin);
   const size_t end = std::min(a.end, b.end);
   return end > begin ? end - begin : 0;
@@ -161,7 +161,7 @@ class Aligner {
     for (size_t i = FirstAfter(units_.source, range.begin);
          i < units_.source.size() && units_.source[i].range.begin < range.end;
          ++i) {
-      const size_t bytes = Overlap(units_.source[i].range, range);
+      const size_t bytes = BytesInBoth(units_.source[i].range, range);
       if (bytes > best_bytes) {
         best_bytes = bytes;
         best = static_cast<int32_t>(i);
@@ -185,7 +185,7 @@ class Aligner {
       size_t best_bytes = 0;
       for (size_t i = first;
            i < spans.size() && spans[i].target.begin < unit.range.end; ++i) {
-        const size_t bytes = Overlap(spans[i].target, unit.range);
+        const size_t bytes = BytesInBoth(spans[i].target, unit.range);
         if (bytes <= best_bytes || spans[i].source.size() == 0) continue;
         const int32_t source = SourceUnit(spans[i].source);
         if (source < 0 || units_.source[static_cast<size_t>(source)].is_word !=

@@ -2,12 +2,8 @@
 
 #include "text/markup/xml_parser.h"
 
-#include <expat.h>
-
 #include <algorithm>
 #include <limits>
-#include <memory>
-#include <type_traits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -16,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "text/markup/xml_scanner.h"
 
 namespace sheaf {
 namespace {
@@ -47,21 +44,15 @@ bool HasProlog(absl::string_view text) {
   }
 }
 
-// Parses one text. Expat calls the static functions.
-class Parser {
+// Parses one text.
+class Parser : private XmlScanner {
  public:
   Parser(absl::string_view text, absl::FunctionRef<bool()> is_wanted)
-      : text_(text),
+      : XmlScanner(/*is_utf8=*/true),
+        text_(text),
         is_wanted_(is_wanted),
-        is_wrapped_(!HasProlog(text)),
-        parser_(XML_ParserCreate("UTF-8")) {
+        is_wrapped_(!HasProlog(text)) {
     document_.elements.push_back({/*name=*/-1, /*parent=*/-1, false, "", ""});
-    XML_SetUserData(parser_.get(), this);
-    XML_SetElementHandler(parser_.get(), &OnStart, &OnEnd);
-    XML_SetCharacterDataHandler(parser_.get(), &OnText);
-    XML_SetCdataSectionHandler(parser_.get(), &OnCDataBegin, &OnCDataEnd);
-    XML_SetEntityDeclHandler(parser_.get(), &OnEntity);
-    XML_SetDefaultHandler(parser_.get(), &OnOther);
   }
 
   absl::StatusOr<XmlDocument> Parse() {
@@ -70,49 +61,34 @@ class Parser {
             ? Feed(kBegin, false) && Feed(text_, false) && Feed(kEnd, true)
             : Feed(text_, true);
     if (!error_.ok()) return error_;
-    if (!is_parsed) return ParseError();
+    if (!is_parsed) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("text is not well-formed XML: ", Error(), " ", Place()));
+    }
     return std::move(document_);
   }
 
  private:
-  struct Free {
-    void operator()(XML_Parser parser) const { XML_ParserFree(parser); }
-  };
-
-  bool Feed(absl::string_view part, bool is_final) {
-    return XML_Parse(parser_.get(), part.data(), static_cast<int>(part.size()),
-                     is_final ? 1 : 0) == XML_STATUS_OK;
-  }
-
   // "at line 3, column 7" of the text, both from 1.
-  std::string Position() const {
-    const auto line = XML_GetCurrentLineNumber(parser_.get());
-    auto column = XML_GetCurrentColumnNumber(parser_.get());
-    if (is_wrapped_ && line == 1) {
-      column -= std::min<decltype(column)>(column, kBegin.size());
+  std::string Place() const {
+    int64_t at = column();
+    if (is_wrapped_ && line() == 1) {
+      at -= std::min<int64_t>(at, kBegin.size());
     }
-    return absl::StrCat("at line ", line, ", column ", column + 1);
+    return absl::StrCat("at line ", line(), ", column ", at + 1);
   }
 
-  absl::Status ParseError() const {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "text is not well-formed XML: ",
-        XML_ErrorString(XML_GetErrorCode(parser_.get())), " ", Position()));
-  }
-
-  void Stop(absl::Status error) {
+  void Fail(absl::Status error) {
     if (!error_.ok()) return;
     error_ = std::move(error);
-    XML_StopParser(parser_.get(), XML_FALSE);
+    Stop();
   }
 
   // The bytes of the text that the current event comes from.
   TextRange Source() const {
-    const auto index =
-        static_cast<size_t>(XML_GetCurrentByteIndex(parser_.get()));
-    const size_t begin = index - (is_wrapped_ ? kBegin.size() : 0);
-    return {begin, begin + static_cast<size_t>(
-                               XML_GetCurrentByteCount(parser_.get()))};
+    const size_t before = is_wrapped_ ? kBegin.size() : 0;
+    const TextRange range = Position();
+    return {range.begin - before, range.end - before};
   }
 
   XmlEvent& Add(Kind kind, int32_t element) {
@@ -121,7 +97,7 @@ class Parser {
       constexpr size_t kBytes = 16384;  // well under a millisecond
       next_poll_ = source.begin + kBytes;
       if (!is_wanted_()) {
-        Stop(absl::CancelledError("the text is not wanted"));
+        Fail(absl::CancelledError("the text is not wanted"));
       }
     }
     document_.events.push_back({kind, element, source, ""});
@@ -135,80 +111,66 @@ class Parser {
     return it->second;
   }
 
-  static Parser& Of(void* self) { return *static_cast<Parser*>(self); }
-
-  static void OnStart(void* self, const XML_Char* name,
-                      const XML_Char** attributes) {
-    Parser& parser = Of(self);
-    if (parser.is_wrapped_ && !parser.is_begun_) {
-      parser.is_begun_ = true;
+  void OnStartTag(absl::string_view name, Attributes attributes) override {
+    if (is_wrapped_ && !is_begun_) {
+      is_begun_ = true;
       return;
     }
-    XmlElement element = {parser.NameIndex(name), parser.current_, false, "",
-                          ""};
+    XmlElement started = {NameIndex(name), current_, false, "", ""};
     for (; *attributes != nullptr; attributes += 2) {
       const absl::string_view attribute = attributes[0];
       if (attribute == "translate" || attribute == "its:translate") {
-        element.translate = attributes[1];
+        started.translate = attributes[1];
       } else if (attribute == "xml:space") {
-        element.space = attributes[1];
+        started.space = attributes[1];
       }
     }
-    parser.current_ = static_cast<int32_t>(parser.document_.elements.size());
-    parser.document_.elements.push_back(std::move(element));
-    parser.Add(Kind::kStartTag, parser.current_);
+    current_ = static_cast<int32_t>(document_.elements.size());
+    document_.elements.push_back(std::move(started));
+    Add(Kind::kStartTag, current_);
   }
 
-  static void OnEnd(void* self, const XML_Char*) {
-    Parser& parser = Of(self);
-    if (parser.current_ == 0) {  // the end tag of the root around the text
-      if (parser.Source().begin < parser.text_.size()) {
-        parser.Stop(absl::InvalidArgumentError(
-            absl::StrCat("text is not well-formed XML: mismatched tag ",
-                         parser.Position())));
+  void OnEndTag() override {
+    if (current_ == 0) {  // the end tag of the root around the text
+      if (Source().begin < text_.size()) {
+        Fail(absl::InvalidArgumentError(absl::StrCat(
+            "text is not well-formed XML: mismatched tag ", Place())));
       }
       return;
     }
-    std::vector<XmlEvent>& events = parser.document_.events;
-    if (parser.Source().size() == 0 && !events.empty() &&
+    std::vector<XmlEvent>& events = document_.events;
+    if (Source().size() == 0 && !events.empty() &&
         events.back().kind == Kind::kStartTag) {
       events.back().kind = Kind::kEmptyTag;
     } else {
-      parser.Add(Kind::kEndTag, parser.current_);
+      Add(Kind::kEndTag, current_);
     }
-    parser.current_ = parser.element(parser.current_).parent;
+    current_ = element(current_).parent;
   }
 
-  static void OnText(void* self, const XML_Char* text, int size) {
-    Parser& parser = Of(self);
-    const absl::string_view characters(text, static_cast<size_t>(size));
+  void OnText(absl::string_view characters) override {
     if (!absl::StripAsciiWhitespace(characters).empty()) {
-      parser.element(parser.current_).has_text = true;
+      element(current_).has_text = true;
     }
-    XmlEvent& event = parser.Add(Kind::kText, parser.current_);
+    XmlEvent& event = Add(Kind::kText, current_);
     if (event.source.size() != characters.size()) {
       event.kind = Kind::kReference;
       event.characters = std::string(characters);
     }
   }
 
-  static void OnCDataBegin(void* self) {
-    Of(self).Add(Kind::kCDataBegin, Of(self).current_);
-  }
-  static void OnCDataEnd(void* self) {
-    Of(self).Add(Kind::kCDataEnd, Of(self).current_);
-  }
-  static void OnOther(void* self, const XML_Char*, int) {
-    Of(self).Add(Kind::kOther, Of(self).current_);
+  void OnCDataBegin() override { Add(Kind::kCDataBegin, current_); }
+  void OnCDataEnd() override { Add(Kind::kCDataEnd, current_); }
+  void OnOther() override { Add(Kind::kOther, current_); }
+  void OnProlog() override { Add(Kind::kOther, current_); }
+  void OnDeclaration(absl::string_view) override {
+    Add(Kind::kOther, current_);
   }
 
-  static void OnEntity(void* self, const XML_Char* name, int, const XML_Char*,
-                       int, const XML_Char*, const XML_Char*, const XML_Char*,
-                       const XML_Char*) {
-    Parser& parser = Of(self);
-    parser.Stop(absl::InvalidArgumentError(absl::StrCat(
-        "text declares the entity \"", name, "\" ", parser.Position(),
-        "; entities other than those of XML are not allowed")));
+  void OnEntityDeclaration(absl::string_view name) override {
+    Fail(absl::InvalidArgumentError(
+        absl::StrCat("text declares the entity \"", name, "\" ", Place(),
+                     "; entities other than those of XML are not allowed")));
   }
 
   XmlElement& element(int32_t index) {
@@ -218,7 +180,6 @@ class Parser {
   const absl::string_view text_;
   const absl::FunctionRef<bool()> is_wanted_;
   const bool is_wrapped_;
-  const std::unique_ptr<std::remove_pointer_t<XML_Parser>, Free> parser_;
   bool is_begun_ = false;  // the root around the text, if it has one
   absl::Status error_;
   XmlDocument document_;

@@ -76,6 +76,20 @@ TEST(CallerLimiterTest, ARequestCountsAsItsSequences) {
   EXPECT_TRUE(limiter.Acquire(From("ipv4:192.0.2.2")).ok());
 }
 
+// What a running request adds is counted, and refused to the next one.
+TEST(CallerLimiterTest, ARunningRequestMayCountAsMoreThanThereIsLeft) {
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/5);
+  std::optional<CallerLease> first(*limiter.Acquire(From(kHome)));
+  const absl::StatusOr<CallerLease> second = limiter.Acquire(From(kHome));
+  EXPECT_EQ(first->max_sequences(), 5);
+  first->CountAs(5);
+  first->CountAs(4);  // fewer than it counts as already
+  EXPECT_THAT(limiter.Acquire(From(kHome)).status().message(),
+              HasSubstr("run 6 sequences"));
+  first.reset();
+  EXPECT_TRUE(limiter.Acquire(From(kHome)).ok());
+}
+
 TEST(CallerLimiterTest, ACertificatesSubjectIsTheCallerWhateverTheAddress) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/1);
   Caller caller = From(kHome);

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/repair/segment_repair.h"
+#include "tests/server/repair/repair_fixture.h"
 
 namespace sheaf {
 namespace {
@@ -19,21 +19,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr int32_t kEndId = 1;
-
-class TermConstraintsTest : public testing::Test {
+class TermConstraintsTest : public RepairTest {
  protected:
   TermConstraintsTest() {
-    static const auto* const tokenizer =
-        Tokenizer::Load(SHEAF_MODELS_DIR "/sheaf-small", /*vocab_size=*/8064)
-            .value()
-            .release();
-    plan_.source_tokenizer = tokenizer;
-    plan_.target_tokenizer = tokenizer;
-    plan_.prompt.after = {kEndId};
-    plan_.max_source_tokens = 128;
-    plan_.source_language = "en";
-    plan_.target_language = "de";
     plan_.never_tokens = {kEndId};
     plan_.continues_word = std::make_shared<const std::vector<bool>>(8064);
   }
@@ -54,15 +42,9 @@ class TermConstraintsTest : public testing::Test {
     return {hypothesis};
   }
   void BeginWithTerm(const std::string& text, std::vector<TargetForm> forms) {
-    plan_.text = text;
-    segment_.source = {0, text.size()};
     segment_.terms = {{{0, 1}, std::move(forms)}};
-    repair_.emplace(plan_, segment_);
+    Begin(text);
   }
-
-  RepairPlan plan_;
-  SegmentPlan segment_;
-  std::optional<SegmentRepair> repair_;
 };
 
 TEST_F(TermConstraintsTest, AnyFormMeetsATerm) {

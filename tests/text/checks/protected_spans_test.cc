@@ -54,6 +54,29 @@ TEST(ProtectedSpansTest, UrlsEndBeforeThePunctuationOfTheSentence) {
               ElementsAre("example.org/a?b=1", "github.com/x/y"));
 }
 
+TEST(ProtectedSpansTest, HostsOfCommonDomains) {
+  EXPECT_THAT(Find("Visit example.org, Amazon.de or my-shop.example.co.uk."),
+              ElementsAre("example.org", "Amazon.de", "my-shop.example.co.uk"));
+  EXPECT_THAT(Find("(sheaf.dev) and http.example.com:8080/ too"),
+              ElementsAre("sheaf.dev", "http.example.com:8080"));
+  EXPECT_THAT(Find("Mail info.de@web.de or see example.org/a."),
+              ElementsAre("info.de@web.de", "example.org/a"));
+  EXPECT_THAT(Find("example.org/ is there"), ElementsAre("example.org"));
+  // A space is missing, or it is something else.
+  EXPECT_THAT(Find("Das Ende.Der Anfang.es ist so.In is.it at.me e.g.so"),
+              IsEmpty());
+  EXPECT_THAT(Find("ASP.NET, Node.Net, 5.de, .com, x..com, a.comb, -.org, "
+                   "x_y.com, x.com_y, größe.de, z.B. Dr.med. Dipl.-Ing."),
+              IsEmpty());
+}
+
+// Each '.' reads a limited part of the text.
+TEST(ProtectedSpansTest, ManyLabelsAreNoHost) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += "a.";
+  EXPECT_THAT(Find(text + "com"), IsEmpty());
+}
+
 TEST(ProtectedSpansTest, EmojiWithTheirModifiers) {
   EXPECT_THAT(Find("Hello! 😊 How are you?"), ElementsAre("😊"));
   EXPECT_THAT(Find("Well done 👍🏽👨‍👩‍👧 and ❤️, ✔ "),

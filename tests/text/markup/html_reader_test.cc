@@ -97,6 +97,8 @@ TEST(HtmlReaderTest, SomeElementsAreCopied) {
            "<template><p>a</p></template>",
            "<svg><title>a</title><![CDATA[</svg>]]></svg>",
            "<math><mi>x</mi><mtext>a <b>b</b></mtext></math>",
+           // A second <head> is none, and its end ends nothing.
+           "<i><head><math>a</head><![CDATA[</b>a]]></math></i>",
            "<xmp><p>a</xmp>",
            "<iframe><p>a</iframe>",
            "<p translate=no>a</p>",
