@@ -174,6 +174,42 @@ void StartStream(CallCount& calls, const std::string& token, AsyncStub& stub,
   reactor->Start(stub, method);
 }
 
+// One asynchronous call with a whole answer.
+template <typename Request, typename Response>
+struct WholeCall {
+  Request request;
+  Response response;
+  grpc::ClientContext context;
+};
+
+template <typename Response, typename AsyncStub, typename Request>
+void StartWhole(CallCount& calls, const std::string& token, AsyncStub& stub,
+                void (AsyncStub::*method)(grpc::ClientContext*, const Request*,
+                                          Response*,
+                                          std::function<void(grpc::Status)>),
+                const Request& request, Client::OnResponse<Response> on_done,
+                const CallOptions& options) {
+  if (absl::Status status = CheckUtf8(request); !status.ok()) {
+    on_done(status);
+    return;
+  }
+  calls.Begin();
+  auto* call = new WholeCall<Request, Response>();
+  call->request = request;
+  PrepareContext(token, options, call->context);
+  (stub.*method)(
+      &call->context, &call->request, &call->response,
+      [&calls, call, on_done = std::move(on_done)](const grpc::Status& status) {
+        if (status.ok()) {
+          on_done(std::move(call->response));
+        } else {
+          on_done(FromGrpc(status));
+        }
+        delete call;
+        calls.End();  // last, as in StreamReactor
+      });
+}
+
 }  // namespace
 
 struct Client::Connection {
@@ -275,6 +311,30 @@ void Client::GenerateStreamAsync(
   StartStream(connection_->calls, connection_->token,
               *connection_->text.async(), &AsyncTextStub::GenerateStream,
               request, std::move(on_chunk), std::move(on_done), options);
+}
+
+void Client::TranslateAsync(const v1::TranslateRequest& request,
+                            OnResponse<v1::TranslateResponse> on_done,
+                            const CallOptions& options) {
+  StartWhole<v1::TranslateResponse>(
+      connection_->calls, connection_->token, *connection_->text.async(),
+      &AsyncTextStub::Translate, request, std::move(on_done), options);
+}
+
+void Client::SummarizeAsync(const v1::SummarizeRequest& request,
+                            OnResponse<v1::SummarizeResponse> on_done,
+                            const CallOptions& options) {
+  StartWhole<v1::SummarizeResponse>(
+      connection_->calls, connection_->token, *connection_->text.async(),
+      &AsyncTextStub::Summarize, request, std::move(on_done), options);
+}
+
+void Client::GenerateAsync(const v1::GenerateRequest& request,
+                           OnResponse<v1::GenerateResponse> on_done,
+                           const CallOptions& options) {
+  StartWhole<v1::GenerateResponse>(
+      connection_->calls, connection_->token, *connection_->text.async(),
+      &AsyncTextStub::Generate, request, std::move(on_done), options);
 }
 
 absl::StatusOr<v1::ListModelsResponse> Client::ListModels(

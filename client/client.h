@@ -137,6 +137,19 @@ class Client {
       std::function<bool(const v1::GenerateChunk&)> on_chunk, OnDone on_done,
       const CallOptions& options = {});
 
+  // Whole answers without a waiting thread, with the rules for `on_done` above.
+  template <typename Response>
+  using OnResponse = std::function<void(absl::StatusOr<Response>)>;
+  void TranslateAsync(const v1::TranslateRequest& request,
+                      OnResponse<v1::TranslateResponse> on_done,
+                      const CallOptions& options = {});
+  void SummarizeAsync(const v1::SummarizeRequest& request,
+                      OnResponse<v1::SummarizeResponse> on_done,
+                      const CallOptions& options = {});
+  void GenerateAsync(const v1::GenerateRequest& request,
+                     OnResponse<v1::GenerateResponse> on_done,
+                     const CallOptions& options = {});
+
   absl::StatusOr<v1::ListModelsResponse> ListModels(
       const CallOptions& options = {});
   absl::StatusOr<v1::Model> GetModel(const v1::GetModelRequest& request,

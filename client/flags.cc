@@ -165,9 +165,18 @@ ABSL_FLAG(std::optional<bool>, loop_guard, std::nullopt,
           "of 8 to 32 tokens 4 times. Not given: on, but off for generate.");
 
 // Load.
-ABSL_FLAG(double, rate, 1,
-          "Average number of requests per second (Poisson arrivals).");
+ABSL_FLAG(std::optional<double>, rate, std::nullopt,
+          "Average number of requests per second (Poisson arrivals). Not "
+          "given: 1.");
+ABSL_FLAG(std::optional<int32_t>, clients, std::nullopt,
+          "Instead of --rate: keeps this number of requests in progress, each "
+          "of which starts when one before it is done.");
 ABSL_FLAG(double, seconds, 10, "Time during which requests arrive.");
+ABSL_FLAG(bool, http, false,
+          "Sends the requests to the HTTP front of the server instead, whose "
+          "address is then --server. There are as many connections as "
+          "requests in progress.");
+ABSL_FLAG(bool, whole, false, "Asks for whole answers instead of streams.");
 ABSL_FLAG(std::string, task, "translate", "translate, summarize or generate.");
 ABSL_FLAG(std::string, text, "",
           "Text of every request. --input=FILE uses the lines of a file in "
@@ -213,6 +222,8 @@ absl::Status AddStops(v1::DecodingOptions& decoding) {
   return absl::OkStatus();
 }
 
+}  // namespace
+
 absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   v1::DecodingOptions decoding;
 #define SHEAF_SET_IF_GIVEN(name)                      \
@@ -245,8 +256,6 @@ absl::StatusOr<v1::DecodingOptions> DecodingFromFlags() {
   }
   return decoding;
 }
-
-}  // namespace
 
 bool AbslParseFlag(absl::string_view text, TokenIdList* flag,
                    std::string* error) {

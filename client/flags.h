@@ -53,6 +53,7 @@ struct CallSetup {
 // checks ranges. Errors are UsageErrors.
 absl::StatusOr<CallSetup> CallSetupFromFlags();
 absl::StatusOr<CallOptions> CallOptionsFromFlags();
+absl::StatusOr<v1::DecodingOptions> DecodingFromFlags();
 absl::StatusOr<ClientOptions> ServerFromFlags();
 
 // Returns a UsageError for --stream with several hypotheses.
@@ -87,8 +88,11 @@ ABSL_DECLARE_FLAG(bool, report);
 ABSL_DECLARE_FLAG(std::optional<sheaf::TokenIdList>, ids);
 ABSL_DECLARE_FLAG(std::optional<uint64_t>, seed);
 ABSL_DECLARE_FLAG(std::optional<int>, max_attempts);
-ABSL_DECLARE_FLAG(double, rate);
+ABSL_DECLARE_FLAG(std::optional<double>, rate);
+ABSL_DECLARE_FLAG(std::optional<int32_t>, clients);
 ABSL_DECLARE_FLAG(double, seconds);
+ABSL_DECLARE_FLAG(bool, http);
+ABSL_DECLARE_FLAG(bool, whole);
 ABSL_DECLARE_FLAG(std::string, task);
 ABSL_DECLARE_FLAG(std::string, text);
 ABSL_DECLARE_FLAG(int32_t, source_tokens);

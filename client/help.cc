@@ -79,15 +79,17 @@ Lists the models that the server serves.
 )",
      "json", /*has_decoding_flags=*/false},
     {"load", R"(
-sheaf load --rate=R --seconds=S [FLAGS]
+sheaf load [--rate=R | --clients=N] --seconds=S [FLAGS]
 
 Sends streaming requests at random times, regardless of the state of earlier
-requests, and prints one line of JSON: the number of successes, tokens per
-second, and the 50th, 90th and 99th percentiles of the time to the first output
-(ttft), between outputs (itl) and to the end (e2e). If --from and --to are not
-given, translates from en to de.
+requests, and prints one line of JSON: the number of successes, requests and
+tokens per second, and the 50th, 90th and 99th percentiles of the time to the
+first output (ttft), between outputs (itl) and to the end (e2e). With --clients,
+a request starts when one before it is done, which shows the capacity of the
+server. If --from and --to are not given, translates from en to de.
 )",
-     "rate seconds task from to text input source_tokens source_vocab_size",
+     "rate clients seconds http whole task from to text input source_tokens "
+     "source_vocab_size",
      /*has_decoding_flags=*/true},
     {"health", R"(
 sheaf health [FLAGS] [SERVICE]
@@ -107,7 +109,7 @@ constexpr absl::string_view kProgramHelp =
   sheaf generate  [FLAGS] [--ids=5,6,7 | TEXT... | < TEXT]
   sheaf detect    [FLAGS] [TEXT... | < TEXT]
   sheaf models    [FLAGS] [NAME...]
-  sheaf load      --rate=R --seconds=S [FLAGS]
+  sheaf load      [--rate=R | --clients=N] --seconds=S [FLAGS]
   sheaf health    [FLAGS] [SERVICE]
   sheaf help      [SUBCOMMAND]           flags and their meaning
   sheaf --version

@@ -79,26 +79,37 @@ class Recorder {
     }
   }
 
+  // Waits until at most `max_left` started requests are not done.
+  void WaitForDone(int64_t max_left) {
+    absl::MutexLock lock(&mutex_);
+    const auto are_done = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return num_started_ - num_done_ <= max_left;
+    };
+    mutex_.Await(absl::Condition(&are_done));
+  }
+
   // Waits until every started request is done.
   LoadReport Finish(const LoadOptions& options, Clock::time_point start) {
+    WaitForDone(/*max_left=*/0);
     absl::MutexLock lock(&mutex_);
-    const auto all_done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return num_done_ == num_started_;
-    };
-    mutex_.Await(absl::Condition(&all_done));
     const double elapsed = Seconds(std::max(last_done_, start) - start);
-    const Json json = {
-        {"rate", options.rate},
-        {"seconds", options.seconds},
-        {"requests", num_started_},
-        {"ok", num_ok_},
-        {"errors", Json(errors_)},
-        {"output_tokens", output_tokens_},
-        {"tokens_per_second", elapsed > 0 ? output_tokens_ / elapsed : 0.0},
-        {"ttft_seconds", Percentiles(ttft_)},
-        {"itl_seconds", Percentiles(itl_)},
-        {"e2e_seconds", Percentiles(e2e_)},
-        {"max_start_delay_seconds", max_start_delay_}};
+    const auto per_second = [elapsed](int64_t count) {
+      return elapsed > 0 ? static_cast<double>(count) / elapsed : 0.0;
+    };
+    const Json json = {options.num_clients > 0
+                           ? Json{"clients", options.num_clients}
+                           : Json{"rate", options.rate},
+                       {"seconds", options.seconds},
+                       {"requests", num_started_},
+                       {"ok", num_ok_},
+                       {"errors", Json(errors_)},
+                       {"output_tokens", output_tokens_},
+                       {"tokens_per_second", per_second(output_tokens_)},
+                       {"requests_per_second", per_second(num_ok_)},
+                       {"ttft_seconds", Percentiles(ttft_)},
+                       {"itl_seconds", Percentiles(itl_)},
+                       {"e2e_seconds", Percentiles(e2e_)},
+                       {"max_start_delay_seconds", max_start_delay_}};
     return {json.dump(), first_error_, num_ok_};
   }
 
@@ -134,22 +145,33 @@ LoadReport RunLoad(const LoadOptions& options, const StartRequest& start) {
   // Shared with the callbacks, because the last of them may not have returned
   // from OnDone() when Finish() sees its effect.
   const auto recorder = std::make_shared<Recorder>();
-  const std::vector<double> times = ArrivalTimes(options);
-  const Clock::time_point begin = Clock::now();
-  for (size_t i = 0; i < times.size(); ++i) {
+  const bool is_closed = options.num_clients > 0;
+  const std::vector<double> times =
+      is_closed ? std::vector<double>() : ArrivalTimes(options);
+  const auto start_one = [&](int64_t index, Clock::time_point planned) {
     auto trace = std::make_shared<Trace>();
-    trace->planned = begin + std::chrono::duration_cast<Clock::duration>(
-                                 std::chrono::duration<double>(times[i]));
-    std::this_thread::sleep_until(trace->planned);
-    recorder->OnStart(Clock::now() - trace->planned);
+    trace->planned = planned;
+    recorder->OnStart(Clock::now() - planned);
     start(
-        static_cast<int64_t>(i),
-        [trace] { trace->outputs.push_back(Clock::now()); },
+        index, [trace] { trace->outputs.push_back(Clock::now()); },
         [trace, recorder](const absl::StatusOr<StreamEnd>& end) {
           recorder->OnDone(*trace, end);
         });
+  };
+  const auto after = [begin = Clock::now()](double seconds) {
+    return begin + std::chrono::duration_cast<Clock::duration>(
+                       std::chrono::duration<double>(seconds));
+  };
+  int64_t index = 0;
+  for (const double time : times) {
+    std::this_thread::sleep_until(after(time));
+    start_one(index++, after(time));
   }
-  return recorder->Finish(options, begin);
+  while (is_closed && Clock::now() < after(options.seconds)) {
+    start_one(index++, Clock::now());
+    recorder->WaitForDone(/*max_left=*/options.num_clients - 1);
+  }
+  return recorder->Finish(options, after(0));
 }
 
 }  // namespace sheaf

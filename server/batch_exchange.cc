@@ -9,20 +9,24 @@
 
 namespace sheaf {
 
-// Collects the answer to one item.
+// Hands the answer to one item to the batch.
 class BatchExchange::ItemResponder final : public Responder {
  public:
-  ItemResponder(std::shared_ptr<BatchExchange> batch, int index)
+  ItemResponder(std::shared_ptr<BatchExchange> batch, size_t index)
       : batch_(std::move(batch)), index_(index) {}
 
-  bool TakesParts() const override { return false; }
-  bool IsReady() const override { return true; }
+  bool TakesParts() const override {
+    return index_ == 0 && batch_->responder_->TakesParts();
+  }
+  bool IsReady() const override {
+    return index_ != 0 || batch_->responder_->IsReady();
+  }
   void LimitReading(MonotonicTime deadline) override {
     batch_->LimitReading(deadline);
   }
-  void Send(const AnswerPart&) override { SHEAF_CHECK(false); }
-  void Finish(const AnswerPart& whole, const AnswerSummary& summary) override {
-    BatchAnswer answer = {whole, summary};
+  void Send(const AnswerPart& part) override { batch_->responder_->Send(part); }
+  void Finish(const AnswerPart& rest, const AnswerSummary& summary) override {
+    TextAnswer answer = {rest, summary};
     batch_->EndItem(index_, absl::OkStatus(), &answer);
   }
   void Fail(const absl::Status& status) override {
@@ -31,7 +35,7 @@ class BatchExchange::ItemResponder final : public Responder {
 
  private:
   const std::shared_ptr<BatchExchange> batch_;
-  const int index_;
+  const size_t index_;
 };
 
 BatchExchange::BatchExchange(const Services& services, Caller caller,
@@ -45,22 +49,29 @@ std::shared_ptr<BatchExchange> BatchExchange::Open(
     std::shared_ptr<BatchResponder> responder) {
   std::shared_ptr<BatchExchange> batch(
       new BatchExchange(services, std::move(caller), std::move(responder)));
-  batch->caller_.request_id = batch->Add(/*read=*/nullptr)->request_id();
+  absl::MutexLock lock(&batch->mu_);
+  batch->items_.resize(1);
+  batch->caller_.request_id = batch->OpenNextLocked()->request_id();
   return batch;
 }
 
-std::shared_ptr<Exchange> BatchExchange::Add(Exchange::Read read) {
-  absl::MutexLock lock(&mu_);
-  const int index = static_cast<int>(items_.size());
-  auto exchange = std::make_shared<Exchange>(
+std::shared_ptr<Exchange> BatchExchange::OpenNextLocked() {
+  const size_t index = num_begun_++;
+  ++num_running_;
+  items_[index].exchange = std::make_shared<Exchange>(
       services_, caller_,
-      std::make_shared<ItemResponder>(shared_from_this(), index));
-  items_.push_back({.exchange = exchange, .read = std::move(read)});
-  return exchange;
+      std::make_shared<ItemResponder>(shared_from_this(), index),
+      /*is_rest_of_call=*/index > 0);
+  return items_[index].exchange;
+}
+
+std::shared_ptr<Exchange> BatchExchange::First() {
+  absl::MutexLock lock(&mu_);
+  return items_.front().exchange;
 }
 
 bool BatchExchange::Authorize() {
-  const std::shared_ptr<Exchange> first = Exchanges().front();
+  const std::shared_ptr<Exchange> first = First();
   if (!first->Authorize()) return false;
   caller_name_ = first->caller();
   return true;
@@ -68,74 +79,55 @@ bool BatchExchange::Authorize() {
 
 // The first item counts the bytes of the whole message.
 bool BatchExchange::TakeMessage(int64_t message_bytes) {
-  return Exchanges().front()->TakeMessage(message_bytes);
+  return First()->TakeMessage(message_bytes);
 }
 
 void BatchExchange::OnNoMessage(const absl::Status& reason) {
-  Exchanges().front()->OnNoMessage(reason);
+  First()->OnNoMessage(reason);
 }
 
 // The first item parses the message when it is read. So it waits for its turn,
 // or is withdrawn, as a single request.
 void BatchExchange::Start(Parse parse) {
-  std::shared_ptr<Exchange> first;
-  {
-    absl::MutexLock lock(&mu_);
-    first = items_.front().exchange;
-    items_.front().stage = Stage::kRunning;
-    num_running_ = 1;
-  }
-  first->Start([self = shared_from_this(),
-                parse = std::move(parse)](RequestReader::IsWanted is_wanted)
-                   -> absl::StatusOr<PreparedRequest> {
+  First()->Start([self = shared_from_this(),
+                  parse = std::move(parse)](RequestReader::IsWanted is_wanted)
+                     -> absl::StatusOr<PreparedRequest> {
     absl::StatusOr<std::vector<BatchItem>> items = parse();
     if (!items.ok()) return items.status();
+    SHEAF_CHECK(!items->empty());
     const Exchange::Read read = std::move(items->front().read);
-    self->AcceptOthers(*std::move(items));
+    if (items->size() > 1) self->AddOthers(*std::move(items));
     return read(is_wanted);
   });
 }
 
-void BatchExchange::AcceptOthers(std::vector<BatchItem> items) {
-  for (size_t i = 1; i < items.size(); ++i) {
-    if (!Accept(std::move(items[i]))) return;
-  }
+void BatchExchange::AddOthers(std::vector<BatchItem> items) {
+  services_.unfinished_requests->Add(1);  // until Conclude()
   {
     absl::MutexLock lock(&mu_);
+    items_.resize(items.size());
+    for (size_t i = 1; i < items.size(); ++i) {
+      items_[i].request = std::move(items[i]);
+    }
     if (!MustStartLocked()) return;
   }
   RunStarter();
 }
 
-bool BatchExchange::Accept(BatchItem item) {
-  {
-    absl::MutexLock lock(&mu_);
-    if (failure_.has_value()) return false;
-  }
-  const std::shared_ptr<Exchange> exchange = Add(std::move(item.read));
-  if (!exchange->Authorize() || !exchange->TakeMessage(item.bytes)) {
-    return false;
-  }
-  {
-    absl::MutexLock lock(&mu_);
-    items_.back().stage = Stage::kWaiting;
-    if (!failure_.has_value()) return true;
-    items_.back().stage = Stage::kRunning;  // Abandon() did not see it
-    ++num_running_;
-    next_ = items_.size();
-  }
-  exchange->OnNoMessage(absl::CancelledError("the call has failed"));
-  return false;
-}
-
 // Whether StartWaiting() is to run. If so, the caller has it run.
 bool BatchExchange::MustStartLocked() {
-  if (is_starting_ || failure_.has_value() || next_ >= items_.size() ||
+  if (is_starting_ || failure_.has_value() || num_begun_ >= items_.size() ||
       num_running_ >= kMaxRunning) {
     return false;
   }
   is_starting_ = true;
   return true;
+}
+
+// Whether nothing is left to do, for the last thread that did something.
+bool BatchExchange::MustEndLocked() {
+  return num_running_ == 0 && !is_starting_ &&
+         (failure_.has_value() || num_begun_ == items_.size());
 }
 
 void BatchExchange::RunStarter() {
@@ -145,88 +137,90 @@ void BatchExchange::RunStarter() {
 }
 
 void BatchExchange::StartWaiting() {
+  bool is_last = false;
   while (true) {
     std::shared_ptr<Exchange> exchange;
-    Exchange::Read read;
+    BatchItem request;
     {
       absl::MutexLock lock(&mu_);
       is_starting_ = false;
-      if (!MustStartLocked()) return;
-      Item& item = items_[next_++];
-      item.stage = Stage::kRunning;
-      ++num_running_;
-      exchange = item.exchange;
-      read = std::move(item.read);
+      is_last = MustEndLocked();
+      if (!MustStartLocked()) break;
+      request = std::move(items_[num_begun_].request);
+      exchange = OpenNextLocked();
     }
-    exchange->Start(std::move(read));
+    if (exchange->Authorize() && exchange->TakeMessage(request.num_bytes)) {
+      exchange->Start(std::move(request.read));
+    }
     services_.reading->Yield();
   }
+  if (is_last) Conclude();
 }
 
 void BatchExchange::LimitReading(MonotonicTime deadline) {
   {
     absl::MutexLock lock(&mu_);
-    if (std::exchange(is_limited_, true)) return;
+    if (deadline <= reading_limit_) return;
+    reading_limit_ = deadline;
   }
   responder_->LimitReading(deadline);
 }
 
-void BatchExchange::EndItem(int index, const absl::Status& status,
-                            BatchAnswer* answer) {
-  if (answer == nullptr) Abandon(status, index);
+void BatchExchange::EndItem(size_t index, const absl::Status& status,
+                            TextAnswer* answer) {
+  if (answer == nullptr) Abandon(status, static_cast<int>(index));
+  // First, so that its place and memory are there for the next.
+  if (index > 0) CloseItem(index);
   bool is_last = false;
   bool must_start = false;
   {
     absl::MutexLock lock(&mu_);
-    Item& item = items_[index];
-    if (answer != nullptr) item.answer = std::move(*answer);
-    if (item.stage == Stage::kRunning) --num_running_;
-    item.stage = Stage::kEnded;
-    is_last = ++num_ended_ == items_.size();
+    if (answer != nullptr) items_[index].answer = std::move(*answer);
+    --num_running_;
+    is_last = MustEndLocked();
     must_start = MustStartLocked();
   }
+  if (is_last) return Conclude();
   if (must_start) RunStarter();
-  if (is_last) Conclude();
+}
+
+void BatchExchange::CloseItem(size_t index) {
+  std::shared_ptr<Exchange> exchange;
+  {
+    absl::MutexLock lock(&mu_);
+    exchange = std::move(items_[index].exchange);
+  }
+  exchange->OnClosed();
 }
 
 void BatchExchange::Abandon(const absl::Status& status,
                             std::optional<int> item) {
-  std::vector<std::shared_ptr<Exchange>> waiting, running;
+  std::vector<std::shared_ptr<Exchange>> running;
   {
     absl::MutexLock lock(&mu_);
     if (failure_.has_value()) return;
     failure_ = {status, item};
     for (size_t i = 0; i < items_.size(); ++i) {
-      if (static_cast<int>(i) == item.value_or(-1)) continue;
-      // The first item has no message yet while it is being accepted.
-      if (items_[i].stage == Stage::kRunning ||
-          (items_[i].stage == Stage::kAccepting && i == 0)) {
-        running.push_back(items_[i].exchange);
-      } else if (items_[i].stage == Stage::kWaiting) {
-        items_[i].stage = Stage::kRunning;
-        ++num_running_;
-        waiting.push_back(items_[i].exchange);
-      }
+      const bool is_running =
+          items_[i].exchange != nullptr && static_cast<int>(i) != item;
+      if (is_running) running.push_back(items_[i].exchange);
     }
-    next_ = items_.size();
   }
   for (const auto& exchange : running) exchange->OnClientGone();
-  for (const auto& exchange : waiting) {
-    exchange->OnNoMessage(absl::CancelledError("the call has failed"));
-  }
 }
 
 void BatchExchange::Conclude() {
   std::optional<Failure> failure;
-  std::vector<BatchAnswer> answers;
+  std::vector<TextAnswer> answers;
+  size_t num_items = 0;
   {
     absl::MutexLock lock(&mu_);
     failure = failure_;
-    if (!failure.has_value()) {
-      answers.reserve(items_.size());
-      for (Item& item : items_) answers.push_back(std::move(item.answer));
-    }
+    num_items = items_.size();
+    answers.reserve(num_items);
+    for (Item& item : items_) answers.push_back(std::move(item.answer));
   }
+  if (num_items > 1) services_.unfinished_requests->Add(-1);
   if (failure.has_value()) {
     responder_->Fail(failure->status, failure->item);
   } else {
@@ -234,29 +228,22 @@ void BatchExchange::Conclude() {
   }
 }
 
-std::vector<std::shared_ptr<Exchange>> BatchExchange::Exchanges() {
-  absl::MutexLock lock(&mu_);
-  std::vector<std::shared_ptr<Exchange>> exchanges;
-  exchanges.reserve(items_.size());
-  for (const Item& item : items_) exchanges.push_back(item.exchange);
-  return exchanges;
-}
+void BatchExchange::OnWritable() { First()->OnWritable(); }
 
 void BatchExchange::OnClientGone() {
   Abandon(absl::CancelledError("the client has left"), std::nullopt);
 }
 
-void BatchExchange::OnUnread() {
-  for (const auto& exchange : Exchanges()) exchange->OnUnread();
-}
+// The other items have ended.
+void BatchExchange::OnUnread() { First()->OnUnread(); }
 
 void BatchExchange::OnClosed() {
-  const std::vector<std::shared_ptr<Exchange>> exchanges = Exchanges();
+  std::vector<Item> items;
   {
     absl::MutexLock lock(&mu_);
-    items_.clear();
+    items.swap(items_);
   }
-  for (const auto& exchange : exchanges) exchange->OnClosed();
+  items.front().exchange->OnClosed();
 }
 
 }  // namespace sheaf

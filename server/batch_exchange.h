@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,45 +21,53 @@
 
 namespace sheaf {
 
-// The maximum number of items of a batch.
-inline constexpr int kMaxBatchItems = 256;
-
 // One request of a batch.
 struct BatchItem {
   Exchange::Read read;
-  int64_t bytes = 0;  // of its text
+  int64_t num_bytes = 0;  // of the message that `read` reads
 };
 
-// The whole answer to one item.
-struct BatchAnswer {
+// The answer to one item, without the parts that were sent before.
+struct TextAnswer {
   AnswerPart whole;
   AnswerSummary summary;
 };
 
 // The way back to the client of a batch. A transport implements it; a
-// BatchExchange calls it. No call may block.
+// BatchExchange calls it, on the threads of Responder. No call may block.
 class BatchResponder {
  public:
   virtual ~BatchResponder() = default;
 
-  // As Responder::LimitReading(); called once at most.
+  // As Responder::LimitReading(), but called for later items as well; the last
+  // call counts.
   virtual void LimitReading(MonotonicTime deadline) = 0;
+
+  // As those of Responder, for a batch with a single item, once it is read. The
+  // answer to several items is always whole.
+  virtual bool TakesParts() const = 0;
+  virtual bool IsReady() const = 0;
+  virtual void Send(const AnswerPart& part) = 0;
 
   // Exactly one of these is called, once, and it is the last call. `answers`
   // are in the order of the items. `item` is the index of the item that failed;
   // none if the call failed as a whole.
-  virtual void Finish(std::vector<BatchAnswer> answers) = 0;
+  virtual void Finish(std::vector<TextAnswer> answers) = 0;
   virtual void Fail(const absl::Status& status, std::optional<int> item) = 0;
 };
 
-// Several requests of one call, for example the texts of an array. Each item is
-// an Exchange, so it has the limits, metrics and log line of a call of its own.
-// All have the request id of the call. They are accepted together, and
-// kMaxRunning of them run at a time. If one fails, the others are cancelled,
+// The requests of one call, for example the texts of an array. Each item is an
+// Exchange, so it has the limits, metrics and log line of a call of its own.
+// All have the request id of the call. If one fails, the others are cancelled,
 // and the call fails.
 //
+// Items wait until fewer than kMaxRunning of the call run. An item that waits
+// takes no place of its caller and no memory but its message, so a call may
+// have any number of items. The call is accepted with its first item. A drain
+// then waits for all of them.
+//
 // A transport calls the functions in the order in which it calls those of an
-// Exchange.
+// Exchange. A call with a single item does what its Exchange does.
 //
 // Threads: those of Exchange. Items after the first begin on a reading thread.
 //
@@ -66,9 +75,11 @@ class BatchResponder {
 // Keeps the responder as long as it lives itself.
 class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
  public:
-  static constexpr int kMaxRunning = 32;
+  // Half of the sequences that a decode step has by default. So a call fills an
+  // idle server well, and two calls together fill it.
+  static constexpr size_t kMaxRunning = 32;
 
-  // Reads the message into 1 to kMaxBatchItems items. Called once, on a reading
+  // Reads the message into its items, at least one. Called once, on a reading
   // thread if the message is long.
   using Parse = std::function<absl::StatusOr<std::vector<BatchItem>>()>;
 
@@ -77,11 +88,14 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
       std::shared_ptr<BatchResponder> responder);
 
   const std::string& request_id() const { return caller_.request_id; }
+  // Exchange::caller(). REQUIRES: Authorize() returned true.
+  const std::string& caller() const { return caller_name_; }
 
   [[nodiscard]] bool Authorize();
   [[nodiscard]] bool TakeMessage(int64_t message_bytes);
   void OnNoMessage(const absl::Status& reason);
   void Start(Parse parse);
+  void OnWritable();
   void OnClientGone();
   void OnUnread();
   void OnClosed();
@@ -91,34 +105,33 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
   BatchExchange(const Services& services, Caller caller,
                 std::shared_ptr<BatchResponder> responder);
 
-  enum class Stage { kAccepting, kWaiting, kRunning, kEnded };
   struct Item {
-    std::shared_ptr<Exchange> exchange;
-    Exchange::Read read;  // until it runs
-    Stage stage = Stage::kAccepting;
-    BatchAnswer answer = {};  // once it has ended well
+    BatchItem request;                   // until it begins
+    std::shared_ptr<Exchange> exchange;  // from then on, until it ends
+    TextAnswer answer = {};              // once it has ended well
   };
   struct Failure {
     absl::Status status;
     std::optional<int> item;
   };
 
-  // Adds an item and its exchange.
-  std::shared_ptr<Exchange> Add(Exchange::Read read);
-  // Accepts the items after the first, and has them started.
-  void AcceptOthers(std::vector<BatchItem> items);
-  bool Accept(BatchItem item);  // false: the call has failed
+  // Opens the next item's exchange.
+  std::shared_ptr<Exchange> OpenNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The exchange of the first item, which stays until OnClosed().
+  std::shared_ptr<Exchange> First();
+  // Adds the items after the first, and has them begin.
+  void AddOthers(std::vector<BatchItem> items);
+  bool MustStartLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool MustEndLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RunStarter();
   void StartWaiting();
   void LimitReading(MonotonicTime deadline);
   // The last word of an item's exchange; `answer` is null if it failed.
-  void EndItem(int index, const absl::Status& status, BatchAnswer* answer);
-  // Ends the call: cancels all items that have not ended.
+  void EndItem(size_t index, const absl::Status& status, TextAnswer* answer);
+  void CloseItem(size_t index);
+  // Ends the call: cancels all items that run.
   void Abandon(const absl::Status& status, std::optional<int> item);
-  bool MustStartLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void RunStarter();
   void Conclude();
-  // All exchanges, for calls without the lock.
-  std::vector<std::shared_ptr<Exchange>> Exchanges();
 
   const Services services_;
   const std::shared_ptr<BatchResponder> responder_;
@@ -127,12 +140,11 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
 
   absl::Mutex mu_;
   std::vector<Item> items_ ABSL_GUARDED_BY(mu_);
-  size_t next_ ABSL_GUARDED_BY(mu_) = 1;  // the item that starts next
-  size_t num_running_ ABSL_GUARDED_BY(mu_) = 0;
-  size_t num_ended_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t num_begun_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t num_running_ ABSL_GUARDED_BY(mu_) = 0;  // begun and not ended
   std::optional<Failure> failure_ ABSL_GUARDED_BY(mu_);
-  bool is_starting_ ABSL_GUARDED_BY(mu_) = false;  // StartWaiting() will run
-  bool is_limited_ ABSL_GUARDED_BY(mu_) = false;   // LimitReading() was called
+  bool is_starting_ ABSL_GUARDED_BY(mu_) = false;     // StartWaiting() will run
+  MonotonicTime reading_limit_ ABSL_GUARDED_BY(mu_);  // the latest so far
 };
 
 }  // namespace sheaf

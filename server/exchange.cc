@@ -80,9 +80,10 @@ RequestRecord RecordOf(const Caller& caller) {
 }  // namespace
 
 Exchange::Exchange(const Services& services, Caller caller,
-                   std::shared_ptr<Responder> responder)
+                   std::shared_ptr<Responder> responder, bool is_rest_of_call)
     : services_(services),
       responder_(std::move(responder)),
+      is_rest_of_call_(is_rest_of_call),
       caller_(std::move(caller)),
       record_(RecordOf(caller_)),
       deadline_(std::min(caller_.deadline,
@@ -104,6 +105,7 @@ bool Exchange::Authorize() {
   if (!record_.token_name.empty()) {
     services_.metrics->CountClient(record_.token_name);
   }
+  if (is_rest_of_call_) return true;
   if (absl::Status status = services_.intake->CheckOpen(); !status.ok()) {
     Refuse(status, RejectionOf(status));
     return false;
@@ -114,7 +116,8 @@ bool Exchange::Authorize() {
 bool Exchange::TakeMessage(int64_t message_bytes) {
   message_bytes_ = message_bytes;
   BeginRequest();  // first, so that a drain that has closed the intake waits
-  absl::StatusOr<IntakeBytes> bytes = services_.intake->Take(
+  const auto take = is_rest_of_call_ ? &Intake::TakeMore : &Intake::Take;
+  absl::StatusOr<IntakeBytes> bytes = (services_.intake->*take)(
       lease_->caller(), kBytesPerExchange + message_bytes);
   if (!bytes.ok()) {
     RefuseBytes(bytes.status());

@@ -82,8 +82,10 @@ class Exchange final : public TokenSink,
   using Read =
       std::function<absl::StatusOr<PreparedRequest>(RequestReader::IsWanted)>;
 
+  // `is_rest_of_call`: another exchange of the same call was accepted, so a
+  // drain does not refuse this one.
   Exchange(const Services& services, Caller caller,
-           std::shared_ptr<Responder> responder);
+           std::shared_ptr<Responder> responder, bool is_rest_of_call = false);
 
   // The client's, if it sent a valid one; the log has it too.
   const std::string& request_id() const { return record_.request_id; }
@@ -178,6 +180,7 @@ class Exchange final : public TokenSink,
 
   const Services services_;
   const std::shared_ptr<Responder> responder_;
+  const bool is_rest_of_call_;
   Caller caller_;         // until Authorize()
   RequestRecord record_;  // of the thread whose turn it is
   MonotonicTime deadline_;

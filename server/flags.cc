@@ -81,6 +81,10 @@ ABSL_FLAG(std::string, glossaries, "",
           "NAME.SOURCE-TARGET.tsv for each pair of languages, read again when "
           "it changes. A line has a term, a tab and its translation, and more "
           "forms of it after further tabs. Empty: none.");
+ABSL_FLAG(std::string, http_glossaries, "",
+          "Directory in which the glossaries are kept that callers create over "
+          "HTTP (/v2/glossaries). Each belongs to its caller, and no other "
+          "server may use the directory. Empty: callers cannot create any.");
 ABSL_FLAG(bool, reflection, true,
           "Serves gRPC reflection, which lists the RPCs.");
 ABSL_FLAG(bool, check_config, false,
@@ -317,6 +321,19 @@ absl::Status TakeAddresses(ServerOptions& out) {
       out.metrics_listen.ToString()));
 }
 
+// The directory itself is checked when the server starts. REQUIRES: `out` has
+// its addresses.
+absl::Status TakeHttpGlossaries(ServerOptions& out) {
+  out.http_glossaries = absl::GetFlag(FLAGS_http_glossaries);
+  if (out.http_glossaries.empty() || out.http_listen.has_value()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrFormat("--http_glossaries is \"%s\" without --http_listen; "
+                      "allowed is both together",
+                      out.http_glossaries));
+}
+
 // Numbers, sizes and times: each flag with its range and its place.
 absl::Status TakeLimits(ProgramOptions& program) {
   constexpr int64_t kGiB = int64_t{1} << 30;
@@ -415,6 +432,7 @@ absl::StatusOr<ProgramOptions> OptionsFromFlags() {
            TakeProxies(server),
            TakeOrigins(server),
            TakeAddresses(server),
+           TakeHttpGlossaries(server),
        }) {
     if (!status.ok()) return status;
   }

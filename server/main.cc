@@ -34,6 +34,7 @@
 #include "server/glossaries.h"
 #include "server/model_dir.h"
 #include "server/ops/connection_listener.h"
+#include "server/ops/durable_files.h"
 #include "server/ops/log.h"
 #include "server/ops/resource_limits.h"
 #include "server/ops/signals.h"
@@ -149,6 +150,10 @@ absl::Status CheckFiles(const ServerOptions& options, bool is_check_only) {
         Glossaries::Load(options.glossaries, [](const std::string&,
                                                 const absl::Status&, int32_t) {
         }).status();
+  }
+  // Another server may be using it now.
+  if (is_check_only && status.ok() && !options.http_glossaries.empty()) {
+    status = DurableFiles::CheckDirectory(options.http_glossaries);
   }
   return status;
 }

@@ -74,8 +74,11 @@ class RequestReader {
   const ServedModel& model() const { return model_; }
 
   // A text that is only white space gives a request with no segments.
-  absl::StatusOr<PreparedRequest> Read(const v1::TranslateRequest& request,
-                                       IsWanted is_wanted) const;
+  // `glossary`, if it is not null, takes the place of the one that the request
+  // would name.
+  absl::StatusOr<PreparedRequest> Read(
+      const v1::TranslateRequest& request, IsWanted is_wanted,
+      std::shared_ptr<const Glossary> glossary = nullptr) const;
   absl::StatusOr<PreparedRequest> Read(const v1::SummarizeRequest& request,
                                        IsWanted is_wanted) const;
   absl::StatusOr<PreparedRequest> Read(const v1::GenerateRequest& request,

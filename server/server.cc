@@ -26,6 +26,7 @@
 #include "server/access/auth_tokens.h"
 #include "server/access/caller_limiter.h"
 #include "server/access/intake.h"
+#include "server/caller_glossaries.h"
 #include "server/delivery.h"
 #include "server/exchange.h"
 #include "server/fair_executor.h"
@@ -40,6 +41,7 @@
 #include "server/grpc/timers.h"
 #include "server/http/completions.h"
 #include "server/http/deepl.h"
+#include "server/http/file_store.h"
 #include "server/http/health.h"
 #include "server/http/http_front.h"
 #include "server/http/http_router.h"
@@ -164,6 +166,18 @@ absl::StatusOr<std::unique_ptr<Glossaries>> LoadGlossaries(
       });
 }
 
+// Null without a directory.
+absl::StatusOr<std::unique_ptr<CallerGlossaries>> OpenCallerGlossaries(
+    const ServerOptions& options) {
+  if (options.http_glossaries.empty()) return nullptr;
+  return CallerGlossaries::Open(
+      options.http_glossaries, options.http_glossary_limits,
+      [log = options.log](const absl::Status& error) {
+        LogEvent(log, "http_glossaries",
+                 {{"message", std::string(error.message())}});
+      });
+}
+
 ConnectionListener::Options ConnectionLimits(const ServerOptions& options) {
   return {.max_connections = options.max_connections,
           .max_connections_per_address = options.max_connections_per_address,
@@ -179,11 +193,6 @@ HttpLimits HttpLimitsOf(const ServerOptions& options) {
   limits.idle_timeout = options.max_connection_idle;
   limits.max_age = options.max_connection_age;
   return limits;
-}
-
-// As much as gRPC may take for messages that arrive.
-int64_t HttpBodyBytes(const ServerOptions& options) {
-  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
 }
 
 // Null without encryption.
@@ -300,10 +309,12 @@ class Server::Parts {
         const EngineParts& engine_parts,
         std::unique_ptr<AuthTokens> auth_tokens,
         std::unique_ptr<Certificates> tls_certificates,
-        std::unique_ptr<Glossaries> named_glossaries)
+        std::unique_ptr<Glossaries> named_glossaries,
+        std::unique_ptr<CallerGlossaries> glossaries_of_callers)
       : tokens(std::move(auth_tokens)),
         certificates(std::move(tls_certificates)),
         glossaries(std::move(named_glossaries)),
+        caller_glossaries(std::move(glossaries_of_callers)),
         limiter(tokens.get(), options.max_requests_per_caller),
         trusted_proxies(options.trusted_proxies),
         log(options.log),
@@ -405,8 +416,9 @@ class Server::Parts {
     if (!options.http_listen.has_value()) return absl::OkStatus();
     AddHealth([this] { return intake.CheckOpen().ok(); }, http_router);
     AddPage(metrics, &limiter, http_router);
-    AddLibreTranslate(services, model, options.limits,
-                      /*needs_token=*/tokens != nullptr, http_router);
+    const auto files = std::make_shared<FileStore>(kHttpFileBytes);
+    AddLibreTranslate(services, options.limits,
+                      /*needs_token=*/tokens != nullptr, files, http_router);
     HttpFront::Options front;
     front.address = *options.http_listen;
     front.connections = ConnectionLimits(options);
@@ -417,7 +429,7 @@ class Server::Parts {
     if (certificates != nullptr) {
       front.identity = [this] { return certificates->current(); };
     }
-    AddDeepL(services, model, http_router);
+    AddDeepL({&services, caller_glossaries.get(), files}, http_router);
     AddRest(services, DescriptionOf(model, kv_capacity_bytes), http_router);
     AddCompletions(services, model.name, http_router);
     absl::StatusOr<std::unique_ptr<HttpFront>> listening =
@@ -438,6 +450,7 @@ class Server::Parts {
   std::unique_ptr<AuthTokens> tokens;          // null: none are required
   std::unique_ptr<Certificates> certificates;  // null: no encryption
   std::unique_ptr<Glossaries> glossaries;      // null: there are none
+  std::unique_ptr<CallerGlossaries> caller_glossaries;  // null: none are kept
   CallerLimiter limiter;
   const TrustedProxies trusted_proxies;
   Log* const log;
@@ -480,9 +493,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
   absl::StatusOr<std::unique_ptr<Glossaries>> glossaries =
       LoadGlossaries(options);
   if (!glossaries.ok()) return glossaries.status();
+  absl::StatusOr<std::unique_ptr<CallerGlossaries>> caller_glossaries =
+      OpenCallerGlossaries(options);
+  if (!caller_glossaries.ok()) return caller_glossaries.status();
   auto parts =
       std::make_unique<Parts>(options, model, engine_parts, *std::move(tokens),
-                              *std::move(certificates), *std::move(glossaries));
+                              *std::move(certificates), *std::move(glossaries),
+                              *std::move(caller_glossaries));
   absl::StatusOr<int32_t> metrics_port =
       parts->metrics.Serve(options.metrics_listen);
   if (!metrics_port.ok()) return metrics_port.status();

@@ -140,7 +140,8 @@ absl::Status ServerModel::LoadWeights(const std::string& dir,
                                   options.weight_type, flags.max_sequences)),
       .kv_cache_bytes = flags.kv_cache_bytes,
       .max_queued_bytes = flags.server.max_queued_bytes,
-      .transport_bytes = TransportBytes(flags.server)};
+      .transport_bytes = TransportBytes(flags.server),
+      .http_bytes = HttpBytes(flags.server)};
   absl::Status fits = CheckMemoryFits(needs, MemoryLimits());
   if (!fits.ok()) return fits;
   max_queued_bytes_ =

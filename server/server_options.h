@@ -13,6 +13,7 @@
 #include "server/access/cors_origins.h"
 #include "server/access/credentials.h"
 #include "server/access/trusted_proxies.h"
+#include "server/caller_glossaries.h"
 #include "server/ops/log.h"
 #include "server/request_reader.h"
 
@@ -31,9 +32,11 @@ struct ServerOptions {
   // Only a proxy can reach `listen`. Start() does not check it.
   bool is_behind_proxy = false;
   TrustedProxies trusted_proxies;
-  TlsFiles tls;                            // not set: no encryption
-  std::string auth_tokens_file;            // empty: calls need no token
-  std::string glossaries;                  // a directory; empty: none
+  TlsFiles tls;                  // not set: no encryption
+  std::string auth_tokens_file;  // empty: calls need no token
+  std::string glossaries;        // a directory; empty: none
+  std::string http_glossaries;   // likewise, of callers
+  CallerGlossaries::Limits http_glossary_limits;
   int32_t max_requests_per_caller = 1024;  // in sequences; 0: no limit
   int32_t max_streams_per_connection = 1024;
   int32_t max_connections = 4096;
@@ -74,6 +77,25 @@ inline int64_t MaxHttpBodyBytes(const ServerOptions& options) {
 inline int64_t TransportBytes(const ServerOptions& options) {
   return std::max(options.transport_bytes,
                   4 * int64_t{MaxMessageBytes(options)});
+}
+
+// The memory for bodies of HTTP that arrive: as much as gRPC may take for
+// messages that arrive, and at least four of the largest bodies.
+inline int64_t HttpBodyBytes(const ServerOptions& options) {
+  return std::max(TransportBytes(options) / 2, 4 * MaxHttpBodyBytes(options));
+}
+
+// The memory for translated files that wait until their clients fetch them over
+// HTTP.
+inline constexpr int64_t kHttpFileBytes = int64_t{32} << 20;
+
+// The memory of HTTP; none without --http_listen.
+inline int64_t HttpBytes(const ServerOptions& options) {
+  if (!options.http_listen.has_value()) return 0;
+  const int64_t glossary_bytes = options.http_glossaries.empty()
+                                     ? 0
+                                     : options.http_glossary_limits.max_bytes;
+  return HttpBodyBytes(options) + kHttpFileBytes + glossary_bytes;
 }
 
 }  // namespace sheaf

@@ -133,7 +133,8 @@ int64_t LongestOf(const TokenLists& sources) {
 }  // namespace
 
 absl::StatusOr<PreparedRequest> RequestReader::Read(
-    const v1::TranslateRequest& request, IsWanted is_wanted) const {
+    const v1::TranslateRequest& request, IsWanted is_wanted,
+    std::shared_ptr<const Glossary> glossary) const {
   absl::Status status = CheckModel(request.model());
   if (status.ok()) status = CheckText(request.text(), is_wanted);
   if (!status.ok()) return status;
@@ -156,10 +157,13 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       request.target_language(), is_wanted);
   if (!found.ok()) return WithLanguageField(found.status());
   const Translation& translation = found->translation;
-  absl::StatusOr<std::shared_ptr<const Glossary>> glossary =
-      FindGlossary(request, translation.source_code, glossaries_);
-  if (!glossary.ok()) return glossary.status();
-  keep->glossary = *std::move(glossary);
+  keep->glossary = std::move(glossary);
+  if (keep->glossary == nullptr) {
+    absl::StatusOr<std::shared_ptr<const Glossary>> named =
+        FindGlossary(request, translation.source_code, glossaries_);
+    if (!named.ok()) return named.status();
+    keep->glossary = *std::move(named);
+  }
   const PromptTemplate prompt = TemplateOf(translation.prompt());
   absl::StatusOr<PreparedRequest> prepared =
       Prepare(request.decoding(), translation.task->defaults, prompt,

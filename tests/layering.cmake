@@ -65,8 +65,11 @@ forbid(FILES "^engine/kernels/"
 # Each of these libraries is included in one place.
 forbid(FILES "." EXCEPT "^bench/one_dnn_linear\\.cc$" INCLUDES "^oneapi/")
 forbid(FILES "." EXCEPT "^server/ops/metrics\\.cc$" INCLUDES "^prometheus/")
-forbid(FILES "." EXCEPT "^server/(ops/http_listener\\.cc$|http/)"
+forbid(FILES "."
+  EXCEPT "^(server/(ops/http_listener\\.cc$|http/)|client/http_(client|stream)\\.)"
   INCLUDES "^boost/")
+forbid(FILES "." EXCEPT "^(server/access/pem\\.cc$|tests/)"
+  INCLUDES "^openssl/pem")
 forbid(FILES "." EXCEPT "^text/language_detector\\.cc$" INCLUDES "^cld2/")
 forbid(FILES "." EXCEPT "^text/(markup/xml_parser|documents/xliff_document)\\.cc$"
   INCLUDES "^expat")

@@ -54,7 +54,7 @@ absl::Status AddMerges(const std::string& path, absl::string_view text,
 }
 
 // Ids of tokens that the class of the tokenizer names.
-absl::Status NameTokens(const std::string& path, TokenizerJson& out) {
+absl::Status NameTokens(const std::string& path, TokenizerDefinition& out) {
   int32_t begin = -1, end = -1;
   auto& pieces = out.model.pieces;
   for (size_t i = 0; i < pieces.size(); ++i) {
@@ -75,9 +75,9 @@ absl::Status NameTokens(const std::string& path, TokenizerJson& out) {
 
 }  // namespace
 
-absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
-                                           int32_t vocab_size,
-                                           bool adds_prefix_space) {
+absl::StatusOr<TokenizerDefinition> ReadBpeFiles(const std::string& directory,
+                                                 int32_t vocab_size,
+                                                 bool adds_prefix_space) {
   const std::string merges_path = directory + "/merges.txt";
   const absl::StatusOr<std::string> merges =
       ReadTextFile(merges_path, kMaxMergesBytes);
@@ -89,7 +89,7 @@ absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
   if (!status.ok()) return status;
   status = AddMerges(merges_path, *merges, vocabulary);
   if (!status.ok()) return status;
-  TokenizerJson out;
+  TokenizerDefinition out;
   BpeModel& bpe = out.bpe.emplace();
   bpe.is_byte_level = true;
   status = vocabulary.Finish("<unk>", bpe, out.model.pieces);

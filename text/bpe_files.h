@@ -15,8 +15,8 @@ namespace sheaf {
 // text. Texts are surrounded by "<s>" and "</s>". "<unk>" stands for bytes
 // without a token. NotFound if there is no merges.txt. INVALID_ARGUMENT names
 // the file and the broken rule.
-absl::StatusOr<TokenizerJson> ReadBpeFiles(const std::string& directory,
-                                           int32_t vocab_size,
-                                           bool adds_prefix_space);
+absl::StatusOr<TokenizerDefinition> ReadBpeFiles(const std::string& directory,
+                                                 int32_t vocab_size,
+                                                 bool adds_prefix_space);
 
 }  // namespace sheaf

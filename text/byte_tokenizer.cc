@@ -12,8 +12,8 @@
 #include "absl/strings/str_format.h"
 #include "base/key_reader.h"
 #include "text/added_token_encoder.h"
+#include "text/make_tokenizer.h"
 #include "text/sentencepiece_model.h"
-#include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_files.h"
 
 namespace sheaf {

@@ -18,9 +18,9 @@
 #include "base/key_reader.h"
 #include "text/added_token_files.h"
 #include "text/language_tag_encoder.h"
+#include "text/make_tokenizer.h"
 #include "text/piece_ids.h"
 #include "text/sentencepiece_model.h"
-#include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_files.h"
 #include "text/tokenizer_json_check.h"
 #include "text/vocab_json.h"
@@ -129,7 +129,7 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadSide(
   TagIds tags = FindTags(files->tokens());
   if (languages != nullptr) *languages = LanguagesOf(tags);
   const int32_t unknown_id = UnknownId(*files);
-  return MakeSentencePieceTokenizer(
+  return MakeTokenizer(
       *std::move(files), model_path,
       [&](Tokenizer::EncoderPtr encoder) -> Tokenizer::EncoderPtr {
         return std::make_unique<const LanguageTagEncoder>(
@@ -260,8 +260,7 @@ absl::StatusOr<Tokenizers> LoadLanguageTokenizers(
       DefaultSource(scheme, added.config, out.languages);
   if (!source.ok()) return source.status();
   out.places.default_source_id = *source;
-  auto tokenizer =
-      MakeSentencePieceTokenizer(*std::move(files), added.directory);
+  auto tokenizer = MakeTokenizer(*std::move(files), added.directory);
   if (!tokenizer.ok()) return tokenizer.status();
   out.source = *std::move(tokenizer);
   out.target = out.source;

@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "base/key_reader.h"
+#include "text/make_tokenizer.h"
 #include "text/piece_ids.h"
 #include "text/sentencepiece_model.h"
-#include "text/sentencepiece_tokenizer.h"
 #include "text/tokenizer_files.h"
 #include "text/tokenizer_json_check.h"
 
@@ -40,7 +40,7 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> LoadMarkedTokenizer(
     const AddedTokenFiles& added) {
   absl::StatusOr<TokenizerFiles> files = ReadMarkedFiles(added);
   if (!files.ok()) return files.status();
-  return MakeSentencePieceTokenizer(*std::move(files), added.directory);
+  return MakeTokenizer(*std::move(files), added.directory);
 }
 
 }  // namespace sheaf

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "text/sentencepiece_tokenizer.h"
+#include "text/make_tokenizer.h"
 #include "text/stream_detokenizer.h"
 #include "text/tokenizer_files.h"
 
@@ -22,7 +22,7 @@ absl::StatusOr<std::unique_ptr<const Tokenizer>> Tokenizer::Load(
   absl::StatusOr<TokenizerFiles> files =
       ReadTokenizerFiles(directory, vocab_size);
   if (!files.ok()) return files.status();
-  return MakeSentencePieceTokenizer(*std::move(files), directory, wrap);
+  return MakeTokenizer(*std::move(files), directory, wrap);
 }
 
 std::vector<int32_t> Tokenizer::Encode(absl::string_view text,

@@ -22,8 +22,8 @@ namespace {
 constexpr char kSpaceMark[] = "\xE2\x96\x81";  // U+2581
 constexpr float kScoreTolerance = 1e-5f;       // of scores written in decimals
 
-absl::StatusOr<TokenizerJson> ReadTokenizerJson(const std::string& path,
-                                                int32_t vocab_size) {
+absl::StatusOr<TokenizerDefinition> ReadTokenizerJson(const std::string& path,
+                                                      int32_t vocab_size) {
   absl::StatusOr<std::string> text = ReadTextFile(path, kMaxTokenizerJsonBytes);
   if (!text.ok()) return text.status();
   return ParseTokenizerJson(*text, path, vocab_size);
@@ -42,8 +42,8 @@ void WarnOfBytePieces(absl::string_view path, TokenizerFiles& files) {
 }
 
 // `path` is that of the file that has the pieces.
-absl::Status TakeTokenizerJson(TokenizerJson json, absl::string_view path,
-                               AddedTokenFiles& added, TokenizerFiles& out) {
+absl::Status TakeDefinition(TokenizerDefinition json, absl::string_view path,
+                            AddedTokenFiles& added, TokenizerFiles& out) {
   added.has_tokenizer_json = true;
   added.json_tokens = std::move(json.added_tokens);
   out.model = std::move(json.model);
@@ -64,11 +64,11 @@ absl::Status ReadBpeFilePair(AddedTokenFiles& added, TokenizerFiles& out) {
   const bool has_prefix =
       config.Bool("add_prefix_space", /*default_value=*/false);
   if (!config.status().ok()) return config.status();
-  absl::StatusOr<TokenizerJson> json =
+  absl::StatusOr<TokenizerDefinition> json =
       ReadBpeFiles(added.directory, added.vocab_size, has_prefix);
   if (!json.ok()) return json.status();
-  return TakeTokenizerJson(*std::move(json), added.directory + "/vocab.json",
-                           added, out);
+  return TakeDefinition(*std::move(json), added.directory + "/vocab.json",
+                        added, out);
 }
 
 class Joiner {
@@ -212,7 +212,7 @@ class Joiner {
 
   const std::string& directory_;
   const int32_t vocab_size_;
-  std::optional<TokenizerJson> json_;  // in addition to spiece.model
+  std::optional<TokenizerDefinition> json_;  // in addition to spiece.model
   AddedTokenFiles files_;
   TokenizerFiles out_;
 };
@@ -222,10 +222,10 @@ class Joiner {
 absl::Status ReadTokenizerJsonAlone(AddedTokenFiles& added,
                                     TokenizerFiles& out) {
   const std::string path = added.directory + "/tokenizer.json";
-  absl::StatusOr<TokenizerJson> json =
+  absl::StatusOr<TokenizerDefinition> json =
       ReadTokenizerJson(path, added.vocab_size);
   if (!json.ok()) return json.status();
-  return TakeTokenizerJson(*std::move(json), path, added, out);
+  return TakeDefinition(*std::move(json), path, added, out);
 }
 
 absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& directory,

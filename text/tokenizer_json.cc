@@ -27,7 +27,7 @@ class Reader {
   Reader(absl::string_view name, int32_t max_pieces)
       : fields_(name), max_pieces_(max_pieces), vocabulary_(name, max_pieces) {}
 
-  absl::StatusOr<TokenizerJson> Read(absl::string_view text) {
+  absl::StatusOr<TokenizerDefinition> Read(absl::string_view text) {
     const auto take_token = [this](const std::string* key, const json& value) {
       return key == nullptr ? TakePiece(value)
                             : vocabulary_.AddToken(*key, value);
@@ -324,14 +324,14 @@ class Reader {
   BpeVocabulary vocabulary_;
   std::string unknown_text_;  // of a BPE model; empty: none
   SurroundingTokens surrounding_;
-  TokenizerJson out_;
+  TokenizerDefinition out_;
 };
 
 }  // namespace
 
-absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
-                                                 absl::string_view name,
-                                                 int32_t max_pieces) {
+absl::StatusOr<TokenizerDefinition> ParseTokenizerJson(absl::string_view text,
+                                                       absl::string_view name,
+                                                       int32_t max_pieces) {
   return Reader(name, max_pieces).Read(text);
 }
 

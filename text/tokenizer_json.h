@@ -20,7 +20,7 @@ namespace sheaf {
 inline constexpr uint64_t kMaxTokenizerJsonBytes = uint64_t{64} << 20;
 
 // The content of a `tokenizer.json`, or of other files of the same meaning.
-struct TokenizerJson {
+struct TokenizerDefinition {
   // Not checked yet if Unigram. Pieces are of the types normal, unknown, unused
   // and byte, and those around a text are of type control. `eos_piece` is the
   // first after the text; empty: none. The table and the rules for spaces are
@@ -39,9 +39,9 @@ struct TokenizerJson {
 // tokenizer_json_steps.h; a Unigram model needs Metaspace, and a token after
 // the text. UNIMPLEMENTED names the field of another kind of tokenizer.
 // InvalidArgument names the broken rule. Errors begin with `name`.
-absl::StatusOr<TokenizerJson> ParseTokenizerJson(absl::string_view text,
-                                                 absl::string_view name,
-                                                 int32_t max_pieces);
+absl::StatusOr<TokenizerDefinition> ParseTokenizerJson(absl::string_view text,
+                                                       absl::string_view name,
+                                                       int32_t max_pieces);
 
 // An added token from its object (`content`, `lstrip`, ...), which has the same
 // form in all files of a tokenizer. Errors begin with `where`.

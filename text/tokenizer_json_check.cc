@@ -54,7 +54,7 @@ absl::Status CollectTokensBesideModel(AddedTokenFiles added,
     return CollectAddedTokens(std::move(added), files);
   }
   if (!text.ok()) return text.status();
-  absl::StatusOr<TokenizerJson> parsed =
+  absl::StatusOr<TokenizerDefinition> parsed =
       ParseTokenizerJson(*text, path, added.vocab_size);
   if (absl::IsUnimplemented(parsed.status())) {
     files.warnings.push_back(

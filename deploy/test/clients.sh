@@ -7,17 +7,8 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl python3
-port=$(free_port)
-url=http://127.0.0.1:$port
-printf 'client %s\n' "$(printf %s key | sha256sum | cut -d' ' -f1)" >"$work/tokens"
-start_server http --http_listen="127.0.0.1:$port" --auth_tokens_file="$work/tokens"
-await 20 curl -fsS "$url/health"
+start_http http
 
-# says WHAT TEXT: checks that the file of the last answer contains TEXT.
-says() {
-  grep -qF -- "$2" "$work/said" || fail "$1: $(cat "$work/said")"
-  echo "$1: passed"
-}
 # post PATH JSON: posts JSON, and writes the answer to $work/said.
 post() {
   curl -sS "$url$1" -H 'Content-Type: application/json' -d "$2" >"$work/said"

@@ -1,24 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 
-# Calls the HTTP front with DeepL's own clients, and with the requests that Weblate
-# and DeepLX's clients send. Packages come from PyPI and npm, and are installed
+# Calls the HTTP front with DeepL's own clients (texts, glossaries, documents), and with
+# the requests that Weblate and DeepLX's clients send. Packages come from PyPI and npm, and are installed
 # outside the tree.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 need curl python3
-port=$(free_port)
-url=http://127.0.0.1:$port
-printf 'client %s\n' "$(printf %s key | sha256sum | cut -d' ' -f1)" >"$work/tokens"
-start_server deepl --http_listen="127.0.0.1:$port" --auth_tokens_file="$work/tokens"
-await 20 curl -fsS "$url/health"
+mkdir "$work/glossaries"
+start_http deepl --http_glossaries="$work/glossaries"
 missing=()
 
-# says WHAT TEXT: checks that the file of the last answer contains TEXT.
-says() {
-  grep -qF -- "$2" "$work/said" || fail "$1: $(cat "$work/said")"
-  echo "$1: passed"
-}
 # Weblate asks for both kinds of languages, and sends XML with tags that it ignores.
 for type in source target; do
   curl -fsS "$url/v2/languages?type=$type" -H 'Authorization: DeepL-Auth-Key key' \
@@ -38,7 +30,7 @@ says 'DeepLX' '"data":"Wo ist der Bahnhof?"'
 
 if python3 -m venv "$work/venv" >/dev/null 2>&1 &&
   "$work/venv/bin/pip" install -q deepl >"$work/pip.log" 2>&1; then
-  "$work/venv/bin/python" "$root/deploy/test/deepl_client.py" "$url" key
+  "$work/venv/bin/python" "$root/deploy/test/deepl_client.py" "$url" key other
 else
   missing+=(deepl)
   echo 'not run: client of PyPI (PyPI does not provide it)'
@@ -48,7 +40,7 @@ mkdir -p "$work/node" && cp "$root/deploy/test/deepl_client.mjs" "$work/node/"
 if command -v npm >/dev/null &&
   (cd "$work/node" && npm install --silent --no-audit --no-fund deepl-node@1 \
     >"$work/npm.log" 2>&1); then
-  (cd "$work/node" && node deepl_client.mjs "$url" key)
+  (cd "$work/node" && node deepl_client.mjs "$url" key other)
 else
   missing+=(deepl-node)
   echo 'not run: client of npm (npm does not provide it)'

@@ -47,6 +47,20 @@ start_server() {
   start "$1" --kv_cache_bytes=64MiB "${@:2}"
   http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/$1.log")
 }
+# start_http NAME [FLAG ...]: starts a server with HTTP that asks for one of the
+# tokens "key" and "other", and sets url, its address.
+start_http() {
+  for key in key other; do
+    printf '%s %s\n' "$key" "$(printf %s "$key" | sha256sum | cut -d' ' -f1)"
+  done >"$work/tokens"
+  start_server "$1" --http_listen=127.0.0.1:0 --auth_tokens_file="$work/tokens" "${@:2}"
+  url=http://$http
+}
+# says WHAT TEXT: checks that $work/said, the last answer, contains TEXT.
+says() {
+  grep -qF -- "$2" "$work/said" || fail "$1: $(cat "$work/said")"
+  echo "$1: passed"
+}
 # make_certificate DIRECTORY: makes DIRECTORY/tls.{crt,key} for this machine.
 make_certificate() {
   mkdir -p "$1"

@@ -55,7 +55,7 @@ has_logged() {
 }
 
 for _ in {1..12000}; do printf 'We are going home tomorrow. '; done >"$work/text"
-request "$(head -c 8400 "$work/text")" >"$work/short"
+request "$(head -c 25200 "$work/text")" >"$work/short"
 request "$(cat "$work/text")" >"$work/long"
 start_server one --trusted_proxies=127.0.0.1 --http_listen=127.0.0.1:0 --drain_timeout=120s
 start_nginx door "$address"
@@ -74,16 +74,34 @@ for version in --http2 --http1.1; do
   grep -qi '^content-security-policy: ' "$work/head" || fail 'the page has lost its policy'
 done
 send /openapi.json
+expect_status 200 '"openapi"'
 cp "$work/body" "$work/through"
 ask "http://$http" /openapi.json
+expect_status 200 '"openapi"'
 cmp "$work/through" "$work/body" || fail 'an answer differs'
 
 echo '--- a stream arrives while the server works on its rest'
 send /v1/translate "${json[@]}" --data-binary "@$work/short"
 python3 -c 'import json, sys; print(json.load(sys.stdin)["text"], end="")' \
   <"$work/body" >"$work/whole"
+# All of it fits into one of nginx's buffers, and it takes the server long enough.
+request "$(head -c 2800 "$work/text")" >"$work/little"
+python3 - "$web" "$door_files/tls.crt" "$metrics" "$work/little" <<'PYTHON' ||
+import http.client, ssl, sys, urllib.request
+web, certificate, metrics, body = sys.argv[1:]
+link = http.client.HTTPSConnection(web, context=ssl.create_default_context(cafile=certificate))
+link.request("POST", "/v1/translate", open(body, "rb"),
+             {"Content-Type": "application/json", "Accept": "text/event-stream"})
+answer = link.getresponse()
+first = answer.read1(100)
+figures = urllib.request.urlopen(f"http://{metrics}/metrics").read().decode()
+rest = answer.read()
+assert len(first) + len(rest) < 16384, len(rest)
+running = [line for line in figures.splitlines() if line.startswith("sheaf_num_requests_running")]
+assert running[0].endswith(" 1"), running
+PYTHON
+  fail 'the stream arrived only at its end'
 stream "$work/short" "$work/streamed"
-is_running 1 || fail 'the stream arrived only at its end'
 wait "$client" || fail 'the stream failed'
 text_of "$work/streamed" | cmp - "$work/whole" || fail 'the stream differs'
 

@@ -2,12 +2,6 @@
 
 #include "server/access/credentials.h"
 
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
-
 #include <cstdint>
 #include <ctime>
 #include <memory>
@@ -19,46 +13,22 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "base/input_file.h"
+#include "server/access/pem.h"
 
 namespace sheaf {
 namespace {
 
 constexpr uint64_t kMaxPemBytes = uint64_t{4} << 20;
 
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Context = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
-
-// The file that a message is about.
-struct NamedText {
-  absl::string_view flag;
-  const std::string& path;
-  const std::string& text;
-};
+// The flags that name the files.
+constexpr char kCert[] = "tls_cert";
+constexpr char kKey[] = "tls_key";
+constexpr char kClientCa[] = "tls_client_ca";
 
 absl::Status Wrong(absl::string_view flag, const std::string& path,
                    absl::string_view what) {
-  ERR_clear_error();
   return absl::InvalidArgumentError(
       absl::StrFormat("--%s is \"%s\": %s", flag, path, what));
-}
-
-absl::Status Wrong(const NamedText& file, absl::string_view what) {
-  return Wrong(file.flag, file.path, what);
-}
-
-// OpenSSL's description of what just failed.
-std::string Reason() {
-  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  return reason == nullptr ? "no reason is known" : reason;
 }
 
 absl::StatusOr<std::string> Read(absl::string_view flag,
@@ -77,60 +47,21 @@ absl::StatusOr<std::string> Read(absl::string_view flag,
   return text;
 }
 
-Bio BioOf(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// All certificates of a file. A truncated one is an error, because gRPC would
-// serve those before it.
-absl::StatusOr<std::vector<Certificate>> ParseCertificates(
-    const NamedText& file) {
-  std::vector<Certificate> certificates;
-  const Bio bio = BioOf(file.text);
-  while (X509* next = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
-    certificates.emplace_back(next);
+// Uses them as the fronts will.
+absl::Status CheckPair(const TlsFiles& files,
+                       const std::vector<Certificate>& chain,
+                       const PrivateKey& key) {
+  if (!IsKeyOf(chain[0], key)) {
+    return Wrong(kKey, files.key, "is not the key of --tls_cert");
   }
-  const bool is_at_end =
-      ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-  if (!is_at_end) {
-    return Wrong(file, absl::StrFormat("PEM certificate %d cannot be read: %s",
-                                       certificates.size() + 1, Reason()));
-  }
-  if (certificates.empty()) {
-    return Wrong(file, "no PEM certificate can be read");
-  }
-  ERR_clear_error();
-  return certificates;
-}
-
-absl::StatusOr<Key> ParseKey(const NamedText& file) {
-  const auto no_password = [](char*, int, int, void*) { return 0; };
-  Key key(PEM_read_bio_PrivateKey(BioOf(file.text).get(), nullptr, no_password,
-                                  nullptr));
-  if (key != nullptr) return key;
-  return Wrong(file, "no PEM key without a password can be read");
-}
-
-// Uses them as gRPC will.
-absl::Status CheckPair(const NamedText& cert_file, const NamedText& key_file,
-                       const std::vector<Certificate>& certificates,
-                       const Key& key) {
-  if (X509_check_private_key(certificates[0].get(), key.get()) != 1) {
-    return Wrong(key_file, "is not the key of --tls_cert");
-  }
-  const Context context(SSL_CTX_new(TLS_server_method()));
+  const std::unique_ptr<SSL_CTX, OpenSslFree<SSL_CTX_free>> context(
+      SSL_CTX_new(TLS_server_method()));
   if (context == nullptr) return absl::InternalError("SSL_CTX_new() failed");
-  bool is_taken =
-      SSL_CTX_use_certificate(context.get(), certificates[0].get()) == 1;
-  for (size_t i = 1; i < certificates.size() && is_taken; ++i) {
-    is_taken =
-        SSL_CTX_add1_chain_cert(context.get(), certificates[i].get()) == 1;
+  if (absl::Status status = UseChain(chain, context.get()); !status.ok()) {
+    return Wrong(kCert, files.cert, status.message());
   }
-  if (!is_taken) {
-    return Wrong(cert_file, absl::StrCat("OpenSSL refuses it: ", Reason()));
-  }
-  if (SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
-    return Wrong(key_file, absl::StrCat("OpenSSL refuses it: ", Reason()));
+  if (absl::Status status = UsePrivateKey(key, context.get()); !status.ok()) {
+    return Wrong(kKey, files.key, status.message());
   }
   return absl::OkStatus();
 }
@@ -145,36 +76,42 @@ absl::Time TimeOf(const ASN1_TIME* time) {
 
 absl::StatusOr<TlsIdentity> ReadTlsFiles(const TlsFiles& files) {
   TlsIdentity identity;
-  const NamedText cert_file = {"tls_cert", files.cert, identity.cert_pem};
-  const NamedText key_file = {"tls_key", files.key, identity.key_pem};
-  const NamedText ca_file = {"tls_client_ca", files.client_ca,
-                             identity.client_ca_pem};
-  for (const auto& [file, text, what] :
-       {std::tuple(&cert_file, &identity.cert_pem, "certificate"),
-        std::tuple(&key_file, &identity.key_pem, "key"),
-        std::tuple(&ca_file, &identity.client_ca_pem, "certificate")}) {
-    if (file->path.empty()) continue;  // no authorities
-    absl::StatusOr<std::string> read = Read(file->flag, file->path, what);
+  for (const auto& [flag, path, text, what] :
+       {std::tuple(kCert, &files.cert, &identity.cert_pem, "certificate"),
+        std::tuple(kKey, &files.key, &identity.key_pem, "key"),
+        std::tuple(kClientCa, &files.client_ca, &identity.client_ca_pem,
+                   "certificate")}) {
+    if (path->empty()) continue;  // no authorities
+    absl::StatusOr<std::string> read = Read(flag, *path, what);
     if (!read.ok()) return read.status();
     *text = *std::move(read);
   }
   const absl::StatusOr<std::vector<Certificate>> certificates =
-      ParseCertificates(cert_file);
-  if (!certificates.ok()) return certificates.status();
-  const absl::StatusOr<Key> key = ParseKey(key_file);
-  if (!key.ok()) return key.status();
-  if (absl::Status status = CheckPair(cert_file, key_file, *certificates, *key);
+      ParseCertificates(identity.cert_pem);
+  if (!certificates.ok()) {
+    return Wrong(kCert, files.cert, certificates.status().message());
+  }
+  const absl::StatusOr<PrivateKey> key = ParsePrivateKey(identity.key_pem);
+  if (!key.ok()) return Wrong(kKey, files.key, key.status().message());
+  if (absl::Status status = CheckPair(files, *certificates, *key);
       !status.ok()) {
     return status;
   }
   if (!files.client_ca.empty()) {
-    const absl::Status status = ParseCertificates(ca_file).status();
-    if (!status.ok()) return status;
+    const auto authorities = ParseCertificates(identity.client_ca_pem);
+    if (!authorities.ok()) {
+      return Wrong(kClientCa, files.client_ca, authorities.status().message());
+    }
   }
   const X509* leaf = certificates->front().get();
   identity.not_before = TimeOf(X509_get0_notBefore(leaf));
   identity.not_after = TimeOf(X509_get0_notAfter(leaf));
   return identity;
+}
+
+bool HaveSameTexts(const TlsIdentity& a, const TlsIdentity& b) {
+  return a.cert_pem == b.cert_pem && a.key_pem == b.key_pem &&
+         a.client_ca_pem == b.client_ca_pem;
 }
 
 absl::Status CheckValidAt(const TlsIdentity& identity, const TlsFiles& files,
@@ -184,11 +121,11 @@ absl::Status CheckValidAt(const TlsIdentity& identity, const TlsFiles& files,
   };
   if (now < identity.not_before) {
     return Wrong(
-        "tls_cert", files.cert,
+        kCert, files.cert,
         absl::StrCat("is not valid before ", words(identity.not_before)));
   }
   if (now > identity.not_after) {
-    return Wrong("tls_cert", files.cert,
+    return Wrong(kCert, files.cert,
                  absl::StrCat("has expired at ", words(identity.not_after)));
   }
   return absl::OkStatus();

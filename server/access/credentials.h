@@ -28,6 +28,8 @@ struct TlsIdentity {
   absl::Time not_after;
 };
 
+bool HaveSameTexts(const TlsIdentity& a, const TlsIdentity& b);
+
 // Reads the files and checks that they are whole and belong together.
 // INVALID_ARGUMENT names the flag and what is wrong with its file: it cannot be
 // read, is not PEM or is truncated, OpenSSL refuses its key as too weak, or the

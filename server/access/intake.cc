@@ -39,6 +39,11 @@ absl::Status IntakeBytes::Resize(int64_t bytes) {
 absl::StatusOr<IntakeBytes> Intake::Take(const std::string& caller,
                                          int64_t bytes) {
   if (absl::Status status = CheckOpen(); !status.ok()) return status;
+  return TakeMore(caller, bytes);
+}
+
+absl::StatusOr<IntakeBytes> Intake::TakeMore(const std::string& caller,
+                                             int64_t bytes) {
   absl::MutexLock lock(&mu_);
   if (absl::Status status = Add(caller, /*own=*/0, bytes); !status.ok()) {
     return status;

@@ -62,6 +62,10 @@ class Intake {
   //                       this and other requests of the caller leave too
   //                       little free
   absl::StatusOr<IntakeBytes> Take(const std::string& caller, int64_t bytes);
+  // The same for a request that belongs to an accepted call: also when the
+  // intake is closed.
+  absl::StatusOr<IntakeBytes> TakeMore(const std::string& caller,
+                                       int64_t bytes);
 
   // UNAVAILABLE if the intake is closed.
   absl::Status CheckOpen();

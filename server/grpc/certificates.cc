@@ -10,15 +10,6 @@
 #include "base/check.h"
 
 namespace sheaf {
-namespace {
-
-bool HaveSameTexts(const TlsIdentity& a, const TlsIdentity& b) {
-  return a.cert_pem == b.cert_pem && a.key_pem == b.key_pem &&
-         a.client_ca_pem == b.client_ca_pem;
-}
-
-}  // namespace
-
 // In gRPC's C++ library, only credentials that watch files can change their
 // certificate. Its C library asks for a certificate when a connection begins.
 class Certificates::Credentials : public grpc::ServerCredentials {

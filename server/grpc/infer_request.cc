@@ -45,12 +45,12 @@ absl::Status CheckShape(const ModelInferRequest::InferInputTensor& input,
                         const std::string& path) {
   const auto& shape = input.shape();
   const bool is_right = (shape.size() == 1 || shape.size() == 2) &&
-                        shape[0] >= 1 && shape[0] <= kMaxBatchItems &&
+                        shape[0] >= 1 && shape[0] <= kMaxInferTexts &&
                         (shape.size() == 1 || shape[1] == 1);
   if (is_right) return absl::OkStatus();
   return FieldError(StatusCode::kInvalidArgument, absl::StrCat(path, ".shape"),
                     "is %s; this server allows [N] or [N, 1] with N in 1..%d",
-                    ShapeOf(input), kMaxBatchItems);
+                    ShapeOf(input), kMaxInferTexts);
 }
 
 // Whether contents of another type than BYTES are set.

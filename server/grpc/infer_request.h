@@ -35,6 +35,10 @@ struct InferLayout {
   int32_t num_hypotheses = 1;        // that the request asks for
 };
 
+// The maximum number of texts of a request. All answers wait for the last one,
+// so larger batches would gain nothing and hold more memory.
+inline constexpr int64_t kMaxInferTexts = 256;
+
 struct InferBatch {
   InferLayout layout;
   std::vector<BatchItem> items;  // one for each text

@@ -30,7 +30,7 @@ std::string NameOf(v1::FinishReason reason) {
 }
 
 // The hypotheses of an answer, filled up to `num_hypotheses`.
-void AddHypotheses(const BatchAnswer& answer, size_t num_hypotheses,
+void AddHypotheses(const TextAnswer& answer, size_t num_hypotheses,
                    Outputs& outputs) {
   v1::GenerateResponse response;
   SetAnswer(answer.whole, answer.summary, &response);
@@ -47,9 +47,9 @@ void AddHypotheses(const BatchAnswer& answer, size_t num_hypotheses,
 }
 
 Outputs CollectOutputs(const InferLayout& layout,
-                       const std::vector<BatchAnswer>& answers) {
+                       const std::vector<TextAnswer>& answers) {
   auto num_hypotheses = static_cast<size_t>(layout.num_hypotheses);
-  for (const BatchAnswer& answer : answers) {
+  for (const TextAnswer& answer : answers) {
     num_hypotheses = std::max(num_hypotheses, 1 + answer.summary.others.size());
   }
   Outputs outputs;
@@ -57,7 +57,7 @@ Outputs CollectOutputs(const InferLayout& layout,
   if (num_hypotheses > 1) {
     outputs.shape = {layout.shape[0], static_cast<int64_t>(num_hypotheses)};
   }
-  for (const BatchAnswer& answer : answers) {
+  for (const TextAnswer& answer : answers) {
     AddHypotheses(answer, num_hypotheses, outputs);
     const DetectedTexts& detected = answer.summary.detected;
     outputs.detected_languages.push_back(
@@ -114,7 +114,7 @@ ModelInferResponse MakeInferPart(const InferLayout& layout,
 }
 
 ModelInferResponse MakeInferResponse(const InferLayout& layout,
-                                     const std::vector<BatchAnswer>& answers) {
+                                     const std::vector<TextAnswer>& answers) {
   const Outputs outputs = CollectOutputs(layout, answers);
   ModelInferResponse response =
       MakeResponse(layout, answers.front().summary.model);

@@ -14,7 +14,7 @@ namespace sheaf {
 // The response to a request of the Open Inference Protocol. `answers` has at
 // least one element.
 inference::ModelInferResponse MakeInferResponse(
-    const InferLayout& layout, const std::vector<BatchAnswer>& answers);
+    const InferLayout& layout, const std::vector<TextAnswer>& answers);
 
 // One of several responses to a request for one text, with a part of the text
 // and no other output. It has no output if the request does not ask for the

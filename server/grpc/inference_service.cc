@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "base/check.h"
 #include "base/version.h"
 #include "inference/grpc_service.pb.h"
 #include "server/batch_exchange.h"
@@ -40,7 +41,10 @@ class InferCall final : public RpcCall, public BatchResponder {
       : RpcCall(host, name, rpc), services_(services) {}
 
   void LimitReading(MonotonicTime deadline) override { LimitLife(deadline); }
-  void Finish(std::vector<BatchAnswer> answers) override {
+  bool TakesParts() const override { return false; }
+  bool IsReady() const override { return true; }
+  void Send(const AnswerPart&) override { SHEAF_CHECK(false); }
+  void Finish(std::vector<TextAnswer> answers) override {
     SendLast(SerializeMessage(MakeInferResponse(layout_, answers)));
   }
   void Fail(const absl::Status& status, std::optional<int> item) override {

@@ -10,13 +10,15 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 #include "server/http/body_fields.h"
+#include "server/http/deepl_documents.h"
 #include "server/http/deepl_error.h"
+#include "server/http/deepl_glossaries.h"
 #include "server/http/deepl_languages.h"
 #include "server/http/deepl_parameters.h"
+#include "server/http/deepl_route.h"
+#include "server/http/deepl_terms.h"
 #include "server/http/json_text.h"
 #include "server/http/libretranslate_languages.h"
 #include "server/http/plain_call.h"
@@ -26,19 +28,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr absl::string_view kKeyScheme = "DeepL-Auth-Key ";
-
 // No limit, as DeepL writes it.
 constexpr int64_t kCharacterLimit = 1'000'000'000'000;
-
-// The characters of the texts that were translated since the start.
-using Usage = std::shared_ptr<std::atomic<int64_t>>;
-
-int64_t NumCharacters(absl::string_view text) {
-  int64_t num = 0;
-  for (char byte : text) num += (static_cast<uint8_t>(byte) & 0xc0) != 0x80;
-  return num;
-}
 
 // The language that a text was translated from.
 std::string SourceOf(const v1::TranslateRequest& request,
@@ -58,24 +49,26 @@ std::string SourceOf(const v1::TranslateRequest& request,
 }
 
 // One item for each text. A request of sheaf.v1 has a text that is not empty.
-std::vector<TextWork::Item> ItemsOf(const DeepLRequest& request,
-                                    const RequestReader* reader) {
+std::vector<TextWork::Item> ItemsOf(
+    const DeepLRequest& request, const RequestReader* reader,
+    const std::shared_ptr<const Glossary>& terms = nullptr) {
   std::vector<TextWork::Item> items;
   items.reserve(request.texts.size());
   v1::TranslateRequest each = request.common;
   for (const std::string& text : request.texts) {
     each.set_text(text.empty() ? " " : text);
-    items.push_back(TextWork::ItemOf(reader, each));
+    items.push_back(TranslationItem(reader, each, terms));
   }
   return items;
 }
 
 HttpResponse AnswerTranslate(const DeepLRequest& request,
                              const std::vector<TextAnswer>& answers,
-                             const RequestReader& reader, const Usage& usage) {
+                             const RequestReader& reader,
+                             const DeepLUsage& usage) {
   json translations = json::array();
   for (size_t i = 0; i < answers.size(); ++i) {
-    const int64_t num_characters = NumCharacters(request.texts[i]);
+    const int64_t num_characters = NumDeepLCharacters(request.texts[i]);
     *usage += num_characters;
     json translation = {
         {"detected_source_language",
@@ -93,12 +86,17 @@ HttpResponse AnswerTranslate(const DeepLRequest& request,
 }
 
 std::function<absl::StatusOr<TextWork>(HttpRequest)> TranslateReader(
-    const RequestReader* reader, const Usage& usage) {
-  return [reader, usage](const HttpRequest& http) -> absl::StatusOr<TextWork> {
+    const RequestReader* reader, const CallerGlossaries* glossaries,
+    const DeepLUsage& usage) {
+  return [reader, glossaries,
+          usage](const HttpRequest& http) -> absl::StatusOr<TextWork> {
     absl::StatusOr<DeepLRequest> request = ReadDeepLRequest(http);
     if (!request.ok()) return request.status();
+    const absl::StatusOr<std::shared_ptr<const Glossary>> terms =
+        TakeCallerGlossary(glossaries, http.caller, request->common);
+    if (!terms.ok()) return terms.status();
     TextWork work;
-    work.items = ItemsOf(*request, reader);
+    work.items = ItemsOf(*request, reader, *terms);
     work.answer = [reader, usage, request = *std::move(request)](
                       const std::vector<TextAnswer>& answers) {
       return AnswerTranslate(request, answers, *reader, usage);
@@ -107,27 +105,15 @@ std::function<absl::StatusOr<TextWork>(HttpRequest)> TranslateReader(
   };
 }
 
-// DeepL's key is a token like others.
-void TakeKey(Caller& caller) {
-  const absl::string_view key = caller.authorization;
-  if (!absl::StartsWithIgnoreCase(key, kKeyScheme)) return;
-  caller.authorization = absl::StrCat("Bearer ", key.substr(kKeyScheme.size()));
-}
-
-// Adds a path that is answered at once. Clients of DeepL use both methods.
-void AddPlain(const char* path, CallerLimiter* limiter,
+// Clients of DeepL ask with both methods.
+void AddPlain(const char* path, const Services& services,
               const PlainCall::Answer& answer, HttpRouter& router) {
   for (const char* method : {"GET", "POST"}) {
-    router.Add({method, path, [limiter, answer](HttpCallContext context) {
-                  TakeKey(context.caller);
-                  return std::make_shared<PlainCall>(
-                      std::move(context), limiter, answer, DeepLError);
-                }});
+    AddDeepLPath(method, path, DeepLWork::kAtOnce, services, answer, router);
   }
 }
 
-PlainCall::Answer LanguagesAnswer(const ModelTasks& tasks) {
-  const json languages = LibreTranslateLanguages(tasks);
+PlainCall::Answer LanguagesAnswer(const json& languages) {
   return [sources = JsonText(DeepLSources(languages)),
           targets = JsonText(DeepLTargets(languages))](
              const HttpRequest& http) -> absl::StatusOr<HttpResponse> {
@@ -174,27 +160,31 @@ std::function<absl::StatusOr<TextWork>(HttpRequest)> DeepLXReader(
   };
 }
 
-void AddDeepL(const Services& services, const ServedModel& model,
-              HttpRouter& router) {
+void AddDeepL(const DeepLBackend& backend, HttpRouter& router) {
+  const Services& services = *backend.services;
   const auto usage = std::make_shared<std::atomic<int64_t>>(0);
-  const auto method = std::make_shared<TextMethod>(
-      TextMethod{TranslateReader(services.request_reader, usage), DeepLError});
+  const auto method = std::make_shared<TextMethod>(TextMethod{
+      TranslateReader(services.request_reader, backend.glossaries, usage),
+      DeepLError});
   router.Add(
       {"POST", "/v2/translate", [&services, method](HttpCallContext context) {
-         TakeKey(context.caller);
+         TakeDeepLKey(context.caller);
          return std::make_shared<TextCall>(std::move(context), services,
                                            method);
        }});
-  AddPlain("/v2/languages", services.limiter, LanguagesAnswer(model.tasks),
-           router);
+  const json languages =
+      LibreTranslateLanguages(services.request_reader->model().tasks);
+  AddPlain("/v2/languages", services, LanguagesAnswer(languages), router);
   AddPlain(
-      "/v2/usage", services.limiter,
+      "/v2/usage", services,
       [usage](const HttpRequest&) -> absl::StatusOr<HttpResponse> {
         return HttpResponse::Json(
             200, JsonText({{"character_count", usage->load()},
                            {"character_limit", kCharacterLimit}}));
       },
       router);
+  AddDeepLGlossaries(services, backend.glossaries, languages, router);
+  AddDeepLDocuments(backend, usage, router);
 }
 
 }  // namespace sheaf

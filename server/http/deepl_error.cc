@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "absl/strings/str_format.h"
 #include "nlohmann/json.hpp"
 #include "server/field_error.h"
 #include "server/http/http_status.h"
@@ -13,39 +12,43 @@
 namespace sheaf {
 namespace {
 
-int StatusOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnauthenticated:
-      return 403;
-    case absl::StatusCode::kUnimplemented:
-      return 400;
-    default:
-      return HttpStatusOf(status);
+// DeepL's words for an error; empty if it has none.
+struct KnownError {
+  int http_status = 400;
+  const char* message = "";
+};
+
+KnownError KnownErrorOf(const absl::Status& status) {
+  const std::string field = FieldOf(status);
+  if (field == "glossary") return {404, "Glossary not found"};
+  if (field == "document") return {404, "Document not found"};
+  if (field == "file") return {400, "Invalid file data."};
+  if (field == "entries") return {400, "Invalid glossary entries provided"};
+  if (field == "language_pair") {
+    return {400, "Unsupported glossary source and target language pair"};
   }
+  if (field == "source_language") {
+    return {400, "Value for 'source_lang' not supported."};
+  }
+  if (field == "target_language" || absl::IsUnimplemented(status)) {
+    return {400, "Value for 'target_lang' not supported."};
+  }
+  return {};
 }
 
 }  // namespace
 
 HttpResponse DeepLError(const absl::Status& status) {
-  const std::string field = FieldOf(status);
-  const bool is_source = field == "source_language";
-  nlohmann::json body;
-  if (field == "glossary") {
+  const std::string text(status.message());
+  // Clients show the detail too.
+  if (const KnownError known = KnownErrorOf(status); *known.message != '\0') {
     return HttpResponse::Json(
-        404, JsonText({{"message", "Glossary not found"},
-                       {"detail", std::string(status.message())}}));
+        known.http_status,
+        JsonText({{"message", known.message}, {"detail", text}}));
   }
-  if (is_source || field == "target_language" ||
-      absl::IsUnimplemented(status)) {
-    // The words of DeepL; clients show the detail too.
-    body = {
-        {"message", absl::StrFormat("Value for '%s' not supported.",
-                                    is_source ? "source_lang" : "target_lang")},
-        {"detail", std::string(status.message())}};
-  } else {
-    body = {{"message", std::string(status.message())}};
-  }
-  return HttpResponse::Json(StatusOf(status), JsonText(body));
+  return HttpResponse::Json(
+      absl::IsUnauthenticated(status) ? 403 : HttpStatusOf(status),
+      JsonText({{"message", text}}));
 }
 
 }  // namespace sheaf

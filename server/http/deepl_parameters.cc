@@ -16,44 +16,44 @@
 #include "nlohmann/json.hpp"
 #include "server/field_error.h"
 #include "server/http/body_fields.h"
+#include "server/http/file_texts.h"
 
 namespace sheaf {
 namespace {
 
 using nlohmann::json;
 
-constexpr absl::string_view kNames[] = {"text",
-                                        "source_lang",
-                                        "target_lang",
-                                        "context",
-                                        "split_sentences",
-                                        "preserve_formatting",
-                                        "formality",
-                                        "model_type",
-                                        "glossary_id",
-                                        "show_billed_characters",
-                                        "tag_handling",
-                                        "tag_handling_version",
-                                        "outline_detection",
-                                        "ignore_tags",
-                                        "splitting_tags",
-                                        "non_splitting_tags"};
+constexpr absl::string_view kTextNames[] = {"text",
+                                            "source_lang",
+                                            "target_lang",
+                                            "context",
+                                            "split_sentences",
+                                            "preserve_formatting",
+                                            "formality",
+                                            "model_type",
+                                            "glossary_id",
+                                            "show_billed_characters",
+                                            "tag_handling",
+                                            "tag_handling_version",
+                                            "outline_detection",
+                                            "ignore_tags",
+                                            "splitting_tags",
+                                            "non_splitting_tags"};
 
-absl::Status CheckNames(const BodyFields& fields) {
-  const auto check = [](absl::string_view name) -> absl::Status {
-    if (std::find(std::begin(kNames), std::end(kNames), name) !=
-        std::end(kNames)) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(
-        absl::StrFormat("Parameter '%s' not supported; allowed is %s",
-                        Escaped(name), absl::StrJoin(kNames, ", ")));
-  };
+constexpr absl::string_view kFileNames[] = {"source_lang", "target_lang",
+                                            "filename",    "output_format",
+                                            "formality",   "glossary_id"};
+
+absl::Status CheckNames(const BodyFields& fields,
+                        absl::Span<const absl::string_view> allowed) {
   for (const auto& [name, value] : fields.values.items()) {
-    if (absl::Status status = check(name); !status.ok()) return status;
+    if (std::find(allowed.begin(), allowed.end(), name) == allowed.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("Parameter '%s' not supported; allowed is %s",
+                          Escaped(name), absl::StrJoin(allowed, ", ")));
+    }
   }
-  if (fields.files.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError("the request has a file; texts are fields");
+  return absl::OkStatus();
 }
 
 // One of these strings; empty if it is absent.
@@ -126,7 +126,8 @@ absl::Status ReadTexts(const BodyFields& fields, DeepLRequest& request) {
   return absl::OkStatus();
 }
 
-absl::Status ReadLanguages(const BodyFields& fields, DeepLRequest& request) {
+absl::Status ReadLanguages(const BodyFields& fields,
+                           v1::TranslateRequest& request) {
   const absl::StatusOr<std::string> source = fields.String("source_lang");
   if (!source.ok()) return source.status();
   const absl::StatusOr<std::string> target = fields.String("target_lang");
@@ -140,21 +141,26 @@ absl::Status ReadLanguages(const BodyFields& fields, DeepLRequest& request) {
     return absl::InvalidArgumentError(
         "Parameter 'source_lang' not specified; glossary_id needs it");
   }
-  request.common.set_glossary(*glossary);
-  request.common.set_source_language(*source);
-  request.common.set_target_language(*target);
+  request.set_glossary(*glossary);
+  request.set_source_language(*source);
+  request.set_target_language(*target);
   return absl::OkStatus();
 }
 
-// Options that have no effect, or none that a model here could have.
-absl::Status CheckFixed(const BodyFields& fields, DeepLRequest& request) {
+absl::Status CheckFormality(const BodyFields& fields) {
   const absl::StatusOr<std::string> formality =
       OneOf(fields, "formality",
             {"default", "more", "less", "prefer_more", "prefer_less"});
   if (!formality.ok()) return formality.status();
-  if (*formality == "more" || *formality == "less") {
-    return absl::InvalidArgumentError(
-        "'formality' is not supported for given 'target_lang'.");
+  if (*formality != "more" && *formality != "less") return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "'formality' is not supported for given 'target_lang'.");
+}
+
+// Options that have no effect, or none that a model here could have.
+absl::Status CheckFixed(const BodyFields& fields, DeepLRequest& request) {
+  if (absl::Status status = CheckFormality(fields); !status.ok()) {
+    return status;
   }
   absl::StatusOr<std::string> model_type = OneOf(
       fields, "model_type",
@@ -207,20 +213,78 @@ absl::Status ReadLineBreaks(const BodyFields& fields, DeepLRequest& request) {
   return absl::OkStatus();
 }
 
+// The format by the name of the file, which that of the output may only repeat.
+absl::Status ReadFormat(const BodyFields& fields, DeepLDocument& document) {
+  absl::StatusOr<std::string> name = fields.String("filename");
+  if (!name.ok()) return name.status();
+  if (name->empty()) *name = fields.files[0].file_name;
+  const absl::StatusOr<std::string> output = fields.String("output_format");
+  if (!output.ok()) return output.status();
+  document.extension = ExtensionOfFile(*name);
+  const auto format =
+      DocumentFormatOfPath(absl::StrCat(".", document.extension));
+  if (!format.has_value()) {
+    return WithField(
+        absl::InvalidArgumentError(absl::StrFormat(
+            "the name of the file is \"%s\"; this server translates %s",
+            Escaped(*name), absl::StrJoin(TranslatedFileExtensions(), ", "))),
+        "file");
+  }
+  document.format = *format;
+  if (output->empty() ||
+      DocumentFormatOfPath(absl::StrCat(".", *output)) == format) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "output_format is \"%s\"; this server allows the format of the file, %s",
+      Escaped(*output), document.extension));
+}
+
 }  // namespace
+
+int64_t NumDeepLCharacters(absl::string_view text) {
+  int64_t num = 0;
+  for (char byte : text) num += (static_cast<uint8_t>(byte) & 0xc0) != 0x80;
+  return num;
+}
 
 absl::StatusOr<DeepLRequest> ReadDeepLRequest(const HttpRequest& http) {
   const absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
-  if (absl::Status status = CheckNames(*fields); !status.ok()) return status;
+  absl::Status status = CheckNames(*fields, kTextNames);
+  if (!status.ok()) return status;
+  if (!fields->files.empty()) {
+    return absl::InvalidArgumentError(
+        "the request has a file; texts are fields");
+  }
   DeepLRequest request;
-  for (const auto read : {&ReadTexts, &ReadLanguages, &CheckFixed, &ReadMarkup,
-                          &ReadLineBreaks}) {
-    if (absl::Status status = read(*fields, request); !status.ok()) {
-      return status;
-    }
+  if (status = ReadTexts(*fields, request); !status.ok()) return status;
+  status = ReadLanguages(*fields, request.common);
+  if (!status.ok()) return status;
+  for (const auto read : {&CheckFixed, &ReadMarkup, &ReadLineBreaks}) {
+    if (status = read(*fields, request); !status.ok()) return status;
   }
   return request;
+}
+
+absl::StatusOr<DeepLDocument> ReadDeepLDocument(const HttpRequest& http) {
+  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
+  if (!fields.ok()) return fields.status();
+  absl::Status status = CheckNames(*fields, kFileNames);
+  if (!status.ok()) return status;
+  if (fields->files.size() != 1 || fields->files[0].name != "file") {
+    return WithField(
+        absl::InvalidArgumentError(
+            "the request has no file, or several; allowed is one, \"file\""),
+        "file");
+  }
+  DeepLDocument document;
+  status = ReadLanguages(*fields, document.common);
+  if (status.ok()) status = CheckFormality(*fields);
+  if (status.ok()) status = ReadFormat(*fields, document);
+  if (!status.ok()) return status;
+  document.bytes = std::move(fields->files[0].value);
+  return document;
 }
 
 bool IsDeepLX(const HttpRequest& http) {

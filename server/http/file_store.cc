@@ -2,30 +2,22 @@
 
 #include "server/http/file_store.h"
 
-#include <openssl/rand.h>
-
+#include <algorithm>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "base/check.h"
+#include "server/ops/random_hex.h"
 
 namespace sheaf {
 namespace {
 
-std::string RandomName() {
-  constexpr size_t kBytes = 16;
-  std::string bytes(kBytes, '\0');
-  SHEAF_CHECK(RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()),
-                         static_cast<int>(bytes.size())) == 1);
-  return absl::BytesToHexString(bytes);
-}
+constexpr size_t kNameBytes = 16;
 
 }  // namespace
 
 std::string FileStore::Put(absl::string_view extension, std::string bytes,
                            MonotonicTime now) {
-  std::string name = absl::StrCat(RandomName(), ".", extension);
+  std::string name = absl::StrCat(RandomHex(kNameBytes), ".", extension);
   auto file = std::make_shared<const std::string>(std::move(bytes));
   absl::MutexLock lock(&mu_);
   DropOld(now);
@@ -42,6 +34,21 @@ std::shared_ptr<const std::string> FileStore::Get(absl::string_view name,
   DropOld(now);
   const auto found = files_.find(name);
   return found == files_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const std::string> FileStore::Take(absl::string_view name,
+                                                   MonotonicTime now) {
+  absl::MutexLock lock(&mu_);
+  DropOld(now);
+  const auto found = files_.find(name);
+  if (found == files_.end()) return nullptr;
+  std::shared_ptr<const std::string> file = std::move(found->second);
+  bytes_ -= file->size();
+  files_.erase(found);
+  entries_.erase(
+      std::find_if(entries_.begin(), entries_.end(),
+                   [&](const Entry& entry) { return entry.name == name; }));
+  return file;
 }
 
 void FileStore::DropOldest() {

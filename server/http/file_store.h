@@ -36,6 +36,9 @@ class FileStore {
   // Null: there is no such file, or not any more.
   std::shared_ptr<const std::string> Get(absl::string_view name,
                                          MonotonicTime now);
+  // The same, and removes it.
+  std::shared_ptr<const std::string> Take(absl::string_view name,
+                                          MonotonicTime now);
 
  private:
   struct Entry {

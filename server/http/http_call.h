@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "base/monotonic_time.h"
 #include "server/access/caller.h"
 #include "server/http/http_message.h"
@@ -33,11 +34,13 @@ class HttpReply {
   virtual void Answer(HttpResponse response) = 0;
 
   // An answer in parts: BeginParts() once with an answer without a body, then
-  // SendPart() with what is not empty, then EndParts(), which ends the call.
-  // After each SendPart() nothing may be sent until HttpCall::OnSent().
+  // SendPart() with what is not empty, then EndParts() with the last part,
+  // which ends the call and may be empty. After each SendPart() nothing may be
+  // sent until HttpCall::OnSent(). The last part travels with the end of the
+  // answer.
   virtual void BeginParts(HttpResponse head) = 0;
-  virtual void SendPart(std::string part) = 0;
-  virtual void EndParts() = 0;
+  virtual void SendPart(absl::string_view part) = 0;
+  virtual void EndParts(absl::string_view last_part) = 0;
 };
 
 // A request with its body.
@@ -46,6 +49,8 @@ struct HttpRequest {
   // The parts of the path that the route leaves open, in their order.
   std::vector<std::string> path_values;
   std::string body;
+  // CallerLease::caller(); empty before the caller is authorized.
+  std::string caller = "";
 };
 
 // One call of a client, from the header of its request to the end of the

@@ -345,7 +345,16 @@ void HttpConnection::BeginParts(HttpResponse head) {
   out_ = HeadOf(head, is_version_1_0_ ? "" : "Transfer-Encoding: chunked\r\n");
 }
 
-void HttpConnection::SendPart(std::string part) {
+void HttpConnection::AppendPart(absl::string_view part,
+                                std::string& bytes) const {
+  if (is_version_1_0_) {
+    absl::StrAppend(&bytes, part);
+  } else {
+    absl::StrAppend(&bytes, absl::Hex(part.size()), "\r\n", part, "\r\n");
+  }
+}
+
+void HttpConnection::SendPart(absl::string_view part) {
   SHEAF_CHECK(is_in_parts_ && !part.empty());
   if (state_ == State::kClosed) {
     return Post([this] {
@@ -353,18 +362,15 @@ void HttpConnection::SendPart(std::string part) {
     });
   }
   std::string bytes = std::move(out_);
-  if (is_version_1_0_) {
-    absl::StrAppend(&bytes, part);
-  } else {
-    absl::StrAppend(&bytes, absl::Hex(part.size()), "\r\n", part, "\r\n");
-  }
+  AppendPart(part, bytes);
   is_last_ = false;
   Write(std::move(bytes));
 }
 
-void HttpConnection::EndParts() {
+void HttpConnection::EndParts(absl::string_view last_part) {
   if (state_ == State::kClosed) return EndCall();
   std::string bytes = std::move(out_);
+  if (!last_part.empty()) AppendPart(last_part, bytes);
   if (!is_version_1_0_) bytes += "0\r\n\r\n";
   is_last_ = true;
   Write(std::move(bytes));

@@ -66,8 +66,8 @@ class HttpConnection final
   void LimitLife(MonotonicTime time) override;
   void Answer(HttpResponse response) override;
   void BeginParts(HttpResponse head) override;
-  void SendPart(std::string part) override;
-  void EndParts() override;
+  void SendPart(absl::string_view part) override;
+  void EndParts(absl::string_view last_part) override;
 
  private:
   enum class State {
@@ -99,6 +99,7 @@ class HttpConnection final
   void EndCall();
 
   std::string HeadOf(const HttpResponse& response, absl::string_view framing);
+  void AppendPart(absl::string_view part, std::string& bytes) const;
   void Write(std::string bytes);
   void WriteSome();
   void OnWritten();

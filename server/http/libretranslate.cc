@@ -22,9 +22,6 @@
 namespace sheaf {
 namespace {
 
-// Of all translated files that wait for their clients.
-constexpr size_t kMaxFileBytes = 32 << 20;
-
 // Adds a path that the model answers.
 void AddTexts(const char* path, const Services& services,
               std::function<absl::StatusOr<TextWork>(HttpRequest)> read,
@@ -65,8 +62,9 @@ void AddSuggest(HttpRouter& router) {
 
 }  // namespace
 
-void AddLibreTranslate(const Services& services, const ServedModel& model,
-                       const RequestLimits& limits, bool needs_token,
+void AddLibreTranslate(const Services& services, const RequestLimits& limits,
+                       bool needs_token,
+                       const std::shared_ptr<FileStore>& files,
                        HttpRouter& router) {
   // Clients of DeepLX ask at the same path.
   AddTexts(
@@ -79,11 +77,11 @@ void AddLibreTranslate(const Services& services, const ServedModel& model,
       router);
   AddTexts("/detect", services,
            LibreTranslateDetectReader(services.request_reader), router);
-  const auto store = std::make_shared<FileStore>(kMaxFileBytes);
   AddTexts("/translate_file", services,
-           LibreTranslateFileReader(services.request_reader, store), router);
-  AddDownloads(store, router);
-  const nlohmann::json languages = LibreTranslateLanguages(model.tasks);
+           LibreTranslateFileReader(services.request_reader, files), router);
+  AddDownloads(files, router);
+  const nlohmann::json languages =
+      LibreTranslateLanguages(services.request_reader->model().tasks);
   // A client asks for the languages before its user has a token, and
   // LibreTranslate tells them to all.
   AddConstant("/languages", /*limiter=*/nullptr, languages, router);

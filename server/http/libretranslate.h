@@ -2,10 +2,12 @@
 
 #pragma once
 
+#include <memory>
+
 #include "server/exchange.h"
+#include "server/http/file_store.h"
 #include "server/http/http_router.h"
 #include "server/request_reader.h"
-#include "server/served_model.h"
 
 namespace sheaf {
 
@@ -17,10 +19,11 @@ namespace sheaf {
 // clients send some ("secret"). What differs: language codes are BCP 47 tags,
 // and the token (api_key) may also be in the field Authorization.
 //
-// `needs_token` tells clients whether they must send one. `services` is not
-// owned and outlives the router's calls.
-void AddLibreTranslate(const Services& services, const ServedModel& model,
-                       const RequestLimits& limits, bool needs_token,
+// `needs_token` tells clients whether they must send one. Translated files wait
+// in `files`. `services` is not owned and outlives the router's calls.
+void AddLibreTranslate(const Services& services, const RequestLimits& limits,
+                       bool needs_token,
+                       const std::shared_ptr<FileStore>& files,
                        HttpRouter& router);
 
 }  // namespace sheaf

@@ -14,6 +14,7 @@
 #include "nlohmann/json.hpp"
 #include "server/field_error.h"
 #include "server/http/body_fields.h"
+#include "server/http/file_texts.h"
 #include "server/http/json_text.h"
 #include "server/http/libretranslate_error.h"
 #include "server/http/libretranslate_texts.h"
@@ -25,58 +26,6 @@ namespace sheaf {
 namespace {
 
 constexpr char kDownloads[] = "/download_file/";
-
-v1::TextFormat ToProto(TextFormat format) {
-  switch (format) {
-    case TextFormat::kPlain:
-      return v1::TEXT_FORMAT_PLAIN;
-    case TextFormat::kHtml:
-      return v1::TEXT_FORMAT_HTML;
-    case TextFormat::kXml:
-      return v1::TEXT_FORMAT_XML;
-  }
-  return v1::TEXT_FORMAT_UNSPECIFIED;
-}
-
-v1::LineBreaks ToProto(LineBreaks line_breaks) {
-  switch (line_breaks) {
-    case LineBreaks::kAutomatic:
-      return v1::LINE_BREAKS_UNSPECIFIED;
-    case LineBreaks::kKeep:
-      return v1::LINE_BREAKS_KEEP;
-    case LineBreaks::kParagraphs:
-      return v1::LINE_BREAKS_PARAGRAPHS;
-  }
-  return v1::LINE_BREAKS_UNSPECIFIED;
-}
-
-v1::TranslateRequest RequestOf(const DocumentUnit& unit,
-                               const std::string& source,
-                               const std::string& target) {
-  v1::TranslateRequest request;
-  request.set_text(unit.text);
-  request.set_source_language(source);
-  request.set_target_language(target);
-  request.set_format(ToProto(unit.format));
-  // Markup says where lines end.
-  if (unit.format == TextFormat::kPlain) {
-    request.set_line_breaks(ToProto(unit.line_breaks));
-  }
-  for (const std::string& kept : unit.do_not_translate) {
-    request.add_do_not_translate(kept);
-  }
-  return request;
-}
-
-// "txt" of "a.b.TXT"; only letters and digits, so that it can be in a name.
-std::string ExtensionOf(const std::string& file_name) {
-  const size_t dot = file_name.rfind('.');
-  std::string extension = absl::AsciiStrToLower(
-      dot == std::string::npos ? "" : file_name.substr(dot + 1));
-  const bool is_plain =
-      std::all_of(extension.begin(), extension.end(), absl::ascii_isalnum);
-  return is_plain ? extension : "";
-}
 
 // The address under which the client reached this server.
 absl::StatusOr<std::string> BaseOf(const HttpHeader& header) {
@@ -119,7 +68,7 @@ absl::StatusOr<FileRequest> ReadFields(const HttpRequest& http) {
   if (!base.ok()) return base.status();
   request.base = *std::move(base);
   const std::optional<DocumentFormat> format = DocumentFormatOfPath(
-      absl::StrCat("a.", ExtensionOf(request.file.file_name)));
+      absl::StrCat("a.", ExtensionOfFile(request.file.file_name)));
   if (!format.has_value()) {
     return absl::InvalidArgumentError(absl::StrFormat(
         "Invalid request: file format not supported (\"%s\"); this server "
@@ -135,38 +84,21 @@ absl::StatusOr<TextWork> ReadFile(const HttpRequest& http,
                                   const std::shared_ptr<FileStore>& store) {
   absl::StatusOr<FileRequest> asked = ReadFields(http);
   if (!asked.ok()) return asked.status();
-  absl::StatusOr<Document> parsed =
-      Document::Parse(asked->format, std::move(asked->file.value),
-                      {.target_language = asked->target});
-  if (!parsed.ok()) return parsed.status();
-  const auto document = std::make_shared<Document>(*std::move(parsed));
-  if (document->units().size() > kMaxFileTexts) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("the file has %d texts; this server allows %d",
-                        document->units().size(), kMaxFileTexts));
-  }
+  absl::StatusOr<FileTexts> texts =
+      ReadFileTexts(asked->format, std::move(asked->file.value), asked->source,
+                    asked->target);
+  if (!texts.ok()) return texts.status();
   TextWork work;
   work.token = asked->key;
-  for (const DocumentUnit& unit : document->units()) {
-    work.items.push_back(TextWork::ItemOf(
-        reader, RequestOf(unit, asked->source, asked->target)));
+  work.items.reserve(texts->requests.size());
+  for (v1::TranslateRequest& request : texts->requests) {
+    work.items.push_back(TextWork::ItemOf(reader, std::move(request)));
   }
-  // A file without a text is checked like one that has a blank text.
-  if (work.items.empty()) {
-    DocumentUnit blank;
-    blank.text = " ";
-    work.items.push_back(TextWork::ItemOf(
-        reader, RequestOf(blank, asked->source, asked->target)));
-  }
-  work.answer = [document, store, base = asked->base,
-                 extension = ExtensionOf(asked->file.file_name)](
+  texts->requests.clear();
+  work.answer = [texts = *std::move(texts), store, base = asked->base,
+                 extension = ExtensionOfFile(asked->file.file_name)](
                     const std::vector<TextAnswer>& answers) {
-    std::vector<std::string> texts;
-    texts.reserve(document->units().size());
-    for (size_t i = 0; i < document->units().size(); ++i) {
-      texts.push_back(answers[i].whole.text);
-    }
-    absl::StatusOr<std::string> bytes = document->Write(texts);
+    absl::StatusOr<std::string> bytes = texts.Write(answers);
     if (!bytes.ok()) return LibreTranslateError(bytes.status());
     const std::string name =
         store->Put(extension, *std::move(bytes), MonotonicTime::Now());
@@ -193,17 +125,6 @@ absl::StatusOr<HttpResponse> Download(const HttpRequest& request,
 }
 
 }  // namespace
-
-std::vector<std::string> TranslatedFileExtensions() {
-  std::vector<std::string> extensions;
-  for (const char* extension : {".txt", ".md", ".html", ".htm", ".xml", ".srt",
-                                ".vtt", ".po", ".xlf", ".xliff", ".json"}) {
-    if (DocumentFormatOfPath(absl::StrCat("a", extension)).has_value()) {
-      extensions.emplace_back(extension);
-    }
-  }
-  return extensions;
-}
 
 std::function<absl::StatusOr<TextWork>(HttpRequest)> LibreTranslateFileReader(
     const RequestReader* reader, std::shared_ptr<FileStore> store) {

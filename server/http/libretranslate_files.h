@@ -15,12 +15,6 @@
 
 namespace sheaf {
 
-// A file with more texts is refused.
-inline constexpr size_t kMaxFileTexts = 10'000;
-
-// The extensions of the files that /translate_file takes: ".txt", ".md".
-std::vector<std::string> TranslatedFileExtensions();
-
 // Reads the requests of /translate_file. The translated file waits in `store`.
 // `reader` is not owned.
 std::function<absl::StatusOr<TextWork>(HttpRequest)> LibreTranslateFileReader(

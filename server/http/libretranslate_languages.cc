@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "server/http/libretranslate_files.h"
+#include "server/http/file_texts.h"
 #include "text/language_names.h"
 
 namespace sheaf {

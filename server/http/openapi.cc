@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/version.h"
 #include "nlohmann/json.hpp"
+#include "server/http/completions_schema.h"
 #include "server/http/event_stream.h"
 #include "server/http/json_text.h"
 #include "sheaf/v1/model.pb.h"
@@ -154,6 +155,7 @@ std::string OpenApiText() {
   json schemas = {{"Problem", ProblemSchema()}};
   AddSchemas(*v1::TranslateRequest::descriptor()->file(), schemas);
   AddSchemas(*v1::Model::descriptor()->file(), schemas);
+  AddCompletionsSchemas(schemas);
   const json document = {
       {"openapi", "3.1.0"},
       {"info", {{"title", "Sheaf"}, {"version", Version()}}},
@@ -166,6 +168,7 @@ std::string OpenApiText() {
          PostOf("Generate", "Run the model without a task.", "GenerateChunk")},
         {"/v1/detect",
          PostOf("DetectLanguage", "Tell the languages of texts.", "")},
+        {"/v1/completions", CompletionsPathItem()},
         {"/v1/models", GetOf("ListModels", "List the models.",
                              "ListModelsResponse", /*has_name=*/false)},
         {"/v1/models/{name}",

@@ -6,7 +6,8 @@
 
 namespace sheaf {
 
-// The OpenAPI 3.1 document of AddRest(), made from the descriptors of sheaf.v1.
+// The OpenAPI 3.1 document of AddRest(), made from the descriptors of sheaf.v1,
+// and of AddCompletions().
 std::string OpenApiText();
 
 }  // namespace sheaf

@@ -2,10 +2,11 @@
 
 #pragma once
 
-#include <cstddef>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,16 +14,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/answer_part.h"
+#include "server/batch_exchange.h"
 #include "server/exchange.h"
 #include "server/http/http_call.h"
 
 namespace sheaf {
-
-// What the model answered to one request.
-struct TextAnswer {
-  AnswerPart whole;
-  AnswerSummary summary;
-};
 
 // How an answer is sent while it is generated. Its functions return the bytes
 // of a part, or of none if they are empty; the head has no body.
@@ -36,10 +32,7 @@ struct StreamForm {
 
 // The requests to the model that one request of HTTP makes.
 struct TextWork {
-  struct Item {
-    Exchange::Read read;
-    int64_t num_bytes = 0;  // of the message that `read` reads
-  };
+  using Item = BatchItem;
   // A request of sheaf.v1 as an item. `reader` is not owned.
   template <typename Message>
   static Item ItemOf(const RequestReader* reader, Message message) {
@@ -71,21 +64,15 @@ struct TextMethod {
   bool has_token_in_body = false;
 };
 
-// Has the model answer a request of HTTP. Each item is an Exchange, with all
-// its limits, metrics and its line in the log. Up to kMaxRunning of them run at
-// the same time. If one fails, the call fails with its error, and the others
-// are cancelled.
+// Has the model answer a request of HTTP: its items are a BatchExchange.
 //
-// Threads: all members belong to the connection's thread. The exchanges call
-// their responders on others, which post what they get.
-class TextCall final : public HttpCall {
+// Threads: the connection's, except for the functions of BatchResponder, which
+// post what they get to it, and for reading the body.
+class TextCall final : public HttpCall, public BatchResponder {
  public:
-  static constexpr size_t kMaxRunning = 16;
-
   // `services` is not owned and outlives the call.
   TextCall(HttpCallContext context, const Services& services,
            std::shared_ptr<const TextMethod> method);
-  ~TextCall() override;
 
   bool Begin() override;
   void OnBody(std::string body) override;
@@ -95,37 +82,33 @@ class TextCall final : public HttpCall {
   void OnUnread() override;
   void OnClosed() override;
 
- private:
-  class ItemResponder;
-  struct Begun {
-    std::shared_ptr<ItemResponder> responder;
-    std::shared_ptr<Exchange> exchange;
-    bool has_ended = false;
-  };
+  void LimitReading(MonotonicTime deadline) override;
+  bool TakesParts() const override { return work_.stream != nullptr; }
+  bool IsReady() const override { return !is_sending_; }
+  void Send(const AnswerPart& part) override;
+  void Finish(std::vector<TextAnswer> answers) override;
+  void Fail(const absl::Status& status, std::optional<int> item) override;
 
-  const std::shared_ptr<Exchange>& OpenExchange();
+ private:
+  std::shared_ptr<TextCall> Self();
+  void OpenBatch();
+  // If the token is in the body.
+  void ReadToken();
   void OnWork(absl::StatusOr<TextWork> work);
-  void Advance();
-  void StartItem(size_t index);
-  void OnItemEnd(size_t index, absl::StatusOr<TextAnswer> answer);
-  void CancelAll(const absl::Status& reason);
-  void End();
+
   void OnPart(const AnswerPart& part);
-  void EndStream(const absl::StatusOr<TextAnswer>& answer);
-  void SendPart(std::string part);
+  void BeginStream();
+  void End(absl::StatusOr<std::vector<TextAnswer>> answers);
 
   HttpCallContext context_;
   const Services& services_;
   const std::shared_ptr<const TextMethod> method_;
-  TextWork work_;
-  std::vector<Begun> begun_;         // by index of the item
-  std::vector<TextAnswer> answers_;  // likewise
-  size_t num_started_ = 0;           // of the items
-  size_t num_open_ = 0;              // exchanges that have not ended
-  absl::Status status_;              // the first error
-  bool is_reading_ = false;          // a reading thread has the body
-  bool has_begun_answer_ = false;    // of a stream
-  bool is_ending_stream_ = false;    // its last part is on its way
+  // Null before the token is known, and once the call is closed.
+  std::shared_ptr<BatchExchange> batch_;
+  TextWork work_;  // set before its items run
+  bool is_client_gone_ = false;
+  std::atomic<bool> is_sending_ = false;  // a part of a stream
+  bool has_begun_answer_ = false;         // of a stream
 };
 
 }  // namespace sheaf

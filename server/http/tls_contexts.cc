@@ -2,57 +2,32 @@
 
 #include "server/http/tls_contexts.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <string>
+#include <vector>
 
-#include "absl/strings/string_view.h"
+#include "absl/status/statusor.h"
+#include "server/access/pem.h"
 
 namespace sheaf {
 namespace {
 
-template <auto kFree>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-
-Bio BioOf(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-Certificate NextCertificate(const Bio& bio) {
-  return Certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-}
-
 bool UseIdentity(const TlsIdentity& identity, SSL_CTX* context) {
-  const Bio chain = BioOf(identity.cert_pem);
-  const Certificate leaf = NextCertificate(chain);
-  if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
-    return false;
-  }
-  while (const Certificate next = NextCertificate(chain)) {
-    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return false;
-  }
-  const Key key(PEM_read_bio_PrivateKey(BioOf(identity.key_pem).get(), nullptr,
-                                        nullptr, nullptr));
-  return key != nullptr && SSL_CTX_use_PrivateKey(context, key.get()) == 1;
+  const absl::StatusOr<std::vector<Certificate>> chain =
+      ParseCertificates(identity.cert_pem);
+  const absl::StatusOr<PrivateKey> key = ParsePrivateKey(identity.key_pem);
+  return chain.ok() && key.ok() && UseChain(*chain, context).ok() &&
+         UsePrivateKey(*key, context).ok();
 }
 
 // Clients must show a certificate that one of the authorities has signed.
 bool RequireClients(const std::string& authorities_pem, SSL_CTX* context) {
-  const Bio bio = BioOf(authorities_pem);
-  while (const Certificate next = NextCertificate(bio)) {
-    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), next.get()) != 1 ||
-        SSL_CTX_add_client_CA(context, next.get()) != 1) {
+  const absl::StatusOr<std::vector<Certificate>> authorities =
+      ParseCertificates(authorities_pem);
+  if (!authorities.ok()) return false;
+  for (const Certificate& each : *authorities) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), each.get()) != 1 ||
+        SSL_CTX_add_client_CA(context, each.get()) != 1) {
       return false;
     }
   }
@@ -100,11 +75,6 @@ std::shared_ptr<SSL_CTX> MakeContext(const TlsIdentity& identity) {
                          RequireClients(identity.client_ca_pem, context.get()));
   ERR_clear_error();
   return is_right ? context : nullptr;
-}
-
-bool HaveSameTexts(const TlsIdentity& a, const TlsIdentity& b) {
-  return a.cert_pem == b.cert_pem && a.key_pem == b.key_pem &&
-         a.client_ca_pem == b.client_ca_pem;
 }
 
 }  // namespace

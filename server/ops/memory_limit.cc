@@ -55,7 +55,7 @@ std::optional<int64_t> ReadFigure(const fs::path& file,
 // The memory in addition to weights and KV cache, given the margin of a limit.
 // What gRPC holds can take twice the memory of its bytes.
 int64_t RestBytes(const MemoryNeeds& needs, int64_t margin_bytes) {
-  return margin_bytes +
+  return margin_bytes + needs.http_bytes +
          std::max<int64_t>(0, needs.activation_bytes - kActivationsInMargin) +
          2 * std::max<int64_t>(0, needs.max_queued_bytes - kQueuedInMargin) +
          2 * std::max<int64_t>(0, needs.transport_bytes - kTransportInMargin);

@@ -32,6 +32,7 @@ struct MemoryNeeds {
   int64_t kv_cache_bytes = 0;
   int64_t max_queued_bytes = 0;  // 0: not decided yet
   int64_t transport_bytes = 0;
+  int64_t http_bytes = 0;
 };
 
 // The margin for limits of address space and data segment (ulimit -v, -d), in
@@ -59,8 +60,8 @@ int64_t PhysicalMemory();
 int64_t DerivedQueuedBytes(const MemoryNeeds& needs, int64_t limit_bytes);
 
 // Returns FAILED_PRECONDITION if one of the limits is too small for weights, KV
-// cache, the margin, and the activations, requests and transport that exceed
-// the margin.
+// cache, HTTP, the margin, and the activations, requests and transport that
+// exceed the margin.
 // The message has the figures and the largest --kv_cache_bytes that fits.
 absl::Status CheckMemoryFits(const MemoryNeeds& needs,
                              absl::Span<const MemoryLimit> limits);

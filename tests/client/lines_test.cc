@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <functional>
@@ -14,6 +15,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/reflection.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "base/flag_parser.h"
 #include "base/usage_error.h"
@@ -314,6 +316,41 @@ TEST(LoadTest, ALateStartIsInTheLatenciesAndReported) {
   EXPECT_GT(json["ttft_seconds"]["p50"], 0.005);
   EXPECT_GT(json["e2e_seconds"]["p50"], 0.005);
   EXPECT_GT(json["max_start_delay_seconds"], 0.02);
+}
+
+TEST(LoadTest, ClientsKeepTheirNumberOfRequestsInProgress) {
+  constexpr size_t kClients = 3;
+  absl::Mutex mutex;
+  std::vector<Client::OnDone> in_progress;
+  size_t most = 0;
+  bool is_over = false;
+  // Ends one request when all clients wait, and those that are left at the end.
+  const auto end_time =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+  std::thread server([&] {
+    for (;;) {
+      absl::MutexLock lock(&mutex);
+      const bool is_late = std::chrono::steady_clock::now() > end_time;
+      if (is_over) return;
+      if (in_progress.size() < (is_late ? 1 : kClients)) continue;
+      in_progress.back()(StreamEnd{});
+      in_progress.pop_back();
+    }
+  });
+  const LoadReport report = RunLoad(
+      {.num_clients = kClients, .seconds = 0.02},
+      [&](int64_t, const std::function<void()>&, Client::OnDone on_done) {
+        absl::MutexLock lock(&mutex);
+        in_progress.push_back(std::move(on_done));
+        most = std::max(most, in_progress.size());
+      });
+  {
+    absl::MutexLock lock(&mutex);
+    is_over = true;
+  }
+  server.join();
+  EXPECT_EQ(most, kClients);
+  EXPECT_GT(report.num_ok, static_cast<int64_t>(kClients));
 }
 
 TEST(LoadTest, WithoutAnAnswerPercentilesAreNull) {

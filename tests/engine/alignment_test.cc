@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <memory>
-#include <random>
 #include <utility>
 #include <vector>
 
@@ -22,23 +21,8 @@ using ::testing::Each;
 using ::testing::IsEmpty;
 using Tokens = std::vector<int32_t>;
 
-uint32_t Hash(const Tokens& source, const Tokens& tokens) {
-  uint32_t hash = 17;
-  for (int32_t id : source) hash = hash * 31 + id;
-  for (int32_t id : tokens) hash = hash * 31 + id;
-  return hash;
-}
-
-void RandomLogits(const Tokens& source, const Tokens& tokens,
-                  absl::Span<float> logits) {
-  std::mt19937 rng(Hash(source, tokens));
-  std::normal_distribution<float> normal(0.0f, 1.5f);
-  for (float& logit : logits) logit = normal(rng);
-  logits[FakeModelRunner::kEos] += 1.0f;
-}
-
 int32_t RandomPosition(const Tokens& source, const Tokens& tokens) {
-  return static_cast<int32_t>(Hash(source, tokens) / 7 % source.size());
+  return static_cast<int32_t>(HashOf(source, tokens) / 7 % source.size());
 }
 
 class AlignmentTest : public ::testing::Test {

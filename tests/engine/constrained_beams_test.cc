@@ -30,17 +30,6 @@ constexpr int32_t kNumBlocks = 2000;
 constexpr int32_t kVocabSize = FakeModelRunner::kVocabSize;
 constexpr int32_t kEos = FakeModelRunner::kEos;
 
-void RandomLogits(const Tokens& source, const Tokens& tokens,
-                  absl::Span<float> logits) {
-  uint32_t hash = 17;
-  for (int32_t id : source) hash = hash * 31 + id;
-  for (int32_t id : tokens) hash = hash * 31 + id;
-  std::mt19937 rng(hash);
-  std::normal_distribution<float> normal(0.0f, 1.5f);
-  for (float& logit : logits) logit = normal(rng);
-  logits[kEos] += 1.0f;
-}
-
 // One of two tokens continues a word.
 std::shared_ptr<const std::vector<bool>> ContinuesWord() {
   auto out = std::make_shared<std::vector<bool>>(kVocabSize);

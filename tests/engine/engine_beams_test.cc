@@ -29,18 +29,6 @@ constexpr int32_t kNumBlocks = 256;
 constexpr int32_t kBlockBytes = 1000;
 constexpr int32_t kVocabSize = FakeModelRunner::kVocabSize;
 
-// Random logits that depend on the tokens so far, with EOS a little preferred.
-void RandomLogits(const Tokens& source, const Tokens& tokens,
-                  absl::Span<float> logits) {
-  uint32_t hash = 17;
-  for (int32_t id : source) hash = hash * 31 + id;
-  for (int32_t id : tokens) hash = hash * 31 + id;
-  std::mt19937 rng(hash);
-  std::normal_distribution<float> normal(0.0f, 1.5f);
-  for (float& logit : logits) logit = normal(rng);
-  logits[FakeModelRunner::kEos] += 1.0f;
-}
-
 std::vector<double> LogSoftmax(const std::vector<float>& logits) {
   double sum = 0;
   for (float x : logits) sum += std::exp(double{x});

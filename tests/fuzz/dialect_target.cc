@@ -23,64 +23,87 @@
 namespace sheaf {
 namespace {
 
-// The way back of a call, without a connection. The thread of Await() is the
-// connection's.
-class Reply final : public HttpReply {
+// The tasks of all calls, in their order. The thread that runs them is that of
+// the connections. What a call does after its answer is done with later inputs.
+class Tasks {
  public:
-  void Post(std::function<void()> task) override {
+  static Tasks& Get() {
+    static auto* const tasks = new Tasks;
+    return *tasks;
+  }
+
+  void Post(std::function<void()> task) {
     absl::MutexLock lock(&mu_);
     tasks_.push_back(std::move(task));
   }
+
+  // Waits for a task and runs it.
+  void RunNext() {
+    std::function<void()> task;
+    {
+      const auto has_task = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+        return !tasks_.empty();
+      };
+      absl::MutexLock lock(&mu_, absl::Condition(&has_task));
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+};
+
+// The way back of a call, without a connection.
+class Reply final : public HttpReply {
+ public:
+  void Post(std::function<void()> task) override {
+    Tasks::Get().Post(std::move(task));
+  }
   void LimitLife(MonotonicTime) override {}
   void Answer(HttpResponse response) override {
-    SHEAF_CHECK(!has_begun_ && !has_ended);
-    answer = std::move(response);
-    has_ended = true;
+    SHEAF_CHECK(!has_begun_ && !has_ended_);
+    answer_ = std::move(response);
+    has_ended_ = true;
   }
   void BeginParts(HttpResponse head) override {
-    SHEAF_CHECK(!has_begun_ && !has_ended);
-    answer = std::move(head);
+    SHEAF_CHECK(!has_begun_ && !has_ended_);
+    answer_ = std::move(head);
     has_begun_ = true;
   }
-  void SendPart(std::string part) override {
-    SHEAF_CHECK(has_begun_ && !has_ended && !is_sending_ && !part.empty());
-    answer.body += part;
+  void SendPart(absl::string_view part) override {
+    SHEAF_CHECK(has_begun_ && !has_ended_ && !is_sending_ && !part.empty());
+    absl::StrAppend(&answer_.body, part);
     is_sending_ = true;
     Post([this] {
       is_sending_ = false;
-      call->OnSent();
+      call_->OnSent();
     });
   }
-  void EndParts() override {
-    SHEAF_CHECK(has_begun_ && !has_ended && !is_sending_);
-    has_ended = true;
+  void EndParts(absl::string_view last_part) override {
+    SHEAF_CHECK(has_begun_ && !has_ended_ && !is_sending_);
+    absl::StrAppend(&answer_.body, last_part);
+    has_ended_ = true;
   }
 
-  // Runs tasks until the call has ended.
-  void Await() {
-    while (!has_ended) {
-      std::function<void()> task;
-      {
-        const auto has_task = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
-          return !tasks_.empty();
-        };
-        absl::MutexLock lock(&mu_, absl::Condition(&has_task));
-        task = std::move(tasks_.front());
-        tasks_.pop_front();
-      }
-      task();
-    }
+  // Runs a call, which replies to this, from its begin to its end.
+  HttpResponse Run(std::shared_ptr<HttpCall> call, std::string body) {
+    call_ = call;
+    if (call->Begin()) call->OnBody(std::move(body));
+    while (!has_ended_) Tasks::Get().RunNext();
+    call_ = nullptr;
+    call->OnClosed();
+    return std::move(answer_);
   }
-
-  std::shared_ptr<HttpCall> call;
-  HttpResponse answer;
-  bool has_ended = false;
 
  private:
+  std::shared_ptr<HttpCall> call_;
+  HttpResponse answer_;
   bool has_begun_ = false;
   bool is_sending_ = false;
-  absl::Mutex mu_;
-  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mu_);
+  bool has_ended_ = false;
 };
 
 bool IsJson(absl::string_view text) {
@@ -165,12 +188,8 @@ void CheckDialect(absl::string_view input) {
   context.caller.authorization =
       std::string(request.header.Field("authorization"));
   context.reply = reply;
-  reply->call = found.route->open(std::move(context));
-  if (reply->call->Begin()) reply->call->OnBody(std::move(request.body));
-  reply->Await();
-  const std::shared_ptr<HttpCall> call = std::move(reply->call);
-  call->OnClosed();
-  CheckAnswer(reply->answer);
+  CheckAnswer(reply->Run(found.route->open(std::move(context)),
+                         std::move(request.body)));
 }
 
 }  // namespace sheaf

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/kernels/kernels.h"
 #include "engine/thread_team.h"
+#include "server/caller_glossaries.h"
 #include "server/exchange.h"
 #include "server/http/completions.h"
 #include "server/http/deepl.h"
+#include "server/http/file_store.h"
 #include "server/http/health.h"
 #include "server/http/http_router.h"
 #include "server/http/libretranslate.h"
@@ -18,6 +21,7 @@
 #include "server/http/rest.h"
 #include "server/messages.h"
 #include "tests/server/fake_model.h"
+#include "tests/support/temp_dir.h"
 
 namespace sheaf {
 
@@ -74,6 +78,7 @@ class FuzzedServer {
 
  private:
   static constexpr int64_t kMaxBytes = int64_t{1} << 30;
+  static constexpr size_t kMaxFileBytes = 1 << 20;
 
   static ServedModel Served() {
     ServedModel served = FakeModel().served;
@@ -82,12 +87,21 @@ class FuzzedServer {
     return served;
   }
 
+  static std::unique_ptr<CallerGlossaries> OpenGlossaries() {
+    static const TempDir directory;
+    return CallerGlossaries::Open(directory.path(),
+                                  {.max_glossaries_of_owner = 20},
+                                  [](const absl::Status&) {})
+        .value();
+  }
+
   FuzzedServer() {
     AddHealth([] { return true; }, router_);
     AddPage(metrics_, &limiter_, router_);
-    AddLibreTranslate(services_, served_, limits_, /*needs_token=*/false,
+    const auto files = std::make_shared<FileStore>(kMaxFileBytes);
+    AddLibreTranslate(services_, limits_, /*needs_token=*/false, files,
                       router_);
-    AddDeepL(services_, served_, router_);
+    AddDeepL({&services_, glossaries_.get(), files}, router_);
     AddRest(services_, DescriptionOf(served_, /*kv_capacity_bytes=*/1),
             router_);
     AddCompletions(services_, served_.name, router_);
@@ -99,6 +113,7 @@ class FuzzedServer {
   ThreadTeam team_{/*size=*/1};
   CallerLimiter limiter_{/*tokens=*/nullptr, /*max_requests_per_caller=*/0};
   Metrics metrics_{"fake", /*kv_capacity_bytes=*/1};
+  const std::unique_ptr<CallerGlossaries> glossaries_ = OpenGlossaries();
   RequestReader reader_{served_, limits_};
   HttpRouter router_;
   WaitCount open_exchanges_;

@@ -64,6 +64,48 @@ grep -q '^sheaf_requests_rejected_total{.*reason="queued_bytes"} [1-9]' \
   "$work/metrics" || fail 'the refusals are not counted'
 kill "$server" && wait "$server" || fail 'the server exited with an error'
 
+echo '--- with HTTP full of bodies that arrive and of files that wait'
+# In the same group, with as much less cache as HTTP may take.
+start http --kv_cache_bytes=192MiB --max_queued_bytes=40MiB --http_listen=127.0.0.1:0
+http=$(sed -n 's/.*HTTP on \([0-9.:]*\).*/\1/p' "$work/http.log")
+rm -f "$work/full"
+python3 - "$http" "$work/full" <<'END' &
+import json, signal, socket, sys
+host, port = sys.argv[1].split(":")
+def send(address, path, kind, body, num_bytes=None):
+    link = socket.create_connection((host, int(port)), 20, (address, 0))
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    try:
+        link.sendall(head.encode() + body[:num_bytes])
+    except ConnectionError:  # there was no place for the body
+        pass
+    return link
+# Files without a text are translated at once.
+parts = [("source", "en"), ("target", "de"),
+         ('file"; filename="a.json', json.dumps([123456] * 500000))]
+form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+               for name, value in parts) + "--b--\r\n"
+for i in range(10):
+    with send("127.0.0.2", "/translate_file", "multipart/form-data; boundary=b", form.encode()) as link:
+        assert b"200 OK" in link.recv(100)
+# Bodies of several addresses that stay incomplete.
+held = [send(f"127.0.0.{10 + i}", "/v1/translate", "application/json", b" " * 4000000, 3900000)
+        for i in range(30)]
+open(sys.argv[2], "w").close()
+signal.pause()
+END
+children+=("$!")
+await 60 test -e "$work/full"
+for load in '4 lines' '4 thai' '60 document'; do
+  # shellcheck disable=SC2086
+  send $load summarize
+  is_well "$load"
+done
+peak=$(($(sed -n 's/^VmHWM:\s*\([0-9]*\) kB/\1/p' "/proc/$server/status") * 1024))
+echo "the peak was $((peak >> 20)) MiB of $((limit >> 20)) MiB"
+((peak < limit)) || fail "the peak was $peak bytes of $limit"
+kill "$server" && wait "$server" || fail 'the server exited with an error'
+
 echo '--- a drain ends in time although long texts wait'
 start drain --drain_timeout=2s
 send_at_once() { send 30 thai translate; }

@@ -26,8 +26,17 @@ using ::testing::HasSubstr;
 
 class FakeBatchResponder : public BatchResponder {
  public:
-  void LimitReading(MonotonicTime) override { ++num_limits; }
-  void Finish(std::vector<BatchAnswer> the_answers) override {
+  void LimitReading(MonotonicTime deadline) override {
+    absl::MutexLock lock(&mu_);
+    read_deadline_ = deadline;
+  }
+  bool TakesParts() const override { return takes_parts; }
+  bool IsReady() const override { return true; }
+  void Send(const AnswerPart& part) override {
+    if (sent.empty()) has_sent.Notify();
+    sent += part.text;
+  }
+  void Finish(std::vector<TextAnswer> the_answers) override {
     answers = std::move(the_answers);
     ended.Notify();  // dies if the batch ends twice
   }
@@ -39,15 +48,26 @@ class FakeBatchResponder : public BatchResponder {
 
   std::vector<std::string> texts() const {
     std::vector<std::string> out;
-    for (const BatchAnswer& answer : answers) out.push_back(answer.whole.text);
+    for (const TextAnswer& answer : answers) out.push_back(answer.whole.text);
     return out;
   }
 
-  int num_limits = 0;
-  absl::Notification ended;
-  std::vector<BatchAnswer> answers;
+  MonotonicTime read_deadline() const {
+    absl::MutexLock lock(&mu_);
+    return read_deadline_;
+  }
+
+  bool takes_parts = false;
+  absl::Notification has_sent, ended;
+  // May be read once `ended` is notified.
+  std::string sent;
+  std::vector<TextAnswer> answers;
   absl::Status status;
   std::optional<int> failed_item;
+
+ private:
+  mutable absl::Mutex mu_;
+  MonotonicTime read_deadline_ ABSL_GUARDED_BY(mu_);
 };
 
 class BatchExchangeTest : public ExchangeTest {
@@ -62,6 +82,7 @@ class BatchExchangeTest : public ExchangeTest {
   }
   std::vector<BatchItem> ItemsOf(const std::vector<std::string>& texts) {
     std::vector<BatchItem> items;
+    items.reserve(texts.size());
     for (const std::string& text : texts) {
       items.push_back({Generate(ByteTokens(text)), kShort});
     }
@@ -75,21 +96,31 @@ class BatchExchangeTest : public ExchangeTest {
     responder_->ended.WaitForNotification();
     batch->OnClosed();
   }
+  // The texts of a caller are read one after another.
+  void AwaitReading() {
+    absl::Notification is_turn_over;
+    reading_.Run({.caller = TestCaller().address,
+                  .read = [&] { is_turn_over.Notify(); }});
+    is_turn_over.WaitForNotification();
+  }
   void ExpectNothingIsLeft() {
     EXPECT_TRUE(engine_.WaitUntilIdle(absl::InfiniteDuration()));
     open_exchanges_.WaitUntilZero(absl::InfiniteDuration());
     unfinished_requests_.WaitUntilZero(absl::InfiniteDuration());
     EXPECT_EQ(held_by_batches_, 0);
-    // All of the caller's places are free again.
+    EXPECT_EQ(NumFreePlaces(), kMaxPerCaller);
+  }
+  // The caller's places that are free.
+  size_t NumFreePlaces() {
     std::vector<CallerLease> leases;
-    for (int i = 0; i < kMaxPerCaller; ++i) {
+    while (true) {
       absl::StatusOr<CallerLease> lease = unlimited_.Acquire(TestCaller());
-      ASSERT_TRUE(lease.ok()) << i << ": " << lease.status();
+      if (!lease.ok()) return leases.size();
       leases.push_back(*std::move(lease));
     }
   }
 
-  static constexpr int kMaxPerCaller = 300;
+  static constexpr size_t kMaxPerCaller = 300;
   int64_t held_by_batches_ = 0;
   Intake large_intake_{16 << 20,
                        [this](int64_t bytes) { held_by_batches_ = bytes; }};
@@ -112,13 +143,38 @@ TEST_F(BatchExchangeTest, AnswersComeInTheOrderOfTheItems) {
   EXPECT_TRUE(responder_->status.ok()) << responder_->status;
   EXPECT_THAT(responder_->texts(), ElementsAre("LONG AND LONGER", "B", "DD"));
   EXPECT_EQ(responder_->answers[2].summary.num_output_tokens, 2);
-  EXPECT_EQ(responder_->num_limits, 1);
   ExpectNothingIsLeft();
 }
 
-TEST_F(BatchExchangeTest, TheLargestBatchRunsAPartOfItsItemsAtATime) {
+TEST_F(BatchExchangeTest, ASingleItemMayBeAnsweredInParts) {
+  responder_->takes_parts = true;
+  gate_.Close(/*num_steps=*/3);
+  const auto batch = OpenBatch(&unlimited_);
+  ASSERT_TRUE(batch->Authorize());
+  ASSERT_TRUE(batch->TakeMessage(kShort));
+  batch->Start([&] { return ItemsOf({"A TEXT"}); });
+  responder_->has_sent.WaitForNotification();
+  gate_.Open();
+  responder_->ended.WaitForNotification();
+  batch->OnClosed();
+  EXPECT_TRUE(responder_->status.ok()) << responder_->status;
+  ASSERT_EQ(responder_->answers.size(), 1u);
+  EXPECT_EQ(responder_->sent + responder_->answers[0].whole.text, "A TEXT");
+  ExpectNothingIsLeft();
+}
+
+TEST_F(BatchExchangeTest, TheClientMayReadUntilTheLatestDeadlineOfAnItem) {
+  const MonotonicTime begin = MonotonicTime::Now();
+  Run(OpenBatch(&unlimited_),
+      [&] { return ItemsOf(std::vector<std::string>(40, "A TEXT")); });
+  const absl::Duration limit = responder_->read_deadline() - begin;
+  EXPECT_GT(limit, services_.default_deadline);
+  EXPECT_LT(limit, services_.default_deadline + absl::Minutes(1));
+}
+
+TEST_F(BatchExchangeTest, ALargeBatchRunsAPartOfItsItemsAtATime) {
   std::vector<std::string> texts;
-  for (int i = 0; i < kMaxBatchItems; ++i) {
+  for (int i = 0; i < 300; ++i) {
     texts.push_back(absl::StrCat("TEXT ", i));
   }
   std::atomic<int> num_read = 0;
@@ -137,12 +193,9 @@ TEST_F(BatchExchangeTest, TheLargestBatchRunsAPartOfItsItemsAtATime) {
     }
     return items;
   });
-  // The texts of a caller are read one after another.
-  absl::Notification is_turn_over;
-  reading_.Run(
-      {.caller = TestCaller().address, .read = [&] { is_turn_over.Notify(); }});
-  is_turn_over.WaitForNotification();
+  AwaitReading();
   EXPECT_EQ(num_read, BatchExchange::kMaxRunning);
+  EXPECT_EQ(NumFreePlaces(), kMaxPerCaller - BatchExchange::kMaxRunning);
   gate_.Open();
   responder_->ended.WaitForNotification();
   EXPECT_TRUE(responder_->status.ok()) << responder_->status;
@@ -182,12 +235,35 @@ TEST_F(BatchExchangeTest, IfOneItemFailsTheOthersAreCancelled) {
   EXPECT_EQ(responder_->status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(responder_->failed_item, 5);
   log_.Flush(absl::InfiniteDuration());
-  EXPECT_EQ(lines_.size(), 100u);
+  EXPECT_EQ(lines_.size(), 6u);  // the others did not begin
   ExpectNothingIsLeft();
 }
 
+TEST_F(BatchExchangeTest, ADrainWaitsForItemsThatHaveNotBegun) {
+  gate_.Close();
+  const auto batch = OpenBatch(&unlimited_);
+  ASSERT_TRUE(batch->Authorize());
+  ASSERT_TRUE(batch->TakeMessage(kShort));
+  batch->Start([&] { return ItemsOf(std::vector<std::string>(100, "A")); });
+  large_intake_.Close();
+  gate_.Open();
+  EXPECT_TRUE(unfinished_requests_.WaitUntilZero(absl::Minutes(1)));
+  responder_->ended.WaitForNotification();
+  EXPECT_TRUE(responder_->status.ok()) << responder_->status;
+  EXPECT_EQ(responder_->answers.size(), 100u);
+  batch->OnClosed();
+}
+
 TEST_F(BatchExchangeTest, ACallerOverItsLimitIsRefusedAsAWhole) {
-  Run(OpenBatch(&limiter_), [&] { return ItemsOf({"A", "B", "C", "D"}); });
+  gate_.Close();
+  const auto batch = OpenBatch(&limiter_);
+  ASSERT_TRUE(batch->Authorize());
+  ASSERT_TRUE(batch->TakeMessage(kShort));
+  batch->Start([&] { return ItemsOf({"A", "B", "C", "D"}); });
+  AwaitReading();
+  gate_.Open();
+  responder_->ended.WaitForNotification();
+  batch->OnClosed();
   EXPECT_EQ(responder_->status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(responder_->failed_item, 2);  // two sequences are allowed
   EXPECT_EQ(Rejected("caller_limit"), 1);
@@ -201,7 +277,7 @@ TEST_F(BatchExchangeTest, AClientThatLeavesCancelsWhatRunsAndWhatWaits) {
   ASSERT_TRUE(batch->TakeMessage(kShort));
   batch->Start([&] {
     std::vector<BatchItem> items;
-    for (int i = 0; i < 2 * BatchExchange::kMaxRunning; ++i) {
+    for (size_t i = 0; i < 2 * BatchExchange::kMaxRunning; ++i) {
       items.push_back({Endless(), kShort});
     }
     return items;

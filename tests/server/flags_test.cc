@@ -55,6 +55,14 @@ TEST(ServerFlagsTest, TheDefaultsAreRight) {
   EXPECT_FALSE(flags->server.is_behind_proxy);
 }
 
+TEST(ServerFlagsTest, GlossariesOfCallersNeedHttp) {
+  EXPECT_THAT(ErrorOf({"--http_glossaries=/a"}),
+              HasSubstr("--http_glossaries is \"/a\" without --http_listen"));
+  EXPECT_EQ(Flags({"--http_glossaries=/a", "--http_listen=127.0.0.1:0"})
+                ->server.http_glossaries,
+            "/a");
+}
+
 TEST(ServerFlagsTest, AModelsNameIsShortPrintableUtf8) {
   const absl::StatusOr<ProgramOptions> flags =
       Flags({"--model_name=acme/tiny"});

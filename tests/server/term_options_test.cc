@@ -2,7 +2,9 @@
 
 #include "server/term_options.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/field_error.h"
@@ -34,9 +36,11 @@ class TermOptionsTest : public RequestReaderTest {
   }
 
   // The terms of the request's first segment: "source:form".
-  std::vector<std::string> TermsOf(const v1::TranslateRequest& request) {
+  std::vector<std::string> TermsOf(
+      const v1::TranslateRequest& request,
+      std::shared_ptr<const Glossary> glossary = nullptr) {
     const RequestReader reader(model_, Limits(), glossaries_.get());
-    const auto prepared = reader.Read(request, IsWanted);
+    const auto prepared = reader.Read(request, IsWanted, std::move(glossary));
     EXPECT_TRUE(prepared.ok()) << prepared.status();
     std::vector<std::string> terms;
     const auto& plan = prepared->plan.repairs;
@@ -69,6 +73,16 @@ TEST_F(TermOptionsTest, TermsOfTheRequestWinOverThoseOfTheGlossary) {
   AddTerm(request, "server", {"Rechner"});
   EXPECT_THAT(TermsOf(request),
               testing::ElementsAre("server:Rechner", "farm:Farm"));
+}
+
+TEST_F(TermOptionsTest, AGivenGlossaryNeedsNoName) {
+  auto glossary = std::make_shared<Glossary>(
+      [](int32_t place) { return absl::StrCat("entry ", place); });
+  ASSERT_TRUE(glossary->Add("server", {"Rechner"}, 0).ok());
+  v1::TranslateRequest request = TranslateOf("a web server farm");
+  EXPECT_THAT(TermsOf(request, glossary),
+              testing::ElementsAre("server:Rechner"));
+  EXPECT_THAT(TermsOf(request), testing::IsEmpty());
 }
 
 TEST_F(TermOptionsTest, ASegmentWithoutTermsIsNotHeld) {

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <random>
+#include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "base/check.h"
 #include "engine/model_runner.h"
 
@@ -182,5 +185,25 @@ class FakeModelRunner : public ModelRunner {
   std::vector<int32_t> self_;                  // tokens, by block and place
   PassState passes_[kNumEncodePasses];
 };
+
+// A number that depends on the source and all tokens so far.
+inline uint32_t HashOf(const std::vector<int32_t>& source,
+                       const std::vector<int32_t>& tokens) {
+  uint32_t hash = 17;
+  for (int32_t id : source) hash = hash * 31 + id;
+  for (int32_t id : tokens) hash = hash * 31 + id;
+  return hash;
+}
+
+// For FakeModelRunner::fill_logits: random logits that depend on the source and
+// all tokens so far, with EOS a little preferred.
+inline void RandomLogits(const std::vector<int32_t>& source,
+                         const std::vector<int32_t>& tokens,
+                         absl::Span<float> logits) {
+  std::mt19937 rng(HashOf(source, tokens));
+  std::normal_distribution<float> normal(0.0f, 1.5f);
+  for (float& logit : logits) logit = normal(rng);
+  logits[FakeModelRunner::kEos] += 1.0f;
+}
 
 }  // namespace sheaf

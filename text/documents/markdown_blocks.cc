@@ -3,6 +3,7 @@
 #include "text/documents/markdown_blocks.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -35,6 +36,8 @@ class BlockReader {
  private:
   enum class Leaf { kNone, kParagraph, kFence, kHtml, kTable };
 
+  // Moves the cursor over white space up to that column.
+  void SkipBlanks(int end_column);
   // Moves the cursor over white space, and returns its columns.
   int SkipIndent();
   // Moves over that number of columns of white space.
@@ -74,9 +77,8 @@ class BlockReader {
   std::vector<TextRange> lines_;  // of the paragraph or the HTML
 };
 
-int BlockReader::SkipIndent() {
-  const int begin = cursor_.column;
-  while (cursor_.at < line_end_) {
+void BlockReader::SkipBlanks(int end_column) {
+  while (cursor_.at < line_end_ && cursor_.column < end_column) {
     if (text_[cursor_.at] == ' ') {
       ++cursor_.column;
     } else if (text_[cursor_.at] == '\t') {
@@ -86,21 +88,16 @@ int BlockReader::SkipIndent() {
     }
     ++cursor_.at;
   }
+}
+
+int BlockReader::SkipIndent() {
+  const int begin = cursor_.column;
+  SkipBlanks(std::numeric_limits<int>::max());
   return cursor_.column - begin;
 }
 
 void BlockReader::SkipColumns(int columns) {
-  const int end = cursor_.column + columns;
-  while (cursor_.at < line_end_ && cursor_.column < end) {
-    if (text_[cursor_.at] == ' ') {
-      ++cursor_.column;
-    } else if (text_[cursor_.at] == '\t') {
-      cursor_.column += 4 - cursor_.column % 4;
-    } else {
-      break;
-    }
-    ++cursor_.at;
-  }
+  SkipBlanks(cursor_.column + columns);
 }
 
 bool BlockReader::Run(size_t begin, size_t& deep) {

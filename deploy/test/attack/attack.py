@@ -18,10 +18,11 @@ import connections
 import floods
 import greed
 import holds
+import http1
 import http2
 
 ATTACKS = {attack.__name__: attack
-           for attack in floods.ATTACKS + holds.ATTACKS + greed.ATTACKS}
+           for attack in floods.ATTACKS + holds.ATTACKS + greed.ATTACKS + http1.ATTACKS}
 
 
 def main():
@@ -35,7 +36,8 @@ def main():
     parser.add_argument("--source", default="127.0.0.2")
     options = parser.parse_args()
     try:
-        target = http2.Target(options.target, options.tls)
+        protocol = "http/1.1" if options.name.startswith("http_") else "h2"
+        target = http2.Target(options.target, options.tls, protocol)
     except ValueError as error:
         parser.error(str(error))
     # An attacker computes on its own machine, so it gives way on this one.

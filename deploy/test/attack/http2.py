@@ -98,7 +98,7 @@ def grpc_message(message, is_compressed=False):
 class Target:
     """Where an attack goes: loopback or a UNIX socket of this machine."""
 
-    def __init__(self, address, tls):
+    def __init__(self, address, tls, protocol):
         """Raises ValueError for every other address."""
         self.tls = None
         self.path = address[5:] if address.startswith("unix:") else None
@@ -114,7 +114,7 @@ class Target:
             self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             self.tls.check_hostname = False
             self.tls.verify_mode = ssl.CERT_NONE
-            self.tls.set_alpn_protocols(["h2"])
+            self.tls.set_alpn_protocols([protocol])
 
     def connect(self, source, with_tls=True):
         """A connected socket whose address is `source`. Raises OSError."""

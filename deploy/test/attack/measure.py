@@ -123,7 +123,8 @@ def p99(load, what):
 def attack_command(options):
     name, _, needs_token = options.name.partition("+")
     command = [sys.executable, HERE / "attack.py", name,
-               f"--target={options.target}", f"--seconds={options.seconds}"]
+               f"--target={options.http_target if name.startswith('http_') else options.target}",
+               f"--seconds={options.seconds}"]
     if options.tls_ca:
         command.append("--tls")
     if needs_token:
@@ -222,7 +223,7 @@ def main():
         parser.add_argument("--" + flag, required=True)
     for flag in ("bin", "work"):
         parser.add_argument("--" + flag, required=True, type=pathlib.Path)
-    for flag in ("tls_ca", "tls_cert", "tls_key"):
+    for flag in ("tls_ca", "tls_cert", "tls_key", "http_target"):
         parser.add_argument("--" + flag, default="")
     parser.add_argument("--server_pid", type=int, required=True)
     parser.add_argument("--nginx_pid", type=int, default=0)

@@ -84,9 +84,65 @@ class KernelsTest : public ::testing::TestWithParam<Compilation> {
     }
   }
   const Kernels& kernels() const { return *kernels_; }
+
+  // Checks a product in int8, stored in every way. `is_extreme`: of the largest
+  // values, so that sums are large. The sums of 32 bits are exact for all
+  // values, and they are scaled as defined, so the bits are the same for every
+  // Isa and in any batch.
+  void ExpectInt8IsExact(int M, int N, int K, bool is_extreme = false);
+
   const Kernels* kernels_ = nullptr;
   std::mt19937 rng_{301};
 };
+
+inline void KernelsTest::ExpectInt8IsExact(int M, int N, int K,
+                                           bool is_extreme) {
+  SCOPED_TRACE(testing::Message() << M << " " << N << " " << K);
+  const int ldy = N + 3, group = kernels().int8_group;
+  std::vector<int> x(M * K);
+  std::vector<int8_t> w(N * K);
+  for (int& v : x) {
+    v = is_extreme ? 127 : static_cast<int>(rng_() % 255) - 127;
+  }
+  for (int8_t& v : w) {
+    v = static_cast<int8_t>(is_extreme ? (rng_() % 9 ? 127 : -127)
+                                       : static_cast<int>(rng_() % 255) - 127);
+  }
+  std::vector<int32_t> sums(M * N), w_sums((N + 15) / 16 * 16);
+  for (int i = 0; i < N * K; ++i) w_sums[i / K] += w[i];
+  for (int m = 0; m < M; ++m) {
+    for (int n = 0; n < N; ++n) {
+      int32_t sum = 0;
+      for (int k = 0; k < K; ++k) sum += x[m * K + k] * w[n * K + k];
+      sums[m * N + n] = sum;
+    }
+  }
+  const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
+  const auto before = Random(rng_, M * ldy), bias = Random(rng_, N);
+  const auto panels = PackGroups(w, K, N, group);
+  const auto words = ToWords(x, group);
+  for (const auto& [accumulate, has_bias] : kStores) {
+    auto y = before;
+    kernels().gemm_int8({words.data(), K / group, x_scales.data(), M, K,
+                         panels.data(), w_scales.data(), w_sums.data(), N,
+                         y.data(), ldy, accumulate,
+                         has_bias ? bias.data() : nullptr});
+    for (int m = 0; m < M; ++m) {
+      for (int n = 0; n < ldy; ++n) {
+        volatile float expected = before[m * ldy + n];
+        if (n < N) {
+          // Volatile, so that each step is rounded by itself.
+          volatile float value = static_cast<float>(sums[m * N + n]);
+          value = value * x_scales[m];
+          value = value * w_scales[n];
+          if (has_bias) value = value + bias[n];
+          expected = accumulate ? expected + value : value;
+        }
+        ASSERT_EQ(y[m * ldy + n], expected) << m << " " << n;
+      }
+    }
+  }
+}
 
 inline auto AllCompilations() {
   return ::testing::Values(

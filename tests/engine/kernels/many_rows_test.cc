@@ -29,52 +29,6 @@ class ManyRowsTest : public KernelsTest {
                          /*accumulate=*/false, words.data()});
     return y;
   }
-
-  // Checks a product in int8 of any values, stored in every way.
-  void ExpectInt8IsExact(int M, int N, int K) {
-    SCOPED_TRACE(testing::Message() << M << " " << N << " " << K);
-    const int ldy = N + 3, group = kernels().int8_group;
-    std::vector<int> x(M * K);
-    std::vector<int8_t> w(N * K);
-    for (int& v : x) v = static_cast<int>(rng_() % 255) - 127;
-    for (int8_t& v : w) {
-      v = static_cast<int8_t>(static_cast<int>(rng_() % 255) - 127);
-    }
-    std::vector<int32_t> sums(M * N), w_sums((N + 15) / 16 * 16);
-    for (int i = 0; i < N * K; ++i) w_sums[i / K] += w[i];
-    for (int m = 0; m < M; ++m) {
-      for (int n = 0; n < N; ++n) {
-        int32_t sum = 0;
-        for (int k = 0; k < K; ++k) sum += x[m * K + k] * w[n * K + k];
-        sums[m * N + n] = sum;
-      }
-    }
-    const auto x_scales = Random(rng_, M), w_scales = Random(rng_, N);
-    const auto before = Random(rng_, M * ldy), bias = Random(rng_, N);
-    const auto panels = PackGroups(w, K, N, group);
-    const auto words = ToWords(x, group);
-    for (const auto& [accumulate, has_bias] : kStores) {
-      auto y = before;
-      kernels().gemm_int8({words.data(), K / group, x_scales.data(), M, K,
-                           panels.data(), w_scales.data(), w_sums.data(), N,
-                           y.data(), ldy, accumulate,
-                           has_bias ? bias.data() : nullptr});
-      for (int m = 0; m < M; ++m) {
-        for (int n = 0; n < ldy; ++n) {
-          volatile float expected = before[m * ldy + n];
-          if (n < N) {
-            // Volatile, so that each step is rounded by itself.
-            volatile float value = static_cast<float>(sums[m * N + n]);
-            value = value * x_scales[m];
-            value = value * w_scales[n];
-            if (has_bias) value = value + bias[n];
-            expected = accumulate ? expected + value : value;
-          }
-          ASSERT_EQ(y[m * ldy + n], expected) << m << " " << n;
-        }
-      }
-    }
-  }
 };
 
 INSTANTIATE_TEST_SUITE_P(AllIsas, ManyRowsTest, AllCompilations(),

@@ -2,7 +2,6 @@
 
 #include "engine/model/tensor_match.h"
 
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "engine/model/tensor_list.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/flat_weights.h"
 
 namespace sheaf {
 namespace {
@@ -69,51 +69,6 @@ std::string HeadOf(const ModelDescription& description) {
              ? TableOf(description)
              : description.tensors.at({Slot::kHead});
 }
-
-// Tensors of one value each.
-class FlatWeights : public WeightSource {
- public:
-  // All of such a model, with the table `shared.weight`.
-  explicit FlatWeights(const ModelDescription& description)
-      : architecture_(description.architecture) {
-    for (const NamedTensor& tensor : StackTensors(description)) {
-      tensors_[tensor.name] = {tensor.shape, 1};
-    }
-    AddTable("shared.weight", 1);
-  }
-
-  void Add(const std::string& name, std::vector<int64_t> shape) {
-    tensors_[name] = {std::move(shape), 1};
-  }
-  void AddTable(const std::string& name, float value) {
-    tensors_[name] = {{architecture_.vocab_size, architecture_.encoder.d_model},
-                      value};
-  }
-  void Remove(const std::string& name) { tensors_.erase(name); }
-
-  std::vector<std::string> Names() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors_) names.push_back(name);
-    return names;
-  }
-  bool Has(absl::string_view name) const override {
-    return tensors_.contains(std::string(name));
-  }
-  absl::StatusOr<std::vector<int64_t>> Shape(
-      absl::string_view name) const override {
-    if (Has(name)) return tensors_.at(std::string(name)).first;
-    return absl::NotFoundError(absl::StrCat("no tensor ", name));
-  }
-  absl::Status ReadRows(absl::string_view name, int64_t, int64_t,
-                        absl::Span<float> out) const override {
-    for (float& value : out) value = tensors_.at(std::string(name)).second;
-    return absl::OkStatus();
-  }
-
- private:
-  const Architecture& architecture_;
-  std::map<std::string, std::pair<std::vector<int64_t>, float>> tensors_;
-};
 
 // The behaviour of transformers 5.24 for each combination: model_type,
 // tie_word_embeddings, scale_decoder_outputs, lm_head.weight, and then the head

@@ -138,11 +138,11 @@ TEST_F(InferenceServiceTest, EachTextMayHaveItsOwnLanguages) {
 }
 
 TEST(InferResponseTest, TheLanguageThatWasDetectedIsReturned) {
-  BatchAnswer answer;
+  TextAnswer answer;
   answer.summary.detected = {{{"fr", 0.5f}}};
   const ModelInferResponse response =
       MakeInferResponse({.outputs = {"detected_language"}, .shape = {2, 1}},
-                        {answer, BatchAnswer()});
+                        {answer, TextAnswer()});
   ASSERT_EQ(response.outputs_size(), 1);
   EXPECT_THAT(response.outputs(0).shape(), ElementsAre(2, 1));
   EXPECT_THAT(response.outputs(0).contents().bytes_contents(),
@@ -228,7 +228,7 @@ TEST_F(InferenceServiceTest, ShapesThatAreNotThatOfABatchAreRefused) {
               HasSubstr("has 1 elements; the shape [2] has 2"));
   EXPECT_THAT(Refusal(Raw(request), "raw_input_contents[0]"),
               HasSubstr("before element 1 of 2"));
-  request = TranslationOf(std::vector<std::string>(kMaxBatchItems + 1, "A"));
+  request = TranslationOf(std::vector<std::string>(kMaxInferTexts + 1, "A"));
   EXPECT_THAT(Refusal(request, "inputs[0].shape"),
               HasSubstr("is [257]; this server allows [N] or [N, 1] with N in "
                         "1..256"));

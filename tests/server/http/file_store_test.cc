@@ -20,6 +20,18 @@ TEST(FileStoreTest, KeepsAFileForItsLifetime) {
   EXPECT_EQ(store.Get(name, end), nullptr);
 }
 
+TEST(FileStoreTest, AFileThatIsTakenIsGone) {
+  FileStore store(/*max_bytes=*/10);
+  const MonotonicTime now;
+  const std::string first = store.Put("txt", "12345", now);
+  const std::string second = store.Put("txt", "12345", now);
+  EXPECT_EQ(*store.Take(first, now), "12345");
+  EXPECT_EQ(store.Take(first, now), nullptr);
+  const std::string third = store.Put("txt", "12345", now);
+  EXPECT_NE(store.Get(second, now), nullptr);
+  EXPECT_NE(store.Get(third, now), nullptr);
+}
+
 TEST(FileStoreTest, NamesAreNeverTheSame) {
   FileStore store(/*max_bytes=*/100);
   const MonotonicTime now;

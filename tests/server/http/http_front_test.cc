@@ -357,8 +357,8 @@ TEST_F(HttpFrontTest, PartsAreChunksAndEachIsReported) {
   call->reply().Post([call] { call->reply().SendPart("two"); });
   EXPECT_EQ(peer.ReadUntil("two\r\n"), "3\r\ntwo\r\n");
   events_.Await(4);
-  call->reply().Post([call] { call->reply().EndParts(); });
-  EXPECT_EQ(peer.ReadUntil("\r\n\r\n"), "0\r\n\r\n");
+  call->reply().Post([call] { call->reply().EndParts("three"); });
+  EXPECT_EQ(peer.ReadUntil("\r\n\r\n"), "5\r\nthree\r\n0\r\n\r\n");
   EXPECT_THAT(events_.Await(5), ElementsAre("begin ipv4:127.0.0.1", "body ",
                                             "sent", "sent", "closed"));
   peer.Send(kLastGet);
@@ -370,7 +370,7 @@ TEST_F(HttpFrontTest, PartsAreChunksAndEachIsReported) {
   const auto old_call = last_call_;
   old_call->reply().Post([&, old_call] { answer_in_parts(*old_call); });
   events_.Await(8);
-  old_call->reply().Post([old_call] { old_call->reply().EndParts(); });
+  old_call->reply().Post([old_call] { old_call->reply().EndParts(""); });
   EXPECT_THAT(old.ReadAll(), EndsWith("\r\n\r\npart one"));
 }
 

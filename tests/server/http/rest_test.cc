@@ -254,6 +254,33 @@ TEST_F(RestTest, TheDocumentDescribesThePaths) {
   EXPECT_EQ(fields["decoding"]["$ref"], "#/components/schemas/DecodingOptions");
 }
 
+// Whether the paths take the parameters that the document has.
+TEST_F(RestTest, TheDocumentHasTheParametersOfCompletions) {
+  Start();
+  const json document = Get("/openapi.json").body;
+  const json& schema = document["components"]["schemas"]["CompletionRequest"];
+  ASSERT_TRUE(schema.contains("properties"));
+  for (const auto& [name, value] : schema["properties"].items()) {
+    json body = {{"prompt", ByteTokens("OK")}, {"max_tokens", 5}};
+    body[name] = nullptr;
+    const HttpAnswer answer = PostJson("/v1/completions", body);
+    EXPECT_EQ(answer.status, name == "prompt" ? 400 : 200)
+        << name << answer.text;
+  }
+  const HttpAnswer answer =
+      PostJson("/v1/completions", {{"prompt", ByteTokens("OK")}, {"x", 1}});
+  EXPECT_EQ(answer.status, 400);
+  const json& completion = document["components"]["schemas"]["Completion"];
+  const HttpAnswer right =
+      PostJson("/v1/completions", {{"prompt", ByteTokens("OK")}});
+  for (const auto& [name, value] : right.body.items()) {
+    EXPECT_TRUE(completion["properties"].contains(name)) << name;
+  }
+  for (const json& name : completion["required"]) {
+    EXPECT_TRUE(right.body.contains(name.get<std::string>())) << name;
+  }
+}
+
 TEST_F(RestTest, CompletionsHaveOpenAisForm) {
   Start();
   const HttpAnswer answer = PostJson(

@@ -98,6 +98,19 @@ TEST(CheckMemoryFitsTest, TransportBeyondTheMarginCountsTwice) {
   EXPECT_FALSE(fits(kTransportInMargin + 7, 500 - 13));
 }
 
+TEST(CheckMemoryFitsTest, HttpHasNoPlaceInTheMargin) {
+  const int64_t limit = 1000 + 500 + kMemoryMarginBytes;
+  const auto fits = [&](int64_t http_bytes, int64_t kv_bytes) {
+    return CheckMemoryFits({.weight_bytes = 1000,
+                            .kv_cache_bytes = kv_bytes,
+                            .http_bytes = http_bytes},
+                           {{"it", limit}})
+        .ok();
+  };
+  EXPECT_TRUE(fits(7, 500 - 7));
+  EXPECT_FALSE(fits(7, 500 - 6));
+}
+
 TEST(DerivedQueuedBytesTest, IsTheMarginPlusAQuarterOfTheRest) {
   constexpr int64_t kMiB = 1 << 20;
   const MemoryNeeds needs = {.weight_bytes = 30 * kMiB,

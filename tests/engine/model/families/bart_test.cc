@@ -3,7 +3,6 @@
 #include "engine/model/families/bart.h"
 
 #include <cmath>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,6 +17,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/support/flat_weights.h"
 #include "tests/support/model_files.h"
 
 namespace sheaf {
@@ -227,66 +227,6 @@ TEST(BartTest, AnOldKeyThatContradictsTheTypeWarns) {
               ElementsAre(AllOf(HasSubstr("normalize_before is false"),
                                 HasSubstr("type pegasus"))));
 }
-
-// All tensors of a model, with the same value everywhere, except those that are
-// given.
-class FlatWeights : public WeightSource {
- public:
-  explicit FlatWeights(const ModelDescription& description) {
-    for (const TensorSpec& spec : ListTensors(description.architecture)) {
-      std::vector<int64_t> shape = {spec.rows};
-      if (spec.columns > 0) shape.push_back(spec.columns);
-      Add(description.family->names(description.architecture, spec.place)
-              .front(),
-          shape, 1);
-    }
-  }
-
-  void Add(const std::string& name, std::vector<int64_t> shape, float value) {
-    const int64_t row = shape.back();
-    tensors_[name] =
-        std::pair(std::move(shape), std::vector<float>(row, value));
-  }
-  // Rows that differ; the first is `values`' first row.
-  void AddRows(const std::string& name, int64_t columns,
-               const std::vector<float>& values) {
-    const int64_t rows = static_cast<int64_t>(values.size()) / columns;
-    tensors_[name] = {{rows, columns}, values};
-  }
-  void Remove(const std::string& name) { tensors_.erase(name); }
-  void Rename(const std::string& name, const std::string& new_name) {
-    auto tensor = tensors_.extract(name);
-    tensor.key() = new_name;
-    tensors_.insert(std::move(tensor));
-  }
-
-  std::vector<std::string> Names() const override {
-    std::vector<std::string> names;
-    for (const auto& [name, tensor] : tensors_) names.push_back(name);
-    return names;
-  }
-  bool Has(absl::string_view name) const override {
-    return tensors_.contains(std::string(name));
-  }
-  absl::StatusOr<std::vector<int64_t>> Shape(
-      absl::string_view name) const override {
-    if (Has(name)) return tensors_.at(std::string(name)).first;
-    return absl::NotFoundError(absl::StrCat("no tensor ", name));
-  }
-  absl::Status ReadRows(absl::string_view name, int64_t first_row, int64_t,
-                        absl::Span<float> out) const override {
-    const auto& [shape, values] = tensors_.at(std::string(name));
-    const size_t begin = first_row * shape.back();
-    for (size_t i = 0; i < out.size(); ++i) {
-      out[i] = values[(begin + i) % values.size()];
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  std::map<std::string, std::pair<std::vector<int64_t>, std::vector<float>>>
-      tensors_;
-};
 
 TEST(BartTest, CopiesAndLeftoversAreAllowed) {
   ModelDescription description = Parse(Config("m2m_100"));

@@ -18,7 +18,7 @@ Tokenizer::Table MakeTable(TokenizerFiles files);
 // Makes the tokenizer that `files` describe. INVALID_ARGUMENT, which begins
 // with `name`, if SentencePiece refuses the model. `wrap` surrounds the encoder
 // with another.
-absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeSentencePieceTokenizer(
+absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeTokenizer(
     TokenizerFiles files, absl::string_view name,
     absl::FunctionRef<Tokenizer::EncoderPtr(Tokenizer::EncoderPtr)> wrap =
         [](Tokenizer::EncoderPtr encoder) { return encoder; });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "text/sentencepiece_tokenizer.h"
+#include "text/make_tokenizer.h"
 
 #include <string>
 #include <utility>
@@ -108,7 +108,7 @@ Tokenizer::Table MakeTable(TokenizerFiles files) {
   return table;
 }
 
-absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeSentencePieceTokenizer(
+absl::StatusOr<std::unique_ptr<const Tokenizer>> MakeTokenizer(
     TokenizerFiles files, absl::string_view name,
     absl::FunctionRef<Tokenizer::EncoderPtr(Tokenizer::EncoderPtr)> wrap) {
   if (files.bpe.has_value()) {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "server/caller_glossaries.h"
+#include "server/exchange.h"
+#include "server/http/file_store.h"
+
+namespace sheaf {
+
+// What the paths of DeepL's API use. The pointers are not owned, and what they
+// refer to outlives the router's calls.
+struct DeepLBackend {
+  const Services* services;
+  CallerGlossaries* glossaries;      // null: callers can create none
+  std::shared_ptr<FileStore> files;  // of translated documents
+};
+
+// The characters of the texts that were translated since the start.
+using DeepLUsage = std::shared_ptr<std::atomic<int64_t>>;
+
+}  // namespace sheaf
