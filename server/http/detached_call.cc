@@ -31,11 +31,13 @@ void DetachedReply::BeginParts(HttpResponse head) {
   client_->BeginParts(std::move(head));
 }
 
-void DetachedReply::SendPart(std::string part) {
-  client_->SendPart(std::move(part));
+void DetachedReply::SendPart(absl::string_view part) {
+  client_->SendPart(part);
 }
 
-void DetachedReply::EndParts() { client_->EndParts(); }
+void DetachedReply::EndParts(absl::string_view last_part) {
+  client_->EndParts(last_part);
+}
 
 DetachedCall::DetachedCall(std::shared_ptr<HttpCall> call,
                            std::shared_ptr<DetachedReply> reply)

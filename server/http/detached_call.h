@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "server/http/http_call.h"
 
 namespace sheaf {
@@ -39,8 +40,8 @@ class DetachedReply final : public HttpReply,
   void LimitLife(MonotonicTime) override {}
   void Answer(HttpResponse response) override;
   void BeginParts(HttpResponse head) override;
-  void SendPart(std::string part) override;
-  void EndParts() override;
+  void SendPart(absl::string_view part) override;
+  void EndParts(absl::string_view last_part) override;
 
  private:
   friend class DetachedCall;
