@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHEAF_PORTABLE_KERNELS)
 #include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,7 +13,7 @@
 namespace sheaf::kernels {
 namespace {
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHEAF_PORTABLE_KERNELS)
 // The processor's bits of AMX, and the operating system's: it saves both the
 // configuration and the data of tiles.
 bool HasAmx() {

@@ -5,7 +5,7 @@
 namespace sheaf::kernels {
 
 extern const Kernels kPortableKernels;
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHEAF_PORTABLE_KERNELS)
 extern const Kernels kAvx2Kernels;
 extern const Kernels kAvx512Kernels;
 extern const Kernels kAvx512Bf16Kernels;
@@ -14,7 +14,7 @@ extern const Kernels kAmxKernels;
 #endif
 
 const Kernels& KernelsFor(Isa isa, const Processor& processor) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(SHEAF_PORTABLE_KERNELS)
   if (isa == Isa::kAmx) return kAmxKernels;
   if (isa == Isa::kAvx512) {
     if (!processor.has_avx512_bf16) return kAvx512Kernels;
@@ -23,6 +23,7 @@ const Kernels& KernelsFor(Isa isa, const Processor& processor) {
   }
   if (isa == Isa::kAvx2) return kAvx2Kernels;
 #endif
+  (void)isa;
   (void)processor;
   return kPortableKernels;
 }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "server/field_error.h"
 #include "server/http/body_fields.h"
 #include "server/http/completions_form.h"
+#include "server/http/json_integer.h"
 #include "server/http/text_call.h"
 #include "server/ops/request_record.h"
 #include "sheaf/v1/text.pb.h"
@@ -27,6 +29,8 @@ using nlohmann::json;
 
 // OpenAI's, if a request has none.
 constexpr int32_t kDefaultMaxTokens = 16;
+
+constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 
 absl::Status Wrong(absl::string_view name, absl::string_view what) {
   return WithField(absl::InvalidArgumentError(absl::StrCat(name, " ", what)),
@@ -103,13 +107,13 @@ absl::Status ReadPrompt(const json& body, v1::GenerateRequest& request) {
     return Wrong("prompt", "is neither a string nor an array of token ids");
   }
   for (const json& id : *prompt) {
-    if (!id.is_number_integer() ||
-        id.get<int64_t>() > std::numeric_limits<int32_t>::max()) {
+    const std::optional<int64_t> number = JsonInteger(id, 0, kMaxInt32);
+    if (!number.has_value()) {
       return Wrong("prompt",
                    "is an array of several strings, or has no token ids; this "
                    "server takes one prompt");
     }
-    request.mutable_tokens()->add_ids(id.get<int32_t>());
+    request.mutable_tokens()->add_ids(static_cast<int32_t>(*number));
   }
   return absl::OkStatus();
 }
@@ -128,12 +132,11 @@ absl::Status ReadStop(const json& stop, v1::DecodingOptions& options) {
 absl::Status ReadOptions(const json& body, v1::DecodingOptions& options) {
   options.set_max_new_tokens(kDefaultMaxTokens);
   if (const json& value = At(body, "max_tokens"); !value.is_null()) {
-    if (!value.is_number_integer() ||
-        value.get<int64_t>() > std::numeric_limits<int32_t>::max() ||
-        value.get<int64_t>() < 0) {
+    const std::optional<int64_t> number = JsonInteger(value, 0, kMaxInt32);
+    if (!number.has_value()) {
       return Wrong("max_tokens", "is no number of tokens");
     }
-    options.set_max_new_tokens(value.get<int32_t>());
+    options.set_max_new_tokens(static_cast<int32_t>(*number));
   }
   if (const json& value = At(body, "temperature"); !value.is_null()) {
     if (!value.is_number()) return Wrong("temperature", "is no number");

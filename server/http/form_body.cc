@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -56,33 +57,58 @@ std::optional<std::string> Unescaped(absl::string_view text) {
   return out;
 }
 
-// A parameter of Content-Disposition: name="q". Browsers and clients write '"',
-// CR and LF as %22, %0D and %0A there, or with a backslash.
-std::optional<std::string> Parameter(absl::string_view disposition,
-                                     absl::string_view name) {
-  size_t at = 0;
-  while ((at = disposition.find(';', at)) != absl::string_view::npos) {
-    absl::string_view rest =
-        absl::StripLeadingAsciiWhitespace(disposition.substr(++at));
-    if (!absl::StartsWithIgnoreCase(rest, absl::StrCat(name, "="))) continue;
-    rest.remove_prefix(name.size() + 1);
-    if (!absl::ConsumePrefix(&rest, "\"")) {
-      return std::string(
-          absl::StripAsciiWhitespace(rest.substr(0, rest.find(';'))));
-    }
-    std::string value;
-    for (size_t i = 0; i < rest.size() && rest[i] != '"'; ++i) {
+// Takes the value of a parameter from the beginning of `rest`, up to the next
+// ';'. Browsers and clients write '"', CR and LF as %22, %0D and %0A there, or
+// with a backslash.
+std::string TakeParameter(absl::string_view& rest) {
+  std::string value;
+  rest = absl::StripLeadingAsciiWhitespace(rest);
+  if (absl::ConsumePrefix(&rest, "\"")) {
+    size_t i = 0;
+    for (; i < rest.size() && rest[i] != '"'; ++i) {
       if (rest[i] == '\\' && i + 1 < rest.size()) ++i;
       value += rest[i];
     }
-    return value;
+    rest.remove_prefix(i);
+    rest.remove_prefix(std::min(rest.find(';'), rest.size()));
+  } else {
+    const size_t end = std::min(rest.find(';'), rest.size());
+    value = std::string(absl::StripAsciiWhitespace(rest.substr(0, end)));
+    rest.remove_prefix(end);
   }
-  return std::nullopt;
+  return value;
+}
+
+// Reads a value of Content-Disposition: form-data; name="q"; filename="a.txt".
+absl::Status ReadDisposition(absl::string_view rest,
+                             std::optional<std::string>& name,
+                             std::optional<std::string>& file_name) {
+  const absl::string_view type = rest.substr(0, rest.find(';'));
+  if (!absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(type), "form-data")) {
+    return Malformed("a part is no form-data");
+  }
+  rest.remove_prefix(type.size());
+  while (absl::ConsumePrefix(&rest, ";")) {
+    const size_t end = std::min(rest.find_first_of("=;"), rest.size());
+    const absl::string_view key =
+        absl::StripAsciiWhitespace(rest.substr(0, end));
+    rest.remove_prefix(end);
+    if (!absl::ConsumePrefix(&rest, "=")) continue;
+    std::string value = TakeParameter(rest);
+    for (const auto& [known, out] :
+         {std::pair("name", &name), std::pair("filename", &file_name)}) {
+      if (!absl::EqualsIgnoreCase(key, known)) continue;
+      if (out->has_value()) return Malformed("a part has two names");
+      *out = std::move(value);
+      break;
+    }
+  }
+  return absl::OkStatus();
 }
 
 // Reads the header of a part into its field.
 absl::Status ReadPartHeader(absl::string_view header, FormField& field) {
-  std::optional<std::string> name;
+  std::optional<std::string> name, file_name;
   while (!header.empty()) {
     const size_t end = std::min(header.find(kLineEnd), header.size());
     const absl::string_view line = header.substr(0, end);
@@ -92,15 +118,10 @@ absl::Status ReadPartHeader(absl::string_view header, FormField& field) {
     const absl::string_view key = line.substr(0, colon);
     const absl::string_view value = line.substr(colon + 1);
     if (absl::EqualsIgnoreCase(key, "content-disposition")) {
-      if (name.has_value() ||
-          !absl::StartsWithIgnoreCase(absl::StripLeadingAsciiWhitespace(value),
-                                      "form-data")) {
-        return Malformed("a part is no form-data");
+      if (absl::Status status = ReadDisposition(value, name, file_name);
+          !status.ok()) {
+        return status;
       }
-      name = Parameter(value, "name");
-      const std::optional<std::string> file = Parameter(value, "filename");
-      field.is_file = file.has_value();
-      field.file_name = file.value_or("");
     } else if (absl::EqualsIgnoreCase(key, "content-transfer-encoding")) {
       const absl::string_view encoding = absl::StripAsciiWhitespace(value);
       if (!absl::EqualsIgnoreCase(encoding, "binary") &&
@@ -112,6 +133,8 @@ absl::Status ReadPartHeader(absl::string_view header, FormField& field) {
   }
   if (!name.has_value()) return Malformed("a part has no name");
   field.name = *std::move(name);
+  field.is_file = file_name.has_value();
+  field.file_name = std::move(file_name).value_or("");
   return absl::OkStatus();
 }
 

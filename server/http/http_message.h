@@ -11,7 +11,7 @@
 // The messages of HTTP, without their way over the wire.
 namespace sheaf {
 
-// Names and values in the order in which they came.
+// Names and values. Those of one name are in the order in which they came.
 using HttpFields = std::vector<std::pair<std::string, std::string>>;
 
 // The line and the fields of a request that passed the checks of RequestParser.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "nlohmann/json.hpp"
 #include "server/field_error.h"
 #include "server/http/body_fields.h"
+#include "server/http/json_integer.h"
 #include "server/http/json_text.h"
 #include "sheaf/v1/text.pb.h"
 #include "text/tasks.h"
@@ -63,23 +65,23 @@ absl::StatusOr<int32_t> ReadAlternatives(const BodyFields& fields,
                                          const RequestLimits& limits) {
   const json* value = fields.Find("alternatives");
   if (value == nullptr) return 0;
-  int64_t number = 0;
-  const bool is_number =
-      value->is_number_integer()
-          ? (number = value->get<int64_t>(), true)
-          : value->is_string() &&
-                absl::SimpleAtoi(value->get_ref<const std::string&>(), &number);
-  if (!is_number) {
+  std::optional<int64_t> number = JsonInteger(*value);
+  if (int64_t parsed = 0;
+      value->is_string() &&
+      absl::SimpleAtoi(value->get_ref<const std::string&>(), &parsed)) {
+    number = parsed;
+  }
+  if (!number.has_value()) {
     return absl::InvalidArgumentError(
         "Invalid request: alternatives parameter is not a number");
   }
   // They and the best one are as many beams.
   const int64_t most = limits.max_beam_size - 1;
-  if (number > most) {
+  if (*number > most) {
     return absl::InvalidArgumentError(absl::StrCat(
         "Invalid request: alternatives parameter must be <= ", most));
   }
-  return static_cast<int32_t>(std::max<int64_t>(number, 0));
+  return static_cast<int32_t>(std::max<int64_t>(*number, 0));
 }
 
 absl::StatusOr<v1::TextFormat> ReadFormat(const BodyFields& fields) {

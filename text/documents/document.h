@@ -78,7 +78,8 @@ class Document {
   // Reads a file in UTF-8, with or without a byte order mark.
   //
   // INVALID_ARGUMENT if the bytes are not UTF-8 or not of the format. The
-  // message begins with "line L, column C: ", where columns are bytes.
+  // message begins with "line L, column C: ", where columns are bytes. In XML
+  // it ends with "at line L, column C" instead.
   static absl::StatusOr<Document> Parse(DocumentFormat format,
                                         std::string bytes,
                                         const DocumentOptions& options);

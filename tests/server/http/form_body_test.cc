@@ -68,6 +68,17 @@ TEST(MultipartTest, HasNamesValuesAndFiles) {
   EXPECT_THAT(*ParseMultipart("--b--", "b"), SizeIs(0));
 }
 
+TEST(MultipartTest, AQuotedNameIsNoParameter) {
+  const std::string body = absl::StrCat(
+      Part("Content-Disposition: form-data; filename=\"a; name=\\\"b\\\"\"; "
+           "NAME = \"q; filename=c\"",
+           "1"),
+      Part("Content-Disposition: form-data; name=\"q; filename=c\"", "2"),
+      "--b--\r\n");
+  EXPECT_EQ(Text(ParseMultipart(body, "b")),
+            "q; filename=c(a; name=\"b\")=1|q; filename=c=2");
+}
+
 TEST(MultipartTest, RefusesWhatIsMalformed) {
   const std::string end = "--b--\r\n";
   for (const std::string& body : {
@@ -82,6 +93,7 @@ TEST(MultipartTest, RefusesWhatIsMalformed) {
            Part("Content-Type: text/plain", "a") + end,
            Part("no colon", "a") + end,
            Part(absl::StrCat(kQ, "\r\n", kQ), "two names") + end,
+           Part(absl::StrCat(kQ, "; name=r"), "two names") + end,
            Part(absl::StrCat(kQ, "\r\nContent-Transfer-Encoding: base64"),
                 "YQ==") +
                end,

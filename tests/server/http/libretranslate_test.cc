@@ -121,9 +121,11 @@ TEST_F(LibreTranslateTest, ReturnsAlternatives) {
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.body["error"],
             "Invalid request: alternatives parameter must be <= 7");
-  request["alternatives"] = "many";
-  EXPECT_EQ(PostJson("/translate", request).body["error"],
-            "Invalid request: alternatives parameter is not a number");
+  for (const json& wrong : {json("many"), json(uint64_t{1} << 63)}) {
+    request["alternatives"] = wrong;
+    EXPECT_EQ(PostJson("/translate", request).body["error"],
+              "Invalid request: alternatives parameter is not a number");
+  }
 }
 
 TEST_F(LibreTranslateTest, RefusesWhatItsClientsExpectToBeRefused) {

@@ -33,8 +33,8 @@ inline std::string Capitals(const DocumentUnit& unit) {
   for (size_t at = 0; at < text.size();) {
     if (text[at] == '<' || text[at] == '&') {
       const bool is_kept = text.compare(at, 5, "<code") == 0;
-      const size_t end = is_kept ? text.find("</code>", at) + 6
-                                 : text.find(text[at] == '<' ? '>' : ';', at);
+      const size_t begin = is_kept ? text.find("</code>", at) : at;
+      const size_t end = text.find(text[at] == '<' ? '>' : ';', begin);
       at = std::min(end, text.size() - 1) + 1;
     } else {
       text[at] = absl::ascii_toupper(text[at]);
