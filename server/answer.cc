@@ -50,8 +50,8 @@ void Answer::AddText(int32_t segment_index, const std::string& text) {
 
 bool Answer::IsHeld(int32_t segment_index) const {
   if (plan_.repairs == nullptr) return false;
-  return !plan_.is_streamed ||
-         plan_.repairs->segments[segment_index] != nullptr;
+  return plan_.repairs->segments[segment_index] != nullptr ||
+         (plan_.repairs->may_repair_all && !plan_.is_streamed);
 }
 
 const SegmentPlan& Answer::PlanOf(int32_t segment_index) {

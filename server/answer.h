@@ -61,10 +61,11 @@ struct AnswerPlan {
 // (text/stop_sequences.h). One that lies across segments, or in a gap, ends the
 // text once the engine is done with the last of these segments.
 //
-// If there are checks, a segment is held, except one without a SegmentPlan in a
-// stream. The tokens of a held segment are read when it is whole, and checks
-// may find that it must be decoded again (TakeDecodes()). Its text becomes
-// ready when it is final. The decodes continue the numbering of the segments.
+// A segment with a SegmentPlan is held, and with RepairPlan::may_repair_all all
+// are, unless the answer is a stream. The tokens of a held segment are read
+// when it is whole, and checks may find that it must be decoded again
+// (TakeDecodes()). Its text becomes ready when it is final. The decodes
+// continue the numbering of the segments.
 //
 // With num_hypotheses above 1, there are alternative texts. The n-th joins the
 // n-th hypotheses of the segments; a segment with fewer gives its last.

@@ -224,10 +224,10 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
   prepared->plan.is_streamed = responder_->TakesParts();
-  // Nothing is sent before the end, so that every segment may be decoded again.
   const RepairPlan* repairs = prepared->plan.repairs.get();
-  if (repairs != nullptr && !prepared->plan.is_streamed) {
-    request.is_open = repairs->may_repair;
+  if (repairs != nullptr && repairs->may_repair_all &&
+      !prepared->plan.is_streamed) {
+    request.is_open = true;
   }
   const RequestDecodes& decodes = delivering_.decodes.emplace(
       std::move(prepared->plan), request,

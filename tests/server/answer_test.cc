@@ -60,6 +60,7 @@ class AnswerTest : public testing::Test {
     repairs->text = source;
     repairs->sources = {{0, source.size()}};
     repairs->segments.resize(1);
+    repairs->may_repair_all = true;
     repairs->source_language = "en";
     repairs->target_language = "de";
     repairs->source_tokenizer = repairs->target_tokenizer = tokenizer_.get();

@@ -83,10 +83,19 @@ constexpr char kLongWords[] =
     "international responsibilities tomorrow";
 
 TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
-  Run(unary_, ReadOf(TranslateOf(kLongWords)));
+  v1::TranslateRequest request = TranslateOf(kLongWords);
+  request.clear_decoding();
+  Run(unary_, ReadOf(request));
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
+}
+
+TEST_F(ExchangeRepairsTest, ARequestWithDecodingOptionsGetsTheirResult) {
+  Run(unary_, ReadOf(TranslateOf(kLongWords)));
+  ASSERT_TRUE(unary_->status.ok()) << unary_->status;
+  EXPECT_EQ(unary_->summary.checks.num_decodes, 0);
+  EXPECT_EQ(unary_->summary.checks.num_flagged, 1);
 }
 
 TEST_F(ExchangeRepairsTest, ASuspiciousSegmentOfAStreamIsReported) {
