@@ -10,12 +10,11 @@ namespace sheaf {
 
 void DetachedReply::Detach(HttpResponse response,
                            std::function<void(HttpResponse)> on_answer) {
+  on_answer_ = std::move(on_answer);
+  is_detached_ = true;
   // A function must be copyable.
   const auto shared = std::make_shared<HttpResponse>(std::move(response));
-  Post([self = shared_from_this(), shared, on_answer = std::move(on_answer)] {
-    self->on_answer_ = on_answer;
-    self->client_->Answer(std::move(*shared));
-  });
+  Post([client = client_, shared] { client->Answer(std::move(*shared)); });
 }
 
 void DetachedReply::Answer(HttpResponse response) {

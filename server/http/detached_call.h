@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,8 +20,7 @@ namespace sheaf {
 // goes to a function.
 //
 // Threads: as HttpReply and HttpCall say; Detach() may be called from any.
-class DetachedReply final : public HttpReply,
-                            public std::enable_shared_from_this<DetachedReply> {
+class DetachedReply final : public HttpReply {
  public:
   explicit DetachedReply(std::shared_ptr<HttpReply> client)
       : client_(std::move(client)) {}
@@ -30,8 +30,7 @@ class DetachedReply final : public HttpReply,
   void Detach(HttpResponse response,
               std::function<void(HttpResponse)> on_answer);
 
-  // On the connection's thread.
-  bool is_detached() const { return on_answer_ != nullptr; }
+  bool is_detached() const { return is_detached_; }
 
   void Post(std::function<void()> task) override {
     client_->Post(std::move(task));
@@ -47,7 +46,8 @@ class DetachedReply final : public HttpReply,
   friend class DetachedCall;
   const std::shared_ptr<HttpReply> client_;
   std::weak_ptr<HttpCall> call_;                 // set before the call begins
-  std::function<void(HttpResponse)> on_answer_;  // null until it is detached
+  std::function<void(HttpResponse)> on_answer_;  // set before is_detached_
+  std::atomic<bool> is_detached_ = false;
 };
 
 // The client's side of such a call: passes on what happens until it is

@@ -160,24 +160,6 @@ TEST_F(DeepLDocumentsTest, TheUploadIsAnsweredBeforeTheTranslation) {
   EXPECT_EQ(harness_->WhatIsLeft(), "");
 }
 
-TEST_F(DeepLDocumentsTest, ATranslationThatFailsIsToldByItsStatus) {
-  Start([](ServerOptions& options) { options.max_requests_per_caller = 2; });
-  // The third text is refused while the others run.
-  harness_->gate.Close();
-  const HttpAnswer uploaded = Upload("a.json", R"(["A", "B", "C"])");
-  ASSERT_EQ(uploaded.status, 200) << uploaded.text;
-  while (harness_->Metric("sheaf_requests_rejected_total{model=\"fake\","
-                          "reason=\"caller_limit\"}") == 0) {
-  }
-  harness_->gate.Open();
-  const json state = Await(uploaded.body);
-  EXPECT_EQ(state["status"], "error");
-  EXPECT_THAT(state.value("error_message", ""),
-              HasSubstr("this server allows a caller 2"));
-  EXPECT_EQ(Result(uploaded.body).status, 503);
-  EXPECT_EQ(Get("/v2/usage").body["character_count"], 0);
-}
-
 TEST_F(DeepLDocumentsTest, WhatIsNotRightIsRefusedAtOnce) {
   Start();
   const auto refusal = [&](const HttpAnswer& answer) {
