@@ -218,13 +218,10 @@ std::function<absl::StatusOr<TextWork>(HttpRequest)> CompletionsReader(
 
 void AddCompletions(const Services& services, const std::string& model_name,
                     HttpRouter& router) {
-  const auto method = std::make_shared<TextMethod>(TextMethod{
-      CompletionsReader(services.request_reader, model_name), CompletionError});
-  router.Add(
-      {"POST", "/v1/completions", [&services, method](HttpCallContext context) {
-         return std::make_shared<TextCall>(std::move(context), services,
-                                           method);
-       }});
+  AddTextPath(
+      "/v1/completions", services,
+      {CompletionsReader(services.request_reader, model_name), CompletionError},
+      router);
 }
 
 }  // namespace sheaf

@@ -26,12 +26,10 @@ namespace {
 void AddTexts(const char* path, const Services& services,
               std::function<absl::StatusOr<TextWork>(HttpRequest)> read,
               HttpRouter& router) {
-  const auto method = std::make_shared<TextMethod>(TextMethod{
-      std::move(read), LibreTranslateError, /*has_token_in_body=*/true});
-  router.Add({"POST", path, [&services, method](HttpCallContext context) {
-                return std::make_shared<TextCall>(std::move(context), services,
-                                                  method);
-              }});
+  AddTextPath(path, services,
+              {std::move(read), LibreTranslateError,
+               /*has_token_in_body=*/true},
+              router);
 }
 
 // Adds a path with an answer that is made once.

@@ -66,12 +66,7 @@ absl::StatusOr<TextWork> ReadWork(const HttpRequest& http,
 void AddTexts(const char* path,
               std::function<absl::StatusOr<TextWork>(HttpRequest)> read,
               const Services& services, HttpRouter& router) {
-  const auto method = std::make_shared<TextMethod>(
-      TextMethod{std::move(read), ProblemResponse});
-  router.Add({"POST", path, [&services, method](HttpCallContext context) {
-                return std::make_shared<TextCall>(std::move(context), services,
-                                                  method);
-              }});
+  AddTextPath(path, services, {std::move(read), ProblemResponse}, router);
 }
 
 template <typename Request, typename Response, typename Chunk>

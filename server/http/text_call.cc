@@ -150,4 +150,13 @@ void TextCall::End(absl::StatusOr<std::vector<TextAnswer>> answers) {
   context_.reply->EndParts(work_.stream->last(answer.whole, answer.summary));
 }
 
+void AddTextPath(const char* path, const Services& services, TextMethod method,
+                 HttpRouter& router) {
+  const auto shared = std::make_shared<const TextMethod>(std::move(method));
+  router.Add({"POST", path, [&services, shared](HttpCallContext context) {
+                return std::make_shared<TextCall>(std::move(context), services,
+                                                  shared);
+              }});
+}
+
 }  // namespace sheaf

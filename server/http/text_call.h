@@ -17,6 +17,7 @@
 #include "server/batch_exchange.h"
 #include "server/exchange.h"
 #include "server/http/http_call.h"
+#include "server/http/http_router.h"
 
 namespace sheaf {
 
@@ -110,5 +111,10 @@ class TextCall final : public HttpCall, public BatchResponder {
   std::atomic<bool> is_sending_ = false;  // a part of a stream
   bool has_begun_answer_ = false;         // of a stream
 };
+
+// Adds a path of POST that the model answers. `services` is not owned and
+// outlives the router.
+void AddTextPath(const char* path, const Services& services, TextMethod method,
+                 HttpRouter& router);
 
 }  // namespace sheaf
