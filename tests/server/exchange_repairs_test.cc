@@ -83,9 +83,19 @@ constexpr char kLongWords[] =
     "international responsibilities tomorrow";
 
 TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
+  // The task's default is a beam search.
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/0);
+  Services services = services_;
+  services.limiter = &limiter;
   v1::TranslateRequest request = TranslateOf(kLongWords);
   request.clear_decoding();
-  Run(unary_, ReadOf(request));
+  const auto exchange =
+      std::make_shared<Exchange>(services, TestCaller(), unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
@@ -147,7 +157,8 @@ TEST_F(ExchangeRepairsTest, TheBeamsOfARepairCountForTheCaller) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/3);
   Services services = services_;
   services.limiter = &limiter;
-  const v1::TranslateRequest request = TranslateOf(kLongWords);
+  v1::TranslateRequest request = TranslateOf(kLongWords);
+  request.set_return_segments(true);
   const auto is_wanted = [] { return true; };
   const auto num_tokens = static_cast<int32_t>(
       reader_.Read(request, is_wanted)->request.segments[0].size());
