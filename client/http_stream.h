@@ -88,7 +88,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   boost::beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
 
-  // Of the current request.
+  // State of the current request.
   std::optional<Request> request_;
   EventReader events_;
   size_t num_seen_ = 0;  // bytes of the body that events_ has

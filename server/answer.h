@@ -44,7 +44,7 @@ struct AnswerPlan {
   Gaps gaps = Gaps({""});
   std::vector<std::string> stop;
   const Tokenizer* tokenizer = nullptr;  // not owned; null: tokens, no text
-  // What is checked in the segments; null: nothing.
+  // Checks and repairs of the segments; null: none.
   std::shared_ptr<const RepairPlan> repairs = nullptr;
   // Whether the client gets parts of the text before it is whole. Then segments
   // in which nothing must survive are sent as they grow, and checked when that

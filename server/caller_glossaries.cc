@@ -16,7 +16,7 @@
 namespace sheaf {
 namespace {
 
-// Of a glossary without its terms, names included.
+// The memory of a glossary without its terms, names included.
 constexpr int64_t kGlossaryBytes = 4096;
 
 int64_t BytesOf(const CallerGlossary& glossary) {

@@ -78,7 +78,7 @@ class CallerGlossaries {
     int64_t max_bytes = int64_t{64} << 20;
     int64_t max_bytes_of_owner = int64_t{16} << 20;
   };
-  // Of a name, and of the entries of a dictionary as text.
+  // Limits of a name, and of the entries of a dictionary as text.
   static constexpr size_t kMaxNameBytes = 1024;
   static constexpr size_t kMaxEntriesBytes = size_t{10} << 20;
   static constexpr size_t kMaxDictionaries = 100;

@@ -34,8 +34,8 @@ constexpr char kEntries[] = "entries";
 
 // An owner is the name of a token, a subject or an address.
 constexpr size_t kMaxOwnerBytes = 1024;
-// Of a file: the entries of all dictionaries, with an escape for each tab and
-// line end.
+// The size of a file: the entries of all dictionaries, with an escape for each
+// tab and line end.
 constexpr uint64_t kMaxFileBytes = uint64_t{128} << 20;
 
 constexpr size_t kIdBytes = 16;

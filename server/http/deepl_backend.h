@@ -12,8 +12,8 @@
 
 namespace sheaf {
 
-// What the paths of DeepL's API use. The pointers are not owned, and what they
-// refer to outlives the router's calls.
+// The services behind the paths of DeepL's API. The pointers are not owned, and
+// their objects outlive the router's calls.
 struct DeepLBackend {
   const Services* services;
   CallerGlossaries* glossaries;      // null: callers can create none

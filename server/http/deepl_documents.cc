@@ -38,7 +38,7 @@ using nlohmann::json;
 constexpr int64_t kCopies = 5;
 constexpr int64_t kBytesPerText = 1024;
 
-// What all paths use.
+// The services that all paths use.
 struct Documents {
   const Services* services;
   const CallerGlossaries* glossaries;

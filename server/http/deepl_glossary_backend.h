@@ -24,7 +24,7 @@
 
 namespace sheaf {
 
-// What the paths of /v2/glossaries and /v3/glossaries share.
+// The functions that the paths of /v2/glossaries and /v3/glossaries share.
 //
 // Errors are in the form that DeepLError() expects. A glossary that is not the
 // caller's is NOT_FOUND.

@@ -9,7 +9,7 @@
 #include "server/http/http_router.h"
 #include "server/http/plain_call.h"
 
-// What the paths of DeepL's API share.
+// Functions that the paths of DeepL's API share.
 namespace sheaf {
 
 // Makes the key of "Authorization: DeepL-Auth-Key KEY" a bearer token.

@@ -128,7 +128,7 @@ class HttpConnection final
   size_t num_extra_bytes_ = 0;
   std::string subject_;  // of the client's certificate
 
-  // Of the current request.
+  // State of the current request.
   std::unique_ptr<RequestParser> parser_;  // until the body is there
   bool is_head_ = false;
   bool is_version_1_0_ = false;

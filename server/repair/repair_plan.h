@@ -49,9 +49,9 @@ struct RepairPlan {
   std::string request_text;  // if it has markup; tags are views of it
   // [segments of the request]; null: nothing in it must survive.
   std::vector<std::unique_ptr<const SegmentPlan>> segments;
-  bool may_repair = true;    // else checks only give warnings
-  // In an answer that is sent as a whole, segments without a plan may be decoded
-  // again too.
+  bool may_repair = true;  // else checks only give warnings
+  // In an answer that is sent as a whole, segments without a plan may be
+  // decoded again too.
   bool may_repair_all = false;
   bool has_reports = false;  // every segment has a plan
   bool has_alignments = false;

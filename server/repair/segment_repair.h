@@ -105,8 +105,8 @@ class SegmentRepair {
   bool is_final_ = false;
 };
 
-// What the checks find in a segment without a plan, with this source, whose
-// translation has been sent. Nothing can be repaired any more.
+// Checks a segment without a plan, with this source, whose translation has been
+// sent, so that nothing can be repaired any more.
 SegmentCheckCounts CheckSent(const RepairPlan& plan, TextRange source,
                              const Hypothesis& translation);
 

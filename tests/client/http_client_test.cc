@@ -94,7 +94,7 @@ class Listener {
   std::string address_;
 };
 
-// What became of one request. Thread-safe.
+// The outcome of one request. Thread-safe.
 class Outcome {
  public:
   void OnOutput() {

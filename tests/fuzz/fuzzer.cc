@@ -18,8 +18,8 @@ namespace {
 
 const FuzzTarget* target = nullptr;  // set once
 
-// Of all threads. Unlike libFuzzer's own limit, it does not count the time in
-// which other programs run.
+// The processor time of all threads. Unlike libFuzzer's own limit, it does not
+// count the time in which other programs run.
 double CpuSeconds() {
   timespec now = {};
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);

@@ -57,7 +57,7 @@ class XmlScanner {
   // The bytes of the event, in all parts together. After an error it begins
   // where that is.
   TextRange Position() const;
-  // Of Position().begin: a line, from 1, and a column, from 0.
+  // The place of Position().begin: a line, from 1, and a column, from 0.
   int64_t line() const;
   int64_t column() const;
   std::string Error() const;  // of Feed()

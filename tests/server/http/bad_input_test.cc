@@ -153,7 +153,7 @@ TEST_F(BadInputTest, AHeaderThatDoesNotEndIsRefused) {
     HttpPeer peer(port());
     peer.Send(bytes);
     EXPECT_THAT(peer.ReadUntil("\r\n"), StartsWith("HTTP/1.1 431 ")) << piece;
-    // What follows is not read without end.
+    // The server does not read on without end.
     int num_sent = 0;
     while (num_sent < 1000 && peer.Send(bytes)) ++num_sent;
     EXPECT_LT(num_sent, 1000);
