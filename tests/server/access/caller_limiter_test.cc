@@ -76,8 +76,8 @@ TEST(CallerLimiterTest, ARequestCountsAsItsSequences) {
   EXPECT_TRUE(limiter.Acquire(From("ipv4:192.0.2.2")).ok());
 }
 
-// The sequences that a running request adds are counted, and refused to the next
-// one.
+// The sequences that a running request adds are counted, and refused to the
+// next one.
 TEST(CallerLimiterTest, ARunningRequestMayCountAsMoreThanThereIsLeft) {
   CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/5);
   std::optional<CallerLease> first(*limiter.Acquire(From(kHome)));
