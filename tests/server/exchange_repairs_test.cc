@@ -82,26 +82,16 @@ constexpr char kLongWords[] =
     "The committee will probably continue its investigation into "
     "international responsibilities tomorrow";
 
-TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
-  // The task's default is a beam search.
-  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/0);
-  Services services = services_;
-  services.limiter = &limiter;
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfTheRequestAsks) {
   v1::TranslateRequest request = TranslateOf(kLongWords);
-  request.clear_decoding();
-  const auto exchange =
-      std::make_shared<Exchange>(services, TestCaller(), unary_);
-  ASSERT_TRUE(exchange->Authorize());
-  ASSERT_TRUE(exchange->TakeMessage(kShort));
-  exchange->Start(ReadOf(request));
-  unary_->ended.WaitForNotification();
-  exchange->OnClosed();
+  request.set_repair(true);
+  Run(unary_, ReadOf(request));
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
 }
 
-TEST_F(ExchangeRepairsTest, ARequestWithDecodingOptionsGetsTheirResult) {
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsOnlyCheckedByDefault) {
   Run(unary_, ReadOf(TranslateOf(kLongWords)));
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_EQ(unary_->summary.checks.num_decodes, 0);
