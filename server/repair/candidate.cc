@@ -211,9 +211,9 @@ bool IsBetter(const Candidate& other, const Candidate& best) {
   if (other.num_missing_terms != best.num_missing_terms) {
     return other.num_missing_terms < best.num_missing_terms;
   }
-  // What the model wrote in place of a span may be left around it. And capitals
-  // that a model does not know are copied, of which it is certain, so that its
-  // probabilities say nothing.
+  // Probabilities say nothing in two cases. The model copies capitals that it
+  // does not know, and is certain of that. And around a span that was put back,
+  // words may stand that the model wrote in its place.
   if (other.method == Method::kSentenceCase ||
       (best.is_put_back && !other.is_put_back)) {
     return !IsBetter(JudgedTranslation{best.warnings},
