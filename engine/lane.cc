@@ -123,7 +123,9 @@ void Lane::BeginEncode(EncodePass pass, const std::vector<Segment*>& segments) {
     num_tokens += static_cast<int32_t>(source.size());
     if (segment->index == 0) {
       const absl::Duration queued = now - live.arrival;
-      stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
+      if (!live.request.is_follow_up) {
+        stats_.queue_seconds.push_back(absl::ToDoubleSeconds(queued));
+      }
       live.request.sink->OnStarted(queued);
       on_left_queue_(live.id);
     }
@@ -172,7 +174,7 @@ void Lane::DropFromPasses(const LiveRequest& live) {
 void Lane::End(LiveRequest& live, const absl::Status& status) {
   has_changed_ = true;
   DropFromPasses(live);
-  if (status.ok()) {
+  if (status.ok() && !live.request.is_follow_up) {
     stats_.e2e_seconds.push_back(absl::ToDoubleSeconds(now_() - live.arrival));
     stats_.finish_reasons.push_back(live.was_cut ? FinishReason::kLength
                                                  : live.last_reason);

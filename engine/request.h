@@ -152,6 +152,9 @@ struct Request {
   // For an open request: the maximum number of tokens of a later segment with
   // the request's sampling params.
   int32_t max_segment_tokens = 0;
+  // Whether the client has asked for this in a request that has ended. Its
+  // times are those of no request, so they are not recorded.
+  bool is_follow_up = false;
   // Callers share the lane in proportion to their weights (scheduler.h).
   std::string caller;
   int32_t weight = 1;         // >= 1

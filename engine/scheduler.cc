@@ -100,6 +100,7 @@ LiveRequest& Scheduler::Add(RequestId id, Request request,
   live.id = id;
   live.request = std::move(request);
   live.arrival = arrival;
+  live.has_token = live.request.is_follow_up;
   live.caller =
       &callers_.Enter(live.request.caller, live.request.weight, arrival);
   callers_.AddWaiting(*live.caller, live.num_segments());

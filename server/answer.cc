@@ -123,18 +123,41 @@ void Answer::FinishSegment(int32_t index,
 void Answer::FinishHeld(HeldDecode of,
                         const std::vector<Hypothesis>& hypotheses) {
   if (is_complete_) return;  // a segment after the end
+  const RepairPlan& repairs = *plan_.repairs;
+  if (of.decode == 0 && repairs.segments[of.segment_index] == nullptr) {
+    if (std::optional<HeldResult> plain = ReadPlain(
+            repairs, repairs.sources[of.segment_index], hypotheses.front())) {
+      TakeHeld(of.segment_index, *std::move(plain));
+      return Advance();
+    }
+  }
   SegmentText& segment = SegmentAt(of.segment_index);
   if (segment.repair == nullptr) {
-    segment.repair = std::make_unique<SegmentRepair>(*plan_.repairs,
-                                                     PlanOf(of.segment_index));
+    segment.repair =
+        std::make_unique<SegmentRepair>(repairs, PlanOf(of.segment_index));
   }
   for (RepairDecode& decode : segment.repair->Take(of.decode, hypotheses)) {
     waiting_.push_back({{of.segment_index, decode.number}, std::move(decode)});
   }
   if (!segment.repair->is_final()) return;
+  EndRepair(of.segment_index);
+  Advance();
+}
+
+void Answer::EndRepair(int32_t segment_index) {
+  SegmentText& segment = SegmentAt(segment_index);
   HeldResult result = segment.repair->TakeResult();
   segment.repair.reset();
-  TakeHeld(of.segment_index, std::move(result));
+  TakeHeld(segment_index, std::move(result));
+}
+
+void Answer::GiveUpRepairs() {
+  waiting_.clear();
+  for (int32_t i = next_; i < plan_.num_segments; ++i) {
+    if (segments_[i] == nullptr || segments_[i]->repair == nullptr) continue;
+    segments_[i]->repair->GiveUp();
+    EndRepair(i);
+  }
   Advance();
 }
 

@@ -91,6 +91,11 @@ class Answer {
   };
   std::vector<DecodeGroup> TakeDecodes();
 
+  // Every segment that waits for a decode is final with what it has.
+  void GiveUpRepairs();
+
+  int32_t num_segments() const { return plan_.num_segments; }
+
   // Returns what has become ready since the last call, in order.
   AnswerPart TakePart();
 
@@ -138,6 +143,7 @@ class Answer {
   bool IsHeld(int32_t segment_index) const;
   const SegmentPlan& PlanOf(int32_t segment_index);  // REQUIRES: IsHeld()
   void FinishHeld(HeldDecode of, const std::vector<Hypothesis>& hypotheses);
+  void EndRepair(int32_t segment_index);
   void TakeHeld(int32_t segment_index, HeldResult result);
   bool HasReports() const;
   void SetReport(int32_t segment_index, const HeldResult& result,

@@ -224,11 +224,6 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   record_.model = std::move(prepared->model);
   Request& request = prepared->request;
   prepared->plan.is_streamed = responder_->TakesParts();
-  const RepairPlan* repairs = prepared->plan.repairs.get();
-  if (repairs != nullptr && repairs->may_repair_all &&
-      !prepared->plan.is_streamed) {
-    request.is_open = true;
-  }
   const RequestDecodes& decodes = delivering_.decodes.emplace(
       std::move(prepared->plan), request,
       std::min(lease_->max_sequences(),
@@ -250,15 +245,9 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
                                 ? Rejection::kCallerLimit
                                 : RejectionOf(status));
     }
-    request.deadline = deadline_;
-    request.sink = this;
-    request.caller = lease_->caller();
-    request.weight = lease_->weight();
-    held_by_engine_ = shared_from_this();
     const absl::StatusOr<RequestHandle> submitted =
-        services_.engine->Submit(/*lane=*/0, std::move(request));
+        SubmitToEngine(std::move(request));
     if (!submitted.ok()) {
-      held_by_engine_.reset();
       return Refuse(submitted.status(), RejectionOf(submitted.status()));
     }
     handle = *submitted;
@@ -277,6 +266,18 @@ void Exchange::Submit(absl::StatusOr<PreparedRequest> prepared) {
   }
   // OnClientGone() did not know the handle.
   if (is_client_gone) CancelInEngine();
+}
+
+absl::StatusOr<RequestHandle> Exchange::SubmitToEngine(Request request) {
+  request.deadline = deadline_;
+  request.sink = this;
+  request.caller = lease_->caller();
+  request.weight = lease_->weight();
+  held_by_engine_ = shared_from_this();
+  absl::StatusOr<RequestHandle> submitted =
+      services_.engine->Submit(/*lane=*/0, std::move(request));
+  if (!submitted.ok()) held_by_engine_.reset();
+  return submitted;
 }
 
 void Exchange::Refuse(const absl::Status& status,
@@ -340,7 +341,7 @@ void Exchange::PushLocked() {
 
 void Exchange::OnStarted(absl::Duration queued) {
   absl::MutexLock lock(&mu_);
-  queued_ = queued;
+  if (!queued_.has_value()) queued_ = queued;
 }
 
 void Exchange::OnTokens(int32_t segment_index,
@@ -394,6 +395,16 @@ void Exchange::Deliver() {
   if (outcome.has_value() && answer->is_complete()) {
     outcome = absl::OkStatus();
   }
+  if (outcome.has_value() && outcome->ok() && decodes.needs_second_request() &&
+      SubmitSecond()) {
+    return;
+  }
+  // Another caller has taken its place in the engine's queue.
+  if (outcome.has_value() && decodes.is_second() &&
+      absl::IsResourceExhausted(*outcome)) {
+    decodes.GiveUpRepairs();
+    outcome = absl::OkStatus();
+  }
   if (!responder_->IsReady()) return;  // OnWritable() pushes again
   if (!outcome.has_value()) {
     SendPart();
@@ -440,6 +451,31 @@ void Exchange::DecodeMore() {
     }
     services_.engine->Extend(handle, std::move(extension));
   }
+}
+
+// Has the repairs of a request run that has ended. Returns false if the engine
+// has no place for them; then the answer is finished without.
+bool Exchange::SubmitSecond() {
+  RequestDecodes& decodes = *delivering_.decodes;
+  Request second = decodes.TakeSecondRequest();
+  BeginRequest();
+  const absl::StatusOr<RequestHandle> handle =
+      SubmitToEngine(std::move(second));
+  if (!handle.ok()) {
+    EndRequest();
+    decodes.GiveUpRepairs();
+    return false;
+  }
+  delivering_.outcome.reset();
+  bool is_client_gone = false;
+  {
+    absl::MutexLock lock(&mu_);
+    engine_handle_ = *handle;
+    is_client_gone = is_client_gone_;
+  }
+  DecodeMore();
+  if (is_client_gone) CancelInEngine();
+  return true;
 }
 
 // The exchange has not ended, so the transport has not closed it and the

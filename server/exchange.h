@@ -156,6 +156,7 @@ class Exchange final : public TokenSink,
   absl::Status CheckWanted();
   absl::StatusOr<PreparedRequest> Prepare(const Read& read);
   void Submit(absl::StatusOr<PreparedRequest> prepared);
+  absl::StatusOr<RequestHandle> SubmitToEngine(Request request);
   void BeginRequest();
   void EndRequest();
   void Refuse(const absl::Status& status, std::optional<Rejection> reason);
@@ -164,6 +165,7 @@ class Exchange final : public TokenSink,
   // The delivery thread.
   void Apply(const std::vector<Update>& updates);
   void DecodeMore();
+  [[nodiscard]] bool SubmitSecond();
   void PrepareRound(std::string text);
   void ReadRound(const std::string& text);  // on the reading thread
   void SendPart();

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "text/stop_sequences.h"
 
 namespace sheaf {
@@ -16,6 +17,20 @@ std::shared_ptr<const SamplingParams> WithFewerBeams(SamplingParams sampling,
   sampling.beam_size =
       std::clamp(sampling.beam_size, 1, std::max(1, max_beam_size));
   return std::make_shared<const SamplingParams>(std::move(sampling));
+}
+
+// The request with the params of another, but without its segments.
+Request SecondOf(const Request& first) {
+  Request second;
+  second.start_tokens = first.start_tokens;
+  second.sampling = first.sampling;
+  second.wants_alignment = first.wants_alignment;
+  second.source_margins = first.source_margins;
+  second.stop = first.stop;
+  second.is_open = true;
+  second.max_segment_tokens = first.max_segment_tokens;
+  second.is_follow_up = true;
+  return second;
 }
 
 }  // namespace
@@ -29,9 +44,13 @@ RequestDecodes::RequestDecodes(AnswerPlan plan, const Request& request,
   if (request.is_open && repairs_ == nullptr) {
     rounds_.emplace(std::move(plan));
     first_segment_ = std::numeric_limits<int32_t>::max();
-  } else {
-    answer_.emplace(std::move(plan));
+    return;
   }
+  if (!request.is_open && repairs_ != nullptr && repairs_->may_repair_all &&
+      !plan.is_streamed) {
+    second_ = SecondOf(request);
+  }
+  answer_.emplace(std::move(plan));
 }
 
 void RequestDecodes::AddTokens(int32_t segment_index,
@@ -62,6 +81,20 @@ void RequestDecodes::BeginRound(TokenLists sources) {
     rounds_.reset();
   }
   extensions_.push_back(std::move(extension));
+}
+
+Request RequestDecodes::TakeSecondRequest() {
+  SHEAF_CHECK(needs_second_request());
+  first_segment_ = -answer_->num_segments();
+  is_open_ = true;
+  Request second = *std::move(second_);
+  second_.reset();
+  return second;
+}
+
+void RequestDecodes::GiveUpRepairs() {
+  is_open_ = false;
+  answer_->GiveUpRepairs();
 }
 
 std::vector<Extension> RequestDecodes::TakeExtensions() {

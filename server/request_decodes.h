@@ -22,7 +22,10 @@ namespace sheaf {
 // from their results. These are the further rounds of a long summary, whose
 // sources another thread makes, and the repairs of held segments. The engine
 // gets them as extensions of the request, which stays open until nothing more
-// can follow.
+// can follow. Where a repair is rare, because nothing in the text must survive,
+// the request is not open: its answer would wait until the engine closes it, a
+// step later. Then the repairs are extensions of a second request, which
+// follows when the first has ended.
 //
 // Not thread-safe: the delivery thread owns it.
 class RequestDecodes {
@@ -50,10 +53,23 @@ class RequestDecodes {
   // Engine::Extend() in this order. The last one closes the request.
   std::vector<Extension> TakeExtensions();
 
+  // Whether the request has ended, but repairs of its segments wait for a
+  // second one.
+  bool needs_second_request() const {
+    return second_.has_value() && !answer_->is_finished();
+  }
+  // The second request: open, and without segments, which are the next
+  // extensions. REQUIRES: needs_second_request(). Called once.
+  Request TakeSecondRequest();
+  bool is_second() const { return first_segment_ < 0; }
+  // Ends all repairs with what they have. REQUIRES: the first request is done.
+  void GiveUpRepairs();
+
   // Null before the last round of a summary.
   Answer* answer() { return answer_.has_value() ? &*answer_ : nullptr; }
   // The index of the answer's first segment in the request. Before the last
-  // round of a summary it is greater than every index.
+  // round of a summary it is greater than every index. In a second request,
+  // which continues the numbers of the first, it is negative.
   int32_t first_segment() const { return first_segment_; }
 
  private:
@@ -68,6 +84,8 @@ class RequestDecodes {
   int32_t first_segment_ = 0;
   std::vector<Extension> extensions_;  // not taken yet
   bool is_open_;                       // for repairs
+  // Set until it is taken, if repairs need it.
+  std::optional<Request> second_;
 };
 
 }  // namespace sheaf

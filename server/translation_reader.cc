@@ -179,8 +179,11 @@ absl::StatusOr<PreparedRequest> RequestReader::Read(
       BuildSegments(request, *found, *markup, *keep, prompt, is_wanted);
   if (!built.ok()) return built.status();
   repairs->may_repair = keep->may_repair;
-  // Not by default: the answer then waits for the engine until the next step.
-  repairs->may_repair_all = request.has_repair() && request.repair();
+  // A request that says how to decode gets that search's result, unless it
+  // asks.
+  repairs->may_repair_all =
+      keep->may_repair &&
+      (request.has_repair() || request.decoding().ByteSizeLong() == 0);
   repairs->source_language = translation.source_code;
   repairs->target_language = request.target_language();
   SetSegments(*keep, prompt, *std::move(built), std::move(repairs), *prepared);

@@ -10,6 +10,21 @@
 #include "server/repair/render.h"
 
 namespace sheaf {
+namespace {
+
+// Judges the translation of a segment without a plan.
+std::vector<SegmentWarning> JudgePlain(const RepairPlan& plan, TextRange source,
+                                       const Hypothesis& translation,
+                                       absl::string_view text) {
+  return JudgeSegment(
+      {.source = Slice(plan.text, source),
+       .target = text,
+       .source_language = plan.source_language,
+       .target_language = plan.target_language,
+       .is_cut = translation.finish_reason == FinishReason::kLength});
+}
+
+}  // namespace
 
 SegmentRepair::SegmentRepair(const RepairPlan& plan, const SegmentPlan& segment)
     : plan_(plan),
@@ -100,6 +115,16 @@ std::vector<RepairDecode> SegmentRepair::Begin(Trial trial) {
   return decodes;
 }
 
+void SegmentRepair::GiveUp() {
+  SHEAF_CHECK(best_.has_value());
+  for (const TrialPart& part : trial_.parts) {
+    if (!part.hypotheses.empty()) continue;
+    --num_decodes_;
+    num_input_tokens_ -= static_cast<int32_t>(part.ids.size());
+  }
+  is_final_ = true;
+}
+
 SegmentCheck SegmentRepair::SpanCheck() const {
   if (best_->Has(SegmentWarning::kProtectedSpan)) {
     return SegmentCheck::kSpansLost;
@@ -151,16 +176,32 @@ void SegmentRepair::CountChecks(SegmentCheckCounts& checks) const {
   }
 }
 
+std::optional<HeldResult> ReadPlain(const RepairPlan& plan, TextRange source,
+                                    const Hypothesis& translation) {
+  if (plan.format != TextFormat::kPlain || plan.num_hypotheses > 1) {
+    return std::nullopt;
+  }
+  HeldResult result;
+  result.best.text = plan.target_tokenizer->Decode(translation.tokens);
+  if (translation.finish_reason != FinishReason::kStopSequence &&
+      !JudgePlain(plan, source, translation, result.best.text).empty()) {
+    return std::nullopt;
+  }
+  result.best.tokens = translation.tokens;
+  result.best.score = translation.score;
+  result.best.finish_reason = translation.finish_reason;
+  result.mean_logprob = translation.mean_logprob;
+  result.num_output_tokens = static_cast<int32_t>(translation.tokens.size());
+  return result;
+}
+
 SegmentCheckCounts CheckSent(const RepairPlan& plan, TextRange source,
                              const Hypothesis& translation) {
   SegmentCheckCounts checks;
   if (translation.finish_reason == FinishReason::kStopSequence) return checks;
-  const std::vector<SegmentWarning> warnings = JudgeSegment(
-      {.source = Slice(plan.text, source),
-       .target = plan.target_tokenizer->Decode(translation.tokens),
-       .source_language = plan.source_language,
-       .target_language = plan.target_language,
-       .is_cut = translation.finish_reason == FinishReason::kLength});
+  const std::vector<SegmentWarning> warnings =
+      JudgePlain(plan, source, translation,
+                 plan.target_tokenizer->Decode(translation.tokens));
   if (warnings.empty()) return checks;
   checks.num_flagged = 1;
   const auto add_if = [&](SegmentWarning warning, SegmentCheck check) {

@@ -73,6 +73,8 @@ class SegmentRepair {
                                  const std::vector<Hypothesis>& hypotheses);
 
   bool is_final() const { return is_final_; }
+  // No decode that has become necessary will end. REQUIRES: the first has.
+  void GiveUp();
 
   // REQUIRES: is_final(). Called once.
   HeldResult TakeResult();
@@ -104,6 +106,11 @@ class SegmentRepair {
   int32_t num_output_tokens_ = 0;
   bool is_final_ = false;
 };
+
+// The result of a plain segment without a plan, with this source, if nothing is
+// wrong with its translation. Otherwise a SegmentRepair takes it.
+std::optional<HeldResult> ReadPlain(const RepairPlan& plan, TextRange source,
+                                    const Hypothesis& translation);
 
 // Checks a segment without a plan, with this source, whose translation has been
 // sent, so that nothing can be repaired any more.

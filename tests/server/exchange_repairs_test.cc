@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,27 @@ class ExchangeRepairsTest : public ExchangeTest {
 
   double Metric(const std::string& series) {
     return MetricValue(metrics_.Scrape(), series);
+  }
+
+  // The engine's steps until the answer is sent. REQUIRES: another request
+  // runs, and its next step waits at the gate.
+  int32_t NumStepsOf(const v1::TranslateRequest& request) {
+    const auto responder =
+        std::make_shared<FakeResponder>(/*takes_parts=*/false);
+    const auto exchange = Open(responder);
+    EXPECT_TRUE(exchange->Authorize() && exchange->TakeMessage(kShort));
+    exchange->Start(ReadOf(request));
+    int32_t num_steps = 0;
+    while (!responder->ended.HasBeenNotified()) {
+      gate_.Close(/*num_steps=*/1);
+      gate_.AwaitEngine();
+      AwaitDelivery();
+      ++num_steps;
+    }
+    EXPECT_TRUE(responder->status.ok()) << responder->status;
+    EXPECT_EQ(responder->summary.checks.num_decodes, 0);
+    exchange->OnClosed();
+    return num_steps;
   }
 
   // Whether nothing of a request is left in the engine.
@@ -77,25 +99,114 @@ TEST_F(ExchangeRepairsTest, TextBeforeAHeldSegmentIsStreamed) {
   EXPECT_EQ(text, unary_->last_part);
 }
 
-// The model says one letter per token, which is far too short.
+// The model says one letter per token, which is far too short. Nothing in it
+// must survive.
 constexpr char kLongWords[] =
     "The committee will probably continue its investigation into "
     "international responsibilities tomorrow";
 
-TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfTheRequestAsks) {
+TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
+  // The task's default is a beam search.
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/0);
+  Services services = services_;
+  services.limiter = &limiter;
   v1::TranslateRequest request = TranslateOf(kLongWords);
-  request.set_repair(true);
-  Run(unary_, ReadOf(request));
+  request.clear_decoding();
+  const auto exchange =
+      std::make_shared<Exchange>(services, TestCaller(), unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
 }
 
-TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsOnlyCheckedByDefault) {
+TEST_F(ExchangeRepairsTest, ARequestWithDecodingOptionsGetsTheirResult) {
   Run(unary_, ReadOf(TranslateOf(kLongWords)));
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_EQ(unary_->summary.checks.num_decodes, 0);
   EXPECT_EQ(unary_->summary.checks.num_flagged, 1);
+}
+
+TEST_F(ExchangeRepairsTest, ARequestWithDecodingOptionsMayAskForRepairs) {
+  v1::TranslateRequest request = TranslateOf(kLongWords);
+  request.set_repair(true);
+  Run(unary_, ReadOf(request));
+  ASSERT_TRUE(unary_->status.ok()) << unary_->status;
+  EXPECT_GT(unary_->summary.checks.num_decodes, 0);
+}
+
+// The engine would close an open request in its next step.
+TEST_F(ExchangeRepairsTest, AFinishedAnswerDoesNotWaitForTheEngine) {
+  gate_.Close();
+  const auto endless = std::make_shared<FakeResponder>(/*takes_parts=*/false);
+  const auto other = Open(endless);
+  ASSERT_TRUE(other->Authorize());
+  ASSERT_TRUE(other->TakeMessage(kShort));
+  other->Start(Endless());
+  gate_.AwaitEngine();
+  v1::TranslateRequest request = TranslateOf("I am here.");
+  request.set_repair(false);
+  const int32_t num_steps = NumStepsOf(request);
+  request.set_repair(true);
+  EXPECT_EQ(NumStepsOf(request), num_steps);
+  other->OnClientGone();
+  gate_.Open();
+  endless->ended.WaitForNotification();
+  other->OnClosed();
+  EXPECT_TRUE(IsEngineIdle());
+}
+
+TEST_F(ExchangeRepairsTest, RepairsAreNoRequestsOfTheFigures) {
+  size_t num_queued = 0, num_first_tokens = 0, num_ended = 0;
+  LaneOptions lane = {.runner = &model_.runner,
+                      .kv_shape = FakeModel::KvShape()};
+  lane.on_step = [&](const StepStats& stats) {
+    num_queued += stats.queue_seconds.size();
+    num_first_tokens += stats.time_to_first_token_seconds.size();
+    num_ended += stats.e2e_seconds.size();
+  };
+  Engine engine(EngineOptions(), team_,
+                kernels::KernelsFor(kernels::Isa::kPortable), {lane});
+  Services services = services_;
+  services.engine = &engine;
+  v1::TranslateRequest request = TranslateOf(kLongWords);
+  request.set_repair(true);
+  const auto exchange =
+      std::make_shared<Exchange>(services, TestCaller(), unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
+  EXPECT_GT(unary_->summary.checks.num_decodes, 0);
+  ASSERT_TRUE(engine.WaitUntilIdle(absl::InfiniteDuration()));
+  EXPECT_EQ(num_queued, 1);
+  EXPECT_EQ(num_first_tokens, 1);
+  EXPECT_EQ(num_ended, 1);
+}
+
+TEST_F(ExchangeRepairsTest, WithoutAPlaceInTheEngineThereAreNoRepairs) {
+  v1::TranslateRequest request = TranslateOf(kLongWords);
+  request.set_repair(true);
+  gate_.Close();
+  const auto exchange = Open(unary_);
+  ASSERT_TRUE(exchange->Authorize());
+  ASSERT_TRUE(exchange->TakeMessage(kShort));
+  exchange->Start(ReadOf(request));
+  gate_.AwaitEngine();
+  engine_.Drain();
+  gate_.Open();
+  unary_->ended.WaitForNotification();
+  exchange->OnClosed();
+  ASSERT_TRUE(unary_->status.ok()) << unary_->status;
+  EXPECT_EQ(unary_->summary.checks.num_decodes, 0);
+  EXPECT_EQ(unary_->summary.checks.num_flagged, 1);
+  EXPECT_FALSE(unary_->last_part.empty());
+  EXPECT_TRUE(unfinished_requests_.WaitUntilZero(absl::ZeroDuration()));
 }
 
 TEST_F(ExchangeRepairsTest, ASuspiciousSegmentOfAStreamIsReported) {
@@ -120,25 +231,31 @@ TEST_F(ExchangeRepairsTest, ASuspiciousSegmentOfAStreamIsReported) {
 }
 
 TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
-  const auto exchange = Open(unary_);
-  ASSERT_TRUE(exchange->Authorize());
-  ASSERT_TRUE(exchange->TakeMessage(kShort));
-  const v1::TranslateRequest request = TranslateOf("Open {name} now.");
-  const auto is_wanted = [] { return true; };
-  // The first decode has a token for each of its source, and an end. Then its
-  // repair waits at the gate.
-  const auto num_tokens = static_cast<int32_t>(
-      reader_.Read(request, is_wanted)->request.segments[0].size());
-  gate_.Close(/*num_steps=*/num_tokens + 2);
-  exchange->Start(ReadOf(request));
-  gate_.AwaitEngine();
-  exchange->OnClientGone();
-  gate_.Open();
-  unary_->ended.WaitForNotification();
-  EXPECT_EQ(unary_->status.code(), absl::StatusCode::kCancelled);
-  exchange->OnClosed();
-  EXPECT_TRUE(IsEngineIdle());
-  EXPECT_EQ(held_bytes_, 0);
+  // The repairs of the second are a request of their own.
+  for (const char* text : {"Open {name} now.", kLongWords}) {
+    const auto responder =
+        std::make_shared<FakeResponder>(/*takes_parts=*/false);
+    const auto exchange = Open(responder);
+    ASSERT_TRUE(exchange->Authorize());
+    ASSERT_TRUE(exchange->TakeMessage(kShort));
+    v1::TranslateRequest request = TranslateOf(text);
+    request.set_repair(true);
+    const auto is_wanted = [] { return true; };
+    // The first decode has a token for each of its source, and an end. Then its
+    // repair waits at the gate.
+    const auto num_tokens = static_cast<int32_t>(
+        reader_.Read(request, is_wanted)->request.segments[0].size());
+    gate_.Close(/*num_steps=*/num_tokens + 2);
+    exchange->Start(ReadOf(request));
+    gate_.AwaitEngine();
+    exchange->OnClientGone();
+    gate_.Open();
+    responder->ended.WaitForNotification();
+    EXPECT_EQ(responder->status.code(), absl::StatusCode::kCancelled);
+    exchange->OnClosed();
+    EXPECT_TRUE(IsEngineIdle());
+    EXPECT_EQ(held_bytes_, 0);
+  }
 }
 
 // A second decode of a suspicious segment has 4 beams where the caller may run

@@ -18,6 +18,7 @@ class Gate {
     absl::MutexLock lock(&mu_);
     num_steps_ = num_steps;
     is_open_ = num_steps > 0;
+    if (is_open_) is_engine_here_ = false;
   }
   void Open() { Close(std::numeric_limits<int32_t>::max()); }
   // Returns once the engine waits at the closed gate.

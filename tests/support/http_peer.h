@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/string_view.h"
@@ -45,8 +47,9 @@ class HttpPeer {
   // Returns false if the other side has closed.
   bool Send(absl::string_view bytes) {
     return is_connected_ &&
-           send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-               static_cast<ssize_t>(bytes.size());
+           Uninterrupted([&] {
+             return send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+           }) == static_cast<ssize_t>(bytes.size());
   }
 
   // Sends nothing more, and still receives.
@@ -83,18 +86,34 @@ class HttpPeer {
   }
   // Whether the other side closes within `timeout_ms`.
   bool IsClosed(int timeout_ms) {
-    pollfd polled = {fd_, POLLIN, 0};
-    if (poll(&polled, 1, timeout_ms) == 0) return false;
+    if (!HasNews(timeout_ms)) return false;
     char byte;
-    return recv(fd_, &byte, 1, MSG_PEEK) <= 0;
+    return Receive(&byte, 1, MSG_PEEK) <= 0;
   }
 
  private:
-  bool ReadSome(int timeout_ms) {
+  // Signals end system calls: libFuzzer's clock sends one every 51 s.
+  template <typename Call>
+  static std::invoke_result_t<Call> Uninterrupted(Call call) {
+    std::invoke_result_t<Call> result;
+    do {
+      result = call();
+    } while (result < 0 && errno == EINTR);
+    return result;
+  }
+
+  bool HasNews(int timeout_ms) {
     pollfd polled = {fd_, POLLIN, 0};
-    if (poll(&polled, 1, timeout_ms) != 1) return false;
+    return Uninterrupted([&] { return poll(&polled, 1, timeout_ms); }) == 1;
+  }
+  ssize_t Receive(char* bytes, size_t size, int flags) {
+    return Uninterrupted([&] { return recv(fd_, bytes, size, flags); });
+  }
+
+  bool ReadSome(int timeout_ms) {
+    if (!HasNews(timeout_ms)) return false;
     char buffer[4096];
-    const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
+    const ssize_t n = Receive(buffer, sizeof(buffer), 0);
     if (n <= 0) return false;
     received_.append(buffer, n);
     return true;
