@@ -91,8 +91,9 @@ inline void ScorePanels(const float* q, int64_t q_stride, int32_t dim,
   Streams<P> b;
   for (int p = 0; p < P; ++p) {
     b.at[p] = keys[p].at;
-    b.ahead[p] = keys[p].next;
+    b.ahead[p] = reinterpret_cast<const char*>(keys[p].next);
   }
+  b.ahead_step = kRowBytes;
   Vec sum[R][P][kVecsPerPanel] = {};
   Kv::template Add<R, P, kPrefetch>(q, q_stride, dim, b, kPanel, sum);
 #pragma GCC unroll 8
@@ -117,8 +118,9 @@ inline void AddValuePanels(const float* weights, int64_t ld,
   Streams<P> b;
   for (int p = 0; p < P; ++p) {
     b.at[p] = values.at + i + p * kPanel;
-    b.ahead[p] = values.next + i + p * kPanel;
+    b.ahead[p] = reinterpret_cast<const char*>(values.next + i + p * kPanel);
   }
+  b.ahead_step = dim * int64_t{sizeof(float)};
   Vec sum[R][P][kVecsPerPanel] = {};
   Kv::template Add<R, P, kPrefetch>(weights, ld, n, b, dim, sum);
 #pragma GCC unroll 8

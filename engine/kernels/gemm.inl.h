@@ -23,29 +23,45 @@ constexpr int kMaxTileRows = kLanes == 4 ? 2 : kLanes == 8 ? 6 : 8;
 // quarter of a page on a Zen 3.
 constexpr int64_t kPrefetchBytes = kLanes == 16 ? 4096 : 1024;
 
+// The maximum number of blocks of rows that prefetch a share of the next
+// panels.
+constexpr int32_t kMaxShares = 8;
+
 // The products of 16 words, each of two integers up to this bound, have a sum
 // below 2^31.
 constexpr float kInt16Bound = 8191;
 
-// P panels that are read side by side, row by row. With row k of panel p, row k
-// of ahead[p] is prefetched.
+// What is prefetched with each row of a panel, in bytes from the panel.
+struct Ahead {
+  int64_t first;  // with the first row
+  int64_t step;   // further on with each row
+};
+// The bytes of a row of a panel.
+constexpr int64_t kRowBytes = kPanel * int64_t{sizeof(float)};
+
+// P panels that are read side by side, row by row. With each row of panel p,
+// the next address of ahead[p] is prefetched; these are ahead_step bytes apart.
 template <int P>
 struct Streams {
   const float* at[P];
-  const float* ahead[P];
+  const char* ahead[P];
+  int64_t ahead_step;
+
+  void Prefetch(int p, int64_t row) const {
+    __builtin_prefetch(ahead[p] + row * ahead_step);
+  }
 };
 
-// The panels are `stride` floats apart. Prefetches what lies `ahead` bytes
-// further on.
+// The panels are `stride` floats apart.
 template <int P>
 inline Streams<P> PanelStreams(const float* panel, int64_t stride,
-                               int64_t ahead) {
+                               const Ahead& ahead) {
   Streams<P> b;
   for (int p = 0; p < P; ++p) {
     b.at[p] = panel + p * stride;
-    b.ahead[p] = reinterpret_cast<const float*>(
-        reinterpret_cast<const char*>(b.at[p]) + ahead);
+    b.ahead[p] = reinterpret_cast<const char*>(b.at[p]) + ahead.first;
   }
+  b.ahead_step = ahead.step;
   return b;
 }
 
@@ -61,7 +77,7 @@ inline __attribute__((always_inline)) void Tile(
     Vec row[P][kVecsPerPanel];
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
-      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + k * ldb);
+      if constexpr (kPrefetch) b.Prefetch(p, k);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
         row[p][v] = Load(b.at[p] + k * ldb + v * kLanes);
@@ -93,7 +109,7 @@ inline __attribute__((always_inline)) void TileBf16(
     Vec even[P][kVecsPerPanel], odd[P][kVecsPerPanel];
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
-      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + at);
+      if constexpr (kPrefetch) b.Prefetch(p, k / 2);
 #pragma GCC unroll 4
       for (int v = 0; v < kVecsPerPanel; ++v) {
         const IntVec pairs =
@@ -197,7 +213,7 @@ inline __attribute__((always_inline)) void TileDot(
     Vec row[P];
 #pragma GCC unroll 8
     for (int p = 0; p < P; ++p) {
-      if constexpr (kPrefetch) __builtin_prefetch(b.ahead[p] + k * ldb);
+      if constexpr (kPrefetch) b.Prefetch(p, k);
       row[p] = Load(b.at[p] + k * ldb);
     }
 #pragma GCC unroll 8
@@ -262,7 +278,8 @@ struct F32Product {
     return int64_t{g.K} * kPanel * static_cast<int64_t>(sizeof(float));
   }
   template <int R, int P>
-  static void Run(const Gemm& g, int32_t row, int32_t panel, int64_t ahead) {
+  static void Run(const Gemm& g, int32_t row, int32_t panel,
+                  const Ahead& ahead) {
     const int64_t panel_floats = int64_t{g.K} * kPanel;
     Vec sum[R][P][kVecsPerPanel] = {};
     Tile<R, P, true>(
@@ -276,7 +293,7 @@ struct F32Product {
 // Multiplies R rows with all panels, P at a time while P are left.
 template <typename Product, int R, int P>
 void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
-             int32_t end_panel, int64_t ahead) {
+             int32_t end_panel, const Ahead& ahead) {
   for (; panel + P <= end_panel; panel += P) {
     Product::template Run<R, P>(g, row, panel, ahead);
   }
@@ -298,7 +315,7 @@ constexpr int PanelsFor(int rows) {
 // memory bandwidth is the limit. REQUIRES: 1 <= num_rows <= R.
 template <typename Product, bool kIsStream, int R = kMaxTileRows>
 void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
-                 int32_t panel, int32_t end, int64_t ahead) {
+                 int32_t panel, int32_t end, const Ahead& ahead) {
   if constexpr (R > 1) {
     if (num_rows < R) {
       return RunRowBlock<Product, kIsStream, R - 1>(g, row, num_rows, panel,
@@ -318,15 +335,18 @@ void RunProduct(const typename Product::Args& g) {
   if (num_blocks <= 1) {
     if (num_blocks == 1) {
       RunRowBlock<Product, true>(g, 0, g.num_rows, 0, num_panels,
-                                 kPrefetchBytes);
+                                 {kPrefetchBytes, kRowBytes});
     }
     return;
   }
   // Takes a few panels at a time, so that they stay in the L1 and L2 caches
   // while all rows use them. The blocks of rows have about equal sizes. The
-  // last block prefetches the next panels.
+  // last ones prefetch a share of the next panels each, because one alone would
+  // ask for them faster than memory gives them.
   const int32_t step = PanelsFor<Product>(
       static_cast<int>((g.num_rows + num_blocks - 1) / num_blocks));
+  const int64_t panel_bytes = Product::PanelBytes(g);
+  const int32_t num_shares = MinOf(num_blocks, kMaxShares);
   for (int32_t panel = 0; panel < num_panels; panel += step) {
     const int32_t end_panel = MinOf(panel + step, num_panels);
     for (int32_t block = 0; block < num_blocks; ++block) {
@@ -334,10 +354,13 @@ void RunProduct(const typename Product::Args& g) {
           static_cast<int32_t>(int64_t{g.num_rows} * block / num_blocks);
       const int32_t end =
           static_cast<int32_t>(int64_t{g.num_rows} * (block + 1) / num_blocks);
-      RunRowBlock<Product, false>(g, row, end - row, panel, end_panel,
-                                  block + 1 == num_blocks
-                                      ? Product::PanelBytes(g) * step
-                                      : kPrefetchBytes);
+      const int32_t share = block - (num_blocks - num_shares);
+      RunRowBlock<Product, false>(
+          g, row, end - row, panel, end_panel,
+          share < 0
+              ? Ahead{kPrefetchBytes, kRowBytes}
+              : Ahead{panel_bytes * step + panel_bytes * share / num_shares,
+                      kRowBytes / num_shares});
     }
   }
 }

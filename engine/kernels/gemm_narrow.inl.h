@@ -23,7 +23,7 @@ struct Bf16Product {
   }
   template <int R, int P>
   static void Run(const GemmBf16& g, int32_t row, int32_t panel,
-                  int64_t ahead) {
+                  const Ahead& ahead) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
     const auto* w = reinterpret_cast<const float*>(g.w) + panel * panel_pairs;
     const Streams<P> streams = PanelStreams<P>(w, panel_pairs, ahead);
@@ -257,7 +257,7 @@ struct Int8Product {
   static int64_t PanelBytes(const GemmInt8& g) { return int64_t{g.K} * kPanel; }
   template <int R, int P>
   static void Run(const GemmInt8& g, int32_t row, int32_t panel,
-                  int64_t ahead) {
+                  const Ahead& ahead) {
     using V = Int8Panel<R>;
     constexpr int kStepK = V::kGroup * V::kWords;
     const int64_t panel_bytes = int64_t{g.K} * kPanel;
@@ -274,12 +274,14 @@ struct Int8Product {
         }
       }
     }
+    const int8_t* next = w + ahead.first;
+    const int64_t next_step = ahead.step * kStepK * kPanel / kRowBytes;
     for (int32_t k = 0; k < g.K;
-         k += kStepK, w += kStepK * kPanel, x += V::kWords) {
+         k += kStepK, w += kStepK * kPanel, next += next_step, x += V::kWords) {
       typename V::Weights weights[P];
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {
-        __builtin_prefetch(w + p * panel_bytes + ahead);
+        __builtin_prefetch(next + p * panel_bytes);
         weights[p] = V::Load(w + p * panel_bytes);
       }
 #pragma GCC unroll 8
