@@ -2,6 +2,7 @@
 
 #include "server/batch_exchange.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -95,16 +96,23 @@ void BatchExchange::Start(Parse parse) {
     absl::StatusOr<std::vector<BatchItem>> items = parse();
     if (!items.ok()) return items.status();
     SHEAF_CHECK(!items->empty());
-    const Exchange::Read read = std::move(items->front().read);
-    if (items->size() > 1) self->AddOthers(*std::move(items));
-    return read(is_wanted);
+    absl::StatusOr<PreparedRequest> first = items->front().read(is_wanted);
+    if (first.ok() && items->size() > 1) {
+      const int32_t num_fitting =
+          self->First()->max_sequences() / first->request.sampling.beam_size;
+      self->AddOthers(*std::move(items), static_cast<size_t>(std::clamp(
+                                             num_fitting, 1, kMaxRunning)));
+    }
+    return first;
   });
 }
 
-void BatchExchange::AddOthers(std::vector<BatchItem> items) {
+void BatchExchange::AddOthers(std::vector<BatchItem> items,
+                              size_t max_running) {
   services_.unfinished_requests->Add(1);  // until Conclude()
   {
     absl::MutexLock lock(&mu_);
+    max_running_ = max_running;
     items_.resize(items.size());
     for (size_t i = 1; i < items.size(); ++i) {
       items_[i].request = std::move(items[i]);
@@ -117,7 +125,7 @@ void BatchExchange::AddOthers(std::vector<BatchItem> items) {
 // Whether StartWaiting() is to run. If so, the caller has it run.
 bool BatchExchange::MustStartLocked() {
   if (is_starting_ || failure_.has_value() || num_begun_ >= items_.size() ||
-      num_running_ >= kMaxRunning) {
+      num_running_ >= max_running_) {
     return false;
   }
   is_starting_ = true;

@@ -61,10 +61,11 @@ class BatchResponder {
 // All have the request id of the call. If one fails, the others are cancelled,
 // and the call fails.
 //
-// Items wait until fewer than kMaxRunning of the call run. An item that waits
-// takes no place of its caller and no memory but its message, so a call may
-// have any number of items. The call is accepted with its first item. A drain
-// then waits for all of them.
+// Items wait until fewer than kMaxRunning of the call run, or fewer if the
+// caller may not run as many at a time. All are taken to have as many beams as
+// the first. An item that waits takes no place of its caller and no memory but
+// its message, so a call may have any number of items. The call is accepted
+// with its first item. A drain then waits for all of them.
 //
 // A transport calls the functions in the order in which it calls those of an
 // Exchange. A call with a single item does what its Exchange does.
@@ -77,7 +78,7 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
  public:
   // Half of the sequences that a decode step has by default. So a call fills an
   // idle server well, and two calls together fill it.
-  static constexpr size_t kMaxRunning = 32;
+  static constexpr int32_t kMaxRunning = 32;
 
   // Reads the message into its items, at least one. Called once, on a reading
   // thread if the message is long.
@@ -119,8 +120,9 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
   std::shared_ptr<Exchange> OpenNextLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The exchange of the first item, which stays until OnClosed().
   std::shared_ptr<Exchange> First();
-  // Adds the items after the first, and has them begin.
-  void AddOthers(std::vector<BatchItem> items);
+  // Adds the items after the first, and has them begin, `max_running` at a time
+  // with the first.
+  void AddOthers(std::vector<BatchItem> items, size_t max_running);
   bool MustStartLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool MustEndLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RunStarter();
@@ -140,6 +142,7 @@ class BatchExchange final : public std::enable_shared_from_this<BatchExchange> {
 
   absl::Mutex mu_;
   std::vector<Item> items_ ABSL_GUARDED_BY(mu_);
+  size_t max_running_ ABSL_GUARDED_BY(mu_) = 1;
   size_t num_begun_ ABSL_GUARDED_BY(mu_) = 0;
   size_t num_running_ ABSL_GUARDED_BY(mu_) = 0;  // begun and not ended
   std::optional<Failure> failure_ ABSL_GUARDED_BY(mu_);

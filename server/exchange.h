@@ -92,6 +92,8 @@ class Exchange final : public TokenSink,
   // Identifies the caller. REQUIRES: Authorize() returned true, and the
   // exchange has not ended.
   const std::string& caller() const { return lease_->caller(); }
+  // The maximum number of sequences of the caller. REQUIRES: as caller().
+  int32_t max_sequences() const { return lease_->max_sequences(); }
 
   // Asks whether the caller may call now. If not, fails the exchange and
   // returns false. Nothing of the message is needed.

@@ -122,22 +122,17 @@ void AddDeepLGlossaries(const Services& services, CallerGlossaries* glossaries,
       &services, glossaries, GlossaryPairs(languages));
   const std::string all = "/v2/glossaries";
   const std::string one = all + "/{}";
-  const auto add = [&](const char* method, const std::string& path,
-                       DeepLWork work, GlossaryBackend::Answer answer) {
-    AddGlossaryPath(method, path, work, services, backend, std::move(answer),
-                    router);
-  };
-  add("GET", all, DeepLWork::kAtOnce, ListAll);
-  add("POST", all, DeepLWork::kLong, Create);
-  add("GET", one, DeepLWork::kAtOnce, Describe);
-  add("DELETE", one, DeepLWork::kLong, Delete);
-  add("GET", one + "/entries", DeepLWork::kAtOnce, Entries);
-  add("GET", "/v2/glossary-language-pairs", DeepLWork::kAtOnce,
-      [text = JsonText(backend->pairs().ToJson())](
-          const GlossaryBackend&,
-          const HttpRequest&) -> absl::StatusOr<HttpResponse> {
-        return HttpResponse::Json(200, text);
-      });
+  const auto list_pairs = [text = JsonText(backend->pairs().ToJson())](
+                              const GlossaryBackend&, const HttpRequest&)
+      -> absl::StatusOr<HttpResponse> { return HttpResponse::Json(200, text); };
+  AddGlossaryPaths(
+      {{"GET", all, DeepLWork::kAtOnce, ListAll},
+       {"POST", all, DeepLWork::kLong, Create},
+       {"GET", one, DeepLWork::kAtOnce, Describe},
+       {"DELETE", one, DeepLWork::kLong, Delete},
+       {"GET", one + "/entries", DeepLWork::kAtOnce, Entries},
+       {"GET", "/v2/glossary-language-pairs", DeepLWork::kAtOnce, list_pairs}},
+      services, backend, router);
   AddDeepLMultilingual(services, backend, router);
 }
 

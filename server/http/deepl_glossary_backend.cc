@@ -100,16 +100,17 @@ absl::StatusOr<GlossaryBackend::Item> GlossaryBackend::Change(
   }
 }
 
-void AddGlossaryPath(const char* method, const std::string& path,
-                     DeepLWork work, const Services& services,
-                     const std::shared_ptr<const GlossaryBackend>& backend,
-                     GlossaryBackend::Answer answer, HttpRouter& router) {
-  AddDeepLPath(
-      method, path, work, services,
-      [backend, answer = std::move(answer)](const HttpRequest& http) {
-        return answer(*backend, http);
-      },
-      router);
+void AddGlossaryPaths(std::vector<GlossaryPath> paths, const Services& services,
+                      const std::shared_ptr<const GlossaryBackend>& backend,
+                      HttpRouter& router) {
+  for (GlossaryPath& each : paths) {
+    AddDeepLPath(
+        each.method, each.path, each.work, services,
+        [backend, answer = std::move(each.answer)](const HttpRequest& http) {
+          return answer(*backend, http);
+        },
+        router);
+  }
 }
 
 absl::Status GlossaryNotFound(absl::string_view detail) {

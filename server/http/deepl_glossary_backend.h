@@ -74,11 +74,16 @@ class GlossaryBackend {
   const GlossaryPairs pairs_;
 };
 
-// Adds a path. `services` is not owned.
-void AddGlossaryPath(const char* method, const std::string& path,
-                     DeepLWork work, const Services& services,
-                     const std::shared_ptr<const GlossaryBackend>& backend,
-                     GlossaryBackend::Answer answer, HttpRouter& router);
+struct GlossaryPath {
+  const char* method;
+  std::string path;
+  DeepLWork work;
+  GlossaryBackend::Answer answer;
+};
+// `services` is not owned.
+void AddGlossaryPaths(std::vector<GlossaryPath> paths, const Services& services,
+                      const std::shared_ptr<const GlossaryBackend>& backend,
+                      HttpRouter& router);
 
 absl::Status GlossaryNotFound(absl::string_view detail);
 

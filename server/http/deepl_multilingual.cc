@@ -50,24 +50,39 @@ absl::StatusOr<HttpResponse> Delete(const GlossaryBackend& backend,
   return HttpResponse{204};
 }
 
-absl::StatusOr<HttpResponse> Create(const GlossaryBackend& backend,
-                                    const HttpRequest& http) {
-  if (absl::Status status = backend.CheckOffered(); !status.ok()) return status;
+// What a request says about a glossary.
+struct GlossaryText {
+  bool has_name = false;
+  std::string name;
+  std::vector<DictionaryText> dictionaries;
+};
+
+absl::StatusOr<GlossaryText> ReadGlossary(const GlossaryBackend& backend,
+                                          const HttpRequest& http) {
   absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
   if (!fields.ok()) return fields.status();
-  const absl::StatusOr<std::vector<DictionaryText>> texts =
+  absl::StatusOr<std::vector<DictionaryText>> dictionaries =
       TakeDictionaries(*fields, backend.pairs());
-  if (!texts.ok()) return texts.status();
+  if (!dictionaries.ok()) return dictionaries.status();
   if (absl::Status status = CheckParameters(*fields, {"name"}); !status.ok()) {
     return status;
   }
-  if (texts->empty()) {
-    return absl::InvalidArgumentError("Parameter 'dictionaries' not specified");
-  }
   absl::StatusOr<std::string> name = fields->String("name");
   if (!name.ok()) return name.status();
+  return GlossaryText{fields->Find("name") != nullptr, *std::move(name),
+                      *std::move(dictionaries)};
+}
+
+absl::StatusOr<HttpResponse> Create(const GlossaryBackend& backend,
+                                    const HttpRequest& http) {
+  if (absl::Status status = backend.CheckOffered(); !status.ok()) return status;
+  absl::StatusOr<GlossaryText> text = ReadGlossary(backend, http);
+  if (!text.ok()) return text.status();
+  if (text->dictionaries.empty()) {
+    return absl::InvalidArgumentError("Parameter 'dictionaries' not specified");
+  }
   const absl::StatusOr<Item> item =
-      backend.Create(http, *std::move(name), *texts);
+      backend.Create(http, std::move(text->name), text->dictionaries);
   if (!item.ok()) return item.status();
   return JsonAnswer(201, MultilingualJson(**item));
 }
@@ -91,28 +106,19 @@ absl::Status MergeInto(const GlossaryBackend& backend,
 
 absl::StatusOr<HttpResponse> Patch(const GlossaryBackend& backend,
                                    const HttpRequest& http) {
-  absl::StatusOr<BodyFields> fields = ReadBodyFields(http);
-  if (!fields.ok()) return fields.status();
-  const absl::StatusOr<std::vector<DictionaryText>> texts =
-      TakeDictionaries(*fields, backend.pairs());
-  if (!texts.ok()) return texts.status();
-  if (absl::Status status = CheckParameters(*fields, {"name"}); !status.ok()) {
-    return status;
-  }
-  const absl::StatusOr<std::string> name = fields->String("name");
-  if (!name.ok()) return name.status();
-  const bool has_name = fields->Find("name") != nullptr;
-  if (!has_name && texts->empty()) {
+  const absl::StatusOr<GlossaryText> text = ReadGlossary(backend, http);
+  if (!text.ok()) return text.status();
+  if (!text->has_name && text->dictionaries.empty()) {
     return absl::InvalidArgumentError(
         "Parameter 'name' or 'dictionaries' not specified");
   }
   const absl::StatusOr<Item> item =
       backend.Change(http, [&](CallerGlossary& next) {
-        if (has_name) next.name = *name;
-        for (const DictionaryText& text : *texts) {
-          absl::Status status = text.entries.empty()
-                                    ? backend.Build(text).status()
-                                    : MergeInto(backend, text, next);
+        if (text->has_name) next.name = text->name;
+        for (const DictionaryText& each : text->dictionaries) {
+          absl::Status status = each.entries.empty()
+                                    ? backend.Build(each).status()
+                                    : MergeInto(backend, each, next);
           if (!status.ok()) return status;
         }
         return absl::OkStatus();
@@ -198,19 +204,16 @@ void AddDeepLMultilingual(const Services& services,
   const std::string one = all + "/{}";
   const std::string entries = one + "/entries";
   const std::string dictionaries = one + "/dictionaries";
-  const auto add = [&](const char* method, const std::string& path,
-                       DeepLWork work, GlossaryBackend::Answer answer) {
-    AddGlossaryPath(method, path, work, services, backend, std::move(answer),
-                    router);
-  };
-  add("GET", all, DeepLWork::kAtOnce, ListAll);
-  add("POST", all, DeepLWork::kLong, Create);
-  add("GET", one, DeepLWork::kAtOnce, Describe);
-  add("PATCH", one, DeepLWork::kLong, Patch);
-  add("DELETE", one, DeepLWork::kLong, Delete);
-  add("GET", entries, DeepLWork::kLong, Entries);
-  add("PUT", dictionaries, DeepLWork::kLong, PutDictionary);
-  add("DELETE", dictionaries, DeepLWork::kLong, DeleteDictionary);
+  AddGlossaryPaths(
+      {{"GET", all, DeepLWork::kAtOnce, ListAll},
+       {"POST", all, DeepLWork::kLong, Create},
+       {"GET", one, DeepLWork::kAtOnce, Describe},
+       {"PATCH", one, DeepLWork::kLong, Patch},
+       {"DELETE", one, DeepLWork::kLong, Delete},
+       {"GET", entries, DeepLWork::kLong, Entries},
+       {"PUT", dictionaries, DeepLWork::kLong, PutDictionary},
+       {"DELETE", dictionaries, DeepLWork::kLong, DeleteDictionary}},
+      services, backend, router);
 }
 
 }  // namespace sheaf

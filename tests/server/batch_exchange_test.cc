@@ -254,8 +254,39 @@ TEST_F(BatchExchangeTest, ADrainWaitsForItemsThatHaveNotBegun) {
   batch->OnClosed();
 }
 
+TEST_F(BatchExchangeTest, ABatchRunsAsManyItemsAsItsCallerMay) {
+  gate_.Close();
+  CallerLimiter limiter(/*tokens=*/nullptr, /*max_per_caller=*/5);
+  const auto batch = OpenBatch(&limiter);
+  const std::vector<std::string> texts = {"A", "B", "C", "D", "E"};
+  ASSERT_TRUE(batch->Authorize());
+  ASSERT_TRUE(batch->TakeMessage(kShort));
+  batch->Start([&] {
+    std::vector<BatchItem> items;
+    for (const std::string& text : texts) {
+      v1::GenerateRequest request;
+      const std::vector<int32_t> ids = ByteTokens(text);
+      request.mutable_tokens()->mutable_ids()->Assign(ids.begin(), ids.end());
+      request.mutable_decoding()->set_beam_size(2);
+      items.push_back({ReadOf(request), kShort});
+    }
+    return items;
+  });
+  AwaitReading();
+  // Two items run, with four sequences.
+  EXPECT_TRUE(limiter.Acquire(TestCaller()).ok());
+  gate_.Open();
+  responder_->ended.WaitForNotification();
+  batch->OnClosed();
+  EXPECT_TRUE(responder_->status.ok()) << responder_->status;
+  EXPECT_EQ(responder_->texts(), texts);
+  EXPECT_EQ(Rejected("caller_limit"), 0);
+  ExpectNothingIsLeft();
+}
+
 TEST_F(BatchExchangeTest, ACallerOverItsLimitIsRefusedAsAWhole) {
   gate_.Close();
+  const absl::StatusOr<CallerLease> other = limiter_.Acquire(TestCaller());
   const auto batch = OpenBatch(&limiter_);
   ASSERT_TRUE(batch->Authorize());
   ASSERT_TRUE(batch->TakeMessage(kShort));
@@ -265,7 +296,7 @@ TEST_F(BatchExchangeTest, ACallerOverItsLimitIsRefusedAsAWhole) {
   responder_->ended.WaitForNotification();
   batch->OnClosed();
   EXPECT_EQ(responder_->status.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(responder_->failed_item, 2);  // two sequences are allowed
+  EXPECT_EQ(responder_->failed_item, 1);  // two sequences are allowed
   EXPECT_EQ(Rejected("caller_limit"), 1);
   ExpectNothingIsLeft();
 }
