@@ -277,7 +277,7 @@ struct F32Product {
   static int64_t PanelBytes(const Gemm& g) {
     return int64_t{g.K} * kPanel * static_cast<int64_t>(sizeof(float));
   }
-  template <int R, int P>
+  template <int R, int P, bool kIsStream>
   static void Run(const Gemm& g, int32_t row, int32_t panel,
                   const Ahead& ahead) {
     const int64_t panel_floats = int64_t{g.K} * kPanel;
@@ -291,14 +291,14 @@ struct F32Product {
 };
 
 // Multiplies R rows with all panels, P at a time while P are left.
-template <typename Product, int R, int P>
+template <typename Product, bool kIsStream, int R, int P>
 void RunRows(const typename Product::Args& g, int32_t row, int32_t panel,
              int32_t end_panel, const Ahead& ahead) {
   for (; panel + P <= end_panel; panel += P) {
-    Product::template Run<R, P>(g, row, panel, ahead);
+    Product::template Run<R, P, kIsStream>(g, row, panel, ahead);
   }
   if constexpr (P > 1) {
-    RunRows<Product, R, P - 1>(g, row, panel, end_panel, ahead);
+    RunRows<Product, kIsStream, R, P - 1>(g, row, panel, end_panel, ahead);
   }
 }
 
@@ -322,8 +322,8 @@ void RunRowBlock(const typename Product::Args& g, int32_t row, int32_t num_rows,
                                                     end, ahead);
     }
   }
-  RunRows<Product, R, kIsStream ? 1 : PanelsFor<Product>(R)>(g, row, panel, end,
-                                                             ahead);
+  RunRows<Product, kIsStream, R, kIsStream ? 1 : PanelsFor<Product>(R)>(
+      g, row, panel, end, ahead);
 }
 
 // Multiplies all rows and columns, in blocks of at most Product::kMaxRows rows.

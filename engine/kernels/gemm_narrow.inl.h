@@ -21,7 +21,7 @@ struct Bf16Product {
     return int64_t{(g.K + 1) / 2} * kPanel *
            static_cast<int64_t>(sizeof(float));
   }
-  template <int R, int P>
+  template <int R, int P, bool kIsStream>
   static void Run(const GemmBf16& g, int32_t row, int32_t panel,
                   const Ahead& ahead) {
     const int64_t panel_pairs = int64_t{(g.K + 1) / 2} * kPanel;
@@ -250,12 +250,34 @@ inline void StoreLastInt8Tile(const GemmInt8& g, int32_t row, int32_t panel,
   }
 }
 
+// Prefetches what the caller of a product reads next, a line per step at most.
+struct CallersAhead {
+  // Prefetches what is there anyway until it takes something.
+  explicit CallersAhead(const void* in_cache)
+      : at(static_cast<const char*>(in_cache)) {}
+
+  void Take(ReadAhead* ahead, int32_t num_steps) {
+    if (ahead == nullptr) return;
+    const ReadAhead::Piece piece = ahead->Take(num_steps * kRowBytes);
+    if (piece.at == nullptr) return;
+    at = piece.at;
+    step = piece.bytes / num_steps;
+  }
+  void Prefetch() {
+    __builtin_prefetch(at, /*rw=*/0, /*locality=*/2);
+    at += step;
+  }
+
+  const char* at;
+  int64_t step = 0;
+};
+
 struct Int8Product {
   using Args = GemmInt8;
   static constexpr int kAccumulators = Int8Panel<1>::kAccumulators;
   static constexpr int32_t kMaxRows = kMaxTileRows;
   static int64_t PanelBytes(const GemmInt8& g) { return int64_t{g.K} * kPanel; }
-  template <int R, int P>
+  template <int R, int P, bool kIsStream>
   static void Run(const GemmInt8& g, int32_t row, int32_t panel,
                   const Ahead& ahead) {
     using V = Int8Panel<R>;
@@ -276,8 +298,11 @@ struct Int8Product {
     }
     const int8_t* next = w + ahead.first;
     const int64_t next_step = ahead.step * kStepK * kPanel / kRowBytes;
+    CallersAhead callers(w);
+    if constexpr (!kIsStream) callers.Take(g.ahead, g.K / kStepK);
     for (int32_t k = 0; k < g.K;
          k += kStepK, w += kStepK * kPanel, next += next_step, x += V::kWords) {
+      if constexpr (!kIsStream) callers.Prefetch();
       typename V::Weights weights[P];
 #pragma GCC unroll 8
       for (int p = 0; p < P; ++p) {

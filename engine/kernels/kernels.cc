@@ -2,6 +2,8 @@
 
 #include "engine/kernels/kernels.h"
 
+#include <algorithm>
+
 namespace sheaf::kernels {
 
 extern const Kernels kPortableKernels;
@@ -26,6 +28,18 @@ const Kernels& KernelsFor(Isa isa, const Processor& processor) {
   (void)isa;
   (void)processor;
   return kPortableKernels;
+}
+
+ReadAhead::Piece ReadAhead::Take(int64_t bytes) {
+  if (next == end) return {nullptr, 0};
+  const Piece taken = {next->at + offset,
+                       std::min(bytes, next->bytes - offset)};
+  offset += taken.bytes;
+  if (offset == next->bytes) {
+    ++next;
+    offset = 0;
+  }
+  return taken;
 }
 
 const Kernels& KernelsFor(Isa isa) { return KernelsFor(isa, ThisProcessor()); }

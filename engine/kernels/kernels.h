@@ -74,6 +74,20 @@ struct GemmBf16 {
   const float* bias = nullptr;
 };
 
+// Memory in the order in which it will be read.
+struct ReadAhead {
+  struct Piece {
+    const char* at;
+    int64_t bytes;
+  };
+  const Piece* next = nullptr;
+  const Piece* end = nullptr;
+  int64_t offset = 0;  // in *next
+
+  // Passes over at most `bytes` of a piece, and returns them; none at the end.
+  Piece Take(int64_t bytes);
+};
+
 // y[m][n] = (sum over k of x[m][k] * w[k][n]) * x_scales[m] * w_scales[n]
 // + bias[n], or += with `accumulate`. The sums are exact 32-bit integers and
 // all Isas share the code that scales them, so the result is the same to the
@@ -82,6 +96,9 @@ struct GemmBf16 {
 //   w  panels [ceil(num_columns / 16)][K / g][16][g] of [-127, 127], where g is
 //      Kernels::int8_group; -128 is not a weight
 //   w_sums  [num_columns rounded up to 16] sums over k of each column
+//   ahead  null, or what the caller reads next. A product of many rows, which
+//   is
+//          bound by the multiplier, prefetches some of it to the L2 cache
 struct GemmInt8 {
   const int32_t* x;
   int64_t ldx;            // words
@@ -96,6 +113,7 @@ struct GemmInt8 {
   int64_t ldy;
   bool accumulate;
   const float* bias = nullptr;
+  ReadAhead* ahead = nullptr;
 };
 
 // The inputs that share a scale in a product in int4, and the inputs of two

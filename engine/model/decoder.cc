@@ -24,6 +24,9 @@ void ForEachGroup(const AttentionPlan::Context& context,
   }
 }
 
+// Keys and values of this size stay in the caches from step to step.
+constexpr int64_t kCachedKvBytes = 16 << 20;
+
 }  // namespace
 
 Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
@@ -109,6 +112,7 @@ void Decoder::Decode(absl::Span<const DecodeEntry> entries,
 
 void Decoder::RunRows(const ThreadTeam::Member& member) {
   EmbedRows(member);
+  PlanAhead(member);
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   for (int32_t i = 0; i < shape_.num_layers; ++i) {
     AddSelfAttention(member, i);
@@ -116,9 +120,26 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
       AddCrossAttention(member, i);
     }
     sublayers_.FeedForward(member, weights_.decoder[i].feed_forward, x_.data(),
-                           num_rows, normed_.data(), feed_forward_);
+                           num_rows, normed_.data(), feed_forward_,
+                           CursorOf(member));
   }
   WriteLogits(member);
+}
+
+void Decoder::PlanAhead(const ThreadTeam::Member& member) {
+  KvAhead* const ahead = AheadOf(member);
+  if (ahead == nullptr) return;
+  ahead->Clear();
+  if (!must_read_ahead_) return;
+  for (int32_t i = 0; i < shape_.num_layers; ++i) {
+    AttentionPlan& self = self_plans_[plan_of_layer_[i]].plan;
+    ahead->Add(storage_, i, self,
+               self.SharesOf(member.index(), member.count()));
+    if (weights_.architecture.has_merged_attention) continue;
+    ahead->Add(storage_, i, cross_plan_,
+               cross_plan_.SharesOf(member.index(), member.count()));
+  }
+  ahead->Finish();
 }
 
 void Decoder::EmbedRows(const ThreadTeam::Member& member) {
@@ -150,7 +171,7 @@ void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
                   SelfRowFloats(), /*is_self=*/true});
   member.Barrier();
   sublayers_.End(member, layer.self_norms, layer.self_out, attended_.data(),
-                 num_rows, x_.data(), normed_.data());
+                 num_rows, x_.data(), normed_.data(), CursorOf(member));
 }
 
 void Decoder::ProjectHeads(const ThreadTeam::Member& member,
@@ -158,7 +179,7 @@ void Decoder::ProjectHeads(const ThreadTeam::Member& member,
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   const int64_t columns = shape_.q_columns() + 2 * shape_.kv_columns();
   layer.qkv.Run(member, input, shape_.d_model, num_rows, qkv_.data(), columns,
-                /*accumulate=*/false);
+                /*accumulate=*/false, CursorOf(member));
   if (weights_.architecture.has_merged_attention) {
     layer.kv.Run(member, input, shape_.d_model, num_rows,
                  qkv_.data() + shape_.q_columns(), columns,
@@ -174,7 +195,8 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
                                         x_.data(), num_rows, normed_.data());
   ShowInput(member, layer_index, Attention::kCross, input);
   layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
-                    layer.cross_q.num_columns(), /*accumulate=*/false);
+                    layer.cross_q.num_columns(), /*accumulate=*/false,
+                    CursorOf(member));
   member.Barrier();
   aligner_.TakeLayer(member, layer_index, qkv_.data(),
                      layer.cross_q.num_columns());
@@ -182,7 +204,7 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
                   /*is_self=*/false});
   member.Barrier();
   sublayers_.End(member, layer.cross_norms, layer.cross_out, attended_.data(),
-                 num_rows, x_.data(), normed_.data());
+                 num_rows, x_.data(), normed_.data(), CursorOf(member));
 }
 
 void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
@@ -228,6 +250,14 @@ void Decoder::PlanAttention() {
   const size_t num_floats =
       num_partials * shape_.num_heads * kernels::PartFloats(shape_.head_dim);
   if (parts_.size() < num_floats) parts_.resize(num_floats);
+  int64_t kv_bytes = 0;
+  for (const AttentionPlan* plan : {&cross_plan_, &self_plans_.front().plan}) {
+    for (const AttentionPlan::Context& context : plan->contexts()) {
+      kv_bytes += (context.end - context.begin) *
+                  storage_.bytes_per_token(context.attention);
+    }
+  }
+  must_read_ahead_ = kv_bytes > kCachedKvBytes;
 }
 
 void Decoder::PlanSources(AttentionPlan& plan) {
@@ -283,6 +313,9 @@ void Decoder::WriteSelfKv(int32_t layer_index, int64_t row_index,
 
 void Decoder::Attend(const ThreadTeam::Member& member,
                      const AttentionCall& call) {
+  if (KvAhead* const ahead = AheadOf(member); ahead != nullptr) {
+    ahead->OnAttention();
+  }
   const absl::Span<const AttentionPlan::Share> shares =
       call.plan.SharesOf(member.index(), member.count());
   for (size_t i = 0; i < shares.size(); ++i) {

@@ -11,6 +11,7 @@
 #include "engine/model/aligned_buffer.h"
 #include "engine/model/attention_plan.h"
 #include "engine/model/decoder_tables.h"
+#include "engine/model/kv_ahead.h"
 #include "engine/model/short_head.h"
 #include "engine/model/source_aligner.h"
 #include "engine/model/sublayers.h"
@@ -70,6 +71,7 @@ class Decoder {
   struct MemberBuffers {
     AlignedBuffer<float> q;      // [kMaxContextRows, H, head_dim]
     AlignedBuffer<float> parts;  // [kMaxContextRows, H, PartFloats(head_dim)]
+    KvAhead kv_ahead = {};
   };
   // The self-attention of all layers that see the same tokens.
   struct SelfPlan {
@@ -94,6 +96,16 @@ class Decoder {
   void PlanSources(AttentionPlan& plan);
   void PlanSequences(SelfPlan& self);
   void RunRows(const ThreadTeam::Member& member);
+  void PlanAhead(const ThreadTeam::Member& member);
+  // Null for a member that the team has left out.
+  KvAhead* AheadOf(const ThreadTeam::Member& member) {
+    return member.index() < member.count() ? &members_[member.index()].kv_ahead
+                                           : nullptr;
+  }
+  kernels::ReadAhead* CursorOf(const ThreadTeam::Member& member) {
+    KvAhead* const ahead = AheadOf(member);
+    return ahead == nullptr ? nullptr : ahead->cursor();
+  }
   void EmbedRows(const ThreadTeam::Member& member);
   void AddSelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
@@ -149,6 +161,8 @@ class Decoder {
   // Whether each row is the only one of its sequence, so that no row attends
   // over what another row of this step writes.
   bool has_lone_rows_ = false;
+  // Whether the keys and values of the step are too large for the caches.
+  bool must_read_ahead_ = false;
   std::vector<HeadRow> head_rows_;  // of the rows whose logits are needed
   // In these, a row has a context of its own. With merged attention it also
   // shares one of its source, as in cross_plan_.

@@ -104,9 +104,11 @@ class Linear {
 
   // Computes this member's share of y [num_rows, num_columns()] = x W^T + bias,
   // or += if `accumulate`. The caller sets the barriers: x must be complete
-  // before the call, and y is complete after the next barrier.
+  // before the call, and y is complete after the next barrier. `ahead` is for
+  // the kernel (GemmInt8); other types of weights do not use it.
   void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
-           int32_t num_rows, float* y, int64_t ldy, bool accumulate) const;
+           int32_t num_rows, float* y, int64_t ldy, bool accumulate,
+           kernels::ReadAhead* ahead = nullptr) const;
 
   // The bytes of `num_columns` columns, without padding.
   int64_t BytesOf(int64_t num_columns) const;

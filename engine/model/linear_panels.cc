@@ -66,7 +66,8 @@ class Linear::F32Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate, const float* bias) override {
+           bool accumulate, const float* bias,
+           kernels::ReadAhead* /*ahead*/) override {
     kernels_.gemm({.x = x,
                    .ldx = ldx,
                    .num_rows = num_rows,
@@ -137,7 +138,8 @@ class Linear::Bf16Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate, const float* bias) override {
+           bool accumulate, const float* bias,
+           kernels::ReadAhead* /*ahead*/) override {
     const int32_t step = kernels_.rows_at_once;
     thread_local std::vector<int32_t> room;
     int32_t* const words = RoomFor(step * num_pairs_, room);
@@ -220,7 +222,8 @@ class Linear::Int8Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate, const float* bias) override {
+           bool accumulate, const float* bias,
+           kernels::ReadAhead* ahead) override {
     // Each member of the team quantizes the rows for itself, which is cheaper
     // than waiting for another member.
     const int64_t ldq = padded_K_ / kernels_.int8_group;
@@ -244,7 +247,8 @@ class Linear::Int8Panels : public Packed {
                           .y = y + row * ldy,
                           .ldy = ldy,
                           .accumulate = accumulate,
-                          .bias = bias});
+                          .bias = bias,
+                          .ahead = ahead});
     }
   }
 
@@ -313,7 +317,8 @@ class Linear::Int4Panels : public Packed {
   }
 
   void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
-           bool accumulate, const float* bias) override {
+           bool accumulate, const float* bias,
+           kernels::ReadAhead* /*ahead*/) override {
     const int64_t ldq = padded_K_ / kernels_.int8_group;
     const int64_t num_groups = padded_K_ / kGroup;
     const int32_t step = kernels_.rows_at_once;

@@ -26,7 +26,8 @@ class Linear::Packed {
                     const float* rows) = 0;
   // `bias` has the slice's columns, or is null.
   virtual void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
-                   int64_t ldy, bool accumulate, const float* bias) = 0;
+                   int64_t ldy, bool accumulate, const float* bias,
+                   kernels::ReadAhead* ahead) = 0;
   virtual void ReadColumn(int64_t column, float* out) const = 0;
   // For subsets: the number of columns may change up to the first one, and a
   // column become a copy of another's, which has the same class and K.

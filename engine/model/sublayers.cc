@@ -64,11 +64,11 @@ const float* Sublayers::Begin(const ThreadTeam::Member& member,
 
 void Sublayers::End(const ThreadTeam::Member& member,
                     const SublayerNorms& norms, const Linear& out,
-                    const float* y, int32_t num_rows, float* x,
-                    float* scratch) const {
+                    const float* y, int32_t num_rows, float* x, float* scratch,
+                    kernels::ReadAhead* ahead) const {
   const bool is_normed_alone = architecture_.norm_place == NormPlace::kBoth;
   out.Run(member, y, out.K(), num_rows, is_normed_alone ? scratch : x,
-          out.num_columns(), /*accumulate=*/!is_normed_alone);
+          out.num_columns(), /*accumulate=*/!is_normed_alone, ahead);
   member.Barrier();
   if (is_normed_alone) {
     AddNormed(member, norms.after, num_rows, scratch, x);
@@ -112,17 +112,18 @@ void Sublayers::ActivateOwnSlices(const ThreadTeam::Member& member,
 void Sublayers::FeedForward(const ThreadTeam::Member& member,
                             const FeedForwardWeights& layer, float* x,
                             int32_t num_rows, float* scratch,
-                            FeedForwardBuffers& buffers) const {
+                            FeedForwardBuffers& buffers,
+                            kernels::ReadAhead* ahead) const {
   const int64_t d_model = layer.in.K();
   const float* input = Begin(member, layer.norms.before, x, num_rows, scratch);
   for (int32_t row = 0; row < num_rows; row += buffers.rows) {
     const int32_t n = std::min(buffers.rows, num_rows - row);
     layer.in.Run(member, input + row * d_model, d_model, n, buffers.in.data(),
-                 layer.in.num_columns(), /*accumulate=*/false);
+                 layer.in.num_columns(), /*accumulate=*/false, ahead);
     ActivateOwnSlices(member, layer, n, buffers);
     member.Barrier();
     End(member, layer.norms, layer.out, buffers.hidden.data(), n,
-        x + row * d_model, scratch + row * d_model);
+        x + row * d_model, scratch + row * d_model, ahead);
   }
 }
 

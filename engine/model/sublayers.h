@@ -33,7 +33,7 @@ struct FeedForwardBuffers {
 
 // The steps around every sub-layer of both stacks. Every member of a run calls
 // these functions, which begin and end where x [num_rows, d_model] is complete.
-// `scratch` has room for all rows of x.
+// `scratch` has room for all rows of x. `ahead` is for the products (Linear).
 class Sublayers {
  public:
   Sublayers(const Architecture& architecture, const kernels::Kernels& kernels)
@@ -53,12 +53,13 @@ class Sublayers {
   // it. y has out.K() columns. `scratch` may be what Begin() returned.
   void End(const ThreadTeam::Member& member, const SublayerNorms& norms,
            const Linear& out, const float* y, int32_t num_rows, float* x,
-           float* scratch) const;
+           float* scratch, kernels::ReadAhead* ahead = nullptr) const;
 
   // The whole feed-forward sub-layer.
   void FeedForward(const ThreadTeam::Member& member,
                    const FeedForwardWeights& layer, float* x, int32_t num_rows,
-                   float* scratch, FeedForwardBuffers& buffers) const;
+                   float* scratch, FeedForwardBuffers& buffers,
+                   kernels::ReadAhead* ahead = nullptr) const;
 
  private:
   // x += norm(y); y is lost.
