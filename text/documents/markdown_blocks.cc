@@ -47,6 +47,15 @@ class BlockReader {
   }
   bool IsBlank() const { return absl::StripAsciiWhitespace(Rest()).empty(); }
 
+  // Lines end with LF, CR LF, or CR.
+  size_t LineEnd(size_t at) const {
+    return std::min(text_.find_first_of("\r\n", at), text_.size());
+  }
+  size_t NextLine(size_t line_end) const {
+    const bool has_two = absl::StartsWith(text_.substr(line_end), "\r\n");
+    return std::min(line_end + (has_two ? 2 : 1), text_.size());
+  }
+
   size_t SkipFrontMatter(size_t begin) const;
   bool ReadLine();
   size_t MatchContainers();
@@ -102,15 +111,13 @@ void BlockReader::SkipColumns(int columns) {
 
 bool BlockReader::Run(size_t begin, size_t& deep) {
   for (size_t at = SkipFrontMatter(begin); at < text_.size();) {
-    const size_t end = std::min(text_.find('\n', at), text_.size());
-    line_end_ = end;
-    if (line_end_ > at && text_[line_end_ - 1] == '\r') --line_end_;
+    line_end_ = LineEnd(at);
     cursor_ = {at, 0};
     if (!ReadLine()) {
       deep = cursor_.at;
       return false;
     }
-    at = end + 1;
+    at = NextLine(line_end_);
   }
   CloseLeaf();
   return true;
@@ -122,12 +129,12 @@ size_t BlockReader::SkipFrontMatter(size_t begin) const {
     size_t at = begin;
     bool is_first = true;
     while (at < text_.size()) {
-      const size_t end = std::min(text_.find('\n', at), text_.size());
+      const size_t end = LineEnd(at);
       const absl::string_view line =
           absl::StripTrailingAsciiWhitespace(text_.substr(at, end - at));
       const bool is_mark =
           line == mark || (!is_first && mark == "---" && line == "...");
-      at = end + 1;
+      at = NextLine(end);
       if (is_first && !is_mark) break;
       if (!is_first && is_mark) return std::min(at, text_.size());
       is_first = false;

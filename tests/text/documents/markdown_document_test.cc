@@ -191,6 +191,13 @@ TEST(MarkdownDocumentTest, AParagraphOfSeveralLinesIsFilledAgain) {
             "eee +\neee 1.\nff #\ngg - hh\n");
 }
 
+TEST(MarkdownDocumentTest, LinesEndAsInCommonMark) {
+  EXPECT_EQ(Markdown("---\ra: b\r---\r# one\rtwo\rthree\r\r\r<td>four</td>\r"),
+            "---\ra: b\r---\r# ONE\rTWO\rTHREE\r\r\r<td>FOUR</td>\r");
+  EXPECT_EQ(Markdown("# one\r\n\r\n> two\r\n> three\r\n"),
+            "# ONE\r\n\r\n> TWO\r\n> THREE\r\n");
+}
+
 TEST(MarkdownDocumentTest, HardBreaksStay) {
   EXPECT_EQ(Markdown("> one  \n> two\\\n> three\n"),
             "> ONE  \n> TWO\\\n> THREE\n");
