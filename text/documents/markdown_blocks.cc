@@ -8,6 +8,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "text/documents/line_ends.h"
 #include "text/documents/markdown_lines.h"
 
 namespace sheaf {
@@ -46,15 +47,6 @@ class BlockReader {
     return text_.substr(cursor_.at, line_end_ - cursor_.at);
   }
   bool IsBlank() const { return absl::StripAsciiWhitespace(Rest()).empty(); }
-
-  // Lines end with LF, CR LF, or CR.
-  size_t LineEnd(size_t at) const {
-    return std::min(text_.find_first_of("\r\n", at), text_.size());
-  }
-  size_t NextLine(size_t line_end) const {
-    const bool has_two = absl::StartsWith(text_.substr(line_end), "\r\n");
-    return std::min(line_end + (has_two ? 2 : 1), text_.size());
-  }
 
   size_t SkipFrontMatter(size_t begin) const;
   bool ReadLine();
@@ -111,13 +103,13 @@ void BlockReader::SkipColumns(int columns) {
 
 bool BlockReader::Run(size_t begin, size_t& deep) {
   for (size_t at = SkipFrontMatter(begin); at < text_.size();) {
-    line_end_ = LineEnd(at);
+    line_end_ = LineEnd(text_, at);
     cursor_ = {at, 0};
     if (!ReadLine()) {
       deep = cursor_.at;
       return false;
     }
-    at = NextLine(line_end_);
+    at = line_end_ + LineBreakAt(text_, line_end_).size();
   }
   CloseLeaf();
   return true;
@@ -129,12 +121,12 @@ size_t BlockReader::SkipFrontMatter(size_t begin) const {
     size_t at = begin;
     bool is_first = true;
     while (at < text_.size()) {
-      const size_t end = LineEnd(at);
+      const size_t end = LineEnd(text_, at);
       const absl::string_view line =
           absl::StripTrailingAsciiWhitespace(text_.substr(at, end - at));
       const bool is_mark =
           line == mark || (!is_first && mark == "---" && line == "...");
-      at = NextLine(end);
+      at = end + LineBreakAt(text_, end).size();
       if (is_first && !is_mark) break;
       if (!is_first && is_mark) return std::min(at, text_.size());
       is_first = false;

@@ -21,6 +21,7 @@
 #include "text/documents/document_builder.h"
 #include "text/documents/inline_tags.h"
 #include "text/documents/inline_text.h"
+#include "text/documents/line_ends.h"
 #include "text/documents/line_wrap.h"
 #include "text/utf8.h"
 
@@ -141,16 +142,11 @@ class SubtitleReader {
       : builder_(builder),
         text_(builder.bytes()),
         is_vtt_(is_vtt),
-        line_end_(
-            absl::StrContains(text_.substr(0, text_.find('\n') + 1), "\r\n")
-                ? "\r\n"
-                : "\n") {
+        line_end_(LineBreakAt(text_, LineEnd(text_, 0))) {
     for (size_t at = begin; at < text_.size();) {
-      const size_t end = std::min(text_.find('\n', at), text_.size());
-      size_t line = end;
-      if (line > at && text_[line - 1] == '\r') --line;
-      lines_.push_back({at, line});
-      at = end + 1;
+      const size_t end = LineEnd(text_, at);
+      lines_.push_back({at, end});
+      at = end + LineBreakAt(text_, end).size();
     }
   }
 

@@ -41,6 +41,10 @@ TEST(SrtDocumentTest, LinesOfACueAreOneTextAndTheRestStays) {
                 "00:00:03,000 --> 00:00:04,000\r\nBye.\r\n"),
             "1\r\n00:00:01,000 --> 00:00:02,500\r\nHELLO.\r\n\r\n2\r\n"
             "00:00:03,000 --> 00:00:04,000\r\nBYE.\r\n");
+  EXPECT_EQ(Vtt("WEBVTT\r\r00:01.000 --> 00:02.000\rHello,\rmy friend.\r\r"
+                "00:03.000 --> 00:04.000\rBye.\r"),
+            "WEBVTT\r\r00:01.000 --> 00:02.000\rHELLO,\rMY FRIEND.\r\r"
+            "00:03.000 --> 00:04.000\rBYE.\r");
 }
 
 TEST(SrtDocumentTest, TheLinesOfACueStayItsNumberIfTheAuthorBrokeThem) {
