@@ -99,7 +99,8 @@ void BatchExchange::Start(Parse parse) {
     absl::StatusOr<PreparedRequest> first = items->front().read(is_wanted);
     if (first.ok() && items->size() > 1) {
       const int32_t num_fitting =
-          self->First()->max_sequences() / first->request.sampling.beam_size;
+          self->First()->max_sequences() /
+          std::max(1, first->request.sampling.beam_size);
       self->AddOthers(*std::move(items), static_cast<size_t>(std::clamp(
                                              num_fitting, 1, kMaxRunning)));
     }

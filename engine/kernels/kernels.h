@@ -96,9 +96,9 @@ struct ReadAhead {
 //   w  panels [ceil(num_columns / 16)][K / g][16][g] of [-127, 127], where g is
 //      Kernels::int8_group; -128 is not a weight
 //   w_sums  [num_columns rounded up to 16] sums over k of each column
-//   ahead  null, or what the caller reads next. A product of many rows, which
-//   is
-//          bound by the multiplier, prefetches some of it to the L2 cache
+//   ahead  null, or what the caller reads next. A product of many rows is bound
+//          by the multiplier, and prefetches some of it to the L2 cache. Others
+//          leave it as it is
 struct GemmInt8 {
   const int32_t* x;
   int64_t ldx;            // words
