@@ -4,10 +4,22 @@
 
 #include <cstddef>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 
 namespace sheaf {
 namespace {
+
+// A name or a number. ICU allows no sign of its syntax in it, and some programs
+// that read its format take these three.
+bool IsArgumentName(absl::string_view name) {
+  name = absl::StripAsciiWhitespace(name);
+  return !name.empty() && absl::c_none_of(name, [](char c) {
+    const bool is_sign =
+        absl::ascii_ispunct(c) && c != '_' && c != '-' && c != '.';
+    return is_sign || absl::ascii_isspace(c) || absl::ascii_iscntrl(c);
+  });
+}
 
 // Reads a message with a stack of its own, so that nesting costs no stack.
 class Reader {
@@ -82,6 +94,7 @@ class Reader {
   int ReadArgumentStart() {
     const size_t end = text_.find_first_of(",{}", at_ + 1);
     if (end == absl::string_view::npos || text_[end] == '{') return -1;
+    if (!IsArgumentName(text_.substr(at_ + 1, end - at_ - 1))) return -1;
     if (text_[end] == '}') {
       at_ = end + 1;
       return 0;

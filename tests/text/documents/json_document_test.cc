@@ -73,6 +73,12 @@ TEST(JsonDocumentTest, TheBranchesOfAMessageAreTextsOfTheirOwn) {
   // Not a message: one text.
   EXPECT_THAT(TextsOf(DocumentFormat::kJson, R"(["{n, plural, one{a"])"),
               ElementsAre("{n, plural, one{a"));
+  EXPECT_THAT(TextsOf(DocumentFormat::kJson,
+                      R"(["{# a} {n, plural, other{b}} {a.b} {0} {\u00fc}"])"),
+              ElementsAre("{# a} {n, plural, other{b}} {a.b} {0} {\u00fc}"));
+  EXPECT_THAT(TextsOf(DocumentFormat::kJson,
+                      R"(["{n, plural, other{b}} {a.b} c {0} {\u00fc}"])"),
+              ElementsAre("b", "{a.b} c {0} {\u00fc}"));
 }
 
 TEST(JsonDocumentTest, ANumberSignOfAMessageIsKept) {
