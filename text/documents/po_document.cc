@@ -105,6 +105,9 @@ std::string Quoted(absl::string_view text, absl::string_view line_end) {
   return out;
 }
 
+// What a template has in the place of plural forms.
+constexpr absl::string_view kOpenForms = "nplurals=INTEGER; plural=EXPRESSION;";
+
 // "pt_BR", as gettext names a language.
 std::string LocaleOf(absl::string_view tag) {
   if (tag == "zh" || absl::StartsWithIgnoreCase(tag, "zh-Hans")) return "zh_CN";
@@ -346,7 +349,10 @@ absl::Status PoReader::ReadCharset(absl::string_view value) {
 }
 
 absl::Status PoReader::ReadForms(absl::string_view value) {
-  if (absl::StrContains(value, "INTEGER")) return absl::OkStatus();
+  value = absl::StripAsciiWhitespace(value);
+  if (value == absl::StripSuffix(kOpenForms, ";") || value == kOpenForms) {
+    return absl::OkStatus();
+  }
   absl::StatusOr<PluralForms> forms = ParsePluralForms(value);
   if (!forms.ok()) return forms.status();
   forms_ = *forms;
@@ -379,7 +385,8 @@ void PoReader::FillHeader() {
             absl::StrCat("\"Language: ", LocaleOf(options_.target_language),
                          "\\n"));
   }
-  const bool is_filled = replace("nplurals=INTEGER; plural=EXPRESSION;", forms);
+  const bool is_filled = replace(absl::StrCat("Plural-Forms: ", kOpenForms),
+                                 absl::StrCat("Plural-Forms: ", forms));
   if (!message_.has_forms && absl::StrContains(text_, "msgid_plural")) {
     const bool is_line_open = !absl::EndsWith(header, "\\n\"");
     fills.push_back({{range.end, range.end},

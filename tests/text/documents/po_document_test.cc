@@ -208,6 +208,10 @@ TEST(PoDocumentTest, ErrorsNameThePlace) {
   EXPECT_THAT(
       Po("msgid \"\"\nmsgstr \"Plural-Forms: nplurals=2; plural=m;\\n\"\n"),
       HasSubstr("line 2, column 1: Plural-Forms is"));
+  // Only the whole of what a template has is open.
+  EXPECT_THAT(Po("msgid \"\"\nmsgstr \"Plural-Forms: nplurals=3; plural=("
+                 "nplurals=INTEGER; plural=EXPRESSION; n > 1);\\n\"\n"),
+              HasSubstr("line 2, column 1: Plural-Forms is"));
 }
 
 TEST(PluralFormsTest, TheExpressionIsEvaluatedForOne) {
