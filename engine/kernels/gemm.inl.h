@@ -31,7 +31,7 @@ constexpr int32_t kMaxShares = 8;
 // below 2^31.
 constexpr float kInt16Bound = 8191;
 
-// What is prefetched with each row of a panel, in bytes from the panel.
+// Each row of a panel prefetches an address, given in bytes from the panel.
 struct Ahead {
   int64_t first;  // with the first row
   int64_t step;   // further on with each row

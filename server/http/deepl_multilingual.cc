@@ -50,7 +50,7 @@ absl::StatusOr<HttpResponse> Delete(const GlossaryBackend& backend,
   return HttpResponse{204};
 }
 
-// What a request says about a glossary.
+// The fields of a request that describe a glossary.
 struct GlossaryText {
   bool has_name = false;
   std::string name;

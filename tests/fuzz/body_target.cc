@@ -82,7 +82,7 @@ void CheckUrlEncoded(absl::string_view text) {
   SHEAF_CHECK(again.ok() && AreSame(*again, *fields));
 }
 
-// Of a part; with its backslashes, it may become too long for the parser.
+// The parser may refuse a longer header of a part, which backslashes make.
 constexpr size_t kMaxHeader = 2000;
 
 std::string Quoted(absl::string_view text) {

@@ -105,7 +105,7 @@ std::string Quoted(absl::string_view text, absl::string_view line_end) {
   return out;
 }
 
-// What a template has in the place of plural forms.
+// A template has this value in the place of plural forms.
 constexpr absl::string_view kOpenForms = "nplurals=INTEGER; plural=EXPRESSION;";
 
 // "pt_BR", as gettext names a language.

@@ -45,7 +45,7 @@ void AddTokens(const kernels::KvView& kv, int32_t begin, int32_t end,
   }
 }
 
-// What is left of the cursor, taken in steps of `bytes`.
+// Takes the rest of the cursor in steps of `bytes`.
 Bytes TakeAll(kernels::ReadAhead& cursor, int64_t bytes) {
   Bytes counts;
   for (Piece piece = cursor.Take(bytes); piece.at != nullptr;
