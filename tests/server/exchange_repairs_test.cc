@@ -35,6 +35,25 @@ class ExchangeRepairsTest : public ExchangeTest {
     return MetricValue(metrics_.Scrape(), series);
   }
 
+  void RunWith(const Services& services, const v1::TranslateRequest& request) {
+    const auto exchange =
+        std::make_shared<Exchange>(services, TestCaller(), unary_);
+    ASSERT_TRUE(exchange->Authorize());
+    ASSERT_TRUE(exchange->TakeMessage(kShort));
+    exchange->Start(ReadOf(request));
+    unary_->ended.WaitForNotification();
+    exchange->OnClosed();
+  }
+
+  // Closes the gate for the first repair of the request, which has one segment.
+  // Its first decode has a token for each of its source, and an end.
+  void HoldRepairOf(const v1::TranslateRequest& request) {
+    const auto is_wanted = [] { return true; };
+    const auto num_tokens = static_cast<int32_t>(
+        reader_.Read(request, is_wanted)->request.segments[0].size());
+    gate_.Close(/*num_steps=*/num_tokens + 2);
+  }
+
   // The engine's steps until the answer is sent. REQUIRES: another request
   // runs, and its next step waits at the gate.
   int32_t NumStepsOf(const v1::TranslateRequest& request) {
@@ -112,13 +131,7 @@ TEST_F(ExchangeRepairsTest, ASuspiciousSegmentIsDecodedAgainIfNothingIsSent) {
   services.limiter = &limiter;
   v1::TranslateRequest request = TranslateOf(kLongWords);
   request.clear_decoding();
-  const auto exchange =
-      std::make_shared<Exchange>(services, TestCaller(), unary_);
-  ASSERT_TRUE(exchange->Authorize());
-  ASSERT_TRUE(exchange->TakeMessage(kShort));
-  exchange->Start(ReadOf(request));
-  unary_->ended.WaitForNotification();
-  exchange->OnClosed();
+  RunWith(services, request);
   ASSERT_TRUE(unary_->status.ok()) << unary_->status;
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   EXPECT_TRUE(IsEngineIdle());
@@ -175,13 +188,7 @@ TEST_F(ExchangeRepairsTest, RepairsAreNoRequestsOfTheFigures) {
   services.engine = &engine;
   v1::TranslateRequest request = TranslateOf(kLongWords);
   request.set_repair(true);
-  const auto exchange =
-      std::make_shared<Exchange>(services, TestCaller(), unary_);
-  ASSERT_TRUE(exchange->Authorize());
-  ASSERT_TRUE(exchange->TakeMessage(kShort));
-  exchange->Start(ReadOf(request));
-  unary_->ended.WaitForNotification();
-  exchange->OnClosed();
+  RunWith(services, request);
   EXPECT_GT(unary_->summary.checks.num_decodes, 0);
   ASSERT_TRUE(engine.WaitUntilIdle(absl::InfiniteDuration()));
   EXPECT_EQ(num_queued, 1);
@@ -240,12 +247,7 @@ TEST_F(ExchangeRepairsTest, AClientThatLeavesDuringARepairFreesTheEngine) {
     ASSERT_TRUE(exchange->TakeMessage(kShort));
     v1::TranslateRequest request = TranslateOf(text);
     request.set_repair(true);
-    const auto is_wanted = [] { return true; };
-    // The first decode has a token for each of its source, and an end. Then its
-    // repair waits at the gate.
-    const auto num_tokens = static_cast<int32_t>(
-        reader_.Read(request, is_wanted)->request.segments[0].size());
-    gate_.Close(/*num_steps=*/num_tokens + 2);
+    HoldRepairOf(request);
     exchange->Start(ReadOf(request));
     gate_.AwaitEngine();
     exchange->OnClientGone();
@@ -266,10 +268,7 @@ TEST_F(ExchangeRepairsTest, TheBeamsOfARepairCountForTheCaller) {
   services.limiter = &limiter;
   v1::TranslateRequest request = TranslateOf(kLongWords);
   request.set_return_segments(true);
-  const auto is_wanted = [] { return true; };
-  const auto num_tokens = static_cast<int32_t>(
-      reader_.Read(request, is_wanted)->request.segments[0].size());
-  gate_.Close(/*num_steps=*/num_tokens + 2);
+  HoldRepairOf(request);
   const auto exchange =
       std::make_shared<Exchange>(services, TestCaller(), unary_);
   ASSERT_TRUE(exchange->Authorize());
