@@ -116,7 +116,7 @@ void BM_Linear(benchmark::State& state) {
     const int32_t num_rows = static_cast<int32_t>(arguments.num_rows);
     layers.team().Run([&](const ThreadTeam::Member& member) {
       if (const auto* linear = std::get_if<Linear>(&layer)) {
-        linear->Run(member, x.data(), arguments.K, num_rows, y.data(),
+        linear->Run(member, {x.data(), arguments.K}, num_rows, y.data(),
                     arguments.num_columns, /*accumulate=*/false);
       } else {
         std::get<OneDnnLinear>(layer).Run(member, x.data(), num_rows, y.data(),

@@ -192,7 +192,7 @@ absl::StatusOr<double> MeasureGemm(ThreadTeam& team, WeightType type,
     for (const Way& way : ways) {
       const double seconds =
           SecondsOfRun(team, [&](const ThreadTeam::Member& member) {
-            way.linear.Run(member, x.data(), way.linear.K(), way.num_rows,
+            way.linear.Run(member, {x.data(), way.linear.K()}, way.num_rows,
                            y.data(), columns, /*accumulate=*/false);
           });
       best = std::max(best, 2.0 * way.num_rows *

@@ -159,6 +159,11 @@ void ScoreKeys(const KeyScores& a) {
 
 void JoinParts(const float* parts, int64_t stride, int32_t num_parts,
                int32_t dim, float* out) {
+  if (num_parts == 1) {  // its weight is 1
+    const float scale = 1.0f / parts[dim + 1];
+    for (int32_t i = 0; i < dim; ++i) out[i] = parts[i] * scale;
+    return;
+  }
   float max = -kInfinity;
   for (int32_t p = 0; p < num_parts; ++p) {
     const float part_max = parts[p * stride + dim];

@@ -120,16 +120,6 @@ inline void ScoreAllPanels(const float* q, int32_t dim, const float* keys,
   }
 }
 
-// The maximum magnitude of n values.
-float MaxMagnitude(const float* x, int32_t n) {
-  float max = 0;
-  for (int32_t i = 0; i < n; ++i) {
-    const float magnitude = __builtin_fabsf(x[i]);
-    max = magnitude > max ? magnitude : max;
-  }
-  return max;
-}
-
 // Converts a row of queries to the type; returns the size of its unit.
 template <typename Kv>
 float PrepareQuery(float* q, int32_t dim) {

@@ -363,34 +363,30 @@ inline void PutLanes(IntVec values, int32_t* words, int32_t k) {
 }
 
 // Uses no fused multiply-adds, like StoreScaled().
-__attribute__((optimize("fp-contract=off"))) void QuantizeRows(
-    const float* x, int64_t ldx, int32_t num_rows, int32_t K, int32_t* q,
-    int64_t ldq, float* scales) {
+__attribute__((optimize("fp-contract=off"))) void QuantizeColumns(
+    const float* x, int32_t n, float max, int32_t* q) {
+  const float inverse = max > 0 ? 127.0f / max : 0.0f;
+  int32_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) {
+    // The low bits of the sum are the nearest integer.
+    const Vec shifted = Rounded(Load(x + k) * inverse) + kRounder;
+    PutLanes(reinterpret_cast<IntVec>(shifted), q, k);
+  }
+  for (; k < n; ++k) {
+    const float shifted = x[k] * inverse + kRounder;
+    PutQuantized(static_cast<int32_t>(shifted - kRounder), q, k);
+  }
+  for (; k % Int8Panel<1>::kGroup != 0; ++k) PutQuantized(0, q, k);
+}
+
+void QuantizeRows(const float* x, int64_t ldx, int32_t num_rows, int32_t K,
+                  int32_t* q, int64_t ldq, float* scales) {
   const int32_t padded = static_cast<int32_t>(ldq) * Int8Panel<1>::kGroup;
   for (int32_t row = 0; row < num_rows; ++row, x += ldx, q += ldq) {
-    Vec maxima = {};
-    int32_t k = 0;
-    for (; k + kLanes <= K; k += kLanes) {
-      const Vec v = Load(x + k);
-      maxima = Max(maxima, Max(v, -v));
-    }
-    float max = MaxLane(maxima);
-    for (; k < K; ++k) {
-      const float magnitude = x[k] < 0 ? -x[k] : x[k];
-      max = magnitude > max ? magnitude : max;
-    }
+    const float max = MaxMagnitude(x, K);
     scales[row] = max / 127.0f;
-    const float inverse = max > 0 ? 127.0f / max : 0.0f;
-    for (k = 0; k + kLanes <= K; k += kLanes) {
-      // The low bits of the sum are the nearest integer.
-      const Vec shifted = Rounded(Load(x + k) * inverse) + kRounder;
-      PutLanes(reinterpret_cast<IntVec>(shifted), q, k);
-    }
-    for (; k < K; ++k) {
-      const float shifted = x[k] * inverse + kRounder;
-      PutQuantized(static_cast<int32_t>(shifted - kRounder), q, k);
-    }
-    for (; k < padded; ++k) PutQuantized(0, q, k);
+    QuantizeColumns(x, K, max, q);
+    for (int32_t k = K; k < padded; ++k) PutQuantized(0, q, k);
   }
 }
 

@@ -313,6 +313,11 @@ struct Kernels {
   // rest of a row. A row of zeros has scale 0.
   void (*quantize_rows)(const float* x, int64_t ldx, int32_t num_rows,
                         int32_t K, int32_t* q, int64_t ldq, float* scales);
+  // The same for some columns of a row of which other threads have the others:
+  // max |x|, and the words of n columns of a row with the given max |x|. The
+  // first column is a multiple of 4, and zeros fill the last word.
+  float (*max_magnitude)(const float* x, int32_t n);
+  void (*quantize_columns)(const float* x, int32_t n, float max, int32_t* q);
   void (*gemm_int4)(const GemmInt4& args);
   // Makes inputs of gemm_int4 from rows of words of quantize_rows, row stride
   // `ldq` words: x [num_rows, K] has the values, and starts [num_rows, K /

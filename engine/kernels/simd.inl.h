@@ -99,6 +99,22 @@ inline float MaxLane(Vec v) {
   return max;
 }
 
+// The maximum of |x[i]| over n values.
+float MaxMagnitude(const float* x, int32_t n) {
+  Vec maxima = {};
+  int32_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) {
+    const Vec v = Load(x + k);
+    maxima = Max(maxima, Max(v, -v));
+  }
+  float max = MaxLane(maxima);
+  for (; k < n; ++k) {
+    const float magnitude = x[k] < 0 ? -x[k] : x[k];
+    max = magnitude > max ? magnitude : max;
+  }
+  return max;
+}
+
 // Whether any lane of v is greater than x.
 inline bool AnyAbove(Vec v, float x) {
 #if defined(__AVX512F__)

@@ -28,6 +28,8 @@ constexpr Kernels TableOf(Isa isa) {
       .int8_group = Int8Panel<1>::kGroup,
       .rows_at_once = 64,
       .quantize_rows = QuantizeRows,
+      .max_magnitude = MaxMagnitude,
+      .quantize_columns = QuantizeColumns,
       .gemm_int4 = MultiplyInt4,
       .int4_inputs = Int4Inputs,
       .attend_decode = AttendDecode,

@@ -46,7 +46,7 @@ Decoder::Decoder(const Weights& weights, const DecoderTables& tables,
       aligner_(weights.architecture, storage, kernels, tables.finisher,
                team.size()),
       cross_plan_(weights.architecture.num_cross_kv_heads, team.size()),
-      feed_forward_(weights.architecture, shape_, max_rows) {
+      buffers_(weights, shape_, kernels, max_rows) {
   const int64_t rows = max_rows;
   const int64_t q_columns = shape_.q_columns();
   x_ = AlignedBuffer<float>(rows * shape_.d_model);
@@ -120,7 +120,7 @@ void Decoder::RunRows(const ThreadTeam::Member& member) {
       AddCrossAttention(member, i);
     }
     sublayers_.FeedForward(member, weights_.decoder[i].feed_forward, x_.data(),
-                           num_rows, normed_.data(), feed_forward_,
+                           num_rows, normed_.data(), buffers_,
                            CursorOf(member));
   }
   WriteLogits(member);
@@ -155,9 +155,10 @@ void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
                                int32_t layer_index) {
   const DecoderLayer& layer = weights_.decoder[layer_index];
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  const float* input = sublayers_.Begin(member, layer.self_norms.before,
-                                        x_.data(), num_rows, normed_.data());
-  ShowInput(member, layer_index, Attention::kSelf, input);
+  const LinearInput input =
+      sublayers_.Begin(member, layer.self_norms.before, layer.qkv, x_.data(),
+                       num_rows, normed_.data(), buffers_);
+  ShowInput(member, layer_index, Attention::kSelf, input.x);
   ProjectHeads(member, layer, input);
   member.Barrier();
   if (!has_lone_rows_) {
@@ -171,19 +172,20 @@ void Decoder::AddSelfAttention(const ThreadTeam::Member& member,
                   SelfRowFloats(), /*is_self=*/true});
   member.Barrier();
   sublayers_.End(member, layer.self_norms, layer.self_out, attended_.data(),
-                 num_rows, x_.data(), normed_.data(), CursorOf(member));
+                 num_rows, x_.data(), normed_.data(), buffers_,
+                 CursorOf(member));
 }
 
 void Decoder::ProjectHeads(const ThreadTeam::Member& member,
-                           const DecoderLayer& layer, const float* input) {
+                           const DecoderLayer& layer,
+                           const LinearInput& input) {
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
   const int64_t columns = shape_.q_columns() + 2 * shape_.kv_columns();
-  layer.qkv.Run(member, input, shape_.d_model, num_rows, qkv_.data(), columns,
+  layer.qkv.Run(member, input, num_rows, qkv_.data(), columns,
                 /*accumulate=*/false, CursorOf(member));
   if (weights_.architecture.has_merged_attention) {
-    layer.kv.Run(member, input, shape_.d_model, num_rows,
-                 qkv_.data() + shape_.q_columns(), columns,
-                 /*accumulate=*/false);
+    layer.kv.Run(member, input, num_rows, qkv_.data() + shape_.q_columns(),
+                 columns, /*accumulate=*/false);
   }
 }
 
@@ -191,10 +193,11 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
                                 int32_t layer_index) {
   const DecoderLayer& layer = weights_.decoder[layer_index];
   const int32_t num_rows = static_cast<int32_t>(rows_.size());
-  const float* input = sublayers_.Begin(member, layer.cross_norms.before,
-                                        x_.data(), num_rows, normed_.data());
-  ShowInput(member, layer_index, Attention::kCross, input);
-  layer.cross_q.Run(member, input, shape_.d_model, num_rows, qkv_.data(),
+  const LinearInput input =
+      sublayers_.Begin(member, layer.cross_norms.before, layer.cross_q,
+                       x_.data(), num_rows, normed_.data(), buffers_);
+  ShowInput(member, layer_index, Attention::kCross, input.x);
+  layer.cross_q.Run(member, input, num_rows, qkv_.data(),
                     layer.cross_q.num_columns(), /*accumulate=*/false,
                     CursorOf(member));
   member.Barrier();
@@ -204,7 +207,8 @@ void Decoder::AddCrossAttention(const ThreadTeam::Member& member,
                   /*is_self=*/false});
   member.Barrier();
   sublayers_.End(member, layer.cross_norms, layer.cross_out, attended_.data(),
-                 num_rows, x_.data(), normed_.data(), CursorOf(member));
+                 num_rows, x_.data(), normed_.data(), buffers_,
+                 CursorOf(member));
 }
 
 void Decoder::ShowInput(const ThreadTeam::Member& member, int32_t layer_index,
@@ -483,7 +487,7 @@ void Decoder::RunHead(const ThreadTeam::Member& member, int64_t first,
   // Entries are in order, so their logits are contiguous.
   float* logits = head_rows_[first].logits;
   const int32_t num_rows = static_cast<int32_t>(end - first);
-  weights_.head.Run(member, x, shape_.d_model, num_rows, logits,
+  weights_.head.Run(member, {x, shape_.d_model}, num_rows, logits,
                     weights_.head.num_columns(), /*accumulate=*/false);
   if (weights_.architecture.logit_softcap != 0) {
     CapOwnSlices(member, num_rows, logits);

@@ -110,7 +110,7 @@ class Decoder {
   void AddSelfAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void AddCrossAttention(const ThreadTeam::Member& member, int32_t layer_index);
   void ProjectHeads(const ThreadTeam::Member& member, const DecoderLayer& layer,
-                    const float* input);
+                    const LinearInput& input);
   // Each member writes the keys and values of its share of all heads.
   void WriteShareOfSelfKv(const ThreadTeam::Member& member,
                           int32_t layer_index);
@@ -176,7 +176,7 @@ class Decoder {
   AlignedBuffer<float> qkv_;       // [rows, q_columns + 2 kv_columns]
   AlignedBuffer<float> attended_;  // [rows, q_columns]
   AlignedBuffer<float> short_y_;   // of short_head_, if there is one
-  FeedForwardBuffers feed_forward_;
+  SublayerBuffers buffers_;
   std::vector<MemberBuffers> members_;
   // [num_partials, H, PartFloats(head_dim)]; AttentionPlan has the order
   std::vector<float> parts_;

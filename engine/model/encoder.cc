@@ -74,17 +74,18 @@ Encoder::Encoder(const Weights& weights, KvStorage& storage, ThreadTeam& team,
       PaysToSplitRows(encode_bytes_, rows / team.size()) ? team.size() : 1;
   for (int32_t i = 0; i < num_parts; ++i) {
     parts_.push_back(
-        std::make_unique<Part>(weights, max_source_tokens, kernels.rows_at_once,
+        std::make_unique<Part>(weights, kernels, max_source_tokens,
                                /*num_members=*/i == 0 ? team.size() : 1));
   }
 }
 
-Encoder::Part::Part(const Weights& weights, int32_t max_source_tokens,
-                    int32_t unit_rows, int32_t num_members)
-    : units(weights.architecture, unit_rows),
-      feed_forward(weights.architecture, weights.architecture.encoder,
-                   unit_rows),
-      cross_kv(int64_t{unit_rows} * CrossKvColumns(weights.architecture)) {
+Encoder::Part::Part(const Weights& weights, const kernels::Kernels& kernels,
+                    int32_t max_source_tokens, int32_t num_members)
+    : units(weights.architecture, kernels.rows_at_once),
+      buffers(weights, weights.architecture.encoder, kernels,
+              kernels.rows_at_once),
+      cross_kv(int64_t{kernels.rows_at_once} *
+               CrossKvColumns(weights.architecture)) {
   const int32_t head_dim = weights.architecture.encoder.head_dim;
   // The widest form of a head is f32.
   const int64_t head_bytes = RoundUp<int64_t>(max_source_tokens, kPanel) *
@@ -191,7 +192,7 @@ void Encoder::RunUnits(const ThreadTeam::Member& member,
   for (const Unit& unit : units) {
     switch (unit.phase) {
       case Phase::kProject:
-        Project(member, unit);
+        Project(member, unit, part);
         break;
       case Phase::kAttend:
         Attend(member, unit, part);
@@ -206,16 +207,18 @@ void Encoder::RunUnits(const ThreadTeam::Member& member,
   }
 }
 
-void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit) {
+void Encoder::Project(const ThreadTeam::Member& member, const Unit& unit,
+                      Part& part) {
   const EncoderLayer& layer = weights_.encoder[unit.layer];
   const int64_t d_model = shape_.d_model;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  const float* input = sublayers_.Begin(member, layer.self_norms.before,
-                                        x_.data() + unit.begin * d_model, n,
-                                        normed_.data() + unit.begin * d_model);
+  const LinearInput input =
+      sublayers_.Begin(member, layer.self_norms.before, layer.qkv,
+                       x_.data() + unit.begin * d_model, n,
+                       normed_.data() + unit.begin * d_model, part.buffers);
   const int64_t columns = layer.qkv.num_columns();
-  layer.qkv.Run(member, input, d_model, n, qkv_.data() + unit.begin * columns,
-                columns, /*accumulate=*/false);
+  layer.qkv.Run(member, input, n, qkv_.data() + unit.begin * columns, columns,
+                /*accumulate=*/false);
   member.Barrier();
   if (!finisher_.is_idle()) FinishHeads(member, unit);
 }
@@ -312,10 +315,9 @@ void Encoder::FeedForward(const ThreadTeam::Member& member, const Unit& unit,
   float* x = x_.data() + unit.begin * d_model;
   sublayers_.End(member, layer.self_norms, layer.self_out,
                  attended_.data() + unit.begin * layer.self_out.K(), n, x,
-                 normed_.data() + unit.begin * d_model);
+                 normed_.data() + unit.begin * d_model, part.buffers);
   sublayers_.FeedForward(member, layer.feed_forward, x, n,
-                         normed_.data() + unit.begin * d_model,
-                         part.feed_forward);
+                         normed_.data() + unit.begin * d_model, part.buffers);
 }
 
 void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
@@ -327,10 +329,12 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
   const int64_t kv = architecture.cross_kv_columns();  // of k, and of v
   const int32_t pairs = architecture.decoder.num_layers * num_heads;
   const int32_t n = static_cast<int32_t>(unit.end - unit.begin);
-  const float* output =
-      sublayers_.Normed(member, weights_.encoder_stack.final_norm,
-                        x_.data() + unit.begin * shape_.d_model, n,
-                        normed_.data() + unit.begin * shape_.d_model);
+  const LinearInput output = sublayers_.Normed(
+      member, weights_.encoder_stack.final_norm,
+      architecture.has_merged_attention ? weights_.decoder.front().kv
+                                        : weights_.cross_kv,
+      x_.data() + unit.begin * shape_.d_model, n,
+      normed_.data() + unit.begin * shape_.d_model, part.buffers);
   ProjectCrossKv(member, output, n, part.cross_kv.data());
   member.Barrier();
   for (int32_t i = member.index(); i < pairs; i += member.count()) {
@@ -356,16 +360,16 @@ void Encoder::WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
 }
 
 void Encoder::ProjectCrossKv(const ThreadTeam::Member& member,
-                             const float* output, int32_t num_rows,
+                             const LinearInput& output, int32_t num_rows,
                              float* cross_kv) {
   const int64_t columns = CrossKvColumns(weights_.architecture);
   if (!weights_.architecture.has_merged_attention) {
-    weights_.cross_kv.Run(member, output, shape_.d_model, num_rows, cross_kv,
-                          columns, /*accumulate=*/false);
+    weights_.cross_kv.Run(member, output, num_rows, cross_kv, columns,
+                          /*accumulate=*/false);
     return;
   }
   for (const DecoderLayer& layer : weights_.decoder) {
-    layer.kv.Run(member, output, shape_.d_model, num_rows, cross_kv, columns,
+    layer.kv.Run(member, output, num_rows, cross_kv, columns,
                  /*accumulate=*/false);
     cross_kv += layer.kv.num_columns();
   }

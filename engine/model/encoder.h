@@ -63,11 +63,11 @@ class Encoder {
 
   // Some sources of a pass, and what is needed to compute them.
   struct Part {
-    Part(const Weights& weights, int32_t max_source_tokens, int32_t unit_rows,
-         int32_t num_members);
+    Part(const Weights& weights, const kernels::Kernels& kernels,
+         int32_t max_source_tokens, int32_t num_members);
     EncoderUnits units;
     absl::Span<const Unit> next_units;  // of one Advance()
-    FeedForwardBuffers feed_forward;
+    SublayerBuffers buffers;
     AlignedBuffer<float> cross_kv;   // [rows of a unit, columns of all layers]
     std::vector<HeadBuffers> heads;  // one per member
     ThreadTeam solo_team = ThreadTeam(/*size=*/1);
@@ -82,7 +82,7 @@ class Encoder {
   void RunTogether(Part& part);
   void RunUnits(const ThreadTeam::Member& member, absl::Span<const Unit> units,
                 Part& part);
-  void Project(const ThreadTeam::Member& member, const Unit& unit);
+  void Project(const ThreadTeam::Member& member, const Unit& unit, Part& part);
   void FinishHeads(const ThreadTeam::Member& member, const Unit& unit);
   void Attend(const ThreadTeam::Member& member, const Unit& unit, Part& part);
   void PackHead(const Source& source, int32_t kv_head, HeadBuffers& buffers);
@@ -94,8 +94,9 @@ class Encoder {
   // Computes the keys and values of the source for the decoder's layers.
   void WriteCrossKv(const ThreadTeam::Member& member, const Unit& unit,
                     Part& part);
-  void ProjectCrossKv(const ThreadTeam::Member& member, const float* output,
-                      int32_t num_rows, float* cross_kv);
+  void ProjectCrossKv(const ThreadTeam::Member& member,
+                      const LinearInput& output, int32_t num_rows,
+                      float* cross_kv);
 
   const Weights& weights_;
   KvStorage& storage_;

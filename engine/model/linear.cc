@@ -126,13 +126,13 @@ absl::StatusOr<Linear> Linear::Load(const WeightSource& source, int64_t K,
   return LoadSlices(source, K, slices, options);
 }
 
-void Linear::Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
+void Linear::Run(const ThreadTeam::Member& member, const LinearInput& input,
                  int32_t num_rows, float* y, int64_t ldy, bool accumulate,
                  kernels::ReadAhead* ahead) const {
   for (size_t i = member.index(); i < slices_.size(); i += member.count()) {
     if (packed_[i] == nullptr) continue;
     const int64_t first = slices_[i].first_column;
-    packed_[i]->Run(x, ldx, num_rows, y + first, ldy, accumulate,
+    packed_[i]->Run(input, num_rows, y + first, ldy, accumulate,
                     bias_.empty() ? nullptr : bias_.data() + first, ahead);
   }
 }

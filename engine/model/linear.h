@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "engine/kernels/kernels.h"
+#include "engine/model/quantized_rows.h"
 #include "engine/model/weight_source.h"
 #include "engine/thread_team.h"
 
@@ -39,6 +40,14 @@ struct LinearOptions {
   const kernels::Kernels* kernels = nullptr;  // required
   int32_t num_slices = 1;                     // the thread team's size
   WeightType type = WeightType::kF32;
+};
+
+// The rows x [rows, K] that a product reads.
+struct LinearInput {
+  const float* x;
+  int64_t ldx;
+  // The same rows. Null: a product in int8 quantizes them itself.
+  const QuantizedRows* quantized = nullptr;
 };
 
 // Some rows of a checkpoint's [rows, K] tensor.
@@ -97,6 +106,7 @@ class Linear {
   Linear& operator=(Linear&&) noexcept;
   ~Linear();
 
+  WeightType type() const { return options_.type; }
   int64_t K() const { return K_; }
   int64_t num_columns() const { return num_columns_; }
   int64_t bytes() const { return bytes_; }  // in memory
@@ -106,7 +116,7 @@ class Linear {
   // or += if `accumulate`. The caller sets the barriers: x must be complete
   // before the call, and y is complete after the next barrier. `ahead` is for
   // the kernel (GemmInt8); other types of weights do not use it.
-  void Run(const ThreadTeam::Member& member, const float* x, int64_t ldx,
+  void Run(const ThreadTeam::Member& member, const LinearInput& input,
            int32_t num_rows, float* y, int64_t ldy, bool accumulate,
            kernels::ReadAhead* ahead = nullptr) const;
 

@@ -65,11 +65,11 @@ class Linear::F32Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+  void Run(const LinearInput& input, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate, const float* bias,
            kernels::ReadAhead* /*ahead*/) override {
-    kernels_.gemm({.x = x,
-                   .ldx = ldx,
+    kernels_.gemm({.x = input.x,
+                   .ldx = input.ldx,
                    .num_rows = num_rows,
                    .K = static_cast<int32_t>(K_),
                    .w = panels_.data(),
@@ -137,15 +137,15 @@ class Linear::Bf16Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+  void Run(const LinearInput& input, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate, const float* bias,
            kernels::ReadAhead* /*ahead*/) override {
     const int32_t step = kernels_.rows_at_once;
     thread_local std::vector<int32_t> room;
     int32_t* const words = RoomFor(step * num_pairs_, room);
     for (int32_t row = 0; row < num_rows; row += step) {
-      kernels_.gemm_bf16({.x = x + row * ldx,
-                          .ldx = ldx,
+      kernels_.gemm_bf16({.x = input.x + row * input.ldx,
+                          .ldx = input.ldx,
                           .num_rows = std::min(step, num_rows - row),
                           .K = static_cast<int32_t>(K_),
                           .w = weights_.data(),
@@ -221,23 +221,31 @@ class Linear::Int8Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+  void Run(const LinearInput& input, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate, const float* bias,
            kernels::ReadAhead* ahead) override {
-    // Each member of the team quantizes the rows for itself, which is cheaper
-    // than waiting for another member.
-    const int64_t ldq = padded_K_ / kernels_.int8_group;
+    const int64_t ldq = QuantizedRows::RowWords(kernels_, K_);
     const int32_t step = kernels_.rows_at_once;
     thread_local std::vector<int32_t> room;
-    int32_t* const quantized = RoomFor(step * ldq, room);
-    float x_scales[kernels::kMaxRowsAtOnce];
+    float own_scales[kernels::kMaxRowsAtOnce];
     for (int32_t row = 0; row < num_rows; row += step) {
       const int32_t n = std::min(step, num_rows - row);
-      kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
-                             quantized, ldq, x_scales);
-      kernels_.gemm_int8({.x = quantized,
+      const int32_t* words;
+      const float* scales;
+      if (input.quantized != nullptr) {
+        words = input.quantized->words() + row * ldq;
+        scales = input.quantized->scales() + row;
+      } else {
+        int32_t* const own_words = RoomFor(step * ldq, room);
+        kernels_.quantize_rows(input.x + row * input.ldx, input.ldx, n,
+                               static_cast<int32_t>(K_), own_words, ldq,
+                               own_scales);
+        words = own_words;
+        scales = own_scales;
+      }
+      kernels_.gemm_int8({.x = words,
                           .ldx = ldq,
-                          .x_scales = x_scales,
+                          .x_scales = scales,
                           .num_rows = n,
                           .K = static_cast<int32_t>(padded_K_),
                           .w = weights_.data(),
@@ -316,7 +324,7 @@ class Linear::Int4Panels : public Packed {
     }
   }
 
-  void Run(const float* x, int64_t ldx, int32_t num_rows, float* y, int64_t ldy,
+  void Run(const LinearInput& input, int32_t num_rows, float* y, int64_t ldy,
            bool accumulate, const float* bias,
            kernels::ReadAhead* /*ahead*/) override {
     const int64_t ldq = padded_K_ / kernels_.int8_group;
@@ -330,8 +338,9 @@ class Linear::Int4Panels : public Packed {
     float x_scales[kernels::kMaxRowsAtOnce];
     for (int32_t row = 0; row < num_rows; row += step) {
       const int32_t n = std::min(step, num_rows - row);
-      kernels_.quantize_rows(x + row * ldx, ldx, n, static_cast<int32_t>(K_),
-                             words.data(), ldq, x_scales);
+      kernels_.quantize_rows(input.x + row * input.ldx, input.ldx, n,
+                             static_cast<int32_t>(K_), words.data(), ldq,
+                             x_scales);
       kernels_.int4_inputs(words.data(), ldq, n,
                            static_cast<int32_t>(padded_K_), bytes.data(),
                            padded_K_, starts.data(), num_groups);

@@ -25,7 +25,7 @@ class Linear::Packed {
   virtual void Pack(int64_t first_column, int64_t num_rows,
                     const float* rows) = 0;
   // `bias` has the slice's columns, or is null.
-  virtual void Run(const float* x, int64_t ldx, int32_t num_rows, float* y,
+  virtual void Run(const LinearInput& input, int32_t num_rows, float* y,
                    int64_t ldy, bool accumulate, const float* bias,
                    kernels::ReadAhead* ahead) = 0;
   virtual void ReadColumn(int64_t column, float* out) const = 0;

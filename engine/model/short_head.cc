@@ -159,7 +159,7 @@ void ShortHead::RunColumns(
     absl::Span<const HeadRow> rows, const float* x, float* y,
     absl::FunctionRef<absl::Span<const int32_t>(const HeadRow&)> places_of)
     const {
-  columns.Run(member, x, columns.K(), static_cast<int32_t>(rows.size()), y,
+  columns.Run(member, {x, columns.K()}, static_cast<int32_t>(rows.size()), y,
               ldy_, /*accumulate=*/false);
   const float cap = weights_.architecture.logit_softcap;
   const absl::Span<const Linear::Slice> slices = columns.slices();

@@ -203,13 +203,13 @@ TEST(Int4LinearTest, ProductsAreThoseOfTheRoundedWeightsAndInputs) {
       }
       auto& y = results.emplace_back(before);
       team.Run([&](const ThreadTeam::Member& member) {
-        linear->Run(member, x.data(), K, static_cast<int32_t>(M), y.data(), N,
+        linear->Run(member, {x.data(), K}, static_cast<int32_t>(M), y.data(), N,
                     /*accumulate=*/true);
       });
       EXPECT_EQ(y, results.front()) << kernels::IsaName(isa);
       std::vector<float> alone(before.begin(), before.begin() + N);
       team.Run([&](const ThreadTeam::Member& member) {
-        linear->Run(member, x.data(), K, 1, alone.data(), N,
+        linear->Run(member, {x.data(), K}, 1, alone.data(), N,
                     /*accumulate=*/true);
       });
       EXPECT_TRUE(std::equal(alone.begin(), alone.end(), y.begin()));
