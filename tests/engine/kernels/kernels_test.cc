@@ -149,6 +149,25 @@ TEST_P(KernelsTest, QuantizedRowsAreTheNearestTiesToEven) {
   EXPECT_EQ(q, ToWords(expected, group));
 }
 
+// Some columns of a row get the words that they have in the whole row.
+TEST_P(KernelsTest, ColumnsAreQuantizedAsInTheWholeRow) {
+  const int K = 55, padded = 56, group = kernels().int8_group;
+  std::vector<float> x = Random(rng_, K);
+  x[41] = -9.5f;
+  EXPECT_EQ(kernels().max_magnitude(x.data(), K), 9.5f);
+  EXPECT_EQ(kernels().max_magnitude(x.data() + 41, 1), 9.5f);
+  EXPECT_EQ(kernels().max_magnitude(x.data(), 0), 0);
+  std::vector<int32_t> row(padded / group), columns(padded / group, 99);
+  float scale;
+  kernels().quantize_rows(x.data(), K, 1, K, row.data(), padded / group,
+                          &scale);
+  for (const auto& [first, end] : {std::pair{20, K}, {4, 20}, {0, 4}}) {
+    kernels().quantize_columns(x.data() + first, end - first, 9.5f,
+                               columns.data() + first / group);
+  }
+  EXPECT_EQ(columns, row);
+}
+
 TEST_P(KernelsTest, RmsNormMatchesTheDefinition) {
   for (int dim : {1, 8, 40, 67}) {
     const auto x = Random(rng_, 3 * (dim + 2)), weight = Random(rng_, dim);

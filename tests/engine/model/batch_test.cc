@@ -280,5 +280,61 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
   }
 }
 
+// With an observer, the members share the products of every model. From nine
+// rows on they also quantize together, and fewer rows each for itself.
+TEST_F(BatchTest, RowsAreQuantizedAloneAsTogether) {
+  struct IdleObserver : DecoderObserver {
+    void OnAttentionInput(int32_t, Attention,
+                          absl::Span<const float>) override {}
+  };
+  constexpr int kSources = 20;
+  for (const std::string& directory :
+       {std::string(SHEAF_MODELS_DIR "/sheaf-small"), TestdataDir("bart-cnn"),
+        TestdataDir("t5gemma2")}) {
+    std::vector<float> with_one;
+    for (int32_t num_threads = 1; num_threads <= 4; ++num_threads) {
+      SCOPED_TRACE(directory + " " + std::to_string(num_threads));
+      auto model = TestModel::Load(directory, {.num_threads = num_threads,
+                                               .type = WeightType::kInt8,
+                                               .kv_bytes = 64 << 20});
+      TransformerRunner& runner = *model->runner;
+      IdleObserver observer;
+      runner.set_decoder_observer(&observer);
+      KvBlockPool pool(model->storage->shape());
+      std::vector<BlockTable> tables;
+      tables.reserve(2 * kSources);
+      std::vector<DecodeEntry> entries;
+      const int32_t start = model->architecture().tokens.start_id;
+      for (int i = 0; i < kSources; ++i) {
+        std::vector<int32_t> source(i + 1, 10 + i);
+        source.push_back(model->architecture().tokens.eos_ids.front());
+        const int32_t len = static_cast<int32_t>(source.size());
+        BlockTable& cross = tables.emplace_back(pool, Attention::kCross);
+        BlockTable& self = tables.emplace_back(pool, Attention::kSelf);
+        ASSERT_TRUE(cross.GrowTo(len) && self.GrowTo(1));
+        const EncodeEntry entry = {source, cross.ids()};
+        runner.BeginEncode(EncodePass::kMain, {&entry, 1});
+        while (!runner.AdvanceEncode(EncodePass::kMain, 1'000)) {
+        }
+        entries.push_back({{&start, 1}, 0, self.ids(), cross.ids(), len});
+      }
+      const auto decode = [&](absl::Span<const DecodeEntry> some) {
+        std::vector<float> logits(some.size() * runner.vocab_size());
+        runner.Decode(some, absl::MakeSpan(logits));
+        return logits;
+      };
+      const std::vector<float> together = decode(entries);
+      std::vector<float> alone;
+      for (const DecodeEntry& entry : entries) {
+        const std::vector<float> logits = decode({&entry, 1});
+        alone.insert(alone.end(), logits.begin(), logits.end());
+      }
+      EXPECT_TRUE(alone == together);
+      if (num_threads == 1) with_one = together;
+      EXPECT_TRUE(together == with_one);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sheaf
