@@ -10,7 +10,7 @@ namespace {
 
 // With at most so many rows, every member norms and quantizes all of them for
 // itself, which is cheaper than waiting for other members.
-constexpr int32_t kRowsOfAll = 8;
+constexpr int32_t kRowsOfAll = 3;
 
 bool ReadsQuantized(const Linear& reader, int32_t num_rows) {
   return reader.type() == WeightType::kInt8 && num_rows > kRowsOfAll;

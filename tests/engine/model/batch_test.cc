@@ -280,7 +280,7 @@ TEST_F(BatchTest, TheNumberOfThreadsChangesNothing) {
   }
 }
 
-// With an observer, the members share the products of every model. From nine
+// With an observer, the members share the products of every model. From four
 // rows on they also quantize together, and fewer rows each for itself.
 TEST_F(BatchTest, RowsAreQuantizedAloneAsTogether) {
   struct IdleObserver : DecoderObserver {
