@@ -100,7 +100,7 @@ inline float MaxLane(Vec v) {
 }
 
 // The maximum of |x[i]| over n values.
-float MaxMagnitude(const float* x, int32_t n) {
+inline float MaxMagnitude(const float* x, int32_t n) {
   Vec maxima = {};
   int32_t k = 0;
   for (; k + kLanes <= n; k += kLanes) {

@@ -66,7 +66,8 @@ class Sublayers {
                    kernels::ReadAhead* ahead = nullptr) const;
 
  private:
-  // x for `reader`. Ends where it is complete.
+  // x, which is complete, for `reader`: many rows of int8 are quantized. Ends
+  // where that is complete too.
   LinearInput Quantized(const ThreadTeam::Member& member, const Linear& reader,
                         const float* x, int32_t num_rows,
                         SublayerBuffers& buffers) const;
