@@ -189,7 +189,7 @@ class Linear::Int8Panels : public Packed {
   Int8Panels(const kernels::Kernels& kernels, int64_t K, int64_t num_columns)
       : kernels_(kernels),
         K_(K),
-        padded_K_((K + 3) / 4 * 4),
+        padded_K_(RoundUp<int64_t>(K, 4)),
         num_columns_(num_columns),
         weights_(NumPanels(num_columns) * kPanel * padded_K_),
         scales_(num_columns),
